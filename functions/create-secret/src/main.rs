@@ -1,0 +1,19 @@
+//! createSecret's power: has the service issue the stored credential, and tries it.
+
+use addon_rotation::event::StepEvent;
+use addon_rotation::secrets::Secrets;
+use addon_rotation::service::Services;
+use addon_rotation::{aws, function, net, steps, telemetry};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_runtime::Error> {
+    telemetry::init();
+    let http = net::http_client()?;
+    let secrets = Secrets::new(&aws::sdk_config(&http)?);
+    let services = Services::new(http);
+
+    function::run(async |event: StepEvent, deadline| {
+        steps::create_secret(event, &secrets, &services, deadline).await
+    })
+    .await
+}

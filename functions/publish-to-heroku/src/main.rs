@@ -1,0 +1,21 @@
+//! setSecret's power: the config vars at Heroku, through v1 or v3.
+
+use addon_rotation::configuration::HerokuConfiguration;
+use addon_rotation::event::StepEvent;
+use addon_rotation::heroku::HerokuClient;
+use addon_rotation::secrets::Secrets;
+use addon_rotation::{aws, function, net, steps, telemetry};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_runtime::Error> {
+    telemetry::init();
+    let configuration = HerokuConfiguration::from_environment()?;
+    let http = net::http_client()?;
+    let secrets = Secrets::new(&aws::sdk_config(&http)?);
+    let heroku = HerokuClient::new(http, &configuration);
+
+    function::run(async |event: StepEvent, deadline| {
+        steps::publish_to_heroku(event, &secrets, &heroku, &configuration, deadline).await
+    })
+    .await
+}

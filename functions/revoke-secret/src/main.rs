@@ -1,0 +1,30 @@
+//! After the grace period: the old credential ends.
+
+use addon_rotation::configuration::{HerokuConfiguration, ScheduleConfiguration};
+use addon_rotation::event::RevokeEvent;
+use addon_rotation::heroku::HerokuClient;
+use addon_rotation::schedule::Schedules;
+use addon_rotation::secrets::Secrets;
+use addon_rotation::service::Services;
+use addon_rotation::steps::Revocation;
+use addon_rotation::{aws, function, net, steps, telemetry};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_runtime::Error> {
+    telemetry::init();
+    let configuration = HerokuConfiguration::from_environment()?;
+    let http = net::http_client()?;
+    let aws = aws::sdk_config(&http)?;
+    let revocation = Revocation {
+        secrets: Secrets::new(&aws),
+        services: Services::new(http.clone()),
+        heroku: HerokuClient::new(http, &configuration),
+        schedules: Schedules::new(&aws, ScheduleConfiguration::from_environment()?),
+        configuration,
+    };
+
+    function::run(async |event: RevokeEvent, deadline| {
+        steps::revoke_secret(event, &revocation, deadline).await
+    })
+    .await
+}

@@ -1,0 +1,255 @@
+//! The AWS SDK's configuration from a Lambda function's environment, and its requests sent through
+//! the function's one HTTP client.
+
+use std::fmt::Display;
+use std::pin::Pin;
+use std::time::Duration;
+
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_sdk_secretsmanager::config::{BehaviorVersion, Region};
+use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
+use aws_smithy_async::time::{SharedTimeSource, SystemTimeSource};
+use aws_smithy_runtime_api::client::http::{
+    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient,
+    SharedHttpConnector,
+};
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+use aws_smithy_runtime_api::client::result::{ConnectorError, SdkError};
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_types::body::SdkBody;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use aws_smithy_types::retry::RetryConfig;
+use aws_smithy_types::timeout::TimeoutConfig;
+use aws_types::SdkConfig;
+
+use crate::configuration::{ConfigurationError, Environment};
+use crate::deadline::{Deadline, Passing};
+
+/// The longest that one attempt of a call to Secrets Manager or EventBridge Scheduler may take.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The SDK's configuration: region, credentials of the execution role and endpoint from the
+/// [environment variables that Lambda sets](https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html),
+/// no other source. `AWS_ENDPOINT_URL` points it elsewhere than AWS.
+///
+/// # Errors
+/// If a variable is missing.
+pub fn sdk_config(http: &reqwest::Client) -> Result<SdkConfig, ConfigurationError> {
+    let mut environment = Environment::new();
+    let region: Option<String> = environment.required("AWS_REGION", "set by Lambda");
+    let key: Option<String> = environment.required("AWS_ACCESS_KEY_ID", "set by Lambda");
+    let secret: Option<String> = environment.required("AWS_SECRET_ACCESS_KEY", "set by Lambda");
+    let session = std::env::var("AWS_SESSION_TOKEN")
+        .ok()
+        .filter(|token| !token.is_empty());
+    let config = (|| {
+        let credentials = Credentials::new(key?, secret?, session, None, "environment");
+        let mut config = SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new(region?))
+            .credentials_provider(SharedCredentialsProvider::new(credentials))
+            .http_client(SharedHttpClient::new(Http(http.clone())))
+            .sleep_impl(SharedAsyncSleep::new(TokioSleep::new()))
+            .time_source(SharedTimeSource::new(SystemTimeSource::new()))
+            .retry_config(RetryConfig::standard().with_max_attempts(4))
+            .timeout_config(
+                TimeoutConfig::builder()
+                    .operation_attempt_timeout(ATTEMPT_TIMEOUT)
+                    .build(),
+            );
+        if let Ok(endpoint) = std::env::var("AWS_ENDPOINT_URL") {
+            config = config.endpoint_url(endpoint);
+        }
+        Some(config.build())
+    })();
+    environment.finish(config)
+}
+
+/// A call to AWS that failed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{operation} on {resource} failed: {code}: {message}{}", remedy(code))]
+pub struct AwsError {
+    /// The call, as `service:Operation`, the form of IAM's actions.
+    pub operation: &'static str,
+    /// What it was made on: an ARN or a name.
+    pub resource: String,
+    /// AWS's error code, or how the call failed before it had an answer.
+    pub code: String,
+    /// AWS's message.
+    pub message: String,
+    passing: bool,
+}
+
+fn remedy(code: &str) -> &'static str {
+    match code {
+        "AccessDeniedException" => {
+            "; compare the function's role with the template and the resource's policy"
+        }
+        "ResourceNotFoundException" => "; check that it exists in this account and region",
+        "InvalidRequestException" => "; check that the secret is not marked for deletion",
+        _ => "",
+    }
+}
+
+impl AwsError {
+    /// Whether AWS answered with this error code.
+    #[must_use]
+    pub fn is(&self, code: &str) -> bool {
+        self.code == code
+    }
+
+    /// A failure that AWS did not report itself.
+    pub(crate) fn new(
+        operation: &'static str,
+        resource: impl Display,
+        code: &str,
+        message: impl Into<String>,
+        passing: bool,
+    ) -> Self {
+        Self {
+            operation,
+            resource: resource.to_string(),
+            code: code.to_owned(),
+            message: message.into(),
+            passing,
+        }
+    }
+
+    fn from_sdk<E, R>(
+        operation: &'static str,
+        resource: &dyn Display,
+        error: &SdkError<E, R>,
+    ) -> Self
+    where
+        E: ProvideErrorMetadata,
+    {
+        match error {
+            SdkError::ServiceError(context) => {
+                let code = context.err().code().unwrap_or("UnknownError");
+                let passing = [
+                    "Throttl",
+                    "TooManyRequests",
+                    "InternalServ",
+                    "ServiceUnavailable",
+                    "RequestLimitExceeded",
+                    "InternalFailure",
+                ]
+                .iter()
+                .any(|prefix| code.starts_with(prefix));
+                Self::new(
+                    operation,
+                    resource,
+                    code,
+                    context.err().message().unwrap_or("no message"),
+                    passing,
+                )
+            }
+            SdkError::TimeoutError(_) => {
+                Self::new(operation, resource, "Timeout", "no answer in time", true)
+            }
+            SdkError::DispatchFailure(_) => Self::new(
+                operation,
+                resource,
+                "DispatchFailure",
+                "no connection to AWS (network, endpoint or certificate)",
+                true,
+            ),
+            SdkError::ResponseError(_) => Self::new(
+                operation,
+                resource,
+                "ResponseError",
+                "an answer that cannot be read",
+                true,
+            ),
+            // Covers `ConstructionFailure` and what the SDK may add: nothing was sent.
+            _ => Self::new(
+                operation,
+                resource,
+                "ConstructionFailure",
+                "the request could not be made",
+                false,
+            ),
+        }
+    }
+}
+
+impl Passing for AwsError {
+    fn is_passing(&self) -> bool {
+        self.passing
+    }
+}
+
+/// A request of the SDK, boxed: its future is some 15 kB, and its type nests too deep to be inlined
+/// into a step's.
+pub(crate) type Request<'a, T, E, R> =
+    Pin<Box<dyn Future<Output = Result<T, SdkError<E, R>>> + Send + 'a>>;
+
+/// Makes a call, bounded by the deadline.
+pub(crate) async fn call<T, E, R>(
+    operation: &'static str,
+    resource: &(impl Display + Sync),
+    deadline: Deadline,
+    request: Request<'_, T, E, R>,
+) -> Result<T, AwsError>
+where
+    E: ProvideErrorMetadata,
+{
+    match tokio::time::timeout(deadline.left(), request).await {
+        Ok(Ok(output)) => Ok(output),
+        Ok(Err(error)) => Err(AwsError::from_sdk(operation, resource, &error)),
+        Err(_) => Err(AwsError::new(
+            operation,
+            resource,
+            "Timeout",
+            "no answer before the function's time-out",
+            true,
+        )),
+    }
+}
+
+/// The SDK's requests, sent by reqwest.
+#[derive(Debug, Clone)]
+struct Http(reqwest::Client);
+
+impl HttpClient for Http {
+    fn http_connector(
+        &self,
+        _: &HttpConnectorSettings,
+        _: &RuntimeComponents,
+    ) -> SharedHttpConnector {
+        SharedHttpConnector::new(self.clone())
+    }
+}
+
+impl HttpConnector for Http {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let client = self.0.clone();
+        HttpConnectorFuture::new(async move {
+            let request = request
+                .try_into_http1x()
+                .map_err(|error| ConnectorError::user(error.into()))?;
+            let request = request.map(|body| body.bytes().map(<[u8]>::to_vec).unwrap_or_default());
+            let request = reqwest::Request::try_from(request)
+                .map_err(|error| ConnectorError::user(error.into()))?;
+            let response = client.execute(request).await.map_err(connector_error)?;
+            let (status, headers) = (response.status(), response.headers().clone());
+            let body = response.bytes().await.map_err(connector_error)?;
+            let mut response = http::Response::new(SdkBody::from(body.to_vec()));
+            *response.status_mut() = status;
+            *response.headers_mut() = headers;
+            HttpResponse::try_from(response)
+                .map_err(|error| ConnectorError::other(error.into(), None))
+        })
+    }
+}
+
+fn connector_error(error: reqwest::Error) -> ConnectorError {
+    if error.is_timeout() {
+        ConnectorError::timeout(error.into())
+    } else if error.is_builder() {
+        ConnectorError::user(error.into())
+    } else {
+        ConnectorError::io(error.into())
+    }
+}

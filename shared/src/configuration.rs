@@ -1,0 +1,207 @@
+//! A function's configuration: environment variables, read once at start. What is missing or
+//! malformed is reported all at once.
+
+use std::str::FromStr;
+
+use url::Url;
+
+use crate::event::SecretArn;
+
+/// Configuration that a function cannot start with.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the function's environment is not usable: {}; correct the stack's parameters or the template", problems.join("; "))]
+pub struct ConfigurationError {
+    /// What is wrong, one entry per variable.
+    pub problems: Vec<String>,
+}
+
+/// Reads environment variables and collects what is wrong with them.
+#[derive(Debug, Default)]
+pub struct Environment {
+    problems: Vec<String>,
+}
+
+impl Environment {
+    /// Begins with nothing found wrong.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A variable that must be there, parsed; `expected` says what it must be.
+    pub fn required<T: FromStr>(&mut self, name: &str, expected: &str) -> Option<T> {
+        match std::env::var(name) {
+            Err(_) => self
+                .problems
+                .push(format!("{name} is missing (it must be {expected})")),
+            Ok(text) => match text.parse() {
+                Ok(value) => return Some(value),
+                Err(_) => self.problems.push(format!("{name} must be {expected}")),
+            },
+        }
+        None
+    }
+
+    /// A variable that has a default; `expected` says what it must be.
+    pub fn or<T: FromStr>(&mut self, name: &str, expected: &str, default: &str) -> Option<T> {
+        let text = std::env::var(name).unwrap_or_default();
+        let text = if text.is_empty() { default } else { &text };
+        let value = text.parse().ok();
+        if value.is_none() {
+            self.problems.push(format!("{name} must be {expected}"));
+        }
+        value
+    }
+
+    /// Ends the reading: `value` if nothing was wrong.
+    ///
+    /// # Errors
+    /// With every problem found.
+    pub fn finish<T>(self, value: Option<T>) -> Result<T, ConfigurationError> {
+        match value {
+            Some(value) if self.problems.is_empty() => Ok(value),
+            _ => Err(ConfigurationError {
+                problems: self.problems,
+            }),
+        }
+    }
+}
+
+/// Where `rotate` finds the functions with the powers that it lacks.
+#[derive(Clone, Debug)]
+pub struct StepFunctions {
+    /// `CREATE_SECRET_FUNCTION`
+    pub create_secret: String,
+    /// `PUBLISH_TO_HEROKU_FUNCTION`
+    pub publish_to_heroku: String,
+    /// `TEST_SECRET_FUNCTION`
+    pub test_secret: String,
+    /// `FINISH_SECRET_FUNCTION`
+    pub finish_secret: String,
+}
+
+impl StepFunctions {
+    /// Reads the names or ARNs of the four functions.
+    ///
+    /// # Errors
+    /// If one is missing.
+    pub fn from_environment() -> Result<Self, ConfigurationError> {
+        let mut environment = Environment::new();
+        let mut function = |name| environment.required(name, "a Lambda function's name or ARN");
+        let (create_secret, publish_to_heroku, test_secret, finish_secret) = (
+            function("CREATE_SECRET_FUNCTION"),
+            function("PUBLISH_TO_HEROKU_FUNCTION"),
+            function("TEST_SECRET_FUNCTION"),
+            function("FINISH_SECRET_FUNCTION"),
+        );
+        let functions = (|| {
+            Some(Self {
+                create_secret: create_secret?,
+                publish_to_heroku: publish_to_heroku?,
+                test_secret: test_secret?,
+                finish_secret: finish_secret?,
+            })
+        })();
+        environment.finish(functions)
+    }
+}
+
+/// Where Heroku is, and who the partner is.
+#[derive(Clone, Debug)]
+pub struct HerokuConfiguration {
+    /// `HEROKU_API_URL`: the base of both partner APIs, `https://api.heroku.com` by default.
+    pub api: Url,
+    /// `HEROKU_OAUTH_URL`: the token endpoint, `https://id.heroku.com/oauth/token` by default.
+    pub oauth: Url,
+    /// `PARTNER_SECRET_ARN`: the add-on service's own secret.
+    pub partner: SecretArn,
+}
+
+impl HerokuConfiguration {
+    /// Reads the two addresses and the partner secret's ARN.
+    ///
+    /// # Errors
+    /// If one is malformed, or no HTTPS address beyond loopback.
+    pub fn from_environment() -> Result<Self, ConfigurationError> {
+        let mut environment = Environment::new();
+        let expected = "an https:// URL (http:// for loopback only)";
+        let api: Option<Url> = environment.or("HEROKU_API_URL", expected, "https://api.heroku.com");
+        let oauth: Option<Url> = environment.or(
+            "HEROKU_OAUTH_URL",
+            expected,
+            "https://id.heroku.com/oauth/token",
+        );
+        let partner = environment.required("PARTNER_SECRET_ARN", "the ARN of the partner secret");
+        for (name, url) in [("HEROKU_API_URL", &api), ("HEROKU_OAUTH_URL", &oauth)] {
+            if url.as_ref().is_some_and(|url| !crate::net::is_safe(url)) {
+                environment
+                    .problems
+                    .push(format!("{name} must be {expected}"));
+            }
+        }
+        let configuration = (|| {
+            Some(Self {
+                api: api?,
+                oauth: oauth?,
+                partner: partner?,
+            })
+        })();
+        environment.finish(configuration)
+    }
+}
+
+/// Where revocations are scheduled.
+#[derive(Clone, Debug)]
+pub struct ScheduleConfiguration {
+    /// `SCHEDULE_GROUP`: the stack's schedule group.
+    pub group: String,
+    /// `SCHEDULER_ROLE_ARN`: the role in which EventBridge Scheduler invokes `revoke-secret`.
+    pub role: String,
+    /// `REVOKE_SECRET_FUNCTION_ARN`: the function to invoke.
+    pub function: String,
+    /// `DEAD_LETTER_QUEUE_ARN`: where an event goes that could not be handed over.
+    pub dead_letter_queue: String,
+}
+
+impl ScheduleConfiguration {
+    /// Reads the four names.
+    ///
+    /// # Errors
+    /// If one is missing.
+    pub fn from_environment() -> Result<Self, ConfigurationError> {
+        let mut environment = Environment::new();
+        let group = environment.required("SCHEDULE_GROUP", "a schedule group's name");
+        let role = environment.required("SCHEDULER_ROLE_ARN", "a role's ARN");
+        let function =
+            environment.required("REVOKE_SECRET_FUNCTION_ARN", "a Lambda function's ARN");
+        let dead_letter_queue = environment.required("DEAD_LETTER_QUEUE_ARN", "an SQS queue's ARN");
+        let configuration = (|| {
+            Some(Self {
+                group: group?,
+                role: role?,
+                function: function?,
+                dead_letter_queue: dead_letter_queue?,
+            })
+        })();
+        environment.finish(configuration)
+    }
+}
+
+/// The longest grace period, for the stack or for one secret: seven days.
+pub const LONGEST_GRACE_PERIOD_SECONDS: u32 = 7 * 24 * 60 * 60;
+
+/// How long an old credential lives on after the new one is current: `GRACE_PERIOD_SECONDS`.
+///
+/// # Errors
+/// If it is missing or not from 1 to [`LONGEST_GRACE_PERIOD_SECONDS`].
+pub fn grace_period_seconds() -> Result<u32, ConfigurationError> {
+    let mut environment = Environment::new();
+    let expected = "a whole number of seconds from 1 to 604800";
+    let seconds: Option<u32> = environment.required("GRACE_PERIOD_SECONDS", expected);
+    if seconds.is_some_and(|seconds| !(1..=LONGEST_GRACE_PERIOD_SECONDS).contains(&seconds)) {
+        environment
+            .problems
+            .push(format!("GRACE_PERIOD_SECONDS must be {expected}"));
+    }
+    environment.finish(seconds)
+}

@@ -1,0 +1,164 @@
+//! The time that an invocation has left, and retries that stay inside it.
+
+use std::time::{Duration, Instant, SystemTime};
+
+use backon::{ExponentialBuilder, Retryable};
+
+/// When an invocation must have answered. Lambda ends the process at its time-out without a word,
+/// so work stops a little earlier and reports why.
+#[derive(Clone, Copy, Debug)]
+pub struct Deadline(Instant);
+
+/// Kept back from the function's time-out to report an error and write the logs.
+const RESERVE: Duration = Duration::from_millis(750);
+
+impl Deadline {
+    /// From the moment that Lambda gives, in milliseconds since the Unix epoch.
+    #[must_use]
+    pub fn from_epoch_millis(millis: u64) -> Self {
+        let left = (SystemTime::UNIX_EPOCH + Duration::from_millis(millis))
+            .duration_since(SystemTime::now())
+            .unwrap_or_default();
+        Self::after(left.saturating_sub(RESERVE))
+    }
+
+    /// So much time from now on.
+    #[must_use]
+    pub fn after(left: Duration) -> Self {
+        Self(Instant::now() + left)
+    }
+
+    /// The time left; zero once it has passed.
+    #[must_use]
+    pub fn left(self) -> Duration {
+        self.0.saturating_duration_since(Instant::now())
+    }
+
+    /// The time for one attempt of something: `most`, or what is left.
+    #[must_use]
+    pub fn attempt(self, most: Duration) -> Duration {
+        self.left().min(most)
+    }
+
+    /// The earlier of this deadline and `most` from now.
+    #[must_use]
+    pub fn at_most(self, most: Duration) -> Self {
+        Self::after(self.attempt(most))
+    }
+}
+
+/// Whether a fault may pass by itself.
+pub trait Passing {
+    /// Whether the same call may succeed if it is made again.
+    fn is_passing(&self) -> bool;
+
+    /// How long the other side asked to wait.
+    fn retry_after(&self) -> Option<Duration> {
+        None
+    }
+}
+
+/// Repeats `operation` while its faults are passing ones and another attempt fits before the
+/// deadline, with jittered exponential back-off, or as long as the other side asked to wait.
+///
+/// # Errors
+/// The operation's last error.
+pub async fn retry<T, E, Fut>(deadline: Deadline, operation: impl FnMut() -> Fut) -> Result<T, E>
+where
+    E: Passing,
+    Fut: Future<Output = Result<T, E>>,
+{
+    operation
+        .retry(
+            ExponentialBuilder::new()
+                .with_min_delay(Duration::from_millis(200))
+                .with_max_delay(Duration::from_secs(10))
+                .with_jitter()
+                .without_max_times(),
+        )
+        .when(Passing::is_passing)
+        .adjust(|error: &E, delay| {
+            let delay = error.retry_after().max(delay)?;
+            (delay < deadline.left()).then_some(delay)
+        })
+        .await
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+
+    #[derive(Debug, PartialEq)]
+    struct Fault {
+        passing: bool,
+        after: Option<Duration>,
+    }
+
+    impl Passing for Fault {
+        fn is_passing(&self) -> bool {
+            self.passing
+        }
+
+        fn retry_after(&self) -> Option<Duration> {
+            self.after
+        }
+    }
+
+    async fn attempts(
+        fault: impl Fn() -> Fault,
+        succeed_at: u32,
+        deadline: Duration,
+    ) -> (u32, bool) {
+        let count = Cell::new(0);
+        let result = retry(Deadline::after(deadline), || async {
+            count.set(count.get() + 1);
+            if count.get() == succeed_at {
+                Ok(())
+            } else {
+                Err(fault())
+            }
+        })
+        .await;
+        (count.get(), result.is_ok())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_passing_fault_is_retried_until_it_passes() {
+        let passing = || Fault {
+            passing: true,
+            after: None,
+        };
+        assert_eq!(
+            attempts(passing, 4, Duration::from_secs(60)).await,
+            (4, true)
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_lasting_fault_is_not_retried() {
+        let lasting = || Fault {
+            passing: false,
+            after: None,
+        };
+        assert_eq!(
+            attempts(lasting, 2, Duration::from_secs(60)).await,
+            (1, false)
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_wait_that_outlasts_the_deadline_ends_the_retries() {
+        let slow = || Fault {
+            passing: true,
+            after: Some(Duration::from_secs(61)),
+        };
+        assert_eq!(attempts(slow, 2, Duration::from_secs(60)).await, (1, false));
+    }
+
+    #[test]
+    fn a_deadline_in_the_past_leaves_no_time() {
+        assert_eq!(Deadline::from_epoch_millis(1).left(), Duration::ZERO);
+    }
+}

@@ -1,0 +1,175 @@
+//! The secret's document: one credential of one add-on instance, and where it is shown.
+//!
+//! The field names are those of [AWS's own secrets for database
+//! credentials](https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_secret_json_structure.html),
+//! so that what reads those can read these, and one block for Heroku. A document is checked as a
+//! whole before anything is done with it: every problem is reported, by path, and no value.
+
+mod check;
+mod fields;
+mod generate;
+#[cfg(feature = "schema")]
+mod schema;
+mod template;
+
+use std::collections::BTreeMap;
+
+use secrecy::{ExposeSecret, SecretString};
+
+pub(crate) use check::Check;
+pub use fields::Fields;
+pub use generate::{Generate, RandomError};
+pub(crate) use generate::{password, username};
+#[cfg(feature = "schema")]
+pub use schema::schema;
+pub use template::Rendered;
+
+use crate::event::SecretArn;
+use crate::service::Engine;
+
+/// The largest value that Secrets Manager stores, in bytes.
+const LARGEST_DOCUMENT: usize = 65_536;
+
+/// A document that is not usable. Lists every problem found, by path, and no value.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the secret's document is not usable: {}; correct the secret's value", problems.join("; "))]
+pub struct DocumentError {
+    /// What is wrong, one entry per path.
+    pub problems: Vec<String>,
+}
+
+/// A checked document. Its `Debug` shows no value.
+#[derive(Debug, Clone)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Document {
+    #[cfg_attr(feature = "schema", schemars(skip))]
+    fields: Fields,
+    /// What the credential is for, and the credential itself.
+    #[cfg_attr(feature = "schema", schemars(flatten))]
+    pub engine: Engine,
+    /// The ARN of the administrator's secret, which can issue and revoke credentials.
+    #[cfg_attr(feature = "schema", schemars(rename = "masterarn", with = "String", extend("pattern" = schema::SECRET_ARN)))]
+    pub administrator: SecretArn,
+    /// The add-on instance whose config vars show the credential.
+    pub heroku: HerokuBlock,
+}
+
+/// The add-on instance at Heroku.
+#[derive(Debug, Clone)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct HerokuBlock {
+    /// Which of Heroku's two partner APIs the add-on uses.
+    #[cfg_attr(feature = "schema", schemars(flatten))]
+    pub api: Api,
+    /// The add-on's UUID (v1: also the old `app123@heroku.com`; v3: also its globally unique name).
+    #[cfg_attr(feature = "schema", schemars(extend("pattern" = r"^[A-Za-z0-9][A-Za-z0-9@._-]{0,254}$")))]
+    pub addon_id: String,
+    /// The config vars to publish: each a template over the document's fields.
+    #[cfg_attr(feature = "schema", schemars(extend("minProperties" = 1, "propertyNames" = {"pattern": schema::CONFIG_VAR})))]
+    pub config: BTreeMap<String, String>,
+}
+
+/// One of Heroku's partner APIs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(tag = "api")
+)]
+pub enum Api {
+    /// The legacy App Info API: one password for the whole add-on service.
+    #[cfg_attr(feature = "schema", schemars(rename = "v1"))]
+    V1,
+    /// The Platform API for Partners: an OAuth token per add-on instance.
+    #[cfg_attr(feature = "schema", schemars(rename = "v3"))]
+    V3 {
+        /// The ARN of the instance's OAuth secret.
+        #[cfg_attr(feature = "schema", schemars(with = "String", extend("pattern" = schema::SECRET_ARN)))]
+        oauth: SecretArn,
+    },
+}
+
+impl Document {
+    /// Reads and checks a secret's value.
+    ///
+    /// # Errors
+    /// With every problem found, by path.
+    pub fn parse(value: &SecretString) -> Result<Self, DocumentError> {
+        let text = value.expose_secret();
+        if text.len() > LARGEST_DOCUMENT {
+            return Err(DocumentError {
+                problems: vec![format!("it is larger than {LARGEST_DOCUMENT} bytes")],
+            });
+        }
+        let fields = Fields::parse(text).ok_or_else(|| DocumentError {
+            problems: vec!["it is not a JSON object".to_owned()],
+        })?;
+
+        let mut problems = Vec::new();
+        let mut check = Check::new(&fields, &mut problems);
+        let engine = Engine::read(&mut check);
+        let administrator = check.parsed("masterarn");
+        let heroku = check.object("heroku", HerokuBlock::read);
+        let checked = engine.zip(administrator).zip(heroku);
+        if let Some((_, heroku)) = &checked {
+            template::check(&fields, &heroku.config, &mut problems);
+        } else if let Some(config) = fields.heroku_config() {
+            template::check(&fields, &config, &mut problems);
+        }
+        match checked {
+            Some(((engine, administrator), heroku)) if problems.is_empty() => Ok(Self {
+                fields,
+                engine,
+                administrator,
+                heroku,
+            }),
+            _ => Err(DocumentError { problems }),
+        }
+    }
+
+    /// The config vars as they are to be shown.
+    ///
+    /// # Errors
+    /// If a template cannot be rendered with these values, or the result is larger than Heroku
+    /// takes.
+    pub fn render(&self) -> Result<Rendered, DocumentError> {
+        template::render(&self.fields, &self.heroku.config)
+    }
+
+    /// The next version's value: a new credential of the same kind, everything else carried over,
+    /// fields that no engine knows included.
+    ///
+    /// # Errors
+    /// If the operating system gives no randomness.
+    pub fn next(&self) -> Result<SecretString, RandomError> {
+        let mut fields = self.fields.clone();
+        self.engine.renew(&mut fields)?;
+        Ok(fields.to_secret())
+    }
+}
+
+impl HerokuBlock {
+    fn read(check: &mut Check<'_>) -> Option<Self> {
+        let api = match check.one_of("api", &["v1", "v3"]) {
+            Some("v1") => Some(Api::V1),
+            Some(_) => check.parsed("oauth").map(|oauth| Api::V3 { oauth }),
+            None => None,
+        };
+        let addon_id = check.text("addon_id", "the add-on's UUID, as Heroku gave it", |id| {
+            id.len() <= 255
+                && id.starts_with(|c: char| c.is_ascii_alphanumeric())
+                && id
+                    .chars()
+                    .all(|c| c.is_ascii_alphanumeric() || "@._-".contains(c))
+        });
+        let config = check.templates("config");
+        Some(Self {
+            api: api?,
+            addon_id: addon_id?,
+            config: config?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

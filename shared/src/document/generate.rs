@@ -1,0 +1,129 @@
+//! New usernames, passwords and keys, from the operating system's randomness, in characters that
+//! need no escaping in a URL, a connection string or SQL.
+
+use ring::rand::{SecureRandom, SystemRandom};
+
+use super::Check;
+
+/// The operating system gave no randomness.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the operating system gave no randomness for a new credential")]
+pub struct RandomError;
+
+const ALPHANUMERIC: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+const LOWERCASE: &[u8] = b"abcdefghijklmnopqrstuvwxyz0123456789";
+
+/// 238 bits; well below the 100 characters that some clients still limit passwords to.
+const PASSWORD_LENGTH: usize = 40;
+
+/// 124 bits: never the same twice in one database cluster.
+const USERNAME_LENGTH: usize = 24;
+
+/// What a field that is new in each version looks like.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Generate {
+    /// What it begins with, such as `acme_live_`.
+    #[cfg_attr(feature = "schema", schemars(with = "Option<String>", extend("pattern" = "^[A-Za-z0-9_-]{0,64}$")))]
+    pub prefix: String,
+    /// How many random letters and digits follow: 22 are 131 bits.
+    #[cfg_attr(feature = "schema", schemars(range(min = 22, max = 256)))]
+    pub length: usize,
+}
+
+impl Generate {
+    pub(crate) fn read(check: &mut Check<'_>) -> Option<Self> {
+        let had_prefix = check.has("prefix");
+        let prefix =
+            check.optional_text("prefix", "at most 64 letters, digits, - and _", |prefix| {
+                prefix.len() <= 64
+                    && prefix
+                        .chars()
+                        .all(|c| c.is_ascii_alphanumeric() || "-_".contains(c))
+            });
+        let length = check.number("length", 22..=256);
+        if had_prefix && prefix.is_none() {
+            return None;
+        }
+        Some(Self {
+            prefix: prefix.unwrap_or_default(),
+            length: length?,
+        })
+    }
+
+    /// A new value of this look.
+    ///
+    /// # Errors
+    /// If the operating system gives no randomness.
+    pub(crate) fn value(&self) -> Result<String, RandomError> {
+        Ok(format!(
+            "{}{}",
+            self.prefix,
+            random_text(ALPHANUMERIC, self.length)?
+        ))
+    }
+}
+
+/// A new database user's name.
+pub(crate) fn username() -> Result<String, RandomError> {
+    Ok(format!("u_{}", random_text(LOWERCASE, USERNAME_LENGTH)?))
+}
+
+/// A new password.
+pub(crate) fn password() -> Result<String, RandomError> {
+    random_text(ALPHANUMERIC, PASSWORD_LENGTH)
+}
+
+fn random_text(alphabet: &[u8], length: usize) -> Result<String, RandomError> {
+    let random = SystemRandom::new();
+    // Bytes past the largest multiple of the alphabet's length would favour its first characters.
+    let limit = 256 - 256 % alphabet.len();
+    let mut text = String::with_capacity(length);
+    let mut bytes = [0; 64];
+    while text.len() < length {
+        random.fill(&mut bytes).map_err(|_| RandomError)?;
+        let fair = bytes
+            .iter()
+            .map(|byte| usize::from(*byte))
+            .filter(|byte| *byte < limit);
+        text.extend(
+            fair.take(length - text.len())
+                .map(|byte| char::from(alphabet[byte % alphabet.len()])),
+        );
+    }
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn values_are_long_enough_new_each_time_and_need_no_escaping() {
+        let generate = Generate {
+            prefix: "acme_live_".to_owned(),
+            length: 100,
+        };
+        let values: BTreeSet<String> = (0..100).map(|_| generate.value().unwrap()).collect();
+        assert_eq!(values.len(), 100);
+        for value in values {
+            let random = value.strip_prefix("acme_live_").unwrap();
+            assert_eq!(random.len(), 100);
+            assert!(random.bytes().all(|byte| byte.is_ascii_alphanumeric()));
+        }
+        assert!(username().unwrap().len() <= 32);
+        assert_ne!(password().unwrap(), password().unwrap());
+    }
+
+    #[test]
+    fn every_character_of_the_alphabet_occurs() {
+        let seen: BTreeSet<u8> = random_text(ALPHANUMERIC, 10_000)
+            .unwrap()
+            .into_bytes()
+            .into_iter()
+            .collect();
+        assert_eq!(seen.len(), ALPHANUMERIC.len());
+    }
+}

@@ -1,0 +1,100 @@
+//! What a step can fail with, as one type, and how Lambda and Secrets Manager show it.
+
+use lambda_runtime::Diagnostic;
+
+use crate::aws::AwsError;
+use crate::deadline::Passing;
+use crate::document::DocumentError;
+use crate::event::EventError;
+use crate::heroku::HerokuError;
+use crate::invoke::InvokeError;
+use crate::secrets::SecretError;
+use crate::service::ServiceError;
+use crate::steps::StepError;
+
+/// Any failure of a step. Its message says what failed, on which resource, and what to do.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// The event is not one that the function knows.
+    #[error(transparent)]
+    Event(#[from] EventError),
+    /// A secret's document is not usable.
+    #[error(transparent)]
+    Document(#[from] DocumentError),
+    /// A secret holds no usable value.
+    #[error(transparent)]
+    Secret(#[from] SecretError),
+    /// AWS refused or failed.
+    #[error(transparent)]
+    Aws(#[from] AwsError),
+    /// Heroku refused or failed.
+    #[error(transparent)]
+    Heroku(#[from] HerokuError),
+    /// The partner's service refused or failed.
+    #[error(transparent)]
+    Service(#[from] ServiceError),
+    /// A function that `rotate` called failed.
+    #[error(transparent)]
+    Invoke(#[from] InvokeError),
+    /// The rotation is in a state in which the step must not go on.
+    #[error(transparent)]
+    Step(#[from] StepError),
+}
+
+impl Error {
+    /// The error type that Lambda reports.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Event(_) => "EventError",
+            Self::Document(_) => "DocumentError",
+            Self::Secret(_) => "SecretError",
+            Self::Aws(_) => "AwsError",
+            Self::Heroku(_) => "HerokuError",
+            Self::Service(_) => "ServiceError",
+            Self::Invoke(_) => "InvokeError",
+            Self::Step(_) => "StepError",
+        }
+    }
+}
+
+impl Passing for Error {
+    fn is_passing(&self) -> bool {
+        match self {
+            Self::Aws(error) => error.is_passing(),
+            Self::Heroku(error) => error.is_passing(),
+            Self::Service(error) => error.is_passing(),
+            Self::Invoke(error) => error.is_passing(),
+            Self::Step(error) => error.is_passing(),
+            Self::Secret(error) => error.is_passing(),
+            Self::Event(_) | Self::Document(_) => false,
+        }
+    }
+}
+
+impl From<Error> for Diagnostic {
+    /// What the caller of the function sees. `rotate` passes the words of the function that it
+    /// called on as they are.
+    fn from(error: Error) -> Self {
+        if let Error::Invoke(InvokeError::Function {
+            error_type,
+            error_message,
+            ..
+        }) = error
+        {
+            return Self {
+                error_type,
+                error_message,
+            };
+        }
+        let hint = if error.is_passing() {
+            "A retry can help."
+        } else {
+            "A retry cannot help until this is corrected."
+        };
+        Self {
+            error_type: error.kind().to_owned(),
+            error_message: format!("{error}. {hint}"),
+        }
+    }
+}

@@ -1,0 +1,494 @@
+//! What Secrets Manager sends to the rotation function, and what the functions send one another.
+//!
+//! Fields that are not known are ignored, as AWS asks; what is missing or malformed is reported
+//! all at once. Between the functions pass ARNs, version ids and step names, never a value.
+
+use std::fmt;
+use std::str::FromStr;
+
+use secrecy::SecretString;
+use serde::{Serialize, Serializer};
+use serde_json::{Map, Value};
+
+/// The ARN of a secret.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(transparent)]
+pub struct SecretArn(String);
+
+impl SecretArn {
+    /// The ARN as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for SecretArn {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let mut parts = text.splitn(7, ':');
+        let is_secret = parts.next() == Some("arn")
+            && parts
+                .next()
+                .is_some_and(|partition| partition.starts_with("aws"))
+            && parts.next() == Some("secretsmanager")
+            && parts.next().is_some_and(|region| !region.is_empty())
+            && parts.next().is_some_and(|account| !account.is_empty())
+            && parts.next() == Some("secret")
+            && parts
+                .next()
+                .is_some_and(|name| !name.is_empty() && !name.contains(char::is_whitespace));
+        if is_secret {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(
+                "must be the ARN of a secret (arn:aws:secretsmanager:<region>:<account>:secret:<name>)",
+            )
+        }
+    }
+}
+
+impl fmt::Display for SecretArn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The id of one version of a secret; during a rotation, the `ClientRequestToken`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(transparent)]
+pub struct VersionId(String);
+
+impl VersionId {
+    /// The id as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for VersionId {
+    type Err = &'static str;
+
+    /// Accepts what [`PutSecretValue`](https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_PutSecretValue.html)
+    /// accepts as `ClientRequestToken`, limited to the characters that can stand in a label.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let allowed = |c: char| c.is_ascii_alphanumeric() || "-_./+=@".contains(c);
+        if (32..=64).contains(&text.len()) && text.chars().all(allowed) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err("must be a version id of 32 to 64 characters, as Secrets Manager gives it")
+        }
+    }
+}
+
+impl fmt::Display for VersionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// One of the [four steps](https://docs.aws.amazon.com/secretsmanager/latest/userguide/rotate-secrets_lambda-functions.html)
+/// of a rotation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Store a new value and have the service issue its credential.
+    CreateSecret,
+    /// Publish the credential to Heroku's config vars.
+    SetSecret,
+    /// Try the credential where it is used.
+    TestSecret,
+    /// Schedule the old credential's revocation and make the new version current.
+    FinishSecret,
+}
+
+impl Step {
+    /// All steps, in the order in which Secrets Manager calls them.
+    pub const ALL: [Self; 4] = [
+        Self::CreateSecret,
+        Self::SetSecret,
+        Self::TestSecret,
+        Self::FinishSecret,
+    ];
+
+    /// The name that Secrets Manager uses.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::CreateSecret => "createSecret",
+            Self::SetSecret => "setSecret",
+            Self::TestSecret => "testSecret",
+            Self::FinishSecret => "finishSecret",
+        }
+    }
+}
+
+impl FromStr for Step {
+    type Err = &'static str;
+
+    /// Accepts both spellings in AWS's documents: `createSecret` and `create_secret`.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let plain = text.replace('_', "");
+        Self::ALL
+            .into_iter()
+            .find(|step| step.as_str().eq_ignore_ascii_case(&plain))
+            .ok_or("must be one of createSecret, setSecret, testSecret, finishSecret")
+    }
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl Serialize for Step {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+/// An event that a function cannot act upon. Lists every problem, and no value of the event.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the event is not usable: {}", problems.join("; "))]
+pub struct EventError {
+    /// What is wrong, one entry per field.
+    pub problems: Vec<String>,
+}
+
+/// A payload that a function can be invoked with.
+pub trait Event: Sized {
+    /// Reads it from JSON.
+    ///
+    /// # Errors
+    /// With every missing or malformed field.
+    fn read(payload: &Value) -> Result<Self, EventError>;
+
+    /// The secret that it is about.
+    fn secret(&self) -> &SecretArn;
+
+    /// The version that it is about.
+    fn version(&self) -> &VersionId;
+
+    /// The step that it asks for, as logs and metrics name it.
+    fn step(&self) -> &'static str;
+}
+
+/// What Secrets Manager sends to `rotate`.
+#[derive(Debug)]
+pub struct RotationEvent {
+    /// The step to perform.
+    pub step: Step,
+    /// The secret under rotation.
+    pub secret: SecretArn,
+    /// The new version's id.
+    pub version: VersionId,
+    /// Proof for `PutSecretValue` that the caller acts for this rotation. Sensitive: it goes
+    /// nowhere else.
+    pub rotation_token: Option<SecretString>,
+}
+
+impl Event for RotationEvent {
+    fn read(payload: &Value) -> Result<Self, EventError> {
+        let mut reader = Reader::new(payload);
+        let step = reader.parse("Step");
+        let secret = reader.parse("SecretId");
+        let version = reader.parse("ClientRequestToken");
+        let rotation_token = reader
+            .optional_text("RotationToken")
+            .map(SecretString::from);
+        match (step, secret, version) {
+            (Some(step), Some(secret), Some(version)) if reader.problems.is_empty() => Ok(Self {
+                step,
+                secret,
+                version,
+                rotation_token,
+            }),
+            _ => Err(reader.into_error()),
+        }
+    }
+
+    fn secret(&self) -> &SecretArn {
+        &self.secret
+    }
+
+    fn version(&self) -> &VersionId {
+        &self.version
+    }
+
+    fn step(&self) -> &'static str {
+        self.step.as_str()
+    }
+}
+
+/// What `rotate` sends to `create-secret`, `publish-to-heroku` and `test-secret`.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct StepEvent {
+    /// The step under way.
+    pub step: Step,
+    /// The secret under rotation.
+    #[serde(rename = "SecretId")]
+    pub secret: SecretArn,
+    /// The version that carries `AWSPENDING`.
+    #[serde(rename = "VersionId")]
+    pub version: VersionId,
+}
+
+impl Event for StepEvent {
+    fn read(payload: &Value) -> Result<Self, EventError> {
+        let mut reader = Reader::new(payload);
+        let step = reader.parse("Step");
+        let secret = reader.parse("SecretId");
+        let version = reader.parse("VersionId");
+        match (step, secret, version) {
+            (Some(step), Some(secret), Some(version)) => Ok(Self {
+                step,
+                secret,
+                version,
+            }),
+            _ => Err(reader.into_error()),
+        }
+    }
+
+    fn secret(&self) -> &SecretArn {
+        &self.secret
+    }
+
+    fn version(&self) -> &VersionId {
+        &self.version
+    }
+
+    fn step(&self) -> &'static str {
+        self.step.as_str()
+    }
+}
+
+/// What `rotate` sends to `finish-secret`, just before it moves `AWSCURRENT`.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct FinishEvent {
+    /// The secret under rotation.
+    #[serde(rename = "SecretId")]
+    pub secret: SecretArn,
+    /// The version that is current until now and whose credential is to end.
+    #[serde(rename = "VersionId")]
+    pub version: VersionId,
+    /// The secret's own grace period in seconds, from its tag; the stack's if absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub revoke_after_seconds: Option<u32>,
+}
+
+impl Event for FinishEvent {
+    fn read(payload: &Value) -> Result<Self, EventError> {
+        let mut reader = Reader::new(payload);
+        let secret = reader.parse("SecretId");
+        let version = reader.parse("VersionId");
+        let revoke_after_seconds = reader.optional_number("RevokeAfterSeconds");
+        match (secret, version) {
+            (Some(secret), Some(version)) if reader.problems.is_empty() => Ok(Self {
+                secret,
+                version,
+                revoke_after_seconds,
+            }),
+            _ => Err(reader.into_error()),
+        }
+    }
+
+    fn secret(&self) -> &SecretArn {
+        &self.secret
+    }
+
+    fn version(&self) -> &VersionId {
+        &self.version
+    }
+
+    fn step(&self) -> &'static str {
+        Step::FinishSecret.as_str()
+    }
+}
+
+/// What EventBridge Scheduler sends to `revoke-secret` when the grace period is over.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct RevokeEvent {
+    /// The secret that the version belongs to.
+    #[serde(rename = "SecretId")]
+    pub secret: SecretArn,
+    /// The version whose credential is to end.
+    #[serde(rename = "VersionId")]
+    pub version: VersionId,
+    /// How many earlier tries there were.
+    pub attempt: u32,
+}
+
+impl Event for RevokeEvent {
+    fn read(payload: &Value) -> Result<Self, EventError> {
+        let mut reader = Reader::new(payload);
+        let secret = reader.parse("SecretId");
+        let version = reader.parse("VersionId");
+        let attempt = reader.optional_number("Attempt").unwrap_or_default();
+        match (secret, version) {
+            (Some(secret), Some(version)) if reader.problems.is_empty() => Ok(Self {
+                secret,
+                version,
+                attempt,
+            }),
+            _ => Err(reader.into_error()),
+        }
+    }
+
+    fn secret(&self) -> &SecretArn {
+        &self.secret
+    }
+
+    fn version(&self) -> &VersionId {
+        &self.version
+    }
+
+    fn step(&self) -> &'static str {
+        "revokeSecret"
+    }
+}
+
+/// Reads fields by name and collects what is wrong with them.
+struct Reader<'a> {
+    fields: Option<&'a Map<String, Value>>,
+    problems: Vec<String>,
+}
+
+impl<'a> Reader<'a> {
+    fn new(payload: &'a Value) -> Self {
+        let fields = payload.as_object();
+        let problems = if fields.is_none() {
+            vec!["it must be a JSON object".to_owned()]
+        } else {
+            Vec::new()
+        };
+        Self { fields, problems }
+    }
+
+    fn get(&self, name: &str) -> Option<&'a Value> {
+        self.fields?.get(name).filter(|value| !value.is_null())
+    }
+
+    fn parse<T: FromStr<Err = &'static str>>(&mut self, name: &str) -> Option<T> {
+        self.fields?;
+        let Some(value) = self.get(name) else {
+            self.problems.push(format!("{name} is missing"));
+            return None;
+        };
+        match value.as_str().map_or(Err("must be a string"), str::parse) {
+            Ok(parsed) => Some(parsed),
+            Err(problem) => {
+                self.problems.push(format!("{name} {problem}"));
+                None
+            }
+        }
+    }
+
+    fn optional_text(&mut self, name: &str) -> Option<String> {
+        let value = self.get(name)?;
+        if !value.is_string() {
+            self.problems.push(format!("{name} must be a string"));
+        }
+        value.as_str().map(ToOwned::to_owned)
+    }
+
+    fn optional_number(&mut self, name: &str) -> Option<u32> {
+        let value = self.get(name)?;
+        let number = value.as_u64().and_then(|number| u32::try_from(number).ok());
+        if number.is_none() {
+            self.problems.push(format!(
+                "{name} must be a whole number from 0 to {}",
+                u32::MAX
+            ));
+        }
+        number
+    }
+
+    fn into_error(self) -> EventError {
+        EventError {
+            problems: self.problems,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use secrecy::ExposeSecret;
+    use serde_json::json;
+
+    use super::*;
+
+    const ARN: &str = "arn:aws:secretsmanager:us-east-1:123456789012:secret:acme/db-AbCdEf";
+    const TOKEN: &str = "0a1b2c3d-0000-4000-8000-000000000001";
+
+    #[test]
+    fn reads_what_secrets_manager_sends_and_ignores_the_rest() {
+        let event = RotationEvent::read(&json!({
+            "Step": "createSecret", "SecretId": ARN, "ClientRequestToken": TOKEN,
+            "RotationToken": "sensitive", "SomethingNew": {"a": 1},
+        }))
+        .unwrap();
+        assert_eq!(event.step, Step::CreateSecret);
+        assert_eq!(event.secret.as_str(), ARN);
+        assert_eq!(
+            event.rotation_token.as_ref().unwrap().expose_secret(),
+            "sensitive"
+        );
+        assert!(!format!("{event:?}").contains("sensitive"));
+    }
+
+    #[test]
+    fn accepts_both_spellings_of_a_step() {
+        for (text, step) in [
+            ("setSecret", Step::SetSecret),
+            ("set_secret", Step::SetSecret),
+            ("finish_secret", Step::FinishSecret),
+        ] {
+            assert_eq!(text.parse(), Ok(step));
+        }
+    }
+
+    #[test]
+    fn reports_every_problem_at_once_and_no_value() {
+        let error =
+            RotationEvent::read(&json!({"Step": "dropSecret", "SecretId": "hunter2"})).unwrap_err();
+        assert_eq!(error.problems.len(), 3);
+        let message = error.to_string();
+        assert!(message.contains("Step must be one of createSecret"));
+        assert!(message.contains("SecretId must be the ARN of a secret"));
+        assert!(message.contains("ClientRequestToken is missing"));
+        assert!(!message.contains("hunter2"));
+    }
+
+    #[test]
+    fn refuses_what_is_no_object() {
+        assert_eq!(
+            RevokeEvent::read(&json!([1])).unwrap_err().problems,
+            ["it must be a JSON object"]
+        );
+    }
+
+    #[test]
+    fn what_one_function_sends_the_other_reads() {
+        let finish = FinishEvent {
+            secret: ARN.parse().unwrap(),
+            version: TOKEN.parse().unwrap(),
+            revoke_after_seconds: Some(60),
+        };
+        let read = FinishEvent::read(&serde_json::to_value(&finish).unwrap()).unwrap();
+        assert_eq!(read.revoke_after_seconds, Some(60));
+        let revoke = RevokeEvent {
+            secret: finish.secret,
+            version: finish.version,
+            attempt: 3,
+        };
+        assert_eq!(
+            RevokeEvent::read(&serde_json::to_value(&revoke).unwrap()),
+            Ok(revoke)
+        );
+    }
+}

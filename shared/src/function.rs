@@ -1,0 +1,65 @@
+//! What all Lambda functions share: an invocation from its event to its answer.
+
+use std::time::Instant;
+
+use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
+use serde_json::Value;
+use tracing::Instrument;
+
+use crate::deadline::{Deadline, Passing};
+use crate::event::Event;
+use crate::{Error, telemetry};
+
+/// Serves invocations until Lambda ends the process: reads the event, runs the step within the
+/// deadline, logs and measures the outcome.
+///
+/// # Errors
+/// If the Lambda runtime cannot be reached.
+pub async fn run<E: Event>(
+    step: impl AsyncFn(E, Deadline) -> Result<(), Error>,
+) -> Result<(), lambda_runtime::Error> {
+    let step = &step;
+    lambda_runtime::run(service_fn(move |event: LambdaEvent<Value>| async move {
+        let deadline = Deadline::from_epoch_millis(event.context.deadline);
+        let request_id = event.context.request_id;
+        invocation(step, &event.payload, &request_id, deadline)
+            .await
+            .map_err(Diagnostic::from)
+    }))
+    .await
+}
+
+async fn invocation<E: Event>(
+    step: impl AsyncFn(E, Deadline) -> Result<(), Error>,
+    payload: &Value,
+    request_id: &str,
+    deadline: Deadline,
+) -> Result<(), Error> {
+    let started = Instant::now();
+    let event =
+        E::read(payload).inspect_err(|error| tracing::error!(request_id, %error, "refused"))?;
+    let name = event.step();
+    let span = tracing::info_span!(
+        "step",
+        step = name,
+        secret = %event.secret(),
+        version = %event.version(),
+        request_id,
+    );
+    let result = async {
+        let result = Box::pin(step(event, deadline)).await;
+        let millis = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        match &result {
+            Ok(()) => tracing::info!(duration_ms = millis, outcome = "succeeded", "done"),
+            Err(error) => {
+                let passing = error.is_passing();
+                tracing::error!(duration_ms = millis, outcome = "failed", kind = error.kind(), passing, %error, "failed");
+            }
+        }
+        result
+    }
+    .instrument(span)
+    .await;
+    telemetry::step(name, result.is_ok(), started.elapsed());
+    result
+}

@@ -1,0 +1,160 @@
+//! Heroku's partner API: an add-on instance's config vars, through the
+//! [App Info API](https://devcenter.heroku.com/articles/add-on-app-info) (v1) or the
+//! [Platform API for Partners](https://devcenter.heroku.com/articles/platform-api-for-partners)
+//! (v3), behind [`AddOn`].
+//!
+//! A write of a config var is a release, and a restart of the dynos, for every app that the add-on
+//! is attached to. So nothing is written that is already there, and when the answer to a write is
+//! lost, the config is read again before anything is written again.
+
+mod error;
+mod oauth;
+mod request;
+mod v1;
+mod v3;
+
+use std::collections::BTreeMap;
+
+use secrecy::{ExposeSecret, SecretString};
+
+pub use error::HerokuError;
+pub use oauth::{Partner, TokenFuture, TokenStore};
+pub use request::HerokuClient;
+
+use crate::deadline::{Deadline, retry};
+use crate::document::{Api, Document, Rendered};
+
+/// The config vars that Heroku shows for an add-on instance. Its `Debug` shows no value.
+#[derive(Debug, Clone, Default)]
+pub struct Config(BTreeMap<String, SecretString>);
+
+impl Config {
+    /// The names of the config vars that `rendered` has and that Heroku shows otherwise or not at
+    /// all.
+    #[must_use]
+    pub fn missing<'a>(&self, rendered: &'a Rendered) -> Vec<&'a str> {
+        rendered
+            .names()
+            .filter(|name| self.get(name) != rendered.get(name))
+            .collect()
+    }
+
+    /// The names of the config vars that show a value of `old` which `current` does not have as
+    /// well: as long as there is one, dynos may be started with the old credential.
+    #[must_use]
+    pub fn still_showing<'a>(&self, old: &'a Rendered, current: &Rendered) -> Vec<&'a str> {
+        old.names()
+            .filter(|name| self.get(name) == old.get(name) && old.get(name) != current.get(name))
+            .collect()
+    }
+
+    fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(ExposeSecret::expose_secret)
+    }
+}
+
+impl FromIterator<(String, SecretString)> for Config {
+    fn from_iter<I: IntoIterator<Item = (String, SecretString)>>(vars: I) -> Self {
+        Self(vars.into_iter().collect())
+    }
+}
+
+/// What publishing did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Publication {
+    /// Heroku showed these values already; nothing was written.
+    AlreadyShown,
+    /// The config was changed, and Heroku shows it.
+    Changed,
+}
+
+/// One add-on instance at Heroku.
+#[derive(Debug)]
+pub struct AddOn<'a> {
+    client: &'a HerokuClient,
+    id: &'a str,
+    access: Access<'a>,
+}
+
+#[derive(Debug)]
+enum Access<'a> {
+    V1(v1::Access<'a>),
+    V3(v3::Access<'a>),
+}
+
+impl<'a> AddOn<'a> {
+    /// The add-on instance of a document. `tokens` gives and takes a v3 instance's tokens.
+    #[must_use]
+    pub fn of(
+        document: &'a Document,
+        client: &'a HerokuClient,
+        partner: &'a Partner,
+        tokens: &'a dyn TokenStore,
+    ) -> Self {
+        let access = match &document.heroku.api {
+            Api::V1 => Access::V1(v1::Access::new(partner)),
+            Api::V3 { oauth } => Access::V3(v3::Access::new(partner, oauth, tokens)),
+        };
+        Self {
+            client,
+            id: &document.heroku.addon_id,
+            access,
+        }
+    }
+
+    /// Reads the config vars. Passing faults are retried within the deadline.
+    ///
+    /// # Errors
+    /// If Heroku refuses, or does not answer in time; [`HerokuError::is_gone`] if there is no such
+    /// add-on any more.
+    pub async fn config(&self, deadline: Deadline) -> Result<Config, HerokuError> {
+        retry(deadline, || self.read(deadline)).await
+    }
+
+    /// Has Heroku show `rendered`: looks, writes only if something differs, and looks at what
+    /// Heroku shows then. Passing faults are retried within the deadline, beginning with the look.
+    ///
+    /// # Errors
+    /// If Heroku refuses, does not answer in time, or shows something else afterwards.
+    pub async fn publish(
+        &self,
+        rendered: &Rendered,
+        deadline: Deadline,
+    ) -> Result<Publication, HerokuError> {
+        let mut outcome = Publication::AlreadyShown;
+        let written = &std::cell::Cell::new(false);
+        retry(deadline, || async {
+            if self.read(deadline).await?.missing(rendered).is_empty() {
+                return Ok(());
+            }
+            // Set before the answer is known: a write whose answer is lost may have taken effect.
+            written.set(true);
+            let shown = self.write(rendered, deadline).await?;
+            let missing = shown.missing(rendered);
+            if missing.is_empty() {
+                Ok(())
+            } else {
+                Err(HerokuError::not_shown(self.id, &missing))
+            }
+        })
+        .await?;
+        if written.get() {
+            outcome = Publication::Changed;
+        }
+        Ok(outcome)
+    }
+
+    async fn read(&self, deadline: Deadline) -> Result<Config, HerokuError> {
+        match &self.access {
+            Access::V1(access) => access.read(self.client, self.id, deadline).await,
+            Access::V3(access) => access.read(self.client, self.id, deadline).await,
+        }
+    }
+
+    async fn write(&self, rendered: &Rendered, deadline: Deadline) -> Result<Config, HerokuError> {
+        match &self.access {
+            Access::V1(access) => access.write(self.client, self.id, rendered, deadline).await,
+            Access::V3(access) => access.write(self.client, self.id, rendered, deadline).await,
+        }
+    }
+}

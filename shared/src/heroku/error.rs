@@ -1,0 +1,186 @@
+//! What Heroku can answer instead of what was asked for, and what to do about it.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use crate::aws::AwsError;
+use crate::deadline::Passing;
+use crate::net::Answer;
+
+/// A call to Heroku that failed. `request_id` is what Heroku's support asks for.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum HerokuError {
+    /// No answer. A write may have taken effect.
+    #[error(
+        "Heroku cannot be reached to {action}: {reason}; check the function's way to the internet and https://status.heroku.com"
+    )]
+    Unreachable {
+        /// What was asked for, with the add-on's id.
+        action: String,
+        /// What happened, in words.
+        reason: String,
+    },
+    /// Heroku is out of order or busy, or its answer is no Heroku answer.
+    #[error("Heroku could not {action} at present: {answer}; see https://status.heroku.com")]
+    Unavailable {
+        /// What was asked for, with the add-on's id.
+        action: String,
+        /// Status and id of the answer.
+        answer: String,
+    },
+    /// The account's rate limit is used up.
+    #[error("Heroku's rate limit is used up; it did not {action} ({answer})")]
+    RateLimited {
+        /// What was asked for, with the add-on's id.
+        action: String,
+        /// Status and id of the answer.
+        answer: String,
+        /// How long Heroku asked to wait.
+        retry_after: Option<Duration>,
+    },
+    /// Heroku does not know these credentials.
+    #[error("Heroku does not accept the credentials to {action} ({answer}); {remedy}")]
+    Unauthorized {
+        /// What was asked for, with the add-on's id.
+        action: String,
+        /// Status and id of the answer.
+        answer: String,
+        /// Which secret to correct.
+        remedy: String,
+    },
+    /// There is no such add-on, or not any more.
+    #[error(
+        "Heroku has no such add-on to {action} ({answer}); it was deprovisioned, is still being provisioned, or heroku.addon_id is wrong"
+    )]
+    Gone {
+        /// What was asked for, with the add-on's id.
+        action: String,
+        /// Status and id of the answer.
+        answer: String,
+    },
+    /// Heroku understood and said no.
+    #[error(
+        "Heroku refuses to {action} ({answer}); check that the add-on's manifest declares these config vars and that this API is granted to the partner"
+    )]
+    Refused {
+        /// What was asked for, with the add-on's id and the config vars' names.
+        action: String,
+        /// Status and id of the answer.
+        answer: String,
+    },
+    /// Heroku confirmed a write and shows something else.
+    #[error(
+        "Heroku does not show what was written to {vars} of add-on {addon}; check that nothing else writes these config vars"
+    )]
+    NotShown {
+        /// The add-on's id.
+        addon: String,
+        /// The config vars' names.
+        vars: String,
+    },
+    /// The instance's tokens could not be read or stored.
+    #[error("the add-on's OAuth tokens are not at hand: {0}")]
+    Tokens(#[from] AwsError),
+    /// The OAuth secret or the partner secret lacks a field.
+    #[error("the secret {secret} has no text in {field:?}; store it there")]
+    Incomplete {
+        /// The secret's ARN, or `the partner secret`.
+        secret: String,
+        /// The field.
+        field: &'static str,
+    },
+}
+
+impl HerokuError {
+    /// Whether the add-on instance does not exist.
+    #[must_use]
+    pub fn is_gone(&self) -> bool {
+        matches!(self, Self::Gone { .. })
+    }
+
+    pub(super) fn not_shown(addon: &str, vars: &[&str]) -> Self {
+        Self::NotShown {
+            addon: addon.to_owned(),
+            vars: vars.join(", "),
+        }
+    }
+
+    /// The error for an answer that is no success. `remedy` is what to do about a 401.
+    pub(super) fn from_answer(action: String, answer: &Answer, remedy: &str) -> Self {
+        #[derive(Deserialize)]
+        struct Body {
+            id: String,
+        }
+        let header = |name: &str| {
+            answer
+                .headers
+                .get(name)
+                .and_then(|value| value.to_str().ok())
+        };
+        // Heroku's message is not repeated: it may quote what was sent. Its id is a fixed word.
+        let id = serde_json::from_slice(&answer.body)
+            .map(|Body { id }| id)
+            .unwrap_or_default();
+        let is_word = !id.is_empty()
+            && id.len() <= 40
+            && id.chars().all(|c| c.is_ascii_lowercase() || c == '_');
+        let mut words = answer.status.to_string();
+        if is_word {
+            words.extend([", id ", &id]);
+        }
+        if let Some(request_id) = header("Request-Id") {
+            words.extend([", Request-Id ", request_id]);
+        }
+        let answered = words;
+        match answer.status.as_u16() {
+            401 => Self::Unauthorized {
+                action,
+                answer: answered,
+                remedy: remedy.to_owned(),
+            },
+            404 | 410 => Self::Gone {
+                action,
+                answer: answered,
+            },
+            429 => {
+                let seconds = header("Retry-After").and_then(|seconds| seconds.parse().ok());
+                Self::RateLimited {
+                    action,
+                    answer: answered,
+                    retry_after: seconds.map(Duration::from_secs),
+                }
+            }
+            // 409: Heroku is busy with the add-on's apps. 2xx comes here if its body is no JSON.
+            200..=299 | 408 | 409 | 425 | 500.. => Self::Unavailable {
+                action,
+                answer: answered,
+            },
+            _ => Self::Refused {
+                action,
+                answer: answered,
+            },
+        }
+    }
+}
+
+impl Passing for HerokuError {
+    fn is_passing(&self) -> bool {
+        match self {
+            Self::Unreachable { .. } | Self::Unavailable { .. } | Self::RateLimited { .. } => true,
+            Self::Tokens(error) => error.is_passing(),
+            Self::Unauthorized { .. }
+            | Self::Gone { .. }
+            | Self::Refused { .. }
+            | Self::NotShown { .. }
+            | Self::Incomplete { .. } => false,
+        }
+    }
+
+    fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::RateLimited { retry_after, .. } => *retry_after,
+            _ => None,
+        }
+    }
+}

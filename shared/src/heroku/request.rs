@@ -1,0 +1,101 @@
+//! Requests to Heroku: addresses, headers, answers.
+
+use reqwest::Method;
+use serde::de::DeserializeOwned;
+use url::Url;
+
+use super::error::HerokuError;
+use crate::configuration::HerokuConfiguration;
+use crate::deadline::Deadline;
+use crate::net::{self, Answer};
+
+/// Heroku's two addresses and the HTTP client.
+#[derive(Debug, Clone)]
+pub struct HerokuClient {
+    http: reqwest::Client,
+    api: Url,
+    pub(super) oauth: Url,
+}
+
+impl HerokuClient {
+    /// A client for the configured addresses.
+    #[must_use]
+    pub fn new(http: reqwest::Client, configuration: &HerokuConfiguration) -> Self {
+        Self {
+            http,
+            api: configuration.api.clone(),
+            oauth: configuration.oauth.clone(),
+        }
+    }
+
+    /// A request to the API; each segment of the path is percent-encoded.
+    pub(super) fn request(
+        &self,
+        method: Method,
+        path: &[&str],
+        version: u8,
+    ) -> reqwest::RequestBuilder {
+        let mut url = self.api.clone();
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.pop_if_empty().extend(path);
+        }
+        // The API's URL parser takes `@` for what it is; Heroku's documents ask for %40.
+        if url.path().contains('@') {
+            let path = url.path().replace('@', "%40");
+            url.set_path(&path);
+        }
+        self.http.request(method, url).header(
+            reqwest::header::ACCEPT,
+            format!("application/vnd.heroku+json; version={version}"),
+        )
+    }
+
+    pub(super) fn token_request(&self) -> reqwest::RequestBuilder {
+        self.http
+            .post(self.oauth.clone())
+            .header(reqwest::header::ACCEPT, "application/json")
+    }
+}
+
+/// Sends a request; an answer of any status.
+pub(super) async fn send(
+    request: reqwest::RequestBuilder,
+    action: &str,
+    deadline: Deadline,
+) -> Result<Answer, HerokuError> {
+    let answer = net::send(request, deadline.attempt(net::REQUEST_TIMEOUT))
+        .await
+        .map_err(|reason| HerokuError::Unreachable {
+            action: action.to_owned(),
+            reason: reason.to_string(),
+        })?;
+    let header = |name: &str| {
+        answer
+            .headers
+            .get(name)
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or("-")
+    };
+    tracing::info!(
+        action,
+        status = answer.status.as_u16(),
+        heroku_request_id = header("Request-Id"),
+        rate_limit_remaining = header("RateLimit-Remaining"),
+        "Heroku answered"
+    );
+    Ok(answer)
+}
+
+/// Reads a success's JSON; the error for anything else.
+pub(super) fn read<T: DeserializeOwned>(
+    answer: &Answer,
+    action: &str,
+    remedy: &str,
+) -> Result<T, HerokuError> {
+    if answer.status.is_success()
+        && let Ok(body) = serde_json::from_slice(&answer.body)
+    {
+        return Ok(body);
+    }
+    Err(HerokuError::from_answer(action.to_owned(), answer, remedy))
+}

@@ -1,0 +1,83 @@
+//! v1, the legacy [App Info API](https://devcenter.heroku.com/articles/add-on-app-info): HTTP Basic
+//! with the add-on manifest's id and password, one pair for the whole add-on service.
+
+use std::collections::BTreeMap;
+
+use reqwest::Method;
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+use serde_json::json;
+
+use super::{Config, HerokuClient, HerokuError, Partner, request};
+use crate::deadline::Deadline;
+use crate::document::Rendered;
+
+const REMEDY: &str =
+    "correct id and password in the partner secret (the manifest's id and api.password)";
+
+#[derive(Debug)]
+pub(super) struct Access<'a> {
+    partner: &'a Partner,
+}
+
+#[derive(Deserialize)]
+struct App {
+    config: BTreeMap<String, Option<SecretString>>,
+}
+
+impl<'a> Access<'a> {
+    pub(super) fn new(partner: &'a Partner) -> Self {
+        Self { partner }
+    }
+
+    pub(super) async fn read(
+        &self,
+        client: &HerokuClient,
+        id: &str,
+        deadline: Deadline,
+    ) -> Result<Config, HerokuError> {
+        let action = format!("read the config of add-on {id}");
+        let request = self.authorized(client.request(Method::GET, &["vendor", "apps", id], 1))?;
+        let answer = request::send(request, &action, deadline).await?;
+        let app: App = request::read(&answer, &action, REMEDY)?;
+        Ok(app
+            .config
+            .into_iter()
+            .filter_map(|(name, value)| Some((name, value?)))
+            .collect())
+    }
+
+    /// The answer's body is not specified, so the config is read again.
+    pub(super) async fn write(
+        &self,
+        client: &HerokuClient,
+        id: &str,
+        rendered: &Rendered,
+        deadline: Deadline,
+    ) -> Result<Config, HerokuError> {
+        let names: Vec<_> = rendered.names().collect();
+        let action = format!("write {} of add-on {id}", names.join(", "));
+        let config: BTreeMap<_, _> = rendered
+            .iter()
+            .map(|(name, value)| (name, value.expose_secret()))
+            .collect();
+        let request = self
+            .authorized(client.request(Method::PUT, &["vendor", "apps", id], 1))?
+            .json(&json!({ "config": config }));
+        let answer = request::send(request, &action, deadline).await?;
+        if !answer.status.is_success() {
+            return Err(HerokuError::from_answer(action, &answer, REMEDY));
+        }
+        self.read(client, id, deadline).await
+    }
+
+    fn authorized(
+        &self,
+        request: reqwest::RequestBuilder,
+    ) -> Result<reqwest::RequestBuilder, HerokuError> {
+        Ok(request.basic_auth(
+            self.partner.text("id")?,
+            Some(self.partner.text("password")?),
+        ))
+    }
+}

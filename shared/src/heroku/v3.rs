@@ -1,0 +1,131 @@
+//! v3, the [Platform API for Partners](https://devcenter.heroku.com/articles/platform-api-for-partners):
+//! a bearer token that is scoped to one add-on instance.
+
+use std::cell::RefCell;
+
+use reqwest::{Method, StatusCode};
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+use serde_json::json;
+
+use super::{Config, HerokuClient, HerokuError, Partner, TokenStore, oauth, request};
+use crate::deadline::Deadline;
+use crate::document::Rendered;
+use crate::event::SecretArn;
+use crate::net::Answer;
+
+pub(super) struct Access<'a> {
+    partner: &'a Partner,
+    secret: &'a SecretArn,
+    tokens: &'a dyn TokenStore,
+    /// For the length of one invocation.
+    token: RefCell<Option<SecretString>>,
+}
+
+impl std::fmt::Debug for Access<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Access")
+            .field("secret", self.secret)
+            .finish_non_exhaustive()
+    }
+}
+
+#[derive(Deserialize)]
+struct Var {
+    name: String,
+    value: Option<SecretString>,
+}
+
+impl<'a> Access<'a> {
+    pub(super) fn new(
+        partner: &'a Partner,
+        secret: &'a SecretArn,
+        tokens: &'a dyn TokenStore,
+    ) -> Self {
+        Self {
+            partner,
+            secret,
+            tokens,
+            token: RefCell::default(),
+        }
+    }
+
+    pub(super) async fn read(
+        &self,
+        client: &HerokuClient,
+        id: &str,
+        deadline: Deadline,
+    ) -> Result<Config, HerokuError> {
+        let action = format!("read the config of add-on {id}");
+        let build = || client.request(Method::GET, &["addons", id, "config"], 3);
+        let answer = self.send(client, build, &action, deadline).await?;
+        self.config(&answer, &action)
+    }
+
+    /// The answer to a write is the whole config.
+    pub(super) async fn write(
+        &self,
+        client: &HerokuClient,
+        id: &str,
+        rendered: &Rendered,
+        deadline: Deadline,
+    ) -> Result<Config, HerokuError> {
+        let names: Vec<_> = rendered.names().collect();
+        let action = format!("write {} of add-on {id}", names.join(", "));
+        let vars: Vec<_> = rendered
+            .iter()
+            .map(|(name, value)| json!({ "name": name, "value": value.expose_secret() }))
+            .collect();
+        let body = json!({ "config": vars });
+        let build = || {
+            client
+                .request(Method::PATCH, &["addons", id, "config"], 3)
+                .json(&body)
+        };
+        let answer = self.send(client, build, &action, deadline).await?;
+        self.config(&answer, &action)
+    }
+
+    fn config(&self, answer: &Answer, action: &str) -> Result<Config, HerokuError> {
+        let vars: Vec<Var> = request::read(answer, action, &oauth::remedy(self.secret))?;
+        Ok(vars
+            .into_iter()
+            .filter_map(|var| Some((var.name, var.value?)))
+            .collect())
+    }
+
+    /// Sends a request with the token; after a 401 once more with a fresh one, since tokens may end
+    /// before their time.
+    async fn send(
+        &self,
+        client: &HerokuClient,
+        build: impl Fn() -> reqwest::RequestBuilder,
+        action: &str,
+        deadline: Deadline,
+    ) -> Result<Answer, HerokuError> {
+        let known = self.token.borrow().clone();
+        let is_known = known.is_some();
+        let token = match known {
+            Some(token) => token,
+            None => self.refresh(client, deadline).await?,
+        };
+        let answer =
+            request::send(build().bearer_auth(token.expose_secret()), action, deadline).await?;
+        if answer.status != StatusCode::UNAUTHORIZED || !is_known {
+            return Ok(answer);
+        }
+        let token = self.refresh(client, deadline).await?;
+        request::send(build().bearer_auth(token.expose_secret()), action, deadline).await
+    }
+
+    async fn refresh(
+        &self,
+        client: &HerokuClient,
+        deadline: Deadline,
+    ) -> Result<SecretString, HerokuError> {
+        let token =
+            oauth::refresh(client, self.partner, self.secret, self.tokens, deadline).await?;
+        *self.token.borrow_mut() = Some(token.clone());
+        Ok(token)
+    }
+}

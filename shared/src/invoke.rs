@@ -1,0 +1,115 @@
+//! Calls from `rotate` to the functions that hold the powers it lacks.
+
+use aws_sdk_lambda::Client;
+use aws_sdk_lambda::primitives::Blob;
+use aws_sdk_lambda::types::InvocationType;
+use aws_smithy_types::retry::RetryConfig;
+use aws_smithy_types::timeout::TimeoutConfig;
+use aws_types::SdkConfig;
+use serde::{Deserialize, Serialize};
+
+use crate::aws::{AwsError, call};
+use crate::deadline::{Deadline, Passing};
+
+/// A called function failed, or could not be called.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum InvokeError {
+    /// The function answered with an error: passed on word for word.
+    #[error("{error_message}")]
+    Function {
+        /// The function.
+        function: String,
+        /// Its error's type.
+        error_type: String,
+        /// Its error's message.
+        error_message: String,
+    },
+    /// The function could not be called, or did not answer.
+    #[error(transparent)]
+    Call(#[from] AwsError),
+}
+
+impl Passing for InvokeError {
+    fn is_passing(&self) -> bool {
+        match self {
+            Self::Function { .. } => false,
+            Self::Call(error) => error.is_passing(),
+        }
+    }
+}
+
+/// Invokes functions and waits for their answers.
+#[derive(Debug, Clone)]
+pub struct Functions {
+    client: Client,
+}
+
+impl Functions {
+    /// A client with the execution role's credentials. It repeats no invocation: whether one whose
+    /// answer was lost took effect is not known here, and Secrets Manager repeats the step.
+    #[must_use]
+    pub fn new(config: &SdkConfig) -> Self {
+        let config = aws_sdk_lambda::config::Builder::from(config)
+            .retry_config(RetryConfig::disabled())
+            .timeout_config(TimeoutConfig::disabled())
+            .build();
+        Self {
+            client: Client::from_conf(config),
+        }
+    }
+
+    /// Invokes a function synchronously, for as long as this invocation has.
+    ///
+    /// # Errors
+    /// With the function's own error, or if it could not be called.
+    pub async fn invoke<E: Serialize + Sync>(
+        &self,
+        function: &str,
+        event: &E,
+        deadline: Deadline,
+    ) -> Result<(), InvokeError> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Failure {
+            error_type: Option<String>,
+            error_message: Option<String>,
+        }
+        let payload = serde_json::to_vec(event).map_err(|error| {
+            AwsError::new(
+                "lambda:InvokeFunction",
+                function,
+                "ConstructionFailure",
+                error.to_string(),
+                false,
+            )
+        })?;
+        let request = self
+            .client
+            .invoke()
+            .function_name(function)
+            .invocation_type(InvocationType::RequestResponse)
+            .payload(Blob::new(payload));
+        let answer = call(
+            "lambda:InvokeFunction",
+            &function,
+            deadline,
+            Box::pin(request.send()),
+        )
+        .await?;
+        let Some(kind) = answer.function_error else {
+            return Ok(());
+        };
+        let failure = answer
+            .payload
+            .and_then(|payload| serde_json::from_slice::<Failure>(payload.as_ref()).ok());
+        let (error_type, error_message) = failure.map_or((None, None), |failure| {
+            (failure.error_type, failure.error_message)
+        });
+        Err(InvokeError::Function {
+            function: function.to_owned(),
+            error_type: error_type.unwrap_or(kind),
+            error_message: error_message
+                .unwrap_or_else(|| format!("{function} failed without a message; see its log")),
+        })
+    }
+}

@@ -1,0 +1,34 @@
+//! Rotation of the credentials that a Heroku add-on hands to its customers' apps, driven by AWS
+//! Secrets Manager.
+//!
+//! The Lambda functions of this project are thin: each reads its configuration, builds the clients
+//! it needs and runs one step from [`steps`]. What a step talks to has a module of its own:
+//!
+//! | module | talks to or holds |
+//! |---|---|
+//! | [`event`] | what Secrets Manager and the functions send one another |
+//! | [`document`] | the secret's document: checked as a whole, rendered to config vars, renewed |
+//! | [`secrets`] | Secrets Manager: versions and their staging labels |
+//! | [`heroku`] | Heroku's partner API, v1 and v3, and its OAuth tokens |
+//! | [`service`] | the add-on's own service, one module per engine |
+//! | [`schedule`] | EventBridge Scheduler: the delayed revocation |
+//! | [`invoke`] | the functions that hold the powers `rotate` lacks |
+//! | [`function`], [`configuration`], [`telemetry`], [`aws`], [`net`], [`deadline`] | what every Lambda function needs |
+
+pub mod aws;
+pub mod configuration;
+pub mod deadline;
+pub mod document;
+pub mod error;
+pub mod event;
+pub mod function;
+pub mod heroku;
+pub mod invoke;
+pub mod net;
+pub mod schedule;
+pub mod secrets;
+pub mod service;
+pub mod steps;
+pub mod telemetry;
+
+pub use error::Error;

@@ -1,0 +1,332 @@
+//! Secrets Manager: a secret's versions and their
+//! [staging labels](https://docs.aws.amazon.com/secretsmanager/latest/userguide/whats-in-a-secret.html#term_version).
+//!
+//! A version carries `LIVE-<version id>` as long as the service may accept its credential. The
+//! label also keeps Secrets Manager from deleting a version that is still to be revoked.
+
+mod labels;
+
+use std::time::Duration;
+
+use aws_sdk_secretsmanager::Client;
+use aws_types::SdkConfig;
+use secrecy::{ExposeSecret, SecretString};
+
+pub use labels::{Label, Secret};
+
+use crate::aws::{AwsError, call};
+use crate::deadline::{Deadline, Passing, retry};
+use crate::document::Fields;
+use crate::event::{SecretArn, VersionId};
+use crate::heroku::{TokenFuture, TokenStore};
+
+/// Reads are eventually consistent: a version just written may not be found for a moment.
+const CONSISTENCY: Duration = Duration::from_secs(5);
+
+/// A secret whose value cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SecretError {
+    /// The version has no text.
+    #[error("version {version} of {secret} has no SecretString; store the document as text")]
+    NoText {
+        /// The secret.
+        secret: SecretArn,
+        /// The version.
+        version: VersionId,
+    },
+    /// A secret that is read by its ARN alone is no JSON object.
+    #[error("the value of {0} is not a JSON object; store one")]
+    NotAnObject(SecretArn),
+    /// The version has no value yet.
+    #[error("version {version} of {secret} has no value (yet)")]
+    NoValue {
+        /// The secret.
+        secret: SecretArn,
+        /// The version.
+        version: VersionId,
+    },
+}
+
+impl Passing for SecretError {
+    fn is_passing(&self) -> bool {
+        matches!(self, Self::NoValue { .. })
+    }
+}
+
+/// The managed secrets and those beside them.
+#[derive(Debug, Clone)]
+pub struct Secrets {
+    client: Client,
+}
+
+impl Secrets {
+    /// A client with the execution role's credentials.
+    #[must_use]
+    pub fn new(config: &SdkConfig) -> Self {
+        Self {
+            client: Client::new(config),
+        }
+    }
+
+    /// Versions, labels and tags, without any value.
+    ///
+    /// # Errors
+    /// If AWS refuses or does not answer.
+    pub async fn describe(
+        &self,
+        secret: &SecretArn,
+        deadline: Deadline,
+    ) -> Result<Secret, AwsError> {
+        let request = self.client.describe_secret().secret_id(secret.as_str());
+        let answer = call(
+            "secretsmanager:DescribeSecret",
+            secret,
+            deadline,
+            Box::pin(request.send()),
+        )
+        .await?;
+        Ok(Secret::from(answer))
+    }
+
+    /// A version's value, by its id: labels may point elsewhere a moment later. `None` if there is
+    /// no such version, or it has no value yet.
+    ///
+    /// # Errors
+    /// If AWS refuses or does not answer, or the value is no text.
+    pub async fn value(
+        &self,
+        secret: &SecretArn,
+        version: &VersionId,
+        deadline: Deadline,
+    ) -> Result<Option<SecretString>, crate::Error> {
+        let request = self
+            .client
+            .get_secret_value()
+            .secret_id(secret.as_str())
+            .version_id(version.as_str());
+        match call(
+            "secretsmanager:GetSecretValue",
+            secret,
+            deadline,
+            Box::pin(request.send()),
+        )
+        .await
+        {
+            Ok(answer) => match answer.secret_string {
+                Some(text) => Ok(Some(text.into())),
+                None => Err(SecretError::NoText {
+                    secret: secret.clone(),
+                    version: version.clone(),
+                }
+                .into()),
+            },
+            Err(error) if error.is("ResourceNotFoundException") => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// A version's value that is known to have been stored: it is looked for during some seconds.
+    ///
+    /// # Errors
+    /// If AWS refuses or does not answer, or the version has no value.
+    pub async fn stored_value(
+        &self,
+        secret: &SecretArn,
+        version: &VersionId,
+        deadline: Deadline,
+    ) -> Result<SecretString, crate::Error> {
+        retry(deadline.at_most(CONSISTENCY), || async {
+            let value = self.value(secret, version, deadline).await?;
+            value.ok_or_else(|| {
+                SecretError::NoValue {
+                    secret: secret.clone(),
+                    version: version.clone(),
+                }
+                .into()
+            })
+        })
+        .await
+    }
+
+    /// The fields of a secret that does not rotate here: the administrator's, the partner's, an
+    /// OAuth secret.
+    ///
+    /// # Errors
+    /// If AWS refuses or does not answer, or the value is no JSON object.
+    pub async fn fields(
+        &self,
+        secret: &SecretArn,
+        deadline: Deadline,
+    ) -> Result<Fields, crate::Error> {
+        let value = self.current(secret, deadline).await?;
+        let fields = value.and_then(|value| Fields::parse(value.expose_secret()));
+        Ok(fields.ok_or_else(|| SecretError::NotAnObject(secret.clone()))?)
+    }
+
+    async fn current(
+        &self,
+        secret: &SecretArn,
+        deadline: Deadline,
+    ) -> Result<Option<SecretString>, AwsError> {
+        let request = self.client.get_secret_value().secret_id(secret.as_str());
+        let answer = call(
+            "secretsmanager:GetSecretValue",
+            secret,
+            deadline,
+            Box::pin(request.send()),
+        )
+        .await?;
+        Ok(answer.secret_string.map(SecretString::from))
+    }
+
+    /// Stores the pending version's value, and in the same call the label that says that its
+    /// credential may be alive. `token` is the event's, if it has one. A value that the version has
+    /// already stays.
+    ///
+    /// # Errors
+    /// If AWS refuses or does not answer.
+    pub async fn put_pending(
+        &self,
+        secret: &SecretArn,
+        version: &VersionId,
+        token: Option<&SecretString>,
+        value: &SecretString,
+        deadline: Deadline,
+    ) -> Result<(), AwsError> {
+        let request = self
+            .client
+            .put_secret_value()
+            .secret_id(secret.as_str())
+            .client_request_token(version.as_str())
+            .secret_string(value.expose_secret())
+            .set_rotation_token(token.map(|token| token.expose_secret().to_owned()))
+            .version_stages(Label::Pending.to_string())
+            .version_stages(Label::Live(version.clone()).to_string());
+        match call(
+            "secretsmanager:PutSecretValue",
+            secret,
+            deadline,
+            Box::pin(request.send()),
+        )
+        .await
+        {
+            Err(error) if !error.is("ResourceExistsException") => Err(error),
+            Ok(_) | Err(_) => Ok(()),
+        }
+    }
+
+    /// Puts a label on a version that no other version has.
+    ///
+    /// # Errors
+    /// If AWS refuses or does not answer.
+    pub async fn attach(
+        &self,
+        secret: &SecretArn,
+        label: &Label,
+        version: &VersionId,
+        deadline: Deadline,
+    ) -> Result<(), AwsError> {
+        self.move_label(secret, label, None, Some(version), deadline)
+            .await
+    }
+
+    /// Takes a label off a version.
+    ///
+    /// # Errors
+    /// If AWS refuses or does not answer, or the version does not carry the label.
+    pub async fn detach(
+        &self,
+        secret: &SecretArn,
+        label: &Label,
+        version: &VersionId,
+        deadline: Deadline,
+    ) -> Result<(), AwsError> {
+        self.move_label(secret, label, Some(version), None, deadline)
+            .await
+    }
+
+    /// Makes `new` the current version in place of `old`. Secrets Manager itself puts
+    /// `AWSPREVIOUS` on `old` and, once the rotation is complete, takes `AWSPENDING` off `new`.
+    ///
+    /// # Errors
+    /// If AWS refuses or does not answer, or `old` is not the current version.
+    pub async fn promote(
+        &self,
+        secret: &SecretArn,
+        new: &VersionId,
+        old: &VersionId,
+        deadline: Deadline,
+    ) -> Result<(), AwsError> {
+        self.move_label(secret, &Label::Current, Some(old), Some(new), deadline)
+            .await
+    }
+
+    async fn move_label(
+        &self,
+        secret: &SecretArn,
+        label: &Label,
+        from: Option<&VersionId>,
+        to: Option<&VersionId>,
+        deadline: Deadline,
+    ) -> Result<(), AwsError> {
+        let request = self
+            .client
+            .update_secret_version_stage()
+            .secret_id(secret.as_str())
+            .version_stage(label.to_string())
+            .set_remove_from_version_id(from.map(ToString::to_string))
+            .set_move_to_version_id(to.map(ToString::to_string));
+        call(
+            "secretsmanager:UpdateSecretVersionStage",
+            secret,
+            deadline,
+            Box::pin(request.send()),
+        )
+        .await
+        .map(drop)
+    }
+}
+
+impl TokenStore for Secrets {
+    fn read<'a>(&'a self, secret: &'a SecretArn, deadline: Deadline) -> TokenFuture<'a, Fields> {
+        Box::pin(async move {
+            let value = self.current(secret, deadline).await?;
+            value
+                .and_then(|value| Fields::parse(value.expose_secret()))
+                .ok_or_else(|| {
+                    let message = "the value is not a JSON object; store one with a refresh_token";
+                    AwsError::new(
+                        "secretsmanager:GetSecretValue",
+                        secret,
+                        "NotAnObject",
+                        message,
+                        false,
+                    )
+                })
+        })
+    }
+
+    fn write<'a>(
+        &'a self,
+        secret: &'a SecretArn,
+        fields: Fields,
+        deadline: Deadline,
+    ) -> TokenFuture<'a, ()> {
+        Box::pin(async move {
+            let value = fields.to_secret();
+            let request = self
+                .client
+                .put_secret_value()
+                .secret_id(secret.as_str())
+                .secret_string(value.expose_secret());
+            call(
+                "secretsmanager:PutSecretValue",
+                secret,
+                deadline,
+                Box::pin(request.send()),
+            )
+            .await
+            .map(drop)
+        })
+    }
+}

@@ -1,0 +1,130 @@
+//! What `DescribeSecret` says of a secret: versions, labels, tags.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use aws_sdk_secretsmanager::operation::describe_secret::DescribeSecretOutput;
+
+use crate::configuration::LONGEST_GRACE_PERIOD_SECONDS;
+use crate::event::VersionId;
+
+/// A staging label.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Label {
+    /// `AWSCURRENT`: what readers get.
+    Current,
+    /// `AWSPENDING`: under rotation.
+    Pending,
+    /// `LIVE-<version id>`: the service may accept this version's credential.
+    Live(VersionId),
+}
+
+impl fmt::Display for Label {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Current => f.write_str("AWSCURRENT"),
+            Self::Pending => f.write_str("AWSPENDING"),
+            Self::Live(version) => write!(f, "LIVE-{version}"),
+        }
+    }
+}
+
+/// The tag with which one secret has a grace period of its own, in seconds.
+pub(crate) const GRACE_PERIOD_TAG: &str = "rotation:revoke-after";
+
+/// A secret as `DescribeSecret` shows it: no value.
+#[derive(Debug, Clone, Default)]
+pub struct Secret {
+    /// Whether rotation is switched on.
+    pub rotation_enabled: bool,
+    labels: BTreeMap<String, BTreeSet<String>>,
+    tags: BTreeMap<String, String>,
+}
+
+impl Secret {
+    /// Whether the secret has this version, with any label.
+    #[must_use]
+    pub fn has_version(&self, version: &VersionId) -> bool {
+        self.labels.contains_key(version.as_str())
+    }
+
+    /// Whether a version carries a label.
+    #[must_use]
+    pub fn carries(&self, version: &VersionId, label: &Label) -> bool {
+        self.labels
+            .get(version.as_str())
+            .is_some_and(|labels| labels.contains(&label.to_string()))
+    }
+
+    /// The version that carries `AWSCURRENT`.
+    #[must_use]
+    pub fn current(&self) -> Option<VersionId> {
+        let current = Label::Current.to_string();
+        let (version, _) = self
+            .labels
+            .iter()
+            .find(|(_, labels)| labels.contains(&current))?;
+        version.parse().ok()
+    }
+
+    /// The secret's own grace period in seconds, if it has the tag.
+    ///
+    /// # Errors
+    /// With what is wrong with the tag.
+    pub fn grace_period_seconds(&self) -> Result<Option<u32>, String> {
+        let Some(text) = self.tags.get(GRACE_PERIOD_TAG) else {
+            return Ok(None);
+        };
+        match text.parse() {
+            Ok(seconds) if (1..=LONGEST_GRACE_PERIOD_SECONDS).contains(&seconds) => {
+                Ok(Some(seconds))
+            }
+            _ => Err(format!(
+                "the tag {GRACE_PERIOD_TAG} must be a whole number of seconds from 1 to {LONGEST_GRACE_PERIOD_SECONDS}"
+            )),
+        }
+    }
+}
+
+impl From<DescribeSecretOutput> for Secret {
+    fn from(answer: DescribeSecretOutput) -> Self {
+        let versions = answer.version_ids_to_stages.unwrap_or_default();
+        let tags = answer.tags.unwrap_or_default();
+        Self {
+            rotation_enabled: answer.rotation_enabled.unwrap_or_default(),
+            labels: versions
+                .into_iter()
+                .map(|(version, labels)| (version, labels.into_iter().collect()))
+                .collect(),
+            tags: tags
+                .into_iter()
+                .filter_map(|tag| Some((tag.key?, tag.value?)))
+                .collect(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tagged(value: &str) -> Secret {
+        Secret {
+            tags: [(GRACE_PERIOD_TAG.to_owned(), value.to_owned())].into(),
+            ..Secret::default()
+        }
+    }
+
+    #[test]
+    fn a_secret_may_have_a_grace_period_of_its_own() {
+        assert_eq!(Secret::default().grace_period_seconds(), Ok(None));
+        assert_eq!(tagged("14400").grace_period_seconds(), Ok(Some(14_400)));
+    }
+
+    #[test]
+    fn a_grace_period_that_is_no_sensible_duration_is_refused() {
+        for value in ["", "0", "-1", "2h", "604801", "99999999999"] {
+            assert!(tagged(value).grace_period_seconds().is_err(), "{value}");
+        }
+    }
+}

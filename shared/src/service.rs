@@ -1,0 +1,340 @@
+//! The add-on's own service, which issues and revokes credentials: one module per engine behind
+//! one small interface.
+//!
+//! Every call can be repeated any number of times. No engine mints: the credential is made by
+//! `rotate` and stored first, the service is told it. To add an engine, write a module that
+//! implements `Call` and add its line to `engines!`.
+
+mod http;
+mod postgres;
+
+use std::time::Duration;
+
+use crate::deadline::{Deadline, Passing, retry};
+use crate::document::{Check, Document, Fields, RandomError};
+use crate::event::{SecretArn, VersionId};
+
+/// The longest that a service may take to act upon what it has confirmed.
+const SETTLING: Duration = Duration::from_secs(20);
+
+/// Whether the service lets a customer in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// The credential works.
+    Accepted,
+    /// The credential is refused as such; not: the service is out of order.
+    Refused,
+}
+
+/// What an engine's calls are made with.
+pub(crate) struct Context<'a> {
+    http: &'a reqwest::Client,
+    version: &'a VersionId,
+    administrator: Option<(&'a SecretArn, &'a Fields)>,
+    deadline: Deadline,
+}
+
+impl Context<'_> {
+    /// A field of the administrator's secret.
+    fn administrator(&self, field: &'static str) -> Result<&str, ServiceError> {
+        let (secret, fields) = self.administrator.ok_or(ServiceError::NoAdministrator)?;
+        fields
+            .text(field)
+            .filter(|text| !text.is_empty())
+            .ok_or_else(|| ServiceError::AdministratorField {
+                secret: secret.clone(),
+                field,
+            })
+    }
+}
+
+/// What an engine can do. Every call may be repeated.
+pub(crate) trait Call: Sized {
+    /// Reads and checks the engine's fields.
+    fn read(check: &mut Check<'_>) -> Option<Self>;
+    /// Replaces what is new in each version.
+    fn renew(&self, fields: &mut Fields) -> Result<(), RandomError>;
+    /// Has the service accept the credential.
+    async fn issue(&self, context: &Context<'_>) -> Result<(), ServiceError>;
+    /// Logs in as the customer does.
+    async fn verify(&self, context: &Context<'_>) -> Result<Verdict, ServiceError>;
+    /// Has the service refuse the credential, and ends its sessions.
+    async fn revoke(&self, context: &Context<'_>) -> Result<(), ServiceError>;
+}
+
+macro_rules! engines {
+    ($($name:literal => $variant:ident($engine:ty)),+ $(,)?) => {
+        /// A credential of one of the engines.
+        #[derive(Debug, Clone)]
+        #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(tag = "engine"))]
+        #[allow(missing_docs)] // a variant is named after its engine
+        pub enum Engine {
+            $(#[cfg_attr(feature = "schema", schemars(rename = $name))] $variant($engine),)+
+        }
+
+        impl Engine {
+            pub(crate) fn read(check: &mut Check<'_>) -> Option<Self> {
+                match check.one_of("engine", &[$($name),+])? {
+                    $($name => <$engine>::read(check).map(Self::$variant),)+
+                    _ => None,
+                }
+            }
+
+            pub(crate) fn renew(&self, fields: &mut Fields) -> Result<(), RandomError> {
+                match self { $(Self::$variant(engine) => engine.renew(fields),)+ }
+            }
+
+            async fn issue(&self, context: &Context<'_>) -> Result<(), ServiceError> {
+                match self { $(Self::$variant(engine) => engine.issue(context).await,)+ }
+            }
+
+            async fn verify(&self, context: &Context<'_>) -> Result<Verdict, ServiceError> {
+                match self { $(Self::$variant(engine) => engine.verify(context).await,)+ }
+            }
+
+            async fn revoke(&self, context: &Context<'_>) -> Result<(), ServiceError> {
+                match self { $(Self::$variant(engine) => engine.revoke(context).await,)+ }
+            }
+        }
+    };
+}
+
+engines! {
+    "http" => Http(http::Http),
+    "postgres" => Postgres(postgres::Postgres),
+}
+
+/// A call to the service that failed. `service` is its address, without any credential.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ServiceError {
+    /// No answer. The call may have taken effect; it can be repeated.
+    #[error(
+        "{service} cannot be reached: {reason}; check that it is up and that the function's network leads there"
+    )]
+    Unreachable {
+        /// The service.
+        service: String,
+        /// What happened, in words.
+        reason: String,
+    },
+    /// The service is there but out of order or too busy.
+    #[error("{service} is not able to {action} at present: {reason}")]
+    Unavailable {
+        /// The service.
+        service: String,
+        /// What it was asked to do.
+        action: &'static str,
+        /// Its answer.
+        reason: String,
+        /// How long it asked to wait.
+        retry_after: Option<Duration>,
+    },
+    /// The service does not take the administrator's credential, or it lacks a right.
+    #[error(
+        "{service} refuses the administrator to {action}: {reason}; correct the administrator's secret (masterarn) or its rights"
+    )]
+    Administrator {
+        /// The service.
+        service: String,
+        /// What it was asked to do.
+        action: &'static str,
+        /// Its answer.
+        reason: String,
+    },
+    /// The service understood and said no.
+    #[error(
+        "{service} refuses to {action}: {reason}; compare the secret's document and the service with the engine's contract"
+    )]
+    Rejected {
+        /// The service.
+        service: String,
+        /// What it was asked to do.
+        action: &'static str,
+        /// Its answer.
+        reason: String,
+    },
+    /// The administrator's secret lacks a field.
+    #[error("the administrator's secret {secret} has no text in {field:?}; store it there")]
+    AdministratorField {
+        /// The administrator's secret.
+        secret: SecretArn,
+        /// The field that the engine needs.
+        field: &'static str,
+    },
+    /// The step has no right to the administrator's secret, by design.
+    #[error("this function has no administrator's credential; this is a fault of the function")]
+    NoAdministrator,
+    /// The service confirmed the credential and still refuses it.
+    #[error(
+        "the service does not accept the credential of version {0}; check that the service acts upon what it confirms"
+    )]
+    NotAccepted(VersionId),
+    /// The service confirmed the revocation and still accepts the credential.
+    #[error(
+        "the service still accepts the revoked credential of version {0}; check that the service acts upon what it confirms"
+    )]
+    StillAccepted(VersionId),
+}
+
+impl Passing for ServiceError {
+    fn is_passing(&self) -> bool {
+        match self {
+            Self::Unreachable { .. }
+            | Self::Unavailable { .. }
+            | Self::NotAccepted(_)
+            | Self::StillAccepted(_) => true,
+            Self::Administrator { .. }
+            | Self::Rejected { .. }
+            | Self::AdministratorField { .. }
+            | Self::NoAdministrator => false,
+        }
+    }
+
+    fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Unavailable { retry_after, .. } => *retry_after,
+            _ => None,
+        }
+    }
+}
+
+/// The services of all add-on instances. Passing faults are retried within the deadline.
+#[derive(Debug, Clone)]
+pub struct Services {
+    http: reqwest::Client,
+}
+
+impl Services {
+    /// Services reached through the function's HTTP client, or their own protocol.
+    #[must_use]
+    pub fn new(http: reqwest::Client) -> Self {
+        Self { http }
+    }
+
+    /// Has the service accept the document's credential. `administrator` is the value of the
+    /// secret that `masterarn` names.
+    ///
+    /// # Errors
+    /// If the service or its administrator's credential is not as it must be.
+    pub async fn issue(
+        &self,
+        document: &Document,
+        version: &VersionId,
+        administrator: &Fields,
+        deadline: Deadline,
+    ) -> Result<(), ServiceError> {
+        let context = self.context(
+            version,
+            Some((&document.administrator, administrator)),
+            deadline,
+        );
+        retry(deadline, || document.engine.issue(&context)).await
+    }
+
+    /// Asks whether the service lets a customer in with the document's credential.
+    ///
+    /// # Errors
+    /// If the service cannot say.
+    pub async fn verify(
+        &self,
+        document: &Document,
+        version: &VersionId,
+        deadline: Deadline,
+    ) -> Result<Verdict, ServiceError> {
+        let context = self.context(version, None, deadline);
+        retry(deadline, || document.engine.verify(&context)).await
+    }
+
+    /// Shows that the service lets a customer in with the document's credential.
+    ///
+    /// # Errors
+    /// If it does not, even after some seconds, or cannot say.
+    pub async fn prove_accepted(
+        &self,
+        document: &Document,
+        version: &VersionId,
+        deadline: Deadline,
+    ) -> Result<(), ServiceError> {
+        self.prove(
+            document,
+            version,
+            Verdict::Accepted,
+            ServiceError::NotAccepted,
+            deadline,
+        )
+        .await
+    }
+
+    /// Shows that the service refuses the document's credential.
+    ///
+    /// # Errors
+    /// If it does not, even after some seconds, or cannot say.
+    pub async fn prove_refused(
+        &self,
+        document: &Document,
+        version: &VersionId,
+        deadline: Deadline,
+    ) -> Result<(), ServiceError> {
+        self.prove(
+            document,
+            version,
+            Verdict::Refused,
+            ServiceError::StillAccepted,
+            deadline,
+        )
+        .await
+    }
+
+    /// Has the service refuse the document's credential, and end its sessions. A credential that
+    /// the service does not know counts as revoked.
+    ///
+    /// # Errors
+    /// If the service or its administrator's credential is not as it must be.
+    pub async fn revoke(
+        &self,
+        document: &Document,
+        version: &VersionId,
+        administrator: &Fields,
+        deadline: Deadline,
+    ) -> Result<(), ServiceError> {
+        let context = self.context(
+            version,
+            Some((&document.administrator, administrator)),
+            deadline,
+        );
+        retry(deadline, || document.engine.revoke(&context)).await
+    }
+
+    async fn prove(
+        &self,
+        document: &Document,
+        version: &VersionId,
+        expected: Verdict,
+        otherwise: impl Fn(VersionId) -> ServiceError,
+        deadline: Deadline,
+    ) -> Result<(), ServiceError> {
+        retry(deadline.at_most(SETTLING), || async {
+            let verdict = self.verify(document, version, deadline).await?;
+            if verdict == expected {
+                Ok(())
+            } else {
+                Err(otherwise(version.clone()))
+            }
+        })
+        .await
+    }
+
+    fn context<'a>(
+        &'a self,
+        version: &'a VersionId,
+        administrator: Option<(&'a SecretArn, &'a Fields)>,
+        deadline: Deadline,
+    ) -> Context<'a> {
+        Context {
+            http: &self.http,
+            version,
+            administrator,
+            deadline,
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! The steps of a rotation, one per function: what each does, in what order, and why that order is
+//! safe at every point of failure.
+
+mod create_secret;
+mod finish_secret;
+mod publish_to_heroku;
+mod revoke_secret;
+mod rotate;
+mod test_secret;
+
+pub use create_secret::create_secret;
+pub use finish_secret::finish_secret;
+pub use publish_to_heroku::publish_to_heroku;
+pub use revoke_secret::{Revocation, revoke_secret};
+pub use rotate::rotate;
+pub use test_secret::test_secret;
+
+use crate::deadline::Passing;
+use crate::document::RandomError;
+use crate::event::{SecretArn, VersionId};
+
+/// A rotation in a state in which the step must not go on.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StepError {
+    /// Rotation is not switched on.
+    #[error("rotation is not switched on for {0}; switch it on with RotateSecret")]
+    RotationDisabled(SecretArn),
+    /// The token is not one of the secret's versions.
+    #[error(
+        "{version} is not a version of {secret}; only Secrets Manager starts a rotation (RotateSecret)"
+    )]
+    UnknownVersion {
+        /// The secret.
+        secret: SecretArn,
+        /// The event's `ClientRequestToken`.
+        version: VersionId,
+    },
+    /// The version is not the pending one.
+    #[error(
+        "version {version} of {secret} does not carry AWSPENDING; start a rotation with RotateSecret"
+    )]
+    NotPending {
+        /// The secret.
+        secret: SecretArn,
+        /// The event's `ClientRequestToken`.
+        version: VersionId,
+    },
+    /// The secret has no current version to rotate from.
+    #[error(
+        "no version of {0} carries AWSCURRENT; put it back on the version that Heroku shows (UpdateSecretVersionStage)"
+    )]
+    NoCurrentVersion(SecretArn),
+    /// The secret's grace period is not usable.
+    #[error("{secret}: {problem}; correct or remove the tag")]
+    GracePeriod {
+        /// The secret.
+        secret: SecretArn,
+        /// What is wrong.
+        problem: String,
+    },
+    /// No randomness.
+    #[error(transparent)]
+    Random(#[from] RandomError),
+    /// Heroku shows something else than the version's document renders.
+    #[error(
+        "Heroku shows other values for {vars} of add-on {addon} than version {version} of {secret} renders; correct the templates in heroku.config, or publish what they render"
+    )]
+    NotShown {
+        /// The secret.
+        secret: SecretArn,
+        /// The version.
+        version: VersionId,
+        /// The add-on's id.
+        addon: String,
+        /// The config vars' names.
+        vars: String,
+    },
+    /// The credential is in use again, or still.
+    #[error("version {version} of {secret} is not revoked: {reason}")]
+    InUse {
+        /// The secret.
+        secret: SecretArn,
+        /// The version.
+        version: VersionId,
+        /// Where it is in use.
+        reason: String,
+    },
+    /// A day of tries is over.
+    #[error("version {version} of {secret} could not be revoked for a day; {cause}")]
+    GaveUp {
+        /// The secret.
+        secret: SecretArn,
+        /// The version.
+        version: VersionId,
+        /// Why the last try failed.
+        cause: String,
+    },
+}
+
+impl Passing for StepError {
+    fn is_passing(&self) -> bool {
+        match self {
+            Self::Random(_) | Self::InUse { .. } => true,
+            Self::RotationDisabled(_)
+            | Self::UnknownVersion { .. }
+            | Self::NotPending { .. }
+            | Self::NoCurrentVersion(_)
+            | Self::GracePeriod { .. }
+            | Self::NotShown { .. }
+            | Self::GaveUp { .. } => false,
+        }
+    }
+}

@@ -1,0 +1,33 @@
+//! createSecret's power: has the service issue the stored credential, and tries it.
+
+use crate::Error;
+use crate::deadline::Deadline;
+use crate::document::Document;
+use crate::event::StepEvent;
+use crate::secrets::Secrets;
+use crate::service::Services;
+
+/// Has the service accept the pending version's credential, and logs in with it.
+///
+/// # Errors
+/// If the document is not usable, or the service or its administrator's credential is not as it
+/// must be.
+pub async fn create_secret(
+    event: StepEvent,
+    secrets: &Secrets,
+    services: &Services,
+    deadline: Deadline,
+) -> Result<(), Error> {
+    let value = secrets
+        .stored_value(&event.secret, &event.version, deadline)
+        .await?;
+    let document = Document::parse(&value)?;
+    let administrator = secrets.fields(&document.administrator, deadline).await?;
+    services
+        .issue(&document, &event.version, &administrator, deadline)
+        .await?;
+    services
+        .prove_accepted(&document, &event.version, deadline)
+        .await?;
+    Ok(())
+}

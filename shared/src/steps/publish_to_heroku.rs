@@ -1,0 +1,37 @@
+//! setSecret's power: the config vars at Heroku.
+
+use crate::Error;
+use crate::configuration::HerokuConfiguration;
+use crate::deadline::Deadline;
+use crate::document::Document;
+use crate::event::StepEvent;
+use crate::heroku::{AddOn, HerokuClient, Partner, Publication};
+use crate::secrets::Secrets;
+use crate::telemetry::Metric;
+
+/// Has Heroku show the pending version's credential. Nothing is written if it does already.
+///
+/// # Errors
+/// If the document is not usable, or Heroku refuses or does not answer in time.
+pub async fn publish_to_heroku(
+    event: StepEvent,
+    secrets: &Secrets,
+    client: &HerokuClient,
+    configuration: &HerokuConfiguration,
+    deadline: Deadline,
+) -> Result<(), Error> {
+    let value = secrets
+        .stored_value(&event.secret, &event.version, deadline)
+        .await?;
+    let document = Document::parse(&value)?;
+    let rendered = document.render()?;
+    let partner = Partner::new(secrets.fields(&configuration.partner, deadline).await?);
+    let addon = AddOn::of(&document, client, &partner, secrets);
+    match addon.publish(&rendered, deadline).await? {
+        Publication::Changed => Metric::ConfigChanged.count(),
+        Publication::AlreadyShown => {
+            tracing::info!("Heroku shows these values already: nothing was written");
+        }
+    }
+    Ok(())
+}

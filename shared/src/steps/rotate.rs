@@ -1,0 +1,172 @@
+//! What Secrets Manager calls: owns the secret's versions. For every power beyond them it calls the
+//! function that holds it.
+
+use crate::Error;
+use crate::configuration::StepFunctions;
+use crate::deadline::Deadline;
+use crate::document::Document;
+use crate::event::{FinishEvent, RotationEvent, Step, StepEvent, VersionId};
+use crate::invoke::Functions;
+use crate::secrets::{Label, Secret, Secrets};
+
+use super::StepError;
+
+/// Performs one step of a rotation. Every step may be repeated from any point of failure: Secrets
+/// Manager begins a failed rotation again at `createSecret`, with the same token.
+///
+/// # Errors
+/// If the rotation is not in the state for the step, or what the step does fails.
+pub async fn rotate(
+    event: RotationEvent,
+    secrets: &Secrets,
+    functions: &Functions,
+    names: &StepFunctions,
+    deadline: Deadline,
+) -> Result<(), Error> {
+    let secret = secrets.describe(&event.secret, deadline).await?;
+    if !is_due(&event, &secret)? {
+        tracing::info!("the version is current already: nothing to do");
+        return Ok(());
+    }
+    let step = StepEvent {
+        step: event.step,
+        secret: event.secret.clone(),
+        version: event.version.clone(),
+    };
+    match event.step {
+        Step::CreateSecret => {
+            store_new_value(&event, &secret, secrets, deadline).await?;
+            functions
+                .invoke(&names.create_secret, &step, deadline)
+                .await?;
+        }
+        Step::SetSecret => {
+            functions
+                .invoke(&names.publish_to_heroku, &step, deadline)
+                .await?;
+        }
+        Step::TestSecret => {
+            let version = version_to_test(&event, &secret)?;
+            functions
+                .invoke(&names.test_secret, &StepEvent { version, ..step }, deadline)
+                .await?;
+        }
+        Step::FinishSecret => finish(&event, &secret, secrets, functions, names, deadline).await?,
+    }
+    Ok(())
+}
+
+/// AWS's checks [before any step](https://docs.aws.amazon.com/secretsmanager/latest/userguide/rotate-secrets_lambda-functions.html).
+fn is_due(event: &RotationEvent, secret: &Secret) -> Result<bool, StepError> {
+    let (id, version) = (event.secret.clone(), event.version.clone());
+    if !secret.rotation_enabled {
+        Err(StepError::RotationDisabled(id))
+    } else if !secret.has_version(&version) {
+        Err(StepError::UnknownVersion {
+            secret: id,
+            version,
+        })
+    } else if secret.carries(&version, &Label::Current) {
+        Ok(false)
+    } else if !secret.carries(&version, &Label::Pending) {
+        Err(StepError::NotPending {
+            secret: id,
+            version,
+        })
+    } else {
+        Ok(true)
+    }
+}
+
+fn current(event: &RotationEvent, secret: &Secret) -> Result<VersionId, StepError> {
+    secret
+        .current()
+        .ok_or_else(|| StepError::NoCurrentVersion(event.secret.clone()))
+}
+
+fn grace_period(event: &RotationEvent, secret: &Secret) -> Result<Option<u32>, StepError> {
+    secret
+        .grace_period_seconds()
+        .map_err(|problem| StepError::GracePeriod {
+            secret: event.secret.clone(),
+            problem,
+        })
+}
+
+/// Stores a new value for the pending version, unless it has one. Value and `LIVE-` label go in one
+/// call, before the service hears of the credential: a crash leaves a label without a credential,
+/// never a credential without a label.
+async fn store_new_value(
+    event: &RotationEvent,
+    secret: &Secret,
+    secrets: &Secrets,
+    deadline: Deadline,
+) -> Result<(), Error> {
+    grace_period(event, secret)?;
+    let current = current(event, secret)?;
+    if let Some(value) = secrets
+        .value(&event.secret, &event.version, deadline)
+        .await?
+    {
+        Document::parse(&value)?;
+    } else {
+        let value = secrets
+            .stored_value(&event.secret, &current, deadline)
+            .await?;
+        let next = Document::parse(&value)?.next().map_err(StepError::from)?;
+        let token = event.rotation_token.as_ref();
+        // An earlier attempt's value that the read above did not see yet stays, with its label.
+        return Ok(secrets
+            .put_pending(&event.secret, &event.version, token, &next, deadline)
+            .await?);
+    }
+    let live = Label::Live(event.version.clone());
+    if !secret.carries(&event.version, &live) {
+        secrets
+            .attach(&event.secret, &live, &event.version, deadline)
+            .await?;
+    }
+    Ok(())
+}
+
+/// Secrets Manager also asks for testSecret when a secret is enrolled without being rotated
+/// ([`RotateImmediately=false`](https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_RotateSecret.html)),
+/// with a pending version that has no value, or the current one's: createSecret has not been there,
+/// so it has no `LIVE-` label. Then the current credential is what must work and be shown.
+fn version_to_test(event: &RotationEvent, secret: &Secret) -> Result<VersionId, StepError> {
+    if secret.carries(&event.version, &Label::Live(event.version.clone())) {
+        Ok(event.version.clone())
+    } else {
+        current(event, secret)
+    }
+}
+
+/// The schedule comes first and the promotion second: a crash between the two leaves a schedule
+/// that finds its version still current and waits, never an old credential that nothing revokes.
+async fn finish(
+    event: &RotationEvent,
+    secret: &Secret,
+    secrets: &Secrets,
+    functions: &Functions,
+    names: &StepFunctions,
+    deadline: Deadline,
+) -> Result<(), Error> {
+    let old = current(event, secret)?;
+    let revoke_after_seconds = grace_period(event, secret)?;
+    let live = Label::Live(old.clone());
+    if !secret.carries(&old, &live) {
+        secrets.attach(&event.secret, &live, &old, deadline).await?;
+    }
+    let finish = FinishEvent {
+        secret: event.secret.clone(),
+        version: old.clone(),
+        revoke_after_seconds,
+    };
+    functions
+        .invoke(&names.finish_secret, &finish, deadline)
+        .await?;
+    secrets
+        .promote(&event.secret, &event.version, &old, deadline)
+        .await?;
+    Ok(())
+}

@@ -1,0 +1,49 @@
+//! testSecret's power: tries the credential where it is used.
+
+use super::StepError;
+use crate::Error;
+use crate::configuration::HerokuConfiguration;
+use crate::deadline::Deadline;
+use crate::document::Document;
+use crate::event::StepEvent;
+use crate::heroku::{AddOn, HerokuClient, Partner};
+use crate::secrets::Secrets;
+use crate::service::Services;
+
+/// Logs in to the service as the customer does, and looks whether Heroku shows the credential.
+///
+/// # Errors
+/// If the document is not usable, the service does not accept the credential, or Heroku shows
+/// another one, or either does not answer in time.
+pub async fn test_secret(
+    event: StepEvent,
+    secrets: &Secrets,
+    services: &Services,
+    client: &HerokuClient,
+    configuration: &HerokuConfiguration,
+    deadline: Deadline,
+) -> Result<(), Error> {
+    let value = secrets
+        .stored_value(&event.secret, &event.version, deadline)
+        .await?;
+    let document = Document::parse(&value)?;
+    let rendered = document.render()?;
+    services
+        .prove_accepted(&document, &event.version, deadline)
+        .await?;
+    let partner = Partner::new(secrets.fields(&configuration.partner, deadline).await?);
+    let shown = AddOn::of(&document, client, &partner, secrets)
+        .config(deadline)
+        .await?;
+    let missing = shown.missing(&rendered);
+    if missing.is_empty() {
+        return Ok(());
+    }
+    Err(StepError::NotShown {
+        secret: event.secret,
+        version: event.version,
+        addon: document.heroku.addon_id.clone(),
+        vars: missing.join(", "),
+    }
+    .into())
+}

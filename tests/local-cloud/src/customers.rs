@@ -1,0 +1,246 @@
+//! A customer's app: each of its dynos logs in, many times a second, with the credential that it
+//! runs with at that moment.
+//!
+//! The rule that it watches over: **a credential is accepted as long as any dyno runs with it.**
+//! A dyno may get its next config, and the credential may end, while a login is on its way. So a
+//! refusal counts only if a dyno of the app still runs with the same value after the refusal;
+//! then it ran with it before and during the login as well. Any other refusal is tallied as
+//! overtaken, not hidden.
+
+mod http;
+mod postgres;
+mod tally;
+#[cfg(test)]
+mod tests;
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::time::MissedTickBehavior;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
+
+use self::http::HttpLogin;
+use self::postgres::PostgresLogin;
+pub use self::tally::{GenerationTally, Tally};
+use crate::heroku::{DynoState, Heroku, HerokuError};
+
+/// A login that takes longer counts as an error.
+const LOGIN_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How an app logs in with the value of its config var.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Login {
+    /// The value is `http://key:<API key>@<host>/v1`: asks for `/v1/items` with the key as bearer
+    /// token.
+    Http,
+    /// The value is a `postgres://` URL: connects, and reads and writes a table that the app
+    /// itself creates; a session for each login.
+    Postgres,
+    /// As [`Login::Postgres`], but each dyno keeps one session open from its restart to the next.
+    PostgresSession,
+}
+
+/// An app to run.
+#[derive(Clone)]
+pub struct CustomerSpec {
+    /// Where the app's dynos are.
+    pub heroku: Arc<Heroku>,
+    /// The app's name.
+    pub app: String,
+    /// The config var that the app logs in with.
+    pub config_var: String,
+    /// How it logs in.
+    pub login: Login,
+    /// How often each dyno logs in, at most; a slow login delays the next.
+    pub every: Duration,
+}
+
+/// Why an app cannot run.
+#[derive(Debug, thiserror::Error)]
+pub enum CustomerError {
+    /// The app is unknown.
+    #[error(transparent)]
+    Heroku(#[from] HerokuError),
+    /// It would never log in.
+    #[error("the app `{app}` cannot log in: {reason}")]
+    Spec {
+        /// The app's name.
+        app: String,
+        /// What is missing, and what to do.
+        reason: &'static str,
+    },
+    /// No HTTP client could be made.
+    #[error("the app `{app}` has no HTTP client: {source}")]
+    Client {
+        /// The app's name.
+        app: String,
+        /// The client's error.
+        source: reqwest::Error,
+    },
+}
+
+/// A running app; it stops at once when dropped.
+pub struct Customer {
+    tally: Arc<Mutex<Tally>>,
+    stop: CancellationToken,
+    dynos: Vec<AbortOnDropHandle<()>>,
+}
+
+impl Customer {
+    /// Begins to log in. Needs a running Tokio runtime.
+    ///
+    /// # Errors
+    /// If the app is unknown or has no dynos, `every` is zero, or no HTTP client can be made.
+    pub fn start(spec: CustomerSpec) -> Result<Self, CustomerError> {
+        let dynos = spec.heroku.dynos(&spec.app)?;
+        let refuse = |reason| CustomerError::Spec {
+            app: spec.app.clone(),
+            reason,
+        };
+        if dynos.is_empty() {
+            return Err(refuse("create it with at least one dyno"));
+        }
+        if spec.every.is_zero() {
+            return Err(refuse("set `every` to more than zero"));
+        }
+        let tally = Arc::new(Mutex::new(Tally::default()));
+        let stop = CancellationToken::new();
+        let mut tasks = Vec::new();
+        for dyno in dynos {
+            let client = Client::new(&spec, &dyno.name)?;
+            let runner = Dyno {
+                spec: spec.clone(),
+                name: dyno.name,
+                tally: Arc::clone(&tally),
+            };
+            let run = runner.run(client, stop.clone());
+            tasks.push(AbortOnDropHandle::new(tokio::spawn(run)));
+        }
+        Ok(Self {
+            tally,
+            stop,
+            dynos: tasks,
+        })
+    }
+
+    /// What came of the logins so far.
+    #[must_use]
+    pub fn tally(&self) -> Tally {
+        lock(&self.tally).clone()
+    }
+
+    /// Ends the app after the logins that are under way; answers the final tally.
+    pub async fn stop(self) -> Tally {
+        self.stop.cancel();
+        for dyno in self.dynos {
+            if let Err(error) = dyno.await {
+                lock(&self.tally).fail(format!("a dyno ended before its time: {error}"));
+            }
+        }
+        lock(&self.tally).clone()
+    }
+}
+
+/// What came of one login. The texts hold no secret value.
+enum Outcome {
+    Accepted,
+    Refused(String),
+    Failed(String),
+}
+
+enum Client {
+    Http(HttpLogin),
+    Postgres(Box<PostgresLogin>),
+}
+
+impl Client {
+    fn new(spec: &CustomerSpec, dyno: &str) -> Result<Self, CustomerError> {
+        let postgres = |keep_session| {
+            let login = PostgresLogin::new(&spec.app, dyno, keep_session);
+            Ok(Self::Postgres(Box::new(login)))
+        };
+        match spec.login {
+            Login::Http => {
+                HttpLogin::new()
+                    .map(Self::Http)
+                    .map_err(|source| CustomerError::Client {
+                        app: spec.app.clone(),
+                        source,
+                    })
+            }
+            Login::Postgres => postgres(false),
+            Login::PostgresSession => postgres(true),
+        }
+    }
+
+    async fn log_in(&mut self, release: u32, value: &str) -> Outcome {
+        let attempt = async {
+            match self {
+                Self::Http(login) => login.log_in(value).await,
+                Self::Postgres(login) => login.log_in(release, value).await,
+            }
+        };
+        tokio::time::timeout(LOGIN_TIMEOUT, attempt)
+            .await
+            .unwrap_or_else(|_| Outcome::Failed(format!("no answer within {LOGIN_TIMEOUT:?}")))
+    }
+}
+
+struct Dyno {
+    spec: CustomerSpec,
+    name: String,
+    tally: Arc<Mutex<Tally>>,
+}
+
+impl Dyno {
+    async fn run(self, mut client: Client, stop: CancellationToken) {
+        let mut ticks = tokio::time::interval(self.spec.every);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                _ = ticks.tick() => self.log_in(&mut client).await,
+            }
+        }
+    }
+
+    async fn log_in(&self, client: &mut Client) {
+        let dynos = self.dynos();
+        let Some(dyno) = dynos.iter().find(|dyno| dyno.name == self.name) else {
+            return;
+        };
+        let Some(value) = dyno.config.get(&self.spec.config_var) else {
+            lock(&self.tally).missing += 1;
+            return;
+        };
+        let outcome = client.log_in(dyno.release, value).await;
+        let told = |text: String| {
+            let Self { spec, name, .. } = self;
+            format!("{} {name}, release v{}: {text}", spec.app, dyno.release)
+        };
+        match outcome {
+            Outcome::Accepted => lock(&self.tally).accept(dyno.release),
+            Outcome::Failed(text) => lock(&self.tally).fail(told(text)),
+            Outcome::Refused(text) if self.in_use(value) => {
+                lock(&self.tally).refuse(dyno.release, told(text));
+            }
+            Outcome::Refused(_) => lock(&self.tally).overtaken += 1,
+        }
+    }
+
+    fn in_use(&self, value: &str) -> bool {
+        let dynos = self.dynos();
+        let mut values = dynos.iter().map(|it| it.config.get(&self.spec.config_var));
+        values.any(|it| it.is_some_and(|it| it == value))
+    }
+
+    fn dynos(&self) -> Vec<DynoState> {
+        // The app was there at the start, and none is ever taken away.
+        self.spec.heroku.dynos(&self.spec.app).unwrap_or_default()
+    }
+}
+
+fn lock(tally: &Mutex<Tally>) -> std::sync::MutexGuard<'_, Tally> {
+    tally.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,53 @@
+//! What came of an app's logins.
+
+use std::collections::BTreeMap;
+
+/// The logins of an app. The texts name the app, the dyno, its release and what the service
+/// said, and hold no secret value.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Logins that the service accepted.
+    pub accepted: u64,
+    /// Logins that the service refused although a dyno still ran with the credential.
+    pub refused: u64,
+    /// Logins that were refused, but after which no dyno of the app ran with the credential any
+    /// more.
+    pub overtaken: u64,
+    /// Logins that came to nothing for another reason: the service was down or too slow.
+    pub errors: u64,
+    /// Times that a dyno had no such config var to log in with.
+    pub missing: u64,
+    /// The first that was refused.
+    pub first_refusal: Option<String>,
+    /// The first error.
+    pub first_error: Option<String>,
+    /// The logins by the release that the dyno ran with.
+    pub generations: BTreeMap<u32, GenerationTally>,
+}
+
+/// The logins of dynos that run with one release.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct GenerationTally {
+    /// Logins that the service accepted.
+    pub accepted: u64,
+    /// Logins that the service refused.
+    pub refused: u64,
+}
+
+impl Tally {
+    pub(super) fn accept(&mut self, release: u32) {
+        self.accepted += 1;
+        self.generations.entry(release).or_default().accepted += 1;
+    }
+
+    pub(super) fn refuse(&mut self, release: u32, text: String) {
+        self.refused += 1;
+        self.first_refusal.get_or_insert(text);
+        self.generations.entry(release).or_default().refused += 1;
+    }
+
+    pub(super) fn fail(&mut self, text: String) {
+        self.errors += 1;
+        self.first_error.get_or_insert(text);
+    }
+}

@@ -1,0 +1,236 @@
+use std::collections::BTreeMap;
+
+use super::*;
+use crate::credential_service::{CredentialService, CredentialServiceOptions};
+use crate::events::EventLog;
+use crate::heroku::{AppSpec, Manifest, Provision, RestartSpeed};
+
+mod databases;
+
+const EVERY: Duration = Duration::from_millis(5);
+
+struct Fixture {
+    heroku: Arc<Heroku>,
+    service: CredentialService,
+    addon: String,
+}
+
+impl Fixture {
+    /// An app of two dynos that restart slowly enough to be watched.
+    async fn new() -> Self {
+        let events = EventLog::default();
+        let options = CredentialServiceOptions {
+            name: "acme".to_owned(),
+            administrator_token: "administrator-token".to_owned(),
+        };
+        let service = CredentialService::start(options, events.clone())
+            .await
+            .unwrap();
+        service.register("first", "first-key").unwrap();
+        let (heroku, addon) = heroku_with(events, &service.customer_url("first-key")).await;
+        Self {
+            heroku,
+            service,
+            addon,
+        }
+    }
+
+    fn start(&self) -> Customer {
+        start(&self.heroku, Login::Http)
+    }
+
+    fn publish(&self, key: &str) {
+        let vars = BTreeMap::from([("ACME_URL".to_owned(), self.service.customer_url(key))]);
+        self.heroku.set_config(&self.addon, &vars).unwrap();
+    }
+
+    async fn revoke(&self, id: &str) {
+        let url = format!("{}/credentials/{id}", self.service.url());
+        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        let request = client.delete(url).bearer_auth("administrator-token");
+        assert_eq!(request.send().await.unwrap().status(), 204);
+    }
+
+    /// Until every dyno runs with the newest release.
+    async fn settled(&self) {
+        eventually(|| {
+            let dynos = self.heroku.dynos("shop").unwrap();
+            dynos.iter().all(|dyno| !dyno.restarting)
+        })
+        .await;
+    }
+}
+
+/// The app `shop` with an add-on whose `ACME_URL` is `value`; its dynos already run with it.
+async fn heroku_with(events: EventLog, value: &str) -> (Arc<Heroku>, String) {
+    let heroku = Heroku::start(events).await.unwrap();
+    let manifest = Manifest {
+        id: "acme".to_owned(),
+        api_password: "manifest-password".to_owned(),
+        client_secret: "client-secret".to_owned(),
+        config_vars: vec!["ACME_URL".to_owned()],
+    };
+    heroku.add_service(manifest).unwrap();
+    let app = AppSpec {
+        name: "shop".to_owned(),
+        dynos: 2,
+        restart: RestartSpeed {
+            first: Duration::from_millis(100),
+            stagger: Duration::from_millis(100),
+        },
+    };
+    heroku.create_app(app).unwrap();
+    let provision = Provision {
+        service: "acme".to_owned(),
+        name: "acme-fluffy-1".to_owned(),
+        plan: "acme:gold".to_owned(),
+        region: "amazon-web-services::us-east-1".to_owned(),
+        owner_app: "shop".to_owned(),
+        config: BTreeMap::from([("ACME_URL".to_owned(), value.to_owned())]),
+    };
+    let addon = heroku.provision(provision).unwrap().id;
+    let heroku = Arc::new(heroku);
+    eventually(|| {
+        let dynos = heroku.dynos("shop").unwrap();
+        dynos.iter().all(|dyno| !dyno.restarting)
+    })
+    .await;
+    (heroku, addon)
+}
+
+fn start(heroku: &Arc<Heroku>, login: Login) -> Customer {
+    Customer::start(CustomerSpec {
+        heroku: Arc::clone(heroku),
+        app: "shop".to_owned(),
+        config_var: "ACME_URL".to_owned(),
+        login,
+        every: EVERY,
+    })
+    .unwrap()
+}
+
+async fn eventually(holds: impl Fn() -> bool) {
+    let poll = async {
+        while !holds() {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    };
+    let poll = tokio::time::timeout(Duration::from_secs(20), poll);
+    poll.await.expect("it becomes true in time");
+}
+
+#[tokio::test]
+async fn a_careful_rotation_refuses_no_login() {
+    let fixture = Fixture::new().await;
+    let customer = fixture.start();
+    eventually(|| customer.tally().accepted > 10).await;
+    fixture.service.register("second", "second-key").unwrap();
+    fixture.publish("second-key");
+    fixture.settled().await;
+    fixture.revoke("first").await;
+    let before = customer.tally().accepted;
+    eventually(|| customer.tally().accepted > before + 10).await;
+    let tally = customer.stop().await;
+    assert_eq!(
+        (tally.refused, tally.errors, tally.missing),
+        (0, 0, 0),
+        "{tally:?}"
+    );
+    let releases: Vec<_> = tally.generations.keys().copied().collect();
+    assert_eq!(releases, [2, 3]);
+    let sum: u64 = tally.generations.values().map(|it| it.accepted).sum();
+    assert_eq!(sum, tally.accepted);
+}
+
+#[tokio::test]
+async fn a_credential_that_ends_before_the_restarts_are_over_is_seen_to_be_refused() {
+    let fixture = Fixture::new().await;
+    let customer = fixture.start();
+    fixture.service.register("second", "second-key").unwrap();
+    fixture.publish("second-key");
+    fixture.revoke("first").await;
+    fixture.settled().await;
+    let tally = customer.stop().await;
+    assert!(tally.refused > 0, "{tally:?}");
+    assert_eq!(tally.generations[&2].refused, tally.refused);
+    let text = tally.first_refusal.unwrap();
+    assert!(text.contains("shop web.") && text.contains("v2") && text.contains("401"));
+    assert!(!text.contains("first-key"));
+}
+
+#[tokio::test]
+async fn a_service_that_is_down_is_no_refusal() {
+    let fixture = Fixture::new().await;
+    let customer = fixture.start();
+    eventually(|| customer.tally().accepted > 0).await;
+    drop(fixture.service);
+    eventually(|| customer.tally().errors > 2).await;
+    let tally = customer.stop().await;
+    assert_eq!(tally.refused, 0);
+    assert!(!tally.first_error.unwrap().contains("first-key"));
+}
+
+#[tokio::test]
+async fn a_dyno_without_the_var_is_told_apart() {
+    let fixture = Fixture::new().await;
+    let spec = CustomerSpec {
+        heroku: Arc::clone(&fixture.heroku),
+        app: "shop".to_owned(),
+        config_var: "OTHER_URL".to_owned(),
+        login: Login::Http,
+        every: EVERY,
+    };
+    let customer = Customer::start(spec).unwrap();
+    eventually(|| customer.tally().missing > 2).await;
+    let tally = customer.stop().await;
+    assert_eq!((tally.accepted, tally.errors), (0, 0));
+}
+
+/// A login is under way when its dyno gets its next config; then the credential ends.
+#[tokio::test]
+async fn a_refusal_that_came_after_the_switch_is_overtaken() {
+    let fixture = Fixture::new().await;
+    let dyno = Dyno {
+        spec: CustomerSpec {
+            heroku: Arc::clone(&fixture.heroku),
+            app: "shop".to_owned(),
+            config_var: "ACME_URL".to_owned(),
+            login: Login::Http,
+            every: EVERY,
+        },
+        name: "web.1".to_owned(),
+        tally: Arc::default(),
+    };
+    let first = fixture.service.customer_url("first-key");
+    assert!(dyno.in_use(&first));
+    fixture.service.register("second", "second-key").unwrap();
+    fixture.publish("second-key");
+    // One dyno is back, the other is not: somebody still has it.
+    eventually(|| {
+        let dynos = fixture.heroku.dynos("shop").unwrap();
+        !dynos[0].restarting
+    })
+    .await;
+    fixture.settled().await;
+    assert!(!dyno.in_use(&first));
+}
+
+#[tokio::test]
+async fn an_app_that_could_never_log_in_is_refused() {
+    let fixture = Fixture::new().await;
+    let spec = |app: &str, every| CustomerSpec {
+        heroku: Arc::clone(&fixture.heroku),
+        app: app.to_owned(),
+        config_var: "ACME_URL".to_owned(),
+        login: Login::Http,
+        every,
+    };
+    assert!(matches!(
+        Customer::start(spec("nowhere", EVERY)),
+        Err(CustomerError::Heroku(_))
+    ));
+    assert!(matches!(
+        Customer::start(spec("shop", Duration::ZERO)),
+        Err(CustomerError::Spec { .. })
+    ));
+}

@@ -1,0 +1,191 @@
+//! What happened in the local cloud, in order: the one record that the live view, the timeline
+//! picture and the tests read.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use jiff::Timestamp;
+use serde::Serialize;
+use tokio::sync::watch;
+
+/// One thing that happened.
+#[derive(Clone, Debug, Serialize)]
+pub struct Event {
+    /// When it happened.
+    pub at: Timestamp,
+    /// What happened.
+    pub kind: EventKind,
+}
+
+/// The kinds of event, by who reports them. `secret` is a secret's name, `addon` an add-on's
+/// UUID, `app` a Heroku app's name. No kind carries a secret value.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "kind", rename_all_fields = "snake_case")]
+#[allow(missing_docs)] // the fields are named after what they hold; see above
+pub enum EventKind {
+    // Secrets Manager
+    RotationStarted {
+        secret: String,
+        version: String,
+        /// `RotateSecret`, `schedule` or `retry`.
+        cause: String,
+    },
+    StepStarted {
+        secret: String,
+        version: String,
+        step: String,
+    },
+    StepSucceeded {
+        secret: String,
+        version: String,
+        step: String,
+    },
+    StepFailed {
+        secret: String,
+        version: String,
+        step: String,
+        message: String,
+    },
+    RotationSucceeded {
+        secret: String,
+        version: String,
+    },
+    /// An attempt ended; Secrets Manager may try again.
+    RotationFailed {
+        secret: String,
+        version: String,
+        message: String,
+    },
+    LabelAttached {
+        secret: String,
+        version: String,
+        label: String,
+    },
+    LabelRemoved {
+        secret: String,
+        version: String,
+        label: String,
+    },
+    // EventBridge Scheduler
+    ScheduleCreated {
+        name: String,
+        fires_at: Timestamp,
+        input: String,
+    },
+    ScheduleFired {
+        name: String,
+        input: String,
+    },
+    ScheduleDeadLettered {
+        name: String,
+        message: String,
+    },
+    // Heroku
+    ConfigChanged {
+        addon: String,
+        names: Vec<String>,
+    },
+    Release {
+        app: String,
+        version: u32,
+    },
+    DynoRestarting {
+        app: String,
+        dyno: String,
+    },
+    DynoRestarted {
+        app: String,
+        dyno: String,
+    },
+    // The partner's services
+    CredentialIssued {
+        service: String,
+        credential: String,
+    },
+    CredentialRevoked {
+        service: String,
+        credential: String,
+    },
+}
+
+/// The events so far, shared by everything in the local cloud.
+#[derive(Clone, Debug)]
+pub struct EventLog {
+    events: Arc<Mutex<Vec<Event>>>,
+    length: watch::Sender<usize>,
+}
+
+impl Default for EventLog {
+    fn default() -> Self {
+        Self {
+            events: Arc::default(),
+            length: watch::Sender::new(0),
+        }
+    }
+}
+
+impl EventLog {
+    /// Adds an event that happened now.
+    pub fn record(&self, kind: EventKind) {
+        let length = {
+            let mut events = self.events.lock().unwrap_or_else(PoisonError::into_inner);
+            events.push(Event {
+                at: Timestamp::now(),
+                kind,
+            });
+            events.len()
+        };
+        self.length
+            .send_modify(|known| *known = (*known).max(length));
+    }
+
+    /// All events from the `start`-th on, oldest first.
+    #[must_use]
+    pub fn since(&self, start: usize) -> Vec<Event> {
+        let events = self.events.lock().unwrap_or_else(PoisonError::into_inner);
+        events.get(start..).unwrap_or_default().to_vec()
+    }
+
+    /// Waits until `found` answers for the events so far, and returns its answer. Ends at once if
+    /// it already does. Callers bound the wait with [`tokio::time::timeout`].
+    pub async fn wait_for<T>(&self, mut found: impl FnMut(&[Event]) -> Option<T>) -> T {
+        let mut length = self.length.subscribe();
+        loop {
+            length.borrow_and_update();
+            if let Some(answer) = found(&self.since(0)) {
+                return answer;
+            }
+            if length.changed().await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn release(version: u32) -> EventKind {
+        EventKind::Release {
+            app: "app".to_owned(),
+            version,
+        }
+    }
+
+    #[tokio::test]
+    async fn a_waiter_sees_events_recorded_before_and_after_it_began() {
+        let log = EventLog::default();
+        log.record(release(1));
+        let waiter = tokio::spawn({
+            let log = log.clone();
+            async move {
+                log.wait_for(|events| (events.len() == 2).then(|| events[1].kind.clone()))
+                    .await
+            }
+        });
+        log.record(release(2));
+        assert_eq!(waiter.await.unwrap(), release(2));
+        assert_eq!(log.since(1).len(), 1);
+        assert!(log.since(5).is_empty());
+    }
+}

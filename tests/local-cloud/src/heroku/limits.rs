@@ -1,0 +1,71 @@
+//! Heroku's rate limit: a pool of tokens for each account, refilled continuously.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// The rate limit of each account. For v1 an account is the add-on service, for v3 the add-on
+/// that a token is for.
+#[derive(Clone, Copy, Debug)]
+pub struct RateLimit {
+    /// The size of the pool, full at the start.
+    pub capacity: u32,
+    /// How many requests a minute flow back into the pool.
+    pub refill_per_minute: u32,
+    /// Whether a 429 says `Retry-After`.
+    pub retry_after: bool,
+}
+
+impl Default for RateLimit {
+    fn default() -> Self {
+        Self {
+            capacity: 4_500,
+            refill_per_minute: 75,
+            retry_after: true,
+        }
+    }
+}
+
+/// The pool is empty; when the next request is possible, unless that is kept quiet.
+pub(super) struct Exhausted {
+    pub(super) retry_after: Option<Duration>,
+}
+
+#[derive(Default)]
+pub(super) struct Pools {
+    pub(super) limit: RateLimit,
+    levels: HashMap<String, (f64, Instant)>,
+}
+
+impl Pools {
+    /// Takes on a new limit; every pool is full again.
+    pub(super) fn set(&mut self, limit: RateLimit) {
+        self.limit = limit;
+        self.levels.clear();
+    }
+
+    /// Takes one request out of the account's pool; answers how many are left.
+    pub(super) fn take(&mut self, account: &str) -> Result<u32, Exhausted> {
+        let now = Instant::now();
+        let capacity = f64::from(self.limit.capacity);
+        let per_second = f64::from(self.limit.refill_per_minute) / 60.0;
+        let (level, since) = self
+            .levels
+            .entry(account.to_owned())
+            .or_insert((capacity, now));
+        *level = (*level + now.duration_since(*since).as_secs_f64() * per_second).min(capacity);
+        *since = now;
+        if *level < 1.0 {
+            let wait = Duration::try_from_secs_f64((1.0 - *level) / per_second)
+                .unwrap_or(Duration::from_hours(1));
+            return Err(Exhausted {
+                retry_after: self.limit.retry_after.then_some(wait),
+            });
+        }
+        *level -= 1.0;
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+        // between 0 and the capacity, a u32
+        Ok(level.floor() as u32)
+    }
+}

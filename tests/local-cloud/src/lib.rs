@@ -1,0 +1,18 @@
+//! A cloud on one machine: what stands in for AWS, Heroku and the partner's services while the
+//! real function binaries run against it.
+//!
+//! Everything binds to loopback on a free port, and every process started here is stopped with
+//! the value that owns it.
+
+pub mod credential_service;
+pub mod customers;
+pub mod events;
+pub mod gateway;
+pub mod heroku;
+pub mod ministack;
+pub mod postgres;
+pub mod process;
+pub mod scheduler;
+pub mod secrets_manager;
+pub mod stack;
+pub mod tools;

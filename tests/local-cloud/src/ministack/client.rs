@@ -1,0 +1,315 @@
+//! A client of one MiniStack that signs as its root user, or passes on what others signed.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use aws_credential_types::Credentials;
+use aws_sigv4::http_request::{
+    PayloadChecksumKind, SignableBody, SignableRequest, SigningSettings, sign,
+};
+use aws_sigv4::sign::v4;
+use axum::body::Bytes;
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use http::{Method, Request, Response, Uri};
+use http_body_util::{BodyExt as _, Full};
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use serde_json::Value;
+use url::Url;
+
+use super::error::MiniStackError;
+use super::iam::FunctionKeys;
+
+/// The root user's access key id in every MiniStack started here. It opens nothing else.
+pub const ROOT_ACCESS_KEY_ID: &str = "AKIALOCALCLOUDROOT00";
+/// The secret to [`ROOT_ACCESS_KEY_ID`]. It opens nothing else.
+pub const ROOT_SECRET_ACCESS_KEY: &str = "local-cloud/root/not-a-secret/0000000000";
+/// The region that everything is in.
+pub const REGION: &str = "us-east-1";
+/// The account that everything is in.
+pub const ACCOUNT_ID: &str = "000000000000";
+
+/// How long one call of the client's own may take. Forwarded requests and invocations have no limit:
+/// they are as slow as the function they reach.
+const CALL_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Headers that belong to one connection and not to the message (RFC 9110, section 7.6.1), and
+/// `Expect`, which the gateway itself has already answered.
+const HOP_BY_HOP: [HeaderName; 8] = [
+    header::CONNECTION,
+    header::PROXY_AUTHENTICATE,
+    header::PROXY_AUTHORIZATION,
+    header::TE,
+    header::TRAILER,
+    header::TRANSFER_ENCODING,
+    header::UPGRADE,
+    header::EXPECT,
+];
+
+/// A root-signed client of one MiniStack. Cheap to clone; clones share connections and caches.
+#[derive(Clone, Debug)]
+pub struct Client {
+    endpoint: Url,
+    http: hyper_util::client::legacy::Client<HttpConnector, Full<Bytes>>,
+    pub(super) function_keys: Arc<FunctionKeys>,
+}
+
+impl Client {
+    /// A client of the MiniStack at this address, which need not be up yet.
+    ///
+    /// Fails if the address is not of the form `http://host:port`.
+    pub fn new(endpoint: Url) -> Result<Self, MiniStackError> {
+        if endpoint.scheme() != "http" || endpoint.host_str().is_none() {
+            return Err(MiniStackError::Request {
+                service: "MiniStack".to_owned(),
+                reason: format!("{endpoint} is not of the form http://host:port"),
+            });
+        }
+        Ok(Self {
+            endpoint,
+            http: hyper_util::client::legacy::Client::builder(TokioExecutor::new())
+                .build(HttpConnector::new()),
+            function_keys: Arc::default(),
+        })
+    }
+
+    /// MiniStack's own address, behind the gateway.
+    #[must_use]
+    pub fn endpoint(&self) -> &Url {
+        &self.endpoint
+    }
+
+    /// Sends a request as it came, signature, `Host` and all, and gives its answer untouched but
+    /// for hop-by-hop headers. Waits for the answer without limit.
+    pub async fn forward(
+        &self,
+        mut request: Request<Bytes>,
+    ) -> Result<Response<Bytes>, MiniStackError> {
+        drop_hop_by_hop(request.headers_mut());
+        let description = format!("{} {}", request.method(), request.uri().path());
+        let target = request
+            .uri()
+            .path_and_query()
+            .map_or("/", http::uri::PathAndQuery::as_str)
+            .to_owned();
+        *request.uri_mut() = self.uri(&target).map_err(|reason| MiniStackError::Request {
+            service: "MiniStack".to_owned(),
+            reason,
+        })?;
+        let no_answer = |reason: String| MiniStackError::NoAnswer {
+            endpoint: self.endpoint.to_string(),
+            request: description.clone(),
+            reason,
+        };
+        let response = self
+            .http
+            .request(request.map(Full::new))
+            .await
+            .map_err(|error| no_answer(with_causes(&error)))?;
+        let (mut parts, body) = response.into_parts();
+        drop_hop_by_hop(&mut parts.headers);
+        let body = body
+            .collect()
+            .await
+            .map_err(|error| no_answer(with_causes(&error)))?
+            .to_bytes();
+        Ok(Response::from_parts(parts, body))
+    }
+
+    /// Makes any call, signed as root. The request's URI is a path with its query.
+    /// An answer that tells of an error is an `Ok` here: see [`Self::json_call`].
+    pub async fn signed(
+        &self,
+        service: &str,
+        mut request: Request<Bytes>,
+    ) -> Result<Response<Bytes>, MiniStackError> {
+        self.sign(service, &mut request)
+            .map_err(|reason| MiniStackError::Request {
+                service: service.to_owned(),
+                reason,
+            })?;
+        self.forward(request).await
+    }
+
+    /// Calls a JSON 1.1 operation, signed as root. The target is as in `secretsmanager.DescribeSecret`.
+    ///
+    /// Fails with [`MiniStackError::Service`], carrying AWS's error type and message, if the
+    /// service refuses.
+    pub async fn json_call(
+        &self,
+        service: &str,
+        target: &str,
+        body: &Value,
+    ) -> Result<Value, MiniStackError> {
+        let request = Request::builder()
+            .method(Method::POST)
+            .uri("/")
+            .header(header::CONTENT_TYPE, "application/x-amz-json-1.1")
+            .header("x-amz-target", target)
+            .body(Bytes::from(body.to_string()))
+            .map_err(|error| MiniStackError::Request {
+                service: service.to_owned(),
+                reason: error.to_string(),
+            })?;
+        let answer = self.call(service, target, request).await?;
+        json_body(target, &answer)
+    }
+
+    /// Calls an operation signed as root within [`CALL_TIMEOUT`], and turns an answer that tells
+    /// of an error into one.
+    pub(super) async fn call(
+        &self,
+        service: &str,
+        operation: &str,
+        request: Request<Bytes>,
+    ) -> Result<Response<Bytes>, MiniStackError> {
+        let answer = tokio::time::timeout(CALL_TIMEOUT, self.signed(service, request))
+            .await
+            .map_err(|_| MiniStackError::NoAnswer {
+                endpoint: self.endpoint.to_string(),
+                request: operation.to_owned(),
+                reason: format!("timed out after {} s", CALL_TIMEOUT.as_secs()),
+            })??;
+        accept(operation, answer)
+    }
+
+    fn uri(&self, path_and_query: &str) -> Result<Uri, String> {
+        let host = self.endpoint.host_str().unwrap_or_default();
+        let port = self.endpoint.port_or_known_default().unwrap_or(80);
+        Uri::builder()
+            .scheme("http")
+            .authority(format!("{host}:{port}"))
+            .path_and_query(path_and_query)
+            .build()
+            .map_err(|error| error.to_string())
+    }
+
+    fn sign(&self, service: &str, request: &mut Request<Bytes>) -> Result<(), String> {
+        let target = request
+            .uri()
+            .path_and_query()
+            .map_or("/", http::uri::PathAndQuery::as_str)
+            .to_owned();
+        let uri = self.uri(&target)?;
+        let authority = uri.authority().map(ToString::to_string).unwrap_or_default();
+        let host = HeaderValue::from_str(&authority).map_err(|error| error.to_string())?;
+        request.headers_mut().insert(header::HOST, host);
+
+        let identity = Credentials::new(
+            ROOT_ACCESS_KEY_ID,
+            ROOT_SECRET_ACCESS_KEY,
+            None,
+            None,
+            "local cloud",
+        )
+        .into();
+        let mut settings = SigningSettings::default();
+        settings.payload_checksum_kind = PayloadChecksumKind::XAmzSha256;
+        let parameters = v4::SigningParams::builder()
+            .identity(&identity)
+            .region(REGION)
+            .name(service)
+            .time(SystemTime::now())
+            .settings(settings)
+            .build()
+            .map_err(|error| error.to_string())?
+            .into();
+        let headers: Vec<(&str, &str)> = request
+            .headers()
+            .iter()
+            .filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)))
+            .collect();
+        let signable = SignableRequest::new(
+            request.method().as_str(),
+            uri.to_string(),
+            headers.into_iter(),
+            SignableBody::Bytes(request.body()),
+        )
+        .map_err(|error| with_causes(&error))?;
+        let (instructions, _) = sign(signable, &parameters)
+            .map_err(|error| with_causes(&error))?
+            .into_parts();
+        instructions.apply_to_request_http1x(request);
+        Ok(())
+    }
+}
+
+/// The answer, unless it tells of an error.
+pub(super) fn accept(
+    operation: &str,
+    answer: Response<Bytes>,
+) -> Result<Response<Bytes>, MiniStackError> {
+    if answer.status().is_success() {
+        return Ok(answer);
+    }
+    let (code, message) = error_of(&answer);
+    Err(MiniStackError::Service {
+        operation: operation.to_owned(),
+        status: answer.status().as_u16(),
+        code,
+        message,
+    })
+}
+
+/// AWS's error type and message, from JSON and XML answers alike.
+pub(crate) fn error_of(answer: &Response<Bytes>) -> (String, String) {
+    let header = answer
+        .headers()
+        .get("x-amzn-errortype")
+        .and_then(|value| value.to_str().ok());
+    let (code, message) = match serde_json::from_slice::<Value>(answer.body()) {
+        Ok(body) => {
+            let field = |names: [&str; 2]| {
+                names
+                    .iter()
+                    .find_map(|name| body.get(*name)?.as_str().map(str::to_owned))
+            };
+            (field(["__type", "code"]), field(["message", "Message"]))
+        }
+        Err(_) => {
+            let text = String::from_utf8_lossy(answer.body());
+            (super::xml::text(&text, "Code"), super::xml::text(&text, "Message"))
+        }
+    };
+    let code = code.or_else(|| header.map(str::to_owned)).unwrap_or_default();
+    // A type may come as `namespace#Type` or as `Type:url`.
+    let code = code.rsplit('#').next().unwrap_or_default();
+    let code = code.split(':').next().unwrap_or_default();
+    (code.to_owned(), message.unwrap_or_default())
+}
+
+/// The answer's body as JSON; null if it has none.
+pub(super) fn json_body(operation: &str, answer: &Response<Bytes>) -> Result<Value, MiniStackError> {
+    if answer.body().is_empty() {
+        return Ok(Value::Null);
+    }
+    serde_json::from_slice(answer.body()).map_err(|error| MiniStackError::Answer {
+        operation: operation.to_owned(),
+        reason: format!("not JSON: {error}"),
+    })
+}
+
+fn drop_hop_by_hop(headers: &mut HeaderMap) {
+    let named: Vec<HeaderName> = headers
+        .get_all(header::CONNECTION)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .filter_map(|name| name.trim().parse().ok())
+        .collect();
+    for name in HOP_BY_HOP.iter().chain(&named) {
+        headers.remove(name);
+    }
+    headers.remove("keep-alive");
+}
+
+/// The error and what caused it, in one line.
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut line = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        line = format!("{line}: {error}");
+        cause = error.source();
+    }
+    line
+}

@@ -1,0 +1,243 @@
+//! IAM: who signs with a key, and what a role may do.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use axum::body::Bytes;
+use http::Request;
+use serde_json::Value;
+
+use super::client::{Client, ROOT_ACCESS_KEY_ID};
+use super::error::MiniStackError;
+use super::policy::{self, Context};
+use super::xml;
+
+/// Who signs a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Principal {
+    /// The account's root user, who may do everything.
+    Root,
+    /// A function under its execution role.
+    Role {
+        /// The role's ARN.
+        role_arn: String,
+        /// The function's ARN.
+        function_arn: String,
+    },
+    /// Somebody else.
+    Unknown,
+}
+
+/// The functions' access keys as far as they are known: key id to role and function.
+#[derive(Debug, Default)]
+pub(super) struct FunctionKeys(Mutex<HashMap<String, (String, String)>>);
+
+impl FunctionKeys {
+    fn get(&self, access_key_id: &str) -> Option<Principal> {
+        let keys = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (role_arn, function_arn) = keys.get(access_key_id)?.clone();
+        Some(Principal::Role {
+            role_arn,
+            function_arn,
+        })
+    }
+
+    fn replace(&self, functions: Vec<(String, String)>) {
+        let keys = functions
+            .into_iter()
+            .map(|(function, role)| (access_key_id(&function, &role), (role, function)))
+            .collect();
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = keys;
+    }
+}
+
+/// The key that MiniStack gives a function under its role (`execution_credentials` in its
+/// `core/lambda_runtime.py`).
+fn access_key_id(function_arn: &str, role_arn: &str) -> String {
+    let digest = ring::digest::digest(
+        &ring::digest::SHA256,
+        format!("{function_arn}:{role_arn}").as_bytes(),
+    );
+    let hex: String = digest
+        .as_ref()
+        .iter()
+        .take(8)
+        .map(|byte| format!("{byte:02X}"))
+        .collect();
+    format!("ASIA{hex}")
+}
+
+impl Client {
+    /// Who signs with this access key id.
+    pub async fn principal(&self, access_key_id: &str) -> Result<Principal, MiniStackError> {
+        let account_id = access_key_id.len() == 12
+            && access_key_id.bytes().all(|byte| byte.is_ascii_digit());
+        if access_key_id == ROOT_ACCESS_KEY_ID || access_key_id == "test" || account_id {
+            return Ok(Principal::Root);
+        }
+        if let Some(principal) = self.function_keys.get(access_key_id) {
+            return Ok(principal);
+        }
+        self.function_keys.replace(self.functions().await?);
+        Ok(self
+            .function_keys
+            .get(access_key_id)
+            .unwrap_or(Principal::Unknown))
+    }
+
+    /// Whether IAM lets the role do this to the resource. Conditions on request context that
+    /// MiniStack's simulator does not know count as unmet.
+    pub async fn is_allowed(
+        &self,
+        role_arn: &str,
+        action: &str,
+        resource_arn: &str,
+    ) -> Result<bool, MiniStackError> {
+        let answer = self
+            .iam(
+                "SimulatePrincipalPolicy",
+                &[
+                    ("PolicySourceArn", role_arn),
+                    ("ActionNames.member.1", action),
+                    ("ResourceArns.member.1", resource_arn),
+                ],
+            )
+            .await?;
+        Ok(xml::text(&answer, "EvalDecision").as_deref() == Some("allowed"))
+    }
+
+    /// Like [`Self::is_allowed`] for a request with this context, which the role's policies may set
+    /// conditions on (`iam:PassedToService`, say).
+    pub async fn is_allowed_in(
+        &self,
+        role_arn: &str,
+        action: &str,
+        resource_arn: &str,
+        context: Context<'_>,
+    ) -> Result<bool, MiniStackError> {
+        let policies: Vec<String> = self
+            .role_policies(role_arn)
+            .await?
+            .iter()
+            .map(|document| policy::resolve(document, context).to_string())
+            .collect();
+        let names: Vec<String> = (1..=policies.len())
+            .map(|index| format!("PolicyInputList.member.{index}"))
+            .collect();
+        let mut parameters = vec![
+            ("ActionNames.member.1", action),
+            ("ResourceArns.member.1", resource_arn),
+        ];
+        parameters.extend(
+            names
+                .iter()
+                .zip(&policies)
+                .map(|(name, document)| (name.as_str(), document.as_str())),
+        );
+        let answer = self.iam("SimulateCustomPolicy", &parameters).await?;
+        Ok(xml::text(&answer, "EvalDecision").as_deref() == Some("allowed"))
+    }
+
+    /// Who may assume the role; `None` if there is no such role.
+    pub async fn role_trust_policy(&self, role_arn: &str) -> Result<Option<Value>, MiniStackError> {
+        let role = role_name(role_arn)?;
+        let answer = match self.iam("GetRole", &[("RoleName", role)]).await {
+            Err(error) if error.code() == Some("NoSuchEntity") => return Ok(None),
+            answer => answer?,
+        };
+        document("iam:GetRole", &answer, "AssumeRolePolicyDocument").map(Some)
+    }
+
+    /// The documents of the role's policies, its own and attached ones.
+    async fn role_policies(&self, role_arn: &str) -> Result<Vec<Value>, MiniStackError> {
+        let role = role_name(role_arn)?;
+        let mut documents = Vec::new();
+        let own = self.iam("ListRolePolicies", &[("RoleName", role)]).await?;
+        for name in xml::members(&own, "PolicyNames") {
+            let name = xml::unescape(&name);
+            let parameters = [("RoleName", role), ("PolicyName", name.as_str())];
+            let answer = self.iam("GetRolePolicy", &parameters).await?;
+            documents.push(document("iam:GetRolePolicy", &answer, "PolicyDocument")?);
+        }
+        let attached = self
+            .iam("ListAttachedRolePolicies", &[("RoleName", role)])
+            .await?;
+        for member in xml::members(&attached, "AttachedPolicies") {
+            let Some(arn) = xml::text(&member, "PolicyArn") else {
+                continue;
+            };
+            let policy = self.iam("GetPolicy", &[("PolicyArn", &arn)]).await?;
+            let version = xml::text(&policy, "DefaultVersionId").unwrap_or_default();
+            let parameters = [("PolicyArn", arn.as_str()), ("VersionId", version.as_str())];
+            let answer = self.iam("GetPolicyVersion", &parameters).await?;
+            documents.push(document("iam:GetPolicyVersion", &answer, "Document")?);
+        }
+        Ok(documents)
+    }
+
+    /// Calls an operation of IAM and gives its XML answer.
+    pub(super) async fn iam(
+        &self,
+        operation: &str,
+        parameters: &[(&str, &str)],
+    ) -> Result<String, MiniStackError> {
+        let body = url::form_urlencoded::Serializer::new(String::new())
+            .append_pair("Action", operation)
+            .append_pair("Version", "2010-05-08")
+            .extend_pairs(parameters)
+            .finish();
+        let request = Request::post("/")
+            .header(
+                http::header::CONTENT_TYPE,
+                "application/x-www-form-urlencoded",
+            )
+            .body(Bytes::from(body))
+            .map_err(|error| MiniStackError::Request {
+                service: "iam".to_owned(),
+                reason: error.to_string(),
+            })?;
+        let answer = self.call("iam", &format!("iam:{operation}"), request).await?;
+        Ok(String::from_utf8_lossy(answer.body()).into_owned())
+    }
+}
+
+/// The name of a role, without the path in its ARN.
+fn role_name(role_arn: &str) -> Result<&str, MiniStackError> {
+    role_arn
+        .strip_prefix("arn:aws:iam::")
+        .and_then(|rest| rest.split_once(":role/"))
+        .and_then(|(_, path)| path.rsplit('/').next())
+        .ok_or_else(|| MiniStackError::Arn {
+            arn: role_arn.to_owned(),
+            kind: "role",
+        })
+}
+
+/// A policy document within an answer: percent-encoded, as IAM gives them, or plain.
+fn document(operation: &str, answer: &str, element: &str) -> Result<Value, MiniStackError> {
+    let unexpected = |reason: String| MiniStackError::Answer {
+        operation: operation.to_owned(),
+        reason,
+    };
+    let text = xml::text(answer, element)
+        .ok_or_else(|| unexpected(format!("no {element} in the answer")))?;
+    let text = if text.trim_start().starts_with('{') {
+        text
+    } else {
+        percent_encoding::percent_decode_str(&text)
+            .decode_utf8_lossy()
+            .into_owned()
+    };
+    serde_json::from_str(&text).map_err(|error| unexpected(format!("{element}: {error}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_functions_key_is_the_one_ministack_derives() {
+        // python3 -c 'import hashlib; print(hashlib.sha256(b"f:r").hexdigest()[:16].upper())'
+        assert_eq!(access_key_id("f", "r"), "ASIA328E940FC5C552B7");
+    }
+}

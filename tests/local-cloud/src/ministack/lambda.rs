@@ -1,0 +1,143 @@
+//! Lambda: invoking a function and reading who may.
+
+use axum::body::Bytes;
+use http::{Method, Request};
+use serde_json::Value;
+
+use super::client::{Client, accept, json_body};
+use super::error::MiniStackError;
+
+/// How a function is invoked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InvocationType {
+    /// Wait for the function's answer.
+    RequestResponse,
+    /// Hand the event over; Lambda retries the function by itself.
+    Event,
+}
+
+/// What a function answered.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Invocation {
+    /// The function's answer, or its error's description; null for [`InvocationType::Event`].
+    pub payload: Value,
+    /// `Unhandled` or `Handled` if the function failed.
+    pub function_error: Option<String>,
+}
+
+impl Client {
+    /// Invokes a function as root, waiting as long as it takes.
+    ///
+    /// A function that fails is an `Ok` with [`Invocation::function_error`] set.
+    pub async fn invoke(
+        &self,
+        function_arn: &str,
+        payload: &Value,
+        kind: InvocationType,
+    ) -> Result<Invocation, MiniStackError> {
+        const OPERATION: &str = "lambda:Invoke";
+        let request = Request::builder()
+            .method(Method::POST)
+            .uri(format!("{}/invocations", function_path(function_arn)?))
+            .header(http::header::CONTENT_TYPE, "application/json")
+            .header(
+                "x-amz-invocation-type",
+                match kind {
+                    InvocationType::RequestResponse => "RequestResponse",
+                    InvocationType::Event => "Event",
+                },
+            )
+            .body(Bytes::from(payload.to_string()))
+            .map_err(|error| request_error(&error))?;
+        let answer = accept(OPERATION, self.signed("lambda", request).await?)?;
+        let function_error = answer
+            .headers()
+            .get("x-amz-function-error")
+            .and_then(|value| value.to_str().ok())
+            .map(str::to_owned);
+        let payload = match kind {
+            InvocationType::RequestResponse => json_body(OPERATION, &answer)?,
+            InvocationType::Event => Value::Null,
+        };
+        Ok(Invocation {
+            payload,
+            function_error,
+        })
+    }
+
+    /// The function's resource policy, `None` if it has none.
+    pub async fn function_policy(
+        &self,
+        function_arn: &str,
+    ) -> Result<Option<Value>, MiniStackError> {
+        const OPERATION: &str = "lambda:GetPolicy";
+        let request = Request::get(format!("{}/policy", function_path(function_arn)?))
+            .body(Bytes::new())
+            .map_err(|error| request_error(&error))?;
+        let answer = match self.call("lambda", OPERATION, request).await {
+            Err(error) if error.code() == Some("ResourceNotFoundException") => return Ok(None),
+            answer => answer?,
+        };
+        let body = json_body(OPERATION, &answer)?;
+        let policy = body.get("Policy").and_then(Value::as_str);
+        policy
+            .map(serde_json::from_str)
+            .transpose()
+            .map_err(|error| MiniStackError::Answer {
+                operation: OPERATION.to_owned(),
+                reason: format!("the policy of {function_arn} is not JSON: {error}"),
+            })
+    }
+
+    /// Every function's ARN and role, versions included.
+    pub(super) async fn functions(&self) -> Result<Vec<(String, String)>, MiniStackError> {
+        const OPERATION: &str = "lambda:ListFunctions";
+        let mut functions = Vec::new();
+        let mut marker: Option<String> = None;
+        loop {
+            let mut query = url::form_urlencoded::Serializer::new(String::new());
+            query.append_pair("FunctionVersion", "ALL");
+            if let Some(marker) = &marker {
+                query.append_pair("Marker", marker);
+            }
+            let request = Request::get(format!("/2015-03-31/functions/?{}", query.finish()))
+                .body(Bytes::new())
+                .map_err(|error| request_error(&error))?;
+            let body = json_body(OPERATION, &self.call("lambda", OPERATION, request).await?)?;
+            let page = body.get("Functions").and_then(Value::as_array);
+            functions.extend(page.into_iter().flatten().filter_map(|function| {
+                let field = |name: &str| Some(function.get(name)?.as_str()?.to_owned());
+                Some((field("FunctionArn")?, field("Role")?))
+            }));
+            marker = body
+                .get("NextMarker")
+                .and_then(Value::as_str)
+                .filter(|marker| !marker.is_empty())
+                .map(str::to_owned);
+            if marker.is_none() {
+                return Ok(functions);
+            }
+        }
+    }
+}
+
+/// The path of a function's operations. A name serves as well as an ARN.
+fn function_path(function_arn: &str) -> Result<String, MiniStackError> {
+    if function_arn.is_empty() || function_arn.contains(['/', '?', '#', '%']) {
+        return Err(MiniStackError::Arn {
+            arn: function_arn.to_owned(),
+            kind: "function",
+        });
+    }
+    Ok(format!(
+        "/2015-03-31/functions/{}",
+        function_arn.replace(':', "%3A")
+    ))
+}
+
+fn request_error(error: &http::Error) -> MiniStackError {
+    MiniStackError::Request {
+        service: "lambda".to_owned(),
+        reason: error.to_string(),
+    }
+}

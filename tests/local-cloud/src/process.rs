@@ -1,0 +1,326 @@
+//! Child processes: each in a group of its own, its output kept, all of it stopped with the value
+//! that owns it and with this process, however it ends.
+
+mod output;
+mod spawner;
+
+use std::ffi::OsStr;
+use std::io;
+use std::path::Path;
+use std::process::{ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::sys::signal::{Signal, killpg};
+use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
+use nix::unistd::Pid;
+use tokio::process::{Child, Command};
+
+pub use output::{OnLine, Output};
+
+/// How many of its last lines an error about a process quotes.
+const TAIL: usize = 20;
+/// How long a process has to end after SIGTERM before it is killed.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// An error in running a child process.
+#[derive(Debug, thiserror::Error)]
+pub enum ProcessError {
+    /// The process could not be started.
+    #[error("cannot start {name}: {source}")]
+    Spawn {
+        /// What the process is called here.
+        name: String,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The file for its output could not be opened.
+    #[error("cannot write the log of {name} to {path}: {source}")]
+    Log {
+        /// What the process is called here.
+        name: String,
+        /// The file.
+        path: String,
+        /// Why not.
+        source: io::Error,
+    },
+    /// It ended, with an error or before it was ready.
+    #[error("{name} ended with {status}; its last output:\n{tail}")]
+    Ended {
+        /// What the process is called here.
+        name: String,
+        /// Exit status or signal.
+        status: ExitStatus,
+        /// The end of its output.
+        tail: String,
+    },
+    /// It was not ready in time.
+    #[error("{name} was not ready within {} s; its last output:\n{tail}", .after.as_secs())]
+    NotReady {
+        /// What the process is called here.
+        name: String,
+        /// How long it was waited for.
+        after: Duration,
+        /// The end of its output.
+        tail: String,
+    },
+    /// Waiting for it failed.
+    #[error("cannot wait for {name}: {source}")]
+    Wait {
+        /// What the process is called here.
+        name: String,
+        /// Why not.
+        source: io::Error,
+    },
+}
+
+/// A command whose process gets `at_death` when this process dies, even if it is killed.
+///
+/// That is util-linux's `setpriv --pdeathsig`; where it is missing, the command runs plainly.
+pub fn command(program: impl AsRef<OsStr>, at_death: Signal) -> Command {
+    command_as(program, at_death, &[])
+}
+
+/// Like [`command`], with further arguments to `setpriv` (`--reuid`, `--regid`, `--init-groups`).
+pub fn command_as(
+    program: impl AsRef<OsStr>,
+    at_death: Signal,
+    setpriv_arguments: &[&str],
+) -> Command {
+    if setpriv_arguments.is_empty() && find_program("setpriv", &[]).is_none() {
+        return Command::new(program);
+    }
+    let signal = at_death.as_str();
+    let mut command = Command::new("setpriv");
+    command
+        .args(["--pdeathsig", signal.strip_prefix("SIG").unwrap_or(signal)])
+        .args(setpriv_arguments)
+        .arg("--")
+        .arg(program);
+    command
+}
+
+/// The first executable file of this name in `PATH`, then in the further directories.
+#[must_use]
+pub fn find_program(name: &str, further: &[std::path::PathBuf]) -> Option<std::path::PathBuf> {
+    use std::os::unix::fs::PermissionsExt as _;
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path)
+        .chain(further.iter().cloned())
+        .map(|directory| directory.join(name))
+        .find(|file| {
+            file.metadata()
+                .is_ok_and(|data| data.is_file() && data.permissions().mode() & 0o111 != 0)
+        })
+}
+
+/// A port of the loopback interface that was free a moment ago. Another process may take it
+/// before its user does: try again then.
+pub fn free_port() -> io::Result<u16> {
+    Ok(std::net::TcpListener::bind(("127.0.0.1", 0))?
+        .local_addr()?
+        .port())
+}
+
+/// A running child process and all that it starts in its process group. Stopped on drop.
+#[derive(Debug)]
+pub struct Process {
+    name: String,
+    child: Child,
+    group: Option<Pid>,
+    output: Output,
+}
+
+impl Process {
+    /// Starts a process in a group of its own, its output going to the file `log`, which is made anew.
+    ///
+    /// Its standard input is empty. Must be called within a tokio runtime.
+    pub async fn spawn(name: &str, command: Command, log: &Path) -> Result<Self, ProcessError> {
+        Self::spawn_watched(name, command, log, None).await
+    }
+
+    /// Like [`Self::spawn`], calling `on_line` with every line of its output as it comes.
+    pub async fn spawn_watched(
+        name: &str,
+        mut command: Command,
+        log: &Path,
+        on_line: Option<OnLine>,
+    ) -> Result<Self, ProcessError> {
+        let file = create(log).map_err(|source| ProcessError::Log {
+            name: name.to_owned(),
+            path: log.display().to_string(),
+            source,
+        })?;
+        command
+            .process_group(0)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let mut child = spawner::spawn(command)
+            .await
+            .map_err(|source| ProcessError::Spawn {
+                name: name.to_owned(),
+                source,
+            })?;
+        let output = Output::capture(file, on_line, child.stdout.take(), child.stderr.take());
+        let group = child
+            .id()
+            .and_then(|id| i32::try_from(id).ok())
+            .map(Pid::from_raw);
+        Ok(Self {
+            name: name.to_owned(),
+            child,
+            group,
+            output,
+        })
+    }
+
+    /// Its process id, `None` once it has ended and been waited for.
+    #[must_use]
+    pub fn id(&self) -> Option<u32> {
+        self.child.id()
+    }
+
+    /// All that it has written so far.
+    #[must_use]
+    pub fn output(&self) -> &Output {
+        &self.output
+    }
+
+    /// Waits until `ready` says so, asking every 50 ms.
+    ///
+    /// Fails at once if the process ends, and after `deadline` at the latest.
+    pub async fn wait_until(
+        &mut self,
+        deadline: Duration,
+        mut ready: impl AsyncFnMut(&Output) -> bool,
+    ) -> Result<(), ProcessError> {
+        let start = Instant::now();
+        let mut tick = tokio::time::interval(Duration::from_millis(50));
+        loop {
+            tick.tick().await;
+            if let Some(status) = self.try_wait()? {
+                self.output.closed().await;
+                return Err(self.ended(status));
+            }
+            let left = deadline.saturating_sub(start.elapsed());
+            match tokio::time::timeout(left, ready(&self.output)).await {
+                Ok(true) => return Ok(()),
+                Ok(false) => {}
+                Err(_) => {
+                    return Err(ProcessError::NotReady {
+                        name: self.name.clone(),
+                        after: deadline,
+                        tail: self.output.tail(TAIL),
+                    });
+                }
+            }
+        }
+    }
+
+    /// Waits for its end; everything it wrote, if it succeeded.
+    ///
+    /// Fails with the end of its output if its status is not zero.
+    pub async fn finish(mut self) -> Result<Output, ProcessError> {
+        let status = self
+            .child
+            .wait()
+            .await
+            .map_err(|source| ProcessError::Wait {
+                name: self.name.clone(),
+                source,
+            })?;
+        // A grandchild that outlives it would keep the pipes open.
+        self.kill_group();
+        self.output.closed().await;
+        if status.success() {
+            Ok(self.output.clone())
+        } else {
+            Err(self.ended(status))
+        }
+    }
+
+    /// Stops it as dropping it does, without blocking the runtime.
+    pub async fn stop(self) {
+        // The join fails only if dropping panics or the runtime is ending: stopped either way.
+        let _ = tokio::task::spawn_blocking(move || drop(self)).await;
+    }
+
+    fn ended(&self, status: ExitStatus) -> ProcessError {
+        ProcessError::Ended {
+            name: self.name.clone(),
+            status,
+            tail: self.output.tail(TAIL),
+        }
+    }
+
+    fn try_wait(&mut self) -> Result<Option<ExitStatus>, ProcessError> {
+        let status = self.child.try_wait().map_err(|source| ProcessError::Wait {
+            name: self.name.clone(),
+            source,
+        })?;
+        if status.is_some() {
+            self.kill_group();
+        }
+        Ok(status)
+    }
+
+    fn signal_group(&self, signal: Signal) {
+        if let Some(group) = self.group
+            && let Err(error) = killpg(group, signal)
+            && error != Errno::ESRCH
+        {
+            tracing::warn!(process = self.name, %error, "cannot signal the process group");
+        }
+    }
+
+    /// Kills what is left of the group, and forgets it: its id may be another's from now on.
+    fn kill_group(&mut self) {
+        self.signal_group(Signal::SIGKILL);
+        self.group = None;
+    }
+
+    /// Whether the leader has ended; it stays a zombie, so that its group's id stays its own.
+    fn leader_ended(leader: Pid) -> bool {
+        let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT | WaitPidFlag::WNOHANG;
+        !matches!(waitid(Id::Pid(leader), flags), Ok(WaitStatus::StillAlive))
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let Some(group) = self.group else { return };
+        self.signal_group(Signal::SIGTERM);
+        let patience = Instant::now() + GRACE;
+        while !Self::leader_ended(group) && Instant::now() < patience {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        self.kill_group();
+        // Reaps it: after SIGKILL the end is a matter of the kernel's next turn.
+        while matches!(self.child.try_wait(), Ok(None)) {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+}
+
+/// Runs a command to its end; its output, if it succeeded.
+///
+/// Fails with the end of its output if its status is not zero. Dropping the future stops it.
+pub async fn run(
+    name: &str,
+    command: Command,
+    log: &Path,
+    on_line: Option<OnLine>,
+) -> Result<Output, ProcessError> {
+    Process::spawn_watched(name, command, log, on_line)
+        .await?
+        .finish()
+        .await
+}
+
+fn create(log: &Path) -> io::Result<std::fs::File> {
+    if let Some(directory) = log.parent() {
+        std::fs::create_dir_all(directory)?;
+    }
+    std::fs::File::create(log)
+}

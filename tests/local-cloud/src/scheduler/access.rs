@@ -1,0 +1,178 @@
+//! Who asks, and whether IAM lets them.
+
+use axum::body::Bytes;
+use http::{Method, Request, Response, StatusCode, header};
+
+use super::api::{internal_error, refusal};
+use super::model::{Refusal, is_name};
+use crate::ministack::{ACCOUNT_ID, Client, Principal, error_of};
+
+/// The service that roles are passed to.
+pub(super) const SERVICE: &str = "scheduler.amazonaws.com";
+
+/// What a request needs.
+pub(super) struct Need<'a> {
+    /// As in `scheduler:CreateSchedule`.
+    pub(super) action: &'a str,
+    /// The schedule's ARN, or `*`.
+    pub(super) resource: &'a str,
+    /// The role that the request passes to the scheduler.
+    pub(super) passes: Option<&'a str>,
+}
+
+/// Has MiniStack authenticate the request, then asks IAM. The error is the answer to give.
+pub(super) async fn check(
+    upstream: &Client,
+    request: Request<Bytes>,
+    group: &str,
+    need: &Need<'_>,
+) -> Result<(), Response<Bytes>> {
+    let access_key_id = access_key_id(&request);
+    let created = created_path(&request, group);
+    let answer = upstream
+        .forward(request)
+        .await
+        .map_err(|error| internal_error(&error))?;
+    if answer.status().is_success()
+        && let Some(path) = created
+    {
+        remove(upstream, &path).await;
+    }
+    let denied = is_denial(&answer);
+    if answer.status().is_server_error() || (is_about_credentials(&answer) && !denied) {
+        return Err(answer);
+    }
+    let principal = upstream
+        .principal(&access_key_id)
+        .await
+        .map_err(|error| internal_error(&error))?;
+    match principal {
+        Principal::Root => Ok(()),
+        // Somebody whose policies are not known here: MiniStack's verdict stands.
+        Principal::Unknown if denied => Err(answer),
+        Principal::Unknown => Ok(()),
+        Principal::Role {
+            role_arn,
+            function_arn,
+        } => {
+            authorise(upstream, &role_arn, &function_arn, need)
+                .await
+                .map_err(|error| match error {
+                    Denial::Refused(message) => refusal(&Refusal {
+                        status: StatusCode::FORBIDDEN,
+                        code: "AccessDeniedException",
+                        message,
+                    }),
+                    Denial::Unknown(answer) => *answer,
+                })
+        }
+    }
+}
+
+enum Denial {
+    Refused(String),
+    Unknown(Box<Response<Bytes>>),
+}
+
+async fn authorise(
+    upstream: &Client,
+    role_arn: &str,
+    function_arn: &str,
+    need: &Need<'_>,
+) -> Result<(), Denial> {
+    let unknown = |error| Denial::Unknown(Box::new(internal_error(&error)));
+    let denial = |action: &str, resource: &str| {
+        let role = role_arn.rsplit('/').next().unwrap_or_default();
+        let session = function_arn
+            .split(":function:")
+            .nth(1)
+            .and_then(|function| function.split(':').next())
+            .unwrap_or_default();
+        Denial::Refused(format!(
+            "User: arn:aws:sts::{ACCOUNT_ID}:assumed-role/{role}/{session} is not authorized to \
+             perform: {action} on resource: {resource} because no identity-based policy allows \
+             the {action} action"
+        ))
+    };
+    if !upstream
+        .is_allowed(role_arn, need.action, need.resource)
+        .await
+        .map_err(unknown)?
+    {
+        return Err(denial(need.action, need.resource));
+    }
+    let Some(passed) = need.passes else {
+        return Ok(());
+    };
+    let context = [("iam:PassedToService", SERVICE)];
+    if !upstream
+        .is_allowed_in(role_arn, "iam:PassRole", passed, &context)
+        .await
+        .map_err(unknown)?
+    {
+        return Err(denial("iam:PassRole", passed));
+    }
+    Ok(())
+}
+
+/// Where a creation that MiniStack accepts has to be undone, so that it does not fire there too.
+fn created_path(request: &Request<Bytes>, group: &str) -> Option<String> {
+    (request.method() == Method::POST && is_name(group))
+        .then(|| format!("{}?groupName={group}", request.uri().path()))
+}
+
+async fn remove(upstream: &Client, path: &str) {
+    let request = match Request::delete(path).body(Bytes::new()) {
+        Ok(request) => request,
+        Err(error) => {
+            tracing::error!(path, %error, "cannot remove a schedule from MiniStack");
+            return;
+        }
+    };
+    match upstream.signed("scheduler", request).await {
+        Ok(answer) if answer.status().is_success() => {}
+        Ok(answer) => {
+            tracing::error!(path, status = %answer.status(), "MiniStack keeps a schedule, and may fire it");
+        }
+        Err(error) => tracing::error!(path, %error, "MiniStack keeps a schedule, and may fire it"),
+    }
+}
+
+fn is_denial(answer: &Response<Bytes>) -> bool {
+    matches!(
+        error_of(answer).0.as_str(),
+        "AccessDenied" | "AccessDeniedException"
+    )
+}
+
+/// Whether the request was refused before anybody looked at what it asks.
+fn is_about_credentials(answer: &Response<Bytes>) -> bool {
+    answer.status() == StatusCode::FORBIDDEN
+        || matches!(
+            error_of(answer).0.as_str(),
+            "ExpiredToken"
+                | "ExpiredTokenException"
+                | "IncompleteSignature"
+                | "IncompleteSignatureException"
+                | "InvalidClientTokenId"
+                | "InvalidSignatureException"
+                | "InvalidToken"
+                | "MissingAuthenticationToken"
+                | "MissingAuthenticationTokenException"
+                | "RequestExpired"
+                | "SignatureDoesNotMatch"
+                | "UnrecognizedClientException"
+        )
+}
+
+/// The key that the request is signed with; empty if it is not.
+fn access_key_id(request: &Request<Bytes>) -> String {
+    request
+        .headers()
+        .get(header::AUTHORIZATION)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| value.split("Credential=").nth(1))
+        .and_then(|credential| credential.split('/').next())
+        .unwrap_or_default()
+        .to_owned()
+}

@@ -1,0 +1,133 @@
+//! The tools that the local cloud runs: Python programs in virtual environments of the project's
+//! own under `target/tools/`, pinned, and PostgreSQL from Debian's packages.
+
+mod debian;
+mod environment;
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use nix::sys::signal::Signal;
+use tokio::process::Command;
+
+use crate::process::{self, OnLine, ProcessError};
+
+pub use debian::ensure_postgres;
+
+/// What the local AWS is made of: MiniStack, the SAM translator, the AWS command line.
+const CLOUD: environment::Pins = environment::Pins {
+    name: "cloud",
+    requirements: include_str!("../requirements/cloud.txt"),
+};
+/// What builds and deploys the stack. Apart from the rest: SAM wants other versions of it.
+const SAM: environment::Pins = environment::Pins {
+    name: "sam",
+    requirements: include_str!("../requirements/sam.txt"),
+};
+
+/// An error in setting up the tools.
+#[derive(Debug, thiserror::Error)]
+pub enum ToolsError {
+    /// A program is missing, and could not be installed.
+    #[error("{program} is missing; install it: {remedy}")]
+    Missing {
+        /// The program.
+        program: &'static str,
+        /// A command that installs it.
+        remedy: &'static str,
+    },
+    /// A file or directory could not be used.
+    #[error("cannot use {path}: {source}")]
+    File {
+        /// The file or directory.
+        path: String,
+        /// Why not.
+        source: io::Error,
+    },
+    /// An installation failed.
+    #[error(transparent)]
+    Process(#[from] ProcessError),
+}
+
+impl ToolsError {
+    fn file(path: &Path, source: io::Error) -> Self {
+        Self::File {
+            path: path.display().to_string(),
+            source,
+        }
+    }
+}
+
+/// The Python tools, installed.
+#[derive(Clone, Debug)]
+pub struct Tools {
+    target: PathBuf,
+    cloud: PathBuf,
+    sam: PathBuf,
+}
+
+impl Tools {
+    /// Installs the tools under `<target>/tools/` unless they are there with these pins, telling
+    /// `progress` what happens. Two processes may do so at once: one waits for the other.
+    ///
+    /// Fails if Python 3 or its `venv` module is missing, or a package cannot be had.
+    pub async fn ensure(target: &Path, progress: OnLine) -> Result<Self, ToolsError> {
+        let cloud = CLOUD.ensure(target, &progress).await?;
+        let sam = SAM.ensure(target, &progress).await?;
+        Ok(Self {
+            target: target.to_owned(),
+            cloud,
+            sam,
+        })
+    }
+
+    /// Cargo's target directory, under which everything made by the local cloud lies.
+    #[must_use]
+    pub fn target(&self) -> &Path {
+        &self.target
+    }
+
+    /// The AWS command line, version 1.
+    #[must_use]
+    pub fn aws(&self) -> PathBuf {
+        self.cloud.join("bin/aws")
+    }
+
+    /// MiniStack's program.
+    #[must_use]
+    pub fn ministack(&self) -> PathBuf {
+        self.cloud.join("bin/ministack")
+    }
+
+    /// The SAM command line. It finds `cargo-lambda` and zig through `PATH`: see [`Self::sam_bin`].
+    #[must_use]
+    pub fn sam(&self) -> PathBuf {
+        self.sam.join("bin/sam")
+    }
+
+    /// The linter of CloudFormation templates.
+    #[must_use]
+    pub fn cfn_lint(&self) -> PathBuf {
+        self.sam.join("bin/cfn-lint")
+    }
+
+    /// The directory of `sam`, `cargo-lambda` and zig.
+    #[must_use]
+    pub fn sam_bin(&self) -> PathBuf {
+        self.sam.join("bin")
+    }
+}
+
+/// Cargo's target directory for this workspace.
+#[must_use]
+pub fn target_directory(workspace: &Path) -> PathBuf {
+    match std::env::var_os("CARGO_TARGET_DIR") {
+        Some(directory) => workspace.join(directory),
+        None => workspace.join("target"),
+    }
+}
+
+/// A command that ends with this process and says nothing to a terminal.
+fn quiet(program: &Path) -> Command {
+    process::command(program, Signal::SIGTERM)
+}

@@ -1,0 +1,68 @@
+//! What comes from Debian's packages.
+
+use std::path::{Path, PathBuf};
+
+use nix::unistd::Uid;
+
+use super::{ToolsError, quiet};
+use crate::process::{self, OnLine};
+
+const POSTGRESQL: &str = "/usr/lib/postgresql";
+
+/// The directory of PostgreSQL's server programs, the newest version there is. Installs them
+/// where that is possible: on Debian, as root.
+///
+/// Fails with the command to run where it is not.
+pub async fn ensure_postgres(target: &Path, progress: OnLine) -> Result<PathBuf, ToolsError> {
+    if let Some(found) = find_postgres() {
+        return Ok(found);
+    }
+    let apt = process::find_program("apt-get", &[]).filter(|_| Uid::effective().is_root());
+    if let Some(apt) = apt {
+        progress("installing PostgreSQL from Debian's packages");
+        for (step, arguments) in [
+            ("update", &["update"][..]),
+            (
+                "install",
+                &["install", "-y", "--no-install-recommends", "postgresql"],
+            ),
+        ] {
+            let mut command = quiet(&apt);
+            command
+                .args(arguments)
+                .env("DEBIAN_FRONTEND", "noninteractive")
+                // The local cloud starts servers of its own; no other is to be left running.
+                .env("RUNLEVEL", "1");
+            let log = target.join(format!("tools/apt-{step}.log"));
+            process::run("apt-get", command, &log, Some(progress.clone())).await?;
+        }
+    }
+    find_postgres().ok_or(ToolsError::Missing {
+        program: "the PostgreSQL server (initdb, postgres)",
+        remedy: "apt-get install postgresql",
+    })
+}
+
+fn find_postgres() -> Option<PathBuf> {
+    let in_path = process::find_program("initdb", &[])
+        .and_then(|program| program.canonicalize().ok())
+        .and_then(|program| Some(program.parent()?.to_owned()));
+    let mut packaged: Vec<(u32, PathBuf)> = std::fs::read_dir(POSTGRESQL)
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| {
+            let version = entry.ok()?;
+            let number = version.file_name().to_str()?.parse().ok()?;
+            Some((number, version.path().join("bin")))
+        })
+        .collect();
+    packaged.sort();
+    in_path
+        .into_iter()
+        .chain(packaged.into_iter().rev().map(|(_, directory)| directory))
+        .find(|directory| {
+            ["initdb", "postgres"]
+                .iter()
+                .all(|program| directory.join(program).is_file())
+        })
+}

@@ -1,0 +1,2 @@
+//! The project's developer tasks, called as `cargo xtask`.
+fn main() {}
