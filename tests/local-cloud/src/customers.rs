@@ -104,13 +104,14 @@ impl Customer {
         if spec.every.is_zero() {
             return Err(refuse("set `every` to more than zero"));
         }
+        let spec = Arc::new(spec);
         let tally = Arc::new(Mutex::new(Tally::default()));
         let stop = CancellationToken::new();
         let mut tasks = Vec::new();
         for dyno in dynos {
             let client = Client::new(&spec, &dyno.name)?;
             let runner = Dyno {
-                spec: spec.clone(),
+                spec: Arc::clone(&spec),
                 name: dyno.name,
                 tally: Arc::clone(&tally),
             };
@@ -188,7 +189,7 @@ impl Client {
 }
 
 struct Dyno {
-    spec: CustomerSpec,
+    spec: Arc<CustomerSpec>,
     name: String,
     tally: Arc<Mutex<Tally>>,
 }

@@ -13,6 +13,7 @@ mod oauth;
 pub(crate) mod server;
 #[cfg(test)]
 mod tests;
+mod things;
 mod tokens;
 mod v1;
 mod v3;

@@ -10,6 +10,7 @@ mod iam;
 mod lambda;
 mod logs;
 pub mod policy;
+mod server;
 mod xml;
 
 pub(crate) use client::error_of;
@@ -17,3 +18,7 @@ pub use client::{ACCOUNT_ID, Client, REGION, ROOT_ACCESS_KEY_ID, ROOT_SECRET_ACC
 pub use error::MiniStackError;
 pub use iam::Principal;
 pub use lambda::{Invocation, InvocationType};
+pub use server::{MiniStack, MiniStackOptions};
+
+#[cfg(test)]
+pub(crate) mod tests;

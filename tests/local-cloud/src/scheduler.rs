@@ -138,3 +138,6 @@ impl Scheduler {
         found
     }
 }
+
+#[cfg(test)]
+mod tests;

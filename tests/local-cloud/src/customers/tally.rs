@@ -10,8 +10,9 @@ pub struct Tally {
     pub accepted: u64,
     /// Logins that the service refused although a dyno still ran with the credential.
     pub refused: u64,
-    /// Logins that were refused, but after which no dyno of the app ran with the credential any
-    /// more.
+    /// Logins that were refused, but by the time of the answer no dyno of the app ran with the
+    /// credential any more. With a sound grace period there are none: a credential ends long
+    /// after the last dyno has let go of it.
     pub overtaken: u64,
     /// Logins that came to nothing for another reason: the service was down or too slow.
     pub errors: u64,

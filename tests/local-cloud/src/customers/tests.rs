@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::credential_service::{CredentialService, CredentialServiceOptions};
+use crate::credential_service::{CredentialService, CredentialServiceOptions, Fault, FaultRule};
 use crate::events::EventLog;
 use crate::heroku::{AppSpec, Manifest, Provision, RestartSpeed};
 
@@ -186,33 +186,36 @@ async fn a_dyno_without_the_var_is_told_apart() {
     assert_eq!((tally.accepted, tally.errors), (0, 0));
 }
 
-/// A login is under way when its dyno gets its next config; then the credential ends.
+/// The answer comes when no dyno runs with the credential any more.
 #[tokio::test]
-async fn a_refusal_that_came_after_the_switch_is_overtaken() {
+async fn a_refusal_that_arrives_after_the_restarts_is_overtaken() {
     let fixture = Fixture::new().await;
     let dyno = Dyno {
-        spec: CustomerSpec {
+        spec: Arc::new(CustomerSpec {
             heroku: Arc::clone(&fixture.heroku),
             app: "shop".to_owned(),
             config_var: "ACME_URL".to_owned(),
             login: Login::Http,
             every: EVERY,
-        },
+        }),
         name: "web.1".to_owned(),
         tally: Arc::default(),
     };
-    let first = fixture.service.customer_url("first-key");
-    assert!(dyno.in_use(&first));
+    let mut client = Client::new(&dyno.spec, &dyno.name).unwrap();
     fixture.service.register("second", "second-key").unwrap();
+    fixture.revoke("first").await;
+    dyno.log_in(&mut client).await;
+    assert_eq!(lock(&dyno.tally).refused, 1);
     fixture.publish("second-key");
-    // One dyno is back, the other is not: somebody still has it.
-    eventually(|| {
-        let dynos = fixture.heroku.dynos("shop").unwrap();
-        !dynos[0].restarting
-    })
-    .await;
-    fixture.settled().await;
-    assert!(!dyno.in_use(&first));
+    fixture.service.fail_next(FaultRule {
+        method: None,
+        path_prefix: "/v1/items".to_owned(),
+        count: 1,
+        fault: Fault::Slow(Duration::from_secs(1)),
+    });
+    tokio::join!(dyno.log_in(&mut client), fixture.settled());
+    let tally = lock(&dyno.tally).clone();
+    assert_eq!((tally.refused, tally.overtaken), (1, 1), "{tally:?}");
 }
 
 #[tokio::test]

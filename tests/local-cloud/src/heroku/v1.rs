@@ -18,8 +18,9 @@ use serde_json::{Value, json};
 use super::Shared;
 use super::answer::ApiError;
 use super::model::{AddOnState, HerokuError};
+use super::things::{AddOn, Changes};
 use super::tokens::AddOnNumber;
-use super::world::{AddOn, Changes, World};
+use super::world::World;
 
 /// The manifest's id of the service that asks.
 #[derive(Clone)]

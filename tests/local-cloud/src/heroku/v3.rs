@@ -16,8 +16,9 @@ use serde_json::{Value, json};
 use super::Shared;
 use super::answer::ApiError;
 use super::model::{AddOnState, GoneAs};
+use super::things::{AddOn, Attachment, Changes};
 use super::tokens::AddOnNumber;
-use super::world::{AddOn, Attachment, Changes, World};
+use super::world::World;
 
 /// The add-on that the caller's token is for.
 #[derive(Clone, Copy)]

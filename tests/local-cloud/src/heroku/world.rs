@@ -12,91 +12,12 @@ use super::limits::Pools;
 use super::model::{
     AddOnState, AppSpec, GoneAs, HerokuError, Manifest, Provision, ProvisionedAddOn, Release,
 };
+use super::things::{AddOn, App, Attachment, Changes, env_prefix};
 use super::tokens::{AddOnNumber, Tokens};
 use crate::events::{EventKind, EventLog};
 
 const MAX_CONFIG_BYTES: usize = 32 * 1024;
 const COLOURS: [&str; 6] = ["GOLD", "CYAN", "JADE", "ONYX", "ROSE", "TEAL"];
-
-/// Changes of config vars: a value to set, none to remove.
-pub(super) type Changes = BTreeMap<String, Option<String>>;
-
-pub(super) struct Attachment {
-    pub(super) id: String,
-    pub(super) app: String,
-    pub(super) name: String,
-}
-
-pub(super) struct AddOn {
-    pub(super) id: String,
-    pub(super) name: String,
-    pub(super) heroku_id: String,
-    pub(super) provider_id: String,
-    pub(super) service: String,
-    pub(super) plan: String,
-    pub(super) region: String,
-    pub(super) owner_app: String,
-    pub(super) state: AddOnState,
-    pub(super) created_at: Timestamp,
-    pub(super) updated_at: Timestamp,
-    pub(super) config: BTreeMap<String, String>,
-    pub(super) attachments: Vec<Attachment>,
-    pub(super) writes: usize,
-}
-
-impl AddOn {
-    fn config_with(&self, changes: &Changes) -> BTreeMap<String, String> {
-        let mut config = self.config.clone();
-        for (var, value) in changes {
-            match value {
-                Some(value) => config.insert(var.clone(), value.clone()),
-                None => config.remove(var),
-            };
-        }
-        config
-    }
-
-    /// The vars that `config` of this add-on gives an app: under the attachment's name, and on
-    /// the app that owns the add-on under the manifest's as well.
-    fn shown_to(&self, app: &str, config: &BTreeMap<String, String>) -> BTreeMap<String, String> {
-        let prefix = format!("{}_", env_prefix(&self.service));
-        let mut shown = BTreeMap::new();
-        for attachment in self.attachments.iter().filter(|it| it.app == app) {
-            for (var, value) in config {
-                let suffix = var.strip_prefix(&prefix).unwrap_or(var);
-                shown.insert(format!("{}_{suffix}", attachment.name), value.clone());
-            }
-        }
-        if self.owner_app == app {
-            shown.extend(config.clone());
-        }
-        shown
-    }
-
-    /// What v1 shows as the add-on's config.
-    pub(super) fn shown_to_owner(&self) -> BTreeMap<String, String> {
-        self.shown_to(&self.owner_app, &self.config)
-    }
-
-    fn apps(&self) -> Vec<String> {
-        let mut apps = vec![self.owner_app.clone()];
-        for attachment in &self.attachments {
-            if !apps.contains(&attachment.app) {
-                apps.push(attachment.app.clone());
-            }
-        }
-        apps
-    }
-}
-
-pub(super) struct App {
-    pub(super) id: String,
-    pub(super) releases: Vec<Release>,
-    pub(super) dynos: Vec<Dyno>,
-    own_config: BTreeMap<String, String>,
-    addons: BTreeSet<AddOnNumber>,
-    newest: watch::Sender<Arc<Deployed>>,
-}
 
 pub(super) struct World {
     pub(super) events: EventLog,
@@ -452,11 +373,6 @@ impl World {
         app.newest
             .send_replace(Arc::new(Deployed { version, config }));
     }
-}
-
-/// `ACME_MAIL` for `acme-mail`.
-fn env_prefix(service: &str) -> String {
-    service.to_uppercase().replace('-', "_")
 }
 
 fn unknown(kind: &'static str, name: &str) -> HerokuError {

@@ -123,7 +123,7 @@ impl Client {
         service: &str,
         mut request: Request<Bytes>,
     ) -> Result<Response<Bytes>, MiniStackError> {
-        self.sign(service, &mut request)
+        self.sign(&root(), service, &mut request)
             .map_err(|reason| MiniStackError::Request {
                 service: service.to_owned(),
                 reason,
@@ -184,7 +184,13 @@ impl Client {
             .map_err(|error| error.to_string())
     }
 
-    fn sign(&self, service: &str, request: &mut Request<Bytes>) -> Result<(), String> {
+    /// Signs a request to this MiniStack, whose URI is a path with its query.
+    pub(super) fn sign(
+        &self,
+        credentials: &Credentials,
+        service: &str,
+        request: &mut Request<Bytes>,
+    ) -> Result<(), String> {
         let target = request
             .uri()
             .path_and_query()
@@ -195,14 +201,7 @@ impl Client {
         let host = HeaderValue::from_str(&authority).map_err(|error| error.to_string())?;
         request.headers_mut().insert(header::HOST, host);
 
-        let identity = Credentials::new(
-            ROOT_ACCESS_KEY_ID,
-            ROOT_SECRET_ACCESS_KEY,
-            None,
-            None,
-            "local cloud",
-        )
-        .into();
+        let identity = credentials.clone().into();
         let mut settings = SigningSettings::default();
         settings.payload_checksum_kind = PayloadChecksumKind::XAmzSha256;
         let parameters = v4::SigningParams::builder()
@@ -232,6 +231,17 @@ impl Client {
         instructions.apply_to_request_http1x(request);
         Ok(())
     }
+}
+
+/// The root user's credentials.
+pub(super) fn root() -> Credentials {
+    Credentials::new(
+        ROOT_ACCESS_KEY_ID,
+        ROOT_SECRET_ACCESS_KEY,
+        None,
+        None,
+        "local cloud",
+    )
 }
 
 /// The answer, unless it tells of an error.

@@ -1,5 +1,7 @@
 //! What can go wrong in speaking to MiniStack.
 
+use crate::process::ProcessError;
+
 /// An error in speaking to MiniStack, or in starting it.
 #[derive(Debug, thiserror::Error)]
 pub enum MiniStackError {
@@ -51,7 +53,15 @@ pub enum MiniStackError {
     },
     /// MiniStack's process did not start.
     #[error("MiniStack did not start: {0}")]
-    Start(String),
+    Start(#[from] ProcessError),
+    /// A directory or port of its own could not be had.
+    #[error("MiniStack did not start: {what}: {source}")]
+    Surroundings {
+        /// What could not be had.
+        what: &'static str,
+        /// Why not.
+        source: std::io::Error,
+    },
 }
 
 impl MiniStackError {

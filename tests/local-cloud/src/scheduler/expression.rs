@@ -96,11 +96,11 @@ fn parse_cron(text: &str) -> Option<Cron> {
         return None;
     }
     CronParser::builder()
-        .seconds(Seconds::Disallowed)
+        .seconds(Seconds::Required)
         .year(Year::Required)
         .alternative_weekdays(true)
         .build()
-        .parse(text)
+        .parse(&format!("0 {text}"))
         .ok()
 }
 

@@ -19,7 +19,8 @@ const LONGEST_SLEEP: Duration = Duration::from_secs(60 * 60);
 /// Fires what is due until the scheduler is stopped.
 pub(super) async fn run(state: Arc<State>) {
     loop {
-        for schedule in state.schedules().take_due(Timestamp::now()) {
+        let due = state.schedules().take_due(Timestamp::now());
+        for schedule in due {
             let state = Arc::clone(&state);
             tokio::spawn(async move {
                 let stopped = state.stopped.clone();
@@ -196,7 +197,7 @@ fn input(schedule: &Schedule, due: Timestamp, execution_id: &str, attempt: u32) 
     let Some(input) = schedule.definition.input() else {
         return json!({
             "version": "0",
-            "id": Uuid::new_v4(),
+            "id": Uuid::new_v4().to_string(),
             "detail-type": "Scheduled Event",
             "source": "aws.scheduler",
             "account": ACCOUNT_ID,

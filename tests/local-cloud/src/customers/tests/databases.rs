@@ -1,1 +1,169 @@
+//! Apps of a database, on a private PostgreSQL server.
 
+use tokio_postgres::NoTls;
+
+use super::*;
+
+/// A database that the role `owner` owns; credentials are roles that act as it.
+struct Database {
+    address: String,
+    name: String,
+    administrator: tokio_postgres::Client,
+}
+
+impl Database {
+    async fn new() -> Self {
+        let address = "127.0.0.1:55987".to_owned();
+        let connect = |database: String| {
+            let url = format!("postgres://root@{address}/{database}");
+            async move {
+                let (client, connection) = tokio_postgres::connect(&url, NoTls).await.unwrap();
+                tokio::spawn(connection);
+                client
+            }
+        };
+        let name = format!("d{}", uuid::Uuid::new_v4().simple());
+        let server = connect("postgres".to_owned()).await;
+        server
+            .batch_execute(&format!("CREATE ROLE owner_{name}"))
+            .await
+            .unwrap();
+        server
+            .batch_execute(&format!("CREATE DATABASE {name} OWNER owner_{name}"))
+            .await
+            .unwrap();
+        Self {
+            administrator: connect(name.clone()).await,
+            address,
+            name,
+        }
+    }
+
+    /// Issues a role; answers the URL that logs in as it.
+    async fn issue(&self, role: &str) -> String {
+        let Self { name, address, .. } = self;
+        let role = format!("{role}_{name}");
+        self.run(&format!(
+            "CREATE ROLE {role} LOGIN PASSWORD 'password-of-{role}' IN ROLE owner_{name}; \
+             ALTER ROLE {role} SET ROLE owner_{name}"
+        ))
+        .await;
+        format!("postgres://{role}:password-of-{role}@{address}/{name}")
+    }
+
+    async fn revoke(&self, role: &str) {
+        let role = format!("{role}_{}", self.name);
+        self.run(&format!("ALTER ROLE {role} NOLOGIN")).await;
+        self.end_sessions(&role).await;
+        self.run(&format!("DROP OWNED BY {role}")).await;
+        self.run(&format!("DROP ROLE {role}")).await;
+    }
+
+    async fn end_sessions(&self, role: &str) {
+        self.run(&format!(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '{role}'"
+        ))
+        .await;
+    }
+
+    async fn run(&self, statements: &str) {
+        self.administrator.batch_execute(statements).await.unwrap();
+    }
+}
+
+fn settled(heroku: &Heroku) -> impl Fn() -> bool {
+    || {
+        let dynos = heroku.dynos("shop").unwrap();
+        dynos.iter().all(|dyno| !dyno.restarting)
+    }
+}
+
+async fn rotate_with_care(login: Login) -> Tally {
+    let database = Database::new().await;
+    let first = database.issue("first").await;
+    let (heroku, addon) = heroku_with(EventLog::default(), &first).await;
+    let customer = start(&heroku, login);
+    eventually(|| customer.tally().accepted > 10).await;
+    let second = database.issue("second").await;
+    let vars = BTreeMap::from([("ACME_URL".to_owned(), second)]);
+    heroku.set_config(&addon, &vars).unwrap();
+    eventually(settled(&heroku)).await;
+    let before = customer.tally().accepted;
+    // Each dyno has logged in anew, so that no session of the first is left.
+    eventually(|| customer.tally().accepted > before + 10).await;
+    database.revoke("first").await;
+    let before = customer.tally().accepted;
+    eventually(|| customer.tally().accepted > before + 10).await;
+    customer.stop().await
+}
+
+#[tokio::test]
+#[ignore = "needs the local cloud: cargo xtask test"]
+async fn a_careful_rotation_refuses_no_login() {
+    for login in [Login::Postgres, Login::PostgresSession] {
+        let tally = rotate_with_care(login).await;
+        assert_eq!((tally.refused, tally.errors), (0, 0), "{tally:?}");
+        assert_eq!(tally.generations.len(), 2);
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs the local cloud: cargo xtask test"]
+async fn a_role_that_ends_too_early_is_seen_to_be_refused() {
+    for login in [Login::Postgres, Login::PostgresSession] {
+        let database = Database::new().await;
+        let first = database.issue("first").await;
+        let (heroku, _) = heroku_with(EventLog::default(), &first).await;
+        let customer = start(&heroku, login);
+        eventually(|| customer.tally().accepted > 10).await;
+        database.revoke("first").await;
+        eventually(|| customer.tally().refused > 1).await;
+        let text = customer.stop().await.first_refusal.unwrap();
+        assert!(text.contains("SQLSTATE 28"), "{text}");
+        assert!(!text.contains("password-of"), "{text}");
+    }
+}
+
+/// The next credential cannot do what takes the owner of the app's table.
+#[tokio::test]
+#[ignore = "needs the local cloud: cargo xtask test"]
+async fn a_role_that_lost_the_tables_ownership_is_seen_to_be_refused() {
+    let database = Database::new().await;
+    let first = database.issue("first").await;
+    let (heroku, addon) = heroku_with(EventLog::default(), &first).await;
+    let customer = start(&heroku, Login::Postgres);
+    eventually(|| customer.tally().accepted > 10).await;
+    let second = database.issue("second").await;
+    let name = &database.name;
+    database
+        .run(&format!(
+            "ALTER ROLE second_{name} RESET ROLE; REVOKE owner_{name} FROM second_{name}; \
+             GRANT ALL ON SCHEMA public TO second_{name}; \
+             GRANT ALL ON ALL TABLES IN SCHEMA public TO second_{name}"
+        ))
+        .await;
+    let vars = BTreeMap::from([("ACME_URL".to_owned(), second)]);
+    heroku.set_config(&addon, &vars).unwrap();
+    eventually(|| customer.tally().refused > 0).await;
+    let text = customer.stop().await.first_refusal.unwrap();
+    assert!(text.contains("SQLSTATE 42501"), "{text}");
+}
+
+#[tokio::test]
+#[ignore = "needs the local cloud: cargo xtask test"]
+async fn a_kept_session_that_is_cut_while_the_role_is_accepted_is_an_error() {
+    let database = Database::new().await;
+    let first = database.issue("first").await;
+    let (heroku, _) = heroku_with(EventLog::default(), &first).await;
+    let customer = start(&heroku, Login::PostgresSession);
+    eventually(|| customer.tally().accepted > 10).await;
+    database
+        .end_sessions(&format!("first_{}", database.name))
+        .await;
+    eventually(|| customer.tally().errors > 0).await;
+    let before = customer.tally().accepted;
+    eventually(|| customer.tally().accepted > before).await;
+    let tally = customer.stop().await;
+    assert_eq!(tally.refused, 0);
+    assert!(tally.first_error.unwrap().contains("ended the session"));
+}

@@ -12,7 +12,7 @@ async fn write(fixture: &Fixture, value: &str) {
 fn slow_app(name: &str) -> AppSpec {
     AppSpec {
         restart: RestartSpeed {
-            first: Duration::from_secs(3_600),
+            first: Duration::from_hours(1),
             stagger: Duration::ZERO,
         },
         ..app(name)

@@ -88,7 +88,7 @@ async fn a_slow_answer_has_taken_effect_when_its_caller_gives_up() {
     let fixture = Fixture::new().await;
     fixture
         .heroku
-        .fail_next(once(Fault::Slow(Duration::from_secs(3_600))));
+        .fail_next(once(Fault::Slow(Duration::from_hours(1))));
     let request = write(&fixture).timeout(Duration::from_millis(500));
     let error = request.send().await.unwrap_err();
     assert!(error.is_timeout());

@@ -34,10 +34,7 @@ async fn a_code_expires() {
         .unwrap();
     let form = exchange(&late.grant_code);
     refused(fixture.oauth(&form), 400, "invalid_grant").await;
-    assert_eq!(
-        TokenRules::default().grant_lifetime,
-        Duration::from_secs(300)
-    );
+    assert_eq!(TokenRules::default().grant_lifetime, Duration::from_mins(5));
 }
 
 #[tokio::test]

@@ -1,0 +1,212 @@
+//! MiniStack's process.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use axum::body::Bytes;
+use http::Request;
+use nix::sys::signal::Signal;
+use tempfile::TempDir;
+use url::Url;
+
+use super::client::{ACCOUNT_ID, Client, REGION, ROOT_ACCESS_KEY_ID, ROOT_SECRET_ACCESS_KEY};
+use super::error::MiniStackError;
+use crate::process::{self, Output, Process, ProcessError};
+
+/// How long it may take to start: a few seconds, more on a machine that compiles meanwhile.
+const START: Duration = Duration::from_secs(90);
+/// How often a port may turn out to be taken.
+const TRIES: u32 = 5;
+
+/// How MiniStack is started.
+#[derive(Clone, Debug)]
+pub struct MiniStackOptions {
+    /// MiniStack's program: [`crate::tools::Tools::ministack`].
+    pub program: PathBuf,
+    /// The gateway's address, which functions get as `AWS_ENDPOINT_URL`.
+    pub gateway_endpoint: Url,
+    /// Where its log, `ministack.log`, goes.
+    pub log_dir: PathBuf,
+    /// The pause before Lambda's first retry of a failed asynchronous invocation; the second is
+    /// twice as long. AWS waits one minute.
+    pub async_retry_base: Duration,
+    /// How long an idle function's process is kept.
+    pub warm_time: Duration,
+}
+
+impl MiniStackOptions {
+    /// Options for tests: quick retries.
+    #[must_use]
+    pub fn new(program: PathBuf, gateway_endpoint: Url, log_dir: PathBuf) -> Self {
+        Self {
+            program,
+            gateway_endpoint,
+            log_dir,
+            async_retry_base: Duration::from_secs(1),
+            warm_time: Duration::from_secs(300),
+        }
+    }
+}
+
+/// A running MiniStack and the functions it runs. Stopped on drop.
+#[derive(Debug)]
+pub struct MiniStack {
+    process: Process,
+    client: Client,
+    directory: TempDir,
+}
+
+impl MiniStack {
+    /// Starts a MiniStack that checks signatures and enforces IAM, on a free port of the loopback
+    /// interface, with all that it writes in a temporary directory. Waits until it answers.
+    ///
+    /// Fails with the end of its log if it ends or does not answer in time.
+    pub async fn start(options: MiniStackOptions) -> Result<Self, MiniStackError> {
+        let mut tries = 1;
+        loop {
+            match Self::start_once(&options).await {
+                Err(MiniStackError::Start(ProcessError::Ended { tail, .. }))
+                    if tries < TRIES && is_taken(&tail) =>
+                {
+                    tries += 1;
+                }
+                result => return result,
+            }
+        }
+    }
+
+    async fn start_once(options: &MiniStackOptions) -> Result<Self, MiniStackError> {
+        let surroundings = |what| move |source| MiniStackError::Surroundings { what, source };
+        let directory = tempfile::Builder::new()
+            .prefix("ministack-")
+            .tempdir()
+            .map_err(surroundings("a temporary directory"))?;
+        let port = process::free_port().map_err(surroundings("a free port"))?;
+        let endpoint = loopback(port)?;
+        let client = Client::new(endpoint)?;
+
+        let mut command = process::command(&options.program, Signal::SIGTERM);
+        command.env_clear();
+        for (name, value) in settings(options, port) {
+            command.env(name, value);
+        }
+        for (name, sub_directory) in [
+            ("HOME", "home"),
+            ("TMPDIR", "tmp"),
+            ("S3_DATA_DIR", "s3"),
+            ("STATE_DIR", "state"),
+        ] {
+            let path = directory.path().join(sub_directory);
+            std::fs::create_dir(&path).map_err(surroundings("a temporary directory"))?;
+            command.env(name, path);
+        }
+        command.current_dir(directory.path());
+
+        let log = options.log_dir.join("ministack.log");
+        let mut process = Process::spawn("MiniStack", command, &log).await?;
+        process
+            .wait_until(START, async |_| client.is_healthy().await)
+            .await?;
+        Ok(Self {
+            process,
+            client,
+            directory,
+        })
+    }
+
+    /// A root-signed client of it.
+    #[must_use]
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// Its own output, which holds that of asynchronously invoked functions too. What functions
+    /// log is in [`Client::all_log_events`].
+    #[must_use]
+    pub fn output(&self) -> &Output {
+        self.process.output()
+    }
+
+    /// The directory that holds all it writes, removed when it stops.
+    #[must_use]
+    pub fn directory(&self) -> &Path {
+        self.directory.path()
+    }
+
+    /// Stops it as dropping it does, without blocking the runtime.
+    pub async fn stop(self) {
+        self.process.stop().await;
+    }
+}
+
+impl Client {
+    async fn is_healthy(&self) -> bool {
+        let Ok(request) = Request::get("/_ministack/health").body(Bytes::new()) else {
+            return false;
+        };
+        self.forward(request)
+            .await
+            .is_ok_and(|answer| answer.status().is_success())
+    }
+}
+
+fn settings(options: &MiniStackOptions, port: u16) -> Vec<(&'static str, String)> {
+    let retry_base = options.async_retry_base.as_secs_f64().to_string();
+    let inherited = ["PATH", "LANG"]
+        .into_iter()
+        .filter_map(|name| Some((name, std::env::var(name).ok()?)));
+    let mut settings: Vec<_> = [
+        ("AUTH", "true"),
+        ("AWS_ACCESS_KEY_ID", ROOT_ACCESS_KEY_ID),
+        ("AWS_SECRET_ACCESS_KEY", ROOT_SECRET_ACCESS_KEY),
+        ("AWS_DEFAULT_REGION", REGION),
+        ("MINISTACK_REGION", REGION),
+        ("MINISTACK_ACCOUNT_ID", ACCOUNT_ID),
+        ("MINISTACK_HOST", "127.0.0.1"),
+        ("BIND_HOST", "127.0.0.1"),
+        // Listeners on ports of their own, on every interface.
+        ("IOT_MTLS_ENABLED", "0"),
+        ("SFTP_ENABLED", "0"),
+        // A developer's containers are none of its business.
+        ("DOCKER_HOST", "unix:///nonexistent/docker.sock"),
+        ("LAMBDA_EXECUTOR", "local"),
+        ("PERSIST_STATE", "0"),
+        ("S3_PERSIST", "0"),
+        ("COGNITO_EMAIL_ENABLED", "false"),
+        ("PYTHONDONTWRITEBYTECODE", "1"),
+        ("PYTHONUNBUFFERED", "1"),
+    ]
+    .map(|(name, value)| (name, value.to_owned()))
+    .into();
+    settings.extend([
+        ("GATEWAY_PORT", port.to_string()),
+        (
+            "AWS_ENDPOINT_URL",
+            options
+                .gateway_endpoint
+                .as_str()
+                .trim_end_matches('/')
+                .to_owned(),
+        ),
+        ("LAMBDA_ASYNC_RETRY_BASE_SECONDS", retry_base),
+        (
+            "LAMBDA_WARM_TTL_SECONDS",
+            options.warm_time.as_secs().to_string(),
+        ),
+    ]);
+    settings.extend(inherited);
+    settings
+}
+
+fn is_taken(log: &str) -> bool {
+    log.contains("already in use") || log.contains("Address already in use")
+}
+
+fn loopback(port: u16) -> Result<Url, MiniStackError> {
+    format!("http://127.0.0.1:{port}")
+        .parse()
+        .map_err(|error: url::ParseError| MiniStackError::Request {
+            service: "MiniStack".to_owned(),
+            reason: error.to_string(),
+        })
+}

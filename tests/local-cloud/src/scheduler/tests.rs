@@ -1,0 +1,429 @@
+//! The scheduler over HTTP.
+
+mod behind;
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use axum::Router;
+use axum::body::{Body, Bytes};
+use http::{Method, StatusCode};
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+
+use super::*;
+use crate::events::EventKind;
+
+/// How long anything in these tests may take.
+const DEADLINE: Duration = Duration::from_secs(20);
+
+/// Counts what it is handed, and refuses the first few.
+#[derive(Default)]
+struct Recorder {
+    refusals: AtomicU32,
+    inputs: Mutex<Vec<String>>,
+}
+
+impl Target for Recorder {
+    fn invoke(&self, _function_arn: String, _role_arn: String, input: String) -> HandOver<'_> {
+        Box::pin(async move {
+            self.inputs.lock().unwrap().push(input);
+            let refuse = |left: u32| left.checked_sub(1);
+            match self.refusals.fetch_update(Ordering::SeqCst, Ordering::SeqCst, refuse) {
+                Ok(_) => Err("refused".to_owned()),
+                Err(_) => Ok(()),
+            }
+        })
+    }
+}
+
+struct Stand {
+    scheduler: Scheduler,
+    events: EventLog,
+    target: Arc<Recorder>,
+    url: String,
+}
+
+impl Stand {
+    async fn new() -> Self {
+        let events = EventLog::default();
+        let target = Arc::new(Recorder::default());
+        let options = SchedulerOptions {
+            retry_base: Duration::from_millis(1),
+            retry_limit: Duration::from_millis(4),
+        };
+        let scheduler =
+            Scheduler::with_options(None, events.clone(), target.clone(), options);
+        let url = serve(scheduler.clone()).await;
+        Self {
+            scheduler,
+            events,
+            target,
+            url,
+        }
+    }
+
+    async fn call(&self, method: Method, path: &str, body: &Value) -> (StatusCode, String, Value) {
+        call(&self.url, method, path, body).await
+    }
+
+    async fn create(&self, name: &str, body: &Value) -> (StatusCode, String, Value) {
+        self.call(Method::POST, &format!("/schedules/{name}"), body).await
+    }
+
+    async fn created(&self, name: &str, body: &Value) {
+        let (status, _, answer) = self.create(name, body).await;
+        assert_eq!(status, 200, "{answer}");
+        assert!(answer["ScheduleArn"].is_string(), "{answer}");
+    }
+
+    /// The message of a creation that must be refused with this error.
+    async fn refused(&self, name: &str, body: &Value, code: &str) -> String {
+        let (status, error, answer) = self.create(name, body).await;
+        assert!(status.is_client_error(), "{body} was accepted: {answer}");
+        assert_eq!(error, code, "{answer}");
+        answer["Message"].as_str().unwrap().to_owned()
+    }
+
+    async fn event<T>(&self, found: impl FnMut(&EventKind) -> Option<T>) -> T {
+        event(&self.events, found).await
+    }
+
+    async fn fired(&self, name: &str) {
+        self.event(|kind| {
+            matches!(kind, EventKind::ScheduleFired { name: fired, .. } if fired == name)
+                .then_some(())
+        })
+        .await;
+    }
+}
+
+async fn event<T>(events: &EventLog, mut found: impl FnMut(&EventKind) -> Option<T>) -> T {
+    let wait = events.wait_for(|events| events.iter().find_map(|event| found(&event.kind)));
+    tokio::time::timeout(DEADLINE, wait).await.expect("no such event in time")
+}
+
+async fn serve(scheduler: Scheduler) -> String {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let app = Router::new().fallback(move |request: http::Request<Body>| {
+        let scheduler = scheduler.clone();
+        async move {
+            let (parts, body) = request.into_parts();
+            let body = axum::body::to_bytes(body, usize::MAX).await.unwrap();
+            let request = http::Request::from_parts(parts, body);
+            scheduler.handle(request).await.map(Body::from)
+        }
+    });
+    tokio::spawn(async move { axum::serve(listener, app).await });
+    url
+}
+
+async fn call(url: &str, method: Method, path: &str, body: &Value) -> (StatusCode, String, Value) {
+    // The provider may be there already.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let request = reqwest::Client::new().request(method, format!("{url}{path}"));
+    let request = if body.is_null() { request } else { request.json(body) };
+    let response = request.send().await.unwrap();
+    let status = response.status();
+    let header = response.headers().get("x-amzn-errortype");
+    let error = header.map_or("", |value| value.to_str().unwrap()).to_owned();
+    assert!(response.headers().contains_key("x-amzn-requestid"));
+    let bytes: Bytes = response.bytes().await.unwrap();
+    (status, error, serde_json::from_slice(&bytes).unwrap())
+}
+
+fn at(time: Timestamp) -> String {
+    format!("at({})", time.strftime("%Y-%m-%dT%H:%M:%S"))
+}
+
+fn in_two_hours() -> String {
+    at(Timestamp::now() + Duration::from_secs(7200))
+}
+
+/// A complete request.
+fn request() -> Value {
+    json!({
+        "ScheduleExpression": in_two_hours(),
+        "FlexibleTimeWindow": {"Mode": "OFF"},
+        "ActionAfterCompletion": "DELETE",
+        "Target": {
+            "Arn": "arn:aws:lambda:us-east-1:000000000000:function:f",
+            "RoleArn": "arn:aws:iam::000000000000:role/r",
+            "Input": "{\"a\":1}",
+        },
+    })
+}
+
+/// A complete request with one thing changed; null takes it away.
+fn with(path: &str, value: Value) -> Value {
+    let mut request = request();
+    let (parents, name) = path.rsplit_once('/').unwrap();
+    let parent = request.pointer_mut(parents).unwrap();
+    if value.is_null() {
+        parent.as_object_mut().unwrap().remove(name);
+    } else {
+        parent[name] = value;
+    }
+    request
+}
+
+#[tokio::test]
+async fn a_schedule_fires_on_time_and_is_gone() {
+    let stand = Stand::new().await;
+    let due = Timestamp::now() + Duration::from_secs(2);
+    stand.created("s", &with("/ScheduleExpression", json!(at(due)))).await;
+    let due = Timestamp::from_second(due.as_second()).unwrap();
+    let summary = ScheduleSummary {
+        name: "s".to_owned(),
+        group: "default".to_owned(),
+        fires_at: Some(due),
+        input: "{\"a\":1}".to_owned(),
+    };
+    assert_eq!(stand.scheduler.schedules(), [summary]);
+
+    stand.fired("s").await;
+    let now = Timestamp::now();
+    assert!(now >= due, "fired at {now}, not at {due}");
+    assert_eq!(*stand.target.inputs.lock().unwrap(), ["{\"a\":1}"]);
+    assert_eq!(stand.scheduler.schedules(), []);
+    let (status, error, _) = stand.call(Method::GET, "/schedules/s", &Value::Null).await;
+    assert_eq!((status.as_u16(), error.as_str()), (404, "ResourceNotFoundException"));
+}
+
+#[tokio::test]
+async fn bringing_forward_fires_now() {
+    let stand = Stand::new().await;
+    stand.created("s", &with("/ActionAfterCompletion", json!("NONE"))).await;
+    assert!(!stand.scheduler.bring_forward("other"));
+    assert!(stand.scheduler.bring_forward("s"));
+    stand.fired("s").await;
+    // Without DELETE it stays, never fires again, and its name stays taken.
+    assert_eq!(stand.scheduler.schedules()[0].fires_at, None);
+    assert!(!stand.scheduler.bring_forward("s"));
+    stand.refused("s", &request(), "ConflictException").await;
+}
+
+#[tokio::test]
+async fn a_rate_fires_at_once_and_again() {
+    let stand = Stand::new().await;
+    stand.created("r", &with("/ScheduleExpression", json!("rate(1 hours)"))).await;
+    stand.fired("r").await;
+    let next = stand.scheduler.schedules()[0].fires_at.unwrap();
+    let wait = next.duration_since(Timestamp::now()).as_secs();
+    assert!((3500..=3600).contains(&wait), "{wait}");
+}
+
+#[tokio::test]
+async fn a_disabled_schedule_does_not_fire_until_enabled() {
+    let stand = Stand::new().await;
+    stand.created("s", &with("/State", json!("DISABLED"))).await;
+    assert_eq!(stand.scheduler.schedules()[0].fires_at, None);
+    assert!(!stand.scheduler.bring_forward("s"));
+    let (status, ..) = stand.call(Method::PUT, "/schedules/s", &request()).await;
+    assert_eq!(status, 200);
+    assert!(stand.scheduler.bring_forward("s"));
+    stand.fired("s").await;
+}
+
+#[tokio::test]
+async fn a_failed_hand_over_is_retried_with_the_same_input() {
+    let stand = Stand::new().await;
+    stand.target.refusals.store(3, Ordering::SeqCst);
+    stand.created("s", &request()).await;
+    assert!(stand.scheduler.bring_forward("s"));
+    stand.fired("s").await;
+    assert_eq!(*stand.target.inputs.lock().unwrap(), ["{\"a\":1}"; 4]);
+}
+
+#[tokio::test]
+async fn retries_end_with_the_policy() {
+    let stand = Stand::new().await;
+    stand.target.refusals.store(99, Ordering::SeqCst);
+    let policy = json!({"MaximumRetryAttempts": 2, "MaximumEventAgeInSeconds": 60});
+    stand.created("s", &with("/Target/RetryPolicy", policy)).await;
+    assert!(stand.scheduler.bring_forward("s"));
+    let message = stand
+        .event(|kind| match kind {
+            EventKind::ScheduleDeadLettered { message, .. } => Some(message.clone()),
+            _ => None,
+        })
+        .await;
+    assert_eq!(message, "refused");
+    assert_eq!(stand.target.inputs.lock().unwrap().len(), 3);
+    assert_eq!(stand.scheduler.schedules(), []);
+}
+
+#[tokio::test]
+async fn context_attributes_are_filled_in() {
+    let stand = Stand::new().await;
+    let input = "{\"arn\":\"<aws.scheduler.schedule-arn>\",\"n\":\"<aws.scheduler.attempt-number>\"}";
+    stand.created("s", &with("/Target/Input", json!(input))).await;
+    assert!(stand.scheduler.bring_forward("s"));
+    stand.fired("s").await;
+    let arn = "arn:aws:scheduler:us-east-1:000000000000:schedule/default/s";
+    let handed = json!({"arn": arn, "n": "1"});
+    let inputs = stand.target.inputs.lock().unwrap();
+    assert_eq!(serde_json::from_str::<Value>(&inputs[0]).unwrap(), handed);
+}
+
+#[tokio::test]
+async fn names_are_unique_in_a_group_and_tokens_make_creation_repeatable() {
+    let stand = Stand::new().await;
+    let first = with("/ClientToken", json!("token-1"));
+    stand.created("s", &first).await;
+    stand.created("s", &first).await;
+    let message = stand.refused("s", &request(), "ConflictException").await;
+    assert_eq!(message, "Schedule s already exists.");
+    let other_token = with("/ClientToken", json!("token-2"));
+    stand.refused("s", &other_token, "ConflictException").await;
+    let mut other_body = first.clone();
+    other_body["Description"] = json!("other");
+    stand.refused("s", &other_body, "ConflictException").await;
+    let mut other_group = first.clone();
+    other_group["GroupName"] = json!("g");
+    stand.created("s", &other_group).await;
+    assert_eq!(stand.scheduler.schedules().len(), 2);
+    let creations = stand.events.since(0);
+    assert_eq!(creations.len(), 2, "a repeated creation is none: {creations:?}");
+}
+
+#[tokio::test]
+async fn what_aws_refuses_is_refused_by_field() {
+    let stand = Stand::new().await;
+    let past = at(Timestamp::now() - Duration::from_secs(60));
+    let too_long = "x".repeat(65);
+    let too_big = format!("\"{}\"", "x".repeat(256 * 1024));
+    for (path, value, told) in [
+        ("/ScheduleExpression", Value::Null, "'scheduleExpression'"),
+        ("/ScheduleExpression", json!("at(tomorrow)"), "Invalid Schedule Expression at(tomorrow)."),
+        ("/ScheduleExpression", json!(past), "Invalid Schedule Expression at("),
+        ("/ScheduleExpressionTimezone", json!("Mars/Olympus"), "Mars/Olympus"),
+        ("/FlexibleTimeWindow", Value::Null, "'flexibleTimeWindow'"),
+        ("/FlexibleTimeWindow/Mode", Value::Null, "'flexibleTimeWindow.mode'"),
+        ("/FlexibleTimeWindow/Mode", json!("ON"), "[OFF, FLEXIBLE]"),
+        ("/FlexibleTimeWindow/Mode", json!("FLEXIBLE"), "MaximumWindowInMinutes"),
+        ("/FlexibleTimeWindow/MaximumWindowInMinutes", json!(5), "MaximumWindowInMinutes"),
+        ("/GroupName", json!("a b"), "'groupName'"),
+        ("/ClientToken", json!("a.b"), "'clientToken'"),
+        ("/ClientToken", json!(too_long), "'clientToken'"),
+        ("/ActionAfterCompletion", json!("KEEP"), "'actionAfterCompletion'"),
+        ("/State", json!("ON"), "'state'"),
+        ("/StartDate", json!("today"), "'startDate'"),
+        ("/Target", Value::Null, "'target'"),
+        ("/Target/Arn", Value::Null, "'target.arn'"),
+        ("/Target/RoleArn", Value::Null, "'target.roleArn'"),
+        ("/Target/RoleArn", json!("arn:aws:iam::0:user/u"), "'target.roleArn'"),
+        ("/Target/Input", json!("{"), "'target.input'"),
+        ("/Target/Input", json!(too_big), "'target.input'"),
+        ("/Target/DeadLetterConfig", json!({"Arn": "queue"}), "'target.deadLetterConfig.arn'"),
+        ("/Target/RetryPolicy", json!({"MaximumRetryAttempts": 186}), "maximumRetryAttempts"),
+        ("/Target/RetryPolicy", json!({"MaximumRetryAttempts": -1}), "maximumRetryAttempts"),
+        ("/Target/RetryPolicy", json!({"MaximumEventAgeInSeconds": 59}), "maximumEventAgeInSeconds"),
+        ("/Target/RetryPolicy", json!({"MaximumEventAgeInSeconds": 86401}), "maximumEventAgeInSeconds"),
+    ] {
+        let message = stand.refused("s", &with(path, value), "ValidationException").await;
+        assert!(message.contains(told), "{path}: {message}");
+    }
+    for name in ["a%20b", "a%2Fb", too_long.as_str()] {
+        stand.refused(name, &request(), "ValidationException").await;
+    }
+    let both = json!({"ScheduleExpression": "rate(1 day)"});
+    let message = stand.refused("s", &both, "ValidationException").await;
+    assert!(message.starts_with("2 validation errors detected: "), "{message}");
+    assert_eq!(stand.scheduler.schedules(), []);
+}
+
+#[tokio::test]
+async fn a_schedule_is_described_with_aws_defaults() {
+    let stand = Stand::new().await;
+    let mut body = with("/ActionAfterCompletion", Value::Null);
+    body["GroupName"] = json!("g");
+    stand.created("s", &body).await;
+    let path = "/schedules/s?groupName=g";
+    let (status, _, described) = stand.call(Method::GET, path, &Value::Null).await;
+    assert_eq!(status, 200);
+    assert_eq!(described["ActionAfterCompletion"], "NONE");
+    assert_eq!(described["State"], "ENABLED");
+    assert_eq!(described["ScheduleExpressionTimezone"], "UTC");
+    assert_eq!(described["ScheduleExpression"], body["ScheduleExpression"]);
+    assert_eq!(described["GroupName"], "g");
+    assert_eq!(described["Arn"], "arn:aws:scheduler:us-east-1:000000000000:schedule/g/s");
+    assert_eq!(
+        described["Target"]["RetryPolicy"],
+        json!({"MaximumEventAgeInSeconds": 86400, "MaximumRetryAttempts": 185})
+    );
+    let created = described["CreationDate"].as_f64().unwrap();
+    #[allow(clippy::cast_precision_loss)]
+    let now = Timestamp::now().as_second() as f64;
+    assert!((now - created).abs() < 60.0, "{created} is not in epoch seconds");
+    assert!(described.get("ClientToken").is_none());
+}
+
+#[tokio::test]
+async fn an_update_replaces_all_and_a_deletion_removes() {
+    let stand = Stand::new().await;
+    let path = "/schedules/s";
+    let (status, ..) = stand.call(Method::PUT, path, &request()).await;
+    assert_eq!(status, 404);
+    stand.created("s", &with("/Description", json!("first"))).await;
+    let later = at(Timestamp::now() + Duration::from_secs(86400));
+    let update = with("/ScheduleExpression", json!(later));
+    let (status, ..) = stand.call(Method::PUT, path, &update).await;
+    assert_eq!(status, 200);
+    let (_, _, described) = stand.call(Method::GET, path, &Value::Null).await;
+    assert_eq!(described["ScheduleExpression"], later);
+    assert!(described.get("Description").is_none());
+
+    let (status, ..) = stand.call(Method::DELETE, path, &Value::Null).await;
+    assert_eq!(status, 200);
+    let (status, ..) = stand.call(Method::DELETE, path, &Value::Null).await;
+    assert_eq!(status, 404);
+}
+
+#[tokio::test]
+async fn lists_come_in_pages_and_filtered() {
+    let stand = Stand::new().await;
+    for name in ["a-1", "a-2", "a-3", "b-1"] {
+        stand.created(name, &request()).await;
+    }
+    stand.created("a-4", &with("/GroupName", json!("g"))).await;
+    let list = async |query: &str| {
+        let (status, _, list) = call(
+            &stand.url,
+            Method::GET,
+            &format!("/schedules?{query}"),
+            &Value::Null,
+        )
+        .await;
+        assert_eq!(status, 200, "{list}");
+        let names: Vec<String> = list["Schedules"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|schedule| schedule["Name"].as_str().unwrap().to_owned())
+            .collect();
+        (names, list["NextToken"].as_str().map(str::to_owned))
+    };
+    assert_eq!(list("ScheduleGroup=g").await.0, ["a-4"]);
+    let (page, token) = list("ScheduleGroup=default&NamePrefix=a&MaxResults=2").await;
+    assert_eq!(page, ["a-1", "a-2"]);
+    let token = token.unwrap();
+    let rest = format!("ScheduleGroup=default&NamePrefix=a&MaxResults=2&NextToken={token}");
+    assert_eq!(list(&rest).await, (vec!["a-3".to_owned()], None));
+    assert_eq!(list("State=DISABLED").await.0, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn firing_stops_with_the_last_scheduler() {
+    let stopped = {
+        let stand = Stand::new().await;
+        let scheduler = Scheduler::new(None, stand.events.clone(), stand.target.clone());
+        let stopped = scheduler.state.stopped.clone();
+        let clone = scheduler.clone();
+        drop(scheduler);
+        assert!(!stopped.is_cancelled());
+        drop(clone);
+        stopped
+    };
+    assert!(stopped.is_cancelled());
+}
