@@ -16,5 +16,9 @@ pub(crate) const CONFIG_VAR: &str = "^[A-Za-z_][A-Za-z0-9_]*$";
 pub fn schema() -> Schema {
     let mut schema = SchemaGenerator::default().into_root_schema_for::<Document>();
     schema.insert("title".to_owned(), "Heroku add-on credential".into());
+    schema.insert(
+        "description".to_owned(),
+        "One credential of one add-on instance, and the config vars that show it.".into(),
+    );
     schema
 }

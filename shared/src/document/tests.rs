@@ -366,6 +366,18 @@ fn nothing_that_is_printed_shows_a_value() {
 
 #[cfg(feature = "schema")]
 #[test]
+fn the_schema_in_the_repository_is_made_from_the_types() {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../infra/document.schema.json");
+    let stored = std::fs::read_to_string(file).unwrap();
+    let made = serde_json::to_string_pretty(&schema()).unwrap() + "\n";
+    assert!(
+        stored == made,
+        "it is out of date: run `cargo xtask schema`"
+    );
+}
+
+#[cfg(feature = "schema")]
+#[test]
 fn the_schema_takes_what_the_parser_takes_and_refuses_what_it_can_see() {
     let schema = serde_json::to_value(schema()).unwrap();
     let validator = jsonschema::validator_for(&schema).unwrap();

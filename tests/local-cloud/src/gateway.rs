@@ -1,1 +1,222 @@
-//! To come.
+//! The address that the AWS CLI, the SDKs and the functions speak to.
+//!
+//! MiniStack behind it authenticates and authorises every request, and answers most. Secrets
+//! Manager and EventBridge Scheduler are answered here, where AWS's rules hold strictly. Without a
+//! MiniStack every request is allowed, and only these two services are there.
+//!
+//! No body is ever logged.
+
+mod answer;
+mod credential;
+mod secrets;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use axum::body::{Body, Bytes};
+use axum::extract::State;
+use axum::{Router, body};
+use http::{HeaderMap, Request, Response};
+use tokio::net::TcpListener;
+use tokio_util::sync::{CancellationToken, DropGuard};
+use url::Url;
+
+use crate::events::EventLog;
+use crate::ministack;
+use crate::scheduler::{HandOver, Scheduler, Target};
+use crate::secrets_manager::{NoFunctions, RotationFunctions, RotationOptions, SecretsManager};
+
+use credential::Credential;
+use secrets::Front;
+
+/// The largest request: a function's code on its way to S3.
+const MAX_BODY_BYTES: usize = 256 * 1024 * 1024;
+
+/// Why there is no gateway.
+#[derive(Debug, thiserror::Error)]
+pub enum GatewayError {
+    /// No address to listen on.
+    #[error("cannot listen on a free port of 127.0.0.1: {0}")]
+    Bind(#[from] std::io::Error),
+    /// The address cannot be written as a URL.
+    #[error("the gateway's address is no URL: {0}")]
+    Address(#[from] url::ParseError),
+}
+
+/// What stands behind a gateway.
+#[derive(Clone, Default)]
+pub struct GatewayOptions {
+    /// The MiniStack that authenticates, authorises and answers the rest. `None`: all is allowed.
+    pub upstream: Option<ministack::Client>,
+    /// Where to record what happens.
+    pub events: EventLog,
+    /// How rotations are attempted.
+    pub rotation: RotationOptions,
+    /// Where rotation functions run: in the upstream, if not given.
+    pub functions: Option<Arc<dyn RotationFunctions>>,
+    /// What schedules fire at: the upstream's functions, if not given.
+    pub target: Option<Arc<dyn Target>>,
+}
+
+/// An address that is taken and not served yet: requests wait.
+#[derive(Debug)]
+pub struct BoundGateway {
+    listener: TcpListener,
+    endpoint: Url,
+}
+
+impl BoundGateway {
+    /// The gateway's address.
+    #[must_use]
+    pub fn endpoint(&self) -> &Url {
+        &self.endpoint
+    }
+
+    /// Begins to answer requests. Must be called within a tokio runtime.
+    #[must_use]
+    pub fn serve(self, options: GatewayOptions) -> Gateway {
+        let GatewayOptions {
+            upstream,
+            events,
+            rotation,
+            functions,
+            target,
+        } = options;
+        let functions = functions.unwrap_or_else(|| match &upstream {
+            Some(upstream) => Arc::new(upstream.clone()),
+            None => Arc::new(NoFunctions),
+        });
+        let target = target.unwrap_or_else(|| match &upstream {
+            Some(upstream) => Arc::new(upstream.clone()),
+            None => Arc::new(NoTarget),
+        });
+        let (secrets_manager, rotations) = SecretsManager::new(events.clone(), functions, rotation);
+        let scheduler = Scheduler::new(upstream.clone(), events, target);
+        let routes = Arc::new(Routes {
+            secrets: Front::new(upstream.clone(), secrets_manager.clone()),
+            scheduler: scheduler.clone(),
+            upstream,
+        });
+        let stop = CancellationToken::new();
+        let stopped = stop.clone().cancelled_owned();
+        let app = Router::new().fallback(route).with_state(routes);
+        tokio::spawn(async move {
+            let served = axum::serve(self.listener, app).with_graceful_shutdown(stopped);
+            if let Err(error) = served.await {
+                tracing::error!(%error, "the gateway stopped");
+            }
+        });
+        Gateway {
+            endpoint: self.endpoint,
+            secrets_manager,
+            scheduler,
+            _rotations: rotations,
+            _stop: stop.drop_guard(),
+        }
+    }
+}
+
+/// A gateway that answers. It stops when dropped, and its rotations and schedules with it.
+pub struct Gateway {
+    endpoint: Url,
+    secrets_manager: SecretsManager,
+    scheduler: Scheduler,
+    _rotations: DropGuard,
+    _stop: DropGuard,
+}
+
+impl Gateway {
+    /// Takes a free port of the loopback address.
+    pub async fn bind() -> Result<BoundGateway, GatewayError> {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
+        let endpoint = Url::parse(&format!("http://{}", listener.local_addr()?))?;
+        Ok(BoundGateway { listener, endpoint })
+    }
+
+    /// Takes a free port and begins to answer there.
+    pub async fn start(options: GatewayOptions) -> Result<Self, GatewayError> {
+        Ok(Self::bind().await?.serve(options))
+    }
+
+    /// The gateway's address.
+    #[must_use]
+    pub fn endpoint(&self) -> &Url {
+        &self.endpoint
+    }
+
+    /// Its Secrets Manager.
+    #[must_use]
+    pub fn secrets_manager(&self) -> &SecretsManager {
+        &self.secrets_manager
+    }
+
+    /// Its EventBridge Scheduler.
+    #[must_use]
+    pub fn scheduler(&self) -> &Scheduler {
+        &self.scheduler
+    }
+}
+
+/// What schedules fire at where there is nothing.
+struct NoTarget;
+
+impl Target for NoTarget {
+    fn invoke(&self, function_arn: String, _role_arn: String, _input: String) -> HandOver<'_> {
+        Box::pin(async move { Err(format!("there is no function {function_arn}")) })
+    }
+}
+
+struct Routes {
+    upstream: Option<ministack::Client>,
+    secrets: Front,
+    scheduler: Scheduler,
+}
+
+async fn route(State(routes): State<Arc<Routes>>, request: Request<Body>) -> Response<Body> {
+    let (parts, body) = request.into_parts();
+    let request = match body::to_bytes(body, MAX_BODY_BYTES).await {
+        Ok(body) => Request::from_parts(parts, body),
+        Err(error) => {
+            let message = format!("the request cannot be read, or is too large: {error}");
+            return answer::text(http::StatusCode::PAYLOAD_TOO_LARGE, &message).map(Body::from);
+        }
+    };
+    routes.answer(request).await.map(Body::from)
+}
+
+impl Routes {
+    async fn answer(&self, request: Request<Bytes>) -> Response<Bytes> {
+        if let Some(operation) = secrets_manager_operation(request.headers()) {
+            return self.secrets.handle(&operation, request).await;
+        }
+        if is_of_schedules(&request) {
+            return self.scheduler.handle(request).await;
+        }
+        let Some(upstream) = &self.upstream else {
+            return answer::text(
+                http::StatusCode::NOT_IMPLEMENTED,
+                "there is no MiniStack behind this gateway, only Secrets Manager and EventBridge \
+                 Scheduler",
+            );
+        };
+        upstream.forward(request).await.unwrap_or_else(|error| {
+            tracing::warn!(%error, "not forwarded");
+            answer::text(http::StatusCode::BAD_GATEWAY, &error.to_string())
+        })
+    }
+}
+
+/// The operation that a request to Secrets Manager names.
+fn secrets_manager_operation(headers: &HeaderMap) -> Option<String> {
+    let target = headers.get("x-amz-target")?.to_str().ok()?;
+    target.strip_prefix("secretsmanager.").map(str::to_owned)
+}
+
+/// Whether the request is about schedules. A bucket may be called so too.
+fn is_of_schedules(request: &Request<Bytes>) -> bool {
+    let path = request.uri().path();
+    let schedules = path == "/schedules" || path.starts_with("/schedules/");
+    schedules
+        && Credential::of(request.headers()).is_none_or(|credential| credential.service != "s3")
+}

@@ -20,7 +20,7 @@ pub use output::{OnLine, Output};
 
 /// How many of its last lines an error about a process quotes.
 const TAIL: usize = 20;
-/// How long a process has to end after SIGTERM before it is killed.
+/// How long a process has to end after its stop signal before it is killed.
 const GRACE: Duration = Duration::from_secs(10);
 
 /// An error in running a child process.
@@ -100,6 +100,20 @@ pub fn command_as(
     command
 }
 
+/// Takes all settings of AWS's tools out of a command's environment, so that no developer's
+/// account is ever reached.
+pub fn forget_aws(command: &mut Command) {
+    for (name, _) in std::env::vars_os() {
+        if name.as_encoded_bytes().starts_with(b"AWS_") {
+            command.env_remove(name);
+        }
+    }
+    command
+        .env("AWS_CONFIG_FILE", "/dev/null")
+        .env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
+        .env("AWS_EC2_METADATA_DISABLED", "true");
+}
+
 /// The first executable file of this name in `PATH`, then in the further directories.
 #[must_use]
 pub fn find_program(name: &str, further: &[std::path::PathBuf]) -> Option<std::path::PathBuf> {
@@ -128,6 +142,7 @@ pub struct Process {
     name: String,
     child: Child,
     group: Option<Pid>,
+    stop_signal: Signal,
     output: Output,
 }
 
@@ -162,7 +177,12 @@ impl Process {
                 name: name.to_owned(),
                 source,
             })?;
-        let output = Output::capture(file, on_line, child.stdout.take(), child.stderr.take());
+        let output = Output::capture(
+            file,
+            on_line.as_ref(),
+            child.stdout.take(),
+            child.stderr.take(),
+        );
         let group = child
             .id()
             .and_then(|id| i32::try_from(id).ok())
@@ -171,8 +191,16 @@ impl Process {
             name: name.to_owned(),
             child,
             group,
+            stop_signal: Signal::SIGTERM,
             output,
         })
+    }
+
+    /// Has it stopped by another signal than SIGTERM.
+    #[must_use]
+    pub fn stopped_by(mut self, signal: Signal) -> Self {
+        self.stop_signal = signal;
+        self
     }
 
     /// Its process id, `None` once it has ended and been waited for.
@@ -206,8 +234,8 @@ impl Process {
             let left = deadline.saturating_sub(start.elapsed());
             match tokio::time::timeout(left, ready(&self.output)).await {
                 Ok(true) => return Ok(()),
-                Ok(false) => {}
-                Err(_) => {
+                Ok(false) if start.elapsed() < deadline => {}
+                Ok(false) | Err(_) => {
                     return Err(ProcessError::NotReady {
                         name: self.name.clone(),
                         after: deadline,
@@ -290,7 +318,7 @@ impl Process {
 impl Drop for Process {
     fn drop(&mut self) {
         let Some(group) = self.group else { return };
-        self.signal_group(Signal::SIGTERM);
+        self.signal_group(self.stop_signal);
         let patience = Instant::now() + GRACE;
         while !Self::leader_ended(group) && Instant::now() < patience {
             std::thread::sleep(Duration::from_millis(10));
@@ -324,3 +352,6 @@ fn create(log: &Path) -> io::Result<std::fs::File> {
     }
     std::fs::File::create(log)
 }
+
+#[cfg(test)]
+mod tests;

@@ -76,7 +76,9 @@ struct State {
 
 impl State {
     fn schedules(&self) -> MutexGuard<'_, model::Schedules> {
-        self.schedules.lock().unwrap_or_else(PoisonError::into_inner)
+        self.schedules
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -130,10 +132,7 @@ impl Scheduler {
     /// Whether there was one.
     #[must_use]
     pub fn bring_forward(&self, name: &str) -> bool {
-        let found = self
-            .state
-            .schedules()
-            .bring_forward(name, Timestamp::now());
+        let found = self.state.schedules().bring_forward(name, Timestamp::now());
         self.state.changed.notify_one();
         found
     }

@@ -1,2 +1,86 @@
 //! The project's developer tasks, called as `cargo xtask`.
-fn main() {}
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "tasks talk to whoever runs them"
+)]
+
+mod demo;
+mod schema;
+mod test;
+mod up;
+
+use std::error::Error;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use tokio::process::Command;
+
+/// The project's developer tasks.
+#[derive(Parser)]
+#[command(name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Rotates three add-on instances in a local cloud, and shows that nobody is locked out.
+    Demo {
+        /// Plain lines instead of a live view, as when the output is no terminal.
+        #[arg(long)]
+        plain: bool,
+    },
+    /// Sets up what is missing and runs all tests.
+    Test {
+        /// Only tests whose names contain this.
+        filter: Option<String>,
+    },
+    /// Leaves a local cloud running, for the AWS CLI, until Ctrl-C.
+    Up,
+    /// Writes the JSON Schema of the secret's document to infra/.
+    Schema,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let task = Arguments::parse().task;
+    let result = tokio::select! {
+        result = run(task) => result,
+        // Dropping what runs stops every process that it started.
+        _ = tokio::signal::ctrl_c() => Err("stopped by Ctrl-C".into()),
+    };
+    match result {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(task: Task) -> Result<ExitCode, Box<dyn Error>> {
+    let workspace = workspace();
+    match task {
+        Task::Demo { plain } => Err(format!("not yet: {plain}").into()),
+        Task::Test { filter } => Ok(test::run(&workspace, filter.as_deref()).await?),
+        Task::Up => Ok(up::run(workspace).await?),
+        Task::Schema => Ok(schema::write(&workspace).await?),
+    }
+}
+
+/// Cargo, in the project's root, killed if it is no longer waited for.
+fn cargo(workspace: &Path) -> Command {
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.current_dir(workspace).kill_on_drop(true);
+    cargo
+}
+
+/// The project's root.
+fn workspace() -> PathBuf {
+    let manifest = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    let root = manifest.ancestors().nth(2).map(PathBuf::from);
+    root.unwrap_or(manifest)
+}

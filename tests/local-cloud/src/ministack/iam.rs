@@ -1,6 +1,7 @@
 //! IAM: who signs with a key, and what a role may do.
 
 use std::collections::HashMap;
+use std::fmt::Write as _;
 use std::sync::{Mutex, PoisonError};
 
 use axum::body::Bytes;
@@ -54,24 +55,56 @@ impl FunctionKeys {
 /// The key that MiniStack gives a function under its role (`execution_credentials` in its
 /// `core/lambda_runtime.py`).
 fn access_key_id(function_arn: &str, role_arn: &str) -> String {
-    let digest = ring::digest::digest(
-        &ring::digest::SHA256,
-        format!("{function_arn}:{role_arn}").as_bytes(),
-    );
-    let hex: String = digest
-        .as_ref()
-        .iter()
-        .take(8)
-        .map(|byte| format!("{byte:02X}"))
-        .collect();
-    format!("ASIA{hex}")
+    let digest = sha256(&format!("{function_arn}:{role_arn}"));
+    format!("ASIA{}", digest[..16].to_uppercase())
+}
+
+fn sha256(text: &str) -> String {
+    let digest = ring::digest::digest(&ring::digest::SHA256, text.as_bytes());
+    digest.as_ref().iter().fold(String::new(), |mut hex, byte| {
+        // Writing to a string cannot fail.
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
+}
+
+/// The credentials under which a function runs.
+pub struct ExecutionCredentials {
+    /// `AWS_ACCESS_KEY_ID`
+    pub access_key_id: String,
+    /// `AWS_SECRET_ACCESS_KEY`
+    pub secret_access_key: String,
+    /// `AWS_SESSION_TOKEN`
+    pub session_token: String,
 }
 
 impl Client {
+    /// The credentials that MiniStack gives a function under its role: what somebody could do who
+    /// had taken the function over. They work once the function has run.
+    pub async fn execution_credentials(
+        &self,
+        function_arn: &str,
+    ) -> Result<ExecutionCredentials, MiniStackError> {
+        let functions = self.functions().await?;
+        let role_arn = functions
+            .iter()
+            .find_map(|(function, role)| (function == function_arn).then_some(role.as_str()))
+            .ok_or_else(|| MiniStackError::Arn {
+                arn: function_arn.to_owned(),
+                kind: "function that exists",
+            })?;
+        let digest = sha256(&format!("{function_arn}:{role_arn}"));
+        Ok(ExecutionCredentials {
+            access_key_id: access_key_id(function_arn, role_arn),
+            secret_access_key: sha256(&format!("secret:{digest}")),
+            session_token: sha256(&format!("token:{digest}")),
+        })
+    }
+
     /// Who signs with this access key id.
     pub async fn principal(&self, access_key_id: &str) -> Result<Principal, MiniStackError> {
-        let account_id = access_key_id.len() == 12
-            && access_key_id.bytes().all(|byte| byte.is_ascii_digit());
+        let account_id =
+            access_key_id.len() == 12 && access_key_id.bytes().all(|byte| byte.is_ascii_digit());
         if access_key_id == ROOT_ACCESS_KEY_ID || access_key_id == "test" || account_id {
             return Ok(Principal::Root);
         }
@@ -196,7 +229,9 @@ impl Client {
                 service: "iam".to_owned(),
                 reason: error.to_string(),
             })?;
-        let answer = self.call("iam", &format!("iam:{operation}"), request).await?;
+        let answer = self
+            .call("iam", &format!("iam:{operation}"), request)
+            .await?;
         Ok(String::from_utf8_lossy(answer.body()).into_owned())
     }
 }

@@ -95,12 +95,11 @@ impl Client {
         let mut functions = Vec::new();
         let mut marker: Option<String> = None;
         loop {
-            let mut query = url::form_urlencoded::Serializer::new(String::new());
-            query.append_pair("FunctionVersion", "ALL");
-            if let Some(marker) = &marker {
-                query.append_pair("Marker", marker);
-            }
-            let request = Request::get(format!("/2015-03-31/functions/?{}", query.finish()))
+            let query = url::form_urlencoded::Serializer::new(String::new())
+                .append_pair("FunctionVersion", "ALL")
+                .extend_pairs(marker.iter().map(|marker| ("Marker", marker)))
+                .finish();
+            let request = Request::get(format!("/2015-03-31/functions/?{query}"))
                 .body(Bytes::new())
                 .map_err(|error| request_error(&error))?;
             let body = json_body(OPERATION, &self.call("lambda", OPERATION, request).await?)?;

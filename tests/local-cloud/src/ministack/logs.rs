@@ -9,12 +9,18 @@ impl Client {
     /// Every line that any function has logged so far, by log group and stream.
     pub async fn all_log_events(&self) -> Result<Vec<String>, MiniStackError> {
         let mut events = Vec::new();
-        for group in self.pages("DescribeLogGroups", json!({}), "logGroups").await? {
+        for group in self
+            .pages("DescribeLogGroups", json!({}), "logGroups")
+            .await?
+        {
             let Some(group) = group.get("logGroupName") else {
                 continue;
             };
             let streams = json!({ "logGroupName": group });
-            for stream in self.pages("DescribeLogStreams", streams, "logStreams").await? {
+            for stream in self
+                .pages("DescribeLogStreams", streams, "logStreams")
+                .await?
+            {
                 let Some(stream) = stream.get("logStreamName") else {
                     continue;
                 };
@@ -24,7 +30,11 @@ impl Client {
         Ok(events)
     }
 
-    async fn log_events(&self, group: &Value, stream: &Value) -> Result<Vec<String>, MiniStackError> {
+    async fn log_events(
+        &self,
+        group: &Value,
+        stream: &Value,
+    ) -> Result<Vec<String>, MiniStackError> {
         let mut messages = Vec::new();
         let mut token = Value::Null;
         loop {
@@ -94,7 +104,11 @@ impl Client {
                 kind: "queue",
             })?;
         let queue = self
-            .json_call("sqs", "AmazonSQS.GetQueueUrl", &json!({ "QueueName": name }))
+            .json_call(
+                "sqs",
+                "AmazonSQS.GetQueueUrl",
+                &json!({ "QueueName": name }),
+            )
             .await?;
         let attributes: serde_json::Map<String, Value> = attributes
             .iter()

@@ -164,7 +164,10 @@ mod tests {
     const SERVICE: &str = "scheduler.amazonaws.com";
     const CONTEXT: Context<'static> = &[
         ("aws:SourceAccount", "000000000000"),
-        ("aws:SourceArn", "arn:aws:scheduler:us-east-1:000000000000:schedule-group/g"),
+        (
+            "aws:SourceArn",
+            "arn:aws:scheduler:us-east-1:000000000000:schedule-group/g",
+        ),
     ];
 
     fn trust(condition: &Value) -> Value {
@@ -181,22 +184,46 @@ mod tests {
     fn trust_conditions_are_honoured() {
         let group = "arn:aws:scheduler:us-east-1:000000000000:schedule-group/";
         assert!(lets(&json!({})));
-        assert!(lets(&json!({"StringEquals": {"AWS:sourceaccount": "000000000000"}})));
-        assert!(!lets(&json!({"StringEquals": {"aws:SourceAccount": "111111111111"}})));
-        assert!(lets(&json!({"ArnLike": {"aws:SourceArn": format!("{group}*")}})));
-        assert!(lets(&json!({"ArnEquals": {"aws:SourceArn": [format!("{group}f"), format!("{group}g")]}})));
-        assert!(!lets(&json!({"StringLike": {"aws:SourceArn": format!("{group}f")}})));
+        assert!(lets(
+            &json!({"StringEquals": {"AWS:sourceaccount": "000000000000"}})
+        ));
+        assert!(!lets(
+            &json!({"StringEquals": {"aws:SourceAccount": "111111111111"}})
+        ));
+        assert!(lets(
+            &json!({"ArnLike": {"aws:SourceArn": format!("{group}*")}})
+        ));
+        assert!(lets(
+            &json!({"ArnEquals": {"aws:SourceArn": [format!("{group}f"), format!("{group}g")]}})
+        ));
+        assert!(!lets(
+            &json!({"StringLike": {"aws:SourceArn": format!("{group}f")}})
+        ));
         assert!(!lets(&json!({"StringEquals": {"aws:SourceOrgID": "o-1"}})));
-        assert!(lets(&json!({"StringEqualsIfExists": {"aws:SourceOrgID": "o-1"}})));
-        assert!(!lets(&json!({"Bool": {"aws:SourceAccount": "000000000000"}})));
+        assert!(lets(
+            &json!({"StringEqualsIfExists": {"aws:SourceOrgID": "o-1"}})
+        ));
+        assert!(!lets(
+            &json!({"Bool": {"aws:SourceAccount": "000000000000"}})
+        ));
     }
 
     #[test]
     fn only_the_named_service_and_action_are_let() {
         let policy = trust(&json!({}));
-        assert!(!lets_service(&policy, "lambda.amazonaws.com", "sts:AssumeRole", CONTEXT));
+        assert!(!lets_service(
+            &policy,
+            "lambda.amazonaws.com",
+            "sts:AssumeRole",
+            CONTEXT
+        ));
         assert!(!lets_service(&policy, SERVICE, "sts:TagSession", CONTEXT));
-        assert!(!lets_service(&json!({}), SERVICE, "sts:AssumeRole", CONTEXT));
+        assert!(!lets_service(
+            &json!({}),
+            SERVICE,
+            "sts:AssumeRole",
+            CONTEXT
+        ));
     }
 
     #[test]

@@ -43,7 +43,7 @@ impl MiniStackOptions {
             gateway_endpoint,
             log_dir,
             async_retry_base: Duration::from_secs(1),
-            warm_time: Duration::from_secs(300),
+            warm_time: Duration::from_mins(5),
         }
     }
 }

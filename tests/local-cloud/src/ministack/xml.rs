@@ -12,7 +12,9 @@ pub(super) fn members(document: &str, list: &str) -> Vec<String> {
     let Some((_, rest)) = document.split_once(&format!("<{list}>")) else {
         return Vec::new();
     };
-    let list = rest.split_once(&format!("</{list}>")).map_or(rest, |(list, _)| list);
+    let list = rest
+        .split_once(&format!("</{list}>"))
+        .map_or(rest, |(list, _)| list);
     list.split("<member>")
         .skip(1)
         .filter_map(|member| member.split_once("</member>"))

@@ -32,7 +32,7 @@ impl fmt::Debug for Output {
 impl Output {
     pub(super) fn capture(
         file: File,
-        on_line: Option<OnLine>,
+        on_line: Option<&OnLine>,
         stdout: Option<impl AsyncRead + Unpin + Send + 'static>,
         stderr: Option<impl AsyncRead + Unpin + Send + 'static>,
     ) -> Self {
@@ -41,8 +41,8 @@ impl Output {
             open: watch::Sender::new(0),
         };
         let file = Arc::new(file);
-        output.follow(stdout, &file, on_line.as_ref());
-        output.follow(stderr, &file, on_line.as_ref());
+        output.follow(stdout, &file, on_line);
+        output.follow(stderr, &file, on_line);
         output
     }
 
@@ -89,7 +89,11 @@ impl Output {
         tokio::spawn(async move {
             let mut reader = BufReader::new(stream);
             let mut bytes = Vec::new();
-            while reader.read_until(b'\n', &mut bytes).await.is_ok_and(|read| read > 0) {
+            while reader
+                .read_until(b'\n', &mut bytes)
+                .await
+                .is_ok_and(|read| read > 0)
+            {
                 let line = String::from_utf8_lossy(&bytes);
                 let line = line.trim_end_matches(['\n', '\r']);
                 if let Err(error) = writeln!(&*file, "{line}") {

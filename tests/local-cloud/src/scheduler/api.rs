@@ -132,7 +132,9 @@ impl State {
         match call.method {
             Method::POST => {
                 self.check_surroundings(call).await?;
-                let created = self.schedules().create(name, &call.body, Timestamp::now())?;
+                let created = self
+                    .schedules()
+                    .create(name, &call.body, Timestamp::now())?;
                 if let Created::New(next) = created {
                     self.created(group, name, next);
                 }

@@ -124,7 +124,10 @@ mod tests {
     fn at_is_once_in_its_zone() {
         let start = "2026-01-01T00:00:00Z";
         let at = "at(2026-07-01T12:00:00)";
-        assert_eq!(next(at, "UTC", start, start).unwrap(), "2026-07-01T12:00:00Z");
+        assert_eq!(
+            next(at, "UTC", start, start).unwrap(),
+            "2026-07-01T12:00:00Z"
+        );
         assert_eq!(
             next(at, "Europe/Berlin", start, start).unwrap(),
             "2026-07-01T10:00:00Z"
@@ -136,8 +139,14 @@ mod tests {
     fn rates_count_from_the_start() {
         let start = "2026-01-01T00:00:30Z";
         let rate = "rate(5 minutes)";
-        assert_eq!(next(rate, "UTC", start, "2026-01-01T00:00:00Z").unwrap(), start);
-        assert_eq!(next(rate, "UTC", start, start).unwrap(), "2026-01-01T00:05:30Z");
+        assert_eq!(
+            next(rate, "UTC", start, "2026-01-01T00:00:00Z").unwrap(),
+            start
+        );
+        assert_eq!(
+            next(rate, "UTC", start, start).unwrap(),
+            "2026-01-01T00:05:30Z"
+        );
         assert_eq!(
             next(rate, "UTC", start, "2026-01-01T00:11:00Z").unwrap(),
             "2026-01-01T00:15:30Z"

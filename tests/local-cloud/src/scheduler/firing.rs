@@ -14,7 +14,7 @@ use crate::events::EventKind;
 use crate::ministack::{ACCOUNT_ID, REGION};
 
 /// Looked at again after this long at the latest: a longer sleep would drift from the calendar.
-const LONGEST_SLEEP: Duration = Duration::from_secs(60 * 60);
+const LONGEST_SLEEP: Duration = Duration::from_hours(1);
 
 /// Fires what is due until the scheduler is stopped.
 pub(super) async fn run(state: Arc<State>) {
@@ -32,7 +32,9 @@ pub(super) async fn run(state: Arc<State>) {
             .earliest()
             .map(|next| next.duration_since(Timestamp::now()))
             .map_or(LONGEST_SLEEP, |wait| {
-                Duration::try_from(wait).unwrap_or_default().min(LONGEST_SLEEP)
+                Duration::try_from(wait)
+                    .unwrap_or_default()
+                    .min(LONGEST_SLEEP)
             });
         tokio::select! {
             () = state.stopped.cancelled() => return,
@@ -79,7 +81,12 @@ async fn fire(state: &State, schedule: Schedule) {
             Ok(()) => break Ok(()),
             Err(failure) => failure,
         };
-        tracing::warn!(schedule = schedule.name, attempt, failure.message, "a hand-over failed");
+        tracing::warn!(
+            schedule = schedule.name,
+            attempt,
+            failure.message,
+            "a hand-over failed"
+        );
         let retry = !failure.lasting
             && attempt <= definition.retry_attempts
             && began.elapsed() + pause <= patience;
@@ -118,13 +125,21 @@ async fn hand_over(state: &State, schedule: &Schedule, input: String) -> Result<
     }
     if let Some(upstream) = &state.upstream {
         let unavailable = |refusal: super::model::Refusal| Failure::passing(refusal.message);
-        if !state.group_exists(&schedule.group).await.map_err(unavailable)? {
+        if !state
+            .group_exists(&schedule.group)
+            .await
+            .map_err(unavailable)?
+        {
             return Err(Failure::lasting(format!(
                 "the schedule's group {} is deleted",
                 schedule.group
             )));
         }
-        if !state.may_assume(role, &schedule.group).await.map_err(unavailable)? {
+        if !state
+            .may_assume(role, &schedule.group)
+            .await
+            .map_err(unavailable)?
+        {
             return Err(Failure::lasting(format!(
                 "scheduler.amazonaws.com may not assume {role}"
             )));

@@ -153,12 +153,17 @@ impl Schedules {
     ) -> Result<Created, Refusal> {
         let definition = Definition::parse(name, body)?;
         let group = definition.group.clone();
-        let created_with = definition.client_token.clone().map(|token| (token, body.clone()));
+        let created_with = definition
+            .client_token
+            .clone()
+            .map(|token| (token, body.clone()));
         if let Some(existing) = self.0.get(&key(&group, name)) {
             return if created_with.is_some() && existing.created_with == created_with {
                 Ok(Created::Before)
             } else {
-                Err(Refusal::conflict(format!("Schedule {name} already exists.")))
+                Err(Refusal::conflict(format!(
+                    "Schedule {name} already exists."
+                )))
             };
         }
         definition.check_future(now)?;
@@ -187,7 +192,9 @@ impl Schedules {
         let definition = Definition::parse(name, body)?;
         let key = key(&definition.group, name);
         let Some(schedule) = self.0.get_mut(&key) else {
-            return Err(Refusal::not_found(format!("Schedule {name} does not exist.")));
+            return Err(Refusal::not_found(format!(
+                "Schedule {name} does not exist."
+            )));
         };
         definition.check_future(now)?;
         schedule.definition = definition;

@@ -28,7 +28,10 @@ impl Target for Recorder {
         Box::pin(async move {
             self.inputs.lock().unwrap().push(input);
             let refuse = |left: u32| left.checked_sub(1);
-            match self.refusals.fetch_update(Ordering::SeqCst, Ordering::SeqCst, refuse) {
+            match self
+                .refusals
+                .fetch_update(Ordering::SeqCst, Ordering::SeqCst, refuse)
+            {
                 Ok(_) => Err("refused".to_owned()),
                 Err(_) => Ok(()),
             }
@@ -51,8 +54,7 @@ impl Stand {
             retry_base: Duration::from_millis(1),
             retry_limit: Duration::from_millis(4),
         };
-        let scheduler =
-            Scheduler::with_options(None, events.clone(), target.clone(), options);
+        let scheduler = Scheduler::with_options(None, events.clone(), target.clone(), options);
         let url = serve(scheduler.clone()).await;
         Self {
             scheduler,
@@ -67,7 +69,8 @@ impl Stand {
     }
 
     async fn create(&self, name: &str, body: &Value) -> (StatusCode, String, Value) {
-        self.call(Method::POST, &format!("/schedules/{name}"), body).await
+        self.call(Method::POST, &format!("/schedules/{name}"), body)
+            .await
     }
 
     async fn created(&self, name: &str, body: &Value) {
@@ -99,7 +102,9 @@ impl Stand {
 
 async fn event<T>(events: &EventLog, mut found: impl FnMut(&EventKind) -> Option<T>) -> T {
     let wait = events.wait_for(|events| events.iter().find_map(|event| found(&event.kind)));
-    tokio::time::timeout(DEADLINE, wait).await.expect("no such event in time")
+    tokio::time::timeout(DEADLINE, wait)
+        .await
+        .expect("no such event in time")
 }
 
 async fn serve(scheduler: Scheduler) -> String {
@@ -122,11 +127,17 @@ async fn call(url: &str, method: Method, path: &str, body: &Value) -> (StatusCod
     // The provider may be there already.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let request = reqwest::Client::new().request(method, format!("{url}{path}"));
-    let request = if body.is_null() { request } else { request.json(body) };
+    let request = if body.is_null() {
+        request
+    } else {
+        request.json(body)
+    };
     let response = request.send().await.unwrap();
     let status = response.status();
     let header = response.headers().get("x-amzn-errortype");
-    let error = header.map_or("", |value| value.to_str().unwrap()).to_owned();
+    let error = header
+        .map_or("", |value| value.to_str().unwrap())
+        .to_owned();
     assert!(response.headers().contains_key("x-amzn-requestid"));
     let bytes: Bytes = response.bytes().await.unwrap();
     (status, error, serde_json::from_slice(&bytes).unwrap())
@@ -137,7 +148,7 @@ fn at(time: Timestamp) -> String {
 }
 
 fn in_two_hours() -> String {
-    at(Timestamp::now() + Duration::from_secs(7200))
+    at(Timestamp::now() + Duration::from_hours(2))
 }
 
 /// A complete request.
@@ -171,7 +182,9 @@ fn with(path: &str, value: Value) -> Value {
 async fn a_schedule_fires_on_time_and_is_gone() {
     let stand = Stand::new().await;
     let due = Timestamp::now() + Duration::from_secs(2);
-    stand.created("s", &with("/ScheduleExpression", json!(at(due)))).await;
+    stand
+        .created("s", &with("/ScheduleExpression", json!(at(due))))
+        .await;
     let due = Timestamp::from_second(due.as_second()).unwrap();
     let summary = ScheduleSummary {
         name: "s".to_owned(),
@@ -187,13 +200,18 @@ async fn a_schedule_fires_on_time_and_is_gone() {
     assert_eq!(*stand.target.inputs.lock().unwrap(), ["{\"a\":1}"]);
     assert_eq!(stand.scheduler.schedules(), []);
     let (status, error, _) = stand.call(Method::GET, "/schedules/s", &Value::Null).await;
-    assert_eq!((status.as_u16(), error.as_str()), (404, "ResourceNotFoundException"));
+    assert_eq!(
+        (status.as_u16(), error.as_str()),
+        (404, "ResourceNotFoundException")
+    );
 }
 
 #[tokio::test]
 async fn bringing_forward_fires_now() {
     let stand = Stand::new().await;
-    stand.created("s", &with("/ActionAfterCompletion", json!("NONE"))).await;
+    stand
+        .created("s", &with("/ActionAfterCompletion", json!("NONE")))
+        .await;
     assert!(!stand.scheduler.bring_forward("other"));
     assert!(stand.scheduler.bring_forward("s"));
     stand.fired("s").await;
@@ -206,7 +224,9 @@ async fn bringing_forward_fires_now() {
 #[tokio::test]
 async fn a_rate_fires_at_once_and_again() {
     let stand = Stand::new().await;
-    stand.created("r", &with("/ScheduleExpression", json!("rate(1 hours)"))).await;
+    stand
+        .created("r", &with("/ScheduleExpression", json!("rate(1 hours)")))
+        .await;
     stand.fired("r").await;
     let next = stand.scheduler.schedules()[0].fires_at.unwrap();
     let wait = next.duration_since(Timestamp::now()).as_secs();
@@ -240,7 +260,9 @@ async fn retries_end_with_the_policy() {
     let stand = Stand::new().await;
     stand.target.refusals.store(99, Ordering::SeqCst);
     let policy = json!({"MaximumRetryAttempts": 2, "MaximumEventAgeInSeconds": 60});
-    stand.created("s", &with("/Target/RetryPolicy", policy)).await;
+    stand
+        .created("s", &with("/Target/RetryPolicy", policy))
+        .await;
     assert!(stand.scheduler.bring_forward("s"));
     let message = stand
         .event(|kind| match kind {
@@ -256,8 +278,11 @@ async fn retries_end_with_the_policy() {
 #[tokio::test]
 async fn context_attributes_are_filled_in() {
     let stand = Stand::new().await;
-    let input = "{\"arn\":\"<aws.scheduler.schedule-arn>\",\"n\":\"<aws.scheduler.attempt-number>\"}";
-    stand.created("s", &with("/Target/Input", json!(input))).await;
+    let input =
+        "{\"arn\":\"<aws.scheduler.schedule-arn>\",\"n\":\"<aws.scheduler.attempt-number>\"}";
+    stand
+        .created("s", &with("/Target/Input", json!(input)))
+        .await;
     assert!(stand.scheduler.bring_forward("s"));
     stand.fired("s").await;
     let arn = "arn:aws:scheduler:us-east-1:000000000000:schedule/default/s";
@@ -284,44 +309,102 @@ async fn names_are_unique_in_a_group_and_tokens_make_creation_repeatable() {
     stand.created("s", &other_group).await;
     assert_eq!(stand.scheduler.schedules().len(), 2);
     let creations = stand.events.since(0);
-    assert_eq!(creations.len(), 2, "a repeated creation is none: {creations:?}");
+    assert_eq!(
+        creations.len(),
+        2,
+        "a repeated creation is none: {creations:?}"
+    );
 }
 
 #[tokio::test]
 async fn what_aws_refuses_is_refused_by_field() {
     let stand = Stand::new().await;
-    let past = at(Timestamp::now() - Duration::from_secs(60));
+    let past = at(Timestamp::now() - Duration::from_mins(1));
     let too_long = "x".repeat(65);
     let too_big = format!("\"{}\"", "x".repeat(256 * 1024));
     for (path, value, told) in [
         ("/ScheduleExpression", Value::Null, "'scheduleExpression'"),
-        ("/ScheduleExpression", json!("at(tomorrow)"), "Invalid Schedule Expression at(tomorrow)."),
-        ("/ScheduleExpression", json!(past), "Invalid Schedule Expression at("),
-        ("/ScheduleExpressionTimezone", json!("Mars/Olympus"), "Mars/Olympus"),
+        (
+            "/ScheduleExpression",
+            json!("at(tomorrow)"),
+            "Invalid Schedule Expression at(tomorrow).",
+        ),
+        (
+            "/ScheduleExpression",
+            json!(past),
+            "Invalid Schedule Expression at(",
+        ),
+        (
+            "/ScheduleExpressionTimezone",
+            json!("Mars/Olympus"),
+            "Mars/Olympus",
+        ),
         ("/FlexibleTimeWindow", Value::Null, "'flexibleTimeWindow'"),
-        ("/FlexibleTimeWindow/Mode", Value::Null, "'flexibleTimeWindow.mode'"),
+        (
+            "/FlexibleTimeWindow/Mode",
+            Value::Null,
+            "'flexibleTimeWindow.mode'",
+        ),
         ("/FlexibleTimeWindow/Mode", json!("ON"), "[OFF, FLEXIBLE]"),
-        ("/FlexibleTimeWindow/Mode", json!("FLEXIBLE"), "MaximumWindowInMinutes"),
-        ("/FlexibleTimeWindow/MaximumWindowInMinutes", json!(5), "MaximumWindowInMinutes"),
+        (
+            "/FlexibleTimeWindow/Mode",
+            json!("FLEXIBLE"),
+            "MaximumWindowInMinutes",
+        ),
+        (
+            "/FlexibleTimeWindow/MaximumWindowInMinutes",
+            json!(5),
+            "MaximumWindowInMinutes",
+        ),
         ("/GroupName", json!("a b"), "'groupName'"),
         ("/ClientToken", json!("a.b"), "'clientToken'"),
         ("/ClientToken", json!(too_long), "'clientToken'"),
-        ("/ActionAfterCompletion", json!("KEEP"), "'actionAfterCompletion'"),
+        (
+            "/ActionAfterCompletion",
+            json!("KEEP"),
+            "'actionAfterCompletion'",
+        ),
         ("/State", json!("ON"), "'state'"),
         ("/StartDate", json!("today"), "'startDate'"),
         ("/Target", Value::Null, "'target'"),
         ("/Target/Arn", Value::Null, "'target.arn'"),
         ("/Target/RoleArn", Value::Null, "'target.roleArn'"),
-        ("/Target/RoleArn", json!("arn:aws:iam::0:user/u"), "'target.roleArn'"),
+        (
+            "/Target/RoleArn",
+            json!("arn:aws:iam::0:user/u"),
+            "'target.roleArn'",
+        ),
         ("/Target/Input", json!("{"), "'target.input'"),
         ("/Target/Input", json!(too_big), "'target.input'"),
-        ("/Target/DeadLetterConfig", json!({"Arn": "queue"}), "'target.deadLetterConfig.arn'"),
-        ("/Target/RetryPolicy", json!({"MaximumRetryAttempts": 186}), "maximumRetryAttempts"),
-        ("/Target/RetryPolicy", json!({"MaximumRetryAttempts": -1}), "maximumRetryAttempts"),
-        ("/Target/RetryPolicy", json!({"MaximumEventAgeInSeconds": 59}), "maximumEventAgeInSeconds"),
-        ("/Target/RetryPolicy", json!({"MaximumEventAgeInSeconds": 86401}), "maximumEventAgeInSeconds"),
+        (
+            "/Target/DeadLetterConfig",
+            json!({"Arn": "queue"}),
+            "'target.deadLetterConfig.arn'",
+        ),
+        (
+            "/Target/RetryPolicy",
+            json!({"MaximumRetryAttempts": 186}),
+            "maximumRetryAttempts",
+        ),
+        (
+            "/Target/RetryPolicy",
+            json!({"MaximumRetryAttempts": -1}),
+            "maximumRetryAttempts",
+        ),
+        (
+            "/Target/RetryPolicy",
+            json!({"MaximumEventAgeInSeconds": 59}),
+            "maximumEventAgeInSeconds",
+        ),
+        (
+            "/Target/RetryPolicy",
+            json!({"MaximumEventAgeInSeconds": 86401}),
+            "maximumEventAgeInSeconds",
+        ),
     ] {
-        let message = stand.refused("s", &with(path, value), "ValidationException").await;
+        let message = stand
+            .refused("s", &with(path, value), "ValidationException")
+            .await;
         assert!(message.contains(told), "{path}: {message}");
     }
     for name in ["a%20b", "a%2Fb", too_long.as_str()] {
@@ -329,7 +412,10 @@ async fn what_aws_refuses_is_refused_by_field() {
     }
     let both = json!({"ScheduleExpression": "rate(1 day)"});
     let message = stand.refused("s", &both, "ValidationException").await;
-    assert!(message.starts_with("2 validation errors detected: "), "{message}");
+    assert!(
+        message.starts_with("2 validation errors detected: "),
+        "{message}"
+    );
     assert_eq!(stand.scheduler.schedules(), []);
 }
 
@@ -347,7 +433,10 @@ async fn a_schedule_is_described_with_aws_defaults() {
     assert_eq!(described["ScheduleExpressionTimezone"], "UTC");
     assert_eq!(described["ScheduleExpression"], body["ScheduleExpression"]);
     assert_eq!(described["GroupName"], "g");
-    assert_eq!(described["Arn"], "arn:aws:scheduler:us-east-1:000000000000:schedule/g/s");
+    assert_eq!(
+        described["Arn"],
+        "arn:aws:scheduler:us-east-1:000000000000:schedule/g/s"
+    );
     assert_eq!(
         described["Target"]["RetryPolicy"],
         json!({"MaximumEventAgeInSeconds": 86400, "MaximumRetryAttempts": 185})
@@ -355,7 +444,10 @@ async fn a_schedule_is_described_with_aws_defaults() {
     let created = described["CreationDate"].as_f64().unwrap();
     #[allow(clippy::cast_precision_loss)]
     let now = Timestamp::now().as_second() as f64;
-    assert!((now - created).abs() < 60.0, "{created} is not in epoch seconds");
+    assert!(
+        (now - created).abs() < 60.0,
+        "{created} is not in epoch seconds"
+    );
     assert!(described.get("ClientToken").is_none());
 }
 
@@ -365,8 +457,10 @@ async fn an_update_replaces_all_and_a_deletion_removes() {
     let path = "/schedules/s";
     let (status, ..) = stand.call(Method::PUT, path, &request()).await;
     assert_eq!(status, 404);
-    stand.created("s", &with("/Description", json!("first"))).await;
-    let later = at(Timestamp::now() + Duration::from_secs(86400));
+    stand
+        .created("s", &with("/Description", json!("first")))
+        .await;
+    let later = at(Timestamp::now() + Duration::from_hours(24));
     let update = with("/ScheduleExpression", json!(later));
     let (status, ..) = stand.call(Method::PUT, path, &update).await;
     assert_eq!(status, 200);

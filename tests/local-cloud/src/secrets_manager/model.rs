@@ -1,13 +1,14 @@
 //! Secrets Manager's secrets, and what each operation does to them: pure, without I/O or clock.
 
+mod describe;
 mod import;
 mod listing;
 mod rotation;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use jiff::{Timestamp, ToSpan as _, Unit};
-use serde_json::{Map, Value, json};
+use jiff::{Timestamp, ToSpan as _};
+use serde_json::{Value, json};
 
 use super::error::ServiceError;
 use super::request::{
@@ -16,7 +17,9 @@ use super::request::{
 };
 use super::secret::{CURRENT, Rotation, Secret, SecretValue, Version};
 
-pub(super) use rotation::Run;
+use describe::{created, named, seconds, start_of_day};
+
+pub(super) use rotation::{Rotate, Run};
 
 const MOST_TAGS: usize = 50;
 /// A hyphen and six characters end every secret's ARN.
@@ -179,7 +182,7 @@ impl Model {
         now: Timestamp,
     ) -> Result<Value, ServiceError> {
         let (token, value, labels) = (request.token()?, request.value()?, request.labels()?);
-        self.store(&request.secret_id, token, value, &labels, now)?;
+        self.store(&request.secret_id, token, &value, &labels, now)?;
         let secret = self.find(&request.secret_id)?;
         Ok(json!({
             "ARN": secret.arn,
@@ -201,7 +204,13 @@ impl Model {
         };
         self.find_live_mut(&request.secret_id)?;
         if let (Some(value), Some(token)) = (value, &token) {
-            self.store(&request.secret_id, token, value, &[CURRENT.to_owned()], now)?;
+            self.store(
+                &request.secret_id,
+                token,
+                &value,
+                &[CURRENT.to_owned()],
+                now,
+            )?;
         }
         let secret = self.find_mut(&request.secret_id)?;
         if let Some(description) = &request.description {
@@ -218,7 +227,7 @@ impl Model {
         &mut self,
         id: &str,
         token: &str,
-        value: SecretValue,
+        value: &SecretValue,
         labels: &[String],
         now: Timestamp,
     ) -> Result<(), ServiceError> {
@@ -233,7 +242,7 @@ impl Model {
         {
             rotation.next = rules.next(now);
         }
-        self.remember(&value);
+        self.remember(value);
         Ok(())
     }
 
@@ -258,7 +267,10 @@ impl Model {
         request: &DeleteSecret,
         now: Timestamp,
     ) -> Result<Value, ServiceError> {
-        let days = match (request.recovery_window_in_days, request.force_delete_without_recovery) {
+        let days = match (
+            request.recovery_window_in_days,
+            request.force_delete_without_recovery,
+        ) {
             (Some(_), true) => {
                 return Err(ServiceError::invalid_parameter(
                     "You can't use ForceDeleteWithoutRecovery in conjunction with \
@@ -328,13 +340,6 @@ impl Model {
             .retain(|tag| !request.tag_keys.contains(&tag.key));
         Ok(json!({}))
     }
-
-    pub(super) fn describe(&self, id: &str) -> Result<Value, ServiceError> {
-        let secret = self.find(id)?;
-        let mut described = description(secret);
-        insert(&mut described, "VersionIdsToStages", labels_by_version(secret));
-        Ok(Value::Object(described))
-    }
 }
 
 /// Whether an id names the secret of this ARN. An id that ends as ARNs do is taken for a whole one.
@@ -371,81 +376,6 @@ fn created_before(
             existing.name
         ))),
     }
-}
-
-fn named(secret: &Secret) -> Value {
-    json!({ "ARN": secret.arn, "Name": secret.name })
-}
-
-fn created(secret: &Secret, version_id: Option<&str>) -> Value {
-    let mut answer = named(secret);
-    if let Some(id) = version_id {
-        answer["VersionId"] = json!(id);
-    }
-    answer
-}
-
-/// What `DescribeSecret` and `ListSecrets` have in common.
-fn description(secret: &Secret) -> Map<String, Value> {
-    let rotation = &secret.rotation;
-    let mut described = Map::new();
-    insert(&mut described, "ARN", json!(secret.arn));
-    insert(&mut described, "Name", json!(secret.name));
-    insert(&mut described, "Description", json!(secret.description));
-    insert(&mut described, "KmsKeyId", json!(secret.kms_key_id));
-    if rotation.lambda_arn.is_some() {
-        insert(&mut described, "RotationEnabled", json!(rotation.enabled));
-    }
-    insert(&mut described, "RotationLambdaARN", json!(rotation.lambda_arn));
-    insert(&mut described, "RotationRules", json!(rotation.rules));
-    insert(&mut described, "LastRotatedDate", optional(rotation.last));
-    insert(&mut described, "NextRotationDate", optional(rotation.next));
-    insert(&mut described, "CreatedDate", seconds(secret.created));
-    insert(&mut described, "LastChangedDate", seconds(secret.last_changed));
-    insert(&mut described, "LastAccessedDate", optional(secret.last_accessed));
-    insert(&mut described, "DeletedDate", optional(secret.deleted));
-    if !secret.tags.is_empty() {
-        insert(&mut described, "Tags", json!(secret.tags));
-    }
-    described
-}
-
-/// The labelled versions; null if there is none.
-fn labels_by_version(secret: &Secret) -> Value {
-    let labelled: BTreeMap<&str, &BTreeSet<String>> = secret
-        .versions
-        .iter()
-        .filter(|version| !version.labels.is_empty())
-        .map(|version| (version.id.as_str(), &version.labels))
-        .collect();
-    match labelled.is_empty() {
-        true => Value::Null,
-        false => json!(labelled),
-    }
-}
-
-/// Members that are null are left out of answers.
-fn insert(object: &mut Map<String, Value>, name: &str, value: Value) {
-    if !value.is_null() {
-        object.insert(name.to_owned(), value);
-    }
-}
-
-fn optional(time: Option<Timestamp>) -> Value {
-    time.map_or(Value::Null, seconds)
-}
-
-/// Seconds since the epoch, to the millisecond, as AWS's JSON protocol has them.
-fn seconds(time: Timestamp) -> Value {
-    let rounded = time.round(Unit::Millisecond).unwrap_or(time);
-    json!(rounded.as_duration().as_secs_f64())
-}
-
-/// Secrets Manager tells accesses by the day.
-fn start_of_day(time: Timestamp) -> Timestamp {
-    time.to_zoned(jiff::tz::TimeZone::UTC)
-        .start_of_day()
-        .map_or(time, |day| day.timestamp())
 }
 
 fn check_tag_count(count: usize) -> Result<(), ServiceError> {

@@ -293,9 +293,9 @@ fn optional_value(
         (Some(string), None) => SecretValue::String(string.clone()),
         (None, Some(binary)) => SecretValue::Binary(binary.clone()),
     };
-    let bytes = value.bytes().ok_or_else(|| {
-        ServiceError::serialization("SecretBinary is not base64")
-    })?;
+    let bytes = value
+        .bytes()
+        .ok_or_else(|| ServiceError::serialization("SecretBinary is not base64"))?;
     if bytes == 0 || bytes > MAX_VALUE_BYTES {
         return Err(ServiceError::validation(format!(
             "1 validation error detected: the secret value has {bytes} bytes and failed to \

@@ -82,7 +82,11 @@ impl RotationRules {
                 let hour = time
                     .checked_sub(SignedDuration::from_secs(seconds))
                     .ok()?
-                    .round(jiff::ZonedRound::new().smallest(Unit::Second).mode(jiff::RoundMode::Trunc))
+                    .round(
+                        jiff::ZonedRound::new()
+                            .smallest(Unit::Second)
+                            .mode(jiff::RoundMode::Trunc),
+                    )
                     .ok()?;
                 Some(hour.timestamp())
             }
@@ -142,7 +146,7 @@ fn parse_rate(rate: &str) -> Option<Schedule> {
 /// Minutes (0), hours, day of month, month, day of week (1 is Sunday), year (*).
 fn parse_cron(cron: &str) -> Option<Schedule> {
     let fields: Vec<&str> = cron.split_ascii_whitespace().collect();
-    let ["0", hours, day_of_month, _, day_of_week, "*"] = fields[..] else {
+    let [minutes @ "0", hours, day_of_month, month, day_of_week, "*"] = fields[..] else {
         return None;
     };
     if (day_of_month == "?") == (day_of_week == "?") {
@@ -150,10 +154,12 @@ fn parse_cron(cron: &str) -> Option<Schedule> {
     }
     let cron = CronParser::builder()
         .seconds(Seconds::Disallowed)
-        .year(Year::Required)
+        .year(Year::Disallowed)
         .alternative_weekdays(true)
+        // Steps from a value on, as in 4/12, and from the least one on, as in /8.
+        .sloppy_ranges(true)
         .build()
-        .parse(cron)
+        .parse(&[minutes, hours, day_of_month, month, day_of_week].join(" "))
         .ok()?;
     hours_far_enough_apart(hours, &cron).then(|| Schedule::Cron(Box::new(cron)))
 }
@@ -204,10 +210,22 @@ mod tests {
         assert_eq!(next(&days), "2026-12-23T00:00:00Z");
         assert_eq!(next(&expression("rate(10 days)")), "2026-12-03T00:00:00Z");
         assert_eq!(next(&expression("rate(4 hours)")), "2026-11-23T09:00:00Z");
-        assert_eq!(next(&expression("cron(0 8 ? * TUE *)")), "2026-11-24T08:00:00Z");
-        assert_eq!(next(&expression("cron(0 4/12 * * ? *)")), "2026-11-23T16:00:00Z");
-        assert_eq!(next(&expression("cron(0 0 ? * 1#2 *)")), "2026-12-13T00:00:00Z");
-        assert_eq!(next(&expression("cron(0 3 L * ? *)")), "2026-11-30T03:00:00Z");
+        assert_eq!(
+            next(&expression("cron(0 8 ? * TUE *)")),
+            "2026-11-24T08:00:00Z"
+        );
+        assert_eq!(
+            next(&expression("cron(0 4/12 * * ? *)")),
+            "2026-11-23T16:00:00Z"
+        );
+        assert_eq!(
+            next(&expression("cron(0 0 ? * 1#2 *)")),
+            "2026-12-13T00:00:00Z"
+        );
+        assert_eq!(
+            next(&expression("cron(0 3 L * ? *)")),
+            "2026-11-30T03:00:00Z"
+        );
         assert_eq!(RotationRules::default().next(Timestamp::now()), None);
     }
 
@@ -271,7 +289,10 @@ mod tests {
         assert_eq!(window("rate(1 day)", "24h").check(), Ok(()));
         assert!(window("rate(4 hours)", "5h").check().is_err());
         for duration in ["0h", "25h", "3", "h", "3d", "100h"] {
-            assert!(window("rate(1 day)", duration).check().is_err(), "{duration}");
+            assert!(
+                window("rate(1 day)", duration).check().is_err(),
+                "{duration}"
+            );
         }
     }
 }

@@ -1,62 +1,55 @@
 //! Apps of a database, on a private PostgreSQL server.
 
-use tokio_postgres::NoTls;
+use std::path::Path;
+
+use tempfile::TempDir;
 
 use super::*;
+use crate::postgres::Postgres;
+use crate::tools::{ensure_postgres, target_directory};
 
 /// A database that the role `owner` owns; credentials are roles that act as it.
 struct Database {
-    address: String,
-    name: String,
-    administrator: tokio_postgres::Client,
+    server: Postgres,
+    _logs: TempDir,
 }
 
 impl Database {
     async fn new() -> Self {
-        let address = "127.0.0.1:55987".to_owned();
-        let connect = |database: String| {
-            let url = format!("postgres://root@{address}/{database}");
-            async move {
-                let (client, connection) = tokio_postgres::connect(&url, NoTls).await.unwrap();
-                tokio::spawn(connection);
-                client
-            }
-        };
-        let name = format!("d{}", uuid::Uuid::new_v4().simple());
-        let server = connect("postgres".to_owned()).await;
-        server
-            .batch_execute(&format!("CREATE ROLE owner_{name}"))
+        let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        let target = target_directory(&workspace);
+        let programs = ensure_postgres(&target, Arc::new(|_: &str| ()))
             .await
             .unwrap();
+        let logs = tempfile::tempdir().unwrap();
+        let server = Postgres::start(&programs, logs.path()).await.unwrap();
         server
-            .batch_execute(&format!("CREATE DATABASE {name} OWNER owner_{name}"))
+            .execute("postgres", "CREATE ROLE owner")
             .await
             .unwrap();
+        server.create_database("shop", "owner").await.unwrap();
         Self {
-            administrator: connect(name.clone()).await,
-            address,
-            name,
+            server,
+            _logs: logs,
         }
     }
 
     /// Issues a role; answers the URL that logs in as it.
     async fn issue(&self, role: &str) -> String {
-        let Self { name, address, .. } = self;
-        let role = format!("{role}_{name}");
         self.run(&format!(
-            "CREATE ROLE {role} LOGIN PASSWORD 'password-of-{role}' IN ROLE owner_{name}; \
-             ALTER ROLE {role} SET ROLE owner_{name}"
+            "CREATE ROLE {role} LOGIN PASSWORD 'password-of-{role}' IN ROLE owner; \
+             ALTER ROLE {role} SET ROLE owner"
         ))
         .await;
-        format!("postgres://{role}:password-of-{role}@{address}/{name}")
+        let port = self.server.port();
+        format!("postgres://{role}:password-of-{role}@127.0.0.1:{port}/shop")
     }
 
     async fn revoke(&self, role: &str) {
-        let role = format!("{role}_{}", self.name);
         self.run(&format!("ALTER ROLE {role} NOLOGIN")).await;
-        self.end_sessions(&role).await;
-        self.run(&format!("DROP OWNED BY {role}")).await;
-        self.run(&format!("DROP ROLE {role}")).await;
+        self.end_sessions(role).await;
+        self.run(&format!("DROP OWNED BY {role}; DROP ROLE {role}"))
+            .await;
     }
 
     async fn end_sessions(&self, role: &str) {
@@ -67,7 +60,7 @@ impl Database {
     }
 
     async fn run(&self, statements: &str) {
-        self.administrator.batch_execute(statements).await.unwrap();
+        self.server.execute("shop", statements).await.unwrap();
     }
 }
 
@@ -134,13 +127,12 @@ async fn a_role_that_lost_the_tables_ownership_is_seen_to_be_refused() {
     let customer = start(&heroku, Login::Postgres);
     eventually(|| customer.tally().accepted > 10).await;
     let second = database.issue("second").await;
-    let name = &database.name;
     database
-        .run(&format!(
-            "ALTER ROLE second_{name} RESET ROLE; REVOKE owner_{name} FROM second_{name}; \
-             GRANT ALL ON SCHEMA public TO second_{name}; \
-             GRANT ALL ON ALL TABLES IN SCHEMA public TO second_{name}"
-        ))
+        .run(
+            "ALTER ROLE second RESET ROLE; REVOKE owner FROM second; \
+             GRANT ALL ON SCHEMA public TO second; \
+             GRANT ALL ON ALL TABLES IN SCHEMA public TO second",
+        )
         .await;
     let vars = BTreeMap::from([("ACME_URL".to_owned(), second)]);
     heroku.set_config(&addon, &vars).unwrap();
@@ -157,9 +149,7 @@ async fn a_kept_session_that_is_cut_while_the_role_is_accepted_is_an_error() {
     let (heroku, _) = heroku_with(EventLog::default(), &first).await;
     let customer = start(&heroku, Login::PostgresSession);
     eventually(|| customer.tally().accepted > 10).await;
-    database
-        .end_sessions(&format!("first_{}", database.name))
-        .await;
+    database.end_sessions("first").await;
     eventually(|| customer.tally().errors > 0).await;
     let before = customer.tally().accepted;
     eventually(|| customer.tally().accepted > before).await;

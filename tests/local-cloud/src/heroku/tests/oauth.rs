@@ -107,7 +107,14 @@ async fn parameters_are_taken_from_a_form_body_only() {
     let url = fixture.heroku.oauth_url();
     let mut with_query = url.clone();
     with_query.query_pairs_mut().extend_pairs(form);
-    refused(fixture.client.post(with_query), 400, "bad_request").await;
+    // Even beside a good form.
+    for request in [
+        fixture.client.post(with_query.clone()),
+        fixture.client.post(with_query).form(&form),
+    ] {
+        let message = refused(request, 400, "bad_request").await;
+        assert!(message.contains("query string"));
+    }
     let as_json = fixture.client.post(url).json(&BTreeMap::from(form));
     refused(as_json, 400, "bad_request").await;
     let message = refused(fixture.oauth(&form[..2]), 400, "bad_request").await;

@@ -98,7 +98,9 @@ impl Definition {
         if let (Some(start), Some(end)) = (start, end)
             && end <= start
         {
-            return Err(Refusal::validation("The EndDate must come after the StartDate."));
+            return Err(Refusal::validation(
+                "The EndDate must come after the StartDate.",
+            ));
         }
         Ok(Self {
             group: group.unwrap_or("default").to_owned(),
@@ -187,4 +189,3 @@ fn is_token(token: &str) -> bool {
 fn invalid(expression: &str) -> Refusal {
     Refusal::validation(format!("Invalid Schedule Expression {expression}."))
 }
-

@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::{Model, description, insert, labels_by_version, seconds};
+use super::Model;
+use super::describe::{description, insert, labels_by_version, seconds};
 use crate::secrets_manager::error::ServiceError;
 use crate::secrets_manager::request::{Filter, ListSecretVersionIds, ListSecrets, page_size};
 use crate::secrets_manager::secret::Secret;
@@ -46,7 +47,11 @@ impl Model {
             .iter()
             .map(|secret| {
                 let mut entry = description(secret);
-                insert(&mut entry, "SecretVersionsToStages", labels_by_version(secret));
+                insert(
+                    &mut entry,
+                    "SecretVersionsToStages",
+                    labels_by_version(secret),
+                );
                 Value::Object(entry)
             })
             .collect();
@@ -146,10 +151,13 @@ fn check(filter: &Filter) -> Result<(), ServiceError> {
 /// Whether any of the filter's values is found in the secret. A value that begins with an
 /// exclamation mark is met where the rest of it is not found.
 fn matches(filter: &Filter, secret: &Secret) -> bool {
-    filter.values.iter().any(|value| match value.strip_prefix('!') {
-        Some(value) => !has(&filter.key, value, secret),
-        None => has(&filter.key, value, secret),
-    })
+    filter
+        .values
+        .iter()
+        .any(|value| match value.strip_prefix('!') {
+            Some(value) => !has(&filter.key, value, secret),
+            None => has(&filter.key, value, secret),
+        })
 }
 
 fn has(key: &str, value: &str, secret: &Secret) -> bool {

@@ -3,7 +3,8 @@
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::{Model, Sensitive, created, named};
+use super::describe::{created, named};
+use super::{Model, Sensitive};
 use crate::secrets_manager::error::ServiceError;
 use crate::secrets_manager::request::RotateSecret;
 use crate::secrets_manager::secret::{
@@ -65,7 +66,10 @@ impl Model {
         }
         configure(&mut secret.rotation, request, now);
         let answer = created(secret, Some(&token));
-        Ok(Rotate::Begun(self.begin(&request.secret_id, token, now)?, answer))
+        Ok(Rotate::Begun(
+            self.begin(&request.secret_id, token, now)?,
+            answer,
+        ))
     }
 
     /// Begins the rotation that the schedule says is due, or reattempts an incomplete one; `None`
@@ -113,7 +117,9 @@ impl Model {
             return;
         };
         let ours = is_of(run, secret);
-        secret.versions.retain(|version| version.id != run.version_id);
+        secret
+            .versions
+            .retain(|version| version.id != run.version_id);
         if ours {
             secret.rotation.pending = None;
             if let Some(before) = before {
@@ -124,11 +130,7 @@ impl Model {
 
     /// Starts one more attempt with a token of its own. The function to call; `None` if the
     /// rotation was cancelled, or its version lost AWSPENDING.
-    pub(in crate::secrets_manager) fn attempt(
-        &mut self,
-        run: &Run,
-        token: &str,
-    ) -> Option<String> {
+    pub(in crate::secrets_manager) fn attempt(&mut self, run: &Run, token: &str) -> Option<String> {
         if !self.is_under_way(run) {
             return None;
         }
@@ -222,12 +224,7 @@ impl Model {
             .filter_map(|secret| Some((secret.rotation.next?, secret.arn.clone())))
     }
 
-    fn begin(
-        &mut self,
-        id: &str,
-        version_id: String,
-        now: Timestamp,
-    ) -> Result<Run, ServiceError> {
+    fn begin(&mut self, id: &str, version_id: String, now: Timestamp) -> Result<Run, ServiceError> {
         let secret = self.find_live_mut(id)?;
         secret.add_placeholder(&version_id, now);
         let arn = secret.arn.clone();
@@ -240,7 +237,12 @@ impl Model {
     fn reattempt(&mut self, id: &str) -> Option<Run> {
         let secret = self.find(id).ok()?;
         let rotation = &secret.rotation;
-        if !rotation.enabled || rotation.pending.as_ref().is_some_and(|pending| pending.running) {
+        if !rotation.enabled
+            || rotation
+                .pending
+                .as_ref()
+                .is_some_and(|pending| pending.running)
+        {
             return None;
         }
         let (arn, version_id) = (secret.arn.clone(), secret.incomplete()?.id.clone());

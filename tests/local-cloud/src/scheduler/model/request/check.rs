@@ -118,13 +118,21 @@ impl Check {
     ) -> Option<&'a str> {
         let text = self.text(object, name, path, usize::MAX, false)?;
         if !values.contains(&text) {
-            let constraint = format!("Member must satisfy enum value set: [{}]", values.join(", "));
+            let constraint = format!(
+                "Member must satisfy enum value set: [{}]",
+                values.join(", ")
+            );
             self.fail(&format!(" '{text}'"), path, &constraint);
         }
         Some(text)
     }
 
-    pub(super) fn time(&mut self, object: &Map<String, Value>, name: &str, path: &str) -> Option<Timestamp> {
+    pub(super) fn time(
+        &mut self,
+        object: &Map<String, Value>,
+        name: &str,
+        path: &str,
+    ) -> Option<Timestamp> {
         let member = self.member(object, name, path, false)?;
         #[allow(clippy::cast_possible_truncation)] // a float out of range saturates: refused below
         let time = member
@@ -175,7 +183,10 @@ impl Check {
         number
     }
 
-    pub(super) fn window<'a>(&mut self, window: &'a Map<String, Value>) -> Option<(&'a str, Option<i64>)> {
+    pub(super) fn window<'a>(
+        &mut self,
+        window: &'a Map<String, Value>,
+    ) -> Option<(&'a str, Option<i64>)> {
         let minutes = self.number(
             window,
             "MaximumWindowInMinutes",
@@ -199,13 +210,15 @@ impl Check {
         }
         if let Some(input) = self.text(target, "Input", "target.input", usize::MAX, false) {
             if input.len() > INPUT_LIMIT {
-                let constraint = format!("Member must have length less than or equal to {INPUT_LIMIT}");
+                let constraint =
+                    format!("Member must have length less than or equal to {INPUT_LIMIT}");
                 self.fail("", "target.input", &constraint);
             } else if serde_json::from_str::<Value>(input).is_err() {
                 self.fail("", "target.input", "Member must be valid JSON");
             }
         }
-        let dead_letters = self.object(target, "DeadLetterConfig", "target.deadLetterConfig", false);
+        let dead_letters =
+            self.object(target, "DeadLetterConfig", "target.deadLetterConfig", false);
         let queue = dead_letters.and_then(|config| {
             self.text(config, "Arn", "target.deadLetterConfig.arn", 1600, false)
         });

@@ -1,0 +1,130 @@
+//! The whole, tried in the local cloud: the deployed stack, the unmodified AWS CLI, and whatever
+//! stands in for Heroku and the partner's services. `cargo xtask test` sets up what is missing and
+//! runs this; a plain `cargo test` leaves it out and says so.
+
+mod documents;
+mod enrolment;
+mod events;
+mod faults;
+mod leaks;
+mod permissions;
+mod revocation;
+mod rotation;
+mod support;
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use libtest_mimic::{Arguments, Failed, Trial};
+use local_cloud::cloud::{Cloud, CloudOptions};
+use tokio::runtime::Runtime;
+
+/// Set by `cargo xtask test`.
+const ENABLED: &str = "LOCAL_CLOUD";
+
+/// What a test answers.
+pub(crate) type TestResult = Result<(), Failed>;
+
+/// The production default: the schedules' times are asserted, and then brought forward.
+const GRACE_PERIOD: Duration = Duration::from_hours(2);
+
+struct Suite {
+    runtime: Arc<Runtime>,
+    cloud: Option<Arc<Cloud>>,
+    trials: Vec<Trial>,
+}
+
+impl Suite {
+    /// Adds a test.
+    pub(crate) fn test<F>(
+        &mut self,
+        name: &str,
+        test: impl FnOnce(Arc<Cloud>) -> F + Send + 'static,
+    ) where
+        F: Future<Output = TestResult>,
+    {
+        let (runtime, cloud) = (Arc::clone(&self.runtime), self.cloud.clone());
+        let left_out = cloud.is_none();
+        let run = move || match cloud {
+            Some(cloud) => runtime.block_on(test(cloud)),
+            None => Err("there is no local cloud".into()),
+        };
+        self.trials
+            .push(Trial::test(name, run).with_ignored_flag(left_out));
+    }
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::from_args();
+    let enabled = std::env::var_os(ENABLED).is_some();
+    if !enabled && !arguments.list {
+        println!("Left out: these tests need the local cloud. Run `cargo xtask test`.");
+    }
+    let runtime = match Runtime::new() {
+        Ok(runtime) => Arc::new(runtime),
+        Err(error) => {
+            eprintln!("no runtime: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let cloud = if enabled && !arguments.list {
+        match runtime.block_on(Cloud::start(options())) {
+            Ok(cloud) => Some(Arc::new(cloud)),
+            Err(error) => {
+                eprintln!("the local cloud does not start: {error}");
+                return ExitCode::FAILURE;
+            }
+        }
+    } else {
+        None
+    };
+
+    // Side by side; then what changes the deployed roles, one at a time; last what looks back at
+    // everything before.
+    let phases: [(fn(&mut Suite), Option<usize>); 3] = [
+        (
+            |suite| {
+                rotation::tests(suite);
+                enrolment::tests(suite);
+                events::tests(suite);
+                documents::tests(suite);
+                revocation::tests(suite);
+                faults::tests(suite);
+            },
+            Some(4),
+        ),
+        (permissions::tests, Some(1)),
+        (leaks::tests, Some(1)),
+    ];
+    let mut failed = false;
+    for (add, threads) in phases {
+        let mut suite = Suite {
+            runtime: Arc::clone(&runtime),
+            cloud: cloud.clone(),
+            trials: Vec::new(),
+        };
+        add(&mut suite);
+        let arguments = Arguments {
+            test_threads: threads,
+            ..arguments.clone()
+        };
+        failed |= libtest_mimic::run(&arguments, suite.trials).has_failed();
+    }
+    if let Some(cloud) = cloud.and_then(Arc::into_inner) {
+        runtime.block_on(cloud.stop());
+    }
+    if failed {
+        ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
+    }
+}
+
+fn options() -> CloudOptions {
+    CloudOptions {
+        workspace: support::workspace(),
+        grace_period: GRACE_PERIOD,
+        progress: Arc::new(|line| eprintln!("{line}")),
+    }
+}

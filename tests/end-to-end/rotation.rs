@@ -1,0 +1,247 @@
+//! A rotation from end to end: each of Heroku's APIs with each engine, twice within the grace
+//! period, every step twice, several apps. Customers log in throughout.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use libtest_mimic::Failed;
+use local_cloud::cloud::{Api, Cloud, Engine, Instance, InstanceSpec};
+use local_cloud::customers::Customer;
+
+use crate::support::{
+    app, check, current, failures, live_versions, restarted, revoke, rotate, schedule, spec,
+};
+use crate::{GRACE_PERIOD, Suite, TestResult};
+
+pub(crate) fn tests(suite: &mut Suite) {
+    for (api, api_name) in [(Api::V1, "v1"), (Api::V3, "v3")] {
+        for (engine, engine_name) in [(Engine::Http, "http"), (Engine::Postgres, "postgres")] {
+            let name = format!("rotate-{api_name}-{engine_name}");
+            suite.test(
+                &format!("rotation::{api_name}_{engine_name}_first_and_second"),
+                move |cloud| first_and_second(cloud, spec(&name, api, engine)),
+            );
+            let name = format!("twice-{api_name}-{engine_name}");
+            suite.test(
+                &format!("rotation::{api_name}_{engine_name}_every_step_twice"),
+                move |cloud| every_step_twice(cloud, spec(&name, api, engine)),
+            );
+        }
+    }
+    suite.test(
+        "rotation::two_within_the_grace_period",
+        two_within_the_grace_period,
+    );
+    suite.test("rotation::two_apps_one_in_a_private_space", two_apps);
+    suite.test("rotation::by_schedule", by_schedule);
+    suite.test(
+        "rotation::the_old_credential_lives_on_for_two_hours",
+        two_hours,
+    );
+}
+
+/// Customers of all the instance's apps.
+fn customers(cloud: &Cloud, instance: &Instance) -> Result<Vec<Customer>, Failed> {
+    let every = Duration::from_millis(50);
+    let start =
+        |app: &String| Customer::start(instance.customer(cloud, app, every)).map_err(Failed::from);
+    instance.apps.iter().map(start).collect()
+}
+
+/// What must hold when all is quiet: one release a rotation, one live credential, the current one,
+/// shown by Heroku, and no login refused.
+async fn judge(
+    cloud: &Cloud,
+    instance: &Instance,
+    customers: Vec<Customer>,
+    rotations: usize,
+) -> TestResult {
+    restarted(cloud, instance).await?;
+    for customer in customers {
+        let tally = customer.stop().await;
+        check(
+            tally.refused == 0 && tally.overtaken == 0 && tally.errors == 0,
+            || format!("logins failed: {tally:?}"),
+        )?;
+        check(tally.accepted > 0, || "nobody logged in".to_owned())?;
+        let with_last = tally
+            .generations
+            .last_key_value()
+            .map_or(0, |(_, logins)| logins.accepted);
+        check(with_last > 0, || {
+            format!("nobody logged in with the newest credential: {tally:?}")
+        })?;
+    }
+    let failures = failures(cloud, instance);
+    check(failures.is_empty(), || {
+        format!("steps failed: {failures:?}")
+    })?;
+    for app in &instance.apps {
+        let releases = cloud.heroku.releases(app)?;
+        // The first is the app's creation, the second the add-on's provisioning or attachment.
+        let by_rotation = releases.len() - 2;
+        check(by_rotation == rotations, || {
+            format!("{app} has {by_rotation} releases for {rotations} rotations")
+        })?;
+    }
+    let writes = cloud.heroku.config_writes(&instance.addon)?;
+    check(writes == rotations, || {
+        format!("the config was written {writes} times for {rotations} rotations")
+    })?;
+    let current = current(cloud, instance)?;
+    let live = cloud.live_credentials(instance).await?;
+    check(live.len() == 1, || format!("the service accepts {live:?}"))?;
+    if instance.engine == Engine::Http {
+        check(live == [current.clone()], || {
+            format!("the service accepts {live:?}, current is {current}")
+        })?;
+    }
+    let labelled = live_versions(cloud, instance)?;
+    check(labelled == BTreeSet::from([current.clone()]), || {
+        format!("labelled {labelled:?}, current is {current}")
+    })
+}
+
+async fn first_and_second(cloud: Arc<Cloud>, spec: InstanceSpec) -> TestResult {
+    let instance = cloud.enrol(spec).await?;
+    let customers = customers(&cloud, &instance)?;
+    for _ in 0..2 {
+        let old = current(&cloud, &instance)?;
+        let new = rotate(&cloud, &instance).await?;
+        check(current(&cloud, &instance)? == new, || {
+            "the new version is not current".to_owned()
+        })?;
+        let both = BTreeSet::from([old.clone(), new]);
+        let live = live_versions(&cloud, &instance)?;
+        check(live == both, || {
+            format!("within the grace period {live:?} are labelled")
+        })?;
+        let accepted = cloud.live_credentials(&instance).await?.len();
+        check(accepted == 2, || {
+            format!("within the grace period the service accepts {accepted} credentials")
+        })?;
+        restarted(&cloud, &instance).await?;
+        revoke(&cloud, &old).await?;
+    }
+    judge(&cloud, &instance, customers, 2).await
+}
+
+async fn every_step_twice(cloud: Arc<Cloud>, spec: InstanceSpec) -> TestResult {
+    let instance = cloud.enrol(spec).await?;
+    cloud.call_steps_twice(&instance);
+    let customers = customers(&cloud, &instance)?;
+    let old = current(&cloud, &instance)?;
+    rotate(&cloud, &instance).await?;
+    restarted(&cloud, &instance).await?;
+    // The schedule is handed over more than once as well: EventBridge Scheduler promises "at least
+    // once".
+    let again = schedule(&cloud, &old, 0)
+        .ok_or("no revocation is scheduled")?
+        .input;
+    revoke(&cloud, &old).await?;
+    let revoke_secret = cloud.function_arn("revoke-secret");
+    let event = serde_json::from_str(&again)?;
+    let kind = local_cloud::ministack::InvocationType::RequestResponse;
+    let answer = cloud.root.invoke(&revoke_secret, &event, kind).await?;
+    check(answer.function_error.is_none(), || {
+        format!("a second revocation fails: {}", answer.payload)
+    })?;
+    check(schedule(&cloud, &old, 1).is_none(), || {
+        "a second revocation wants to be repeated".to_owned()
+    })?;
+    judge(&cloud, &instance, customers, 1).await
+}
+
+async fn two_within_the_grace_period(cloud: Arc<Cloud>) -> TestResult {
+    let instance = cloud
+        .enrol(spec("quick", Api::V3, Engine::Postgres))
+        .await?;
+    let customers = customers(&cloud, &instance)?;
+    let first = current(&cloud, &instance)?;
+    let second = rotate(&cloud, &instance).await?;
+    let third = rotate(&cloud, &instance).await?;
+    let live = live_versions(&cloud, &instance)?;
+    check(
+        live == BTreeSet::from([first.clone(), second.clone(), third]),
+        || format!("{live:?} are labelled"),
+    )?;
+    let accepted = cloud.live_credentials(&instance).await?.len();
+    check(accepted == 3, || {
+        format!("the service accepts {accepted} credentials")
+    })?;
+    restarted(&cloud, &instance).await?;
+    // In the wrong order, as Scheduler may well do it.
+    revoke(&cloud, &second).await?;
+    revoke(&cloud, &first).await?;
+    judge(&cloud, &instance, customers, 2).await
+}
+
+async fn two_apps(cloud: Arc<Cloud>) -> TestResult {
+    let mut spec = spec("shared", Api::V1, Engine::Http);
+    spec.apps
+        .push(app("shared-private-app", Duration::from_secs(4)));
+    let instance = cloud.enrol(spec).await?;
+    let customers = customers(&cloud, &instance)?;
+    let old = current(&cloud, &instance)?;
+    rotate(&cloud, &instance).await?;
+    restarted(&cloud, &instance).await?;
+    revoke(&cloud, &old).await?;
+    judge(&cloud, &instance, customers, 1).await
+}
+
+async fn by_schedule(cloud: Arc<Cloud>) -> TestResult {
+    let instance = cloud
+        .enrol(spec("scheduled", Api::V3, Engine::Http))
+        .await?;
+    let old = current(&cloud, &instance)?;
+    cloud.rotate_by_schedule(&instance)?;
+    let promoted = |events: &[local_cloud::events::Event]| {
+        events.iter().find_map(|event| match &event.kind {
+            local_cloud::events::EventKind::RotationSucceeded { secret, version } => {
+                (*secret == instance.secret_name).then(|| version.clone())
+            }
+            _ => None,
+        })
+    };
+    let new = crate::support::wait_for(&cloud, "the scheduled rotation", promoted).await?;
+    check(new != old && current(&cloud, &instance)? == new, || {
+        "the schedule did not rotate".to_owned()
+    })
+}
+
+async fn two_hours(cloud: Arc<Cloud>) -> TestResult {
+    let mut spec = spec("patient", Api::V1, Engine::Http);
+    let instance = cloud.enrol(spec.clone()).await?;
+    let before = SystemTime::now();
+    let old = current(&cloud, &instance)?;
+    rotate(&cloud, &instance).await?;
+    let after = SystemTime::now();
+    let fires_at = schedule(&cloud, &old, 0)
+        .and_then(|schedule| schedule.fires_at)
+        .ok_or("nothing is scheduled")?;
+    let fires_at = SystemTime::from(fires_at);
+    check(fires_at >= before + GRACE_PERIOD, || {
+        "the revocation comes too soon".to_owned()
+    })?;
+    // Times are whole seconds, rounded up.
+    check(
+        fires_at <= after + GRACE_PERIOD + Duration::from_secs(1),
+        || "the revocation comes too late".to_owned(),
+    )?;
+
+    // One secret may have a grace period of its own.
+    spec.name = "very-patient".to_owned();
+    spec.apps = vec![app("very-patient-app", Duration::from_millis(300))];
+    spec.tags = vec![("rotation:revoke-after".to_owned(), "14400".to_owned())];
+    let instance = cloud.enrol(spec).await?;
+    let (before, old) = (SystemTime::now(), current(&cloud, &instance)?);
+    rotate(&cloud, &instance).await?;
+    let fires_at = schedule(&cloud, &old, 0)
+        .and_then(|schedule| schedule.fires_at)
+        .ok_or("nothing is scheduled")?;
+    check(
+        SystemTime::from(fires_at) >= before + 2 * GRACE_PERIOD,
+        || "the tag was not heeded".to_owned(),
+    )
+}

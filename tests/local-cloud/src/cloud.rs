@@ -1,0 +1,306 @@
+//! The local cloud as a whole: AWS, Heroku and the partner's services on one machine, with the
+//! stack deployed to it the way a user deploys it.
+
+mod error;
+mod functions;
+mod instance;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::process::Command;
+
+pub use error::CloudError;
+pub use instance::{Api, Engine, Instance, InstanceSpec};
+
+use crate::credential_service::{CredentialService, CredentialServiceOptions};
+use crate::events::EventLog;
+use crate::gateway::{Gateway, GatewayOptions};
+use crate::heroku::{Heroku, Manifest};
+use crate::ministack::{self, MiniStack, MiniStackOptions};
+use crate::postgres::Postgres;
+use crate::process::OnLine;
+use crate::stack::{self, BuildMode, Stack};
+use crate::tools::Tools;
+
+/// The stack's name, and so the prefix of its functions'.
+pub const STACK: &str = "addon-rotation";
+
+/// The add-on service's slug at Heroku.
+const SERVICE: &str = "acme";
+
+/// How the cloud is set up.
+#[derive(Clone)]
+pub struct CloudOptions {
+    /// The project's root.
+    pub workspace: PathBuf,
+    /// The stack's grace period; whole seconds.
+    pub grace_period: Duration,
+    /// Told what happens while the cloud starts, a line at a time.
+    pub progress: OnLine,
+}
+
+/// A running local cloud. Everything in it is stopped on drop.
+pub struct Cloud {
+    /// What happened so far.
+    pub events: EventLog,
+    /// Heroku.
+    pub heroku: Arc<Heroku>,
+    /// The partner's own service, for the `http` engine.
+    pub credential_service: CredentialService,
+    /// The partner's database server, for the `postgres` engine.
+    pub postgres: Postgres,
+    /// What the AWS CLI, the SDKs and the functions talk to.
+    pub gateway: Gateway,
+    /// MiniStack behind the gateway.
+    pub ministack: MiniStack,
+    /// The programs.
+    pub tools: Tools,
+    /// A client of the gateway with the account's root credentials.
+    pub root: ministack::Client,
+    functions: functions::Functions,
+    secrets: Secrets,
+    outputs: BTreeMap<String, String>,
+}
+
+/// The ARNs of the secrets that are there once per partner.
+struct Secrets {
+    http_administrator: String,
+    postgres_administrator: String,
+}
+
+impl Cloud {
+    /// Installs what is missing, builds the functions, starts everything and deploys the stack.
+    ///
+    /// # Errors
+    /// If anything of that fails; the error says what to do.
+    pub async fn start(options: CloudOptions) -> Result<Self, CloudError> {
+        let CloudOptions {
+            workspace,
+            grace_period,
+            progress,
+        } = options;
+        let target = crate::tools::target_directory(&workspace);
+        let logs = target.join("local-cloud");
+        let tools = Tools::ensure(&target, Arc::clone(&progress)).await?;
+        let programs = crate::tools::ensure_postgres(&target, Arc::clone(&progress)).await?;
+        let template = stack::sam_build(
+            &workspace,
+            &tools,
+            BuildMode::Debug,
+            &logs,
+            Arc::clone(&progress),
+        )
+        .await?;
+
+        progress("starting Heroku, the partner's services and AWS");
+        let events = EventLog::default();
+        let heroku = Arc::new(Heroku::start(events.clone()).await?);
+        let manifest = Manifest {
+            id: SERVICE.to_owned(),
+            api_password: instance::random_text(32),
+            client_secret: instance::random_text(32),
+            config_vars: vec!["ACME_URL".to_owned(), "ACME_DATABASE_URL".to_owned()],
+        };
+        heroku.add_service(manifest.clone())?;
+        let administrator_token = instance::random_text(32);
+        let service_options = CredentialServiceOptions {
+            name: "acme-api".to_owned(),
+            administrator_token: administrator_token.clone(),
+        };
+        let credential_service = CredentialService::start(service_options, events.clone()).await?;
+        let postgres = Postgres::start(&programs, &logs).await?;
+
+        let bound = Gateway::bind().await?;
+        let endpoint = bound.endpoint().clone();
+        let ministack = MiniStack::start(MiniStackOptions::new(
+            tools.ministack(),
+            endpoint.clone(),
+            logs.clone(),
+        ))
+        .await?;
+        let functions = functions::Functions::new(ministack.client().clone());
+        let gateway = bound.serve(GatewayOptions {
+            upstream: Some(ministack.client().clone()),
+            events: events.clone(),
+            functions: Some(Arc::new(functions.clone())),
+            ..GatewayOptions::default()
+        });
+        let root = ministack::Client::new(endpoint.clone())?;
+
+        let partner = create_secret(&root, "addon/partner", &json!({
+            "id": manifest.id, "password": manifest.api_password, "client_secret": manifest.client_secret,
+        }), &[])
+        .await?;
+        let http_administrator = create_secret(
+            &root,
+            "addon/masters/acme-api",
+            &json!({ "token": administrator_token }),
+            &[],
+        )
+        .await?;
+        let postgres_administrator = create_secret(&root, "addon/masters/acme-db", &json!({
+            "engine": "postgres", "username": crate::postgres::SUPERUSER, "password": postgres.superuser_password(),
+        }), &[])
+        .await?;
+
+        progress("deploying the stack (sam deploy)");
+        let (seconds, api, oauth) = (
+            grace_period.as_secs().to_string(),
+            heroku.api_url().to_string(),
+            heroku.oauth_url().to_string(),
+        );
+        let parameters = [
+            ("GracePeriodSeconds", seconds.as_str()),
+            ("PartnerSecretArn", &partner),
+            ("HerokuApiUrl", &api),
+            ("HerokuOAuthUrl", &oauth),
+            ("RequireRotationFunction", "false"),
+        ];
+        let stack = Stack::new(tools.clone(), workspace, endpoint, STACK, logs);
+        stack.deploy(&template, &parameters, progress).await?;
+        let outputs = stack.outputs().await?;
+        Ok(Self {
+            events,
+            heroku,
+            credential_service,
+            postgres,
+            gateway,
+            ministack,
+            tools,
+            root,
+            functions,
+            secrets: Secrets {
+                http_administrator,
+                postgres_administrator,
+            },
+            outputs,
+        })
+    }
+
+    /// One of the stack's outputs.
+    ///
+    /// # Errors
+    /// If the template has no such output.
+    pub fn output(&self, name: &str) -> Result<&str, CloudError> {
+        self.outputs
+            .get(name)
+            .map(String::as_str)
+            .ok_or_else(|| CloudError::Output {
+                name: name.to_owned(),
+            })
+    }
+
+    /// Runs the AWS CLI against the cloud; its output, read as JSON, `null` if there is none.
+    ///
+    /// # Errors
+    /// With what the CLI printed, if it fails.
+    pub async fn aws(&self, arguments: &[&str]) -> Result<Value, CloudError> {
+        self.run(stack::aws(&self.tools, self.gateway.endpoint()), arguments)
+            .await
+    }
+
+    /// As [`Cloud::aws`], with the credentials of one of the stack's functions.
+    ///
+    /// # Errors
+    /// With what the CLI printed, if it fails.
+    pub async fn aws_as(&self, function: &str, arguments: &[&str]) -> Result<Value, CloudError> {
+        let credentials = self
+            .root
+            .execution_credentials(&self.function_arn(function))
+            .await?;
+        let mut command = stack::aws(&self.tools, self.gateway.endpoint());
+        command
+            .env("AWS_ACCESS_KEY_ID", credentials.access_key_id)
+            .env("AWS_SECRET_ACCESS_KEY", credentials.secret_access_key)
+            .env("AWS_SESSION_TOKEN", credentials.session_token);
+        self.run(command, arguments).await
+    }
+
+    async fn run(&self, mut command: Command, arguments: &[&str]) -> Result<Value, CloudError> {
+        let line = || {
+            arguments
+                .iter()
+                .take(2)
+                .copied()
+                .collect::<Vec<_>>()
+                .join(" ")
+        };
+        let output = command
+            .args(arguments)
+            .args(["--output", "json"])
+            .output()
+            .await;
+        let output = output.map_err(|error| CloudError::Aws {
+            command: line(),
+            message: error.to_string(),
+        })?;
+        if !output.status.success() {
+            let message = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+            return Err(CloudError::Aws {
+                command: line(),
+                message,
+            });
+        }
+        if output.stdout.trim_ascii().is_empty() {
+            return Ok(Value::Null);
+        }
+        serde_json::from_slice(&output.stdout).map_err(|_| CloudError::NotJson { command: line() })
+    }
+
+    /// The ARN of one of the stack's functions.
+    #[must_use]
+    pub fn function_arn(&self, name: &str) -> String {
+        format!("arn:aws:lambda:us-east-1:000000000000:function:{STACK}-{name}")
+    }
+
+    /// From now on every step of this secret's rotations is called twice.
+    pub fn call_steps_twice(&self, instance: &Instance) {
+        self.functions.call_twice(&instance.secret_arn);
+    }
+
+    /// Where the logs of all processes are.
+    #[must_use]
+    pub fn logs(&self) -> PathBuf {
+        log_directory(self.tools.target())
+    }
+
+    /// Stops everything, and waits until it has stopped.
+    pub async fn stop(self) {
+        self.ministack.stop().await;
+    }
+}
+
+fn log_directory(target: &Path) -> PathBuf {
+    target.join("local-cloud")
+}
+
+async fn create_secret(
+    root: &ministack::Client,
+    name: &str,
+    value: &Value,
+    tags: &[(String, String)],
+) -> Result<String, CloudError> {
+    let tags: Vec<_> = tags
+        .iter()
+        .map(|(key, value)| json!({ "Key": key, "Value": value }))
+        .collect();
+    let body = json!({
+        "Name": name,
+        "SecretString": value.to_string(),
+        "Tags": tags,
+        "ClientRequestToken": uuid::Uuid::new_v4().to_string(),
+    });
+    let answer = root
+        .json_call("secretsmanager", "secretsmanager.CreateSecret", &body)
+        .await?;
+    answer["ARN"]
+        .as_str()
+        .map(ToOwned::to_owned)
+        .ok_or_else(|| CloudError::NotJson {
+            command: "CreateSecret".to_owned(),
+        })
+}

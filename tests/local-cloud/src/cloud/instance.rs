@@ -1,0 +1,330 @@
+//! Add-on instances in the local cloud: provisioned at Heroku, with their credentials at the
+//! partner's services, their secrets at AWS, and rotation switched on.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use postgres_protocol::password::scram_sha_256;
+use rand::distr::{Alphanumeric, SampleString};
+use serde_json::{Value, json};
+
+use super::{Cloud, CloudError, SERVICE, create_secret};
+use crate::customers::{CustomerSpec, Login};
+use crate::heroku::{AppSpec, Provision};
+use crate::postgres::{PostgresError, SUPERUSER};
+
+/// Which of Heroku's partner APIs an instance uses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Api {
+    /// The App Info API.
+    V1,
+    /// The Platform API for Partners.
+    V3,
+}
+
+/// Which of the partner's services an instance's credential is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Engine {
+    /// The partner's own service.
+    Http,
+    /// A PostgreSQL database.
+    Postgres,
+}
+
+/// An instance to enrol.
+#[derive(Clone, Debug)]
+pub struct InstanceSpec {
+    /// Its name, unique: lower-case letters, digits and `-`.
+    pub name: String,
+    /// Heroku's API.
+    pub api: Api,
+    /// The service.
+    pub engine: Engine,
+    /// The apps that it is attached to; the first owns it.
+    pub apps: Vec<AppSpec>,
+    /// The tags of its secret.
+    pub tags: Vec<(String, String)>,
+}
+
+/// An enrolled instance.
+#[derive(Clone, Debug)]
+pub struct Instance {
+    /// Its name.
+    pub name: String,
+    /// Heroku's API.
+    pub api: Api,
+    /// The service.
+    pub engine: Engine,
+    /// Its secret's name.
+    pub secret_name: String,
+    /// Its secret's ARN.
+    pub secret_arn: String,
+    /// The add-on's UUID.
+    pub addon: String,
+    /// The names of its apps; the first owns it.
+    pub apps: Vec<String>,
+    /// The config var that shows its credential.
+    pub config_var: String,
+}
+
+impl Instance {
+    /// One of its apps as a customer that logs in with what its dynos have.
+    #[must_use]
+    pub fn customer(&self, cloud: &Cloud, app: &str, every: Duration) -> CustomerSpec {
+        CustomerSpec {
+            heroku: Arc::clone(&cloud.heroku),
+            app: app.to_owned(),
+            config_var: self.config_var.clone(),
+            login: match self.engine {
+                Engine::Http => Login::Http,
+                Engine::Postgres => Login::Postgres,
+            },
+            every,
+        }
+    }
+}
+
+/// A random text of letters and digits.
+pub(super) fn random_text(length: usize) -> String {
+    Alphanumeric.sample_string(&mut rand::rng(), length)
+}
+
+/// A credential that the partner handed out before rotation was thought of.
+struct Imported {
+    /// The document's fields that belong to the engine.
+    fields: Value,
+    config_var: &'static str,
+    /// What the config var shows.
+    value: String,
+    /// The template that renders it.
+    template: String,
+}
+
+impl Cloud {
+    /// Provisions an add-on instance as a partner does and switches rotation on, through the AWS
+    /// CLI, without rotating it now.
+    ///
+    /// # Errors
+    /// If anything refuses.
+    pub async fn enrol(&self, spec: InstanceSpec) -> Result<Instance, CloudError> {
+        let instance = self.provision(spec).await?;
+        self.switch_rotation_on(&instance).await?;
+        Ok(instance)
+    }
+
+    /// Provisions an add-on instance and stores its secrets, but does not switch rotation on.
+    ///
+    /// # Errors
+    /// If anything refuses.
+    pub async fn provision(&self, spec: InstanceSpec) -> Result<Instance, CloudError> {
+        let owner = spec
+            .apps
+            .first()
+            .ok_or_else(|| CloudError::NoApp {
+                name: spec.name.clone(),
+            })?
+            .name
+            .clone();
+        for app in &spec.apps {
+            self.heroku.create_app(app.clone())?;
+        }
+        let imported = match spec.engine {
+            Engine::Http => self.import_api_key(&spec.name)?,
+            Engine::Postgres => self.import_database(&spec.name).await?,
+        };
+        let addon = self.heroku.provision(Provision {
+            service: SERVICE.to_owned(),
+            name: format!("acme-{}", spec.name),
+            plan: "acme:gold".to_owned(),
+            region: "amazon-web-services::us-east-1".to_owned(),
+            owner_app: owner,
+            config: BTreeMap::from([(imported.config_var.to_owned(), imported.value)]),
+        })?;
+        for app in spec.apps.iter().skip(1) {
+            self.heroku.attach(&addon.id, &app.name, "ACME_SHARED")?;
+        }
+
+        let mut heroku = json!({
+            "api": "v1",
+            "addon_id": addon.id,
+            "config": { imported.config_var: imported.template },
+        });
+        if spec.api == Api::V3 {
+            let tokens = json!({ "refresh_token": self.heroku.refresh_token(&addon.id)? });
+            heroku["api"] = "v3".into();
+            heroku["oauth"] = create_secret(
+                &self.root,
+                &format!("addon/oauth/{}", addon.id),
+                &tokens,
+                &[],
+            )
+            .await?
+            .into();
+        }
+        let mut document = imported.fields;
+        document["heroku"] = heroku;
+        let secret_name = format!("addon/credentials/{}", spec.name);
+        let secret_arn = create_secret(&self.root, &secret_name, &document, &spec.tags).await?;
+        Ok(Instance {
+            name: spec.name,
+            api: spec.api,
+            engine: spec.engine,
+            secret_name,
+            secret_arn,
+            addon: addon.id,
+            apps: spec.apps.into_iter().map(|app| app.name).collect(),
+            config_var: imported.config_var.to_owned(),
+        })
+    }
+
+    /// Switches rotation on: every 90 days, not now. Secrets Manager asks the function whether it
+    /// can.
+    ///
+    /// # Errors
+    /// If Secrets Manager refuses.
+    pub async fn switch_rotation_on(&self, instance: &Instance) -> Result<(), CloudError> {
+        let function = self.output("RotationFunctionArn")?;
+        self.aws(&[
+            "secretsmanager",
+            "rotate-secret",
+            "--secret-id",
+            &instance.secret_name,
+            "--rotation-lambda-arn",
+            function,
+            "--rotation-rules",
+            "ScheduleExpression=rate(90 days)",
+            "--no-rotate-immediately",
+        ])
+        .await?;
+        Ok(())
+    }
+
+    /// Rotates now, through the AWS CLI; the new version's id.
+    ///
+    /// # Errors
+    /// If Secrets Manager refuses to start.
+    pub async fn rotate_now(&self, instance: &Instance) -> Result<String, CloudError> {
+        let answer = self
+            .aws(&[
+                "secretsmanager",
+                "rotate-secret",
+                "--secret-id",
+                &instance.secret_name,
+            ])
+            .await?;
+        answer["VersionId"]
+            .as_str()
+            .map(ToOwned::to_owned)
+            .ok_or_else(|| CloudError::NotJson {
+                command: "rotate-secret".to_owned(),
+            })
+    }
+
+    /// Makes the next occurrence of the instance's rotation schedule happen now.
+    ///
+    /// # Errors
+    /// If rotation is not switched on.
+    pub fn rotate_by_schedule(&self, instance: &Instance) -> Result<(), CloudError> {
+        Ok(self
+            .gateway
+            .secrets_manager()
+            .bring_forward(&instance.secret_name)?)
+    }
+
+    /// The instance's credentials that the service itself says are alive: ids at the partner's own
+    /// service, login roles at PostgreSQL.
+    ///
+    /// # Errors
+    /// If PostgreSQL does not answer.
+    pub async fn live_credentials(&self, instance: &Instance) -> Result<Vec<String>, CloudError> {
+        match instance.engine {
+            Engine::Http => {
+                // The partner's service does not know add-ons: a credential belongs to the instance
+                // if it is the imported one or named after one of the secret's versions.
+                let secret = self.gateway.secrets_manager().secret(&instance.secret_name);
+                let versions = secret.map(|secret| secret.versions).unwrap_or_default();
+                let imported = imported_id(&instance.name);
+                let belongs = |id: &String| {
+                    *id == imported || versions.iter().any(|version| version.id == *id)
+                };
+                Ok(self
+                    .credential_service
+                    .live()
+                    .into_iter()
+                    .filter(belongs)
+                    .collect())
+            }
+            Engine::Postgres => {
+                // Roles that may log in, of the group that owns the instance's objects, and the
+                // owner itself.
+                let owner = role(&instance.name);
+                let query = format!(
+                    "SELECT rolname FROM pg_roles WHERE rolcanlogin AND (rolname = '{owner}' OR oid IN (SELECT member FROM \
+                     pg_auth_members WHERE roleid = (SELECT oid FROM pg_roles WHERE rolname = '{owner}')))"
+                );
+                let session = self.postgres.connect(SUPERUSER).await?;
+                let rows = session.query(&query, &[]).await.map_err(|source| {
+                    PostgresError::Statement {
+                        database: SUPERUSER.to_owned(),
+                        source,
+                    }
+                })?;
+                Ok(rows.iter().map(|row| row.get(0)).collect())
+            }
+        }
+    }
+
+    fn import_api_key(&self, name: &str) -> Result<Imported, CloudError> {
+        let id = imported_id(name);
+        let key = format!("acme_live_{}", random_text(40));
+        self.credential_service.register(&id, &key)?;
+        let value = self.credential_service.customer_url(&key);
+        Ok(Imported {
+            template: value.replace(&key, "{{ api_key }}"),
+            fields: json!({
+                "engine": "http",
+                "url": self.credential_service.url().as_str(),
+                "credential_id": id,
+                "api_key": key,
+                "authorization": "Bearer {{ api_key }}",
+                "generate": { "api_key": { "prefix": "acme_live_", "length": 40 } },
+                "masterarn": self.secrets.http_administrator,
+            }),
+            config_var: "ACME_URL",
+            value,
+        })
+    }
+
+    async fn import_database(&self, name: &str) -> Result<Imported, CloudError> {
+        let (role, password, port) = (role(name), random_text(32), self.postgres.port());
+        // The server logs statements: it gets a verifier, as from any careful partner.
+        let verifier = scram_sha_256(password.as_bytes());
+        self.postgres
+            .execute(
+                SUPERUSER,
+                &format!("CREATE ROLE {role} LOGIN PASSWORD '{verifier}'"),
+            )
+            .await?;
+        self.postgres.create_database(&role, &role).await?;
+        Ok(Imported {
+            fields: json!({
+                "engine": "postgres",
+                "host": "127.0.0.1", "port": port, "dbname": role,
+                "username": role, "password": password,
+                "masterarn": self.secrets.postgres_administrator,
+            }),
+            config_var: "ACME_DATABASE_URL",
+            value: format!("postgres://{role}:{password}@127.0.0.1:{port}/{role}"),
+            template: "postgres://{{ username }}:{{ password | urlencode }}@{{ host }}:{{ port }}/{{ dbname }}".to_owned(),
+        })
+    }
+}
+
+fn imported_id(name: &str) -> String {
+    format!("imported-{name}")
+}
+
+fn role(name: &str) -> String {
+    name.replace('-', "_")
+}

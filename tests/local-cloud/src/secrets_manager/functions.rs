@@ -1,0 +1,144 @@
+//! The Lambda functions that rotate secrets, as Secrets Manager sees them.
+
+use std::pin::Pin;
+
+use axum::body::Bytes;
+use http::Request;
+use serde_json::Value;
+
+use crate::ministack::{self, ACCOUNT_ID, Invocation, InvocationType, MiniStackError, Principal};
+
+/// An answer on its way. Its error says why there is none.
+pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, String>> + Send + 'a>>;
+
+/// Where rotation functions run.
+pub trait RotationFunctions: Send + Sync {
+    /// Invokes the function and waits for its answer, as long as it takes.
+    fn invoke<'a>(&'a self, function_arn: &'a str, event: &'a Value) -> Answer<'a, Invocation>;
+
+    /// The function's resource policy, `None` if it has none or there is no such function.
+    fn policy<'a>(&'a self, function_arn: &'a str) -> Answer<'a, Option<Value>>;
+
+    /// Who the function is when it calls Secrets Manager: the ARN of its execution role, or,
+    /// where nobody checks signatures, its access key id.
+    fn principal<'a>(&'a self, function_arn: &'a str) -> Answer<'a, Option<String>>;
+}
+
+/// No functions at all: `RotateSecret` is refused.
+#[derive(Clone, Copy, Debug)]
+pub struct NoFunctions;
+
+impl RotationFunctions for NoFunctions {
+    fn invoke<'a>(&'a self, function_arn: &'a str, _event: &'a Value) -> Answer<'a, Invocation> {
+        Box::pin(async move { Err(format!("there is no function {function_arn}")) })
+    }
+
+    fn policy<'a>(&'a self, _function_arn: &'a str) -> Answer<'a, Option<Value>> {
+        Box::pin(async { Ok(None) })
+    }
+
+    fn principal<'a>(&'a self, _function_arn: &'a str) -> Answer<'a, Option<String>> {
+        Box::pin(async { Ok(None) })
+    }
+}
+
+impl RotationFunctions for ministack::Client {
+    fn invoke<'a>(&'a self, function_arn: &'a str, event: &'a Value) -> Answer<'a, Invocation> {
+        let invocation =
+            ministack::Client::invoke(self, function_arn, event, InvocationType::RequestResponse);
+        Box::pin(async move { invocation.await.map_err(|error| error.to_string()) })
+    }
+
+    fn policy<'a>(&'a self, function_arn: &'a str) -> Answer<'a, Option<Value>> {
+        Box::pin(async move {
+            match self.function_policy(function_arn).await {
+                // What does not name a function has no policy that lets anybody in.
+                Err(MiniStackError::Arn { .. }) => Ok(None),
+                answer => answer.map_err(|error| error.to_string()),
+            }
+        })
+    }
+
+    fn principal<'a>(&'a self, function_arn: &'a str) -> Answer<'a, Option<String>> {
+        Box::pin(async move {
+            let path = format!(
+                "/2015-03-31/functions/{}/configuration",
+                function_arn.replace(':', "%3A")
+            );
+            let request = Request::get(path)
+                .body(Bytes::new())
+                .map_err(|error| error.to_string())?;
+            let answer = self
+                .signed("lambda", request)
+                .await
+                .map_err(|error| error.to_string())?;
+            let configuration: Value = serde_json::from_slice(answer.body()).map_err(|error| {
+                format!("the configuration of {function_arn} is not JSON: {error}")
+            })?;
+            let role = configuration.get("Role").and_then(Value::as_str);
+            Ok(role.map(str::to_owned))
+        })
+    }
+}
+
+/// The name that [`RotationFunctions::principal`] gives the same caller.
+#[must_use]
+pub fn principal_name(principal: Principal, access_key_id: &str) -> String {
+    match principal {
+        Principal::Role { role_arn, .. } => role_arn,
+        Principal::Root => format!("arn:aws:iam::{ACCOUNT_ID}:root"),
+        Principal::Unknown => access_key_id.to_owned(),
+    }
+}
+
+/// Whether the function's policy lets Secrets Manager invoke it on behalf of the secret.
+pub(super) fn lets_secrets_manager_in(policy: &Value, secret_arn: &str) -> bool {
+    ministack::policy::lets_service(
+        policy,
+        "secretsmanager.amazonaws.com",
+        "lambda:InvokeFunction",
+        &[
+            ("aws:SourceAccount", account_of(secret_arn)),
+            ("aws:SourceArn", secret_arn),
+        ],
+    )
+}
+
+fn account_of(arn: &str) -> &str {
+    arn.split(':').nth(4).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    const SECRET: &str = "arn:aws:secretsmanager:us-east-1:000000000000:secret:acme/a-AbCdEf";
+
+    fn lets(condition: &Value) -> bool {
+        let policy = json!({"Statement": [{
+            "Effect": "Allow",
+            "Principal": {"Service": "secretsmanager.amazonaws.com"},
+            "Action": "lambda:InvokeFunction",
+            "Resource": "arn:aws:lambda:us-east-1:000000000000:function:rotate",
+            "Condition": condition,
+        }]});
+        lets_secrets_manager_in(&policy, SECRET)
+    }
+
+    #[test]
+    fn source_conditions_are_honoured() {
+        assert!(lets(&json!({})));
+        assert!(lets(
+            &json!({"StringEquals": {"AWS:SourceAccount": "000000000000"}})
+        ));
+        assert!(!lets(
+            &json!({"StringEquals": {"AWS:SourceAccount": "111111111111"}})
+        ));
+        assert!(lets(&json!({"ArnLike": {"AWS:SourceArn":
+            "arn:aws:secretsmanager:*:*:secret:acme/*"}})));
+        assert!(!lets(&json!({"ArnLike": {"AWS:SourceArn":
+            "arn:aws:secretsmanager:*:*:secret:other/*"}})));
+    }
+}

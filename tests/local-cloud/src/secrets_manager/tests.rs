@@ -1,0 +1,11 @@
+//! Contract tests: AWS's rules, over HTTP.
+
+mod deletion;
+mod harness;
+mod labels;
+mod listing;
+mod pending;
+mod properties;
+mod rotation;
+mod schedule;
+mod values;

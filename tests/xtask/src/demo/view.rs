@@ -1,0 +1,328 @@
+//! What whoever runs the demo sees while it runs: a line for each event, and below them, on a
+//! terminal, a line for each add-on instance that is kept up to date.
+
+mod describe;
+
+use std::convert::Infallible;
+use std::io::{self, IsTerminal as _, Write as _};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use jiff::Timestamp;
+use local_cloud::customers::Tally;
+use local_cloud::events::{Event, EventLog};
+use local_cloud::process::OnLine;
+use tokio::time::MissedTickBehavior;
+
+use self::describe::{Cast, Line};
+use super::history::History;
+use super::recording::Subject;
+use super::timeline::thousands;
+use super::verdict::short;
+
+const REFRESH: Duration = Duration::from_millis(200);
+/// How often the figures are told where no line can be kept up to date.
+const REPORT: Duration = Duration::from_secs(5);
+const STEPS: u64 = 4;
+
+/// The screen or the log. Clones share it.
+#[derive(Clone)]
+pub(crate) struct View {
+    /// `None` where no line can be kept up to date.
+    screen: Option<MultiProgress>,
+    /// What the elapsed seconds are counted from.
+    zero: Arc<Mutex<Timestamp>>,
+}
+
+impl View {
+    /// Plain lines if asked for, or if the output is no terminal.
+    pub(crate) fn new(plain: bool) -> Self {
+        let terminal = !plain && io::stdout().is_terminal() && io::stderr().is_terminal();
+        Self {
+            screen: terminal.then(|| MultiProgress::with_draw_target(ProgressDrawTarget::stderr())),
+            zero: Arc::new(Mutex::new(Timestamp::now())),
+        }
+    }
+
+    /// Whether colours are of use.
+    pub(crate) fn is_terminal(&self) -> bool {
+        self.screen.is_some()
+    }
+
+    /// Counts the elapsed seconds from `zero` on.
+    pub(crate) fn count_from(&self, zero: Timestamp) {
+        *self.zero.lock().unwrap_or_else(PoisonError::into_inner) = zero;
+    }
+
+    /// A line with the elapsed seconds.
+    pub(crate) fn say(&self, text: &str) {
+        self.line(Timestamp::now(), text);
+    }
+
+    /// A line that begins a part of the story.
+    pub(crate) fn chapter(&self, text: &str) {
+        self.print("");
+        self.say(&format!("▶ {text}"));
+    }
+
+    /// Text as it is.
+    pub(crate) fn print(&self, text: &str) {
+        let print = || {
+            // Nobody is left to be told that nobody reads it.
+            let _ = writeln!(io::stdout().lock(), "{text}");
+        };
+        match &self.screen {
+            Some(screen) => screen.suspend(print),
+            None => print(),
+        }
+    }
+
+    /// What is told of the set-up: on a terminal, one line that changes.
+    pub(crate) fn progress(&self) -> OnLine {
+        let view = self.clone();
+        let Some(screen) = &self.screen else {
+            return Arc::new(move |line| view.say(line.trim_end()));
+        };
+        let spinner = screen.add(ProgressBar::new_spinner());
+        spinner.set_style(style("{spinner:.cyan} {elapsed:>4} {wide_msg}"));
+        spinner.enable_steady_tick(REFRESH);
+        // Ends with the last clone of the closure.
+        let spinner = Spinner(spinner);
+        Arc::new(move |line| spinner.0.set_message(line.trim().to_owned()))
+    }
+
+    /// Shows what happens to `subjects` from now on.
+    pub(crate) fn follow<'a>(
+        &self,
+        subjects: &'a [(Subject, usize)],
+        events: &'a EventLog,
+        tally: impl Fn(&str) -> Tally + 'a,
+    ) -> Live<'a> {
+        let names = subjects.iter().map(|(subject, _)| subject.name.chars().count());
+        let width = names.max().unwrap_or_default();
+        let bar = |name: &str| {
+            let screen = self.screen.as_ref()?;
+            let bar = screen.add(ProgressBar::new(STEPS));
+            bar.set_prefix(format!("{name:<width$}"));
+            Some(bar)
+        };
+        Live {
+            bars: subjects.iter().map(|(subject, _)| bar(&subject.name)).collect(),
+            whole: bar("all"),
+            view: self.clone(),
+            subjects,
+            events,
+            tally: Box::new(tally),
+            seen: events.since(0).len(),
+            reported: Timestamp::now(),
+        }
+    }
+
+    fn line(&self, at: Timestamp, text: &str) {
+        self.print(&format!("{:>7.1} s  {text}", self.seconds(at)));
+    }
+
+    fn seconds(&self, at: Timestamp) -> f64 {
+        let zero = *self.zero.lock().unwrap_or_else(PoisonError::into_inner);
+        at.duration_since(zero).as_secs_f64()
+    }
+}
+
+/// Takes its line off the screen when dropped.
+struct Spinner(ProgressBar);
+
+impl Drop for Spinner {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
+    }
+}
+
+/// The view of a run; takes its lines off the screen when dropped.
+pub(crate) struct Live<'a> {
+    view: View,
+    subjects: &'a [(Subject, usize)],
+    events: &'a EventLog,
+    tally: Box<dyn Fn(&str) -> Tally + 'a>,
+    bars: Vec<Option<ProgressBar>>,
+    whole: Option<ProgressBar>,
+    seen: usize,
+    reported: Timestamp,
+}
+
+impl Live<'_> {
+    /// Keeps up with the events for ever.
+    pub(crate) async fn run(&mut self) -> Infallible {
+        let mut ticks = tokio::time::interval(REFRESH);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        loop {
+            ticks.tick().await;
+            self.catch_up();
+        }
+    }
+
+    /// Shows what has happened up to now.
+    pub(crate) fn catch_up(&mut self) {
+        let events = self.events.since(0);
+        let cast = Cast::new(self.subjects.iter().map(|(subject, _)| subject));
+        for event in events.get(self.seen..).unwrap_or_default() {
+            let line = cast.describe(&event.kind, |at| self.view.seconds(at));
+            if let Some(Line { who, what }) = line {
+                self.view.line(event.at, &format!("{who}  {what}"));
+            }
+        }
+        self.seen = events.len();
+        if self.view.is_terminal() {
+            self.refresh(&events);
+        } else if Timestamp::now().duration_since(self.reported).unsigned_abs() >= REPORT {
+            self.reported = Timestamp::now();
+            self.report(&events);
+        }
+    }
+
+    fn refresh(&self, events: &[Event]) {
+        let (mut done, mut asked) = (0, 0);
+        for ((subject, rotations), bar) in self.subjects.iter().zip(&self.bars) {
+            let history = History::of(subject, events);
+            done += finished(&history);
+            asked += 2 * rotations;
+            let Some(bar) = bar else { continue };
+            let figures = Figures::of(subject, &self.tally);
+            bar.set_style(style(if figures.lost == 0 {
+                "{prefix:.bold}  {bar:12.green/dim}  {wide_msg}"
+            } else {
+                "{prefix:.red.bold}  {bar:12.red/dim}  {wide_msg:.red}"
+            }));
+            bar.set_position(history.rotations.last().map_or(0, |it| it.steps_done.min(STEPS)));
+            bar.set_message(format!("{} · {}", figures.text(), state(&history, Timestamp::now())));
+        }
+        if let Some(whole) = &self.whole {
+            whole.set_style(style(
+                "{prefix:.bold}  {bar:12.cyan/dim}  {pos} of {len} rotations and revocations done",
+            ));
+            whole.set_length(u64::try_from(asked).unwrap_or(u64::MAX));
+            whole.set_position(u64::try_from(done).unwrap_or(u64::MAX));
+        }
+    }
+
+    fn report(&self, events: &[Event]) {
+        let now = Timestamp::now();
+        for (subject, _) in self.subjects {
+            let history = History::of(subject, events);
+            let figures = Figures::of(subject, &self.tally).text();
+            self.view.line(now, &format!("· {}: {figures} · {}", subject.name, state(&history, now)));
+        }
+    }
+}
+
+impl Drop for Live<'_> {
+    fn drop(&mut self) {
+        for bar in self.bars.iter().chain([&self.whole]).flatten() {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+struct Figures {
+    accepted: u64,
+    refused: u64,
+    /// Refused, or failed otherwise.
+    lost: u64,
+}
+
+impl Figures {
+    fn of(subject: &Subject, tally: &dyn Fn(&str) -> Tally) -> Self {
+        let mut figures = Self { accepted: 0, refused: 0, lost: 0 };
+        for app in &subject.apps {
+            let tally = tally(&app.name);
+            let refused = tally.refused + tally.overtaken;
+            figures.accepted += tally.accepted;
+            figures.refused += refused;
+            figures.lost += refused + tally.errors + tally.missing;
+        }
+        figures
+    }
+
+    fn text(&self) -> String {
+        let (accepted, refused) = (thousands(self.accepted), thousands(self.refused));
+        let failed = self.lost - self.refused;
+        let failed = if failed == 0 { String::new() } else { format!(", {} failed", thousands(failed)) };
+        format!("{accepted} logins accepted, {refused} refused{failed}")
+    }
+}
+
+/// The rotations and revocations that are done.
+fn finished(history: &History) -> usize {
+    history.succeeded() + history.credentials.iter().filter(|it| it.closed.is_some()).count()
+}
+
+/// What an instance is about.
+fn state(history: &History, now: Timestamp) -> String {
+    let rotating = history.rotations.last().filter(|it| it.succeeded.is_none());
+    let mut parts = Vec::new();
+    match rotating {
+        Some(rotation) => parts.push(rotation.step.clone().unwrap_or_else(|| "rotating".to_owned())),
+        None if history.rotations.is_empty() => parts.push("not yet rotated".to_owned()),
+        None => {}
+    }
+    for credential in history.old_credentials().filter(|it| it.closed.is_none()) {
+        let version = short(&credential.version);
+        parts.push(match credential.scheduled {
+            Some((_, due)) if due > now => {
+                format!("{version} ends in {} s", due.duration_since(now).as_secs() + 1)
+            }
+            _ => format!("{version} ends now"),
+        });
+    }
+    let ended = history.credentials.iter().filter(|it| it.closed.is_some()).count();
+    if ended > 0 {
+        parts.push(format!("{ended} revoked"));
+    }
+    parts.join(" · ")
+}
+
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template)
+        .unwrap_or_else(|_| ProgressStyle::default_bar())
+        .progress_chars("━╸─")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::demo::fixture::{at, sound};
+
+    fn state_at(seconds: f64) -> String {
+        let recording = sound();
+        let past: Vec<_> =
+            recording.events.iter().filter(|event| event.at <= at(seconds)).cloned().collect();
+        state(&History::of(&recording.outcomes[0].subject, &past), at(seconds))
+    }
+
+    #[test]
+    fn a_state_tells_the_step_and_what_is_to_end() {
+        assert_eq!(state_at(1.0), "not yet rotated");
+        assert_eq!(state_at(2.1), "createSecret");
+        assert_eq!(state_at(5.5), "00000000 ends in 14 s");
+        assert_eq!(state_at(6.95), "setSecret · 00000000 ends in 13 s");
+        assert_eq!(state_at(19.4), "00000000 ends now · 11111111 ends in 4 s");
+        assert_eq!(state_at(26.0), "2 revoked");
+    }
+
+    #[test]
+    fn all_rotations_and_revocations_are_counted() {
+        let recording = sound();
+        let history = History::of(&recording.outcomes[0].subject, &recording.events);
+        assert_eq!(finished(&history), 4);
+    }
+
+    #[test]
+    fn figures_tell_refused_from_failed() {
+        let recording = sound();
+        let subject = &recording.outcomes[0].subject;
+        let tally = Tally { accepted: 1_500, overtaken: 1, missing: 2, ..Tally::default() };
+        let figures = Figures::of(subject, &|_| tally.clone());
+        assert_eq!(figures.text(), "3,000 logins accepted, 2 refused, 4 failed");
+        assert_eq!(figures.lost, 6);
+    }
+}
