@@ -110,12 +110,17 @@ impl Document {
         let engine = Engine::read(&mut check);
         let administrator = check.parsed("masterarn");
         let heroku = check.object("heroku", HerokuBlock::read);
-        let checked = engine.zip(administrator).zip(heroku);
-        if let Some((_, heroku)) = &checked {
-            template::check(&fields, &heroku.config, &mut problems);
-        } else if let Some(config) = fields.heroku_config() {
+        if let Some(config) = heroku
+            .as_ref()
+            .map(|heroku| heroku.config.clone())
+            .or_else(|| fields.heroku_config())
+        {
             template::check(&fields, &config, &mut problems);
+            if let Some(engine) = &engine {
+                template::check_renewed(&fields, &config, &engine.renewed(), &mut problems);
+            }
         }
+        let checked = engine.zip(administrator).zip(heroku);
         match checked {
             Some(((engine, administrator), heroku)) if problems.is_empty() => Ok(Self {
                 fields,

@@ -52,7 +52,9 @@ impl Context<'_> {
 pub(crate) trait Call: Sized {
     /// Reads and checks the engine's fields.
     fn read(check: &mut Check<'_>) -> Option<Self>;
-    /// Replaces what is new in each version.
+    /// The fields that are new in each version.
+    fn renewed(&self) -> Vec<&str>;
+    /// Replaces them.
     fn renew(&self, fields: &mut Fields) -> Result<(), RandomError>;
     /// Has the service accept the credential.
     async fn issue(&self, context: &Context<'_>) -> Result<(), ServiceError>;
@@ -78,6 +80,10 @@ macro_rules! engines {
                     $($name => <$engine>::read(check).map(Self::$variant),)+
                     _ => None,
                 }
+            }
+
+            pub(crate) fn renewed(&self) -> Vec<&str> {
+                match self { $(Self::$variant(engine) => engine.renewed(),)+ }
             }
 
             pub(crate) fn renew(&self, fields: &mut Fields) -> Result<(), RandomError> {

@@ -111,6 +111,12 @@ fn main() -> ExitCode {
         };
         failed |= libtest_mimic::run(&arguments, suite.trials).has_failed();
     }
+    if failed && let Some(cloud) = &cloud {
+        match support::write_events(cloud) {
+            Ok(path) => eprintln!("What happened is in {}.", path.display()),
+            Err(error) => eprintln!("What happened could not be written: {error}"),
+        }
+    }
     if let Some(cloud) = cloud.and_then(Arc::into_inner) {
         runtime.block_on(cloud.stop());
     }

@@ -290,3 +290,16 @@ pub(crate) async fn invoke(
         .to_owned();
     Ok(answer.function_error.map(|_| message))
 }
+
+/// Writes all events to a file, a line each, for whoever looks into a failure.
+pub(crate) fn write_events(cloud: &Cloud) -> std::io::Result<PathBuf> {
+    let path = cloud.logs().join("events.jsonl");
+    let lines: Result<Vec<_>, _> = cloud
+        .events
+        .since(0)
+        .iter()
+        .map(serde_json::to_string)
+        .collect();
+    std::fs::write(&path, lines?.join("\n"))?;
+    Ok(path)
+}

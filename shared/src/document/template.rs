@@ -3,7 +3,7 @@
 //! minijinja's sandbox has no input or output; templates have fuel for a few thousand operations,
 //! so that no document can hang a function. An unknown field is an error, never an empty string.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -19,6 +19,9 @@ const HIDDEN: [&str; 3] = ["heroku", "masterarn", "generate"];
 const LARGEST_CONFIG: usize = 32 * 1024;
 
 const FUEL: u64 = 10_000;
+
+/// Shorter texts may stand in a template by chance.
+const SHORTEST_SECRET: usize = 8;
 
 /// RFC 3986's unreserved characters stay; unlike Jinja's filter, `/` does not: in a password it
 /// would end the authority of a URL.
@@ -126,6 +129,37 @@ pub(super) fn check(
 ) {
     if let Err(error) = render(fields, config) {
         problems.extend(error.problems);
+    }
+}
+
+/// Checks that the apps get every new credential: a config var that shows none of it, or the present
+/// one word for word, would leave them with what is about to be revoked.
+pub(super) fn check_renewed(
+    fields: &Fields,
+    config: &BTreeMap<String, String>,
+    renewed: &[&str],
+    problems: &mut Vec<String>,
+) {
+    let environment = environment();
+    let templates = config
+        .values()
+        .filter_map(|source| environment.template_from_str(source).ok());
+    let shown: BTreeSet<_> = templates
+        .flat_map(|template| template.undeclared_variables(false))
+        .collect();
+    for field in renewed {
+        if !shown.contains(*field) {
+            problems.push(format!("heroku.config shows {field} nowhere, which is new in each version (use it in a template)"));
+        }
+        // A user's name may well stand elsewhere, as a database's name for one.
+        let Some(value) = fields.text(field).filter(|_| *field != "username") else {
+            continue;
+        };
+        for (var, source) in config {
+            if value.len() >= SHORTEST_SECRET && source.contains(value) {
+                problems.push(format!("heroku.config.{var} holds the present {field} word for word (use the field in the template)"));
+            }
+        }
     }
 }
 

@@ -267,6 +267,44 @@ fn mistakes() -> Vec<(Value, &'static [&'static str])> {
             &["more than the 32768 bytes"],
         ),
         (
+            with(
+                postgres(),
+                "/heroku/config/ACME_URL",
+                json!("postgres://{{ username }}@{{ host }}"),
+            ),
+            &["heroku.config shows password nowhere"],
+        ),
+        (
+            with(
+                http(),
+                "/heroku/config/ACME_KEY",
+                json!("acme_live_hunter2hunter2hunter2"),
+            ),
+            &[
+                "heroku.config shows api_key nowhere",
+                "heroku.config.ACME_KEY holds the present api_key word for word",
+            ],
+        ),
+        (
+            with(
+                postgres(),
+                "/heroku/config/ACME_URL",
+                json!("postgres://{{ username }}@{{ host }}"),
+            ),
+            &["heroku.config shows password nowhere"],
+        ),
+        (
+            with(
+                http(),
+                "/heroku/config/ACME_KEY",
+                json!("acme_live_hunter2hunter2hunter2"),
+            ),
+            &[
+                "heroku.config shows api_key nowhere",
+                "heroku.config.ACME_KEY holds the present api_key word for word",
+            ],
+        ),
+        (
             with(http(), "/url", json!("http://api.acme.example/v1")),
             &["url must be an https:// URL"],
         ),
@@ -394,6 +432,7 @@ fn the_schema_takes_what_the_parser_takes_and_refuses_what_it_can_see() {
     // What only the parser can see: templates and addresses in detail, and fields that others name.
     let beyond = [
         "unknown field",
+        "nowhere",
         "does not have",
         "valid template",
         "unknown filter",

@@ -103,6 +103,10 @@ impl Call for Http {
         complete.then_some(http)
     }
 
+    fn renewed(&self) -> Vec<&str> {
+        self.generate.keys().map(String::as_str).collect()
+    }
+
     fn renew(&self, fields: &mut Fields) -> Result<(), RandomError> {
         for (name, generate) in &self.generate {
             fields.set(name, generate.value()?);

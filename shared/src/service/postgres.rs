@@ -78,6 +78,10 @@ impl Call for Postgres {
         })
     }
 
+    fn renewed(&self) -> Vec<&str> {
+        vec!["username", "password"]
+    }
+
     fn renew(&self, fields: &mut Fields) -> Result<(), RandomError> {
         fields.set(
             "owner",

@@ -90,7 +90,10 @@ pub(crate) async fn run(options: DemoOptions) -> Result<ExitCode, DemoError> {
 
     let picture = save(&options.workspace, &timeline::svg(&recording)).await?;
     let verdict = Verdict::of(&recording);
-    view.print(&format!("\n{}\n", verdict::table(&recording, view.is_terminal())));
+    view.print(&format!(
+        "\n{}\n",
+        verdict::table(&recording, view.is_terminal())
+    ));
     for line in verdict.lines() {
         view.print(&line);
     }
@@ -113,9 +116,14 @@ async fn record(cloud: &Cloud, view: &View) -> Result<Recording, DemoError> {
     view.count_from(began);
     view.chapter("their customers log in, ten times a second with each dyno");
 
-    let subjects = players.each_ref().map(|it| (it.subject.clone(), it.rotations));
+    let subjects = players
+        .each_ref()
+        .map(|it| (it.subject.clone(), it.rotations));
     let mut live = view.follow(&subjects, &cloud.events, |app| {
-        players.iter().find_map(|player| player.tally(app)).unwrap_or_default()
+        players
+            .iter()
+            .find_map(|player| player.tally(app))
+            .unwrap_or_default()
     });
     let played = tokio::select! {
         played = play(&stage, &players) => played,
@@ -157,15 +165,19 @@ async fn play(stage: &Stage<'_>, players: &[Player; 3]) -> Result<(), DemoError>
 
     stage.view.chapter("v1-http is rotated by its schedule");
     stage.remember(scheduled)?;
-    stage.cloud.rotate_by_schedule(&scheduled.instance);
+    stage.cloud.rotate_by_schedule(&scheduled.instance)?;
     rotated(stage, scheduled, 1).await?;
 
-    stage.view.chapter("v3-http is rotated now, by `aws secretsmanager rotate-secret`");
+    stage
+        .view
+        .chapter("v3-http is rotated now, by `aws secretsmanager rotate-secret`");
     stage.remember(now)?;
     stage.cloud.rotate_now(&now.instance).await?;
     rotated(stage, now, 1).await?;
 
-    stage.view.chapter("v3-postgres is rotated twice in a row, within its grace period");
+    stage
+        .view
+        .chapter("v3-postgres is rotated twice in a row, within its grace period");
     for times in 1..=twice.rotations {
         stage.remember(twice)?;
         stage.cloud.rotate_now(&twice.instance).await?;
@@ -174,8 +186,12 @@ async fn play(stage: &Stage<'_>, players: &[Player; 3]) -> Result<(), DemoError>
 
     stage.view.chapter("the grace periods run out");
     for player in players {
-        let what = format!("the revocation of the old credentials of `{}`", player.subject.name);
-        let all_closed = |history: &History| history.old_credentials().all(|it| it.closed.is_some());
+        let what = format!(
+            "the revocation of the old credentials of `{}`",
+            player.subject.name
+        );
+        let all_closed =
+            |history: &History| history.old_credentials().all(|it| it.closed.is_some());
         happened(stage, player, &what, all_closed).await?;
     }
     stage.dynos_settled(players).await?;
@@ -195,15 +211,22 @@ async fn happened(
     holds: impl Fn(&History) -> bool,
 ) -> Result<(), DemoError> {
     stage
-        .wait_for(what, |events| holds(&History::of(&player.subject, events)).then_some(()))
+        .wait_for(what, |events| {
+            holds(&History::of(&player.subject, events)).then_some(())
+        })
         .await
 }
 
 async fn save(workspace: &Path, svg: &str) -> Result<PathBuf, DemoError> {
     let target = local_cloud::tools::target_directory(workspace);
     let path = target.join("demo").join("timeline.svg");
-    let failed = |source| DemoError::Picture { path: path.clone(), source };
-    tokio::fs::create_dir_all(target.join("demo")).await.map_err(failed)?;
+    let failed = |source| DemoError::Picture {
+        path: path.clone(),
+        source,
+    };
+    tokio::fs::create_dir_all(target.join("demo"))
+        .await
+        .map_err(failed)?;
     tokio::fs::write(&path, svg).await.map_err(failed)?;
     Ok(path)
 }

@@ -8,7 +8,10 @@ use std::sync::Arc;
 use local_cloud::tools::{self, Tools};
 
 /// Sets up what is missing and runs all tests, or those that `filter` names.
-pub(crate) async fn run(workspace: &Path, filter: Option<&str>) -> Result<ExitCode, Box<dyn Error>> {
+pub(crate) async fn run(
+    workspace: &Path,
+    filter: Option<&str>,
+) -> Result<ExitCode, Box<dyn Error>> {
     let progress: local_cloud::process::OnLine = Arc::new(|line| println!("{line}"));
     let target = tools::target_directory(workspace);
     Tools::ensure(&target, Arc::clone(&progress)).await?;
@@ -21,5 +24,9 @@ pub(crate) async fn run(workspace: &Path, filter: Option<&str>) -> Result<ExitCo
         .env("LOCAL_CLOUD", "1")
         .status()
         .await?;
-    Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if status.success() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }

@@ -21,19 +21,30 @@ pub(crate) async fn run(workspace: PathBuf) -> Result<ExitCode, Box<dyn Error>> 
         progress: Arc::new(|line| println!("{line}")),
     })
     .await?;
-    let restart = RestartSpeed { first: Duration::from_secs(2), stagger: Duration::from_secs(1) };
+    let restart = RestartSpeed {
+        first: Duration::from_secs(2),
+        stagger: Duration::from_secs(1),
+    };
     let instance = cloud
         .enrol(InstanceSpec {
             name: "fluffy-6756".to_owned(),
             api: Api::V3,
             engine: Engine::Postgres,
-            apps: vec![AppSpec { name: "fluffy".to_owned(), dynos: 2, restart }],
+            apps: vec![AppSpec {
+                name: "fluffy".to_owned(),
+                dynos: 2,
+                restart,
+            }],
             tags: Vec::new(),
         })
         .await?;
 
     let secret = &instance.secret_name;
-    let aws = format!("{} --endpoint-url {}", cloud.tools.aws().display(), cloud.gateway.endpoint().as_str().trim_end_matches('/'));
+    let aws = format!(
+        "{} --endpoint-url {}",
+        cloud.tools.aws().display(),
+        cloud.gateway.endpoint().as_str().trim_end_matches('/')
+    );
     println!(
         "\nThe local cloud is up; revocations come {} s after a rotation. Ctrl-C stops it.\n\n\
          # The credentials, in the shell that you use:\n\

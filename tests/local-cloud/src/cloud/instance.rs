@@ -279,9 +279,11 @@ impl Cloud {
         let id = imported_id(name);
         let key = format!("acme_live_{}", random_text(40));
         self.credential_service.register(&id, &key)?;
-        let value = self.credential_service.customer_url(&key);
+        let url = self.credential_service.url().to_string();
+        let with_key = |key: &str| url.replacen("http://", &format!("http://key:{key}@"), 1);
+        let value = with_key(&key);
         Ok(Imported {
-            template: value.replace(&key, "{{ api_key }}"),
+            template: with_key("{{ api_key }}"),
             fields: json!({
                 "engine": "http",
                 "url": self.credential_service.url().as_str(),

@@ -89,8 +89,7 @@ impl SecretsManager {
     /// once. Fails unless the secret has rotation on.
     pub fn bring_forward(&self, secret_id: &str) -> Result<(), ServiceError> {
         let now = Timestamp::now();
-        self.change(secret_id, |model, _| model.bring_forward(secret_id, now))?;
-        Ok(())
+        self.change(secret_id, |model, _| model.bring_forward(secret_id, now))
     }
 
     /// `RotateImmediately=false`: only testSecret, on a version with no value that is removed

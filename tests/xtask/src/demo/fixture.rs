@@ -33,25 +33,49 @@ struct Story {
 
 impl Story {
     fn record(&mut self, seconds: f64, kind: EventKind) {
-        self.events.push(Event { at: at(seconds), kind });
+        self.events.push(Event {
+            at: at(seconds),
+            kind,
+        });
     }
 
     fn label(&mut self, seconds: f64, version: &str, label: &str, on: bool) {
-        let (secret, version, label) =
-            (self.subject.secret.clone(), version.to_owned(), label.to_owned());
+        let (secret, version, label) = (
+            self.subject.secret.clone(),
+            version.to_owned(),
+            label.to_owned(),
+        );
         self.record(
             seconds,
             if on {
-                EventKind::LabelAttached { secret, version, label }
+                EventKind::LabelAttached {
+                    secret,
+                    version,
+                    label,
+                }
             } else {
-                EventKind::LabelRemoved { secret, version, label }
+                EventKind::LabelRemoved {
+                    secret,
+                    version,
+                    label,
+                }
             },
         );
     }
 
-    fn step(&mut self, from: f64, to: f64, version: &str, step: &str, between: impl FnOnce(&mut Self)) {
-        let (secret, version, step) =
-            (self.subject.secret.clone(), version.to_owned(), step.to_owned());
+    fn step(
+        &mut self,
+        from: f64,
+        to: f64,
+        version: &str,
+        step: &str,
+        between: impl FnOnce(&mut Self),
+    ) {
+        let (secret, version, step) = (
+            self.subject.secret.clone(),
+            version.to_owned(),
+            step.to_owned(),
+        );
         self.record(
             from,
             EventKind::StepStarted {
@@ -61,7 +85,14 @@ impl Story {
             },
         );
         between(self);
-        self.record(to, EventKind::StepSucceeded { secret, version, step });
+        self.record(
+            to,
+            EventKind::StepSucceeded {
+                secret,
+                version,
+                step,
+            },
+        );
     }
 
     /// Three seconds, beginning at `start`: issued after 0.5, published after 1, current after 2.5.
@@ -107,18 +138,29 @@ impl Story {
             story.label(start + 2.5, old, "AWSCURRENT", false);
             story.label(start + 2.5, new, "AWSCURRENT", true);
         });
-        self.record(start + 3.0, EventKind::RotationSucceeded { secret, version });
+        self.record(
+            start + 3.0,
+            EventKind::RotationSucceeded { secret, version },
+        );
         self.events.sort_by_key(|event| event.at);
     }
 
     fn release(&mut self, seconds: f64, restart: f64) {
         self.releases += 1;
         for app in self.subject.apps.clone() {
-            self.record(seconds, EventKind::Release { app: app.name.clone(), version: self.releases });
+            self.record(
+                seconds,
+                EventKind::Release {
+                    app: app.name.clone(),
+                    version: self.releases,
+                },
+            );
             for dyno in &app.dynos {
                 let (app, dyno) = (app.name.clone(), dyno.clone());
-                let restarting =
-                    EventKind::DynoRestarting { app: app.clone(), dyno: dyno.clone() };
+                let restarting = EventKind::DynoRestarting {
+                    app: app.clone(),
+                    dyno: dyno.clone(),
+                };
                 self.record(seconds, restarting);
                 self.record(seconds + restart, EventKind::DynoRestarted { app, dyno });
             }
@@ -130,7 +172,13 @@ impl Story {
         let (name, input) = (format!("revoke-{version}"), input.to_string());
         self.record(seconds, EventKind::ScheduleFired { name, input });
         let (service, credential) = ("acme".to_owned(), credential.to_owned());
-        self.record(seconds + 0.5, EventKind::CredentialRevoked { service, credential });
+        self.record(
+            seconds + 0.5,
+            EventKind::CredentialRevoked {
+                service,
+                credential,
+            },
+        );
         self.label(seconds + 0.7, version, &format!("LIVE-{version}"), false);
     }
 }
@@ -169,10 +217,19 @@ pub(super) fn sound() -> Recording {
     story.revocation(23.3, FIRST, FIRST);
     let logins = Tally {
         accepted: 600,
-        generations: BTreeMap::from([(5, GenerationTally { accepted: 300, refused: 0 })]),
+        generations: BTreeMap::from([(
+            5,
+            GenerationTally {
+                accepted: 300,
+                refused: 0,
+            },
+        )]),
         ..Tally::default()
     };
-    let tried = Tally { refused: 4, ..Tally::default() };
+    let tried = Tally {
+        refused: 4,
+        ..Tally::default()
+    };
     let names = || story.subject.apps.iter().map(|app| app.name.clone());
     Recording {
         began: began(),

@@ -99,12 +99,14 @@ pub(crate) struct Restart {
 impl History {
     /// Reads the events that concern the instance.
     pub(crate) fn of(subject: &Subject, events: &[Event]) -> Self {
-        let mut history = Self::default();
-        history.apps = subject
-            .apps
-            .iter()
-            .map(|app| AppHistory { name: app.name.clone(), ..AppHistory::default() })
-            .collect();
+        let apps = subject.apps.iter().map(|app| AppHistory {
+            name: app.name.clone(),
+            ..AppHistory::default()
+        });
+        let mut history = Self {
+            apps: apps.collect(),
+            ..Self::default()
+        };
         for event in events {
             history.add(subject, event);
         }
@@ -113,7 +115,10 @@ impl History {
 
     /// The rotations that were completed.
     pub(crate) fn succeeded(&self) -> usize {
-        self.rotations.iter().filter(|it| it.succeeded.is_some()).count()
+        self.rotations
+            .iter()
+            .filter(|it| it.succeeded.is_some())
+            .count()
     }
 
     /// All credentials but the newest of a completed rotation.
@@ -123,44 +128,75 @@ impl History {
 
     /// The credential that is AWSCURRENT at the end of the events.
     pub(crate) fn current(&self) -> Option<&Credential> {
-        self.credentials.iter().rfind(|it| it.current.is_some() && it.superseded.is_none())
+        self.credentials
+            .iter()
+            .rfind(|it| it.current.is_some() && it.superseded.is_none())
     }
 
     fn add(&mut self, subject: &Subject, event: &Event) {
         let (secret, at) = (&subject.secret, event.at);
         match &event.kind {
-            EventKind::RotationStarted { secret: of, version, cause } if of == secret => {
+            EventKind::RotationStarted {
+                secret: of,
+                version,
+                cause,
+            } if of == secret => {
                 self.rotation_started(version, cause);
             }
-            EventKind::StepStarted { secret: of, version, step } if of == secret => {
+            EventKind::StepStarted {
+                secret: of,
+                version,
+                step,
+            } if of == secret => {
                 if let Some(rotation) = self.rotation(version) {
                     rotation.step = Some(step.clone());
                 }
             }
-            EventKind::StepSucceeded { secret: of, version, .. } if of == secret => {
+            EventKind::StepSucceeded {
+                secret: of,
+                version,
+                ..
+            } if of == secret => {
                 if let Some(rotation) = self.rotation(version) {
                     rotation.step = None;
                     rotation.steps_done += 1;
                 }
             }
-            EventKind::RotationSucceeded { secret: of, version } if of == secret => {
+            EventKind::RotationSucceeded {
+                secret: of,
+                version,
+            } if of == secret => {
                 if let Some(rotation) = self.rotation(version) {
                     rotation.succeeded = Some(at);
                 }
             }
-            EventKind::RotationFailed { secret: of, version, .. } if of == secret => {
+            EventKind::RotationFailed {
+                secret: of,
+                version,
+                ..
+            } if of == secret => {
                 if let Some(rotation) = self.rotation(version) {
                     rotation.step = None;
                     rotation.failures += 1;
                 }
             }
-            EventKind::LabelAttached { secret: of, version, label } if of == secret => {
+            EventKind::LabelAttached {
+                secret: of,
+                version,
+                label,
+            } if of == secret => {
                 self.label_attached(version, label, at);
             }
-            EventKind::LabelRemoved { secret: of, version, label } if of == secret => {
+            EventKind::LabelRemoved {
+                secret: of,
+                version,
+                label,
+            } if of == secret => {
                 self.label_removed(version, label, at);
             }
-            EventKind::ScheduleCreated { fires_at, input, .. } => {
+            EventKind::ScheduleCreated {
+                fires_at, input, ..
+            } => {
                 if let Some(credential) = self.scheduled(subject, input) {
                     credential.scheduled = Some((at, *fires_at));
                 }
@@ -248,7 +284,11 @@ impl History {
         if let Some(app) = self.app(app) {
             // A release for another reason carries on with what was there.
             let credential = published.unwrap_or_else(|| before(app));
-            app.releases.push(Release { at, number, credential });
+            app.releases.push(Release {
+                at,
+                number,
+                credential,
+            });
         }
     }
 
@@ -266,7 +306,10 @@ impl History {
 
     fn restarted(&mut self, app: &str, dyno: &str, at: Timestamp) {
         let open = |it: &&mut Restart| it.dyno == dyno && it.ended.is_none();
-        if let Some(restart) = self.app(app).and_then(|app| app.restarts.iter_mut().find(open)) {
+        if let Some(restart) = self
+            .app(app)
+            .and_then(|app| app.restarts.iter_mut().find(open))
+        {
             restart.ended = Some(at);
         }
     }
@@ -281,7 +324,9 @@ impl History {
 
     /// The rotation that is writing to Heroku.
     fn publishing(&mut self) -> Option<&mut Rotation> {
-        self.rotations.iter_mut().rfind(|it| it.step.as_deref() == Some(PUBLISH))
+        self.rotations
+            .iter_mut()
+            .rfind(|it| it.step.as_deref() == Some(PUBLISH))
     }
 
     fn credential_mut(&mut self, version: &str) -> Option<&mut Credential> {
@@ -302,7 +347,11 @@ impl History {
 
     fn scheduled(&mut self, subject: &Subject, input: &str) -> Option<&mut Credential> {
         let (arn, version) = revocation(input)?;
-        if arn == subject.secret_arn { self.credential_mut(&version) } else { None }
+        if arn == subject.secret_arn {
+            self.credential_mut(&version)
+        } else {
+            None
+        }
     }
 }
 

@@ -26,12 +26,16 @@ const LOGIN_EVERY: Duration = Duration::from_millis(100);
 const POLL: Duration = Duration::from_millis(50);
 
 /// A dyno in the common runtime.
-const COMMON: RestartSpeed =
-    RestartSpeed { first: Duration::from_secs(1), stagger: Duration::from_millis(500) };
+const COMMON: RestartSpeed = RestartSpeed {
+    first: Duration::from_secs(1),
+    stagger: Duration::from_millis(500),
+};
 
 /// A dyno in a Private Space, where restarts are slower.
-const PRIVATE_SPACE: RestartSpeed =
-    RestartSpeed { first: Duration::from_secs(8), stagger: Duration::from_secs(1) };
+const PRIVATE_SPACE: RestartSpeed = RestartSpeed {
+    first: Duration::from_secs(8),
+    stagger: Duration::from_secs(1),
+};
 
 /// An add-on instance with its apps at work.
 pub(super) struct Player {
@@ -98,18 +102,26 @@ const ROLES: [Role; 3] = [
 impl<'a> Stage<'a> {
     /// A stage for at most `limit` from now.
     pub(super) fn new(cloud: &'a Cloud, view: &'a View, limit: Duration) -> Self {
-        Self { cloud, view, deadline: Instant::now() + limit, limit }
+        Self {
+            cloud,
+            view,
+            deadline: Instant::now() + limit,
+            limit,
+        }
     }
 
     /// Enrols the three instances, and has their apps log in once their dynos run.
     pub(super) async fn set(&self) -> Result<[Player; 3], DemoError> {
         let [first, second, third] = ROLES;
-        let mut players =
-            [self.enrol(first).await?, self.enrol(second).await?, self.enrol(third).await?];
+        let mut players = [
+            self.enrol(first).await?,
+            self.enrol(second).await?,
+            self.enrol(third).await?,
+        ];
         self.dynos_settled(&players).await?;
         for player in &mut players {
             for app in &player.instance.apps {
-                let customer = Customer::start(self.customer(&player.instance, app))?;
+                let customer = Customer::start(self.customer(&player.instance, app)?)?;
                 player.customers.insert(app.clone(), customer);
             }
         }
@@ -143,7 +155,8 @@ impl<'a> Stage<'a> {
             });
         }
         let names = instance.apps.join(", ");
-        self.view.say(&format!("{} enrolled, attached to {names}", instance.name));
+        self.view
+            .say(&format!("{} enrolled, attached to {names}", instance.name));
         Ok(Player {
             subject: Subject {
                 name: instance.name.clone(),
@@ -161,8 +174,17 @@ impl<'a> Stage<'a> {
         })
     }
 
-    fn customer(&self, instance: &Instance, app: &str) -> CustomerSpec {
-        instance.customer(self.cloud, app, LOGIN_EVERY)
+    /// An app that the add-on is attached to sees its credential under the attachment's name.
+    fn customer(&self, instance: &Instance, app: &str) -> Result<CustomerSpec, DemoError> {
+        let spec = instance.customer(self.cloud, app, LOGIN_EVERY);
+        let shown = self.shown_by_heroku(instance)?;
+        let dynos = self.cloud.heroku.dynos(app)?;
+        let mut vars = dynos.into_iter().flat_map(|dyno| dyno.config);
+        let own = vars.find(|(_, value)| Some(value) == shown.as_ref());
+        Ok(match own {
+            Some((config_var, _)) => CustomerSpec { config_var, ..spec },
+            None => spec,
+        })
     }
 
     /// Keeps what Heroku shows now, to be tried again when it is over.
@@ -177,7 +199,11 @@ impl<'a> Stage<'a> {
     }
 
     fn shown_by_heroku(&self, instance: &Instance) -> Result<Option<String>, DemoError> {
-        Ok(self.cloud.heroku.config(&instance.addon)?.remove(&instance.config_var))
+        Ok(self
+            .cloud
+            .heroku
+            .config(&instance.addon)?
+            .remove(&instance.config_var))
     }
 
     /// Waits until `found` answers for the events so far.
@@ -203,7 +229,10 @@ impl<'a> Stage<'a> {
     }
 
     fn too_late(&self, what: &str) -> DemoError {
-        DemoError::TooLate { what: what.to_owned(), seconds: self.limit.as_secs() }
+        DemoError::TooLate {
+            what: what.to_owned(),
+            seconds: self.limit.as_secs(),
+        }
     }
 
     /// Waits until every dyno runs with its app's newest release.
@@ -213,7 +242,10 @@ impl<'a> Stage<'a> {
             let dynos = self.cloud.heroku.dynos(app);
             dynos.is_ok_and(|dynos| dynos.iter().all(|dyno| !dyno.restarting))
         };
-        self.wait_for("the restart of all dynos", |_| apps().all(settled).then_some(())).await
+        self.wait_for("the restart of all dynos", |_| {
+            apps().all(settled).then_some(())
+        })
+        .await
     }
 
     /// Waits until every app has logged in with its newest release, and a few times more.
@@ -226,7 +258,8 @@ impl<'a> Stage<'a> {
                 let what = format!("a login of `{app}` with its release v{newest}");
                 self.poll(&what, || {
                     let tally = customer.tally();
-                    tally.generations.contains_key(&newest) && attempts(&tally) >= attempts(&since) + 5
+                    tally.generations.contains_key(&newest)
+                        && attempts(&tally) >= attempts(&since) + 5
                 })
                 .await?;
             }
@@ -248,7 +281,10 @@ impl<'a> Stage<'a> {
             logins.insert(app, customer.stop().await);
         }
         let stopped = Timestamp::now();
-        let shown = player.shown.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let shown = player
+            .shown
+            .into_inner()
+            .unwrap_or_else(PoisonError::into_inner);
         let mut tried_again = BTreeMap::new();
         for (version, value) in shown {
             let tally = self.try_again(&player.instance, &version, &value).await?;
@@ -275,10 +311,20 @@ impl<'a> Stage<'a> {
     ) -> Result<Tally, DemoError> {
         let app = format!("{}-kept-{}", instance.name, short(version));
         let owner = instance.apps.first().map_or("", String::as_str);
-        let spec = CustomerSpec { app: app.clone(), ..self.customer(instance, owner) };
-        let at_once = RestartSpeed { first: Duration::ZERO, stagger: Duration::ZERO };
+        let spec = CustomerSpec {
+            app: app.clone(),
+            ..self.customer(instance, owner)?
+        };
+        let at_once = RestartSpeed {
+            first: Duration::ZERO,
+            stagger: Duration::ZERO,
+        };
         let heroku = &self.cloud.heroku;
-        heroku.create_app(AppSpec { name: app.clone(), dynos: 1, restart: at_once })?;
+        heroku.create_app(AppSpec {
+            name: app.clone(),
+            dynos: 1,
+            restart: at_once,
+        })?;
         heroku.set_app_var(&app, &spec.config_var, value)?;
         let newest = self.newest_release(&app)?;
         let running = || {
@@ -292,17 +338,26 @@ impl<'a> Stage<'a> {
             tally.accepted + tally.refused + tally.errors > 0
         };
         // A login that never ends is told by the tally.
-        let late = self.poll(&format!("a login of `{app}`"), tried).await.is_err();
+        let late = self
+            .poll(&format!("a login of `{app}`"), tried)
+            .await
+            .is_err();
         let mut tally = customer.stop().await;
         if late {
-            tally.first_error.get_or_insert_with(|| "it came to no end in time".to_owned());
+            tally
+                .first_error
+                .get_or_insert_with(|| "it came to no end in time".to_owned());
         }
         Ok(tally)
     }
 
     /// The credential that the service should accept: for `http`, it is named after the current
     /// version; for `postgres`, Heroku shows the role.
-    fn expected(&self, instance: &Instance, subject: &Subject) -> Result<Option<String>, DemoError> {
+    fn expected(
+        &self,
+        instance: &Instance,
+        subject: &Subject,
+    ) -> Result<Option<String>, DemoError> {
         Ok(match instance.engine {
             Engine::Http => {
                 let history = History::of(subject, &self.cloud.events.since(0));

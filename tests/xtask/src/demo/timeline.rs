@@ -11,7 +11,7 @@ use jiff::Timestamp;
 
 use super::history::{AppHistory, Credential, History};
 use super::recording::{Outcome, Recording};
-use super::verdict::{Verdict, short};
+use super::verdict::{Verdict, short, thousands};
 
 /// The picture, as an SVG document.
 pub(crate) fn svg(recording: &Recording) -> String {
@@ -103,7 +103,9 @@ struct Clock {
 
 impl Clock {
     fn seconds(self, at: Timestamp) -> f64 {
-        at.duration_since(self.began).as_secs_f64().clamp(0.0, self.end)
+        at.duration_since(self.began)
+            .as_secs_f64()
+            .clamp(0.0, self.end)
     }
 
     fn or_end(self, at: Option<Timestamp>) -> f64 {
@@ -113,8 +115,14 @@ impl Clock {
 
 impl Chart {
     fn of(recording: &Recording) -> Self {
-        let end = recording.ended.duration_since(recording.began).as_secs_f64();
-        let clock = Clock { began: recording.began, end };
+        let end = recording
+            .ended
+            .duration_since(recording.began)
+            .as_secs_f64();
+        let clock = Clock {
+            began: recording.began,
+            end,
+        };
         let instances: Vec<_> = recording
             .outcomes
             .iter()
@@ -123,11 +131,21 @@ impl Chart {
         let rotations: usize = instances.iter().map(|it| it.publications.len()).sum();
         let logins = recording.outcomes.iter().flat_map(|it| it.logins.values());
         let (accepted, refused) = logins.fold((0, 0), |(accepted, refused), tally| {
-            (accepted + tally.accepted, refused + tally.refused + tally.overtaken)
+            (
+                accepted + tally.accepted,
+                refused + tally.refused + tally.overtaken,
+            )
         });
-        let outcome = if Verdict::of(recording).passed() { "" } else { " — verdict: failed" };
+        let outcome = if Verdict::of(recording).passed() {
+            ""
+        } else {
+            " — verdict: failed"
+        };
         Self {
-            title: format!("{rotations} rotations, {} logins, {refused} refused{outcome}", thousands(accepted + refused)),
+            title: format!(
+                "{rotations} rotations, {} logins, {refused} refused{outcome}",
+                thousands(accepted + refused)
+            ),
             subtitle: format!(
                 "{} add-ons on a local cloud, {}; grace period {} s in place of two hours",
                 instances.len(),
@@ -182,7 +200,11 @@ impl InstanceChart {
                         .filter(|it| it.at >= recording.began)
                         .map(|it| (clock.seconds(it.at), it.number))
                         .collect(),
-                    dynos: known.dynos.iter().map(|dyno| DynoChart::of(dyno, app, clock)).collect(),
+                    dynos: known
+                        .dynos
+                        .iter()
+                        .map(|dyno| DynoChart::of(dyno, app, clock))
+                        .collect(),
                 })
                 .collect(),
         }
@@ -211,7 +233,12 @@ impl DynoChart {
         let (mut from, mut bar) = (0.0, 0);
         let mut add = |from: f64, to: f64, bar: usize, restarting: bool| {
             if to > from {
-                stretches.push(Stretch { from, to, bar, restarting });
+                stretches.push(Stretch {
+                    from,
+                    to,
+                    bar,
+                    restarting,
+                });
             }
         };
         for restart in app.restarts.iter().filter(|it| it.dyno == dyno) {
@@ -222,7 +249,10 @@ impl DynoChart {
             bar = restart.credential;
         }
         add(from, clock.end, bar, false);
-        Self { name: dyno.to_owned(), stretches }
+        Self {
+            name: dyno.to_owned(),
+            stretches,
+        }
     }
 }
 
@@ -232,17 +262,4 @@ fn cause(cause: &str) -> &'static str {
         "RotateSecret" => "rotate now",
         _ => "retried",
     }
-}
-
-/// `12,345`.
-pub(crate) fn thousands(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }

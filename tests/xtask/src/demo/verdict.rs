@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use comfy_table::presets::UTF8_FULL_CONDENSED;
-use comfy_table::{Attribute, Cell, CellAlignment, Color, ContentArrangement, Table};
 use local_cloud::customers::Tally;
 
+pub(crate) use self::table::table;
 use super::history::History;
 use super::recording::{Outcome, Recording};
 
+mod table;
 #[cfg(test)]
 mod tests;
 
@@ -82,49 +82,6 @@ impl Check {
     }
 }
 
-/// The table of what became of each instance. `styled` makes violations stand out by colour.
-pub(crate) fn table(recording: &Recording, styled: bool) -> String {
-    let mut table = Table::new();
-    table
-        .load_style(UTF8_FULL_CONDENSED.with_rounded_corners())
-        .set_content_arrangement(ContentArrangement::Disabled)
-        .set_header([
-            "add-on", "rotated", "app", "releases", "logins", "refused", "old refused", "live",
-        ]);
-    let figure = |figure: String, sound: bool| {
-        let cell = Cell::new(figure).set_alignment(CellAlignment::Right);
-        if sound || !styled {
-            cell
-        } else {
-            cell.fg(Color::Red).add_attribute(Attribute::Bold)
-        }
-    };
-    for outcome in &recording.outcomes {
-        let history = History::of(&outcome.subject, &recording.events);
-        let old = history.old_credentials().count();
-        let ended = outcome.tried_again.values().filter(|it| is_ended(it)).count();
-        for (index, app) in history.apps.iter().enumerate() {
-            let tally = outcome.logins.get(&app.name).cloned().unwrap_or_default();
-            let releases = app.releases_since(recording.began);
-            let once = |text: String| if index == 0 { text } else { String::new() };
-            table.add_row([
-                Cell::new(once(format!("{}\n{}", outcome.subject.name, outcome.subject.kind))),
-                figure(
-                    once(format!("{} of {}", history.succeeded(), outcome.rotations)),
-                    history.succeeded() == outcome.rotations,
-                ),
-                Cell::new(&app.name),
-                figure(releases.to_string(), releases == outcome.rotations),
-                figure(tally.accepted.to_string(), tally.accepted > 0),
-                figure(refused(&tally).to_string(), refused(&tally) == 0),
-                figure(once(format!("{ended} of {old}")), ended == old),
-                figure(once(outcome.live.len().to_string()), outcome.live.len() == 1),
-            ]);
-        }
-    }
-    table.to_string()
-}
-
 /// An outcome beside what the events tell.
 struct Judged<'a> {
     outcome: &'a Outcome,
@@ -157,15 +114,24 @@ fn rotations_succeeded(judged: &[Judged<'_>]) -> Check {
         let (asked, done) = (it.outcome.rotations, it.history.succeeded());
         succeeded += done;
         if asked != done {
-            violations.push(format!("{}: {done} of {asked} rotations succeeded", it.name()));
+            violations.push(format!(
+                "{}: {done} of {asked} rotations succeeded",
+                it.name()
+            ));
         }
         for rotation in it.history.rotations.iter().filter(|it| it.failures > 0) {
             let (name, failures) = (it.name(), rotation.failures);
             let version = short(&rotation.version);
-            violations.push(format!("{name}: the rotation to {version} failed {failures} times"));
+            violations.push(format!(
+                "{name}: the rotation to {version} failed {failures} times"
+            ));
         }
     }
-    Check { rule: "every rotation succeeded", figures: succeeded.to_string(), violations }
+    Check {
+        rule: "every rotation succeeded",
+        figures: succeeded.to_string(),
+        violations,
+    }
 }
 
 fn no_login_refused(judged: &[Judged<'_>]) -> Check {
@@ -174,13 +140,16 @@ fn no_login_refused(judged: &[Judged<'_>]) -> Check {
     for (app, tally) in logins(judged) {
         accepted += tally.accepted;
         if refused(tally) > 0 {
-            let first = tally.first_refusal.as_deref().unwrap_or("overtaken by a restart");
+            let first = tally
+                .first_refusal
+                .as_deref()
+                .unwrap_or("overtaken by a restart");
             violations.push(format!("{app}: {} refused, first {first}", refused(tally)));
         }
     }
     Check {
         rule: "no login was refused",
-        figures: format!("{accepted} accepted, 0 refused"),
+        figures: format!("{} accepted, 0 refused", thousands(accepted)),
         violations,
     }
 }
@@ -189,8 +158,14 @@ fn no_login_failed(judged: &[Judged<'_>]) -> Check {
     let violations = logins(judged)
         .filter(|(_, tally)| tally.errors + tally.missing > 0)
         .map(|(app, tally)| {
-            let first = tally.first_error.as_deref().unwrap_or("without a config var");
-            format!("{app}: {} failed, first {first}", tally.errors + tally.missing)
+            let first = tally
+                .first_error
+                .as_deref()
+                .unwrap_or("without a config var");
+            format!(
+                "{app}: {} failed, first {first}",
+                tally.errors + tally.missing
+            )
         })
         .collect();
     Check {
@@ -215,7 +190,10 @@ fn every_app_logged_in(judged: &[Judged<'_>]) -> Check {
             if tally.is_none_or(|tally| tally.accepted == 0) {
                 violations.push(format!("{}: never logged in", app.name));
             } else if with_newest == 0 {
-                violations.push(format!("{}: never logged in with its newest release", app.name));
+                violations.push(format!(
+                    "{}: never logged in with its newest release",
+                    app.name
+                ));
             }
         }
     }
@@ -261,7 +239,9 @@ fn grace_periods_kept(judged: &[Judged<'_>], grace_period: Duration) -> Check {
                     violations.push(format!("{name}: no revocation of {version} was scheduled"));
                 }
                 (Some((_, due)), Some(revoked)) if revoked < due => {
-                    violations.push(format!("{name}: {version} ended before its grace period did"));
+                    violations.push(format!(
+                        "{name}: {version} ended before its grace period did"
+                    ));
                 }
                 _ => kept += 1,
             }
@@ -282,7 +262,9 @@ fn old_credentials_refused(judged: &[Judged<'_>]) -> Check {
             let (name, version) = (it.name(), short(&credential.version));
             let tried = it.outcome.tried_again.get(&credential.version);
             if credential.closed.is_none() {
-                violations.push(format!("{name}: the revocation of {version} was not completed"));
+                violations.push(format!(
+                    "{name}: the revocation of {version} was not completed"
+                ));
             }
             match tried {
                 None => violations.push(format!("{name}: {version} was not tried after its end")),
@@ -290,8 +272,13 @@ fn old_credentials_refused(judged: &[Judged<'_>]) -> Check {
                     violations.push(format!("{name}: {version} is accepted after its end"));
                 }
                 Some(tally) if !is_ended(tally) => {
-                    let error = tally.first_error.as_deref().unwrap_or("no login came to an end");
-                    violations.push(format!("{name}: {version} is not shown to be refused: {error}"));
+                    let error = tally
+                        .first_error
+                        .as_deref()
+                        .unwrap_or("no login came to an end");
+                    violations.push(format!(
+                        "{name}: {version} is not shown to be refused: {error}"
+                    ));
                 }
                 Some(_) => refused += 1,
             }
@@ -311,11 +298,16 @@ fn one_live_credential(judged: &[Judged<'_>]) -> Check {
             let name = it.name();
             let live = &it.outcome.live;
             match &it.outcome.expected {
-                None => Some(format!("{name}: which credential is current could not be found out")),
+                None => Some(format!(
+                    "{name}: which credential is current could not be found out"
+                )),
                 Some(expected) if live.as_slice() == std::slice::from_ref(expected) => None,
                 Some(expected) => Some(format!(
                     "{name}: the service accepts [{}] instead of {} alone",
-                    live.iter().map(|it| short(it)).collect::<Vec<_>>().join(", "),
+                    live.iter()
+                        .map(|it| short(it))
+                        .collect::<Vec<_>>()
+                        .join(", "),
                     short(expected)
                 )),
             }
@@ -329,9 +321,12 @@ fn one_live_credential(judged: &[Judged<'_>]) -> Check {
 }
 
 fn logins<'a>(judged: &'a [Judged<'_>]) -> impl Iterator<Item = (&'a str, &'a Tally)> {
-    judged
-        .iter()
-        .flat_map(|it| it.outcome.logins.iter().map(|(app, tally)| (app.as_str(), tally)))
+    judged.iter().flat_map(|it| {
+        it.outcome
+            .logins
+            .iter()
+            .map(|(app, tally)| (app.as_str(), tally))
+    })
 }
 
 /// With a sound grace period, even a refusal that a restart overtook does not happen.
@@ -341,6 +336,19 @@ fn refused(tally: &Tally) -> u64 {
 
 fn is_ended(tally: &Tally) -> bool {
     tally.refused > 0 && tally.accepted == 0
+}
+
+/// `12,345`.
+pub(crate) fn thousands(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
 }
 
 /// Enough of an id to know it by.

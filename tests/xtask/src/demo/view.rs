@@ -2,10 +2,12 @@
 //! terminal, a line for each add-on instance that is kept up to date.
 
 mod describe;
+#[cfg(test)]
+mod tests;
 
 use std::convert::Infallible;
 use std::io::{self, IsTerminal as _, Write as _};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -18,21 +20,33 @@ use tokio::time::MissedTickBehavior;
 use self::describe::{Cast, Line};
 use super::history::History;
 use super::recording::Subject;
-use super::timeline::thousands;
-use super::verdict::short;
+use super::verdict::{short, thousands};
 
 const REFRESH: Duration = Duration::from_millis(200);
 /// How often the figures are told where no line can be kept up to date.
 const REPORT: Duration = Duration::from_secs(5);
 const STEPS: u64 = 4;
+const CHAPTER: &str = "▶ ";
+
+// The lines on a terminal.
+const SOUND: &str = "{prefix:.bold}  {bar:12.green/dim}  {wide_msg}";
+const ALARMING: &str = "{prefix:.red.bold}  {bar:12.red/dim}  {wide_msg:.red}";
+const WHOLE: &str =
+    "{prefix:.bold}  {bar:12.cyan/dim}  {pos} of {len} rotations and revocations done";
 
 /// The screen or the log. Clones share it.
 #[derive(Clone)]
 pub(crate) struct View {
     /// `None` where no line can be kept up to date.
     screen: Option<MultiProgress>,
+    told: Arc<Mutex<Told>>,
+}
+
+struct Told {
     /// What the elapsed seconds are counted from.
-    zero: Arc<Mutex<Timestamp>>,
+    zero: Timestamp,
+    /// While events are followed: what is to be told among them, in its place.
+    waiting: Option<Vec<(Timestamp, String)>>,
 }
 
 impl View {
@@ -41,7 +55,10 @@ impl View {
         let terminal = !plain && io::stdout().is_terminal() && io::stderr().is_terminal();
         Self {
             screen: terminal.then(|| MultiProgress::with_draw_target(ProgressDrawTarget::stderr())),
-            zero: Arc::new(Mutex::new(Timestamp::now())),
+            told: Arc::new(Mutex::new(Told {
+                zero: Timestamp::now(),
+                waiting: None,
+            })),
         }
     }
 
@@ -52,18 +69,28 @@ impl View {
 
     /// Counts the elapsed seconds from `zero` on.
     pub(crate) fn count_from(&self, zero: Timestamp) {
-        *self.zero.lock().unwrap_or_else(PoisonError::into_inner) = zero;
+        self.told().zero = zero;
     }
 
     /// A line with the elapsed seconds.
     pub(crate) fn say(&self, text: &str) {
-        self.line(Timestamp::now(), text);
+        self.tell(text.to_owned());
     }
 
     /// A line that begins a part of the story.
     pub(crate) fn chapter(&self, text: &str) {
-        self.print("");
-        self.say(&format!("▶ {text}"));
+        self.tell(format!("{CHAPTER}{text}"));
+    }
+
+    fn tell(&self, text: String) {
+        let now = Timestamp::now();
+        let mut told = self.told();
+        if let Some(waiting) = &mut told.waiting {
+            waiting.push((now, text));
+        } else {
+            drop(told);
+            self.line(now, &text);
+        }
     }
 
     /// Text as it is.
@@ -99,17 +126,24 @@ impl View {
         events: &'a EventLog,
         tally: impl Fn(&str) -> Tally + 'a,
     ) -> Live<'a> {
-        let names = subjects.iter().map(|(subject, _)| subject.name.chars().count());
+        self.told().waiting = Some(Vec::new());
+        let names = subjects
+            .iter()
+            .map(|(subject, _)| subject.name.chars().count());
         let width = names.max().unwrap_or_default();
-        let bar = |name: &str| {
+        let bar = |name: &str, template: &str| {
             let screen = self.screen.as_ref()?;
             let bar = screen.add(ProgressBar::new(STEPS));
+            bar.set_style(style(template));
             bar.set_prefix(format!("{name:<width$}"));
             Some(bar)
         };
         Live {
-            bars: subjects.iter().map(|(subject, _)| bar(&subject.name)).collect(),
-            whole: bar("all"),
+            bars: subjects
+                .iter()
+                .map(|(subject, _)| bar(&subject.name, SOUND))
+                .collect(),
+            whole: bar("all", WHOLE),
             view: self.clone(),
             subjects,
             events,
@@ -120,12 +154,18 @@ impl View {
     }
 
     fn line(&self, at: Timestamp, text: &str) {
+        if text.starts_with(CHAPTER) {
+            self.print("");
+        }
         self.print(&format!("{:>7.1} s  {text}", self.seconds(at)));
     }
 
     fn seconds(&self, at: Timestamp) -> f64 {
-        let zero = *self.zero.lock().unwrap_or_else(PoisonError::into_inner);
-        at.duration_since(zero).as_secs_f64()
+        at.duration_since(self.told().zero).as_secs_f64()
+    }
+
+    fn told(&self) -> MutexGuard<'_, Told> {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -165,16 +205,26 @@ impl Live<'_> {
     pub(crate) fn catch_up(&mut self) {
         let events = self.events.since(0);
         let cast = Cast::new(self.subjects.iter().map(|(subject, _)| subject));
+        let waiting = self.view.told().waiting.as_mut().map(std::mem::take);
+        let mut lines = waiting.unwrap_or_default();
         for event in events.get(self.seen..).unwrap_or_default() {
             let line = cast.describe(&event.kind, |at| self.view.seconds(at));
             if let Some(Line { who, what }) = line {
-                self.view.line(event.at, &format!("{who}  {what}"));
+                lines.push((event.at, format!("{who}  {what}")));
             }
+        }
+        lines.sort_by_key(|(at, _)| *at);
+        for (at, line) in lines {
+            self.view.line(at, &line);
         }
         self.seen = events.len();
         if self.view.is_terminal() {
             self.refresh(&events);
-        } else if Timestamp::now().duration_since(self.reported).unsigned_abs() >= REPORT {
+        } else if Timestamp::now()
+            .duration_since(self.reported)
+            .unsigned_abs()
+            >= REPORT
+        {
             self.reported = Timestamp::now();
             self.report(&events);
         }
@@ -188,18 +238,22 @@ impl Live<'_> {
             asked += 2 * rotations;
             let Some(bar) = bar else { continue };
             let figures = Figures::of(subject, &self.tally);
-            bar.set_style(style(if figures.lost == 0 {
-                "{prefix:.bold}  {bar:12.green/dim}  {wide_msg}"
-            } else {
-                "{prefix:.red.bold}  {bar:12.red/dim}  {wide_msg:.red}"
-            }));
-            bar.set_position(history.rotations.last().map_or(0, |it| it.steps_done.min(STEPS)));
-            bar.set_message(format!("{} · {}", figures.text(), state(&history, Timestamp::now())));
+            if figures.lost > 0 {
+                bar.set_style(style(ALARMING));
+            }
+            bar.set_position(
+                history
+                    .rotations
+                    .last()
+                    .map_or(0, |it| it.steps_done.min(STEPS)),
+            );
+            bar.set_message(format!(
+                "{} · {}",
+                figures.text(),
+                state(&history, Timestamp::now())
+            ));
         }
         if let Some(whole) = &self.whole {
-            whole.set_style(style(
-                "{prefix:.bold}  {bar:12.cyan/dim}  {pos} of {len} rotations and revocations done",
-            ));
             whole.set_length(u64::try_from(asked).unwrap_or(u64::MAX));
             whole.set_position(u64::try_from(done).unwrap_or(u64::MAX));
         }
@@ -210,13 +264,17 @@ impl Live<'_> {
         for (subject, _) in self.subjects {
             let history = History::of(subject, events);
             let figures = Figures::of(subject, &self.tally).text();
-            self.view.line(now, &format!("· {}: {figures} · {}", subject.name, state(&history, now)));
+            self.view.line(
+                now,
+                &format!("· {}: {figures} · {}", subject.name, state(&history, now)),
+            );
         }
     }
 }
 
 impl Drop for Live<'_> {
     fn drop(&mut self) {
+        self.view.told().waiting = None;
         for bar in self.bars.iter().chain([&self.whole]).flatten() {
             bar.finish_and_clear();
         }
@@ -232,7 +290,11 @@ struct Figures {
 
 impl Figures {
     fn of(subject: &Subject, tally: &dyn Fn(&str) -> Tally) -> Self {
-        let mut figures = Self { accepted: 0, refused: 0, lost: 0 };
+        let mut figures = Self {
+            accepted: 0,
+            refused: 0,
+            lost: 0,
+        };
         for app in &subject.apps {
             let tally = tally(&app.name);
             let refused = tally.refused + tally.overtaken;
@@ -246,14 +308,23 @@ impl Figures {
     fn text(&self) -> String {
         let (accepted, refused) = (thousands(self.accepted), thousands(self.refused));
         let failed = self.lost - self.refused;
-        let failed = if failed == 0 { String::new() } else { format!(", {} failed", thousands(failed)) };
+        let failed = if failed == 0 {
+            String::new()
+        } else {
+            format!(", {} failed", thousands(failed))
+        };
         format!("{accepted} logins accepted, {refused} refused{failed}")
     }
 }
 
 /// The rotations and revocations that are done.
 fn finished(history: &History) -> usize {
-    history.succeeded() + history.credentials.iter().filter(|it| it.closed.is_some()).count()
+    history.succeeded()
+        + history
+            .credentials
+            .iter()
+            .filter(|it| it.closed.is_some())
+            .count()
 }
 
 /// What an instance is about.
@@ -261,7 +332,12 @@ fn state(history: &History, now: Timestamp) -> String {
     let rotating = history.rotations.last().filter(|it| it.succeeded.is_none());
     let mut parts = Vec::new();
     match rotating {
-        Some(rotation) => parts.push(rotation.step.clone().unwrap_or_else(|| "rotating".to_owned())),
+        Some(rotation) => parts.push(
+            rotation
+                .step
+                .clone()
+                .unwrap_or_else(|| "rotating".to_owned()),
+        ),
         None if history.rotations.is_empty() => parts.push("not yet rotated".to_owned()),
         None => {}
     }
@@ -269,12 +345,19 @@ fn state(history: &History, now: Timestamp) -> String {
         let version = short(&credential.version);
         parts.push(match credential.scheduled {
             Some((_, due)) if due > now => {
-                format!("{version} ends in {} s", due.duration_since(now).as_secs() + 1)
+                format!(
+                    "{version} ends in {} s",
+                    due.duration_since(now).as_secs() + 1
+                )
             }
             _ => format!("{version} ends now"),
         });
     }
-    let ended = history.credentials.iter().filter(|it| it.closed.is_some()).count();
+    let ended = history
+        .credentials
+        .iter()
+        .filter(|it| it.closed.is_some())
+        .count();
     if ended > 0 {
         parts.push(format!("{ended} revoked"));
     }
@@ -285,44 +368,4 @@ fn style(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template)
         .unwrap_or_else(|_| ProgressStyle::default_bar())
         .progress_chars("━╸─")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::demo::fixture::{at, sound};
-
-    fn state_at(seconds: f64) -> String {
-        let recording = sound();
-        let past: Vec<_> =
-            recording.events.iter().filter(|event| event.at <= at(seconds)).cloned().collect();
-        state(&History::of(&recording.outcomes[0].subject, &past), at(seconds))
-    }
-
-    #[test]
-    fn a_state_tells_the_step_and_what_is_to_end() {
-        assert_eq!(state_at(1.0), "not yet rotated");
-        assert_eq!(state_at(2.1), "createSecret");
-        assert_eq!(state_at(5.5), "00000000 ends in 14 s");
-        assert_eq!(state_at(6.95), "setSecret · 00000000 ends in 13 s");
-        assert_eq!(state_at(19.4), "00000000 ends now · 11111111 ends in 4 s");
-        assert_eq!(state_at(26.0), "2 revoked");
-    }
-
-    #[test]
-    fn all_rotations_and_revocations_are_counted() {
-        let recording = sound();
-        let history = History::of(&recording.outcomes[0].subject, &recording.events);
-        assert_eq!(finished(&history), 4);
-    }
-
-    #[test]
-    fn figures_tell_refused_from_failed() {
-        let recording = sound();
-        let subject = &recording.outcomes[0].subject;
-        let tally = Tally { accepted: 1_500, overtaken: 1, missing: 2, ..Tally::default() };
-        let figures = Figures::of(subject, &|_| tally.clone());
-        assert_eq!(figures.text(), "3,000 logins accepted, 2 refused, 4 failed");
-        assert_eq!(figures.lost, 6);
-    }
 }

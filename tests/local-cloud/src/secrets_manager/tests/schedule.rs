@@ -79,6 +79,7 @@ async fn without_rotation_there_is_nothing_to_bring_forward() {
 fn a_value_stored_by_hand_counts_as_a_rotation_in_days_only() {
     let start: Timestamp = "2026-11-23T05:30:00Z".parse().unwrap();
     let later: Timestamp = "2026-11-28T05:30:00Z".parse().unwrap();
+    let arn = "arn:aws:secretsmanager:us-east-1:000000000000:secret:s-AbCdEf";
     for (rules, expected) in [
         (
             json!({"AutomaticallyAfterDays": 30}),
@@ -92,7 +93,7 @@ fn a_value_stored_by_hand_counts_as_a_rotation_in_days_only() {
         let mut model = Model::default();
         let create = json!({"Name": "s", "SecretString": "one", "ClientRequestToken": id(1)});
         model
-            .create(&request::parse(&create).unwrap(), "arn".to_owned(), start)
+            .create(&request::parse(&create).unwrap(), arn.to_owned(), start)
             .unwrap();
         let mut enrol = Cloud::rotation_request(2);
         enrol["RotationRules"] = rules;

@@ -2,7 +2,7 @@
 
 use svg::Document;
 use svg::node::element::{
-    Definitions, Description, Group, Line, Path, Pattern, Polygon, Rectangle, Text, Title,
+    Definitions, Description, Group, Line, Path, Pattern, Polygon, Rectangle, TSpan, Text, Title,
 };
 
 use super::{AppChart, Bar, Chart, DynoChart, InstanceChart};
@@ -11,7 +11,7 @@ use super::{AppChart, Bar, Chart, DynoChart, InstanceChart};
 const WIDTH: f64 = 1240.0;
 const MARGIN: f64 = 32.0;
 /// Where time begins, right of the lanes' names.
-const LEFT: f64 = 232.0;
+const LEFT: f64 = 256.0;
 const RIGHT: f64 = WIDTH - MARGIN - 24.0;
 const HEADER: f64 = 116.0;
 const INSTANCE_HEADER: f64 = 58.0;
@@ -23,8 +23,8 @@ const DYNO_HEIGHT: f64 = 10.0;
 const INSTANCE_GAP: f64 = 18.0;
 const AXIS: f64 = 46.0;
 
-/// A character's width relative to the font's size, on the generous side.
-const CHARACTER: f64 = 0.56;
+/// Nearer than this, the labels of two lines would run into each other.
+const LABEL: f64 = 84.0;
 
 const BACKGROUND: &str = "#f4f6f9";
 const PANEL: &str = "#ffffff";
@@ -35,12 +35,18 @@ const MUTED: &str = "#5b6878";
 const ALARM: &str = "#b42318";
 const FONT: &str = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', sans-serif";
 /// Of the imported credential and then of each version: told apart by the colour-blind too.
-const COLOURS: [&str; 6] = ["#7b8794", "#0b6fb8", "#d97a06", "#0c8f6b", "#a24a90", "#8a6d1f"];
+const COLOURS: [&str; 6] = [
+    "#7b8794", "#0b6fb8", "#c26a00", "#0c8f6b", "#a24a90", "#8a6d1f",
+];
 
 pub(super) fn draw(chart: &Chart) -> Document {
     let scale = Scale::of(chart);
-    let bodies: f64 = chart.instances.iter().map(|it| height(it) + INSTANCE_GAP).sum();
-    let total = HEADER + bodies + AXIS;
+    let bodies: f64 = chart
+        .instances
+        .iter()
+        .map(|it| height(it) + INSTANCE_GAP)
+        .sum();
+    let total = HEADER + bodies - INSTANCE_GAP.min(bodies) + AXIS;
     let mut document = Document::new()
         .set("viewBox", (0, 0, WIDTH, total))
         .set("width", WIDTH)
@@ -52,16 +58,28 @@ pub(super) fn draw(chart: &Chart) -> Document {
         .add(Title::new(chart.title.clone()))
         .add(Description::new().add(svg::node::Text::new(chart.subtitle.clone())))
         .add(definitions())
-        .add(rectangle(0.0, 0.0, WIDTH, total).set("rx", 12).set("fill", BACKGROUND))
-        .add(text(MARGIN, 42.0, &chart.title).set("font-size", 22).set("font-weight", 650))
-        .add(text(MARGIN, 63.0, &chart.subtitle).set("fill", MUTED).set("font-size", 13))
+        .add(
+            rectangle(0.0, 0.0, WIDTH, total)
+                .set("rx", 12)
+                .set("fill", BACKGROUND),
+        )
+        .add(
+            text(MARGIN, 42.0, &chart.title)
+                .set("font-size", 22)
+                .set("font-weight", 650),
+        )
+        .add(
+            text(MARGIN, 63.0, &chart.subtitle)
+                .set("fill", MUTED)
+                .set("font-size", 13),
+        )
         .add(legend(90.0));
     let mut top = HEADER;
     for instance in &chart.instances {
         document = document.add(panel(instance, top, scale));
         top += height(instance) + INSTANCE_GAP;
     }
-    document.add(axis(top - INSTANCE_GAP, scale))
+    document.add(axis(top - INSTANCE_GAP.min(bodies), scale))
 }
 
 /// Where a time is.
@@ -75,7 +93,10 @@ impl Scale {
     fn of(chart: &Chart) -> Self {
         let end = chart.end.max(1.0);
         let ticks = [1.0, 2.0, 5.0, 10.0, 15.0, 30.0, 60.0, 120.0, 300.0];
-        let tick = ticks.into_iter().find(|tick| end / tick <= 16.0).unwrap_or(600.0);
+        let tick = ticks
+            .into_iter()
+            .find(|tick| end / tick <= 16.0)
+            .unwrap_or(600.0);
         Self { end, tick }
     }
 
@@ -112,29 +133,33 @@ fn panel(instance: &InstanceChart, top: f64, scale: Scale) -> Group {
         group = group.add(vertical(scale.x(at), first - 4.0, bottom - 8.0).set("stroke", GRID));
     }
     group = group
-        .add(text(MARGIN + 16.0, top + 26.0, &instance.name).set("font-size", 15).set("font-weight", 650))
-        .add(text(MARGIN + 16.0, top + 43.0, &instance.kind).set("fill", MUTED))
+        .add(heading(
+            &instance.name,
+            Some(&instance.kind),
+            top + 25.0,
+            15.0,
+        ))
         .add(
-            text(RIGHT, top + 22.0, &instance.summary)
+            text(RIGHT, top + 25.0, &instance.summary)
                 .set("text-anchor", "end")
                 .set("fill", MUTED),
         );
-    for publication in &instance.publications {
-        let (x, colour) = (scale.x(publication.at), colour(publication.bar));
-        group = group
-            .add(
-                vertical(x, top + 48.0, bottom - 8.0)
-                    .set("stroke", colour)
-                    .set("stroke-width", 1.25)
-                    .set("stroke-dasharray", "2 3"),
-            )
-            .add(
-                text(x, top + 43.0, publication.cause)
-                    .set("fill", colour)
-                    .set("font-size", 11)
-                    .set("font-weight", 600)
-                    .set("text-anchor", "middle"),
-            );
+    let places: Vec<_> = instance
+        .publications
+        .iter()
+        .map(|it| scale.x(it.at))
+        .collect();
+    for (index, publication) in instance.publications.iter().enumerate() {
+        let (x, colour) = (places[index], colour(publication.bar));
+        let line = vertical(x, top + 50.0, bottom - 8.0)
+            .set("stroke", colour)
+            .set("stroke-width", 1.25)
+            .set("stroke-dasharray", "2 3");
+        let label = beside(&places, index, top + 46.0, publication.cause)
+            .set("fill", colour)
+            .set("font-size", 11)
+            .set("font-weight", 600);
+        group = group.add(line).add(label);
     }
     let mut y = first;
     for (index, bar) in instance.bars.iter().enumerate() {
@@ -152,6 +177,7 @@ fn credential(bar: &Bar, index: usize, y: f64, scale: Scale) -> Group {
     let colour = colour(index);
     let middle = y + BAR_HEIGHT / 2.0;
     let end = bar.revoked.unwrap_or(scale.end);
+    let due = bar.due.map_or(end, |due| due.clamp(bar.superseded, end));
     let label = if bar.imported { "imported" } else { &bar.label };
     let accepted = match bar.revoked {
         Some(at) => format!("accepted until {at:.1} s"),
@@ -162,23 +188,28 @@ fn credential(bar: &Bar, index: usize, y: f64, scale: Scale) -> Group {
         .add(swatch(MARGIN + 16.0, middle - 5.0, colour))
         .add(text(MARGIN + 34.0, middle + 4.0, label).set("font-weight", 600));
     if bar.imported {
-        group = group.add(
-            text(MARGIN + 94.0, middle + 4.0, &bar.label).set("fill", MUTED).set("font-size", 11),
-        );
+        let version = text(LEFT - 14.0, middle + 4.0, &bar.label).set("text-anchor", "end");
+        group = group.add(version.set("fill", MUTED).set("font-size", 11));
     }
     for (from, to, phase) in [
         (bar.issued, bar.current, Phase::Pending),
         (bar.current, bar.superseded, Phase::Current),
-        (bar.superseded, end, Phase::Grace),
+        (bar.superseded, due, Phase::Grace),
+        (due, end, Phase::Due),
     ] {
         group = group.add(stretch(from, to, y, phase, colour, scale));
     }
     group = group.add(
-        rectangle(scale.x(bar.issued), y, scale.x(end) - scale.x(bar.issued), BAR_HEIGHT)
-            .set("rx", 3)
-            .set("fill", "none")
-            .set("stroke", colour)
-            .set("stroke-width", 1.25),
+        rectangle(
+            scale.x(bar.issued),
+            y,
+            scale.x(end) - scale.x(bar.issued),
+            BAR_HEIGHT,
+        )
+        .set("rx", 3)
+        .set("fill", "none")
+        .set("stroke", colour)
+        .set("stroke-width", 1.25),
     );
     if bar.current > 0.0 && bar.current < end {
         group = group.add(promotion(scale.x(bar.current), y, colour));
@@ -191,9 +222,12 @@ fn credential(bar: &Bar, index: usize, y: f64, scale: Scale) -> Group {
 
 #[derive(Clone, Copy, PartialEq)]
 enum Phase {
+    /// Issued, and perhaps published, but not yet AWSCURRENT.
     Pending,
     Current,
     Grace,
+    /// The grace period is over, the revocation is not.
+    Due,
 }
 
 /// A phase of a credential's life, with its name if there is room.
@@ -206,9 +240,10 @@ fn stretch(from: f64, to: f64, y: f64, phase: Phase, colour: &str, scale: Scale)
         Phase::Pending => ("", 0.42, colour),
         Phase::Current => ("AWSCURRENT", 1.0, "#ffffff"),
         Phase::Grace => ("grace period", 0.16, colour),
+        Phase::Due => ("", 0.16, colour),
     };
     let seconds = format!("{name} · {:.0} s", to - from);
-    let room = |text: &str| width > 11.0 * CHARACTER * (count(text.chars().count()) + 3.0);
+    let room = |text: &str| width > breadth(text, 11.0) + 16.0;
     let label = if name.is_empty() || !room(name) {
         ""
     } else if phase == Phase::Grace && room(&seconds) {
@@ -216,8 +251,11 @@ fn stretch(from: f64, to: f64, y: f64, phase: Phase, colour: &str, scale: Scale)
     } else {
         name
     };
-    let mut group =
-        Group::new().add(rectangle(x, y, width, BAR_HEIGHT).set("fill", colour).set("fill-opacity", opacity));
+    let mut group = Group::new().add(
+        rectangle(x, y, width, BAR_HEIGHT)
+            .set("fill", colour)
+            .set("fill-opacity", opacity),
+    );
     if phase == Phase::Grace {
         group = group.add(rectangle(x, y, width, BAR_HEIGHT).set("fill", "url(#grace)"));
     }
@@ -234,19 +272,11 @@ fn stretch(from: f64, to: f64, y: f64, phase: Phase, colour: &str, scale: Scale)
 }
 
 fn app_lanes(app: &AppChart, top: f64, scale: Scale) -> Group {
-    let mut group = Group::new().add(
-        text(MARGIN + 16.0, top + 17.0, &app.name).set("font-weight", 600).set("font-size", 12),
-    );
-    if let Some(note) = app.note {
-        let after = MARGIN + 24.0 + 12.0 * 0.6 * count(app.name.chars().count());
-        group = group.add(text(after, top + 17.0, note).set("fill", MUTED).set("font-size", 11));
-    }
-    for (at, number) in &app.releases {
-        group = group.add(
-            text(scale.x(*at) + 4.0, top + 17.0, &format!("release v{number}"))
-                .set("fill", MUTED)
-                .set("font-size", 10.5),
-        );
+    let mut group = Group::new().add(heading(&app.name, app.note, top + 17.0, 12.0));
+    let places: Vec<_> = app.releases.iter().map(|(at, _)| scale.x(*at)).collect();
+    for (index, (_, number)) in app.releases.iter().enumerate() {
+        let label = beside(&places, index, top + 17.0, &format!("release v{number}"));
+        group = group.add(label.set("fill", MUTED).set("font-size", 10.5));
     }
     let mut y = top + APP_HEADER;
     for dyno in &app.dynos {
@@ -264,7 +294,10 @@ fn dyno_lane(dyno: &DynoChart, y: f64, scale: Scale) -> Group {
             .set("text-anchor", "end"),
     );
     for stretch in &dyno.stretches {
-        let (x, width) = (scale.x(stretch.from), scale.x(stretch.to) - scale.x(stretch.from));
+        let (x, width) = (
+            scale.x(stretch.from),
+            scale.x(stretch.to) - scale.x(stretch.from),
+        );
         group = group.add(rectangle(x, y, width, DYNO_HEIGHT).set("fill", colour(stretch.bar)));
         if stretch.restarting {
             group = group.add(rectangle(x, y, width, DYNO_HEIGHT).set("fill", "url(#restart)"));
@@ -276,19 +309,26 @@ fn dyno_lane(dyno: &DynoChart, y: f64, scale: Scale) -> Group {
 fn axis(top: f64, scale: Scale) -> Group {
     let mut group = Group::new().set("fill", MUTED).set("font-size", 11);
     for at in scale.ticks() {
-        group = group.add(
-            text(scale.x(at), top + 20.0, &format!("{at:.0} s")).set("text-anchor", "middle"),
-        );
+        group = group
+            .add(text(scale.x(at), top + 20.0, &format!("{at:.0} s")).set("text-anchor", "middle"));
     }
-    group.add(text(MARGIN + 16.0, top + 20.0, "time since the first login"))
+    group.add(text(
+        MARGIN + 16.0,
+        top + 20.0,
+        "time since the first login",
+    ))
 }
 
 fn legend(y: f64) -> Group {
     let sample = COLOURS[1];
     let block = |opacity: f64, pattern: Option<&str>| {
         let block = || rectangle(0.0, y - 10.0, 24.0, 12.0);
-        let group = Group::new()
-            .add(block().set("fill", sample).set("fill-opacity", opacity).set("stroke", sample));
+        let group = Group::new().add(
+            block()
+                .set("fill", sample)
+                .set("fill-opacity", opacity)
+                .set("stroke", sample),
+        );
         match pattern {
             Some(pattern) => group.add(block().set("fill", format!("url(#{pattern})"))),
             None => group,
@@ -309,7 +349,10 @@ fn legend(y: f64) -> Group {
         ("promoted", promotion(12.0, y - 6.0, sample)),
         ("revoked", Group::new().add(cross(12.0, y - 4.0))),
         ("published to Heroku", Group::new().add(dashes)),
-        ("dyno restarting, on what it had", block(1.0, Some("restart"))),
+        (
+            "dyno restarting, on the old one until it is back",
+            block(1.0, Some("restart")),
+        ),
     ];
     let mut x = MARGIN;
     let mut group = Group::new().set("fill", MUTED).set("font-size", 11.5);
@@ -319,89 +362,7 @@ fn legend(y: f64) -> Group {
             .add(sample)
             .add(text(31.0, y, name));
         group = group.add(entry);
-        x += 31.0 + 11.5 * CHARACTER * count(name.chars().count()) + 18.0;
+        x += 31.0 + breadth(name, 11.5) + 16.0;
     }
     group
-}
-
-/// A triangle on a bar's upper edge.
-fn promotion(x: f64, y: f64, colour: &str) -> Group {
-    let points = format!("{:.1},{:.1} {:.1},{:.1} {x:.1},{:.1}", x - 5.0, y - 4.0, x + 5.0, y - 4.0, y + 5.0);
-    Group::new().add(
-        Polygon::new()
-            .set("points", points)
-            .set("fill", colour)
-            .set("stroke", PANEL)
-            .set("stroke-width", 1),
-    )
-}
-
-fn revocation(x: f64, y: f64, at: f64) -> Group {
-    let label = format!("refused from {at:.1} s");
-    let width = 11.0 * CHARACTER * count(label.len()) + 12.0;
-    let (anchor, beside) = if x + width < RIGHT + 30.0 { ("start", 11.0) } else { ("end", -11.0) };
-    Group::new().add(cross(x, y)).add(
-        text(x + beside, y + 4.0, &label)
-            .set("fill", ALARM)
-            .set("font-size", 11)
-            .set("text-anchor", anchor),
-    )
-}
-
-fn cross(x: f64, y: f64) -> Path {
-    let d = format!("M{:.1} {:.1}l10 10m0 -10l-10 10", x - 5.0, y - 5.0);
-    Path::new()
-        .set("d", d)
-        .set("fill", "none")
-        .set("stroke", ALARM)
-        .set("stroke-width", 2.5)
-        .set("stroke-linecap", "round")
-}
-
-fn definitions() -> Definitions {
-    let stripes = |id: &str, colour: &str, step: f64, width: f64| {
-        Pattern::new()
-            .set("id", id)
-            .set("width", step)
-            .set("height", step)
-            .set("patternUnits", "userSpaceOnUse")
-            .set("patternTransform", "rotate(45)")
-            .add(rectangle(0.0, 0.0, width, step).set("fill", colour))
-    };
-    Definitions::new()
-        .add(stripes("restart", "rgb(255 255 255 / 0.72)", 5.0, 2.5))
-        .add(stripes("grace", "rgb(255 255 255 / 0.55)", 8.0, 3.0))
-}
-
-fn swatch(x: f64, y: f64, colour: &str) -> Rectangle {
-    rectangle(x, y, 10.0, 10.0).set("rx", 2.5).set("fill", colour)
-}
-
-fn rectangle(x: f64, y: f64, width: f64, height: f64) -> Rectangle {
-    Rectangle::new()
-        .set("x", tenths(x))
-        .set("y", tenths(y))
-        .set("width", tenths(width))
-        .set("height", tenths(height))
-}
-
-fn vertical(x: f64, from: f64, to: f64) -> Line {
-    let x = tenths(x);
-    Line::new().set("x1", x).set("x2", x).set("y1", tenths(from)).set("y2", tenths(to))
-}
-
-fn text(x: f64, y: f64, content: &str) -> Text {
-    Text::new(content).set("x", tenths(x)).set("y", tenths(y))
-}
-
-fn tenths(length: f64) -> f64 {
-    (length * 10.0).round() / 10.0
-}
-
-fn colour(index: usize) -> &'static str {
-    COLOURS[index % COLOURS.len()]
-}
-
-fn count(number: usize) -> f64 {
-    f64::from(u32::try_from(number).unwrap_or(u32::MAX))
 }

@@ -7,7 +7,10 @@ fn chart() -> InstanceChart {
 
 #[track_caller]
 fn assert_close(actual: f64, expected: f64) {
-    assert!((actual - expected).abs() < 1e-6, "{actual} instead of {expected}");
+    assert!(
+        (actual - expected).abs() < 1e-6,
+        "{actual} instead of {expected}"
+    );
 }
 
 #[test]
@@ -64,7 +67,11 @@ fn a_dyno_keeps_what_it_had_until_its_restart_is_over() {
 #[test]
 fn a_publication_is_a_release_of_each_app() {
     let chart = chart();
-    let published: Vec<_> = chart.publications.iter().map(|it| (it.at, it.bar, it.cause)).collect();
+    let published: Vec<_> = chart
+        .publications
+        .iter()
+        .map(|it| (it.at, it.bar, it.cause))
+        .collect();
     assert_eq!(published, [(3.0, 1, "by schedule"), (7.0, 2, "rotate now")]);
     for app in &chart.apps {
         assert_eq!(app.releases, [(3.0, 4), (7.0, 5)]);
@@ -74,11 +81,17 @@ fn a_publication_is_a_release_of_each_app() {
 #[test]
 fn the_title_says_what_was_refused_and_when_the_verdict_is_bad() {
     let mut recording = sound();
-    assert_eq!(Chart::of(&recording).title, "2 rotations, 1,200 logins, 0 refused");
+    assert_eq!(
+        Chart::of(&recording).title,
+        "2 rotations, 1,200 logins, 0 refused"
+    );
     let tally = recording.outcomes[0].logins.get_mut("tickets").unwrap();
     tally.refused = 7;
     let title = Chart::of(&recording).title;
-    assert_eq!(title, "2 rotations, 1,207 logins, 7 refused — verdict: failed");
+    assert_eq!(
+        title,
+        "2 rotations, 1,207 logins, 7 refused — verdict: failed"
+    );
 }
 
 #[test]
@@ -89,10 +102,22 @@ fn the_picture_is_drawn_of_names_and_times_only() {
     tried.first_refusal = Some("text-of-a-refusal".to_owned());
     outcome.live = vec!["name-of-a-login-role".to_owned()];
     let svg = svg(&recording);
-    for name in ["tickets-private", "Private Space", "release v4", "11111111", "refused from 23.8 s"] {
+    for name in [
+        "tickets-private",
+        "Private Space",
+        "release v4",
+        "11111111",
+        "refused from 23.8 s",
+    ] {
         assert!(svg.contains(name), "{name} is missing");
     }
-    for other in ["text-of-a-refusal", "name-of-a-login-role", "arn:aws", "NaN", "inf"] {
+    for other in [
+        "text-of-a-refusal",
+        "name-of-a-login-role",
+        "arn:aws",
+        "NaN",
+        "inf",
+    ] {
         assert!(!svg.contains(other), "{other} is there");
     }
 }
@@ -105,10 +130,4 @@ fn a_run_that_broke_off_is_drawn_too() {
     assert!(svg(&recording).contains("verdict: failed"));
     recording.outcomes.clear();
     assert!(svg(&recording).starts_with("<svg"));
-}
-
-#[test]
-fn thousands_are_grouped() {
-    let texts: Vec<_> = [0, 999, 1000, 1_234_567].into_iter().map(thousands).collect();
-    assert_eq!(texts, ["0", "999", "1,000", "1,234,567"]);
 }

@@ -25,75 +25,132 @@ pub(super) struct Line {
 impl<'a> Cast<'a> {
     pub(super) fn new(subjects: impl Iterator<Item = &'a Subject>) -> Self {
         let subjects: Vec<_> = subjects.collect();
-        let apps = subjects.iter().flat_map(|it| it.apps.iter().map(|app| &app.name));
+        let apps = subjects
+            .iter()
+            .flat_map(|it| it.apps.iter().map(|app| &app.name));
         let names = subjects.iter().map(|it| &it.name).chain(apps);
-        let width = names.map(|name| name.chars().count()).max().unwrap_or_default();
+        let width = names
+            .map(|name| name.chars().count())
+            .max()
+            .unwrap_or_default();
         Self { subjects, width }
     }
 
-    /// The event, if it is worth a line. `elapsed` answers the seconds that the view shows for a
-    /// time.
+    /// The event, if it is worth a line of its own: a step's start is told by what it brings
+    /// about. `elapsed` answers the seconds that the view shows for a time.
     pub(super) fn describe(
         &self,
         kind: &EventKind,
         elapsed: impl Fn(Timestamp) -> f64,
     ) -> Option<Line> {
         let (who, what) = match kind {
-            EventKind::RotationStarted { secret, version, cause } => {
+            EventKind::RotationStarted {
+                secret,
+                version,
+                cause,
+            } => {
                 let cause = match cause.as_str() {
                     "schedule" => "by its schedule",
                     "RotateSecret" => "asked for by RotateSecret",
                     _ => "once more",
                 };
-                (self.of_secret(secret)?, format!("rotation to {} begins, {cause}", short(version)))
+                (
+                    self.of_secret(secret)?,
+                    format!("rotation to {} begins, {cause}", short(version)),
+                )
             }
             EventKind::StepSucceeded { secret, step, .. } => {
                 (self.of_secret(secret)?, format!("{step} ✓"))
             }
-            EventKind::RotationSucceeded { secret, version } => {
-                (self.of_secret(secret)?, format!("{} is AWSCURRENT ✓", short(version)))
-            }
-            EventKind::RotationFailed { secret, version, message } => (
+            EventKind::RotationSucceeded { secret, version } => (
                 self.of_secret(secret)?,
-                format!("✗ the attempt to rotate to {} failed: {message}", short(version)),
+                format!("{} is AWSCURRENT ✓", short(version)),
             ),
-            EventKind::LabelRemoved { secret, version, label } if is_live(label, version) => {
-                (self.of_secret(secret)?, format!("revocation of {} complete ✓", short(version)))
-            }
-            EventKind::ScheduleCreated { fires_at, input, .. } => {
+            EventKind::RotationFailed {
+                secret,
+                version,
+                message,
+            } => (
+                self.of_secret(secret)?,
+                format!(
+                    "✗ the attempt to rotate to {} failed: {message}",
+                    short(version)
+                ),
+            ),
+            EventKind::LabelRemoved {
+                secret,
+                version,
+                label,
+            } if is_live(label, version) => (
+                self.of_secret(secret)?,
+                format!("revocation of {} complete ✓", short(version)),
+            ),
+            EventKind::ScheduleCreated {
+                fires_at, input, ..
+            } => {
                 let (arn, version) = revocation(input)?;
                 let due = elapsed(*fires_at);
                 let version = short(&version);
-                (self.of_arn(&arn)?, format!("revocation of {version} scheduled for {due:.0} s"))
+                (
+                    self.of_arn(&arn)?,
+                    format!("revocation of {version} scheduled for {due:.0} s"),
+                )
             }
             EventKind::ScheduleFired { input, .. } => {
                 let (arn, version) = revocation(input)?;
-                (self.of_arn(&arn)?, format!("revocation of {} is due", short(&version)))
+                (
+                    self.of_arn(&arn)?,
+                    format!("revocation of {} is due", short(&version)),
+                )
             }
-            EventKind::ScheduleDeadLettered { name, message } => {
-                ("scheduler", format!("✗ {name} went to the dead-letter queue: {message}"))
-            }
+            EventKind::ScheduleDeadLettered { name, message } => (
+                "scheduler",
+                format!("✗ {name} went to the dead-letter queue: {message}"),
+            ),
+            _ => self.outside_aws(kind)?,
+        };
+        Some(Line {
+            who: format!("{who:<width$}", width = self.width),
+            what,
+        })
+    }
+
+    fn outside_aws<'b>(&'b self, kind: &'b EventKind) -> Option<(&'b str, String)> {
+        Some(match kind {
             EventKind::ConfigChanged { addon, names } => {
                 let subject = self.subjects.iter().find(|it| it.addon == *addon)?;
-                (subject.name.as_str(), format!("{} published to Heroku", names.join(", ")))
+                (
+                    subject.name.as_str(),
+                    format!("{} published to Heroku", names.join(", ")),
+                )
             }
             EventKind::Release { app, version } => (self.app(app)?, format!("release v{version}")),
             EventKind::DynoRestarting { app, dyno } => (self.app(app)?, format!("{dyno} restarts")),
             EventKind::DynoRestarted { app, dyno } => (self.app(app)?, format!("{dyno} is back")),
-            EventKind::CredentialIssued { service, credential } => {
-                (service.as_str(), format!("accepts {} from now on", short(credential)))
-            }
-            EventKind::CredentialRevoked { service, credential } => {
+            EventKind::CredentialIssued {
+                service,
+                credential,
+            } => (
+                service.as_str(),
+                format!("accepts {} from now on", short(credential)),
+            ),
+            EventKind::CredentialRevoked {
+                service,
+                credential,
+            } => {
                 let imported = self.subjects.iter().any(|it| it.imported == *credential);
-                let credential = if imported { credential } else { short(credential) };
-                (service.as_str(), format!("refuses {credential} from now on"))
+                let credential = if imported {
+                    credential
+                } else {
+                    short(credential)
+                };
+                (
+                    service.as_str(),
+                    format!("refuses {credential} from now on"),
+                )
             }
-            EventKind::StepStarted { .. }
-            | EventKind::StepFailed { .. }
-            | EventKind::LabelAttached { .. }
-            | EventKind::LabelRemoved { .. } => return None,
-        };
-        Some(Line { who: format!("{who:<width$}", width = self.width), what })
+            _ => return None,
+        })
     }
 
     fn of_secret(&self, secret: &str) -> Option<&str> {
@@ -122,8 +179,13 @@ mod tests {
         let recording = sound();
         let cast = Cast::new(recording.outcomes.iter().map(|it| &it.subject));
         let elapsed = |at: Timestamp| at.duration_since(began()).as_secs_f64();
-        let lines = recording.events.iter().filter_map(|it| cast.describe(&it.kind, elapsed));
-        lines.map(|line| format!("{}|{}", line.who, line.what)).collect()
+        let lines = recording
+            .events
+            .iter()
+            .filter_map(|it| cast.describe(&it.kind, elapsed));
+        lines
+            .map(|line| format!("{}|{}", line.who, line.what))
+            .collect()
     }
 
     #[test]
@@ -141,7 +203,10 @@ mod tests {
             "acme           |refuses 11111111 from now on",
             "tickets        |revocation of 11111111 complete ✓",
         ] {
-            assert!(lines.iter().any(|it| it == line), "{line:?} is not in {lines:#?}");
+            assert!(
+                lines.iter().any(|it| it == line),
+                "{line:?} is not in {lines:#?}"
+            );
         }
     }
 
@@ -153,7 +218,10 @@ mod tests {
             version: FIRST.to_owned(),
             cause: "schedule".to_owned(),
         };
-        let release = EventKind::Release { app: "another".to_owned(), version: 1 };
+        let release = EventKind::Release {
+            app: "another".to_owned(),
+            version: 1,
+        };
         for kind in [started, release] {
             assert_eq!(cast.describe(&kind, |_| 0.0), None);
         }
