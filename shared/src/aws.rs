@@ -43,27 +43,39 @@ pub fn sdk_config(http: &reqwest::Client) -> Result<SdkConfig, ConfigurationErro
     let session = std::env::var("AWS_SESSION_TOKEN")
         .ok()
         .filter(|token| !token.is_empty());
-    let config = (|| {
-        let credentials = Credentials::new(key?, secret?, session, None, "environment");
-        let mut config = SdkConfig::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .region(Region::new(region?))
-            .credentials_provider(SharedCredentialsProvider::new(credentials))
-            .http_client(SharedHttpClient::new(Http(http.clone())))
-            .sleep_impl(SharedAsyncSleep::new(TokioSleep::new()))
-            .time_source(SharedTimeSource::new(SystemTimeSource::new()))
-            .retry_config(RetryConfig::standard().with_max_attempts(4))
-            .timeout_config(
-                TimeoutConfig::builder()
-                    .operation_attempt_timeout(ATTEMPT_TIMEOUT)
-                    .build(),
-            );
-        if let Ok(endpoint) = std::env::var("AWS_ENDPOINT_URL") {
-            config = config.endpoint_url(endpoint);
-        }
-        Some(config.build())
-    })();
+    let config = region.zip(key).zip(secret).map(|((region, key), secret)| {
+        let credentials = Credentials::new(key, secret, session, None, "environment");
+        let endpoint = std::env::var("AWS_ENDPOINT_URL").ok();
+        sdk_config_with(http, region, credentials, endpoint)
+    });
     environment.finish(config)
+}
+
+/// The SDK's configuration for a region, credentials and, if it is not AWS's own, an endpoint.
+#[must_use]
+pub fn sdk_config_with(
+    http: &reqwest::Client,
+    region: String,
+    credentials: Credentials,
+    endpoint: Option<String>,
+) -> SdkConfig {
+    let mut config = SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new(region))
+        .credentials_provider(SharedCredentialsProvider::new(credentials))
+        .http_client(SharedHttpClient::new(Http(http.clone())))
+        .sleep_impl(SharedAsyncSleep::new(TokioSleep::new()))
+        .time_source(SharedTimeSource::new(SystemTimeSource::new()))
+        .retry_config(RetryConfig::standard().with_max_attempts(4))
+        .timeout_config(
+            TimeoutConfig::builder()
+                .operation_attempt_timeout(ATTEMPT_TIMEOUT)
+                .build(),
+        );
+    if let Some(endpoint) = endpoint {
+        config = config.endpoint_url(endpoint);
+    }
+    config.build()
 }
 
 /// A call to AWS that failed.
@@ -88,6 +100,12 @@ fn remedy(code: &str) -> &'static str {
         }
         "ResourceNotFoundException" => "; check that it exists in this account and region",
         "InvalidRequestException" => "; check that the secret is not marked for deletion",
+        "LimitExceededException" => {
+            "; check the quota that the message names (a secret has at most 20 labels)"
+        }
+        "DecryptionFailure" | "EncryptionFailure" | "KMSAccessDeniedException" => {
+            "; check the secret's KMS key and its policy"
+        }
         _ => "",
     }
 }
@@ -134,6 +152,10 @@ impl AwsError {
                     "ServiceUnavailable",
                     "RequestLimitExceeded",
                     "InternalFailure",
+                    "ServiceException",
+                    "ResourceNotReady",
+                    "ResourceConflict",
+                    "EC2",
                 ]
                 .iter()
                 .any(|prefix| code.starts_with(prefix));

@@ -40,6 +40,12 @@ impl Deadline {
         self.left().min(most)
     }
 
+    /// A deadline earlier by `reserve`.
+    #[must_use]
+    pub fn less(self, reserve: Duration) -> Self {
+        Self::after(self.left().saturating_sub(reserve))
+    }
+
     /// The earlier of this deadline and `most` from now.
     #[must_use]
     pub fn at_most(self, most: Duration) -> Self {
@@ -131,7 +137,7 @@ mod tests {
             after: None,
         };
         assert_eq!(
-            attempts(passing, 4, Duration::from_secs(60)).await,
+            attempts(passing, 4, Duration::from_mins(1)).await,
             (4, true)
         );
     }
@@ -143,7 +149,7 @@ mod tests {
             after: None,
         };
         assert_eq!(
-            attempts(lasting, 2, Duration::from_secs(60)).await,
+            attempts(lasting, 2, Duration::from_mins(1)).await,
             (1, false)
         );
     }
@@ -154,7 +160,7 @@ mod tests {
             passing: true,
             after: Some(Duration::from_secs(61)),
         };
-        assert_eq!(attempts(slow, 2, Duration::from_secs(60)).await, (1, false));
+        assert_eq!(attempts(slow, 2, Duration::from_mins(1)).await, (1, false));
     }
 
     #[test]

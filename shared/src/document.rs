@@ -24,7 +24,7 @@ pub(crate) use generate::{password, username};
 pub use schema::schema;
 pub use template::Rendered;
 
-use crate::event::SecretArn;
+use crate::event::{SecretArn, VersionId};
 use crate::service::Engine;
 
 /// The largest value that Secrets Manager stores, in bytes.
@@ -141,14 +141,14 @@ impl Document {
         template::render(&self.fields, &self.heroku.config)
     }
 
-    /// The next version's value: a new credential of the same kind, everything else carried over,
+    /// The value of the next version, `version`: a new credential of the same kind, everything else carried over,
     /// fields that no engine knows included.
     ///
     /// # Errors
     /// If the operating system gives no randomness.
-    pub fn next(&self) -> Result<SecretString, RandomError> {
+    pub fn next(&self, version: &VersionId) -> Result<SecretString, RandomError> {
         let mut fields = self.fields.clone();
-        self.engine.renew(&mut fields)?;
+        self.engine.renew(&mut fields, version)?;
         Ok(fields.to_secret())
     }
 }

@@ -74,7 +74,7 @@ impl FromStr for VersionId {
     /// Accepts what [`PutSecretValue`](https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_PutSecretValue.html)
     /// accepts as `ClientRequestToken`, limited to the characters that can stand in a label.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let allowed = |c: char| c.is_ascii_alphanumeric() || "-_./+=@".contains(c);
+        let allowed = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
         if (32..=64).contains(&text.len()) && text.chars().all(allowed) {
             Ok(Self(text.to_owned()))
         } else {
@@ -321,6 +321,8 @@ pub struct RevokeEvent {
     pub version: VersionId,
     /// How many earlier tries there were.
     pub attempt: u32,
+    /// Whether the last try found the credential in use: dynos may have been started with it since.
+    pub was_in_use: bool,
 }
 
 impl Event for RevokeEvent {
@@ -329,11 +331,13 @@ impl Event for RevokeEvent {
         let secret = reader.parse("SecretId");
         let version = reader.parse("VersionId");
         let attempt = reader.optional_number("Attempt").unwrap_or_default();
+        let was_in_use = reader.optional_flag("WasInUse").unwrap_or_default();
         match (secret, version) {
             (Some(secret), Some(version)) if reader.problems.is_empty() => Ok(Self {
                 secret,
                 version,
                 attempt,
+                was_in_use,
             }),
             _ => Err(reader.into_error()),
         }
@@ -406,6 +410,14 @@ impl<'a> Reader<'a> {
             ));
         }
         number
+    }
+
+    fn optional_flag(&mut self, name: &str) -> Option<bool> {
+        let value = self.get(name)?;
+        if !value.is_boolean() {
+            self.problems.push(format!("{name} must be true or false"));
+        }
+        value.as_bool()
     }
 
     fn into_error(self) -> EventError {
@@ -485,6 +497,7 @@ mod tests {
             secret: finish.secret,
             version: finish.version,
             attempt: 3,
+            was_in_use: true,
         };
         assert_eq!(
             RevokeEvent::read(&serde_json::to_value(&revoke).unwrap()),

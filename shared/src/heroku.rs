@@ -111,6 +111,24 @@ impl<'a> AddOn<'a> {
         retry(deadline, || self.read(deadline)).await
     }
 
+    /// Whether the add-on is gone although v3 cannot say so: its refresh token ends with it, so
+    /// that Heroku answers `error` to the exchange. The App Info API still knows, if the partner's
+    /// secret has its id and password.
+    pub async fn is_gone_by_v1(
+        &self,
+        error: &HerokuError,
+        partner: &Partner,
+        deadline: Deadline,
+    ) -> bool {
+        let is_v3 = matches!(self.access, Access::V3(_));
+        if !is_v3 || !matches!(error, HerokuError::Unauthorized { .. }) {
+            return false;
+        }
+        let v1 = v1::Access::new(partner);
+        let answer = retry(deadline, || v1.read(self.client, self.id, deadline)).await;
+        answer.is_err_and(|error| error.is_gone())
+    }
+
     /// Has Heroku show `rendered`: looks, writes only if something differs, and looks at what
     /// Heroku shows then. Passing faults are retried within the deadline, beginning with the look.
     ///

@@ -102,14 +102,24 @@ impl Functions {
         let failure = answer
             .payload
             .and_then(|payload| serde_json::from_slice::<Failure>(payload.as_ref()).ok());
-        let (error_type, error_message) = failure.map_or((None, None), |failure| {
-            (failure.error_type, failure.error_message)
-        });
+        let (error_type, error_message): (Option<String>, Option<String>) = failure
+            .map_or((None, None), |failure| {
+                (failure.error_type, failure.error_message)
+            });
+        let is_lambdas_own = error_type
+            .as_deref()
+            .is_none_or(|kind| kind.starts_with("Runtime.") || kind.starts_with("Sandbox."));
         Err(InvokeError::Function {
             function: function.to_owned(),
             error_type: error_type.unwrap_or(kind),
-            error_message: error_message
-                .unwrap_or_else(|| format!("{function} failed without a message; see its log")),
+            error_message: match error_message {
+                // Lambda's own words, for a function that timed out or died, do not name it.
+                Some(message) if is_lambdas_own => {
+                    format!("{function}: {message}. See its log; a retry can help.")
+                }
+                Some(message) => message,
+                None => format!("{function} failed without a message; see its log"),
+            },
         })
     }
 }

@@ -22,6 +22,13 @@ pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// The longest that one request to Heroku or to the partner's service may take.
 pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(15);
 
+/// The longest that a write to Heroku may take: its routers give up after 30 s, and a write that is
+/// abandoned sooner could still take effect after the look that follows.
+pub const WRITE_TIMEOUT: Duration = Duration::from_secs(31);
+
+/// Lambda freezes a function between invocations; a connection older than this may be dead.
+const IDLE_CONNECTION: Duration = Duration::from_secs(20);
+
 /// The largest answer that is read, in bytes.
 const LARGEST_ANSWER: usize = 1024 * 1024;
 
@@ -52,6 +59,7 @@ pub fn http_client() -> Result<reqwest::Client, NetError> {
         .tls_backend_preconfigured(tls()?)
         .redirect(Policy::none())
         .connect_timeout(CONNECT_TIMEOUT)
+        .pool_idle_timeout(IDLE_CONNECTION)
         .user_agent(concat!("heroku-addon-rotation/", env!("CARGO_PKG_VERSION")))
         .build()
         .map_err(|error| NetError(error.to_string()))

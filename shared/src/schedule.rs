@@ -218,6 +218,7 @@ mod tests {
                 .unwrap(),
             version: "0a1b2c3d-0000-4000-8000-000000000001".parse().unwrap(),
             attempt,
+            was_in_use: false,
         }
     }
 

@@ -29,7 +29,6 @@ pub enum Verdict {
 /// What an engine's calls are made with.
 pub(crate) struct Context<'a> {
     http: &'a reqwest::Client,
-    version: &'a VersionId,
     administrator: Option<(&'a SecretArn, &'a Fields)>,
     deadline: Deadline,
 }
@@ -52,10 +51,12 @@ impl Context<'_> {
 pub(crate) trait Call: Sized {
     /// Reads and checks the engine's fields.
     fn read(check: &mut Check<'_>) -> Option<Self>;
+    /// What names the credential at the service.
+    fn credential(&self) -> &str;
     /// The fields that are new in each version.
     fn renewed(&self) -> Vec<&str>;
     /// Replaces them.
-    fn renew(&self, fields: &mut Fields) -> Result<(), RandomError>;
+    fn renew(&self, fields: &mut Fields, version: &VersionId) -> Result<(), RandomError>;
     /// Has the service accept the credential.
     async fn issue(&self, context: &Context<'_>) -> Result<(), ServiceError>;
     /// Logs in as the customer does.
@@ -82,12 +83,17 @@ macro_rules! engines {
                 }
             }
 
+            /// What names the credential at the service: an id or a user's name.
+            pub(crate) fn credential(&self) -> &str {
+                match self { $(Self::$variant(engine) => engine.credential(),)+ }
+            }
+
             pub(crate) fn renewed(&self) -> Vec<&str> {
                 match self { $(Self::$variant(engine) => engine.renewed(),)+ }
             }
 
-            pub(crate) fn renew(&self, fields: &mut Fields) -> Result<(), RandomError> {
-                match self { $(Self::$variant(engine) => engine.renew(fields),)+ }
+            pub(crate) fn renew(&self, fields: &mut Fields, version: &VersionId) -> Result<(), RandomError> {
+                match self { $(Self::$variant(engine) => engine.renew(fields, version),)+ }
             }
 
             async fn issue(&self, context: &Context<'_>) -> Result<(), ServiceError> {
@@ -225,15 +231,10 @@ impl Services {
     pub async fn issue(
         &self,
         document: &Document,
-        version: &VersionId,
         administrator: &Fields,
         deadline: Deadline,
     ) -> Result<(), ServiceError> {
-        let context = self.context(
-            version,
-            Some((&document.administrator, administrator)),
-            deadline,
-        );
+        let context = self.context(Some((&document.administrator, administrator)), deadline);
         retry(deadline, || document.engine.issue(&context)).await
     }
 
@@ -244,10 +245,9 @@ impl Services {
     pub async fn verify(
         &self,
         document: &Document,
-        version: &VersionId,
         deadline: Deadline,
     ) -> Result<Verdict, ServiceError> {
-        let context = self.context(version, None, deadline);
+        let context = self.context(None, deadline);
         retry(deadline, || document.engine.verify(&context)).await
     }
 
@@ -299,15 +299,10 @@ impl Services {
     pub async fn revoke(
         &self,
         document: &Document,
-        version: &VersionId,
         administrator: &Fields,
         deadline: Deadline,
     ) -> Result<(), ServiceError> {
-        let context = self.context(
-            version,
-            Some((&document.administrator, administrator)),
-            deadline,
-        );
+        let context = self.context(Some((&document.administrator, administrator)), deadline);
         retry(deadline, || document.engine.revoke(&context)).await
     }
 
@@ -320,7 +315,7 @@ impl Services {
         deadline: Deadline,
     ) -> Result<(), ServiceError> {
         retry(deadline.at_most(SETTLING), || async {
-            let verdict = self.verify(document, version, deadline).await?;
+            let verdict = self.verify(document, deadline).await?;
             if verdict == expected {
                 Ok(())
             } else {
@@ -332,13 +327,11 @@ impl Services {
 
     fn context<'a>(
         &'a self,
-        version: &'a VersionId,
         administrator: Option<(&'a SecretArn, &'a Fields)>,
         deadline: Deadline,
     ) -> Context<'a> {
         Context {
             http: &self.http,
-            version,
             administrator,
             deadline,
         }

@@ -86,7 +86,9 @@ pub enum StepError {
         reason: String,
     },
     /// A day of tries is over.
-    #[error("version {version} of {secret} could not be revoked for a day; {cause}")]
+    #[error(
+        "version {version} of {secret} could not be revoked for a day; {cause}; correct that and invoke revoke-secret once more with this SecretId and VersionId"
+    )]
     GaveUp {
         /// The secret.
         secret: SecretArn,

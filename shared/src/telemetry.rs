@@ -6,7 +6,8 @@ use std::io::Write;
 use std::time::{Duration, SystemTime};
 
 use serde_json::json;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::prelude::*;
 
 /// The CloudWatch namespace of all metrics.
 pub const NAMESPACE: &str = "HerokuAddonRotation";
@@ -46,21 +47,28 @@ impl Metric {
 
     /// Counts one.
     pub fn count(self) {
-        emit(&[(self.as_str(), "Count", 1)], &[]);
+        emit(&[(self.as_str(), "Count", 1)], None);
     }
 }
 
-/// Starts logging. `RUST_LOG` sets the level, `info` by default.
+/// Starts logging. `RUST_LOG` sets this library's level, `info` by default; it is a level and no
+/// filter, since the AWS SDK and the Lambda runtime log whole requests, values included, at theirs.
 pub fn init() {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    // A second call in one process, as in tests, changes nothing.
-    let _ = tracing_subscriber::fmt()
+    let level = std::env::var("RUST_LOG")
+        .ok()
+        .and_then(|level| level.parse().ok());
+    let filter = Targets::new()
+        .with_target(env!("CARGO_CRATE_NAME"), level.unwrap_or(LevelFilter::INFO))
+        .with_default(LevelFilter::WARN);
+    let lines = tracing_subscriber::fmt::layer()
         .json()
         .flatten_event(true)
         .with_current_span(true)
         .with_span_list(false)
-        .with_target(false)
-        .with_env_filter(filter)
+        .with_target(false);
+    // A second call in one process, as in tests, changes nothing.
+    let _ = tracing_subscriber::registry()
+        .with(lines.with_filter(filter))
         .try_init();
 }
 
@@ -70,11 +78,13 @@ pub(crate) fn step(step: &str, succeeded: bool, took: Duration) {
     let outcome = if succeeded { "Succeeded" } else { "Failed" };
     emit(
         &[(outcome, "Count", 1), ("Duration", "Milliseconds", millis)],
-        &[("Step", step)],
+        Some(step),
     );
 }
 
-fn emit(metrics: &[(&str, &str, u64)], dimensions: &[(&str, &str)]) {
+/// Writes metrics by function, and by step if there is one: a step's name alone would count both
+/// `rotate` and the function that it calls, and other stacks.
+fn emit(metrics: &[(&str, &str, u64)], step: Option<&str>) {
     let millis = SystemTime::now()
         .duration_since(SystemTime::UNIX_EPOCH)
         .unwrap_or_default()
@@ -83,15 +93,21 @@ fn emit(metrics: &[(&str, &str, u64)], dimensions: &[(&str, &str)]) {
         .iter()
         .map(|(name, unit, _)| json!({ "Name": name, "Unit": unit }))
         .collect();
-    let keys: Vec<_> = dimensions.iter().map(|(key, _)| *key).collect();
+    let function = std::env::var("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_default();
+    let dimensions = if step.is_some() {
+        json!(["Function", "Step"])
+    } else {
+        json!(["Function"])
+    };
     let mut line = json!({
         "_aws": {
             "Timestamp": u64::try_from(millis).unwrap_or(u64::MAX),
-            "CloudWatchMetrics": [{ "Namespace": NAMESPACE, "Dimensions": [keys], "Metrics": names }],
-        }
+            "CloudWatchMetrics": [{ "Namespace": NAMESPACE, "Dimensions": [dimensions], "Metrics": names }],
+        },
+        "Function": function,
     });
-    for (key, value) in dimensions {
-        line[*key] = (*value).into();
+    if let Some(step) = step {
+        line["Step"] = step.into();
     }
     for (name, _, value) in metrics {
         line[*name] = (*value).into();

@@ -79,7 +79,7 @@ async fn refuses_another_value(cloud: Arc<Cloud>) -> TestResult {
         .provision(spec("mistaken", Api::V3, Engine::Http))
         .await?;
     let mut other = document(&cloud, &instance).await?;
-    other["heroku"]["config"]["ACME_URL"] = "{{ url }}".into();
+    other["heroku"]["config"]["ACME_URL"] = "{{ url }}#{{ api_key }}".into();
     store(&cloud, &instance, &other).await?;
     let error = cloud
         .switch_rotation_on(&instance)

@@ -2,16 +2,18 @@
 //! those that must not.
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
-use local_cloud::cloud::{Api, Cloud, Engine};
+use local_cloud::cloud::{Api, Cloud, Engine, Instance};
 use local_cloud::credential_service::FaultRule;
 use local_cloud::heroku::Fault;
 use serde_json::json;
 
 use crate::support::{
-    check, current, fire, invoke, live_versions, names, revoke, rotate, schedule, spec, wait_for,
+    check, current, document, fire, invoke, live_versions, names, revoke, rotate, schedule, spec,
+    store, wait_for,
 };
-use crate::{Suite, TestResult};
+use crate::{GRACE_PERIOD, Suite, TestResult};
 
 pub(crate) fn tests(suite: &mut Suite) {
     suite.test(
@@ -22,7 +24,16 @@ pub(crate) fn tests(suite: &mut Suite) {
         "revocation::waits_while_heroku_shows_the_old_credential",
         still_shown,
     );
-    suite.test("revocation::of_a_deprovisioned_addon", deprovisioned);
+    for (api, name) in [(Api::V1, "v1"), (Api::V3, "v3")] {
+        suite.test(
+            &format!("revocation::of_a_deprovisioned_addon_{name}"),
+            move |cloud| deprovisioned(cloud, format!("goner-{name}"), api),
+        );
+    }
+    suite.test(
+        "revocation::waits_while_another_version_holds_the_same_credential",
+        stored_anew,
+    );
     suite.test(
         "revocation::tries_again_when_the_service_refuses",
         service_refuses,
@@ -34,6 +45,15 @@ pub(crate) fn tests(suite: &mut Suite) {
 async fn postponed(cloud: &Cloud, version: &str, attempt: u32) -> TestResult {
     wait_for(cloud, "the next try's schedule", |_| {
         schedule(cloud, version, attempt).map(drop)
+    })
+    .await
+}
+
+/// Waits until a version's label is off.
+async fn revoked(cloud: &Cloud, instance: &Instance, version: &str) -> TestResult {
+    wait_for(cloud, "the revocation", |_| {
+        let live = live_versions(cloud, instance);
+        live.is_ok_and(|live| !live.contains(version)).then_some(())
     })
     .await
 }
@@ -85,21 +105,43 @@ async fn still_shown(cloud: Arc<Cloud>) -> TestResult {
     postponed(&cloud, &old, 1).await?;
     let live = cloud.live_credentials(&instance).await?;
     check(live.len() == 2, || format!("the service accepts {live:?}"))?;
-    // Put right, the next try does it.
+    // Put right, dynos need the whole grace period once more; then it ends.
     cloud.heroku.set_config(&instance.addon, &new_shown)?;
+    let put_right = SystemTime::now();
     fire(&cloud, &old, 1).await?;
-    wait_for(&cloud, "the revocation", |_| {
-        live_versions(&cloud, &instance)
-            .is_ok_and(|live| !live.contains(&old))
-            .then_some(())
-    })
-    .await?;
+    postponed(&cloud, &old, 2).await?;
+    let fires_at = schedule(&cloud, &old, 2).and_then(|schedule| schedule.fires_at);
+    check(
+        fires_at.is_some_and(|at| SystemTime::from(at) >= put_right + GRACE_PERIOD),
+        || format!("the grace period was cut short: {fires_at:?}"),
+    )?;
+    fire(&cloud, &old, 2).await?;
+    revoked(&cloud, &instance, &old).await?;
     let live = cloud.live_credentials(&instance).await?;
     check(live.len() == 1, || format!("the service accepts {live:?}"))
 }
 
-async fn deprovisioned(cloud: Arc<Cloud>) -> TestResult {
-    let instance = cloud.enrol(spec("goner", Api::V1, Engine::Http)).await?;
+/// A rollback by value: the old document is stored as a new version and published.
+async fn stored_anew(cloud: Arc<Cloud>) -> TestResult {
+    let instance = cloud
+        .enrol(spec("restored", Api::V1, Engine::Postgres))
+        .await?;
+    let (old, value) = (
+        current(&cloud, &instance)?,
+        document(&cloud, &instance).await?,
+    );
+    let shown = cloud.heroku.config(&instance.addon)?;
+    rotate(&cloud, &instance).await?;
+    store(&cloud, &instance, &value).await?;
+    cloud.heroku.set_config(&instance.addon, &shown)?;
+    fire(&cloud, &old, 0).await?;
+    postponed(&cloud, &old, 1).await?;
+    let live = cloud.live_credentials(&instance).await?;
+    check(live.len() == 2, || format!("the service accepts {live:?}"))
+}
+
+async fn deprovisioned(cloud: Arc<Cloud>, name: String, api: Api) -> TestResult {
+    let instance = cloud.enrol(spec(&name, api, Engine::Http)).await?;
     let old = current(&cloud, &instance)?;
     rotate(&cloud, &instance).await?;
     cloud.heroku.deprovision(&instance.addon)?;
@@ -129,12 +171,7 @@ async fn service_refuses(cloud: Arc<Cloud>) -> TestResult {
         "the label is off".to_owned()
     })?;
     fire(&cloud, &old, 1).await?;
-    wait_for(&cloud, "the revocation", |_| {
-        live_versions(&cloud, &instance)
-            .is_ok_and(|live| !live.contains(&old))
-            .then_some(())
-    })
-    .await
+    revoked(&cloud, &instance, &old).await
 }
 
 async fn gives_up(cloud: Arc<Cloud>) -> TestResult {

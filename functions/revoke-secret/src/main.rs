@@ -1,6 +1,6 @@
 //! After the grace period: the old credential ends.
 
-use addon_rotation::configuration::{HerokuConfiguration, ScheduleConfiguration};
+use addon_rotation::configuration::{self, HerokuConfiguration, ScheduleConfiguration};
 use addon_rotation::event::RevokeEvent;
 use addon_rotation::heroku::HerokuClient;
 use addon_rotation::schedule::Schedules;
@@ -21,6 +21,7 @@ async fn main() -> Result<(), lambda_runtime::Error> {
         heroku: HerokuClient::new(http, &configuration),
         schedules: Schedules::new(&aws, ScheduleConfiguration::from_environment()?),
         configuration,
+        grace_period_seconds: configuration::grace_period_seconds()?,
     };
 
     function::run(async |event: RevokeEvent, deadline| {

@@ -34,12 +34,6 @@ impl Fields {
         }
     }
 
-    pub(crate) fn remove(&mut self, name: &str) {
-        if let Some(mut old) = self.0.remove(name) {
-            wipe(&mut old);
-        }
-    }
-
     pub(crate) fn heroku_config(&self) -> Option<BTreeMap<String, String>> {
         let config = self.0.get("heroku")?.get("config")?.as_object()?;
         Some(

@@ -1,5 +1,7 @@
 //! Requests to Heroku: addresses, headers, answers.
 
+use std::time::Duration;
+
 use reqwest::Method;
 use serde::de::DeserializeOwned;
 use url::Url;
@@ -63,7 +65,17 @@ pub(super) async fn send(
     action: &str,
     deadline: Deadline,
 ) -> Result<Answer, HerokuError> {
-    let answer = net::send(request, deadline.attempt(net::REQUEST_TIMEOUT))
+    send_within(net::REQUEST_TIMEOUT, request, action, deadline).await
+}
+
+/// As [`send`], with another time-out.
+pub(super) async fn send_within(
+    timeout: Duration,
+    request: reqwest::RequestBuilder,
+    action: &str,
+    deadline: Deadline,
+) -> Result<Answer, HerokuError> {
+    let answer = net::send(request, deadline.attempt(timeout))
         .await
         .map_err(|reason| HerokuError::Unreachable {
             action: action.to_owned(),

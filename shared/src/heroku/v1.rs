@@ -11,6 +11,7 @@ use serde_json::json;
 use super::{Config, HerokuClient, HerokuError, Partner, request};
 use crate::deadline::Deadline;
 use crate::document::Rendered;
+use crate::net::WRITE_TIMEOUT;
 
 const REMEDY: &str =
     "correct id and password in the partner secret (the manifest's id and api.password)";
@@ -64,7 +65,7 @@ impl<'a> Access<'a> {
         let request = self
             .authorized(client.request(Method::PUT, &["vendor", "apps", id], 1))?
             .json(&json!({ "config": config }));
-        let answer = request::send(request, &action, deadline).await?;
+        let answer = request::send_within(WRITE_TIMEOUT, request, &action, deadline).await?;
         if !answer.status.is_success() {
             return Err(HerokuError::from_answer(action, &answer, REMEDY));
         }

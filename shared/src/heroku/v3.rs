@@ -2,6 +2,7 @@
 //! a bearer token that is scoped to one add-on instance.
 
 use std::cell::RefCell;
+use std::time::Duration;
 
 use reqwest::{Method, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
@@ -12,7 +13,7 @@ use super::{Config, HerokuClient, HerokuError, Partner, TokenStore, oauth, reque
 use crate::deadline::Deadline;
 use crate::document::Rendered;
 use crate::event::SecretArn;
-use crate::net::Answer;
+use crate::net::{Answer, REQUEST_TIMEOUT, WRITE_TIMEOUT};
 
 pub(super) struct Access<'a> {
     partner: &'a Partner,
@@ -58,7 +59,9 @@ impl<'a> Access<'a> {
     ) -> Result<Config, HerokuError> {
         let action = format!("read the config of add-on {id}");
         let build = || client.request(Method::GET, &["addons", id, "config"], 3);
-        let answer = self.send(client, build, &action, deadline).await?;
+        let answer = self
+            .send(REQUEST_TIMEOUT, client, build, &action, deadline)
+            .await?;
         self.config(&answer, &action)
     }
 
@@ -82,7 +85,9 @@ impl<'a> Access<'a> {
                 .request(Method::PATCH, &["addons", id, "config"], 3)
                 .json(&body)
         };
-        let answer = self.send(client, build, &action, deadline).await?;
+        let answer = self
+            .send(WRITE_TIMEOUT, client, build, &action, deadline)
+            .await?;
         self.config(&answer, &action)
     }
 
@@ -98,6 +103,7 @@ impl<'a> Access<'a> {
     /// before their time.
     async fn send(
         &self,
+        timeout: Duration,
         client: &HerokuClient,
         build: impl Fn() -> reqwest::RequestBuilder,
         action: &str,
@@ -109,13 +115,24 @@ impl<'a> Access<'a> {
             Some(token) => token,
             None => self.refresh(client, deadline).await?,
         };
-        let answer =
-            request::send(build().bearer_auth(token.expose_secret()), action, deadline).await?;
+        let answer = request::send_within(
+            timeout,
+            build().bearer_auth(token.expose_secret()),
+            action,
+            deadline,
+        )
+        .await?;
         if answer.status != StatusCode::UNAUTHORIZED || !is_known {
             return Ok(answer);
         }
         let token = self.refresh(client, deadline).await?;
-        request::send(build().bearer_auth(token.expose_secret()), action, deadline).await
+        request::send_within(
+            timeout,
+            build().bearer_auth(token.expose_secret()),
+            action,
+            deadline,
+        )
+        .await
     }
 
     async fn refresh(

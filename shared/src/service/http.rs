@@ -15,6 +15,7 @@ use url::Url;
 
 use super::{Call, Context, ServiceError, Verdict};
 use crate::document::{Check, Fields, Generate, RandomError};
+use crate::event::VersionId;
 use crate::net::{self, Answer};
 
 /// A credential of the partner's own service.
@@ -24,10 +25,10 @@ pub struct Http {
     /// The service's base address: `https://`, or `http://` on loopback.
     #[cfg_attr(feature = "schema", schemars(with = "String", extend("pattern" = "^https?://")))]
     url: Url,
-    /// What names the credential at the service, if not the version's id: for one that was issued
-    /// before the secret existed.
-    #[cfg_attr(feature = "schema", schemars(with = "Option<String>", extend("pattern" = "^[A-Za-z0-9._~-]{1,128}$")))]
-    credential_id: Option<String>,
+    /// What names the credential at the service: the service's own name for one that was issued
+    /// before the secret existed, the version's id for those that rotation made.
+    #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^[A-Za-z0-9._~-]{1,128}$")))]
+    credential_id: String,
     /// The `Authorization` header with which a customer is let in, as a template over the
     /// document's fields: `Bearer {{ api_key }}`.
     #[cfg_attr(feature = "schema", schemars(with = "String"))]
@@ -63,8 +64,7 @@ impl Call for Http {
                 })
             },
         );
-        let had_id = check.has("credential_id");
-        let credential_id = check.optional_text(
+        let credential_id = check.text(
             "credential_id",
             "1 to 128 letters, digits and . _ ~ -",
             |id| {
@@ -79,7 +79,7 @@ impl Call for Http {
             check.rendered("authorization", "a template such as Bearer {{ api_key }}");
         let generate = check.objects("generate", Generate::read);
         let mut values = BTreeMap::new();
-        let mut complete = had_id == credential_id.is_some();
+        let mut complete = true;
         for name in generate.iter().flat_map(BTreeMap::keys) {
             if RESERVED.contains(&name.as_str()) {
                 check.problem(&format!("generate.{name}"), "has a reserved name");
@@ -95,7 +95,7 @@ impl Call for Http {
         let url = url.and_then(|url| Url::parse(&url).ok());
         let http = Self {
             url: url?,
-            credential_id,
+            credential_id: credential_id?,
             authorization: authorization?,
             generate: generate?,
             values,
@@ -103,15 +103,19 @@ impl Call for Http {
         complete.then_some(http)
     }
 
+    fn credential(&self) -> &str {
+        &self.credential_id
+    }
+
     fn renewed(&self) -> Vec<&str> {
         self.generate.keys().map(String::as_str).collect()
     }
 
-    fn renew(&self, fields: &mut Fields) -> Result<(), RandomError> {
+    fn renew(&self, fields: &mut Fields, version: &VersionId) -> Result<(), RandomError> {
         for (name, generate) in &self.generate {
             fields.set(name, generate.value()?);
         }
-        fields.remove("credential_id");
+        fields.set("credential_id", version.as_str());
         Ok(())
     }
 
@@ -166,10 +170,7 @@ impl Http {
     fn request(&self, context: &Context<'_>, method: Method) -> reqwest::RequestBuilder {
         let mut url = self.url.clone();
         if let Ok(mut path) = url.path_segments_mut() {
-            let id = self
-                .credential_id
-                .as_deref()
-                .unwrap_or(context.version.as_str());
+            let id = self.credential_id.as_str();
             path.pop_if_empty().extend(["credentials", id]);
         }
         context.http.request(method, url)

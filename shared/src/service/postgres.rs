@@ -5,8 +5,6 @@
 //! what any version creates stays usable by the next. The first role, imported with objects of its
 //! own, becomes the owner: when it is revoked it loses its login and password, not its objects.
 
-use std::time::Duration;
-
 use postgres_protocol::password::scram_sha_256;
 use secrecy::{ExposeSecret, SecretString};
 use tokio_postgres::config::SslMode;
@@ -15,7 +13,9 @@ use tokio_postgres::{Client, Config, NoTls, SimpleQueryMessage};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::{Call, Context, ServiceError, Verdict};
+use crate::deadline::Deadline;
 use crate::document::{Check, Fields, RandomError, password, username};
+use crate::event::VersionId;
 use crate::net;
 
 /// [PostgreSQL cuts longer names off](https://www.postgresql.org/docs/current/sql-syntax-lexical.html#SQL-SYNTAX-IDENTIFIERS).
@@ -78,11 +78,15 @@ impl Call for Postgres {
         })
     }
 
+    fn credential(&self) -> &str {
+        &self.username
+    }
+
     fn renewed(&self) -> Vec<&str> {
         vec!["username", "password"]
     }
 
-    fn renew(&self, fields: &mut Fields) -> Result<(), RandomError> {
+    fn renew(&self, fields: &mut Fields, _: &VersionId) -> Result<(), RandomError> {
         fields.set(
             "owner",
             self.owner.as_ref().unwrap_or(&self.username).as_str(),
@@ -151,7 +155,12 @@ impl Call for Postgres {
             .any("SELECT 1 FROM pg_roles WHERE rolname = current_user AND NOT rolsuper")
             .await?
         {
-            let owner = self.owner.as_deref().map(identifier);
+            let administrator = context.administrator("username")?;
+            let owner = self
+                .owner
+                .as_deref()
+                .filter(|owner| *owner != administrator)
+                .map(identifier);
             let roles = [Some(role.clone()), owner]
                 .into_iter()
                 .flatten()
@@ -265,7 +274,7 @@ impl Postgres {
                 client,
                 service: self.service(),
                 action,
-                left,
+                deadline: context.deadline,
             }),
             Ok(Ok(Err(reason))) => Err(unreachable(reason)),
             Ok(Err(error)) if is_login_failure(&error) => Err(Fault::Login(reason(&error))),
@@ -280,13 +289,18 @@ struct Session {
     client: Client,
     service: String,
     action: &'static str,
-    left: Duration,
+    deadline: Deadline,
 }
 
 impl Session {
     async fn query(&self, statements: &str) -> Result<Vec<SimpleQueryMessage>, ServiceError> {
         // The simple protocol: poolers in transaction mode know no prepared statements.
-        match tokio::time::timeout(self.left, self.client.simple_query(statements)).await {
+        match tokio::time::timeout(
+            self.deadline.attempt(net::REQUEST_TIMEOUT),
+            self.client.simple_query(statements),
+        )
+        .await
+        {
             Ok(Ok(rows)) => Ok(rows),
             Ok(Err(error)) => Err(fault(self.service.clone(), self.action, &error)),
             Err(_) => Err(ServiceError::Unreachable {

@@ -23,9 +23,7 @@ pub async fn create_secret(
         .await?;
     let document = Document::parse(&value)?;
     let administrator = secrets.fields(&document.administrator, deadline).await?;
-    services
-        .issue(&document, &event.version, &administrator, deadline)
-        .await?;
+    services.issue(&document, &administrator, deadline).await?;
     services
         .prove_accepted(&document, &event.version, deadline)
         .await?;

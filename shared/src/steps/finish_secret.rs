@@ -23,6 +23,7 @@ pub async fn finish_secret(
         secret: event.secret,
         version: event.version,
         attempt: 0,
+        was_in_use: false,
     };
     schedules
         .revoke_after(&revocation, Duration::from_secs(seconds.into()), deadline)

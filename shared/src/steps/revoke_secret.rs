@@ -1,17 +1,22 @@
 //! After the grace period: the old credential ends. It looks before it acts, and does not give up
 //! for a day.
 
+use std::time::Duration;
+
 use super::StepError;
 use crate::Error;
 use crate::configuration::HerokuConfiguration;
-use crate::deadline::{Deadline, Passing};
+use crate::deadline::Deadline;
 use crate::document::Document;
 use crate::event::{RevokeEvent, VersionId};
 use crate::heroku::{AddOn, HerokuClient, Partner};
 use crate::schedule::{Schedules, retry_delay};
-use crate::secrets::{Label, Secret, Secrets};
+use crate::secrets::{Label, Secrets};
 use crate::service::Services;
 use crate::telemetry::Metric;
+
+/// Kept back to schedule the next try, however long the service or Heroku took.
+const SCHEDULING: Duration = Duration::from_secs(12);
 
 /// What a revocation needs.
 #[derive(Debug)]
@@ -26,6 +31,15 @@ pub struct Revocation {
     pub configuration: HerokuConfiguration,
     /// Where the next try is scheduled.
     pub schedules: Schedules,
+    /// The stack's grace period.
+    pub grace_period_seconds: u32,
+}
+
+enum Outcome {
+    /// The credential is refused, and the label off.
+    Revoked,
+    /// It was in use at the last try and is no more: dynos need the whole grace period once more.
+    GraceAnew(u32),
 }
 
 /// Ends the version's credential, shows that it is refused, and takes the version's `LIVE-` label
@@ -39,13 +53,29 @@ pub async fn revoke_secret(
     revocation: &Revocation,
     deadline: Deadline,
 ) -> Result<(), Error> {
-    match revocation.revoke(&event, deadline).await {
-        Ok(()) => Ok(()),
-        // A lasting fault is tried again as well: somebody may correct it within the day.
+    let attempt = event.attempt + 1;
+    let (next, delay) = match revocation.revoke(&event, deadline.less(SCHEDULING)).await {
+        Ok(Outcome::Revoked) => {
+            Metric::CredentialRevoked.count();
+            return Ok(());
+        }
+        Ok(Outcome::GraceAnew(seconds)) => {
+            tracing::info!(
+                seconds,
+                "the credential is no longer in use: its grace period begins anew"
+            );
+            let next = RevokeEvent {
+                attempt,
+                was_in_use: false,
+                ..event
+            };
+            (next, Duration::from_secs(seconds.into()))
+        }
         Err(error) if is_deleted(&error) => {
             Metric::RevocationImpossible.count();
-            Err(error)
+            return Err(error);
         }
+        // A lasting fault is tried again as well: somebody may correct it within the day.
         Err(error) => {
             Metric::RevocationPostponed.count();
             let Some(delay) = retry_delay(event.attempt) else {
@@ -57,18 +87,23 @@ pub async fn revoke_secret(
                 }
                 .into());
             };
-            let next = RevokeEvent {
-                attempt: event.attempt + 1,
-                ..event
-            };
-            let passing = error.is_passing();
-            tracing::warn!(%error, passing, next_try_in_seconds = delay.as_secs(), "not revoked: tried again later");
-            Ok(revocation
-                .schedules
-                .revoke_after(&next, delay, deadline)
-                .await?)
+            let in_use = matches!(error, Error::Step(StepError::InUse { .. }));
+            tracing::warn!(%error, next_try_in_seconds = delay.as_secs(), "not revoked: tried again later");
+            let was_in_use = event.was_in_use || in_use;
+            (
+                RevokeEvent {
+                    attempt,
+                    was_in_use,
+                    ..event
+                },
+                delay,
+            )
         }
-    }
+    };
+    Ok(revocation
+        .schedules
+        .revoke_after(&next, delay, deadline)
+        .await?)
 }
 
 fn is_deleted(error: &Error) -> bool {
@@ -76,79 +111,74 @@ fn is_deleted(error: &Error) -> bool {
 }
 
 impl Revocation {
-    async fn revoke(&self, event: &RevokeEvent, deadline: Deadline) -> Result<(), Error> {
+    async fn revoke(&self, event: &RevokeEvent, deadline: Deadline) -> Result<Outcome, Error> {
         let secret = self.secrets.describe(&event.secret, deadline).await?;
         let live = Label::Live(event.version.clone());
         if !secret.carries(&event.version, &live) {
             tracing::info!("the version has no LIVE- label: it is revoked already");
-            return Ok(());
+            return Ok(Outcome::Revoked);
         }
-        let in_use = |reason: &str| StepError::InUse {
+        let in_use = |reason: String| StepError::InUse {
             secret: event.secret.clone(),
             version: event.version.clone(),
-            reason: reason.to_owned(),
+            reason,
         };
         if secret.carries(&event.version, &Label::Current) {
-            return Err(in_use("it is AWSCURRENT").into());
+            return Err(in_use("it is AWSCURRENT".to_owned()).into());
         }
         if secret.carries(&event.version, &Label::Pending) {
-            return Err(in_use(
-                "it is AWSPENDING; if its rotation was cancelled, take the label off",
-            )
-            .into());
+            let reason = "it is AWSPENDING; if its rotation was cancelled, take the label off";
+            return Err(in_use(reason.to_owned()).into());
         }
-        let value = self
-            .secrets
-            .stored_value(&event.secret, &event.version, deadline)
-            .await?;
-        let document = Document::parse(&value)?;
-        if let Some(vars) = self.shown(event, &secret, &document, deadline).await? {
-            return Err(in_use(&format!(
-                "Heroku still shows its {vars}; publish the current version"
-            ))
-            .into());
+        let current = secret
+            .current()
+            .ok_or_else(|| StepError::NoCurrentVersion(event.secret.clone()))?;
+        let (old, current) = (
+            self.document(event, &event.version, deadline).await?,
+            self.document(event, &current, deadline).await?,
+        );
+        if old.engine.credential() == current.engine.credential() {
+            // Somebody stored its value anew: the same credential under another version.
+            return Err(in_use("the current version holds the same credential".to_owned()).into());
         }
-        let administrator = self
-            .secrets
-            .fields(&document.administrator, deadline)
-            .await?;
+        if let Some(vars) = self.shown(&old, &current, deadline).await? {
+            let remedy = "publish the current version, or remove config vars that the document no longer names";
+            return Err(in_use(format!("Heroku still shows its {vars}; {remedy}")).into());
+        }
+        if event.was_in_use {
+            let own = secret.grace_period_seconds().ok().flatten();
+            return Ok(Outcome::GraceAnew(own.unwrap_or(self.grace_period_seconds)));
+        }
+        let administrator = self.secrets.fields(&old.administrator, deadline).await?;
+        self.services.revoke(&old, &administrator, deadline).await?;
         self.services
-            .revoke(&document, &event.version, &administrator, deadline)
-            .await?;
-        self.services
-            .prove_refused(&document, &event.version, deadline)
+            .prove_refused(&old, &event.version, deadline)
             .await?;
         // The last act: as long as the label is there, the revocation is not done.
         self.secrets
             .detach(&event.secret, &live, &event.version, deadline)
             .await?;
-        Metric::CredentialRevoked.count();
-        Ok(())
+        Ok(Outcome::Revoked)
     }
 
     /// The config vars that show the old version's values and not the current one's.
     async fn shown(
         &self,
-        event: &RevokeEvent,
-        secret: &Secret,
         old: &Document,
+        current: &Document,
         deadline: Deadline,
     ) -> Result<Option<String>, Error> {
-        let current = secret
-            .current()
-            .ok_or_else(|| StepError::NoCurrentVersion(event.secret.clone()))?;
-        let current = self.document(event, &current, deadline).await?;
         let partner = Partner::new(
             self.secrets
                 .fields(&self.configuration.partner, deadline)
                 .await?,
         );
-        let config = match AddOn::of(&current, &self.heroku, &partner, &self.secrets)
-            .config(deadline)
-            .await
-        {
+        let addon = AddOn::of(current, &self.heroku, &partner, &self.secrets);
+        let config = match addon.config(deadline).await {
             Ok(config) => config,
-            Err(error) if error.is_gone() => {
+            Err(error)
+                if error.is_gone() || addon.is_gone_by_v1(&error, &partner, deadline).await =>
+            {
                 tracing::info!(%error, "the add-on is gone: nothing shows the credential");
                 return Ok(None);
             }

@@ -113,7 +113,9 @@ async fn store_new_value(
         let value = secrets
             .stored_value(&event.secret, &current, deadline)
             .await?;
-        let next = Document::parse(&value)?.next().map_err(StepError::from)?;
+        let next = Document::parse(&value)?
+            .next(&event.version)
+            .map_err(StepError::from)?;
         let token = event.rotation_token.as_ref();
         // An earlier attempt's value that the read above did not see yet stays, with its label.
         return Ok(secrets

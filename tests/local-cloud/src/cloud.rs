@@ -229,7 +229,9 @@ impl Cloud {
                 .collect::<Vec<_>>()
                 .join(" ")
         };
+        let endpoint = self.gateway.endpoint().as_str().trim_end_matches('/');
         let output = command
+            .args(["--endpoint-url", endpoint])
             .args(arguments)
             .args(["--output", "json"])
             .output()

@@ -114,7 +114,7 @@ async fn record(cloud: &Cloud, view: &View) -> Result<Recording, DemoError> {
     let players = stage.set().await?;
     let began = Timestamp::now();
     view.count_from(began);
-    view.chapter("their customers log in, ten times a second with each dyno");
+    view.chapter("their customers log in, up to ten times a second with each dyno");
 
     let subjects = players
         .each_ref()

@@ -64,7 +64,7 @@ async fn main() -> ExitCode {
 async fn run(task: Task) -> Result<ExitCode, Box<dyn Error>> {
     let workspace = workspace();
     match task {
-        Task::Demo { plain } => Err(format!("not yet: {plain}").into()),
+        Task::Demo { plain } => Ok(demo::run(demo::DemoOptions { workspace, plain }).await?),
         Task::Test { filter } => Ok(test::run(&workspace, filter.as_deref()).await?),
         Task::Up => Ok(up::run(workspace).await?),
         Task::Schema => Ok(schema::write(&workspace).await?),

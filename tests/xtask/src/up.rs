@@ -10,7 +10,7 @@ use local_cloud::cloud::{Api, Cloud, CloudOptions, Engine, InstanceSpec};
 use local_cloud::heroku::{AppSpec, RestartSpeed};
 
 /// Short enough to watch a revocation.
-const GRACE_PERIOD: Duration = Duration::from_secs(60);
+const GRACE_PERIOD: Duration = Duration::from_mins(1);
 
 /// Starts the cloud with one enrolled instance, prints what to type, and waits for ever: Ctrl-C
 /// drops it.

@@ -142,7 +142,7 @@ impl Cloud {
             config: BTreeMap::from([(imported.config_var.to_owned(), imported.value)]),
         })?;
         for app in spec.apps.iter().skip(1) {
-            self.heroku.attach(&addon.id, &app.name, "ACME_SHARED")?;
+            self.heroku.attach(&addon.id, &app.name, "ACME")?;
         }
 
         let mut heroku = json!({

@@ -187,7 +187,11 @@ impl InstanceChart {
                 .credentials
                 .iter()
                 .enumerate()
-                .map(|(index, credential)| Bar::of(credential, index == 0, clock))
+                .map(|(index, credential)| {
+                    let tried = outcome.tried_again.get(&credential.version);
+                    let accepted = tried.is_some_and(|tally| tally.accepted > 0);
+                    Bar::of(credential, index == 0, accepted, clock)
+                })
                 .collect(),
             publications,
             apps: apps
@@ -212,8 +216,10 @@ impl InstanceChart {
 }
 
 impl Bar {
-    fn of(credential: &Credential, imported: bool, clock: Clock) -> Self {
-        let revoked = credential.revoked.map(|at| clock.seconds(at));
+    /// `accepted`: the service took it after all that was done to end it.
+    fn of(credential: &Credential, imported: bool, accepted: bool, clock: Clock) -> Self {
+        let revoked = credential.revoked.filter(|_| !accepted);
+        let revoked = revoked.map(|at| clock.seconds(at));
         let last = revoked.unwrap_or(clock.end);
         Self {
             label: short(&credential.version).to_owned(),

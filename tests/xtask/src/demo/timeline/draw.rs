@@ -1,18 +1,16 @@
 //! Draws a chart.
 
-use svg::Document;
-use svg::node::element::{
-    Definitions, Description, Group, Line, Path, Pattern, Polygon, Rectangle, TSpan, Text, Title,
-};
+mod shapes;
 
+use svg::Document;
+use svg::node::element::{Description, Group, Line, Title};
+
+use self::shapes::{
+    COLOURS, LEFT, MARGIN, MUTED, PANEL, RIGHT, WIDTH, beside, breadth, colour, count, cross,
+    definitions, heading, promotion, rectangle, revocation, swatch, text, vertical,
+};
 use super::{AppChart, Bar, Chart, DynoChart, InstanceChart};
 
-/// The picture's width; heights follow from what it shows. Units are CSS pixels.
-const WIDTH: f64 = 1240.0;
-const MARGIN: f64 = 32.0;
-/// Where time begins, right of the lanes' names.
-const LEFT: f64 = 256.0;
-const RIGHT: f64 = WIDTH - MARGIN - 24.0;
 const HEADER: f64 = 116.0;
 const INSTANCE_HEADER: f64 = 58.0;
 const BAR_STEP: f64 = 26.0;
@@ -23,22 +21,11 @@ const DYNO_HEIGHT: f64 = 10.0;
 const INSTANCE_GAP: f64 = 18.0;
 const AXIS: f64 = 46.0;
 
-/// Nearer than this, the labels of two lines would run into each other.
-const LABEL: f64 = 84.0;
-
 const BACKGROUND: &str = "#f4f6f9";
-const PANEL: &str = "#ffffff";
 const EDGE: &str = "#dde3ea";
 const GRID: &str = "#e9edf2";
 const INK: &str = "#16202c";
-const MUTED: &str = "#5b6878";
-const ALARM: &str = "#b42318";
 const FONT: &str = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', sans-serif";
-/// Of the imported credential and then of each version: told apart by the colour-blind too.
-const COLOURS: [&str; 6] = [
-    "#7b8794", "#0b6fb8", "#c26a00", "#0c8f6b", "#a24a90", "#8a6d1f",
-];
-
 pub(super) fn draw(chart: &Chart) -> Document {
     let scale = Scale::of(chart);
     let bodies: f64 = chart
@@ -220,7 +207,7 @@ fn credential(bar: &Bar, index: usize, y: f64, scale: Scale) -> Group {
     group
 }
 
-#[derive(Clone, Copy, PartialEq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Phase {
     /// Issued, and perhaps published, but not yet AWSCURRENT.
     Pending,
@@ -242,14 +229,10 @@ fn stretch(from: f64, to: f64, y: f64, phase: Phase, colour: &str, scale: Scale)
         Phase::Grace => ("grace period", 0.16, colour),
         Phase::Due => ("", 0.16, colour),
     };
-    let seconds = format!("{name} · {:.0} s", to - from);
-    let room = |text: &str| width > breadth(text, 11.0) + 16.0;
-    let label = if name.is_empty() || !room(name) {
-        ""
-    } else if phase == Phase::Grace && room(&seconds) {
-        &seconds
-    } else {
+    let label = if width > breadth(name, 11.0) + 16.0 {
         name
+    } else {
+        ""
     };
     let mut group = Group::new().add(
         rectangle(x, y, width, BAR_HEIGHT)
@@ -350,7 +333,7 @@ fn legend(y: f64) -> Group {
         ("revoked", Group::new().add(cross(12.0, y - 4.0))),
         ("published to Heroku", Group::new().add(dashes)),
         (
-            "dyno restarting, on the old one until it is back",
+            "dyno restarting, on the old one",
             block(1.0, Some("restart")),
         ),
     ];

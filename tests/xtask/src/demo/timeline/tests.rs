@@ -45,6 +45,16 @@ fn the_newest_credential_lasts_beyond_the_end() {
 }
 
 #[test]
+fn a_credential_that_is_accepted_after_its_end_is_not_drawn_as_refused() {
+    let mut recording = sound();
+    let tried = recording.outcomes[0].tried_again.get_mut(FIRST).unwrap();
+    tried.accepted = 1;
+    let bars = Chart::of(&recording).instances.remove(0).bars;
+    assert_eq!(bars[1].revoked, None);
+    assert!(bars[0].revoked.is_some());
+}
+
+#[test]
 fn a_dyno_keeps_what_it_had_until_its_restart_is_over() {
     let dyno = chart().apps[1].dynos.remove(0);
     let stretches: Vec<_> = dyno

@@ -1,0 +1,229 @@
+//! v3's tokens: an access token for as long as it is accepted, and a refresh token that is never
+//! lost.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use addon_rotation::deadline::Deadline;
+use addon_rotation::document::Fields;
+use addon_rotation::event::SecretArn;
+use addon_rotation::heroku::{HerokuError, TokenFuture, TokenStore};
+use addon_rotation::secrets::Secrets;
+use http::Method;
+use local_cloud::heroku::{Fault, FaultRule, Heroku, TokenRules};
+use serde_json::json;
+
+use super::{fail, status};
+use crate::support::{Api, Publisher, Stand, soon, within};
+
+fn new_refresh_token_each_time() -> TokenRules {
+    TokenRules {
+        rotate_refresh_token: true,
+        ..TokenRules::default()
+    }
+}
+
+#[tokio::test]
+async fn one_token_serves_a_whole_invocation() {
+    let stand = Stand::start().await;
+    let instance = stand.instance(Api::V3).await;
+    let publisher = Publisher::new(&stand, &instance).await;
+    let addon = publisher.addon();
+    for _ in 0..3 {
+        addon.config(soon()).await.unwrap();
+    }
+    assert_eq!(stand.token_requests(), 1);
+}
+
+#[tokio::test]
+async fn a_token_that_ends_before_its_time_is_refreshed_once() {
+    let stand = Stand::start().await;
+    let instance = stand.instance(Api::V3).await;
+    let publisher = Publisher::new(&stand, &instance).await;
+    let addon = publisher.addon();
+    addon.config(soon()).await.unwrap();
+    stand.heroku.expire_tokens(&instance.addon).unwrap();
+    addon.config(soon()).await.unwrap();
+    assert_eq!(stand.token_requests(), 2);
+    assert_eq!(stand.config_requests(&instance, &Method::GET), 3);
+}
+
+#[tokio::test]
+async fn a_fresh_token_that_is_refused_is_not_refreshed_for_ever() {
+    let stand = Stand::start().await;
+    let instance = stand.instance(Api::V3).await;
+    fail(&stand, Api::V3, &instance, &Method::GET, 9, status(401));
+    let publisher = Publisher::new(&stand, &instance).await;
+    let addon = publisher.addon();
+    let error = addon.config(soon()).await.unwrap_err();
+    assert!(matches!(error, HerokuError::Unauthorized { .. }));
+    let oauth = instance.oauth.unwrap();
+    assert!(error.to_string().contains(oauth.as_str()), "{error}");
+    assert_eq!(stand.token_requests(), 1);
+}
+
+#[tokio::test]
+async fn a_new_refresh_token_outlives_an_invocation_that_fails() {
+    let stand = Stand::start().await;
+    let instance = stand.instance(Api::V3).await;
+    stand.heroku.set_token_rules(new_refresh_token_each_time());
+    let oauth = instance.oauth.clone().unwrap();
+    let first = stand.value(&oauth, None).await["refresh_token"].clone();
+    fail(&stand, Api::V3, &instance, &Method::GET, 1, status(422));
+    let publisher = Publisher::new(&stand, &instance).await;
+    publisher.addon().config(soon()).await.unwrap_err();
+
+    let stored = stand.value(&oauth, None).await["refresh_token"].clone();
+    assert_ne!(stored, first);
+    let valid = stand.heroku.refresh_token(&instance.addon).unwrap();
+    assert_eq!(stored, valid, "the one that Heroku takes from now on");
+    // The next invocation goes on from there.
+    publisher.addon().config(soon()).await.unwrap();
+}
+
+/// Secrets Manager, which notes how far Heroku's API had been used when a token came to be stored.
+struct Noting {
+    secrets: Secrets,
+    heroku: Arc<Heroku>,
+    broken: bool,
+    used: Arc<Mutex<Vec<usize>>>,
+}
+
+impl TokenStore for Noting {
+    fn read<'a>(&'a self, secret: &'a SecretArn, deadline: Deadline) -> TokenFuture<'a, Fields> {
+        self.secrets.read(secret, deadline)
+    }
+
+    fn write<'a>(
+        &'a self,
+        secret: &'a SecretArn,
+        fields: Fields,
+        deadline: Deadline,
+    ) -> TokenFuture<'a, ()> {
+        self.used.lock().unwrap().push(uses_of_tokens(&self.heroku));
+        if self.broken {
+            let nowhere = "arn:aws:secretsmanager:us-east-1:000000000000:secret:nowhere";
+            return Box::pin(async move {
+                let nowhere = nowhere.parse().unwrap();
+                self.secrets.write(&nowhere, fields, deadline).await
+            });
+        }
+        self.secrets.write(secret, fields, deadline)
+    }
+}
+
+fn uses_of_tokens(heroku: &Heroku) -> usize {
+    let requests = heroku.requests();
+    let uses = requests
+        .iter()
+        .filter(|request| request.path.starts_with("/addons"));
+    uses.count()
+}
+
+#[tokio::test]
+async fn a_new_refresh_token_is_stored_before_the_access_token_is_used() {
+    for broken in [false, true] {
+        let stand = Stand::start().await;
+        let instance = stand.instance(Api::V3).await;
+        stand.heroku.set_token_rules(new_refresh_token_each_time());
+        let used = Arc::default();
+        let publisher = Publisher::new(&stand, &instance)
+            .await
+            .with_tokens(Box::new(Noting {
+                secrets: stand.secrets(),
+                heroku: Arc::clone(&stand.heroku),
+                broken,
+                used: Arc::clone(&used),
+            }));
+        let result = publisher.addon().config(soon()).await;
+        assert_eq!(*used.lock().unwrap(), [0]);
+        if broken {
+            assert!(matches!(result, Err(HerokuError::Tokens(_))), "{result:?}");
+            assert_eq!(uses_of_tokens(&stand.heroku), 0);
+        } else {
+            result.unwrap();
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_refresh_token_that_stays_the_same_is_not_stored_again() {
+    let stand = Stand::start().await;
+    let instance = stand.instance(Api::V3).await;
+    let versions = || {
+        let oauth = instance.oauth.as_ref().unwrap();
+        let secret = stand.gateway.secrets_manager().secret(oauth.as_str());
+        secret.unwrap().versions.len()
+    };
+    let before = versions();
+    let publisher = Publisher::new(&stand, &instance).await;
+    publisher.addon().config(soon()).await.unwrap();
+    assert_eq!(versions(), before);
+}
+
+#[tokio::test]
+async fn a_refresh_token_that_heroku_does_not_know_names_its_secret() {
+    let stand = Stand::start().await;
+    let instance = stand.instance(Api::V3).await;
+    let oauth = instance.oauth.clone().unwrap();
+    let value = json!({ "refresh_token": "a forgotten token", "kept": "as it is" });
+    stand
+        .call(
+            "PutSecretValue",
+            json!({
+                "SecretId": oauth.as_str(),
+                "SecretString": value.to_string(),
+                "ClientRequestToken": uuid::Uuid::new_v4().to_string(),
+            }),
+        )
+        .await
+        .unwrap();
+    let publisher = Publisher::new(&stand, &instance).await;
+    let error = publisher.addon().config(soon()).await.unwrap_err();
+    assert!(matches!(error, HerokuError::Unauthorized { .. }));
+    let text = error.to_string();
+    assert!(
+        text.contains(&format!("refresh_token in {oauth}")),
+        "{text}"
+    );
+    assert!(!text.contains("a forgotten token"), "{text}");
+    assert_eq!(stand.token_requests(), 1);
+    assert_eq!(uses_of_tokens(&stand.heroku), 0);
+}
+
+#[tokio::test]
+async fn faults_of_the_token_endpoint_pass() {
+    let stand = Stand::start().await;
+    let instance = stand.instance(Api::V3).await;
+    for fault in [status(503), Fault::LoseAnswer, Fault::Garbage(200)] {
+        stand.heroku.fail_next(FaultRule {
+            method: None,
+            path_prefix: "/oauth/token".to_owned(),
+            count: 1,
+            fault,
+        });
+    }
+    let publisher = Publisher::new(&stand, &instance).await;
+    publisher.addon().config(soon()).await.unwrap();
+    assert_eq!(stand.token_requests(), 4);
+}
+
+#[tokio::test]
+async fn a_slow_token_endpoint_ends_in_an_error_before_the_deadline() {
+    let stand = Stand::start().await;
+    let instance = stand.instance(Api::V3).await;
+    stand.heroku.fail_next(FaultRule {
+        method: None,
+        path_prefix: "/oauth/token".to_owned(),
+        count: 9,
+        fault: Fault::Slow(Duration::from_mins(1)),
+    });
+    let publisher = Publisher::new(&stand, &instance).await;
+    let deadline = Deadline::after(Duration::from_millis(500));
+    let addon = publisher.addon();
+    let error = within(Duration::from_secs(2), addon.config(deadline))
+        .await
+        .unwrap_err();
+    assert!(matches!(error, HerokuError::Unreachable { .. }));
+    assert_eq!(uses_of_tokens(&stand.heroku), 0);
+}

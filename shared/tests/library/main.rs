@@ -1,0 +1,10 @@
+//! The library against real HTTP, in one process and on loopback: Heroku, the partner's service,
+//! Secrets Manager and EventBridge Scheduler are the local cloud's stand-ins, by the strict rules
+//! of the real ones. No MiniStack, no database, no Python.
+
+#![cfg(test)]
+
+mod heroku;
+mod http_engine;
+//mod steps;
+mod support;

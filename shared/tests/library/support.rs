@@ -1,0 +1,473 @@
+//! A partner with its add-on service, its instances and its AWS account, in one process.
+
+mod functions;
+mod invariants;
+mod server;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use addon_rotation::configuration::HerokuConfiguration;
+use addon_rotation::deadline::Deadline;
+use addon_rotation::document::{Document, Fields, Rendered};
+use addon_rotation::event::{SecretArn, VersionId};
+use addon_rotation::heroku::{AddOn, HerokuClient, Partner, TokenStore};
+use addon_rotation::net;
+use addon_rotation::secrets::Secrets;
+use addon_rotation::service::Services;
+use local_cloud::credential_service::{CredentialService, CredentialServiceOptions};
+use local_cloud::events::{Event, EventKind, EventLog};
+use local_cloud::gateway::{Gateway, GatewayOptions};
+use local_cloud::heroku::{AppSpec, Heroku, Manifest, Provision, RestartSpeed};
+use local_cloud::secrets_manager::{Caller, RotationOptions, SecretSnapshot, ServiceError};
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+pub(crate) use functions::{Crash, FUNCTIONS, Lambda, When};
+pub(crate) use invariants::Invariants;
+pub(crate) use server::Server;
+
+/// The stack's grace period in these tests: the real one.
+pub(crate) const GRACE_PERIOD: Duration = Duration::from_hours(2);
+
+/// The config var that shows an instance's credential.
+pub(crate) const VAR: &str = "ACME_URL";
+
+/// Far longer than anything here takes: whatever is still awaited then never comes.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// One of Heroku's partner APIs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Api {
+    V1,
+    V3,
+}
+
+impl Api {
+    pub(crate) const BOTH: [Self; 2] = [Self::V1, Self::V3];
+}
+
+pub(crate) struct Stand {
+    pub(crate) events: EventLog,
+    pub(crate) heroku: Arc<Heroku>,
+    pub(crate) service: Arc<CredentialService>,
+    pub(crate) gateway: Gateway,
+    pub(crate) lambda: Lambda,
+    administrator: SecretArn,
+    http: reqwest::Client,
+    _functions: Server,
+}
+
+/// An add-on instance whose secrets are stored. Its first credential is an imported one.
+#[derive(Clone, Debug)]
+pub(crate) struct Instance {
+    pub(crate) secret: SecretArn,
+    pub(crate) oauth: Option<SecretArn>,
+    pub(crate) addon: String,
+    pub(crate) heroku_id: String,
+    pub(crate) app: String,
+    /// What the imported credential is called at the service.
+    pub(crate) imported: String,
+    pub(crate) document: Value,
+}
+
+impl Stand {
+    pub(crate) async fn start() -> Self {
+        // Already installed is as good.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let events = EventLog::default();
+        let heroku = Arc::new(Heroku::start(events.clone()).await.unwrap());
+        let (password, client_secret) = (random(), random());
+        heroku
+            .add_service(Manifest {
+                id: "acme".to_owned(),
+                api_password: password.clone(),
+                client_secret: client_secret.clone(),
+                config_vars: vec![VAR.to_owned(), "ACME_KEY".to_owned()],
+            })
+            .unwrap();
+        let administrator_token = random();
+        let options = CredentialServiceOptions {
+            name: "acme".to_owned(),
+            administrator_token: administrator_token.clone(),
+        };
+        let service = CredentialService::start(options, events.clone());
+        let service = Arc::new(service.await.unwrap());
+
+        let gateway = Gateway::bind().await.unwrap();
+        let http = net::http_client().unwrap();
+        let configuration = HerokuConfiguration {
+            api: heroku.api_url(),
+            oauth: heroku.oauth_url(),
+            // Secrets Manager takes an ARN without its last six characters as well; the whole one
+            // is not known before the secret is there.
+            partner: "arn:aws:secretsmanager:us-east-1:000000000000:secret:acme/partner"
+                .parse()
+                .unwrap(),
+        };
+        let (lambda, functions) = Lambda::start(&http, gateway.endpoint(), configuration).await;
+        let gateway = gateway.serve(GatewayOptions {
+            events: events.clone(),
+            rotation: RotationOptions {
+                retry_interval: Duration::from_millis(10),
+                ..RotationOptions::default()
+            },
+            functions: Some(Arc::new(lambda.clone())),
+            target: Some(Arc::new(lambda.clone())),
+            ..GatewayOptions::default()
+        });
+        let partner = json!({ "id": "acme", "password": password, "client_secret": client_secret });
+        create_secret(&gateway, "acme/partner", &partner).await;
+        let administrator = json!({ "token": administrator_token });
+        let administrator = create_secret(&gateway, "acme/administrator", &administrator).await;
+        Self {
+            events,
+            heroku,
+            service,
+            gateway,
+            lambda,
+            administrator,
+            http,
+            _functions: functions,
+        }
+    }
+
+    /// Provisions an add-on instance and stores its secrets.
+    pub(crate) async fn instance(&self, api: Api) -> Instance {
+        let app = format!("app-{}", Uuid::new_v4().simple());
+        self.heroku
+            .create_app(AppSpec {
+                name: app.clone(),
+                dynos: 1,
+                restart: RestartSpeed {
+                    first: Duration::from_millis(1),
+                    stagger: Duration::ZERO,
+                },
+            })
+            .unwrap();
+        let (imported, key) = (format!("imported-{app}"), random());
+        self.service.register(&imported, &key).unwrap();
+        let addon = self
+            .heroku
+            .provision(Provision {
+                service: "acme".to_owned(),
+                name: format!("acme-{app}"),
+                plan: "acme:gold".to_owned(),
+                region: "amazon-web-services::us-east-1".to_owned(),
+                owner_app: app.clone(),
+                config: BTreeMap::from([(VAR.to_owned(), self.service.customer_url(&key))]),
+            })
+            .unwrap();
+        let url = self.service.url().to_string();
+        let template = url.replacen("http://", "http://key:{{ api_key }}@", 1);
+        let mut heroku = json!({ "api": "v1", "addon_id": addon.id, "config": { VAR: template } });
+        let mut oauth = None;
+        if api == Api::V3 {
+            let tokens = json!({ "refresh_token": self.heroku.refresh_token(&addon.id).unwrap() });
+            let name = format!("acme/oauth/{}", addon.id);
+            let secret = create_secret(&self.gateway, &name, &tokens).await;
+            heroku["api"] = "v3".into();
+            heroku["oauth"] = secret.as_str().into();
+            oauth = Some(secret);
+        }
+        let document = json!({
+            "engine": "http",
+            "url": url,
+            "credential_id": imported,
+            "api_key": key,
+            "authorization": "Bearer {{ api_key }}",
+            "generate": { "api_key": { "prefix": "acme_live_", "length": 40 } },
+            "masterarn": self.administrator.as_str(),
+            "heroku": heroku,
+            "note": "a field that no engine knows",
+        });
+        let name = format!("acme/credentials/{app}");
+        Instance {
+            secret: create_secret(&self.gateway, &name, &document).await,
+            oauth,
+            addon: addon.id,
+            heroku_id: addon.heroku_id,
+            app,
+            imported,
+            document,
+        }
+    }
+
+    /// An instance with rotation switched on and not yet rotated.
+    pub(crate) async fn enrolled(&self, api: Api) -> Instance {
+        let instance = self.instance(api).await;
+        self.switch_on(&instance).await.unwrap();
+        instance
+    }
+
+    pub(crate) async fn switch_on(&self, instance: &Instance) -> Result<Value, ServiceError> {
+        let parameters = json!({
+            "SecretId": instance.secret.as_str(),
+            "ClientRequestToken": Uuid::new_v4().to_string(),
+            "RotationLambdaARN": functions::arn("rotate"),
+            "RotationRules": { "AutomaticallyAfterDays": 90 },
+            "RotateImmediately": false,
+        });
+        self.call("RotateSecret", parameters).await
+    }
+
+    /// Starts a rotation; the new version's id.
+    pub(crate) async fn start_rotation(&self, instance: &Instance) -> VersionId {
+        let version = Uuid::new_v4().to_string();
+        let parameters = json!({
+            "SecretId": instance.secret.as_str(),
+            "ClientRequestToken": version,
+        });
+        self.call("RotateSecret", parameters).await.unwrap();
+        version.parse().unwrap()
+    }
+
+    /// Rotates; the new version's id. Attempts may fail on the way.
+    pub(crate) async fn rotate(&self, instance: &Instance) -> VersionId {
+        let version = self.start_rotation(instance).await;
+        self.wait_for("the rotation's success", |event| {
+            matches!(event, EventKind::RotationSucceeded { version: done, .. }
+                if done == version.as_str())
+            .then_some(())
+        })
+        .await;
+        version
+    }
+
+    /// Calls Secrets Manager as its operator.
+    pub(crate) async fn call(
+        &self,
+        operation: &str,
+        parameters: Value,
+    ) -> Result<Value, ServiceError> {
+        call(&self.gateway, "operator", operation, parameters).await
+    }
+
+    /// The answer of `found` for the first event that it answers for.
+    pub(crate) async fn wait_for<T>(
+        &self,
+        what: &str,
+        found: impl Fn(&EventKind) -> Option<T>,
+    ) -> T {
+        let found = |events: &[Event]| events.iter().find_map(|event| found(&event.kind));
+        tokio::time::timeout(PATIENCE, self.events.wait_for(found))
+            .await
+            .unwrap_or_else(|_| panic!("{what} never came"))
+    }
+
+    pub(crate) fn snapshot(&self, instance: &Instance) -> SecretSnapshot {
+        let secrets = self.gateway.secrets_manager();
+        secrets.secret(instance.secret.as_str()).unwrap()
+    }
+
+    pub(crate) fn current(&self, instance: &Instance) -> VersionId {
+        let secret = self.snapshot(instance);
+        secret.labelled("AWSCURRENT").unwrap().parse().unwrap()
+    }
+
+    /// Whether the version's label says that its credential may be alive.
+    pub(crate) fn is_labelled_live(&self, instance: &Instance, version: &VersionId) -> bool {
+        let label = format!("LIVE-{version}");
+        self.snapshot(instance).labelled(&label) == Some(version.as_str())
+    }
+
+    /// The value of one version of a secret, or of the current one.
+    pub(crate) async fn value(&self, secret: &SecretArn, version: Option<&VersionId>) -> Value {
+        let mut parameters = json!({ "SecretId": secret.as_str() });
+        if let Some(version) = version {
+            parameters["VersionId"] = version.as_str().into();
+        }
+        let answer = self.call("GetSecretValue", parameters).await.unwrap();
+        serde_json::from_str(answer["SecretString"].as_str().unwrap()).unwrap()
+    }
+
+    /// What Heroku shows for the instance.
+    pub(crate) fn shown(&self, instance: &Instance) -> String {
+        let config = self.heroku.config(&instance.addon).unwrap();
+        config.get(VAR).cloned().unwrap_or_default()
+    }
+
+    /// The requests of one method that Heroku's API got for the instance's config.
+    pub(crate) fn config_requests(&self, instance: &Instance, method: &http::Method) -> usize {
+        let requests = self.heroku.requests();
+        let of_instance = requests.iter().filter(|request| {
+            request.method == *method
+                && (request.path.contains(&instance.addon) || request.path.contains("heroku.com"))
+        });
+        of_instance.count()
+    }
+
+    /// The requests for access tokens that Heroku got.
+    pub(crate) fn token_requests(&self) -> usize {
+        let requests = self.heroku.requests();
+        let of_tokens = requests
+            .iter()
+            .filter(|request| request.path == "/oauth/token");
+        of_tokens.count()
+    }
+
+    /// What `create-secret` and the like reach their secrets through.
+    pub(crate) fn secrets(&self) -> Secrets {
+        Secrets::new(&self.lambda.sdk_config("test"))
+    }
+
+    pub(crate) fn services(&self) -> Services {
+        Services::new(self.http.clone())
+    }
+
+    pub(crate) fn http(&self) -> &reqwest::Client {
+        &self.http
+    }
+
+    pub(crate) fn heroku_client(&self) -> HerokuClient {
+        HerokuClient::new(self.http.clone(), self.lambda.heroku())
+    }
+
+    pub(crate) async fn partner(&self) -> Partner {
+        Partner::new(self.fields(&self.lambda.heroku().partner).await)
+    }
+
+    pub(crate) async fn administrator(&self) -> Fields {
+        self.fields(&self.administrator).await
+    }
+
+    pub(crate) fn administrator_arn(&self) -> &SecretArn {
+        &self.administrator
+    }
+
+    async fn fields(&self, secret: &SecretArn) -> Fields {
+        self.secrets().fields(secret, soon()).await.unwrap()
+    }
+
+    /// Everything that no log, error, event or schedule may hold.
+    pub(crate) fn secret_values(&self) -> Vec<String> {
+        let mut values = self.heroku.secret_values();
+        values.extend(self.service.secret_values());
+        values.extend(self.gateway.secrets_manager().sensitive_texts());
+        values.sort_unstable();
+        values.dedup();
+        values
+    }
+
+    /// Fails if `text` holds a secret value.
+    pub(crate) fn assert_holds_no_secret(&self, text: &str) {
+        let values = self.secret_values();
+        assert!(!values.is_empty());
+        for value in values {
+            assert!(!text.contains(&value), "a secret value is in: {text}");
+        }
+    }
+}
+
+/// An add-on at Heroku as a function sees it, for as long as an invocation.
+pub(crate) struct Publisher {
+    document: Document,
+    client: HerokuClient,
+    partner: Partner,
+    tokens: Box<dyn TokenStore>,
+}
+
+impl Publisher {
+    pub(crate) async fn new(stand: &Stand, instance: &Instance) -> Self {
+        Self {
+            document: document(&instance.document),
+            client: stand.heroku_client(),
+            partner: stand.partner().await,
+            tokens: Box::new(stand.secrets()),
+        }
+    }
+
+    pub(crate) fn with_addon_id(mut self, id: &str) -> Self {
+        id.clone_into(&mut self.document.heroku.addon_id);
+        self
+    }
+
+    pub(crate) fn with_client(mut self, client: HerokuClient) -> Self {
+        self.client = client;
+        self
+    }
+
+    pub(crate) fn with_partner(mut self, partner: Partner) -> Self {
+        self.partner = partner;
+        self
+    }
+
+    pub(crate) fn with_tokens(mut self, tokens: Box<dyn TokenStore>) -> Self {
+        self.tokens = tokens;
+        self
+    }
+
+    pub(crate) fn addon(&self) -> AddOn<'_> {
+        AddOn::of(
+            &self.document,
+            &self.client,
+            &self.partner,
+            self.tokens.as_ref(),
+        )
+    }
+}
+
+/// Config vars to publish.
+pub(crate) fn rendered(vars: &[(&str, &str)]) -> Rendered {
+    vars.iter()
+        .map(|(name, value)| ((*name).to_owned(), SecretString::from(*value)))
+        .collect()
+}
+
+pub(crate) fn document(value: &Value) -> Document {
+    Document::parse(&SecretString::from(value.to_string())).unwrap()
+}
+
+/// The document that a rotation to `version` would store.
+pub(crate) fn next_document(value: &Value, version: &VersionId) -> Value {
+    let next = document(value).next(version).unwrap();
+    serde_json::from_str(next.expose_secret()).unwrap()
+}
+
+pub(crate) fn version_id() -> VersionId {
+    Uuid::new_v4().to_string().parse().unwrap()
+}
+
+/// A secret text that is nowhere else.
+pub(crate) fn random() -> String {
+    Uuid::new_v4().simple().to_string()
+}
+
+/// Time enough for whatever succeeds.
+pub(crate) fn soon() -> Deadline {
+    Deadline::after(PATIENCE)
+}
+
+/// Runs something that must be over by `most`, whatever comes of it.
+pub(crate) async fn within<T>(most: Duration, work: impl Future<Output = T>) -> T {
+    let started = Instant::now();
+    let result = tokio::time::timeout(PATIENCE, work)
+        .await
+        .expect("it must not hang");
+    let took = started.elapsed();
+    assert!(took < most, "took {took:?}");
+    result
+}
+
+async fn create_secret(gateway: &Gateway, name: &str, value: &Value) -> SecretArn {
+    let parameters = json!({
+        "Name": name,
+        "SecretString": value.to_string(),
+        "ClientRequestToken": Uuid::new_v4().to_string(),
+    });
+    let answer = call(gateway, "operator", "CreateSecret", parameters).await;
+    answer.unwrap()["ARN"].as_str().unwrap().parse().unwrap()
+}
+
+async fn call(
+    gateway: &Gateway,
+    caller: &str,
+    operation: &str,
+    parameters: Value,
+) -> Result<Value, ServiceError> {
+    let caller = Caller(caller.to_owned());
+    let secrets = gateway.secrets_manager();
+    secrets.handle(&caller, operation, parameters).await
+}

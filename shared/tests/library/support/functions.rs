@@ -1,0 +1,379 @@
+//! Lambda: runs the steps in this process, called over HTTP as `rotate` calls the others, by Secrets
+//! Manager as rotation function, and by EventBridge Scheduler.
+
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use addon_rotation::Error;
+use addon_rotation::aws::sdk_config_with;
+use addon_rotation::configuration::{HerokuConfiguration, ScheduleConfiguration, StepFunctions};
+use addon_rotation::deadline::Deadline;
+use addon_rotation::event::Event;
+use addon_rotation::heroku::HerokuClient;
+use addon_rotation::invoke::Functions;
+use addon_rotation::schedule::Schedules;
+use addon_rotation::secrets::Secrets;
+use addon_rotation::service::Services;
+use addon_rotation::steps::{self, Revocation};
+use aws_credential_types::Credentials;
+use aws_types::SdkConfig;
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::post;
+use axum::{Json, Router};
+use lambda_runtime::Diagnostic;
+use local_cloud::ministack::Invocation;
+use local_cloud::scheduler::{HandOver, Target};
+use local_cloud::secrets_manager::{Answer, RotationFunctions};
+use serde_json::{Value, json};
+use tokio::runtime::Handle;
+use url::Url;
+
+use super::{GRACE_PERIOD, Invariants, Server};
+
+/// The functions that `rotate` calls.
+pub(crate) const FUNCTIONS: [&str; 4] = [
+    "create-secret",
+    "publish-to-heroku",
+    "test-secret",
+    "finish-secret",
+];
+
+/// What an invocation has.
+const TIMEOUT: Duration = Duration::from_secs(30);
+
+pub(crate) fn arn(function: &str) -> String {
+    format!("arn:aws:lambda:us-east-1:000000000000:function:{function}")
+}
+
+/// When a function's process ends without a word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum When {
+    /// Before it has done anything.
+    Before,
+    /// After it has done everything: only its answer is lost.
+    After,
+}
+
+/// An invocation that ends without an answer.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Crash {
+    pub(crate) function: &'static str,
+    /// In which of its steps; in any, if none.
+    pub(crate) step: Option<&'static str>,
+    pub(crate) when: When,
+}
+
+impl Crash {
+    fn is_of(&self, function: &str, payload: &Value) -> bool {
+        self.function == function && self.step.is_none_or(|step| payload["Step"] == step)
+    }
+}
+
+/// An invocation as it was made, and the message of the error that it ended with.
+#[derive(Clone, Debug)]
+pub(crate) struct Record {
+    pub(crate) function: String,
+    pub(crate) payload: Value,
+    pub(crate) error: Option<String>,
+}
+
+/// What each function's `main` has before its first invocation.
+struct Environment {
+    http: reqwest::Client,
+    aws: Url,
+    lambda: Url,
+    heroku: HerokuConfiguration,
+    schedule: ScheduleConfiguration,
+}
+
+#[derive(Default)]
+struct Book {
+    crashes: Vec<Crash>,
+    twice: bool,
+    records: Vec<Record>,
+    invariants: Vec<Invariants>,
+}
+
+#[derive(Clone)]
+pub(crate) struct Lambda {
+    environment: Arc<Environment>,
+    book: Arc<Mutex<Book>>,
+}
+
+impl Lambda {
+    /// Functions that find AWS at `aws`, and the address at which they find one another.
+    pub(crate) async fn start(
+        http: &reqwest::Client,
+        aws: &Url,
+        heroku: HerokuConfiguration,
+    ) -> (Self, Server) {
+        let address = Server::bind().await;
+        let environment = Environment {
+            http: http.clone(),
+            aws: aws.clone(),
+            lambda: address.url.clone(),
+            heroku,
+            schedule: ScheduleConfiguration {
+                group: "addon-rotation".to_owned(),
+                role: "arn:aws:iam::000000000000:role/scheduler".to_owned(),
+                function: arn("revoke-secret"),
+                dead_letter_queue: "arn:aws:sqs:us-east-1:000000000000:dead-letters".to_owned(),
+            },
+        };
+        let lambda = Self {
+            environment: Arc::new(environment),
+            book: Arc::default(),
+        };
+        let router = Router::new()
+            .route("/2015-03-31/functions/{name}/invocations", post(invoked))
+            .with_state(lambda.clone());
+        (lambda, address.serve(router))
+    }
+
+    pub(crate) fn heroku(&self) -> &HerokuConfiguration {
+        &self.environment.heroku
+    }
+
+    /// The next invocation that fits ends without an answer.
+    pub(crate) fn crash_next(&self, crash: Crash) {
+        self.book().crashes.push(crash);
+    }
+
+    /// How many of the crashes asked for have not come about yet.
+    pub(crate) fn pending_crashes(&self) -> usize {
+        self.book().crashes.len()
+    }
+
+    /// Has every event delivered a second time from now on.
+    pub(crate) fn deliver_twice(&self) {
+        self.book().twice = true;
+    }
+
+    /// Looks at the instance before and after every invocation from now on.
+    pub(crate) fn watch(&self, invariants: Invariants) {
+        self.book().invariants.push(invariants);
+    }
+
+    /// The invocations so far, in the order in which they ended.
+    pub(crate) fn records(&self) -> Vec<Record> {
+        self.book().records.clone()
+    }
+
+    /// The invocations of one function.
+    pub(crate) fn records_of(&self, function: &str) -> Vec<Record> {
+        let mut records = self.records();
+        records.retain(|record| record.function == function);
+        records
+    }
+
+    /// A function's configuration of the AWS SDK: its credentials are its name's.
+    pub(crate) fn sdk_config(&self, function: &str) -> SdkConfig {
+        self.environment.sdk_config(function, &self.environment.aws)
+    }
+
+    /// EventBridge Scheduler as a function reaches it.
+    pub(crate) fn schedules(&self) -> Schedules {
+        let configuration = self.environment.schedule.clone();
+        Schedules::new(&self.sdk_config("finish-secret"), configuration)
+    }
+
+    /// The functions as `rotate` reaches them.
+    pub(crate) fn functions(&self) -> Functions {
+        self.environment.functions()
+    }
+
+    /// Invokes a function and waits for its answer.
+    pub(crate) async fn invoke(&self, function: &str, payload: Value) -> Result<(), Diagnostic> {
+        self.look().await;
+        let (crash, times) = {
+            let mut book = self.book();
+            let crash = book
+                .crashes
+                .iter()
+                .position(|crash| crash.is_of(function, &payload));
+            let crash = crash.map(|index| book.crashes.remove(index).when);
+            (crash, if book.twice { 2 } else { 1 })
+        };
+        let mut outcome = Ok(());
+        if crash != Some(When::Before) {
+            for _ in 0..times {
+                outcome = outcome.and(self.run(function, payload.clone()).await);
+            }
+        }
+        if crash.is_some() {
+            outcome = Err(Diagnostic {
+                error_type: "Runtime.ExitError".to_owned(),
+                error_message: "Runtime exited without providing a reason".to_owned(),
+            });
+        }
+        self.look().await;
+        let error = outcome
+            .as_ref()
+            .err()
+            .map(|error| error.error_message.clone());
+        self.book().records.push(Record {
+            function: function.to_owned(),
+            payload,
+            error,
+        });
+        outcome
+    }
+
+    /// A step's future need not be `Send`, since a function runs on one thread: so it does here.
+    async fn run(&self, function: &str, payload: Value) -> Result<(), Diagnostic> {
+        let (environment, function) = (Arc::clone(&self.environment), function.to_owned());
+        let runtime = Handle::current();
+        let step = move || runtime.block_on(environment.run(&function, &payload));
+        let outcome = tokio::task::spawn_blocking(step).await.unwrap();
+        outcome.map_err(Diagnostic::from)
+    }
+
+    async fn look(&self) {
+        let invariants = self.book().invariants.clone();
+        for invariants in invariants {
+            invariants.look().await;
+        }
+    }
+
+    fn book(&self) -> MutexGuard<'_, Book> {
+        self.book.lock().unwrap()
+    }
+}
+
+impl Environment {
+    fn sdk_config(&self, function: &str, endpoint: &Url) -> SdkConfig {
+        let credentials = Credentials::new(function, "secret access key", None, None, "test");
+        let endpoint = Some(endpoint.to_string());
+        sdk_config_with(&self.http, "us-east-1".to_owned(), credentials, endpoint)
+    }
+
+    fn functions(&self) -> Functions {
+        Functions::new(&self.sdk_config("rotate", &self.lambda))
+    }
+
+    /// What the function's `main` does with one event.
+    async fn run(&self, function: &str, payload: &Value) -> Result<(), Error> {
+        let deadline = Deadline::after(TIMEOUT);
+        let aws = self.sdk_config(function, &self.aws);
+        let (secrets, services) = (Secrets::new(&aws), Services::new(self.http.clone()));
+        let client = HerokuClient::new(self.http.clone(), &self.heroku);
+        let schedules = Schedules::new(&aws, self.schedule.clone());
+        let grace_period_seconds = u32::try_from(GRACE_PERIOD.as_secs()).unwrap();
+        match function {
+            "rotate" => {
+                let [create_secret, publish_to_heroku, test_secret, finish_secret] =
+                    super::FUNCTIONS.map(ToOwned::to_owned);
+                let names = StepFunctions {
+                    create_secret,
+                    publish_to_heroku,
+                    test_secret,
+                    finish_secret,
+                };
+                let functions = self.functions();
+                steps::rotate(
+                    Event::read(payload)?,
+                    &secrets,
+                    &functions,
+                    &names,
+                    deadline,
+                )
+                .await
+            }
+            "create-secret" => {
+                steps::create_secret(Event::read(payload)?, &secrets, &services, deadline).await
+            }
+            "publish-to-heroku" => {
+                let event = Event::read(payload)?;
+                steps::publish_to_heroku(event, &secrets, &client, &self.heroku, deadline).await
+            }
+            "test-secret" => {
+                let event = Event::read(payload)?;
+                steps::test_secret(event, &secrets, &services, &client, &self.heroku, deadline)
+                    .await
+            }
+            "finish-secret" => {
+                let event = Event::read(payload)?;
+                steps::finish_secret(event, &schedules, grace_period_seconds, deadline).await
+            }
+            "revoke-secret" => {
+                let revocation = Revocation {
+                    secrets,
+                    services,
+                    heroku: client,
+                    configuration: self.heroku.clone(),
+                    schedules,
+                    grace_period_seconds,
+                };
+                steps::revoke_secret(Event::read(payload)?, &revocation, deadline).await
+            }
+            _ => panic!("there is no function {function}"),
+        }
+    }
+}
+
+/// Lambda's Invoke. See its API reference: a function that failed is a success with a header.
+async fn invoked(
+    State(lambda): State<Lambda>,
+    Path(function): Path<String>,
+    Json(payload): Json<Value>,
+) -> Response {
+    match lambda.invoke(&function, payload).await {
+        Ok(()) => Json(Value::Null).into_response(),
+        Err(error) => (
+            [("x-amz-function-error", "Unhandled")],
+            Json(described(&error)),
+        )
+            .into_response(),
+    }
+}
+
+fn described(error: &Diagnostic) -> Value {
+    json!({ "errorType": error.error_type, "errorMessage": error.error_message })
+}
+
+impl RotationFunctions for Lambda {
+    fn invoke<'a>(&'a self, function_arn: &'a str, event: &'a Value) -> Answer<'a, Invocation> {
+        assert_eq!(function_arn, arn("rotate"));
+        Box::pin(async move {
+            Ok(match Self::invoke(self, "rotate", event.clone()).await {
+                Ok(()) => Invocation {
+                    payload: Value::Null,
+                    function_error: None,
+                },
+                Err(error) => Invocation {
+                    payload: described(&error),
+                    function_error: Some("Unhandled".to_owned()),
+                },
+            })
+        })
+    }
+
+    fn policy<'a>(&'a self, function_arn: &'a str) -> Answer<'a, Option<Value>> {
+        Box::pin(async move {
+            Ok(Some(json!({ "Statement": [{
+                "Effect": "Allow",
+                "Principal": { "Service": "secretsmanager.amazonaws.com" },
+                "Action": "lambda:InvokeFunction",
+                "Resource": function_arn,
+                "Condition": { "StringEquals": { "AWS:SourceAccount": "000000000000" } },
+            }] })))
+        })
+    }
+
+    fn principal<'a>(&'a self, _function_arn: &'a str) -> Answer<'a, Option<String>> {
+        Box::pin(async { Ok(Some("rotate".to_owned())) })
+    }
+}
+
+impl Target for Lambda {
+    /// Handed over: what becomes of the event is the function's own affair.
+    fn invoke(&self, function_arn: String, _role_arn: String, input: String) -> HandOver<'_> {
+        Box::pin(async move {
+            assert_eq!(function_arn, arn("revoke-secret"));
+            let payload = serde_json::from_str(&input).unwrap();
+            let _ = Self::invoke(self, "revoke-secret", payload).await;
+            Ok(())
+        })
+    }
+}
