@@ -3,91 +3,18 @@
 //! Fields that are not known are ignored, as AWS asks; what is missing or malformed is reported
 //! all at once. Between the functions pass ARNs, version ids and step names, never a value.
 
+mod ids;
+mod reader;
+
 use std::fmt;
 use std::str::FromStr;
 
 use secrecy::SecretString;
 use serde::{Serialize, Serializer};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
-/// The ARN of a secret.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
-#[serde(transparent)]
-pub struct SecretArn(String);
-
-impl SecretArn {
-    /// The ARN as text.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl FromStr for SecretArn {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let mut parts = text.splitn(7, ':');
-        let is_secret = parts.next() == Some("arn")
-            && parts
-                .next()
-                .is_some_and(|partition| partition.starts_with("aws"))
-            && parts.next() == Some("secretsmanager")
-            && parts.next().is_some_and(|region| !region.is_empty())
-            && parts.next().is_some_and(|account| !account.is_empty())
-            && parts.next() == Some("secret")
-            && parts
-                .next()
-                .is_some_and(|name| !name.is_empty() && !name.contains(char::is_whitespace));
-        if is_secret {
-            Ok(Self(text.to_owned()))
-        } else {
-            Err(
-                "must be the ARN of a secret (arn:aws:secretsmanager:<region>:<account>:secret:<name>)",
-            )
-        }
-    }
-}
-
-impl fmt::Display for SecretArn {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-/// The id of one version of a secret; during a rotation, the `ClientRequestToken`.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(transparent)]
-pub struct VersionId(String);
-
-impl VersionId {
-    /// The id as text.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl FromStr for VersionId {
-    type Err = &'static str;
-
-    /// Accepts what [`PutSecretValue`](https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_PutSecretValue.html)
-    /// accepts as `ClientRequestToken`, limited to the characters that can stand in a label.
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let allowed = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
-        if (32..=64).contains(&text.len()) && text.chars().all(allowed) {
-            Ok(Self(text.to_owned()))
-        } else {
-            Err("must be a version id of 32 to 64 characters, as Secrets Manager gives it")
-        }
-    }
-}
-
-impl fmt::Display for VersionId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
+pub use ids::{SecretArn, VersionId};
+use reader::Reader;
 
 /// One of the [four steps](https://docs.aws.amazon.com/secretsmanager/latest/userguide/rotate-secrets_lambda-functions.html)
 /// of a rotation.
@@ -353,77 +280,6 @@ impl Event for RevokeEvent {
 
     fn step(&self) -> &'static str {
         "revokeSecret"
-    }
-}
-
-/// Reads fields by name and collects what is wrong with them.
-struct Reader<'a> {
-    fields: Option<&'a Map<String, Value>>,
-    problems: Vec<String>,
-}
-
-impl<'a> Reader<'a> {
-    fn new(payload: &'a Value) -> Self {
-        let fields = payload.as_object();
-        let problems = if fields.is_none() {
-            vec!["it must be a JSON object".to_owned()]
-        } else {
-            Vec::new()
-        };
-        Self { fields, problems }
-    }
-
-    fn get(&self, name: &str) -> Option<&'a Value> {
-        self.fields?.get(name).filter(|value| !value.is_null())
-    }
-
-    fn parse<T: FromStr<Err = &'static str>>(&mut self, name: &str) -> Option<T> {
-        self.fields?;
-        let Some(value) = self.get(name) else {
-            self.problems.push(format!("{name} is missing"));
-            return None;
-        };
-        match value.as_str().map_or(Err("must be a string"), str::parse) {
-            Ok(parsed) => Some(parsed),
-            Err(problem) => {
-                self.problems.push(format!("{name} {problem}"));
-                None
-            }
-        }
-    }
-
-    fn optional_text(&mut self, name: &str) -> Option<String> {
-        let value = self.get(name)?;
-        if !value.is_string() {
-            self.problems.push(format!("{name} must be a string"));
-        }
-        value.as_str().map(ToOwned::to_owned)
-    }
-
-    fn optional_number(&mut self, name: &str) -> Option<u32> {
-        let value = self.get(name)?;
-        let number = value.as_u64().and_then(|number| u32::try_from(number).ok());
-        if number.is_none() {
-            self.problems.push(format!(
-                "{name} must be a whole number from 0 to {}",
-                u32::MAX
-            ));
-        }
-        number
-    }
-
-    fn optional_flag(&mut self, name: &str) -> Option<bool> {
-        let value = self.get(name)?;
-        if !value.is_boolean() {
-            self.problems.push(format!("{name} must be true or false"));
-        }
-        value.as_bool()
-    }
-
-    fn into_error(self) -> EventError {
-        EventError {
-            problems: self.problems,
-        }
     }
 }
 

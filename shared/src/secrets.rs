@@ -16,7 +16,7 @@ pub use labels::{Label, Secret};
 
 use crate::aws::{AwsError, call};
 use crate::deadline::{Deadline, Passing, retry};
-use crate::document::Fields;
+use crate::document::{Document, Fields};
 use crate::event::{SecretArn, VersionId};
 use crate::heroku::{TokenFuture, TokenStore};
 
@@ -129,7 +129,7 @@ impl Secrets {
     ///
     /// # Errors
     /// If AWS refuses or does not answer, or the version has no value.
-    pub async fn stored_value(
+    async fn stored_value(
         &self,
         secret: &SecretArn,
         version: &VersionId,
@@ -146,6 +146,20 @@ impl Secrets {
             })
         })
         .await
+    }
+
+    /// A version's document, checked. The version is known to have been stored.
+    ///
+    /// # Errors
+    /// If AWS refuses or does not answer, the version has no value, or the document is not usable.
+    pub async fn document(
+        &self,
+        secret: &SecretArn,
+        version: &VersionId,
+        deadline: Deadline,
+    ) -> Result<Document, crate::Error> {
+        let value = self.stored_value(secret, version, deadline).await?;
+        Ok(Document::parse(&value)?)
     }
 
     /// The fields of a secret that does not rotate here: the administrator's, the partner's, an

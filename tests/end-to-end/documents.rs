@@ -22,11 +22,9 @@ const MISTAKES: [Mistake; 6] = [
         "missing-field",
         Engine::Postgres,
         |document| {
-            drop(
-                document
-                    .as_object_mut()
-                    .and_then(|fields| fields.remove("password")),
-            )
+            if let Some(fields) = document.as_object_mut() {
+                fields.remove("password");
+            }
         },
         &["password is missing", "correct the secret's value"],
     ),

@@ -1,6 +1,11 @@
 //! The whole, tried in the local cloud: the deployed stack, the unmodified AWS CLI, and whatever
 //! stands in for Heroku and the partner's services. `cargo xtask test` sets up what is missing and
 //! runs this; a plain `cargo test` leaves it out and says so.
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a test runner talks to whoever runs it"
+)]
 
 mod documents;
 mod enrolment;
@@ -28,6 +33,9 @@ pub(crate) type TestResult = Result<(), Failed>;
 
 /// The production default: the schedules' times are asserted, and then brought forward.
 const GRACE_PERIOD: Duration = Duration::from_hours(2);
+
+/// What adds a phase's tests, and how many run side by side.
+type Phase = (fn(&mut Suite), Option<usize>);
 
 struct Suite {
     runtime: Arc<Runtime>,
@@ -82,7 +90,7 @@ fn main() -> ExitCode {
 
     // Side by side; then what changes the deployed roles, one at a time; last what looks back at
     // everything before.
-    let phases: [(fn(&mut Suite), Option<usize>); 3] = [
+    let phases: [Phase; 3] = [
         (
             |suite| {
                 rotation::tests(suite);

@@ -41,8 +41,9 @@ pub(crate) fn tests(suite: &mut Suite) {
     );
 }
 
-/// Customers of all the instance's apps.
-fn customers(cloud: &Cloud, instance: &Instance) -> Result<Vec<Customer>, Failed> {
+/// Customers of all the instance's apps, whose dynos have the add-on's config by now.
+async fn customers(cloud: &Cloud, instance: &Instance) -> Result<Vec<Customer>, Failed> {
+    restarted(cloud, instance).await?;
     let every = Duration::from_millis(50);
     let start =
         |app: &String| Customer::start(instance.customer(cloud, app, every)).map_err(Failed::from);
@@ -105,7 +106,7 @@ async fn judge(
 
 async fn first_and_second(cloud: Arc<Cloud>, spec: InstanceSpec) -> TestResult {
     let instance = cloud.enrol(spec).await?;
-    let customers = customers(&cloud, &instance)?;
+    let customers = customers(&cloud, &instance).await?;
     for _ in 0..2 {
         let old = current(&cloud, &instance)?;
         let new = rotate(&cloud, &instance).await?;
@@ -130,7 +131,7 @@ async fn first_and_second(cloud: Arc<Cloud>, spec: InstanceSpec) -> TestResult {
 async fn every_step_twice(cloud: Arc<Cloud>, spec: InstanceSpec) -> TestResult {
     let instance = cloud.enrol(spec).await?;
     cloud.call_steps_twice(&instance);
-    let customers = customers(&cloud, &instance)?;
+    let customers = customers(&cloud, &instance).await?;
     let old = current(&cloud, &instance)?;
     rotate(&cloud, &instance).await?;
     restarted(&cloud, &instance).await?;
@@ -157,7 +158,7 @@ async fn two_within_the_grace_period(cloud: Arc<Cloud>) -> TestResult {
     let instance = cloud
         .enrol(spec("quick", Api::V3, Engine::Postgres))
         .await?;
-    let customers = customers(&cloud, &instance)?;
+    let customers = customers(&cloud, &instance).await?;
     let first = current(&cloud, &instance)?;
     let second = rotate(&cloud, &instance).await?;
     let third = rotate(&cloud, &instance).await?;
@@ -182,7 +183,7 @@ async fn two_apps(cloud: Arc<Cloud>) -> TestResult {
     spec.apps
         .push(app("shared-private-app", Duration::from_secs(4)));
     let instance = cloud.enrol(spec).await?;
-    let customers = customers(&cloud, &instance)?;
+    let customers = customers(&cloud, &instance).await?;
     let old = current(&cloud, &instance)?;
     rotate(&cloud, &instance).await?;
     restarted(&cloud, &instance).await?;
@@ -231,7 +232,7 @@ async fn two_hours(cloud: Arc<Cloud>) -> TestResult {
     )?;
 
     // One secret may have a grace period of its own.
-    spec.name = "very-patient".to_owned();
+    spec.name = String::from("very-patient");
     spec.apps = vec![app("very-patient-app", Duration::from_millis(300))];
     spec.tags = vec![("rotation:revoke-after".to_owned(), "14400".to_owned())];
     let instance = cloud.enrol(spec).await?;

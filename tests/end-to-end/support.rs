@@ -13,7 +13,7 @@ use local_cloud::secrets_manager::SecretSnapshot;
 use serde_json::{Value, json};
 
 /// Longer than anything here takes, on a machine that does other things as well.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 pub(crate) fn workspace() -> PathBuf {
     let manifest = PathBuf::from(env!("CARGO_MANIFEST_DIR"));

@@ -2,7 +2,6 @@
 
 use crate::Error;
 use crate::deadline::Deadline;
-use crate::document::Document;
 use crate::event::StepEvent;
 use crate::secrets::Secrets;
 use crate::service::Services;
@@ -18,10 +17,9 @@ pub async fn create_secret(
     services: &Services,
     deadline: Deadline,
 ) -> Result<(), Error> {
-    let value = secrets
-        .stored_value(&event.secret, &event.version, deadline)
+    let document = secrets
+        .document(&event.secret, &event.version, deadline)
         .await?;
-    let document = Document::parse(&value)?;
     let administrator = secrets.fields(&document.administrator, deadline).await?;
     services.issue(&document, &administrator, deadline).await?;
     services

@@ -3,7 +3,6 @@
 use crate::Error;
 use crate::configuration::HerokuConfiguration;
 use crate::deadline::Deadline;
-use crate::document::Document;
 use crate::event::StepEvent;
 use crate::heroku::{AddOn, HerokuClient, Partner, Publication};
 use crate::secrets::Secrets;
@@ -20,10 +19,9 @@ pub async fn publish_to_heroku(
     configuration: &HerokuConfiguration,
     deadline: Deadline,
 ) -> Result<(), Error> {
-    let value = secrets
-        .stored_value(&event.secret, &event.version, deadline)
+    let document = secrets
+        .document(&event.secret, &event.version, deadline)
         .await?;
-    let document = Document::parse(&value)?;
     let rendered = document.render()?;
     let partner = Partner::new(secrets.fields(&configuration.partner, deadline).await?);
     let addon = AddOn::of(&document, client, &partner, secrets);

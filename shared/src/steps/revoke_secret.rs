@@ -8,7 +8,7 @@ use crate::Error;
 use crate::configuration::HerokuConfiguration;
 use crate::deadline::Deadline;
 use crate::document::Document;
-use crate::event::{RevokeEvent, VersionId};
+use crate::event::RevokeEvent;
 use crate::heroku::{AddOn, HerokuClient, Partner};
 use crate::schedule::{Schedules, retry_delay};
 use crate::secrets::{Label, Secrets};
@@ -134,8 +134,12 @@ impl Revocation {
             .current()
             .ok_or_else(|| StepError::NoCurrentVersion(event.secret.clone()))?;
         let (old, current) = (
-            self.document(event, &event.version, deadline).await?,
-            self.document(event, &current, deadline).await?,
+            self.secrets
+                .document(&event.secret, &event.version, deadline)
+                .await?,
+            self.secrets
+                .document(&event.secret, &current, deadline)
+                .await?,
         );
         if old.engine.credential() == current.engine.credential() {
             // Somebody stored its value anew: the same credential under another version.
@@ -187,18 +191,5 @@ impl Revocation {
         let (old, current) = (old.render()?, current.render()?);
         let vars = config.still_showing(&old, &current);
         Ok((!vars.is_empty()).then(|| vars.join(", ")))
-    }
-
-    async fn document(
-        &self,
-        event: &RevokeEvent,
-        version: &VersionId,
-        deadline: Deadline,
-    ) -> Result<Document, Error> {
-        let value = self
-            .secrets
-            .stored_value(&event.secret, version, deadline)
-            .await?;
-        Ok(Document::parse(&value)?)
     }
 }

@@ -110,12 +110,8 @@ async fn store_new_value(
     {
         Document::parse(&value)?;
     } else {
-        let value = secrets
-            .stored_value(&event.secret, &current, deadline)
-            .await?;
-        let next = Document::parse(&value)?
-            .next(&event.version)
-            .map_err(StepError::from)?;
+        let document = secrets.document(&event.secret, &current, deadline).await?;
+        let next = document.next(&event.version).map_err(StepError::from)?;
         let token = event.rotation_token.as_ref();
         // An earlier attempt's value that the read above did not see yet stays, with its label.
         return Ok(secrets

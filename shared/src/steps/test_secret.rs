@@ -4,7 +4,6 @@ use super::StepError;
 use crate::Error;
 use crate::configuration::HerokuConfiguration;
 use crate::deadline::Deadline;
-use crate::document::Document;
 use crate::event::StepEvent;
 use crate::heroku::{AddOn, HerokuClient, Partner};
 use crate::secrets::Secrets;
@@ -23,10 +22,9 @@ pub async fn test_secret(
     configuration: &HerokuConfiguration,
     deadline: Deadline,
 ) -> Result<(), Error> {
-    let value = secrets
-        .stored_value(&event.secret, &event.version, deadline)
+    let document = secrets
+        .document(&event.secret, &event.version, deadline)
         .await?;
-    let document = Document::parse(&value)?;
     let rendered = document.render()?;
     services
         .prove_accepted(&document, &event.version, deadline)

@@ -6,5 +6,5 @@
 
 mod heroku;
 mod http_engine;
-//mod steps;
+mod steps;
 mod support;

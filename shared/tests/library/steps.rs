@@ -1,6 +1,80 @@
-//! Rotations and revocations, with the functions run in this process.
+//! Rotations and revocations as Lambda, Secrets Manager and EventBridge Scheduler run them, with the
+//! functions in this process.
 
 mod crashes;
+mod postponed;
+mod refused;
 mod revocation;
 mod rotation;
 mod schedules;
+
+use addon_rotation::event::VersionId;
+use jiff::Timestamp;
+use local_cloud::events::EventKind;
+use local_cloud::scheduler::ScheduleSummary;
+use serde_json::{Value, json};
+
+use crate::support::{GRACE_PERIOD, Instance, Stand};
+
+/// The schedule of one try of a version's revocation.
+fn schedule(stand: &Stand, version: &VersionId, attempt: u32) -> Option<ScheduleSummary> {
+    let schedules = stand.gateway.scheduler().schedules();
+    schedules.into_iter().find(|schedule| {
+        let input: Value = serde_json::from_str(&schedule.input).unwrap();
+        input["VersionId"] == version.as_str() && input["Attempt"] == attempt
+    })
+}
+
+/// Has the schedule of a try fire now instead of after the grace period, and waits until the
+/// function is done with it.
+async fn fire(stand: &Stand, version: &VersionId, attempt: u32) {
+    let schedule = schedule(stand, version, attempt).expect("the schedule of this try");
+    assert!(stand.gateway.scheduler().bring_forward(&schedule.name));
+    stand
+        .wait_for("the schedule's firing", |event| {
+            matches!(event, EventKind::ScheduleFired { input, .. } if *input == schedule.input)
+                .then_some(())
+        })
+        .await;
+}
+
+/// Whole seconds from now until a schedule fires.
+fn seconds_until(schedule: &ScheduleSummary) -> i64 {
+    let fires_at = schedule.fires_at.unwrap();
+    fires_at.duration_since(Timestamp::now()).as_secs()
+}
+
+fn grace_period() -> i64 {
+    i64::try_from(GRACE_PERIOD.as_secs()).unwrap()
+}
+
+/// Delivers a revocation's event to `revoke-secret` directly, as Lambda does a second time.
+async fn deliver(stand: &Stand, instance: &Instance, version: &VersionId) {
+    let event = json!({ "SecretId": instance.secret.as_str(), "VersionId": version.as_str() });
+    stand.lambda.invoke("revoke-secret", event).await.unwrap();
+}
+
+/// The releases that rotations made: the first two are the app's creation and the add-on's.
+fn releases(stand: &Stand, instance: &Instance) -> usize {
+    stand.heroku.releases(&instance.app).unwrap().len() - 2
+}
+
+/// What must be when all is quiet: the service accepts the current credential alone, and Heroku
+/// shows it.
+async fn assert_settled(stand: &Stand, instance: &Instance) {
+    let current = stand.current(instance);
+    assert_eq!(stand.service.live(), [current.as_str()]);
+    assert_shown(stand, instance, &current).await;
+    let secret = stand.snapshot(instance);
+    let labels: Vec<_> = secret.versions.iter().flat_map(|it| &it.labels).collect();
+    let live = labels.iter().filter(|label| label.starts_with("LIVE-"));
+    assert!(live.count() <= 1, "{labels:?}");
+    assert_eq!(secret.labelled("AWSPENDING"), None);
+}
+
+/// Heroku shows this version's credential.
+async fn assert_shown(stand: &Stand, instance: &Instance, version: &VersionId) {
+    let value = stand.value(&instance.secret, Some(version)).await;
+    let key = value["api_key"].as_str().unwrap();
+    assert_eq!(stand.shown(instance), stand.url_with(key));
+}

@@ -157,11 +157,10 @@ impl Stand {
                 plan: "acme:gold".to_owned(),
                 region: "amazon-web-services::us-east-1".to_owned(),
                 owner_app: app.clone(),
-                config: BTreeMap::from([(VAR.to_owned(), self.service.customer_url(&key))]),
+                config: BTreeMap::from([(VAR.to_owned(), self.url_with(&key))]),
             })
             .unwrap();
-        let url = self.service.url().to_string();
-        let template = url.replacen("http://", "http://key:{{ api_key }}@", 1);
+        let template = self.url_with("{{ api_key }}");
         let mut heroku = json!({ "api": "v1", "addon_id": addon.id, "config": { VAR: template } });
         let mut oauth = None;
         if api == Api::V3 {
@@ -174,7 +173,7 @@ impl Stand {
         }
         let document = json!({
             "engine": "http",
-            "url": url,
+            "url": self.service.url().as_str(),
             "credential_id": imported,
             "api_key": key,
             "authorization": "Bearer {{ api_key }}",
@@ -281,6 +280,13 @@ impl Stand {
         }
         let answer = self.call("GetSecretValue", parameters).await.unwrap();
         serde_json::from_str(answer["SecretString"].as_str().unwrap()).unwrap()
+    }
+
+    /// What a customer's config var holds.
+    pub(crate) fn url_with(&self, key: &str) -> String {
+        let url = self.service.url();
+        url.as_str()
+            .replacen("http://", &format!("http://key:{key}@"), 1)
     }
 
     /// What Heroku shows for the instance.

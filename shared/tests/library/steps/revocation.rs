@@ -1,1 +1,123 @@
-//!
+//! Revocations that are to be done, whatever became of add-on and service meanwhile.
+
+use std::time::Duration;
+
+use addon_rotation::deadline::Deadline;
+use addon_rotation::event::RevokeEvent;
+use addon_rotation::steps::revoke_secret;
+use http::Method;
+use local_cloud::credential_service::{Fault, FaultRule};
+use local_cloud::heroku::GoneAs;
+use serde_json::json;
+
+use super::{assert_settled, deliver, fire, schedule};
+use crate::support::{Api, Stand, document, soon};
+
+fn revocations(stand: &Stand) -> usize {
+    let requests = stand.service.requests();
+    let deletes = requests.iter().filter(|it| it.method == Method::DELETE);
+    deletes.count()
+}
+
+#[tokio::test]
+async fn a_second_delivery_finds_nothing_to_do() {
+    let stand = Stand::start().await;
+    let instance = stand.enrolled(Api::V3).await;
+    let first = stand.current(&instance);
+    stand.rotate(&instance).await;
+    fire(&stand, &first, 0).await;
+    assert_eq!(revocations(&stand), 1);
+    deliver(&stand, &instance, &first).await;
+    assert_eq!(revocations(&stand), 1);
+    assert!(stand.gateway.scheduler().schedules().is_empty());
+    assert_settled(&stand, &instance).await;
+}
+
+#[tokio::test]
+async fn an_addon_that_is_gone_shows_nothing_any_more() {
+    for (api, gone_as) in [
+        (Api::V1, GoneAs::NotFound),
+        (Api::V3, GoneAs::NotFound),
+        (Api::V3, GoneAs::Gone),
+    ] {
+        let stand = Stand::start().await;
+        let instance = stand.enrolled(api).await;
+        let first = stand.current(&instance);
+        let second = stand.rotate(&instance).await;
+        stand.heroku.set_gone_as(gone_as);
+        stand.heroku.deprovision(&instance.addon).unwrap();
+        fire(&stand, &first, 0).await;
+        assert_eq!(stand.service.live(), [second.as_str()], "{api:?}");
+        assert!(!stand.is_labelled_live(&instance, &first), "{api:?}");
+        assert!(stand.gateway.scheduler().schedules().is_empty());
+    }
+}
+
+#[tokio::test]
+async fn a_credential_that_the_service_does_not_know_is_revoked() {
+    let stand = Stand::start().await;
+    let instance = stand.enrolled(Api::V1).await;
+    let first = stand.current(&instance);
+    stand.rotate(&instance).await;
+    let administrator = stand.administrator().await;
+    let imported = document(&instance.document);
+    stand
+        .services()
+        .revoke(&imported, &administrator, soon())
+        .await
+        .unwrap();
+    fire(&stand, &first, 0).await;
+    assert_settled(&stand, &instance).await;
+    assert!(schedule(&stand, &first, 1).is_none());
+}
+
+#[tokio::test]
+async fn the_label_goes_only_when_the_service_refuses_the_credential() {
+    let stand = Stand::start().await;
+    let instance = stand.enrolled(Api::V1).await;
+    let first = stand.current(&instance);
+    stand.rotate(&instance).await;
+    // The service says that there is no such credential, and accepts it all the same.
+    stand.service.fail_next(FaultRule {
+        method: Some(Method::DELETE),
+        path_prefix: "/v1/credentials/".to_owned(),
+        count: 1,
+        fault: Fault::Status {
+            status: 404,
+            retry_after: None,
+        },
+    });
+    let deadline = Deadline::after(Duration::from_secs(14));
+    let revocation = stand.lambda.revocation();
+    let event = RevokeEvent {
+        secret: instance.secret.clone(),
+        version: first.clone(),
+        attempt: 0,
+        was_in_use: false,
+    };
+    revoke_secret(event, &revocation, deadline).await.unwrap();
+    assert!(stand.service.is_live(&instance.imported));
+    assert!(stand.is_labelled_live(&instance, &first));
+    assert!(schedule(&stand, &first, 1).is_some());
+    fire(&stand, &first, 1).await;
+    assert_settled(&stand, &instance).await;
+}
+
+#[tokio::test]
+async fn a_secret_that_is_gone_is_said_to_be_and_not_tried_for_ever() {
+    let stand = Stand::start().await;
+    let instance = stand.enrolled(Api::V1).await;
+    let first = stand.current(&instance);
+    stand.rotate(&instance).await;
+    let parameters = json!({
+        "SecretId": instance.secret.as_str(),
+        "ForceDeleteWithoutRecovery": true,
+    });
+    stand.call("DeleteSecret", parameters).await.unwrap();
+    fire(&stand, &first, 0).await;
+    let record = stand.lambda.records_of("revoke-secret").pop().unwrap();
+    let message = record.error.unwrap();
+    assert!(message.contains("DescribeSecret"), "{message}");
+    assert!(message.contains(instance.secret.as_str()), "{message}");
+    assert!(stand.gateway.scheduler().schedules().is_empty());
+}

@@ -1,1 +1,163 @@
-//!
+//! Whole rotations: what holds throughout, and what is left afterwards.
+
+use std::collections::BTreeSet;
+
+use local_cloud::events::EventKind;
+
+use super::{assert_settled, assert_shown, fire, grace_period, releases, schedule, seconds_until};
+use crate::support::{Api, Invariants, Stand};
+
+#[tokio::test]
+async fn two_rotations_within_the_grace_period_and_their_revocations() {
+    for api in Api::BOTH {
+        let stand = Stand::start().await;
+        let instance = stand.enrolled(api).await;
+        let invariants = Invariants::of(&stand, &instance);
+        let first = stand.current(&instance);
+
+        let second = stand.rotate(&instance).await;
+        assert_eq!(stand.current(&instance), second);
+        assert_shown(&stand, &instance, &second).await;
+        let third = stand.rotate(&instance).await;
+        assert_eq!(stand.current(&instance), third);
+        assert_eq!(releases(&stand, &instance), 2, "{api:?}");
+
+        // Dynos may still run with any of the three.
+        let live: BTreeSet<_> = stand.service.live().into_iter().collect();
+        let all = [instance.imported.as_str(), second.as_str(), third.as_str()];
+        assert_eq!(live, BTreeSet::from(all.map(ToOwned::to_owned)));
+        for version in [&first, &second, &third] {
+            let labelled = stand.is_labelled_live(&instance, version);
+            assert!(labelled, "{api:?}: the label keeps the version");
+        }
+
+        fire(&stand, &second, 0).await;
+        assert!(!stand.service.is_live(second.as_str()), "{api:?}");
+        assert!(stand.service.is_live(&instance.imported), "{api:?}");
+        fire(&stand, &first, 0).await;
+        assert_settled(&stand, &instance).await;
+        assert!(stand.gateway.scheduler().schedules().is_empty());
+        invariants.assert_held();
+    }
+}
+
+#[tokio::test]
+async fn the_old_credential_ends_two_hours_after_the_new_one_is_current() {
+    let stand = Stand::start().await;
+    let instance = stand.enrolled(Api::V1).await;
+    let first = stand.current(&instance);
+    stand.rotate(&instance).await;
+    let schedules = stand.gateway.scheduler().schedules();
+    assert_eq!(schedules.len(), 1);
+    assert_eq!(schedules[0].group, "addon-rotation");
+    assert_eq!(schedule(&stand, &first, 0), Some(schedules[0].clone()));
+    let seconds = seconds_until(&schedules[0]);
+    assert!((7_195..=7_201).contains(&seconds), "{seconds}");
+    assert_eq!(grace_period(), 7_200);
+}
+
+#[tokio::test]
+async fn enrolment_looks_and_changes_nothing() {
+    for api in Api::BOTH {
+        let stand = Stand::start().await;
+        let instance = stand.instance(api).await;
+        let (secret, shown) = (stand.snapshot(&instance), stand.shown(&instance));
+        stand.switch_on(&instance).await.unwrap();
+        assert!(stand.snapshot(&instance).rotation_enabled);
+        assert_eq!(stand.snapshot(&instance).versions, secret.versions);
+        assert_eq!(stand.shown(&instance), shown);
+        assert_eq!(stand.heroku.config_writes(&instance.addon).unwrap(), 0);
+        assert_eq!(stand.service.live(), [instance.imported.as_str()]);
+        let called: Vec<_> = stand.lambda.records();
+        let called: Vec<_> = called.iter().map(|it| it.function.as_str()).collect();
+        assert_eq!(called, ["test-secret", "rotate"]);
+    }
+}
+
+#[tokio::test]
+async fn every_step_can_be_delivered_twice() {
+    for api in Api::BOTH {
+        let stand = Stand::start().await;
+        stand.lambda.deliver_twice();
+        let instance = stand.enrolled(api).await;
+        let invariants = Invariants::of(&stand, &instance);
+        let first = stand.current(&instance);
+        let second = stand.rotate(&instance).await;
+        assert_eq!(stand.lambda.records_of("rotate").len(), 1 + 4);
+        assert_eq!(releases(&stand, &instance), 1, "{api:?}");
+        assert_eq!(stand.heroku.config_writes(&instance.addon).unwrap(), 1);
+        assert_eq!(stand.gateway.scheduler().schedules().len(), 1);
+        assert_eq!(stand.snapshot(&instance).versions.len(), 2);
+
+        fire(&stand, &first, 0).await;
+        assert_eq!(stand.current(&instance), second);
+        assert_settled(&stand, &instance).await;
+        assert!(stand.gateway.scheduler().schedules().is_empty());
+        invariants.assert_held();
+    }
+}
+
+#[tokio::test]
+async fn what_passes_between_the_functions_holds_no_value() {
+    for api in Api::BOTH {
+        let stand = Stand::start().await;
+        let instance = stand.enrolled(api).await;
+        let first = stand.current(&instance);
+        stand.rotate(&instance).await;
+        fire(&stand, &first, 0).await;
+        let records = stand.lambda.records();
+        let others = records.iter().filter(|it| it.function != "rotate");
+        assert!(others.clone().count() >= 6);
+        for record in others {
+            stand.assert_holds_no_secret(&record.payload.to_string());
+            assert!(record.payload.get("RotationToken").is_none());
+        }
+        stand.assert_holds_no_secret(&format!("{:?}", stand.events.since(0)));
+    }
+}
+
+#[tokio::test]
+async fn everything_of_the_document_but_the_credential_is_carried_over() {
+    let stand = Stand::start().await;
+    let instance = stand.enrolled(Api::V3).await;
+    let version = stand.rotate(&instance).await;
+    let value = stand.value(&instance.secret, None).await;
+    assert_ne!(value["api_key"], instance.document["api_key"]);
+    let mut expected = instance.document.clone();
+    expected["api_key"] = value["api_key"].clone();
+    expected["credential_id"] = version.as_str().into();
+    assert_eq!(value, expected);
+}
+
+#[tokio::test]
+async fn labels_are_moved_in_the_order_that_a_crash_cannot_harm() {
+    let stand = Stand::start().await;
+    let instance = stand.enrolled(Api::V1).await;
+    let new = stand.rotate(&instance).await;
+    let events = stand.events.since(0);
+    let position = |what: &str, found: &dyn Fn(&EventKind) -> bool| {
+        let position = events.iter().position(|event| found(&event.kind));
+        position.unwrap_or_else(|| panic!("{what} is not among the events"))
+    };
+    let label = format!("LIVE-{new}");
+    let labelled = position(
+        "the label",
+        &|event| matches!(event, EventKind::LabelAttached { label: it, .. } if *it == label),
+    );
+    let issued = position(
+        "the credential",
+        &|event| matches!(event, EventKind::CredentialIssued { credential, .. } if *credential == new.as_str()),
+    );
+    let shown = position("the config change", &|event| {
+        matches!(event, EventKind::ConfigChanged { .. })
+    });
+    let scheduled = position("the schedule", &|event| {
+        matches!(event, EventKind::ScheduleCreated { .. })
+    });
+    let promoted = position("the promotion", &|event| {
+        matches!(event, EventKind::LabelAttached { label, version, .. }
+            if label == "AWSCURRENT" && *version == new.as_str())
+    });
+    let order = [labelled, issued, shown, scheduled, promoted];
+    assert!(order.is_sorted(), "{order:?}");
+}

@@ -1,1 +1,67 @@
-//!
+//! finish-secret: one schedule for one revocation, at the right time.
+
+use addon_rotation::event::FinishEvent;
+use addon_rotation::steps::finish_secret;
+use serde_json::json;
+
+use super::{fire, grace_period, schedule, seconds_until};
+use crate::support::{Api, Stand, soon, version_id};
+
+#[tokio::test]
+async fn a_schedule_that_exists_is_moved_and_not_doubled() {
+    let stand = Stand::start().await;
+    let instance = stand.instance(Api::V1).await;
+    let version = version_id();
+    let mut times = Vec::new();
+    for revoke_after_seconds in [Some(3_600), None, Some(60)] {
+        let event = FinishEvent {
+            secret: instance.secret.clone(),
+            version: version.clone(),
+            revoke_after_seconds,
+        };
+        let schedules = stand.lambda.schedules();
+        finish_secret(event, &schedules, 7_200, soon())
+            .await
+            .unwrap();
+        assert_eq!(stand.gateway.scheduler().schedules().len(), 1);
+        times.push(seconds_until(&schedule(&stand, &version, 0).unwrap()));
+    }
+    for (seconds, expected) in times.iter().zip([3_600, 7_200, 60]) {
+        assert!((expected - 5..=expected + 1).contains(seconds), "{times:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_secret_may_have_a_grace_period_of_its_own() {
+    let stand = Stand::start().await;
+    let instance = stand.enrolled(Api::V1).await;
+    tag(&stand, instance.secret.as_str(), "14400").await;
+    let first = stand.current(&instance);
+    stand.rotate(&instance).await;
+    let seconds = seconds_until(&schedule(&stand, &first, 0).unwrap());
+    assert!((14_395..=14_401).contains(&seconds), "{seconds}");
+}
+
+#[tokio::test]
+async fn a_schedule_fires_once_and_is_gone_so_that_the_next_rotation_has_its_own() {
+    let stand = Stand::start().await;
+    let instance = stand.enrolled(Api::V1).await;
+    for _ in 0..3 {
+        let old = stand.current(&instance);
+        stand.rotate(&instance).await;
+        let seconds = seconds_until(&schedule(&stand, &old, 0).unwrap());
+        assert!(grace_period() - seconds < 5);
+        fire(&stand, &old, 0).await;
+        assert!(stand.gateway.scheduler().schedules().is_empty());
+    }
+    super::assert_settled(&stand, &instance).await;
+}
+
+/// Sets the secret's tag for its own grace period.
+pub(super) async fn tag(stand: &Stand, secret: &str, seconds: &str) {
+    let tags = json!([{ "Key": "rotation:revoke-after", "Value": seconds }]);
+    stand
+        .call("TagResource", json!({ "SecretId": secret, "Tags": tags }))
+        .await
+        .unwrap();
+}

@@ -17,10 +17,12 @@ use addon_rotation::service::Services;
 use addon_rotation::steps::{self, Revocation};
 use aws_credential_types::Credentials;
 use aws_types::SdkConfig;
+use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Json, Router};
+use http::StatusCode;
 use lambda_runtime::Diagnostic;
 use local_cloud::ministack::Invocation;
 use local_cloud::scheduler::{HandOver, Target};
@@ -174,8 +176,12 @@ impl Lambda {
 
     /// EventBridge Scheduler as a function reaches it.
     pub(crate) fn schedules(&self) -> Schedules {
-        let configuration = self.environment.schedule.clone();
-        Schedules::new(&self.sdk_config("finish-secret"), configuration)
+        self.environment.schedules("finish-secret")
+    }
+
+    /// What `revoke-secret` works with.
+    pub(crate) fn revocation(&self) -> Revocation {
+        self.environment.revocation()
     }
 
     /// The functions as `rotate` reaches them.
@@ -208,16 +214,17 @@ impl Lambda {
             });
         }
         self.look().await;
-        let error = outcome
-            .as_ref()
-            .err()
-            .map(|error| error.error_message.clone());
+        let error = outcome.as_ref().err();
+        self.record(function, payload, error.map(|it| it.error_message.as_str()));
+        outcome
+    }
+
+    fn record(&self, function: &str, payload: Value, error: Option<&str>) {
         self.book().records.push(Record {
             function: function.to_owned(),
             payload,
-            error,
+            error: error.map(ToOwned::to_owned),
         });
-        outcome
     }
 
     /// A step's future need not be `Send`, since a function runs on one thread: so it does here.
@@ -252,14 +259,29 @@ impl Environment {
         Functions::new(&self.sdk_config("rotate", &self.lambda))
     }
 
+    fn schedules(&self, function: &str) -> Schedules {
+        let aws = self.sdk_config(function, &self.aws);
+        Schedules::new(&aws, self.schedule.clone())
+    }
+
+    fn revocation(&self) -> Revocation {
+        const NAME: &str = "revoke-secret";
+        Revocation {
+            secrets: Secrets::new(&self.sdk_config(NAME, &self.aws)),
+            services: Services::new(self.http.clone()),
+            heroku: HerokuClient::new(self.http.clone(), &self.heroku),
+            configuration: self.heroku.clone(),
+            schedules: self.schedules(NAME),
+            grace_period_seconds: grace_period_seconds(),
+        }
+    }
+
     /// What the function's `main` does with one event.
     async fn run(&self, function: &str, payload: &Value) -> Result<(), Error> {
         let deadline = Deadline::after(TIMEOUT);
         let aws = self.sdk_config(function, &self.aws);
         let (secrets, services) = (Secrets::new(&aws), Services::new(self.http.clone()));
         let client = HerokuClient::new(self.http.clone(), &self.heroku);
-        let schedules = Schedules::new(&aws, self.schedule.clone());
-        let grace_period_seconds = u32::try_from(GRACE_PERIOD.as_secs()).unwrap();
         match function {
             "rotate" => {
                 let [create_secret, publish_to_heroku, test_secret, finish_secret] =
@@ -293,31 +315,40 @@ impl Environment {
                     .await
             }
             "finish-secret" => {
-                let event = Event::read(payload)?;
-                steps::finish_secret(event, &schedules, grace_period_seconds, deadline).await
+                let (event, schedules) = (Event::read(payload)?, self.schedules(function));
+                steps::finish_secret(event, &schedules, grace_period_seconds(), deadline).await
             }
             "revoke-secret" => {
-                let revocation = Revocation {
-                    secrets,
-                    services,
-                    heroku: client,
-                    configuration: self.heroku.clone(),
-                    schedules,
-                    grace_period_seconds,
-                };
-                steps::revoke_secret(Event::read(payload)?, &revocation, deadline).await
+                let event = Event::read(payload)?;
+                steps::revoke_secret(event, &self.revocation(), deadline).await
             }
             _ => panic!("there is no function {function}"),
         }
     }
 }
 
+fn grace_period_seconds() -> u32 {
+    u32::try_from(GRACE_PERIOD.as_secs()).unwrap()
+}
+
 /// Lambda's Invoke. See its API reference: a function that failed is a success with a header.
 async fn invoked(
     State(lambda): State<Lambda>,
     Path(function): Path<String>,
-    Json(payload): Json<Value>,
+    body: Bytes,
 ) -> Response {
+    let payload: Value = serde_json::from_slice(&body).unwrap();
+    let refusal = match function.as_str() {
+        "busy" => Some((StatusCode::TOO_MANY_REQUESTS, "TooManyRequestsException")),
+        "broken" => Some((StatusCode::INTERNAL_SERVER_ERROR, "ServiceException")),
+        "unknown" => Some((StatusCode::NOT_FOUND, "ResourceNotFoundException")),
+        _ => None,
+    };
+    if let Some((status, code)) = refusal {
+        lambda.record(&function, payload, Some(code));
+        let body = Json(json!({ "Message": "out of order" }));
+        return (status, [("x-amzn-errortype", code)], body).into_response();
+    }
     match lambda.invoke(&function, payload).await {
         Ok(()) => Json(Value::Null).into_response(),
         Err(error) => (

@@ -87,6 +87,8 @@ impl MiniStack {
 
         let mut command = process::command(&options.program, Signal::SIGTERM);
         command.env_clear();
+        // The most that a function ever logs, for whoever searches the logs for what must not be there.
+        command.env("RUST_LOG", "trace");
         for (name, value) in settings(options, port) {
             command.env(name, value);
         }

@@ -1,0 +1,159 @@
+//! Revocations that have to wait: the credential is in use, or something is out of order.
+
+use addon_rotation::event::VersionId;
+use http::Method;
+use local_cloud::credential_service::{Fault, FaultRule};
+use local_cloud::events::EventKind;
+use serde_json::json;
+
+use super::{assert_settled, deliver, fire, grace_period, schedule, seconds_until};
+use crate::support::{Api, Crash, Instance, Stand, When};
+
+/// The try did nothing but schedule the next one.
+fn assert_postponed(stand: &Stand, instance: &Instance, version: &VersionId, attempt: u32) {
+    let next = schedule(stand, version, attempt).expect("the next try's schedule");
+    assert!(seconds_until(&next) > 30, "{next:?}");
+    assert!(stand.is_labelled_live(instance, version));
+    let requests = stand.service.requests();
+    let credential = format!("/v1/credentials/{}", instance.imported);
+    let revoked = requests.iter().any(|request| {
+        request.method == Method::DELETE
+            && request.path == credential
+            && request.status.is_some_and(|status| status.is_success())
+    });
+    assert!(!revoked);
+}
+
+/// Moves AWSCURRENT as an operator does.
+async fn make_current(stand: &Stand, instance: &Instance, version: &VersionId) {
+    let parameters = json!({
+        "SecretId": instance.secret.as_str(),
+        "VersionStage": "AWSCURRENT",
+        "RemoveFromVersionId": stand.current(instance).as_str(),
+        "MoveToVersionId": version.as_str(),
+    });
+    let moved = stand.call("UpdateSecretVersionStage", parameters).await;
+    moved.unwrap();
+}
+
+/// Has Heroku show a version's credential, as an operator does.
+async fn show(stand: &Stand, instance: &Instance, version: &VersionId) {
+    let value = stand.value(&instance.secret, Some(version)).await;
+    let url = stand.url_with(value["api_key"].as_str().unwrap());
+    let config = [("ACME_URL".to_owned(), url)].into();
+    stand.heroku.set_config(&instance.addon, &config).unwrap();
+}
+
+#[tokio::test]
+async fn while_the_version_is_current_again() {
+    let stand = Stand::start().await;
+    let instance = stand.enrolled(Api::V1).await;
+    let first = stand.current(&instance);
+    let second = stand.rotate(&instance).await;
+    show(&stand, &instance, &first).await;
+    make_current(&stand, &instance, &first).await;
+    fire(&stand, &first, 0).await;
+    assert_postponed(&stand, &instance, &first, 1);
+    assert!(stand.service.is_live(&instance.imported));
+    assert!(stand.service.is_live(second.as_str()));
+}
+
+#[tokio::test]
+async fn while_the_version_is_pending() {
+    let stand = Stand::start().await;
+    let instance = stand.enrolled(Api::V1).await;
+    // The rotation comes as far as Heroku, every time.
+    for _ in 0..5 {
+        stand.lambda.crash_next(Crash {
+            function: "test-secret",
+            step: None,
+            when: When::After,
+        });
+    }
+    let version = stand.start_rotation(&instance).await;
+    stand
+        .wait_for("the last attempt's failure", |event| {
+            matches!(event, EventKind::RotationFailed { .. })
+                .then(|| stand.lambda.pending_crashes() == 0)?
+                .then_some(())
+        })
+        .await;
+    deliver(&stand, &instance, &version).await;
+    assert!(stand.service.is_live(version.as_str()));
+    assert!(stand.is_labelled_live(&instance, &version));
+    assert!(schedule(&stand, &version, 1).is_some());
+}
+
+#[tokio::test]
+async fn while_heroku_shows_the_credential() {
+    for api in Api::BOTH {
+        let stand = Stand::start().await;
+        let instance = stand.enrolled(api).await;
+        let first = stand.current(&instance);
+        let second = stand.rotate(&instance).await;
+        show(&stand, &instance, &first).await;
+        fire(&stand, &first, 0).await;
+        assert_postponed(&stand, &instance, &first, 1);
+
+        // Put right: dynos are restarting, so the grace period begins anew.
+        show(&stand, &instance, &second).await;
+        fire(&stand, &first, 1).await;
+        assert_postponed(&stand, &instance, &first, 2);
+        let seconds = seconds_until(&schedule(&stand, &first, 2).unwrap());
+        assert!(grace_period() - seconds < 5, "{api:?}: {seconds}");
+        fire(&stand, &first, 2).await;
+        assert_settled(&stand, &instance).await;
+    }
+}
+
+#[tokio::test]
+async fn while_the_service_refuses_and_later_each_time() {
+    let stand = Stand::start().await;
+    let instance = stand.enrolled(Api::V3).await;
+    let first = stand.current(&instance);
+    stand.rotate(&instance).await;
+    let mut waits = Vec::new();
+    for attempt in 0..3 {
+        stand.service.fail_next(FaultRule {
+            method: Some(Method::DELETE),
+            path_prefix: "/v1/credentials/".to_owned(),
+            count: 1,
+            fault: Fault::Status {
+                status: 403,
+                retry_after: None,
+            },
+        });
+        fire(&stand, &first, attempt).await;
+        assert_postponed(&stand, &instance, &first, attempt + 1);
+        let next = schedule(&stand, &first, attempt + 1).unwrap();
+        waits.push(seconds_until(&next));
+        stand.assert_holds_no_secret(&next.input);
+    }
+    for (seconds, expected) in waits.iter().zip([60, 120, 240]) {
+        assert!((expected - 5..=expected + 1).contains(seconds), "{waits:?}");
+    }
+    fire(&stand, &first, 3).await;
+    assert_settled(&stand, &instance).await;
+}
+
+#[tokio::test]
+async fn for_a_day_and_then_it_says_why() {
+    let stand = Stand::start().await;
+    let instance = stand.enrolled(Api::V1).await;
+    let version = stand.rotate(&instance).await;
+    let event = json!({
+        "SecretId": instance.secret.as_str(),
+        "VersionId": version.as_str(),
+        "Attempt": 40,
+    });
+    let invoked = stand.lambda.invoke("revoke-secret", event).await;
+    let message = invoked.unwrap_err().error_message;
+    for part in [
+        version.as_str(),
+        instance.secret.as_str(),
+        "it is AWSCURRENT",
+    ] {
+        assert!(message.contains(part), "{part} is not in: {message}");
+    }
+    assert!(schedule(&stand, &version, 41).is_none());
+}

@@ -1,0 +1,189 @@
+//! Steps that must not be taken: they say why, and leave everything as it was.
+
+use addon_rotation::event::{SecretArn, Step, VersionId};
+use local_cloud::events::EventKind;
+use serde_json::json;
+
+use super::releases;
+use super::schedules::tag;
+use crate::support::{Api, Instance, Stand, version_id};
+
+/// The message with which `rotate` refuses.
+async fn refusal(stand: &Stand, secret: &SecretArn, version: &VersionId, step: Step) -> String {
+    let event = json!({
+        "Step": step.as_str(),
+        "SecretId": secret.as_str(),
+        "ClientRequestToken": version.as_str(),
+    });
+    let error = stand.lambda.invoke("rotate", event).await.unwrap_err();
+    error.error_message
+}
+
+/// Starts a rotation that cannot succeed; the message of its first failure.
+async fn failed_rotation(stand: &Stand, instance: &Instance) -> (VersionId, String) {
+    let version = stand.start_rotation(instance).await;
+    let message = stand
+        .wait_for("the rotation's failure", |event| match event {
+            EventKind::RotationFailed {
+                version: failed,
+                message,
+                ..
+            } if failed == version.as_str() => Some(message.clone()),
+            _ => None,
+        })
+        .await;
+    (version, message)
+}
+
+async fn assert_untouched(stand: &Stand, instance: &Instance, first: &VersionId) {
+    assert_eq!(stand.current(instance), *first);
+    super::assert_shown(stand, instance, first).await;
+    assert_eq!(releases(stand, instance), 0);
+    assert_eq!(stand.service.live(), [instance.imported.as_str()]);
+    assert!(stand.gateway.scheduler().schedules().is_empty());
+}
+
+#[tokio::test]
+async fn a_token_that_is_no_version_starts_nothing() {
+    let stand = Stand::start().await;
+    let instance = stand.enrolled(Api::V1).await;
+    let first = stand.current(&instance);
+    for step in Step::ALL {
+        let version = version_id();
+        let message = refusal(&stand, &instance.secret, &version, step).await;
+        for part in [version.as_str(), instance.secret.as_str(), "RotateSecret"] {
+            assert!(message.contains(part), "{part} is not in: {message}");
+        }
+    }
+    assert_untouched(&stand, &instance, &first).await;
+}
+
+#[tokio::test]
+async fn a_secret_without_rotation_is_not_rotated() {
+    let stand = Stand::start().await;
+    let instance = stand.instance(Api::V1).await;
+    let first = stand.current(&instance);
+    let message = refusal(&stand, &instance.secret, &first, Step::CreateSecret).await;
+    assert!(message.contains("not switched on"), "{message}");
+    assert_untouched(&stand, &instance, &first).await;
+}
+
+#[tokio::test]
+async fn a_version_that_is_neither_current_nor_pending_is_not_rotated_to() {
+    let stand = Stand::start().await;
+    let instance = stand.enrolled(Api::V1).await;
+    let first = stand.current(&instance);
+    let second = stand.rotate(&instance).await;
+    for step in Step::ALL {
+        let message = refusal(&stand, &instance.secret, &first, step).await;
+        assert!(message.contains("AWSPENDING"), "{message}");
+        // The current one is there already: that is a success.
+        let event = json!({
+            "Step": step.as_str(),
+            "SecretId": instance.secret.as_str(),
+            "ClientRequestToken": second.as_str(),
+        });
+        stand.lambda.invoke("rotate", event).await.unwrap();
+    }
+    assert_eq!(stand.current(&instance), second);
+    assert_eq!(releases(&stand, &instance), 1);
+    assert_eq!(stand.gateway.scheduler().schedules().len(), 1);
+}
+
+#[tokio::test]
+async fn a_tag_that_is_no_grace_period_is_refused_before_anything_exists() {
+    let stand = Stand::start().await;
+    let instance = stand.enrolled(Api::V1).await;
+    let first = stand.current(&instance);
+    tag(&stand, instance.secret.as_str(), "two hours").await;
+    let (version, message) = failed_rotation(&stand, &instance).await;
+    assert!(message.contains("rotation:revoke-after"), "{message}");
+    let secret = stand.snapshot(&instance);
+    let pending = secret.versions.iter().find(|it| it.id == version.as_str());
+    assert!(!pending.unwrap().has_value);
+    assert_untouched(&stand, &instance, &first).await;
+}
+
+#[tokio::test]
+async fn a_var_that_heroku_refuses_leaves_the_old_credential_in_place() {
+    for api in Api::BOTH {
+        let stand = Stand::start().await;
+        let instance = stand.enrolled(api).await;
+        let mut value = instance.document.clone();
+        value["heroku"]["config"]["ACME_UNDECLARED"] = "{{ api_key }}".into();
+        store(&stand, &instance, &value.to_string()).await;
+        let first = stand.current(&instance);
+        let (version, message) = failed_rotation(&stand, &instance).await;
+        assert!(message.contains("ACME_UNDECLARED"), "{message}");
+        stand.assert_holds_no_secret(&message);
+        assert_eq!(stand.current(&instance), first);
+        assert_eq!(releases(&stand, &instance), 0, "{api:?}");
+        // It is alive, and its label says so.
+        assert!(stand.service.is_live(version.as_str()));
+        assert!(stand.is_labelled_live(&instance, &version));
+    }
+}
+
+#[tokio::test]
+async fn enrolment_refuses_what_could_never_be_rotated() {
+    let stand = Stand::start().await;
+    let instance = stand.instance(Api::V3).await;
+    stand
+        .heroku
+        .set_config(
+            &instance.addon,
+            &[("ACME_URL".to_owned(), "something else".to_owned())].into(),
+        )
+        .unwrap();
+    let error = stand.switch_on(&instance).await.unwrap_err();
+    assert!(error.message.contains("ACME_URL"), "{}", error.message);
+    assert!(!stand.snapshot(&instance).rotation_enabled);
+
+    store(
+        &stand,
+        &instance,
+        r#"{"engine": "http", "url": "http://acme.example"}"#,
+    )
+    .await;
+    let error = stand.switch_on(&instance).await.unwrap_err();
+    for path in [
+        "url",
+        "authorization",
+        "masterarn",
+        "heroku",
+        "credential_id",
+    ] {
+        assert!(error.message.contains(path), "{}", error.message);
+    }
+}
+
+#[tokio::test]
+async fn only_rotate_may_store_the_pending_value() {
+    let stand = Stand::start().await;
+    let instance = stand.enrolled(Api::V1).await;
+    tag(&stand, instance.secret.as_str(), "two hours").await;
+    let (version, _) = failed_rotation(&stand, &instance).await;
+    let secrets = addon_rotation::secrets::Secrets::new(&stand.lambda.sdk_config("create-secret"));
+    let value = secrecy::SecretString::from(instance.document.to_string());
+    let error = secrets
+        .put_pending(
+            &instance.secret,
+            &version,
+            None,
+            &value,
+            crate::support::soon(),
+        )
+        .await
+        .unwrap_err();
+    assert!(error.is("AccessDeniedException"), "{error}");
+}
+
+/// Stores another document as the current one, as its operator does.
+async fn store(stand: &Stand, instance: &Instance, value: &str) {
+    let parameters = json!({
+        "SecretId": instance.secret.as_str(),
+        "SecretString": value,
+        "ClientRequestToken": version_id().as_str(),
+    });
+    stand.call("PutSecretValue", parameters).await.unwrap();
+}

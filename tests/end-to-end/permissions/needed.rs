@@ -1,0 +1,303 @@
+//! Each permission is needed: without it, its function fails and names it; given back, the same
+//! rotation or revocation completes.
+
+use std::sync::Arc;
+
+use libtest_mimic::Failed;
+use local_cloud::cloud::{Api, Cloud, Engine, Instance};
+use local_cloud::heroku::TokenRules;
+use serde_json::json;
+
+use super::roles::{role, roles};
+use crate::TestResult;
+use crate::support::{
+    check, current, document, failed, fire, invoke, live_versions, names, rotate, rotated,
+    schedule, snapshot, spec, store, token, wait_for,
+};
+
+/// Has every refresh answer a new refresh token, so that storing one is tried as well.
+fn renew_refresh_tokens(cloud: &Cloud, renew: bool) {
+    cloud.heroku.set_token_rules(TokenRules {
+        rotate_refresh_token: renew,
+        ..TokenRules::default()
+    });
+}
+
+pub(super) async fn step_functions(cloud: Arc<Cloud>) -> TestResult {
+    let instance = cloud
+        .enrol(spec("privileges", Api::V3, Engine::Http))
+        .await?;
+    let old = current(&cloud, &instance)?;
+    rotate(&cloud, &instance).await?;
+    let current = current(&cloud, &instance)?;
+    renew_refresh_tokens(&cloud, true);
+    let roles = roles(&cloud).await?;
+    for (id, function, step) in [
+        ("CreateSecretRole", "create-secret", "createSecret"),
+        ("PublishToHerokuRole", "publish-to-heroku", "setSecret"),
+        ("TestSecretRole", "test-secret", "testSecret"),
+        ("FinishSecretRole", "finish-secret", "finishSecret"),
+    ] {
+        let role = role(&roles, id)?;
+        // finish-secret twice: the second finds the schedule and moves it.
+        let version = if function == "finish-secret" {
+            &old
+        } else {
+            &current
+        };
+        let event = json!({ "Step": step, "SecretId": instance.secret_arn, "VersionId": version });
+        let error = invoke(&cloud, function, &event).await?;
+        check(error.is_none(), || {
+            format!("{function} fails with its own policy: {error:?}")
+        })?;
+        for removed in role.without_each() {
+            if removed.is_used_by_aws() {
+                continue;
+            }
+            if removed.action == "scheduler:CreateSchedule" || removed.action == "iam:PassRole" {
+                delete_schedule(&cloud, &old).await?;
+            }
+            role.put(&cloud, &removed.policy).await?;
+            let error = invoke(&cloud, function, &event).await?;
+            role.restore(&cloud).await?;
+            repair_tokens(&cloud, &instance).await?;
+            let what = format!("{function} without {} ({})", removed.action, removed.sid);
+            let error = error.ok_or_else(|| format!("{what} still works"))?;
+            names(&error, &["AccessDenied", &removed.action])
+                .map_err(|_| format!("{what} fails with {error:?}"))?;
+            let error = invoke(&cloud, function, &event).await?;
+            check(error.is_none(), || {
+                format!("{function} fails after all: {error:?}")
+            })?;
+        }
+    }
+    renew_refresh_tokens(&cloud, false);
+    Ok(())
+}
+
+/// Stores a refresh token that Heroku knows: one that was renewed and could not be stored is lost.
+async fn repair_tokens(cloud: &Cloud, instance: &Instance) -> TestResult {
+    let tokens = json!({ "refresh_token": cloud.heroku.refresh_token(&instance.addon)? });
+    let request = json!({
+        "SecretId": format!("addon/oauth/{}", instance.addon),
+        "ClientRequestToken": token(),
+        "SecretString": tokens.to_string(),
+    });
+    cloud
+        .root
+        .json_call("secretsmanager", "secretsmanager.PutSecretValue", &request)
+        .await?;
+    Ok(())
+}
+
+async fn delete_schedule(cloud: &Cloud, version: &str) -> TestResult {
+    if let Some(schedule) = schedule(cloud, version, 0) {
+        let (name, group) = (&schedule.name, &schedule.group);
+        cloud
+            .aws(&[
+                "scheduler",
+                "delete-schedule",
+                "--name",
+                name,
+                "--group-name",
+                group,
+            ])
+            .await?;
+    }
+    Ok(())
+}
+
+pub(super) async fn rotate_function(cloud: Arc<Cloud>) -> TestResult {
+    let roles = roles(&cloud).await?;
+    let role = role(&roles, "RotateRole")?;
+    for (index, removed) in role.without_each().into_iter().enumerate() {
+        if removed.is_used_by_aws() {
+            continue;
+        }
+        let instance = cloud
+            .enrol(spec(
+                &format!("privileges-rotate-{index}"),
+                Api::V1,
+                Engine::Http,
+            ))
+            .await?;
+        let before = current(&cloud, &instance)?;
+        role.put(&cloud, &removed.policy).await?;
+        let version = cloud.rotate_now(&instance).await?;
+        let error = failed(&cloud, &instance).await;
+        role.restore(&cloud).await?;
+        let what = format!("rotate without {} on {}", removed.action, removed.entry);
+        names(&error?, &["AccessDenied", &removed.action])
+            .map_err(|error| format!("{what}: {error:?}"))?;
+        // Given back, Secrets Manager's own retry completes the same rotation.
+        rotated(&cloud, &instance, &version).await?;
+        check(current(&cloud, &instance)? != before, || {
+            format!("{what}: never completed")
+        })?;
+        let releases = cloud.heroku.releases(&instance.apps[0])?.len() - 2;
+        check(releases == 1, || {
+            format!("{what}: one rotation made {releases} releases")
+        })?;
+    }
+    Ok(())
+}
+
+pub(super) async fn revoke_function(cloud: Arc<Cloud>) -> TestResult {
+    let instance = cloud
+        .enrol(spec("privileges-revoke", Api::V3, Engine::Http))
+        .await?;
+    let old = current(&cloud, &instance)?;
+    rotate(&cloud, &instance).await?;
+    let current = current(&cloud, &instance)?;
+    renew_refresh_tokens(&cloud, true);
+    let roles = roles(&cloud).await?;
+    let role = role(&roles, "RevokeSecretRole")?;
+    let event = |version: &str, attempt: u32| json!({ "SecretId": instance.secret_arn, "VersionId": version, "Attempt": attempt });
+    for removed in role.without_each() {
+        if removed.is_used_by_aws() {
+            continue;
+        }
+        role.put(&cloud, &removed.policy).await?;
+        let scheduling =
+            removed.sid == "ScheduleRevocations" || removed.sid == "LetSchedulerInvoke";
+        let error = if scheduling {
+            // What must wait has to be scheduled: the current version is in use. Twice, so that the
+            // schedule is moved as well.
+            let attempt = 3;
+            let first = invoke(&cloud, "revoke-secret", &event(&current, attempt)).await?;
+            let second = invoke(&cloud, "revoke-secret", &event(&current, attempt)).await?;
+            if let Some(next) = schedule(&cloud, &current, attempt + 1) {
+                cloud
+                    .aws(&[
+                        "scheduler",
+                        "delete-schedule",
+                        "--name",
+                        &next.name,
+                        "--group-name",
+                        &next.group,
+                    ])
+                    .await?;
+            }
+            first.or(second)
+        } else {
+            // The last try says why it failed, and schedules none.
+            invoke(&cloud, "revoke-secret", &event(&old, 40)).await?
+        };
+        role.restore(&cloud).await?;
+        repair_tokens(&cloud, &instance).await?;
+        let what = format!("revoke-secret without {} ({})", removed.action, removed.sid);
+        let error = error.ok_or_else(|| format!("{what} still works"))?;
+        names(&error, &["AccessDenied", &removed.action])
+            .map_err(|_| format!("{what} fails with {error:?}"))?;
+        let live = live_versions(&cloud, &instance)?;
+        check(live.contains(&old), || format!("{what}: the label is off"))?;
+    }
+    renew_refresh_tokens(&cloud, false);
+    let error = invoke(&cloud, "revoke-secret", &event(&old, 0)).await?;
+    check(error.is_none(), || {
+        format!("revoke-secret fails after all: {error:?}")
+    })?;
+    let live = live_versions(&cloud, &instance)?;
+    check(!live.contains(&old), || "the label is still on".to_owned())
+}
+
+pub(super) async fn scheduler_role(cloud: Arc<Cloud>) -> TestResult {
+    let instance = cloud
+        .enrol(spec("privileges-scheduler", Api::V1, Engine::Http))
+        .await?;
+    let old = current(&cloud, &instance)?;
+    rotate(&cloud, &instance).await?;
+    let roles = roles(&cloud).await?;
+    let role = role(&roles, "SchedulerRole")?;
+    let removed = role.without_each();
+    let removed = removed
+        .iter()
+        .find(|removed| removed.action == "lambda:InvokeFunction")
+        .ok_or("it may not invoke")?;
+    let name = schedule(&cloud, &old, 0)
+        .ok_or("nothing is scheduled")?
+        .name;
+    role.put(&cloud, &removed.policy).await?;
+    fire(&cloud, &old, 0).await?;
+    let buried = wait_for(&cloud, "the dead letter", |events| {
+        events.iter().find_map(|event| match &event.kind {
+            local_cloud::events::EventKind::ScheduleDeadLettered {
+                name: schedule,
+                message,
+            } => (*schedule == name).then(|| message.clone()),
+            _ => None,
+        })
+    })
+    .await;
+    role.restore(&cloud).await?;
+    names(&buried?, &["lambda:InvokeFunction"])?;
+    let queue = cloud.output("DeadLetterQueueUrl")?;
+    let message = cloud
+        .aws(&["sqs", "receive-message", "--queue-url", queue])
+        .await?;
+    names(&message.to_string(), &[&old])?;
+    check(live_versions(&cloud, &instance)?.contains(&old), || {
+        "the label is off".to_owned()
+    })
+}
+
+pub(super) async fn only_rotate_stores(cloud: Arc<Cloud>) -> TestResult {
+    let instance = cloud
+        .enrol(spec("privileges-pending", Api::V1, Engine::Http))
+        .await?;
+    let pending = pending_rotation(&cloud, &instance).await?;
+    let roles = roles(&cloud).await?;
+    let role = role(&roles, "CreateSecretRole")?;
+    // Even with IAM's leave: Secrets Manager itself refuses.
+    let mut generous = role.policy.clone();
+    if let Some(statements) = generous["Statement"].as_array_mut() {
+        statements
+            .push(json!({ "Effect": "Allow", "Action": "secretsmanager:*", "Resource": "*" }));
+    }
+    role.put(&cloud, &generous).await?;
+    let stolen = cloud
+        .aws_as(
+            "create-secret",
+            &[
+                "secretsmanager",
+                "put-secret-value",
+                "--secret-id",
+                &instance.secret_arn,
+                "--client-request-token",
+                &pending,
+                "--secret-string",
+                "{}",
+                "--version-stages",
+                "AWSPENDING",
+            ],
+        )
+        .await;
+    role.restore(&cloud).await?;
+    let error = stolen
+        .err()
+        .map(|error| error.to_string())
+        .ok_or("create-secret stored a pending value")?;
+    names(&error, &["AccessDenied"])?;
+    let secret = snapshot(&cloud, &instance)?;
+    let stored = secret
+        .versions
+        .iter()
+        .any(|version| version.id == pending && version.has_value);
+    check(!stored, || "the pending version has a value".to_owned())
+}
+
+/// A rotation that is under way, its pending version without a value: the document is unusable.
+async fn pending_rotation(cloud: &Cloud, instance: &Instance) -> Result<String, Failed> {
+    let mut document = document(cloud, instance).await?;
+    document["engine"] = "oracle".into();
+    store(cloud, instance, &document).await?;
+    let version = cloud.rotate_now(instance).await?;
+    failed(cloud, instance).await?;
+    let pending = snapshot(cloud, instance)?
+        .labelled("AWSPENDING")
+        .map(ToOwned::to_owned);
+    check(pending.as_ref() == Some(&version), || {
+        format!("pending is {pending:?}")
+    })?;
+    Ok(version)
+}

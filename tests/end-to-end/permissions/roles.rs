@@ -1,0 +1,180 @@
+//! The deployed roles, and their policies without one permission.
+
+use std::collections::BTreeMap;
+
+use libtest_mimic::Failed;
+use local_cloud::cloud::{Cloud, STACK};
+use serde_json::{Value, json};
+
+use crate::TestResult;
+use crate::support::check;
+
+/// A role as deployed.
+pub(super) struct Role {
+    pub(super) arn: String,
+    name: String,
+    policy_name: String,
+    pub(super) policy: Value,
+}
+
+/// The deployed roles by logical id.
+pub(super) async fn roles(cloud: &Cloud) -> Result<BTreeMap<String, Role>, Failed> {
+    let answer = cloud
+        .aws(&[
+            "cloudformation",
+            "describe-stack-resources",
+            "--stack-name",
+            STACK,
+        ])
+        .await?;
+    let mut roles = BTreeMap::new();
+    for resource in answer["StackResources"].as_array().into_iter().flatten() {
+        if resource["ResourceType"] != "AWS::IAM::Role" {
+            continue;
+        }
+        let name = resource["PhysicalResourceId"]
+            .as_str()
+            .ok_or("a role without a name")?
+            .to_owned();
+        let role = cloud
+            .aws(&["iam", "get-role", "--role-name", &name])
+            .await?;
+        let policies = cloud
+            .aws(&["iam", "list-role-policies", "--role-name", &name])
+            .await?;
+        let attached = cloud
+            .aws(&["iam", "list-attached-role-policies", "--role-name", &name])
+            .await?;
+        check(attached["AttachedPolicies"] == json!([]), || {
+            format!("{name} has managed policies: {attached}")
+        })?;
+        let [policy_name] = policies["PolicyNames"]
+            .as_array()
+            .map(Vec::as_slice)
+            .unwrap_or_default()
+        else {
+            return Err(format!("{name} has not one policy: {policies}").into());
+        };
+        let policy_name = policy_name.as_str().unwrap_or_default().to_owned();
+        let policy = cloud
+            .aws(&[
+                "iam",
+                "get-role-policy",
+                "--role-name",
+                &name,
+                "--policy-name",
+                &policy_name,
+            ])
+            .await?;
+        let logical = resource["LogicalResourceId"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned();
+        let role = Role {
+            arn: role["Role"]["Arn"]
+                .as_str()
+                .ok_or("a role without an ARN")?
+                .to_owned(),
+            name,
+            policy_name,
+            policy: policy["PolicyDocument"].clone(),
+        };
+        roles.insert(logical, role);
+    }
+    check(roles.len() == 7, || {
+        format!("{} roles are deployed", roles.len())
+    })?;
+    Ok(roles)
+}
+
+impl Role {
+    pub(super) async fn put(&self, cloud: &Cloud, policy: &Value) -> TestResult {
+        let document = policy.to_string();
+        let arguments = [
+            "iam",
+            "put-role-policy",
+            "--role-name",
+            &self.name,
+            "--policy-name",
+            &self.policy_name,
+        ];
+        cloud
+            .aws(&[&arguments[..], &["--policy-document", &document]].concat())
+            .await?;
+        Ok(())
+    }
+
+    pub(super) async fn restore(&self, cloud: &Cloud) -> TestResult {
+        self.put(cloud, &self.policy).await
+    }
+
+    /// Each permission on its own: the policy without it, and what was removed.
+    pub(super) fn without_each(&self) -> Vec<Removed> {
+        let mut all = Vec::new();
+        let statements = self.policy["Statement"]
+            .as_array()
+            .cloned()
+            .unwrap_or_default();
+        for (index, statement) in statements.iter().enumerate() {
+            let sid = statement["Sid"].as_str().unwrap_or_default().to_owned();
+            for (list, other) in [("Action", "Resource"), ("Resource", "Action")] {
+                let Some(entries) = statement[list].as_array() else {
+                    continue;
+                };
+                if list == "Resource" && entries.len() == 1 {
+                    continue;
+                }
+                for entry in entries {
+                    let rest: Vec<_> = entries
+                        .iter()
+                        .filter(|other| *other != entry)
+                        .cloned()
+                        .collect();
+                    let mut policy = self.policy.clone();
+                    if rest.is_empty() {
+                        if let Some(statements) = policy["Statement"].as_array_mut() {
+                            statements.remove(index);
+                        }
+                    } else {
+                        policy["Statement"][index][list] = Value::Array(rest);
+                    }
+                    let entry = entry.as_str().unwrap_or_default().to_owned();
+                    let action = if list == "Action" {
+                        entry.clone()
+                    } else {
+                        statement[other][0].as_str().unwrap_or_default().to_owned()
+                    };
+                    all.push(Removed {
+                        sid: sid.clone(),
+                        action,
+                        entry,
+                        policy,
+                    });
+                }
+            }
+        }
+        all
+    }
+}
+
+/// A policy that lacks one permission.
+pub(super) struct Removed {
+    pub(super) sid: String,
+    pub(super) action: String,
+    pub(super) entry: String,
+    pub(super) policy: Value,
+}
+
+impl Removed {
+    /// Lambda and EventBridge Scheduler use these in the role's name, no function does; `powers`
+    /// shows that they are there.
+    pub(super) fn is_used_by_aws(&self) -> bool {
+        self.action.starts_with("logs:") || self.action == "sqs:SendMessage"
+    }
+}
+
+pub(super) fn role<'a>(roles: &'a BTreeMap<String, Role>, id: &str) -> Result<&'a Role, Failed> {
+    roles
+        .get(id)
+        .ok_or_else(|| format!("no role {id} is deployed").into())
+}
