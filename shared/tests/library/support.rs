@@ -2,17 +2,18 @@
 
 mod functions;
 mod invariants;
+mod patience;
+mod publisher;
 mod server;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use addon_rotation::configuration::HerokuConfiguration;
-use addon_rotation::deadline::Deadline;
-use addon_rotation::document::{Document, Fields, Rendered};
+use addon_rotation::document::{Document, Fields};
 use addon_rotation::event::{SecretArn, VersionId};
-use addon_rotation::heroku::{AddOn, HerokuClient, Partner, TokenStore};
+use addon_rotation::heroku::{HerokuClient, Partner};
 use addon_rotation::net;
 use addon_rotation::secrets::Secrets;
 use addon_rotation::service::Services;
@@ -27,6 +28,8 @@ use uuid::Uuid;
 
 pub(crate) use functions::{Crash, FUNCTIONS, Lambda, When};
 pub(crate) use invariants::Invariants;
+pub(crate) use patience::{soon, uncut, within};
+pub(crate) use publisher::{Publisher, rendered};
 pub(crate) use server::Server;
 
 /// The stack's grace period in these tests: the real one.
@@ -34,9 +37,6 @@ pub(crate) const GRACE_PERIOD: Duration = Duration::from_hours(2);
 
 /// The config var that shows an instance's credential.
 pub(crate) const VAR: &str = "ACME_URL";
-
-/// Far longer than anything here takes: whatever is still awaited then never comes.
-const PATIENCE: Duration = Duration::from_secs(20);
 
 /// One of Heroku's partner APIs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -251,7 +251,7 @@ impl Stand {
         found: impl Fn(&EventKind) -> Option<T>,
     ) -> T {
         let found = |events: &[Event]| events.iter().find_map(|event| found(&event.kind));
-        tokio::time::timeout(PATIENCE, self.events.wait_for(found))
+        tokio::time::timeout(patience::PATIENCE, self.events.wait_for(found))
             .await
             .unwrap_or_else(|_| panic!("{what} never came"))
     }
@@ -367,61 +367,6 @@ impl Stand {
     }
 }
 
-/// An add-on at Heroku as a function sees it, for as long as an invocation.
-pub(crate) struct Publisher {
-    document: Document,
-    client: HerokuClient,
-    partner: Partner,
-    tokens: Box<dyn TokenStore>,
-}
-
-impl Publisher {
-    pub(crate) async fn new(stand: &Stand, instance: &Instance) -> Self {
-        Self {
-            document: document(&instance.document),
-            client: stand.heroku_client(),
-            partner: stand.partner().await,
-            tokens: Box::new(stand.secrets()),
-        }
-    }
-
-    pub(crate) fn with_addon_id(mut self, id: &str) -> Self {
-        id.clone_into(&mut self.document.heroku.addon_id);
-        self
-    }
-
-    pub(crate) fn with_client(mut self, client: HerokuClient) -> Self {
-        self.client = client;
-        self
-    }
-
-    pub(crate) fn with_partner(mut self, partner: Partner) -> Self {
-        self.partner = partner;
-        self
-    }
-
-    pub(crate) fn with_tokens(mut self, tokens: Box<dyn TokenStore>) -> Self {
-        self.tokens = tokens;
-        self
-    }
-
-    pub(crate) fn addon(&self) -> AddOn<'_> {
-        AddOn::of(
-            &self.document,
-            &self.client,
-            &self.partner,
-            self.tokens.as_ref(),
-        )
-    }
-}
-
-/// Config vars to publish.
-pub(crate) fn rendered(vars: &[(&str, &str)]) -> Rendered {
-    vars.iter()
-        .map(|(name, value)| ((*name).to_owned(), SecretString::from(*value)))
-        .collect()
-}
-
 pub(crate) fn document(value: &Value) -> Document {
     Document::parse(&SecretString::from(value.to_string())).unwrap()
 }
@@ -439,22 +384,6 @@ pub(crate) fn version_id() -> VersionId {
 /// A secret text that is nowhere else.
 pub(crate) fn random() -> String {
     Uuid::new_v4().simple().to_string()
-}
-
-/// Time enough for whatever succeeds.
-pub(crate) fn soon() -> Deadline {
-    Deadline::after(PATIENCE)
-}
-
-/// Runs something that must be over by `most`, whatever comes of it.
-pub(crate) async fn within<T>(most: Duration, work: impl Future<Output = T>) -> T {
-    let started = Instant::now();
-    let result = tokio::time::timeout(PATIENCE, work)
-        .await
-        .expect("it must not hang");
-    let took = started.elapsed();
-    assert!(took < most, "took {took:?}");
-    result
 }
 
 async fn create_secret(gateway: &Gateway, name: &str, value: &Value) -> SecretArn {

@@ -87,6 +87,7 @@ async fn the_label_goes_only_when_the_service_refuses_the_credential() {
             retry_after: None,
         },
     });
+    // All but two seconds are kept back to schedule the next try.
     let deadline = Deadline::after(Duration::from_secs(14));
     let revocation = stand.lambda.revocation();
     let event = RevokeEvent {

@@ -338,6 +338,7 @@ async fn invoked(
     body: Bytes,
 ) -> Response {
     let payload: Value = serde_json::from_slice(&body).unwrap();
+    // Three that Lambda itself answers for.
     let refusal = match function.as_str() {
         "busy" => Some((StatusCode::TOO_MANY_REQUESTS, "TooManyRequestsException")),
         "broken" => Some((StatusCode::INTERNAL_SERVER_ERROR, "ServiceException")),

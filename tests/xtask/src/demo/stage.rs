@@ -121,7 +121,7 @@ impl<'a> Stage<'a> {
         self.dynos_settled(&players).await?;
         for player in &mut players {
             for app in &player.instance.apps {
-                let customer = Customer::start(self.customer(&player.instance, app)?)?;
+                let customer = Customer::start(self.customer(&player.instance, app))?;
                 player.customers.insert(app.clone(), customer);
             }
         }
@@ -174,17 +174,8 @@ impl<'a> Stage<'a> {
         })
     }
 
-    /// An app that the add-on is attached to sees its credential under the attachment's name.
-    fn customer(&self, instance: &Instance, app: &str) -> Result<CustomerSpec, DemoError> {
-        let spec = instance.customer(self.cloud, app, LOGIN_EVERY);
-        let shown = self.shown_by_heroku(instance)?;
-        let dynos = self.cloud.heroku.dynos(app)?;
-        let mut vars = dynos.into_iter().flat_map(|dyno| dyno.config);
-        let own = vars.find(|(_, value)| Some(value) == shown.as_ref());
-        Ok(match own {
-            Some((config_var, _)) => CustomerSpec { config_var, ..spec },
-            None => spec,
-        })
+    fn customer(&self, instance: &Instance, app: &str) -> CustomerSpec {
+        instance.customer(self.cloud, app, LOGIN_EVERY)
     }
 
     /// Keeps what Heroku shows now, to be tried again when it is over.
@@ -313,7 +304,7 @@ impl<'a> Stage<'a> {
         let owner = instance.apps.first().map_or("", String::as_str);
         let spec = CustomerSpec {
             app: app.clone(),
-            ..self.customer(instance, owner)?
+            ..self.customer(instance, owner)
         };
         let at_once = RestartSpeed {
             first: Duration::ZERO,

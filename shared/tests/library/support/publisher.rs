@@ -1,0 +1,62 @@
+//! An add-on instance at Heroku, with what a function reaches it with.
+
+use addon_rotation::document::{Document, Rendered};
+use addon_rotation::heroku::{AddOn, HerokuClient, Partner, TokenStore};
+use secrecy::SecretString;
+
+use super::{Instance, Stand, document};
+
+/// What an [`AddOn`] borrows. Each part can be another one.
+pub(crate) struct Publisher {
+    document: Document,
+    client: HerokuClient,
+    partner: Partner,
+    tokens: Box<dyn TokenStore>,
+}
+
+impl Publisher {
+    pub(crate) async fn new(stand: &Stand, instance: &Instance) -> Self {
+        Self {
+            document: document(&instance.document),
+            client: stand.heroku_client(),
+            partner: stand.partner().await,
+            tokens: Box::new(stand.secrets()),
+        }
+    }
+
+    pub(crate) fn with_addon_id(mut self, id: &str) -> Self {
+        id.clone_into(&mut self.document.heroku.addon_id);
+        self
+    }
+
+    pub(crate) fn with_client(mut self, client: HerokuClient) -> Self {
+        self.client = client;
+        self
+    }
+
+    pub(crate) fn with_partner(mut self, partner: Partner) -> Self {
+        self.partner = partner;
+        self
+    }
+
+    pub(crate) fn with_tokens(mut self, tokens: Box<dyn TokenStore>) -> Self {
+        self.tokens = tokens;
+        self
+    }
+
+    pub(crate) fn addon(&self) -> AddOn<'_> {
+        AddOn::of(
+            &self.document,
+            &self.client,
+            &self.partner,
+            self.tokens.as_ref(),
+        )
+    }
+}
+
+/// Config vars to publish.
+pub(crate) fn rendered(vars: &[(&str, &str)]) -> Rendered {
+    vars.iter()
+        .map(|(name, value)| ((*name).to_owned(), SecretString::from(*value)))
+        .collect()
+}
