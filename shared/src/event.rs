@@ -205,6 +205,9 @@ pub struct FinishEvent {
     /// The secret's own grace period in seconds, from its tag; the stack's if absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub revoke_after_seconds: Option<u32>,
+    /// Whether a schedule that is there already keeps its time: the version is not the one that is
+    /// being replaced but an older one, left over by a rotation that was abandoned.
+    pub only_if_unscheduled: bool,
 }
 
 impl Event for FinishEvent {
@@ -213,11 +216,15 @@ impl Event for FinishEvent {
         let secret = reader.parse("SecretId");
         let version = reader.parse("VersionId");
         let revoke_after_seconds = reader.optional_number("RevokeAfterSeconds");
+        let only_if_unscheduled = reader
+            .optional_flag("OnlyIfUnscheduled")
+            .unwrap_or_default();
         match (secret, version) {
             (Some(secret), Some(version)) if reader.problems.is_empty() => Ok(Self {
                 secret,
                 version,
                 revoke_after_seconds,
+                only_if_unscheduled,
             }),
             _ => Err(reader.into_error()),
         }
@@ -346,6 +353,7 @@ mod tests {
             secret: ARN.parse().unwrap(),
             version: TOKEN.parse().unwrap(),
             revoke_after_seconds: Some(60),
+            only_if_unscheduled: false,
         };
         let read = FinishEvent::read(&serde_json::to_value(&finish).unwrap()).unwrap();
         assert_eq!(read.revoke_after_seconds, Some(60));

@@ -9,6 +9,8 @@ use reqwest::redirect::Policy;
 use rustls::{ClientConfig, RootCertStore};
 use url::{Host, Url};
 
+use crate::deadline::Passing;
+
 /// A client that could not be built.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
@@ -117,7 +119,7 @@ pub(crate) async fn send(
         .map_err(|error| Unreachable::from(&error))?
     {
         if body.len() + chunk.len() > LARGEST_ANSWER {
-            return Err(Unreachable("its answer is larger than 1 MiB"));
+            return Err(Unreachable::TooLarge);
         }
         body.extend_from_slice(&chunk);
     }
@@ -130,20 +132,49 @@ pub(crate) async fn send(
 
 /// Why no answer came. The request may have taken effect all the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct Unreachable(&'static str);
+pub enum Unreachable {
+    /// Nothing came before the time-out.
+    #[error("no answer in time")]
+    Timeout,
+    /// No connection could be opened.
+    #[error("no connection (address, network, firewall or certificate)")]
+    Connection,
+    /// The connection ended too early.
+    #[error("the connection broke before the whole answer had come")]
+    Broken,
+    /// The other side does not speak the protocol that is expected.
+    #[error("the connection failed (address, network, certificate or protocol)")]
+    Protocol,
+    /// A value cannot be sent: a token with a line end, for one.
+    #[error(
+        "the request cannot be made: a secret's value in it is not allowed in a header or URL (a line end?)"
+    )]
+    Request,
+    /// The answer is larger than any that is expected.
+    #[error("its answer is larger than 1 MiB")]
+    TooLarge,
+}
+
+impl Passing for Unreachable {
+    fn is_passing(&self) -> bool {
+        match self {
+            Self::Timeout | Self::Connection | Self::Broken | Self::Protocol => true,
+            Self::Request | Self::TooLarge => false,
+        }
+    }
+}
 
 impl From<&reqwest::Error> for Unreachable {
     fn from(error: &reqwest::Error) -> Self {
-        Self(if error.is_timeout() {
-            "no answer in time"
+        if error.is_timeout() {
+            Self::Timeout
         } else if error.is_connect() {
-            "no connection (address, network, firewall or certificate)"
+            Self::Connection
         } else if error.is_builder() {
-            "the request cannot be made (a value in it is not allowed in a header or URL)"
+            Self::Request
         } else {
-            "the connection broke before the whole answer had come"
-        })
+            Self::Broken
+        }
     }
 }
 

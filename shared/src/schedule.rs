@@ -43,6 +43,60 @@ impl Schedules {
         }
     }
 
+    /// Whether the first try of the same revocation is scheduled and its time not yet come. A
+    /// schedule that has fired may be there for a moment longer.
+    ///
+    /// # Errors
+    /// If AWS refuses or does not answer.
+    pub async fn is_to_come(
+        &self,
+        event: &RevokeEvent,
+        deadline: Deadline,
+    ) -> Result<bool, AwsError> {
+        let first = RevokeEvent {
+            attempt: 0,
+            ..event.clone()
+        };
+        let name = name(&first);
+        let request = self
+            .client
+            .get_schedule()
+            .name(&name)
+            .group_name(&self.configuration.group);
+        match call(
+            "scheduler:GetSchedule",
+            &name,
+            deadline,
+            Box::pin(request.send()),
+        )
+        .await
+        {
+            // Both are written alike, so that the text's order is the time's.
+            Ok(schedule) => Ok(schedule
+                .schedule_expression
+                .is_some_and(|time| time > at(SystemTime::now()))),
+            Err(error) if error.is("ResourceNotFoundException") => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Has `revoke-secret` invoked with `event` after `delay`, unless that is scheduled already.
+    ///
+    /// # Errors
+    /// If AWS refuses or does not answer.
+    pub async fn ensure_revoked_after(
+        &self,
+        event: &RevokeEvent,
+        delay: Duration,
+        deadline: Deadline,
+    ) -> Result<(), AwsError> {
+        let at = at(SystemTime::now() + delay);
+        match self.create(event, &name(event), &at, deadline).await {
+            Err(error) if !error.is("ConflictException") => Err(error),
+            Ok(()) | Err(_) => Ok(()),
+        }
+    }
+
     /// Has `revoke-secret` invoked with `event` after `delay`. If that is scheduled already, the
     /// schedule is moved: an earlier attempt's time could end a credential too soon.
     ///

@@ -13,6 +13,7 @@ use std::time::Duration;
 use crate::deadline::{Deadline, Passing, retry};
 use crate::document::{Check, Document, Fields, RandomError};
 use crate::event::{SecretArn, VersionId};
+use crate::net::Unreachable;
 
 /// The longest that a service may take to act upon what it has confirmed.
 const SETTLING: Duration = Duration::from_secs(20);
@@ -126,8 +127,8 @@ pub enum ServiceError {
     Unreachable {
         /// The service.
         service: String,
-        /// What happened, in words.
-        reason: String,
+        /// What happened, and whether it can pass.
+        reason: Unreachable,
     },
     /// The service is there but out of order or too busy.
     #[error("{service} is not able to {action} at present: {reason}")]
@@ -191,10 +192,8 @@ pub enum ServiceError {
 impl Passing for ServiceError {
     fn is_passing(&self) -> bool {
         match self {
-            Self::Unreachable { .. }
-            | Self::Unavailable { .. }
-            | Self::NotAccepted(_)
-            | Self::StillAccepted(_) => true,
+            Self::Unreachable { reason, .. } => reason.is_passing(),
+            Self::Unavailable { .. } | Self::NotAccepted(_) | Self::StillAccepted(_) => true,
             Self::Administrator { .. }
             | Self::Rejected { .. }
             | Self::AdministratorField { .. }

@@ -85,6 +85,16 @@ pub enum StepError {
         /// Where it is in use.
         reason: String,
     },
+    /// The secret was deleted before the credential could be ended.
+    #[error(
+        "{secret} is marked for deletion, and version {version} of it may be alive at the service; restore the secret and invoke revoke-secret with this SecretId and VersionId, or end the credential at the service by hand"
+    )]
+    Deleted {
+        /// The secret.
+        secret: SecretArn,
+        /// The version.
+        version: VersionId,
+    },
     /// A day of tries is over.
     #[error(
         "version {version} of {secret} could not be revoked for a day; {cause}; correct that and invoke revoke-secret once more with this SecretId and VersionId"
@@ -109,6 +119,7 @@ impl Passing for StepError {
             | Self::NoCurrentVersion(_)
             | Self::GracePeriod { .. }
             | Self::NotShown { .. }
+            | Self::Deleted { .. }
             | Self::GaveUp { .. } => false,
         }
     }

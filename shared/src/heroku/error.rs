@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use crate::aws::AwsError;
 use crate::deadline::Passing;
-use crate::net::Answer;
+use crate::net::{Answer, Unreachable};
 
 /// A call to Heroku that failed. `request_id` is what Heroku's support asks for.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -18,8 +18,8 @@ pub enum HerokuError {
     Unreachable {
         /// What was asked for, with the add-on's id.
         action: String,
-        /// What happened, in words.
-        reason: String,
+        /// What happened, and whether it can pass.
+        reason: Unreachable,
     },
     /// Heroku is out of order or busy, or its answer is no Heroku answer.
     #[error("Heroku could not {action} at present: {answer}; see https://status.heroku.com")]
@@ -110,6 +110,7 @@ impl HerokuError {
     pub(super) fn from_answer(action: String, answer: &Answer, remedy: &str) -> Self {
         #[derive(Deserialize)]
         struct Body {
+            #[serde(alias = "error")] // OAuth's name for it
             id: String,
         }
         let header = |name: &str| {
@@ -132,6 +133,8 @@ impl HerokuError {
         if let Some(request_id) = header("Request-Id") {
             words.extend([", Request-Id ", request_id]);
         }
+        let is_herokus =
+            header("Request-Id").is_some() || matches!(id.as_str(), "not_found" | "gone");
         let answered = words;
         match answer.status.as_u16() {
             401 => Self::Unauthorized {
@@ -139,7 +142,8 @@ impl HerokuError {
                 answer: answered,
                 remedy: remedy.to_owned(),
             },
-            404 | 410 => Self::Gone {
+            // A proxy's page, or another server's, is not Heroku's word.
+            404 | 410 if is_herokus => Self::Gone {
                 action,
                 answer: answered,
             },
@@ -152,7 +156,7 @@ impl HerokuError {
                 }
             }
             // 409: Heroku is busy with the add-on's apps. 2xx comes here if its body is no JSON.
-            200..=299 | 408 | 409 | 425 | 500.. => Self::Unavailable {
+            200..=299 | 404 | 408 | 409 | 410 | 425 | 500.. => Self::Unavailable {
                 action,
                 answer: answered,
             },
@@ -167,7 +171,8 @@ impl HerokuError {
 impl Passing for HerokuError {
     fn is_passing(&self) -> bool {
         match self {
-            Self::Unreachable { .. } | Self::Unavailable { .. } | Self::RateLimited { .. } => true,
+            Self::Unreachable { reason, .. } => reason.is_passing(),
+            Self::Unavailable { .. } | Self::RateLimited { .. } => true,
             Self::Tokens(error) => error.is_passing(),
             Self::Unauthorized { .. }
             | Self::Gone { .. }

@@ -85,14 +85,14 @@ pub(super) async fn refresh(
     let answer = request::send(client.token_request().form(&form), &action, deadline).await?;
     let remedy = remedy(secret);
     // A token endpoint answers a refresh token that it does not know with 400 (RFC 6749, 5.2).
-    if answer.status == reqwest::StatusCode::BAD_REQUEST {
-        return Err(HerokuError::Unauthorized {
+    let tokens: Tokens = request::read(&answer, &action, &remedy).map_err(|error| match error {
+        HerokuError::Refused { action, answer } => HerokuError::Unauthorized {
             action,
-            answer: answer.status.to_string(),
-            remedy,
-        });
-    }
-    let tokens: Tokens = request::read(&answer, &action, &remedy)?;
+            answer,
+            remedy: remedy.clone(),
+        },
+        error => error,
+    })?;
     if let Some(renewed) = tokens.refresh_token
         && renewed.expose_secret() != refresh_token
     {

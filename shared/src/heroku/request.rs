@@ -79,7 +79,7 @@ pub(super) async fn send_within(
         .await
         .map_err(|reason| HerokuError::Unreachable {
             action: action.to_owned(),
-            reason: reason.to_string(),
+            reason,
         })?;
     let header = |name: &str| {
         answer

@@ -37,6 +37,8 @@ pub(crate) const GRACE_PERIOD_TAG: &str = "rotation:revoke-after";
 pub struct Secret {
     /// Whether rotation is switched on.
     pub rotation_enabled: bool,
+    /// Whether the secret is marked for deletion: it can be restored, but no value be read.
+    pub deleted: bool,
     labels: BTreeMap<String, BTreeSet<String>>,
     tags: BTreeMap<String, String>,
 }
@@ -67,6 +69,16 @@ impl Secret {
         version.parse().ok()
     }
 
+    /// The versions whose credentials the service may accept.
+    pub fn live(&self) -> impl Iterator<Item = VersionId> {
+        self.labels.iter().filter_map(|(version, labels)| {
+            let version: VersionId = version.parse().ok()?;
+            labels
+                .contains(&Label::Live(version.clone()).to_string())
+                .then_some(version)
+        })
+    }
+
     /// The secret's own grace period in seconds, if it has the tag.
     ///
     /// # Errors
@@ -92,6 +104,7 @@ impl From<DescribeSecretOutput> for Secret {
         let tags = answer.tags.unwrap_or_default();
         Self {
             rotation_enabled: answer.rotation_enabled.unwrap_or_default(),
+            deleted: answer.deleted_date.is_some(),
             labels: versions
                 .into_iter()
                 .map(|(version, labels)| (version, labels.into_iter().collect()))

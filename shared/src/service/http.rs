@@ -185,7 +185,7 @@ impl Http {
             .await
             .map_err(|reason| ServiceError::Unreachable {
                 service: self.service(),
-                reason: reason.to_string(),
+                reason,
             })
     }
 

@@ -16,7 +16,7 @@ use super::{Call, Context, ServiceError, Verdict};
 use crate::deadline::Deadline;
 use crate::document::{Check, Fields, RandomError, password, username};
 use crate::event::VersionId;
-use crate::net;
+use crate::net::{self, Unreachable};
 
 /// [PostgreSQL cuts longer names off](https://www.postgresql.org/docs/current/sql-syntax-lexical.html#SQL-SYNTAX-IDENTIFIERS).
 const LONGEST_NAME: usize = 63;
@@ -263,7 +263,7 @@ impl Postgres {
                 Ok(Ok(client))
             }
         });
-        let unreachable = |reason: String| {
+        let unreachable = |reason| {
             Fault::Other(ServiceError::Unreachable {
                 service: self.service(),
                 reason,
@@ -276,10 +276,10 @@ impl Postgres {
                 action,
                 deadline: context.deadline,
             }),
-            Ok(Ok(Err(reason))) => Err(unreachable(reason)),
+            Ok(Ok(Err(_))) => Err(unreachable(Unreachable::Protocol)),
             Ok(Err(error)) if is_login_failure(&error) => Err(Fault::Login(reason(&error))),
             Ok(Err(error)) => Err(Fault::Other(fault(self.service(), action, &error))),
-            Err(_) => Err(unreachable("no connection in time".to_owned())),
+            Err(_) => Err(unreachable(Unreachable::Timeout)),
         }
     }
 }
@@ -305,7 +305,7 @@ impl Session {
             Ok(Err(error)) => Err(fault(self.service.clone(), self.action, &error)),
             Err(_) => Err(ServiceError::Unreachable {
                 service: self.service.clone(),
-                reason: "no answer in time".to_owned(),
+                reason: Unreachable::Timeout,
             }),
         }
     }
@@ -342,6 +342,7 @@ fn reason(error: &tokio_postgres::Error) -> String {
 fn fault(service: String, action: &'static str, error: &tokio_postgres::Error) -> ServiceError {
     let reason = reason(error);
     let Some(code) = error.code() else {
+        let reason = Unreachable::Protocol;
         return ServiceError::Unreachable { service, reason };
     };
     // https://www.postgresql.org/docs/current/errcodes-appendix.html

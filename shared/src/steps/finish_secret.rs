@@ -25,6 +25,12 @@ pub async fn finish_secret(
         attempt: 0,
         was_in_use: false,
     };
+    if event.only_if_unscheduled {
+        schedules
+            .ensure_revoked_after(&revocation, Duration::from_secs(seconds.into()), deadline)
+            .await?;
+        return Ok(());
+    }
     schedules
         .revoke_after(&revocation, Duration::from_secs(seconds.into()), deadline)
         .await?;

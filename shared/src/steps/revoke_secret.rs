@@ -38,6 +38,8 @@ pub struct Revocation {
 enum Outcome {
     /// The credential is refused, and the label off.
     Revoked,
+    /// A schedule of its first try is to come.
+    LeftToAnother,
     /// It was in use at the last try and is no more: dynos need the whole grace period once more.
     GraceAnew(u32),
 }
@@ -59,6 +61,7 @@ pub async fn revoke_secret(
             Metric::CredentialRevoked.count();
             return Ok(());
         }
+        Ok(Outcome::LeftToAnother) => return Ok(()),
         Ok(Outcome::GraceAnew(seconds)) => {
             tracing::info!(
                 seconds,
@@ -71,6 +74,7 @@ pub async fn revoke_secret(
             };
             (next, Duration::from_secs(seconds.into()))
         }
+        // Nobody can log in to end it; only a deletion with a recovery window can be undone.
         Err(error) if is_deleted(&error) => {
             Metric::RevocationImpossible.count();
             return Err(error);
@@ -107,12 +111,32 @@ pub async fn revoke_secret(
 }
 
 fn is_deleted(error: &Error) -> bool {
-    matches!(error, Error::Aws(error) if error.operation == "secretsmanager:DescribeSecret" && error.is("ResourceNotFoundException"))
+    match error {
+        Error::Aws(error) => {
+            error.operation == "secretsmanager:DescribeSecret"
+                && error.is("ResourceNotFoundException")
+        }
+        Error::Step(StepError::Deleted { .. }) => true,
+        _ => false,
+    }
 }
 
 impl Revocation {
     async fn revoke(&self, event: &RevokeEvent, deadline: Deadline) -> Result<Outcome, Error> {
+        // The version was current once more since the first try, and another rotation has replaced
+        // it: that rotation's schedule has the right time, this try has not.
+        if event.attempt > 0 && self.schedules.is_to_come(event, deadline).await? {
+            tracing::info!("a later rotation has scheduled this revocation anew: left to that");
+            return Ok(Outcome::LeftToAnother);
+        }
         let secret = self.secrets.describe(&event.secret, deadline).await?;
+        if secret.deleted {
+            return Err(StepError::Deleted {
+                secret: event.secret.clone(),
+                version: event.version.clone(),
+            }
+            .into());
+        }
         let live = Label::Live(event.version.clone());
         if !secret.carries(&event.version, &live) {
             tracing::info!("the version has no LIVE- label: it is revoked already");
@@ -159,9 +183,17 @@ impl Revocation {
             .prove_refused(&old, &event.version, deadline)
             .await?;
         // The last act: as long as the label is there, the revocation is not done.
-        self.secrets
+        if let Err(error) = self
+            .secrets
             .detach(&event.secret, &live, &event.version, deadline)
-            .await?;
+            .await
+        {
+            // Another delivery may have been faster, or the first answer was lost.
+            let secret = self.secrets.describe(&event.secret, deadline).await?;
+            if secret.carries(&event.version, &live) {
+                return Err(error.into());
+            }
+        }
         Ok(Outcome::Revoked)
     }
 

@@ -155,14 +155,24 @@ async fn finish(
     if !secret.carries(&old, &live) {
         secrets.attach(&event.secret, &live, &old, deadline).await?;
     }
-    let finish = FinishEvent {
+    let finish = |version: VersionId, only_if_unscheduled| FinishEvent {
         secret: event.secret.clone(),
-        version: old.clone(),
+        version,
         revoke_after_seconds,
+        only_if_unscheduled,
     };
     functions
-        .invoke(&names.finish_secret, &finish, deadline)
+        .invoke(&names.finish_secret, &finish(old.clone(), false), deadline)
         .await?;
+    // What earlier rotations left behind and nobody came to revoke ends as well.
+    for version in secret
+        .live()
+        .filter(|version| *version != old && *version != event.version)
+    {
+        functions
+            .invoke(&names.finish_secret, &finish(version, true), deadline)
+            .await?;
+    }
     secrets
         .promote(&event.secret, &event.version, &old, deadline)
         .await?;

@@ -4,6 +4,7 @@
 
 #![cfg(test)]
 
+mod edge_cases;
 mod heroku;
 mod http_engine;
 mod steps;

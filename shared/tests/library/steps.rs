@@ -17,7 +17,11 @@ use serde_json::{Value, json};
 use crate::support::{GRACE_PERIOD, Instance, Stand};
 
 /// The schedule of one try of a version's revocation.
-fn schedule(stand: &Stand, version: &VersionId, attempt: u32) -> Option<ScheduleSummary> {
+pub(crate) fn schedule(
+    stand: &Stand,
+    version: &VersionId,
+    attempt: u32,
+) -> Option<ScheduleSummary> {
     let schedules = stand.gateway.scheduler().schedules();
     schedules.into_iter().find(|schedule| {
         let input: Value = serde_json::from_str(&schedule.input).unwrap();
@@ -27,7 +31,7 @@ fn schedule(stand: &Stand, version: &VersionId, attempt: u32) -> Option<Schedule
 
 /// Has the schedule of a try fire now instead of after the grace period, and waits until the
 /// function is done with it.
-async fn fire(stand: &Stand, version: &VersionId, attempt: u32) {
+pub(crate) async fn fire(stand: &Stand, version: &VersionId, attempt: u32) {
     let schedule = schedule(stand, version, attempt).expect("the schedule of this try");
     assert!(stand.gateway.scheduler().bring_forward(&schedule.name));
     stand
@@ -61,7 +65,7 @@ fn releases(stand: &Stand, instance: &Instance) -> usize {
 
 /// What must be when all is quiet: the service accepts the current credential alone, and Heroku
 /// shows it.
-async fn assert_settled(stand: &Stand, instance: &Instance) {
+pub(crate) async fn assert_settled(stand: &Stand, instance: &Instance) {
     let current = stand.current(instance);
     assert_eq!(stand.service.live(), [current.as_str()]);
     assert_shown(stand, instance, &current).await;

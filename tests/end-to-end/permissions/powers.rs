@@ -14,6 +14,7 @@ const PUT: &str = "secretsmanager:PutSecretValue";
 const DESCRIBE: &str = "secretsmanager:DescribeSecret";
 const STAGE: &str = "secretsmanager:UpdateSecretVersionStage";
 const CREATE: &str = "scheduler:CreateSchedule";
+const LOOK: &str = "scheduler:GetSchedule";
 const UPDATE: &str = "scheduler:UpdateSchedule";
 const INVOKE: &str = "lambda:InvokeFunction";
 const SEND: &str = "sqs:SendMessage";
@@ -95,7 +96,7 @@ impl Resources {
                 "secretsmanager:UpdateSecret",
             ])
             .flat_map(|action| secrets.map(|secret| (action, secret.as_str())));
-        let on_schedules = [CREATE, UPDATE, "scheduler:DeleteSchedule"]
+        let on_schedules = [CREATE, LOOK, UPDATE, "scheduler:DeleteSchedule"]
             .into_iter()
             .flat_map(|action| {
                 [&self.schedule, &self.schedule_elsewhere]
@@ -164,6 +165,7 @@ impl Resources {
                     .into_iter()
                     .chain(tokens)
                     .chain(scheduling)
+                    .chain([(LOOK, self.schedule.as_str())])
                     .collect(),
             ),
             (

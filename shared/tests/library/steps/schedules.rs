@@ -18,6 +18,7 @@ async fn a_schedule_that_exists_is_moved_and_not_doubled() {
             secret: instance.secret.clone(),
             version: version.clone(),
             revoke_after_seconds,
+            only_if_unscheduled: false,
         };
         let schedules = stand.lambda.schedules();
         finish_secret(event, &schedules, 7_200, soon())

@@ -1,0 +1,223 @@
+//! What a second look found: each of these went wrong once.
+
+use std::time::Duration;
+
+use addon_rotation::deadline::{Deadline, Passing};
+use addon_rotation::document::Fields;
+use http::Method;
+use local_cloud::events::EventKind;
+use local_cloud::heroku::{Fault, FaultRule};
+use serde_json::{Value, json};
+
+use crate::steps::{assert_settled, fire, schedule};
+use crate::support::*;
+
+async fn operator(stand: &Stand, instance: &Instance, label: &str, from: &str, to: Option<&str>) {
+    let mut parameters = json!({"SecretId": instance.secret.as_str(), "VersionStage": label, "RemoveFromVersionId": from});
+    if let Some(to) = to {
+        parameters["MoveToVersionId"] = to.into();
+    }
+    stand
+        .call("UpdateSecretVersionStage", parameters)
+        .await
+        .unwrap();
+}
+
+async fn show(stand: &Stand, instance: &Instance, version: &addon_rotation::event::VersionId) {
+    let value = stand.value(&instance.secret, Some(version)).await;
+    let url = stand.url_with(value["api_key"].as_str().unwrap());
+    stand
+        .heroku
+        .set_config(&instance.addon, &[("ACME_URL".to_owned(), url)].into())
+        .unwrap();
+}
+
+async fn store(stand: &Stand, instance: &Instance, value: &Value) {
+    stand.call("PutSecretValue", json!({"SecretId": instance.secret.as_str(), "SecretString": value.to_string(), "ClientRequestToken": version_id().as_str()})).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_proxys_404_page_is_not_herokus_word_that_the_addon_is_gone() {
+    for api in Api::BOTH {
+        let stand = Stand::start().await;
+        let instance = stand.enrolled(api).await;
+        let first = stand.current(&instance);
+        stand.rotate(&instance).await;
+        show(&stand, &instance, &first).await;
+        let path_prefix = if api == Api::V1 { "/vendor" } else { "/addons" }.to_owned();
+        stand.heroku.fail_next(FaultRule {
+            method: Some(Method::GET),
+            path_prefix,
+            count: 1,
+            fault: Fault::Garbage(404),
+        });
+        fire(&stand, &first, 0).await;
+        assert!(
+            stand.service.is_live(&instance.imported),
+            "{api:?}: revoked while Heroku shows it"
+        );
+    }
+}
+
+#[tokio::test]
+async fn an_older_chain_of_tries_does_not_cut_the_grace_period_short() {
+    let stand = Stand::start().await;
+    let instance = stand.enrolled(Api::V1).await;
+    let first = stand.current(&instance);
+    let second = stand.rotate(&instance).await;
+    stand.service.fail_next(FaultRule {
+        method: Some(Method::DELETE),
+        path_prefix: "/".to_owned(),
+        count: 1,
+        fault: Fault::Status {
+            status: 403,
+            retry_after: None,
+        },
+    });
+    fire(&stand, &first, 0).await;
+    show(&stand, &instance, &first).await;
+    operator(
+        &stand,
+        &instance,
+        "AWSCURRENT",
+        second.as_str(),
+        Some(first.as_str()),
+    )
+    .await;
+    stand.rotate(&instance).await;
+    assert!(schedule(&stand, &first, 0).is_some(), "in two hours");
+    fire(&stand, &first, 1).await;
+    assert!(
+        stand.service.is_live(&instance.imported),
+        "shown a moment ago, revoked now"
+    );
+}
+
+#[tokio::test]
+async fn a_token_with_a_line_end_is_a_lasting_fault() {
+    let stand = Stand::start().await;
+    let instance = stand.instance(Api::V1).await;
+    let version = version_id();
+    let document = document(&next_document(&instance.document, &version));
+    let administrator = Fields::parse(&json!({"token": "token\n"}).to_string()).unwrap();
+    let error = stand
+        .services()
+        .issue(
+            &document,
+            &administrator,
+            Deadline::after(Duration::from_secs(3)),
+        )
+        .await
+        .unwrap_err();
+    assert!(!error.is_passing(), "{error}");
+}
+
+#[tokio::test]
+async fn an_oversized_answer_is_a_lasting_fault() {
+    let stand = Stand::start().await;
+    let instance = stand.instance(Api::V1).await;
+    let server =
+        Server::start(axum::Router::new().fallback(async || vec![b'x'; 3 * 1024 * 1024])).await;
+    let mut value = instance.document.clone();
+    value["url"] = server.url.as_str().into();
+    let error = stand
+        .services()
+        .verify(&document(&value), Deadline::after(Duration::from_secs(1)))
+        .await
+        .unwrap_err();
+    assert!(!error.is_passing(), "{error}");
+}
+
+#[tokio::test]
+async fn a_secret_marked_for_deletion() {
+    let stand = Stand::start().await;
+    let instance = stand.enrolled(Api::V1).await;
+    let first = stand.current(&instance);
+    stand.rotate(&instance).await;
+    stand
+        .call(
+            "DeleteSecret",
+            json!({"SecretId": instance.secret.as_str(), "RecoveryWindowInDays": 7}),
+        )
+        .await
+        .unwrap();
+    fire(&stand, &first, 0).await;
+    assert!(
+        stand
+            .lambda
+            .records_of("revoke-secret")
+            .pop()
+            .unwrap()
+            .error
+            .is_some()
+    );
+}
+
+#[tokio::test]
+async fn two_deliveries_at_once() {
+    let stand = Stand::start().await;
+    let instance = stand.enrolled(Api::V1).await;
+    let first = stand.current(&instance);
+    stand.rotate(&instance).await;
+    let event = json!({ "SecretId": instance.secret.as_str(), "VersionId": first.as_str() });
+    let (a, b) = tokio::join!(
+        stand.lambda.invoke("revoke-secret", event.clone()),
+        stand.lambda.invoke("revoke-secret", event)
+    );
+    assert!(a.is_ok() && b.is_ok(), "{a:?} {b:?}");
+    assert!(schedule(&stand, &first, 1).is_none());
+    assert_settled(&stand, &instance).await;
+}
+
+#[tokio::test]
+async fn a_refused_refresh_says_the_request_id() {
+    let stand = Stand::start().await;
+    let instance = stand.instance(Api::V3).await;
+    stand.heroku.fail_next(FaultRule {
+        method: None,
+        path_prefix: "/oauth".to_owned(),
+        count: 1,
+        fault: Fault::Status {
+            status: 400,
+            retry_after: None,
+        },
+    });
+    let publisher = Publisher::new(&stand, &instance).await;
+    let error = publisher.addon().config(soon()).await.unwrap_err();
+    let id = stand.heroku.requests().last().unwrap().request_id.clone();
+    assert!(error.to_string().contains(&id), "{error}");
+}
+
+async fn failures(stand: &Stand, count: usize) {
+    let wait = stand.events.wait_for(|events| {
+        let failed = events
+            .iter()
+            .filter(|event| matches!(event.kind, EventKind::RotationFailed { .. }))
+            .count();
+        (failed >= count).then_some(())
+    });
+    tokio::time::timeout(Duration::from_secs(20), wait)
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn an_abandoned_version_is_revoked_after_the_next_rotation() {
+    let stand = Stand::start().await;
+    let instance = stand.enrolled(Api::V1).await;
+    let mut bad = instance.document.clone();
+    bad["heroku"]["config"]["ACME_UNDECLARED"] = "{{ api_key }}".into();
+    store(&stand, &instance, &bad).await;
+    let abandoned = stand.start_rotation(&instance).await;
+    failures(&stand, 5).await;
+    // The operator corrects the document, takes AWSPENDING off and rotates anew.
+    operator(&stand, &instance, "AWSPENDING", abandoned.as_str(), None).await;
+    store(&stand, &instance, &instance.document).await;
+    let old = stand.current(&instance);
+    stand.rotate(&instance).await;
+    fire(&stand, &old, 0).await;
+    if schedule(&stand, &abandoned, 0).is_some() {
+        fire(&stand, &abandoned, 0).await;
+    }
+    assert_settled(&stand, &instance).await;
+}
