@@ -155,7 +155,8 @@ impl AwsError {
                     "ServiceException",
                     "ResourceNotReady",
                     "ResourceConflict",
-                    "EC2",
+                    "EC2Throttled",
+                    "EC2Unexpected",
                 ]
                 .iter()
                 .any(|prefix| code.starts_with(prefix));

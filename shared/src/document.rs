@@ -141,8 +141,8 @@ impl Document {
         template::render(&self.fields, &self.heroku.config)
     }
 
-    /// The value of the next version, `version`: a new credential of the same kind, everything else carried over,
-    /// fields that no engine knows included.
+    /// The value of the next version, `version`: a new credential of the same kind, everything else
+    /// carried over, fields that no engine knows included.
     ///
     /// # Errors
     /// If the operating system gives no randomness.

@@ -139,7 +139,6 @@ impl<'a> AddOn<'a> {
         rendered: &Rendered,
         deadline: Deadline,
     ) -> Result<Publication, HerokuError> {
-        let mut outcome = Publication::AlreadyShown;
         let written = &std::cell::Cell::new(false);
         retry(deadline, || async {
             if self.read(deadline).await?.missing(rendered).is_empty() {
@@ -156,10 +155,11 @@ impl<'a> AddOn<'a> {
             }
         })
         .await?;
-        if written.get() {
-            outcome = Publication::Changed;
-        }
-        Ok(outcome)
+        Ok(if written.get() {
+            Publication::Changed
+        } else {
+            Publication::AlreadyShown
+        })
     }
 
     async fn read(&self, deadline: Deadline) -> Result<Config, HerokuError> {

@@ -30,7 +30,7 @@ pub(crate) fn tests(suite: &mut Suite) {
                 retry_after: Some(Duration::from_secs(1)),
             },
         ),
-        ("a_proxy_answers", false, Fault::Garbage(200)),
+        ("a_proxy_answers", false, Fault::Garbage(502)),
     ];
     for (name, write, fault) in faults {
         for (api, api_name) in [(Api::V1, "v1"), (Api::V3, "v3")] {

@@ -38,8 +38,8 @@ pub struct Revocation {
 enum Outcome {
     /// The credential is refused, and the label off.
     Revoked,
-    /// A schedule of its first try is to come.
-    LeftToAnother,
+    /// It is revoked already, or a schedule of its first try is to come.
+    NothingToDo,
     /// It was in use at the last try and is no more: dynos need the whole grace period once more.
     GraceAnew(u32),
 }
@@ -61,7 +61,7 @@ pub async fn revoke_secret(
             Metric::CredentialRevoked.count();
             return Ok(());
         }
-        Ok(Outcome::LeftToAnother) => return Ok(()),
+        Ok(Outcome::NothingToDo) => return Ok(()),
         Ok(Outcome::GraceAnew(seconds)) => {
             tracing::info!(
                 seconds,
@@ -127,7 +127,7 @@ impl Revocation {
         // it: that rotation's schedule has the right time, this try has not.
         if event.attempt > 0 && self.schedules.is_to_come(event, deadline).await? {
             tracing::info!("a later rotation has scheduled this revocation anew: left to that");
-            return Ok(Outcome::LeftToAnother);
+            return Ok(Outcome::NothingToDo);
         }
         let secret = self.secrets.describe(&event.secret, deadline).await?;
         if secret.deleted {
@@ -140,7 +140,7 @@ impl Revocation {
         let live = Label::Live(event.version.clone());
         if !secret.carries(&event.version, &live) {
             tracing::info!("the version has no LIVE- label: it is revoked already");
-            return Ok(Outcome::Revoked);
+            return Ok(Outcome::NothingToDo);
         }
         let in_use = |reason: String| StepError::InUse {
             secret: event.secret.clone(),
