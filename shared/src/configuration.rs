@@ -205,3 +205,13 @@ pub fn grace_period_seconds() -> Result<u32, ConfigurationError> {
     }
     environment.finish(seconds)
 }
+
+/// The stack's name, with which its secrets are tagged: `STACK_NAME`.
+///
+/// # Errors
+/// If it is missing.
+pub fn stack_name() -> Result<String, ConfigurationError> {
+    let mut environment = Environment::new();
+    let name = environment.required("STACK_NAME", "the stack's name");
+    environment.finish(name)
+}

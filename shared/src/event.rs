@@ -5,6 +5,7 @@
 
 mod ids;
 mod reader;
+mod revocation;
 
 use std::fmt;
 use std::str::FromStr;
@@ -15,6 +16,7 @@ use serde_json::Value;
 
 pub use ids::{SecretArn, VersionId};
 use reader::Reader;
+pub use revocation::{RevokeEvent, SweepEvent};
 
 /// One of the [four steps](https://docs.aws.amazon.com/secretsmanager/latest/userguide/rotate-secrets_lambda-functions.html)
 /// of a rotation.
@@ -92,11 +94,8 @@ pub trait Event: Sized {
     /// With every missing or malformed field.
     fn read(payload: &Value) -> Result<Self, EventError>;
 
-    /// The secret that it is about.
-    fn secret(&self) -> &SecretArn;
-
-    /// The version that it is about.
-    fn version(&self) -> &VersionId;
+    /// The secret and the version that it is about, if it is about one.
+    fn subject(&self) -> Option<(&SecretArn, &VersionId)>;
 
     /// The step that it asks for, as logs and metrics name it.
     fn step(&self) -> &'static str;
@@ -136,12 +135,8 @@ impl Event for RotationEvent {
         }
     }
 
-    fn secret(&self) -> &SecretArn {
-        &self.secret
-    }
-
-    fn version(&self) -> &VersionId {
-        &self.version
+    fn subject(&self) -> Option<(&SecretArn, &VersionId)> {
+        Some((&self.secret, &self.version))
     }
 
     fn step(&self) -> &'static str {
@@ -179,12 +174,8 @@ impl Event for StepEvent {
         }
     }
 
-    fn secret(&self) -> &SecretArn {
-        &self.secret
-    }
-
-    fn version(&self) -> &VersionId {
-        &self.version
+    fn subject(&self) -> Option<(&SecretArn, &VersionId)> {
+        Some((&self.secret, &self.version))
     }
 
     fn step(&self) -> &'static str {
@@ -230,12 +221,8 @@ impl Event for FinishEvent {
         }
     }
 
-    fn secret(&self) -> &SecretArn {
-        &self.secret
-    }
-
-    fn version(&self) -> &VersionId {
-        &self.version
+    fn subject(&self) -> Option<(&SecretArn, &VersionId)> {
+        Some((&self.secret, &self.version))
     }
 
     fn step(&self) -> &'static str {
@@ -243,129 +230,5 @@ impl Event for FinishEvent {
     }
 }
 
-/// What EventBridge Scheduler sends to `revoke-secret` when the grace period is over.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct RevokeEvent {
-    /// The secret that the version belongs to.
-    #[serde(rename = "SecretId")]
-    pub secret: SecretArn,
-    /// The version whose credential is to end.
-    #[serde(rename = "VersionId")]
-    pub version: VersionId,
-    /// How many earlier tries there were.
-    pub attempt: u32,
-    /// Whether the last try found the credential in use: dynos may have been started with it since.
-    pub was_in_use: bool,
-}
-
-impl Event for RevokeEvent {
-    fn read(payload: &Value) -> Result<Self, EventError> {
-        let mut reader = Reader::new(payload);
-        let secret = reader.parse("SecretId");
-        let version = reader.parse("VersionId");
-        let attempt = reader.optional_number("Attempt").unwrap_or_default();
-        let was_in_use = reader.optional_flag("WasInUse").unwrap_or_default();
-        match (secret, version) {
-            (Some(secret), Some(version)) if reader.problems.is_empty() => Ok(Self {
-                secret,
-                version,
-                attempt,
-                was_in_use,
-            }),
-            _ => Err(reader.into_error()),
-        }
-    }
-
-    fn secret(&self) -> &SecretArn {
-        &self.secret
-    }
-
-    fn version(&self) -> &VersionId {
-        &self.version
-    }
-
-    fn step(&self) -> &'static str {
-        "revokeSecret"
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use secrecy::ExposeSecret;
-    use serde_json::json;
-
-    use super::*;
-
-    const ARN: &str = "arn:aws:secretsmanager:us-east-1:123456789012:secret:acme/db-AbCdEf";
-    const TOKEN: &str = "0a1b2c3d-0000-4000-8000-000000000001";
-
-    #[test]
-    fn reads_what_secrets_manager_sends_and_ignores_the_rest() {
-        let event = RotationEvent::read(&json!({
-            "Step": "createSecret", "SecretId": ARN, "ClientRequestToken": TOKEN,
-            "RotationToken": "sensitive", "SomethingNew": {"a": 1},
-        }))
-        .unwrap();
-        assert_eq!(event.step, Step::CreateSecret);
-        assert_eq!(event.secret.as_str(), ARN);
-        assert_eq!(
-            event.rotation_token.as_ref().unwrap().expose_secret(),
-            "sensitive"
-        );
-        assert!(!format!("{event:?}").contains("sensitive"));
-    }
-
-    #[test]
-    fn accepts_both_spellings_of_a_step() {
-        for (text, step) in [
-            ("setSecret", Step::SetSecret),
-            ("set_secret", Step::SetSecret),
-            ("finish_secret", Step::FinishSecret),
-        ] {
-            assert_eq!(text.parse(), Ok(step));
-        }
-    }
-
-    #[test]
-    fn reports_every_problem_at_once_and_no_value() {
-        let error =
-            RotationEvent::read(&json!({"Step": "dropSecret", "SecretId": "hunter2"})).unwrap_err();
-        assert_eq!(error.problems.len(), 3);
-        let message = error.to_string();
-        assert!(message.contains("Step must be one of createSecret"));
-        assert!(message.contains("SecretId must be the ARN of a secret"));
-        assert!(message.contains("ClientRequestToken is missing"));
-        assert!(!message.contains("hunter2"));
-    }
-
-    #[test]
-    fn refuses_what_is_no_object() {
-        assert_eq!(
-            RevokeEvent::read(&json!([1])).unwrap_err().problems,
-            ["it must be a JSON object"]
-        );
-    }
-
-    #[test]
-    fn what_one_function_sends_the_other_reads() {
-        let finish = FinishEvent {
-            secret: ARN.parse().unwrap(),
-            version: TOKEN.parse().unwrap(),
-            revoke_after_seconds: Some(60),
-            only_if_unscheduled: false,
-        };
-        let read = FinishEvent::read(&serde_json::to_value(&finish).unwrap()).unwrap();
-        assert_eq!(read.revoke_after_seconds, Some(60));
-        let revoke = RevokeEvent {
-            secret: finish.secret,
-            version: finish.version,
-            attempt: 3,
-            was_in_use: true,
-        };
-        assert_eq!(
-            RevokeEvent::read(&serde_json::to_value(&revoke).unwrap()),
-            Ok(revoke)
-        );
-    }
-}
+mod tests;

@@ -39,11 +39,12 @@ async fn invocation<E: Event>(
     let event =
         E::read(payload).inspect_err(|error| tracing::error!(request_id, %error, "refused"))?;
     let name = event.step();
+    let (secret, version) = event.subject().unzip();
     let span = tracing::info_span!(
         "step",
         step = name,
-        secret = %event.secret(),
-        version = %event.version(),
+        secret = secret.map(tracing::field::display),
+        version = version.map(tracing::field::display),
         request_id,
     );
     let result = async {

@@ -2,6 +2,7 @@
 //! [EventBridge Scheduler](https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html#one-time)
 //! in the stack's own group, which remove themselves.
 
+use std::collections::HashSet;
 use std::fmt::Write as _;
 use std::time::{Duration, SystemTime};
 
@@ -18,13 +19,16 @@ use ring::digest::{SHA256, digest};
 use crate::aws::{AwsError, call};
 use crate::configuration::ScheduleConfiguration;
 use crate::deadline::Deadline;
-use crate::event::RevokeEvent;
+use crate::event::{RevokeEvent, SecretArn, VersionId};
 
 /// The wait before the first further try of a revocation; it doubles with each.
 const FIRST_RETRY: Duration = Duration::from_mins(1);
 
 /// No further try is later than a day after the first.
 const LAST_RETRY: Duration = Duration::from_hours(24);
+
+/// What the names of all schedules begin with.
+const PREFIX: &str = "revoke-";
 
 /// Where and how revocations are scheduled.
 #[derive(Debug, Clone)]
@@ -127,6 +131,37 @@ impl Schedules {
         }
     }
 
+    /// The revocations for which a try is scheduled, the first or a later one.
+    ///
+    /// # Errors
+    /// If AWS refuses or does not answer.
+    pub async fn scheduled(&self, deadline: Deadline) -> Result<Scheduled, AwsError> {
+        let mut names = HashSet::new();
+        let mut page = None;
+        loop {
+            let request = self
+                .client
+                .list_schedules()
+                .group_name(&self.configuration.group)
+                .name_prefix(PREFIX)
+                .max_results(100)
+                .set_next_token(page);
+            let answer = call(
+                "scheduler:ListSchedules",
+                &self.configuration.group,
+                deadline,
+                Box::pin(request.send()),
+            )
+            .await?;
+            let found = answer.schedules.into_iter().filter_map(|it| it.name);
+            names.extend(found.filter_map(|name| Some(name.rsplit_once('-')?.0.to_owned())));
+            page = answer.next_token;
+            if page.is_none() {
+                return Ok(Scheduled(names));
+            }
+        }
+    }
+
     async fn create(
         &self,
         event: &RevokeEvent,
@@ -226,17 +261,37 @@ fn description(event: &RevokeEvent) -> String {
     text.chars().take(512).collect()
 }
 
-/// A name of its own for each try of each revocation: it says nothing but is within Scheduler's 64
-/// characters whatever the secret's name. The same revocation has the same name, so that repeating
-/// a step makes no second schedule.
-fn name(event: &RevokeEvent) -> String {
-    let text = format!("{}\n{}\n{}", event.secret, event.version, event.attempt);
-    let mut name = String::from("revoke-");
-    for byte in &digest(&SHA256, text.as_bytes()).as_ref()[..20] {
+/// The revocations for which something is scheduled.
+#[derive(Debug, Clone, Default)]
+pub struct Scheduled(HashSet<String>);
+
+impl Scheduled {
+    /// Whether a try of this version's revocation is among them.
+    #[must_use]
+    pub fn has(&self, secret: &SecretArn, version: &VersionId) -> bool {
+        self.0.contains(&revocation(secret, version))
+    }
+}
+
+/// What the names of all tries of a revocation begin with. It says nothing but is within Scheduler's
+/// 64 characters whatever the secret's name.
+fn revocation(secret: &SecretArn, version: &VersionId) -> String {
+    let mut name = String::from(PREFIX);
+    for byte in &digest(&SHA256, format!("{secret}\n{version}").as_bytes()).as_ref()[..20] {
         // Writing to a String cannot fail.
         let _ = write!(name, "{byte:02x}");
     }
     name
+}
+
+/// A name of its own for each try of each revocation. The same try has the same name, so that
+/// repeating a step makes no second schedule.
+fn name(event: &RevokeEvent) -> String {
+    format!(
+        "{}-{}",
+        revocation(&event.secret, &event.version),
+        event.attempt
+    )
 }
 
 /// `at(yyyy-mm-ddThh:mm:ss)`, in UTC, which is Scheduler's default zone. Rounded up: the grace
@@ -278,14 +333,14 @@ mod tests {
 
     #[test]
     fn a_schedule_has_a_name_that_scheduler_takes_and_each_try_its_own() {
-        let name = name(&event(0));
+        let name = name(&event(u32::MAX));
         assert!(
             name.len() <= 64
                 && name
                     .chars()
                     .all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
         );
-        assert_eq!(name, super::name(&event(0)));
+        assert_eq!(name, super::name(&event(u32::MAX)));
         assert_ne!(name, super::name(&event(1)));
     }
 

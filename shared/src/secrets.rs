@@ -9,9 +9,11 @@ mod labels;
 use std::time::Duration;
 
 use aws_sdk_secretsmanager::Client;
+use aws_sdk_secretsmanager::types::{Filter, FilterNameStringType};
 use aws_types::SdkConfig;
 use secrecy::{ExposeSecret, SecretString};
 
+use labels::STACK_TAG;
 pub use labels::{Label, Secret};
 
 use crate::aws::{AwsError, call};
@@ -86,6 +88,41 @@ impl Secrets {
         )
         .await?;
         Ok(Secret::from(answer))
+    }
+
+    /// The secrets that the stack of this name rotates, a page of at most 100 of them, and the token of
+    /// the next page. Those marked for deletion are left out.
+    ///
+    /// # Errors
+    /// If AWS refuses or does not answer.
+    pub async fn managed(
+        &self,
+        stack: &str,
+        page: Option<String>,
+        deadline: Deadline,
+    ) -> Result<(Vec<(SecretArn, Secret)>, Option<String>), AwsError> {
+        let filter = |key, value: &str| Filter::builder().key(key).values(value).build();
+        let request = self
+            .client
+            .list_secrets()
+            .max_results(100)
+            .filters(filter(FilterNameStringType::TagKey, STACK_TAG))
+            .filters(filter(FilterNameStringType::TagValue, stack))
+            .set_next_token(page);
+        let answer = call(
+            "secretsmanager:ListSecrets",
+            &"*",
+            deadline,
+            Box::pin(request.send()),
+        )
+        .await?;
+        let secrets = answer.secret_list.unwrap_or_default().into_iter();
+        // The filters match beginnings of key and value, each in any tag.
+        let managed = secrets
+            .filter_map(|entry| Some((entry.arn.as_ref()?.parse().ok()?, Secret::from(entry))))
+            .filter(|(_, secret)| secret.is_of_stack(stack))
+            .collect();
+        Ok((managed, answer.next_token))
     }
 
     /// A version's value, by its id: labels may point elsewhere a moment later. `None` if there is

@@ -6,6 +6,7 @@ mod finish_secret;
 mod publish_to_heroku;
 mod revoke_secret;
 mod rotate;
+mod sweep;
 mod test_secret;
 
 pub use create_secret::create_secret;
@@ -13,6 +14,7 @@ pub use finish_secret::finish_secret;
 pub use publish_to_heroku::publish_to_heroku;
 pub use revoke_secret::{Revocation, revoke_secret};
 pub use rotate::rotate;
+pub use sweep::sweep;
 pub use test_secret::test_secret;
 
 use crate::deadline::Passing;

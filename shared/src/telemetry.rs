@@ -12,42 +12,92 @@ use tracing_subscriber::prelude::*;
 /// The CloudWatch namespace of all metrics.
 pub const NAMESPACE: &str = "HerokuAddonRotation";
 
-/// What is counted besides each step's success, failure and duration.
+/// What is measured. Every metric has the dimension `Function`, the function's name, so that stacks
+/// are told apart; those of a step have `Step` as well.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Metric {
+    /// A step succeeded.
+    Succeeded,
+    /// A step failed.
+    Failed,
+    /// How long a step took, in milliseconds.
+    Duration,
     /// Heroku's config was changed: a release and a restart for every attached app.
     ConfigChanged,
+    /// Heroku answered 429: the account's requests for the hour are used up.
+    HerokuThrottled,
     /// An old credential was revoked, and the service refuses it.
     CredentialRevoked,
     /// A revocation has to wait: the credential is in use again, or something is out of order.
     RevocationPostponed,
     /// A revocation cannot be done: the secret was deleted, and the credential with it.
     RevocationImpossible,
+    /// At a sweep: credentials that wait for their revocation.
+    RevocationsWaiting,
+    /// At a sweep: those of them that should have been revoked an hour ago or longer.
+    RevocationsOverdue,
+    /// At a sweep: those of them that nothing was scheduled for, until then.
+    RevocationsUnscheduled,
+    /// At a sweep: for how long the one that waits longest has waited, in seconds.
+    LongestWait,
 }
 
 impl Metric {
     /// All of them.
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 12] = [
+        Self::Succeeded,
+        Self::Failed,
+        Self::Duration,
         Self::ConfigChanged,
+        Self::HerokuThrottled,
         Self::CredentialRevoked,
         Self::RevocationPostponed,
         Self::RevocationImpossible,
+        Self::RevocationsWaiting,
+        Self::RevocationsOverdue,
+        Self::RevocationsUnscheduled,
+        Self::LongestWait,
     ];
 
     /// Its name in CloudWatch.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
+            Self::Succeeded => "Succeeded",
+            Self::Failed => "Failed",
+            Self::Duration => "Duration",
             Self::ConfigChanged => "ConfigChanged",
+            Self::HerokuThrottled => "HerokuThrottled",
             Self::CredentialRevoked => "CredentialRevoked",
             Self::RevocationPostponed => "RevocationPostponed",
             Self::RevocationImpossible => "RevocationImpossible",
+            Self::RevocationsWaiting => "RevocationsWaiting",
+            Self::RevocationsOverdue => "RevocationsOverdue",
+            Self::RevocationsUnscheduled => "RevocationsUnscheduled",
+            Self::LongestWait => "LongestWait",
+        }
+    }
+
+    /// The names of its dimensions.
+    #[must_use]
+    pub fn dimensions(self) -> &'static [&'static str] {
+        match self {
+            Self::Succeeded | Self::Failed | Self::Duration => &["Function", "Step"],
+            _ => &["Function"],
+        }
+    }
+
+    fn unit(self) -> &'static str {
+        match self {
+            Self::Duration => "Milliseconds",
+            Self::LongestWait => "Seconds",
+            _ => "Count",
         }
     }
 
     /// Counts one.
     pub fn count(self) {
-        emit(&[(self.as_str(), "Count", 1)], None);
+        record(&[(self, 1)]);
     }
 }
 
@@ -75,42 +125,44 @@ pub fn init() {
 /// Records how a step ended.
 pub(crate) fn step(step: &str, succeeded: bool, took: Duration) {
     let millis = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
-    let outcome = if succeeded { "Succeeded" } else { "Failed" };
-    emit(
-        &[(outcome, "Count", 1), ("Duration", "Milliseconds", millis)],
-        Some(step),
-    );
+    let outcome = if succeeded {
+        Metric::Succeeded
+    } else {
+        Metric::Failed
+    };
+    emit(&[(outcome, 1), (Metric::Duration, millis)], Some(step));
 }
 
-/// Writes metrics by function, and by step if there is one: a step's name alone would count both
-/// `rotate` and the function that it calls, and other stacks.
-fn emit(metrics: &[(&str, &str, u64)], step: Option<&str>) {
+/// Records values that have nothing to do with a step.
+pub(crate) fn record(metrics: &[(Metric, u64)]) {
+    emit(metrics, None);
+}
+
+/// Writes metrics of the same dimensions.
+fn emit(metrics: &[(Metric, u64)], step: Option<&str>) {
     let millis = SystemTime::now()
         .duration_since(SystemTime::UNIX_EPOCH)
         .unwrap_or_default()
         .as_millis();
     let names: Vec<_> = metrics
         .iter()
-        .map(|(name, unit, _)| json!({ "Name": name, "Unit": unit }))
+        .map(|(metric, _)| json!({ "Name": metric.as_str(), "Unit": metric.unit() }))
         .collect();
-    let function = std::env::var("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_default();
-    let dimensions = if step.is_some() {
-        json!(["Function", "Step"])
-    } else {
-        json!(["Function"])
-    };
+    let dimensions = metrics
+        .first()
+        .map_or(&[][..], |(metric, _)| metric.dimensions());
     let mut line = json!({
         "_aws": {
             "Timestamp": u64::try_from(millis).unwrap_or(u64::MAX),
             "CloudWatchMetrics": [{ "Namespace": NAMESPACE, "Dimensions": [dimensions], "Metrics": names }],
         },
-        "Function": function,
+        "Function": std::env::var("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_default(),
     });
     if let Some(step) = step {
         line["Step"] = step.into();
     }
-    for (name, _, value) in metrics {
-        line[*name] = (*value).into();
+    for (metric, value) in metrics {
+        line[metric.as_str()] = (*value).into();
     }
     // A metric that cannot be written must not fail a rotation.
     let _ = writeln!(std::io::stdout().lock(), "{line}");

@@ -22,7 +22,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use libtest_mimic::{Arguments, Failed, Trial};
-use local_cloud::cloud::{Cloud, CloudOptions};
+use local_cloud::cloud::{Cloud, CloudOptions, Parameters};
 use tokio::runtime::Runtime;
 
 /// Set by `cargo xtask test`.
@@ -139,6 +139,7 @@ fn options() -> CloudOptions {
     CloudOptions {
         workspace: support::workspace(),
         grace_period: GRACE_PERIOD,
+        parameters: Parameters::All,
         progress: Arc::new(|line| eprintln!("{line}")),
     }
 }

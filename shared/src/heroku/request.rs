@@ -10,6 +10,7 @@ use super::error::HerokuError;
 use crate::configuration::HerokuConfiguration;
 use crate::deadline::Deadline;
 use crate::net::{self, Answer};
+use crate::telemetry::Metric;
 
 /// Heroku's two addresses and the HTTP client.
 #[derive(Debug, Clone)]
@@ -95,6 +96,9 @@ pub(super) async fn send_within(
         rate_limit_remaining = header("RateLimit-Remaining"),
         "Heroku answered"
     );
+    if answer.status == reqwest::StatusCode::TOO_MANY_REQUESTS {
+        Metric::HerokuThrottled.count();
+    }
     Ok(answer)
 }
 

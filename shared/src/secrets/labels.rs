@@ -1,9 +1,12 @@
 //! What `DescribeSecret` says of a secret: versions, labels, tags.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
+use std::time::SystemTime;
 
 use aws_sdk_secretsmanager::operation::describe_secret::DescribeSecretOutput;
+use aws_sdk_secretsmanager::types::{SecretListEntry, Tag};
+use aws_smithy_types::DateTime;
 
 use crate::configuration::LONGEST_GRACE_PERIOD_SECONDS;
 use crate::event::VersionId;
@@ -32,13 +35,19 @@ impl fmt::Display for Label {
 /// The tag with which one secret has a grace period of its own, in seconds.
 pub(crate) const GRACE_PERIOD_TAG: &str = "rotation:revoke-after";
 
-/// A secret as `DescribeSecret` shows it: no value.
+/// The tag that names the stack which rotates a secret. The functions' roles have rights to no other
+/// secrets.
+pub(crate) const STACK_TAG: &str = "rotation:stack";
+
+/// A secret as `DescribeSecret` and `ListSecrets` show it: no value.
 #[derive(Debug, Clone, Default)]
 pub struct Secret {
     /// Whether rotation is switched on.
     pub rotation_enabled: bool,
     /// Whether the secret is marked for deletion: it can be restored, but no value be read.
     pub deleted: bool,
+    /// When anything about the secret was last changed.
+    pub last_changed: Option<SystemTime>,
     labels: BTreeMap<String, BTreeSet<String>>,
     tags: BTreeMap<String, String>,
 }
@@ -79,6 +88,19 @@ impl Secret {
         })
     }
 
+    /// The versions whose credentials wait for their revocation: neither current nor under rotation.
+    pub fn waiting(&self) -> impl Iterator<Item = VersionId> {
+        self.live().filter(|version| {
+            !self.carries(version, &Label::Current) && !self.carries(version, &Label::Pending)
+        })
+    }
+
+    /// Whether the stack of this name rotates the secret.
+    #[must_use]
+    pub fn is_of_stack(&self, stack: &str) -> bool {
+        self.tags.get(STACK_TAG).is_some_and(|name| name == stack)
+    }
+
     /// The secret's own grace period in seconds, if it has the tag.
     ///
     /// # Errors
@@ -98,23 +120,50 @@ impl Secret {
     }
 }
 
-impl From<DescribeSecretOutput> for Secret {
-    fn from(answer: DescribeSecretOutput) -> Self {
-        let versions = answer.version_ids_to_stages.unwrap_or_default();
-        let tags = answer.tags.unwrap_or_default();
+type Versions = HashMap<String, Vec<String>>;
+
+impl Secret {
+    fn new(versions: Option<Versions>, tags: Option<Vec<Tag>>) -> Self {
         Self {
-            rotation_enabled: answer.rotation_enabled.unwrap_or_default(),
-            deleted: answer.deleted_date.is_some(),
             labels: versions
+                .unwrap_or_default()
                 .into_iter()
                 .map(|(version, labels)| (version, labels.into_iter().collect()))
                 .collect(),
             tags: tags
+                .unwrap_or_default()
                 .into_iter()
                 .filter_map(|tag| Some((tag.key?, tag.value?)))
                 .collect(),
+            ..Self::default()
         }
     }
+}
+
+impl From<DescribeSecretOutput> for Secret {
+    fn from(answer: DescribeSecretOutput) -> Self {
+        Self {
+            rotation_enabled: answer.rotation_enabled.unwrap_or_default(),
+            deleted: answer.deleted_date.is_some(),
+            last_changed: time(answer.last_changed_date),
+            ..Self::new(answer.version_ids_to_stages, answer.tags)
+        }
+    }
+}
+
+impl From<SecretListEntry> for Secret {
+    fn from(entry: SecretListEntry) -> Self {
+        Self {
+            rotation_enabled: entry.rotation_enabled.unwrap_or_default(),
+            deleted: entry.deleted_date.is_some(),
+            last_changed: time(entry.last_changed_date),
+            ..Self::new(entry.secret_versions_to_stages, entry.tags)
+        }
+    }
+}
+
+fn time(time: Option<DateTime>) -> Option<SystemTime> {
+    SystemTime::try_from(time?).ok()
 }
 
 #[cfg(test)]

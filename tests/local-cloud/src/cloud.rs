@@ -1,6 +1,7 @@
 //! The local cloud as a whole: AWS, Heroku and the partner's services on one machine, with the
 //! stack deployed to it the way a user deploys it.
 
+mod account;
 mod error;
 mod functions;
 mod instance;
@@ -10,11 +11,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::{Value, json};
-use tokio::process::Command;
+use serde_json::Value;
 
 pub use error::CloudError;
 pub use instance::{Api, Engine, Instance, InstanceSpec};
+
+use account::Account;
 
 use crate::credential_service::{CredentialService, CredentialServiceOptions};
 use crate::events::EventLog;
@@ -32,6 +34,16 @@ pub const STACK: &str = "addon-rotation";
 /// The add-on service's slug at Heroku.
 const SERVICE: &str = "acme";
 
+/// Which of the template's parameters a deployment sets, beside those that every test stand needs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Parameters {
+    /// None: the defaults.
+    #[default]
+    Defaults,
+    /// All: customer-managed keys, a network, reserved concurrency, tracing, alarms.
+    All,
+}
+
 /// How the cloud is set up.
 #[derive(Clone)]
 pub struct CloudOptions {
@@ -39,6 +51,8 @@ pub struct CloudOptions {
     pub workspace: PathBuf,
     /// The stack's grace period; whole seconds.
     pub grace_period: Duration,
+    /// Which of the template's parameters are set.
+    pub parameters: Parameters,
     /// Told what happens while the cloud starts, a line at a time.
     pub progress: OnLine,
 }
@@ -62,14 +76,13 @@ pub struct Cloud {
     /// A client of the gateway with the account's root credentials.
     pub root: ministack::Client,
     functions: functions::Functions,
-    secrets: Secrets,
+    account: Account,
+    /// The stack.
+    pub stack: Stack,
+    /// The template as `sam build` left it.
+    pub template: PathBuf,
+    parameters: Vec<(String, String)>,
     outputs: BTreeMap<String, String>,
-}
-
-/// The ARNs of the secrets that are there once per partner.
-struct Secrets {
-    http_administrator: String,
-    postgres_administrator: String,
 }
 
 impl Cloud {
@@ -81,6 +94,7 @@ impl Cloud {
         let CloudOptions {
             workspace,
             grace_period,
+            parameters,
             progress,
         } = options;
         let target = crate::tools::target_directory(&workspace);
@@ -131,35 +145,29 @@ impl Cloud {
         });
         let root = ministack::Client::new(endpoint.clone())?;
 
-        let partner = create_secret(&root, "addon/partner", &json!({
-            "id": manifest.id, "password": manifest.api_password, "client_secret": manifest.client_secret,
-        }), &[])
-        .await?;
-        let http_administrator = create_secret(
+        let account = Account::set_up(
             &root,
-            "addon/masters/acme-api",
-            &json!({ "token": administrator_token }),
-            &[],
+            &|| stack::aws(&tools, &endpoint),
+            parameters,
+            &account::Values {
+                manifest: &manifest,
+                administrator_token: &administrator_token,
+                superuser_password: postgres.superuser_password(),
+            },
         )
-        .await?;
-        let postgres_administrator = create_secret(&root, "addon/masters/acme-db", &json!({
-            "engine": "postgres", "username": crate::postgres::SUPERUSER, "password": postgres.superuser_password(),
-        }), &[])
         .await?;
 
         progress("deploying the stack (sam deploy)");
-        let (seconds, api, oauth) = (
-            grace_period.as_secs().to_string(),
-            heroku.api_url().to_string(),
-            heroku.oauth_url().to_string(),
-        );
         let parameters = [
-            ("GracePeriodSeconds", seconds.as_str()),
-            ("PartnerSecretArn", &partner),
-            ("HerokuApiUrl", &api),
-            ("HerokuOAuthUrl", &oauth),
-            ("RequireRotationFunction", "false"),
+            ("GracePeriodSeconds", grace_period.as_secs().to_string()),
+            ("HerokuApiUrl", heroku.api_url().to_string()),
+            ("HerokuOAuthUrl", heroku.oauth_url().to_string()),
         ];
+        let parameters: Vec<_> = parameters
+            .into_iter()
+            .chain(account.parameters.iter().cloned())
+            .map(|(name, value)| (name.to_owned(), value))
+            .collect();
         let stack = Stack::new(tools.clone(), workspace, endpoint, STACK, logs);
         stack.deploy(&template, &parameters, progress).await?;
         let outputs = stack.outputs().await?;
@@ -173,12 +181,31 @@ impl Cloud {
             tools,
             root,
             functions,
-            secrets: Secrets {
-                http_administrator,
-                postgres_administrator,
-            },
+            account,
+            stack,
+            template,
+            parameters,
             outputs,
         })
+    }
+
+    /// Deploys the stack once more, in place: from another template, or with some of the parameters
+    /// changed.
+    ///
+    /// # Errors
+    /// If CloudFormation refuses; with its reasons.
+    pub async fn update(
+        &self,
+        template: &Path,
+        changed: &[(&str, &str)],
+        progress: OnLine,
+    ) -> Result<(), CloudError> {
+        let mut parameters = self.parameters.clone();
+        for (name, value) in changed {
+            parameters.retain(|(other, _)| other != name);
+            parameters.push(((*name).to_owned(), (*value).to_owned()));
+        }
+        Ok(self.stack.deploy(template, &parameters, progress).await?)
     }
 
     /// One of the stack's outputs.
@@ -199,8 +226,7 @@ impl Cloud {
     /// # Errors
     /// With what the CLI printed, if it fails.
     pub async fn aws(&self, arguments: &[&str]) -> Result<Value, CloudError> {
-        self.run(stack::aws(&self.tools, self.gateway.endpoint()), arguments)
-            .await
+        account::run(stack::aws(&self.tools, self.gateway.endpoint()), arguments).await
     }
 
     /// As [`Cloud::aws`], with the credentials of one of the stack's functions.
@@ -217,40 +243,7 @@ impl Cloud {
             .env("AWS_ACCESS_KEY_ID", credentials.access_key_id)
             .env("AWS_SECRET_ACCESS_KEY", credentials.secret_access_key)
             .env("AWS_SESSION_TOKEN", credentials.session_token);
-        self.run(command, arguments).await
-    }
-
-    async fn run(&self, mut command: Command, arguments: &[&str]) -> Result<Value, CloudError> {
-        let line = || {
-            arguments
-                .iter()
-                .take(2)
-                .copied()
-                .collect::<Vec<_>>()
-                .join(" ")
-        };
-        let endpoint = self.gateway.endpoint().as_str().trim_end_matches('/');
-        let output = command
-            .args(["--endpoint-url", endpoint])
-            .args(arguments)
-            .args(["--output", "json"])
-            .output()
-            .await;
-        let output = output.map_err(|error| CloudError::Aws {
-            command: line(),
-            message: error.to_string(),
-        })?;
-        if !output.status.success() {
-            let message = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-            return Err(CloudError::Aws {
-                command: line(),
-                message,
-            });
-        }
-        if output.stdout.trim_ascii().is_empty() {
-            return Ok(Value::Null);
-        }
-        serde_json::from_slice(&output.stdout).map_err(|_| CloudError::NotJson { command: line() })
+        account::run(command, arguments).await
     }
 
     /// The ARN of one of the stack's functions.
@@ -278,31 +271,4 @@ impl Cloud {
 
 fn log_directory(target: &Path) -> PathBuf {
     target.join("local-cloud")
-}
-
-async fn create_secret(
-    root: &ministack::Client,
-    name: &str,
-    value: &Value,
-    tags: &[(String, String)],
-) -> Result<String, CloudError> {
-    let tags: Vec<_> = tags
-        .iter()
-        .map(|(key, value)| json!({ "Key": key, "Value": value }))
-        .collect();
-    let body = json!({
-        "Name": name,
-        "SecretString": value.to_string(),
-        "Tags": tags,
-        "ClientRequestToken": uuid::Uuid::new_v4().to_string(),
-    });
-    let answer = root
-        .json_call("secretsmanager", "secretsmanager.CreateSecret", &body)
-        .await?;
-    answer["ARN"]
-        .as_str()
-        .map(ToOwned::to_owned)
-        .ok_or_else(|| CloudError::NotJson {
-            command: "CreateSecret".to_owned(),
-        })
 }

@@ -6,6 +6,7 @@
 //!
 //! No body is ever logged.
 
+mod access;
 mod answer;
 mod credential;
 mod secrets;

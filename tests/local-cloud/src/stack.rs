@@ -70,7 +70,7 @@ pub struct Stack {
     log_dir: PathBuf,
 }
 
-/// Builds the six functions by `sam build`, telling `progress` what happens. The template to deploy.
+/// Builds the functions by `sam build`, telling `progress` what happens. The template to deploy.
 ///
 /// The output goes to `log_dir`. Fails with the end of the build's output.
 pub async fn sam_build(
@@ -93,7 +93,7 @@ pub async fn sam_build(
         process::run("cargo build", cargo, &log, Some(progress.clone())).await?;
     }
     let mut sam = sam(tools);
-    sam.args(["build", "--beta-features", "-t", TEMPLATE, "--build-dir"])
+    sam.args(["build", "-t", TEMPLATE, "--build-dir"])
         .arg(&built)
         .current_dir(workspace);
     if mode == BuildMode::Debug {
@@ -138,7 +138,7 @@ impl Stack {
     pub async fn deploy(
         &self,
         template: &Path,
-        parameters: &[(&str, &str)],
+        parameters: &[(String, String)],
         progress: OnLine,
     ) -> Result<(), StackError> {
         let mut sam = sam(&self.tools);

@@ -16,7 +16,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use local_cloud::cloud::{Cloud, CloudError, CloudOptions};
+use local_cloud::cloud::{Cloud, CloudError, CloudOptions, Parameters};
 use local_cloud::customers::CustomerError;
 use local_cloud::heroku::HerokuError;
 
@@ -80,6 +80,7 @@ pub(crate) async fn run(options: DemoOptions) -> Result<ExitCode, DemoError> {
     let cloud = Cloud::start(CloudOptions {
         workspace: options.workspace.clone(),
         grace_period: GRACE_PERIOD,
+        parameters: Parameters::Defaults,
         progress: view.progress(),
     })
     .await?;

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use local_cloud::cloud::{Api, Cloud, CloudOptions, Engine, InstanceSpec};
+use local_cloud::cloud::{Api, Cloud, CloudOptions, Engine, InstanceSpec, Parameters};
 use local_cloud::heroku::{AppSpec, RestartSpeed};
 
 /// Short enough to watch a revocation.
@@ -18,6 +18,7 @@ pub(crate) async fn run(workspace: PathBuf) -> Result<ExitCode, Box<dyn Error>> 
     let cloud = Cloud::start(CloudOptions {
         workspace,
         grace_period: GRACE_PERIOD,
+        parameters: Parameters::Defaults,
         progress: Arc::new(|line| println!("{line}")),
     })
     .await?;

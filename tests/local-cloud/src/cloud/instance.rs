@@ -9,7 +9,7 @@ use postgres_protocol::password::scram_sha_256;
 use rand::distr::{Alphanumeric, SampleString};
 use serde_json::{Value, json};
 
-use super::{Cloud, CloudError, SERVICE, create_secret};
+use super::{Cloud, CloudError, SERVICE, STACK};
 use crate::customers::{CustomerSpec, Login};
 use crate::heroku::{AppSpec, Provision};
 use crate::postgres::{PostgresError, SUPERUSER};
@@ -153,19 +153,19 @@ impl Cloud {
         if spec.api == Api::V3 {
             let tokens = json!({ "refresh_token": self.heroku.refresh_token(&addon.id)? });
             heroku["api"] = "v3".into();
-            heroku["oauth"] = create_secret(
-                &self.root,
-                &format!("addon/oauth/{}", addon.id),
-                &tokens,
-                &[],
-            )
-            .await?
-            .into();
+            let name = format!("addon/oauth/{}", addon.id);
+            let oauth = self.account.create_secret(&self.root, &name, &tokens, &[]);
+            heroku["oauth"] = oauth.await?.into();
         }
         let mut document = imported.fields;
         document["heroku"] = heroku;
         let secret_name = format!("addon/credentials/{}", spec.name);
-        let secret_arn = create_secret(&self.root, &secret_name, &document, &spec.tags).await?;
+        let mut tags = vec![("rotation:stack".to_owned(), STACK.to_owned())];
+        tags.extend(spec.tags);
+        let secret_arn = self
+            .account
+            .create_secret(&self.root, &secret_name, &document, &tags)
+            .await?;
         Ok(Instance {
             name: spec.name,
             api: spec.api,
@@ -291,7 +291,7 @@ impl Cloud {
                 "api_key": key,
                 "authorization": "Bearer {{ api_key }}",
                 "generate": { "api_key": { "prefix": "acme_live_", "length": 40 } },
-                "masterarn": self.secrets.http_administrator,
+                "masterarn": self.account.http_administrator,
             }),
             config_var: "ACME_URL",
             value,
@@ -314,7 +314,7 @@ impl Cloud {
                 "engine": "postgres",
                 "host": "127.0.0.1", "port": port, "dbname": role,
                 "username": role, "password": password,
-                "masterarn": self.secrets.postgres_administrator,
+                "masterarn": self.account.postgres_administrator,
             }),
             config_var: "ACME_DATABASE_URL",
             value: format!("postgres://{role}:{password}@127.0.0.1:{port}/{role}"),

@@ -23,6 +23,10 @@ impl ServiceError {
         Self::new("AccessDeniedException", message)
     }
 
+    pub(crate) fn access_to_kms_is_not_allowed() -> Self {
+        Self::access_denied("Access to KMS is not allowed")
+    }
+
     pub(crate) fn internal(message: impl Into<String>) -> Self {
         Self::new("InternalServiceError", message)
     }

@@ -13,6 +13,8 @@ pub struct SecretSnapshot {
     pub arn: String,
     /// The secret's name.
     pub name: String,
+    /// The customer-managed key that encrypts it, as it was named.
+    pub kms_key_id: Option<String>,
     /// Its versions, oldest first, unlabelled ones included.
     pub versions: Vec<VersionSnapshot>,
     /// Its tags.
@@ -47,6 +49,7 @@ impl SecretSnapshot {
         Self {
             arn: secret.arn.clone(),
             name: secret.name.clone(),
+            kms_key_id: secret.kms_key_id.clone(),
             versions: secret
                 .versions
                 .iter()

@@ -39,7 +39,7 @@ async fn a_stack_is_deployed_twice_and_tells_its_outputs() {
     let (stack, ministack) = stack(directory.path()).await;
     let template = template(directory.path(), "AWS::SQS::Queue");
     for _ in 0..2 {
-        let parameters = [("Suffix", "one")];
+        let parameters = [("Suffix".to_owned(), "one".to_owned())];
         stack
             .deploy(&template, &parameters, progress())
             .await
@@ -71,7 +71,7 @@ async fn a_failed_deployment_tells_why() {
     let directory = tempfile::tempdir().unwrap();
     let (stack, _ministack) = stack(directory.path()).await;
     let template = template(directory.path(), "AWS::None::Such");
-    let parameters = [("Suffix", "one")];
+    let parameters = [("Suffix".to_owned(), "one".to_owned())];
     let error = stack
         .deploy(&template, &parameters, progress())
         .await

@@ -1,0 +1,22 @@
+//! Every hour: what waits for its revocation, measured, and scheduled where nothing is.
+
+use addon_rotation::configuration::{self, ScheduleConfiguration};
+use addon_rotation::event::SweepEvent;
+use addon_rotation::schedule::Schedules;
+use addon_rotation::secrets::Secrets;
+use addon_rotation::{aws, function, net, steps, telemetry};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_runtime::Error> {
+    telemetry::init();
+    let stack = configuration::stack_name()?;
+    let grace_period_seconds = configuration::grace_period_seconds()?;
+    let aws = aws::sdk_config(&net::http_client()?)?;
+    let secrets = Secrets::new(&aws);
+    let schedules = Schedules::new(&aws, ScheduleConfiguration::from_environment()?);
+
+    function::run(async |_: SweepEvent, deadline| {
+        steps::sweep(&secrets, &schedules, &stack, grace_period_seconds, deadline).await
+    })
+    .await
+}

@@ -1,0 +1,195 @@
+//! The partner's AWS account before the stack is there: the secrets that exist once, and what the
+//! template's optional parameters name.
+
+use serde_json::{Value, json};
+use tokio::process::Command;
+use uuid::Uuid;
+
+use super::{CloudError, Parameters, SERVICE, STACK};
+use crate::heroku::Manifest;
+use crate::ministack;
+use crate::postgres::SUPERUSER;
+
+/// What the secrets hold.
+pub(super) struct Values<'a> {
+    pub(super) manifest: &'a Manifest,
+    pub(super) administrator_token: &'a str,
+    pub(super) superuser_password: &'a str,
+}
+
+/// What the account has.
+pub(super) struct Account {
+    /// The template's parameters that name it.
+    pub(super) parameters: Vec<(&'static str, String)>,
+    /// The administrators' secrets' ARNs.
+    pub(super) http_administrator: String,
+    pub(super) postgres_administrator: String,
+    /// The customer-managed key of all secrets.
+    key: Option<String>,
+}
+
+impl Account {
+    pub(super) async fn set_up(
+        root: &ministack::Client,
+        aws: &impl Fn() -> Command,
+        parameters: Parameters,
+        values: &Values<'_>,
+    ) -> Result<Self, CloudError> {
+        let mut account = Self {
+            parameters: Vec::new(),
+            http_administrator: String::new(),
+            postgres_administrator: String::new(),
+            key: None,
+        };
+        if parameters == Parameters::All {
+            account.set_all(aws).await?;
+        }
+        let manifest = values.manifest;
+        let partner = json!({
+            "id": manifest.id, "password": manifest.api_password, "client_secret": manifest.client_secret,
+        });
+        let partner = account
+            .create_secret(root, "addon/partner", &partner, &[])
+            .await?;
+        account.parameters.push(("PartnerSecretArn", partner));
+        let http = json!({ "token": values.administrator_token });
+        account.http_administrator = account
+            .create_secret(root, &format!("addon/masters/{SERVICE}-api"), &http, &[])
+            .await?;
+        let postgres = json!({
+            "engine": "postgres", "username": SUPERUSER, "password": values.superuser_password,
+        });
+        account.postgres_administrator = account
+            .create_secret(root, &format!("addon/masters/{SERVICE}-db"), &postgres, &[])
+            .await?;
+        Ok(account)
+    }
+
+    /// Makes what the optional parameters name, with the AWS CLI.
+    async fn set_all(&mut self, aws: &impl Fn() -> Command) -> Result<(), CloudError> {
+        let made = async |arguments: &[&str], pointer: &str| {
+            let answer = run(aws(), arguments).await?;
+            let made = answer.pointer(pointer).and_then(Value::as_str);
+            made.map(ToOwned::to_owned)
+                .ok_or_else(|| CloudError::NotJson {
+                    command: arguments
+                        .iter()
+                        .take(2)
+                        .copied()
+                        .collect::<Vec<_>>()
+                        .join(" "),
+                })
+        };
+        let key = made(
+            &["kms", "create-key", "--description", "secrets"],
+            "/KeyMetadata/Arn",
+        );
+        let key = key.await?;
+        let log_key = made(
+            &["kms", "create-key", "--description", "logs"],
+            "/KeyMetadata/Arn",
+        );
+        let log_key = log_key.await?;
+        let topic = made(&["sns", "create-topic", "--name", "alarms"], "/TopicArn").await?;
+        let vpc = made(
+            &["ec2", "create-vpc", "--cidr-block", "10.0.0.0/16"],
+            "/Vpc/VpcId",
+        )
+        .await?;
+        let subnet = [
+            "ec2",
+            "create-subnet",
+            "--vpc-id",
+            &vpc,
+            "--cidr-block",
+            "10.0.1.0/24",
+        ];
+        let subnet = made(&subnet, "/Subnet/SubnetId").await?;
+        let group = [
+            "ec2",
+            "create-security-group",
+            "--vpc-id",
+            &vpc,
+            "--group-name",
+            STACK,
+            "--description",
+            "functions",
+        ];
+        let group = made(&group, "/GroupId").await?;
+        self.key = Some(key.clone());
+        self.parameters.extend([
+            ("SecretsKmsKeyArn", key),
+            ("LogKmsKeyArn", log_key),
+            ("AlarmTopicArn", topic),
+            ("SubnetIds", subnet),
+            ("SecurityGroupIds", group),
+            ("Tracing", "Active".to_owned()),
+            ("ReservedConcurrentExecutions", "20".to_owned()),
+            ("LogRetentionInDays", "30".to_owned()),
+        ]);
+        Ok(())
+    }
+
+    /// Stores a secret under the account's key; its ARN.
+    pub(super) async fn create_secret(
+        &self,
+        root: &ministack::Client,
+        name: &str,
+        value: &Value,
+        tags: &[(String, String)],
+    ) -> Result<String, CloudError> {
+        let tags: Vec<_> = tags
+            .iter()
+            .map(|(key, value)| json!({ "Key": key, "Value": value }))
+            .collect();
+        let mut body = json!({
+            "Name": name,
+            "SecretString": value.to_string(),
+            "Tags": tags,
+            "ClientRequestToken": Uuid::new_v4().to_string(),
+        });
+        if let Some(key) = &self.key {
+            body["KmsKeyId"] = key.as_str().into();
+        }
+        let answer = root
+            .json_call("secretsmanager", "secretsmanager.CreateSecret", &body)
+            .await?;
+        answer["ARN"]
+            .as_str()
+            .map(ToOwned::to_owned)
+            .ok_or_else(|| CloudError::NotJson {
+                command: "CreateSecret".to_owned(),
+            })
+    }
+}
+
+/// Runs the AWS CLI; its output, read as JSON, `null` if there is none.
+pub(super) async fn run(mut command: Command, arguments: &[&str]) -> Result<Value, CloudError> {
+    let line = || {
+        arguments
+            .iter()
+            .take(2)
+            .copied()
+            .collect::<Vec<_>>()
+            .join(" ")
+    };
+    let failed = |message: String| CloudError::Aws {
+        command: line(),
+        message,
+    };
+    let output = command
+        .args(arguments)
+        .args(["--output", "json"])
+        .output()
+        .await;
+    let output = output.map_err(|error| failed(error.to_string()))?;
+    if !output.status.success() {
+        return Err(failed(
+            String::from_utf8_lossy(&output.stderr).trim().to_owned(),
+        ));
+    }
+    if output.stdout.trim_ascii().is_empty() {
+        return Ok(Value::Null);
+    }
+    serde_json::from_slice(&output.stdout).map_err(|_| CloudError::NotJson { command: line() })
+}
