@@ -126,3 +126,37 @@ pub async fn sweep(
     );
     Ok(result?)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn waits(minutes: u64, grace_period_minutes: u64) -> Waiting {
+        Waiting {
+            secret: "arn:aws:secretsmanager:us-east-1:123456789012:secret:acme/db-AbCdEf"
+                .parse()
+                .unwrap(),
+            version: "0a1b2c3d-0000-4000-8000-000000000001".parse().unwrap(),
+            since: SystemTime::now() - Duration::from_mins(minutes),
+            grace_period: Duration::from_mins(grace_period_minutes),
+        }
+    }
+
+    #[test]
+    fn overdue_is_an_hour_after_the_grace_period() {
+        for (minutes, grace_period, overdue) in [
+            (0, 0, false),
+            (59, 0, false),
+            (61, 0, true),
+            (61, 120, false),
+            (179, 120, false),
+            (181, 120, true),
+        ] {
+            assert_eq!(
+                waits(minutes, grace_period).is_overdue(),
+                overdue,
+                "{minutes}"
+            );
+        }
+    }
+}

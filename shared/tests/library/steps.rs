@@ -7,6 +7,7 @@ mod refused;
 mod revocation;
 mod rotation;
 mod schedules;
+mod sweep;
 
 use addon_rotation::event::VersionId;
 use jiff::Timestamp;

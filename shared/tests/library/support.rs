@@ -119,9 +119,10 @@ impl Stand {
             ..GatewayOptions::default()
         });
         let partner = json!({ "id": "acme", "password": password, "client_secret": client_secret });
-        create_secret(&gateway, "acme/partner", &partner).await;
+        create_secret(&gateway, "acme/partner", &partner, &json!([])).await;
         let administrator = json!({ "token": administrator_token });
-        let administrator = create_secret(&gateway, "acme/administrator", &administrator).await;
+        let administrator =
+            create_secret(&gateway, "acme/administrator", &administrator, &json!([])).await;
         Self {
             events,
             heroku,
@@ -166,7 +167,7 @@ impl Stand {
         if api == Api::V3 {
             let tokens = json!({ "refresh_token": self.heroku.refresh_token(&addon.id).unwrap() });
             let name = format!("acme/oauth/{}", addon.id);
-            let secret = create_secret(&self.gateway, &name, &tokens).await;
+            let secret = create_secret(&self.gateway, &name, &tokens, &json!([])).await;
             heroku["api"] = "v3".into();
             heroku["oauth"] = secret.as_str().into();
             oauth = Some(secret);
@@ -183,8 +184,9 @@ impl Stand {
             "note": "a field that no engine knows",
         });
         let name = format!("acme/credentials/{app}");
+        let tags = json!([{ "Key": "rotation:stack", "Value": "addon-rotation" }]);
         Instance {
-            secret: create_secret(&self.gateway, &name, &document).await,
+            secret: create_secret(&self.gateway, &name, &document, &tags).await,
             oauth,
             addon: addon.id,
             heroku_id: addon.heroku_id,
@@ -386,9 +388,15 @@ pub(crate) fn random() -> String {
     Uuid::new_v4().simple().to_string()
 }
 
-async fn create_secret(gateway: &Gateway, name: &str, value: &Value) -> SecretArn {
+pub(crate) async fn create_secret(
+    gateway: &Gateway,
+    name: &str,
+    value: &Value,
+    tags: &Value,
+) -> SecretArn {
     let parameters = json!({
         "Name": name,
+        "Tags": tags,
         "SecretString": value.to_string(),
         "ClientRequestToken": Uuid::new_v4().to_string(),
     });

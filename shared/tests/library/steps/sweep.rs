@@ -1,35 +1,35 @@
-//! The sweep: what waits for its revocation has a schedule, whatever was lost.
+//! The sweep: whatever waits for its revocation has a schedule, whatever was lost.
 
-use addon_rotation::event::VersionId;
-use http::Method;
-use local_cloud::credential_service::{Fault, FaultRule};
-use local_cloud::scheduler::ScheduleSummary;
-use serde_json::json;
+use std::collections::BTreeMap;
+
+use addon_rotation::event::{RevokeEvent, SecretArn, VersionId};
+use axum::body::Bytes;
+use http::Request;
+use local_cloud::events::EventKind;
+use serde_json::{Value, json};
 
 use super::{assert_settled, fire, grace_period, schedule, seconds_until};
-use crate::support::{Api, Instance, Stand};
+use crate::support::{Api, Crash, GRACE_PERIOD, Stand, When, create_secret, soon, version_id};
 
 async fn sweep(stand: &Stand) {
     stand.lambda.invoke("sweep", json!({})).await.unwrap();
 }
 
-fn schedules(stand: &Stand) -> Vec<ScheduleSummary> {
-    stand.gateway.scheduler().schedules()
+/// The names of all schedules and when they fire.
+fn schedules(stand: &Stand) -> BTreeMap<String, String> {
+    let schedules = stand.gateway.scheduler().schedules().into_iter();
+    schedules
+        .map(|schedule| (schedule.name, schedule.fires_at.unwrap().to_string()))
+        .collect()
 }
 
+/// Somebody deletes the schedule of a try.
 async fn lose(stand: &Stand, version: &VersionId, attempt: u32) {
     let lost = schedule(stand, version, attempt).unwrap();
-    stand.delete_schedule(&lost.name).await;
-    assert!(schedule(stand, version, attempt).is_none());
-}
-
-/// A rotation that got as far as publishing and was then given up by an operator.
-async fn abandoned(stand: &Stand, instance: &Instance) -> VersionId {
-    stand.service.set_fault(FaultRule {
-        method: Some(Method::GET),
-        ..FaultRule::once(Fault::Status(500))
-    });
-    stand.abandon_rotation(instance).await
+    let path = format!("/schedules/{}?groupName={}", lost.name, lost.group);
+    let request = Request::delete(path).body(Bytes::new()).unwrap();
+    let answer = stand.gateway.scheduler().handle(request).await;
+    assert!(answer.status().is_success());
 }
 
 #[tokio::test]
@@ -44,4 +44,134 @@ async fn a_lost_schedule_is_made_anew_with_the_whole_grace_period() {
     assert!((grace_period() - 5..=grace_period() + 1).contains(&seconds));
     fire(&stand, &first, 0).await;
     assert_settled(&stand, &instance).await;
+}
+
+#[tokio::test]
+async fn what_has_a_schedule_keeps_it_the_first_trys_or_a_later_ones() {
+    let stand = Stand::start().await;
+    let instance = stand.enrolled(Api::V1).await;
+    let first = stand.current(&instance);
+    stand.rotate(&instance).await;
+    let before = schedules(&stand);
+    sweep(&stand).await;
+    assert_eq!(schedules(&stand), before);
+
+    // The service is out of order when the time has come: the next try is scheduled.
+    let parameters = json!({
+        "SecretId": stand.administrator_arn().as_str(), "SecretString": "{}",
+        "ClientRequestToken": version_id().as_str(),
+    });
+    stand.call("PutSecretValue", parameters).await.unwrap();
+    fire(&stand, &first, 0).await;
+    let before = schedules(&stand);
+    assert!(schedule(&stand, &first, 1).is_some());
+    sweep(&stand).await;
+    assert_eq!(schedules(&stand), before);
+}
+
+#[tokio::test]
+async fn a_rotation_that_was_abandoned_leaves_nothing_alive() {
+    let stand = Stand::start().await;
+    let instance = stand.enrolled(Api::V1).await;
+    for _ in 0..50 {
+        stand.lambda.crash_next(Crash {
+            function: "publish-to-heroku",
+            step: None,
+            when: When::Before,
+        });
+    }
+    let version = stand.start_rotation(&instance).await;
+    stand
+        .wait_for("a failed step", |event| {
+            matches!(event, EventKind::StepFailed { .. }).then_some(())
+        })
+        .await;
+    // Under way, if only in name: Secrets Manager may try it again.
+    sweep(&stand).await;
+    assert!(schedules(&stand).is_empty());
+
+    let secret = instance.secret.as_str();
+    let cancelled = stand.call("CancelRotateSecret", json!({ "SecretId": secret }));
+    cancelled.await.unwrap();
+    let parameters = json!({
+        "SecretId": secret, "VersionStage": "AWSPENDING", "RemoveFromVersionId": version.as_str(),
+    });
+    stand
+        .call("UpdateSecretVersionStage", parameters)
+        .await
+        .unwrap();
+    assert!(stand.is_labelled_live(&instance, &version));
+    sweep(&stand).await;
+    fire(&stand, &version, 0).await;
+    assert!(!stand.is_labelled_live(&instance, &version));
+    assert_eq!(stand.service.live(), [instance.imported.as_str()]);
+}
+
+#[tokio::test]
+async fn other_stacks_secrets_and_deleted_ones_are_left_alone() {
+    let stand = Stand::start().await;
+    for (name, tags) in [
+        ("acme/untagged", json!([])),
+        (
+            "acme/other",
+            json!([{ "Key": "rotation:stack", "Value": "another" }]),
+        ),
+        // The filters match beginnings.
+        (
+            "acme/longer",
+            json!([{ "Key": "rotation:stack", "Value": "addon-rotation-2" }]),
+        ),
+        (
+            "acme/key",
+            json!([
+                { "Key": "rotation:stack-of", "Value": "addon-rotation" },
+            ]),
+        ),
+    ] {
+        waiting(&stand, name, &tags).await;
+    }
+    let (deleted, _) = waiting(&stand, "acme/deleted", &own()).await;
+    let parameters = json!({ "SecretId": deleted.as_str(), "RecoveryWindowInDays": 7 });
+    stand.call("DeleteSecret", parameters).await.unwrap();
+    sweep(&stand).await;
+    assert!(schedules(&stand).is_empty());
+}
+
+#[tokio::test]
+async fn more_than_a_page_of_secrets_and_of_schedules() {
+    let stand = Stand::start().await;
+    let own_schedules = stand.lambda.schedules();
+    for number in 0..105 {
+        let (secret, version) = waiting(&stand, &format!("acme/{number}"), &own()).await;
+        let later_try = RevokeEvent {
+            secret,
+            version,
+            attempt: 1,
+            was_in_use: false,
+        };
+        let scheduled = own_schedules.revoke_after(&later_try, GRACE_PERIOD, soon());
+        scheduled.await.unwrap();
+        waiting(&stand, &format!("acme/{number}/unscheduled"), &own()).await;
+    }
+    sweep(&stand).await;
+    let before = schedules(&stand);
+    assert_eq!(before.len(), 210);
+    sweep(&stand).await;
+    assert_eq!(schedules(&stand), before);
+}
+
+fn own() -> Value {
+    json!([{ "Key": "rotation:stack", "Value": "addon-rotation" }])
+}
+
+/// A secret with a version that waits for its revocation.
+async fn waiting(stand: &Stand, name: &str, tags: &Value) -> (SecretArn, VersionId) {
+    let secret = create_secret(&stand.gateway, name, &json!({ "a": 1 }), tags).await;
+    let version = version_id();
+    let parameters = json!({
+        "SecretId": secret.as_str(), "SecretString": "{}",
+        "ClientRequestToken": version.as_str(), "VersionStages": [format!("LIVE-{version}")],
+    });
+    stand.call("PutSecretValue", parameters).await.unwrap();
+    (secret, version)
 }

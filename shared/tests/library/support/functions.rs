@@ -8,7 +8,7 @@ use addon_rotation::Error;
 use addon_rotation::aws::sdk_config_with;
 use addon_rotation::configuration::{HerokuConfiguration, ScheduleConfiguration, StepFunctions};
 use addon_rotation::deadline::Deadline;
-use addon_rotation::event::Event;
+use addon_rotation::event::{Event, SweepEvent};
 use addon_rotation::heroku::HerokuClient;
 use addon_rotation::invoke::Functions;
 use addon_rotation::schedule::Schedules;
@@ -321,6 +321,19 @@ impl Environment {
             "revoke-secret" => {
                 let event = Event::read(payload)?;
                 steps::revoke_secret(event, &self.revocation(), deadline).await
+            }
+            "sweep" => {
+                let schedules = self.schedules(function);
+                let grace_period = grace_period_seconds();
+                let SweepEvent = Event::read(payload)?;
+                steps::sweep(
+                    &secrets,
+                    &schedules,
+                    "addon-rotation",
+                    grace_period,
+                    deadline,
+                )
+                .await
             }
             _ => panic!("there is no function {function}"),
         }
