@@ -80,7 +80,10 @@ pub fn sdk_config_with(
 
 /// A call to AWS that failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{operation} on {resource} failed: {code}: {message}{}", remedy(code))]
+#[error(
+    "{operation} on {resource} failed: {code}: {message}{}",
+    remedy(code, message)
+)]
 pub struct AwsError {
     /// The call, as `service:Operation`, the form of IAM's actions.
     pub operation: &'static str,
@@ -93,19 +96,22 @@ pub struct AwsError {
     passing: bool,
 }
 
-fn remedy(code: &str) -> &'static str {
+const KEY: &str =
+    "; check the secret's KMS key and its policy, and that it is the stack's SecretsKmsKeyArn";
+
+fn remedy(code: &str, message: &str) -> &'static str {
     match code {
+        // What Secrets Manager answers whoever lacks a right to the key.
+        "AccessDeniedException" if message.contains("KMS") => KEY,
         "AccessDeniedException" => {
-            "; compare the function's role with the template and the resource's policy"
+            "; compare the function's role with the template and the resource's policy; a rotating secret needs the tag rotation:stack with the stack's name, and the stack's rotation function"
         }
         "ResourceNotFoundException" => "; check that it exists in this account and region",
         "InvalidRequestException" => "; check that the secret is not marked for deletion",
         "LimitExceededException" => {
             "; check the quota that the message names (a secret has at most 20 labels)"
         }
-        "DecryptionFailure" | "EncryptionFailure" | "KMSAccessDeniedException" => {
-            "; check the secret's KMS key and its policy"
-        }
+        "DecryptionFailure" | "EncryptionFailure" | "KMSAccessDeniedException" => KEY,
         _ => "",
     }
 }

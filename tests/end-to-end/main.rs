@@ -11,6 +11,7 @@ mod documents;
 mod enrolment;
 mod events;
 mod faults;
+mod infrastructure;
 mod leaks;
 mod permissions;
 mod revocation;
@@ -88,9 +89,9 @@ fn main() -> ExitCode {
         None
     };
 
-    // Side by side; then what changes the deployed roles, one at a time; last what looks back at
-    // everything before.
-    let phases: [Phase; 3] = [
+    // Side by side; then what changes the deployed roles and the stack, one at a time; then what looks
+    // back at everything before; last the stack's end.
+    let phases: [Phase; 5] = [
         (
             |suite| {
                 rotation::tests(suite);
@@ -99,11 +100,14 @@ fn main() -> ExitCode {
                 documents::tests(suite);
                 revocation::tests(suite);
                 faults::tests(suite);
+                infrastructure::reviews(suite);
             },
             Some(4),
         ),
         (permissions::tests, Some(1)),
+        (infrastructure::changes, Some(1)),
         (leaks::tests, Some(1)),
+        (infrastructure::end, Some(1)),
     ];
     let mut failed = false;
     for (add, threads) in phases {

@@ -5,11 +5,56 @@
 mod needed;
 mod powers;
 mod roles;
+mod things;
 
-use crate::Suite;
+use std::sync::Arc;
+
+use local_cloud::cloud::Cloud;
+
+pub(crate) use things::FUNCTIONS;
+
+use crate::support::schedule;
+use crate::{Suite, TestResult};
+
+/// Somebody deletes the schedule of a revocation's first try, if there is one.
+pub(crate) async fn delete_schedule(cloud: &Cloud, version: &str) -> TestResult {
+    if let Some(schedule) = schedule(cloud, version, 0) {
+        let (name, group) = (&schedule.name, &schedule.group);
+        cloud
+            .aws(&[
+                "scheduler",
+                "delete-schedule",
+                "--name",
+                name,
+                "--group-name",
+                group,
+            ])
+            .await?;
+    }
+    Ok(())
+}
+
+/// Does something while a role lacks an action.
+pub(crate) async fn without_permission(
+    cloud: &Arc<Cloud>,
+    role: &str,
+    action: &str,
+    act: impl AsyncFnOnce() -> TestResult,
+) -> TestResult {
+    let roles = roles::roles(cloud).await?;
+    let role = roles::role(&roles, role)?;
+    let removed = role.without_each();
+    let removed = removed.iter().find(|removed| removed.action == action);
+    let removed = removed.ok_or_else(|| format!("the role lacks {action} already"))?;
+    role.put(cloud, &removed.policy).await?;
+    let acted = act().await;
+    role.restore(cloud).await?;
+    acted
+}
 
 pub(crate) fn tests(suite: &mut Suite) {
     suite.test("permissions::every_power_is_the_steps_own", powers::powers);
+    suite.test("permissions::code_makes_no_network", powers::network);
     suite.test(
         "permissions::each_of_a_step_function_is_needed",
         needed::step_functions,

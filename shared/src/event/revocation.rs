@@ -25,7 +25,8 @@ pub struct RevokeEvent {
 impl Event for RevokeEvent {
     /// Also from a message of the dead-letter queue, as the queue's event source mapping hands it over:
     /// [Lambda wraps what failed](https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html),
-    /// EventBridge Scheduler may wrap it in its call of Lambda.
+    /// EventBridge Scheduler may wrap it in its call of Lambda. The revocation begins anew then, and as
+    /// nobody knows whether the last try found the credential in use, with the whole grace period.
     fn read(payload: &Value) -> Result<Self, EventError> {
         let letter = dead_letter(payload)?;
         let mut reader = Reader::new(letter.as_ref().unwrap_or(payload));
@@ -37,8 +38,8 @@ impl Event for RevokeEvent {
             (Some(secret), Some(version)) if reader.problems.is_empty() => Ok(Self {
                 secret,
                 version,
-                attempt,
-                was_in_use,
+                attempt: if letter.is_some() { 0 } else { attempt },
+                was_in_use: was_in_use || letter.is_some(),
             }),
             _ => Err(reader.into_error()),
         }

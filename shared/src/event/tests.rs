@@ -76,7 +76,7 @@ fn what_one_function_sends_the_other_reads() {
 }
 
 #[test]
-fn a_dead_letter_is_read_however_it_is_wrapped() {
+fn a_dead_letter_is_read_however_it_is_wrapped_and_begins_anew() {
     let event = json!({ "SecretId": ARN, "VersionId": TOKEN, "Attempt": 11 });
     let message = |body: String| json!({ "Records": [{ "eventSource": "aws:sqs", "body": body }] });
     for body in [
@@ -87,7 +87,8 @@ fn a_dead_letter_is_read_however_it_is_wrapped() {
         json!({ "FunctionName": "revoke-secret", "Payload": event.to_string() }),
     ] {
         let read = RevokeEvent::read(&message(body.to_string())).unwrap();
-        assert_eq!((read.secret.as_str(), read.attempt), (ARN, 11));
+        assert_eq!((read.secret.as_str(), read.version.as_str()), (ARN, TOKEN));
+        assert_eq!((read.attempt, read.was_in_use), (0, true));
     }
     let two = json!({ "Records": [{ "body": "{}" }, { "body": "{}" }] });
     for (payload, words) in [

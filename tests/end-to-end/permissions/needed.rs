@@ -8,6 +8,7 @@ use local_cloud::cloud::{Api, Cloud, Engine, Instance};
 use local_cloud::heroku::TokenRules;
 use serde_json::json;
 
+use super::delete_schedule;
 use super::roles::{role, roles};
 use crate::TestResult;
 use crate::support::{
@@ -37,6 +38,7 @@ pub(super) async fn step_functions(cloud: Arc<Cloud>) -> TestResult {
         ("PublishToHerokuRole", "publish-to-heroku", "setSecret"),
         ("TestSecretRole", "test-secret", "testSecret"),
         ("FinishSecretRole", "finish-secret", "finishSecret"),
+        ("SweepRole", "sweep", "sweep"),
     ] {
         let role = role(&roles, id)?;
         // finish-secret twice: the second finds the schedule and moves it.
@@ -63,8 +65,7 @@ pub(super) async fn step_functions(cloud: Arc<Cloud>) -> TestResult {
             repair_tokens(&cloud, &instance).await?;
             let what = format!("{function} without {} ({})", removed.action, removed.sid);
             let error = error.ok_or_else(|| format!("{what} still works"))?;
-            names(&error, &["AccessDenied", &removed.action])
-                .map_err(|_| format!("{what} fails with {error:?}"))?;
+            names(&error, &removed.denial()).map_err(|_| format!("{what} fails with {error:?}"))?;
             let error = invoke(&cloud, function, &event).await?;
             check(error.is_none(), || {
                 format!("{function} fails after all: {error:?}")
@@ -90,23 +91,6 @@ async fn repair_tokens(cloud: &Cloud, instance: &Instance) -> TestResult {
     Ok(())
 }
 
-async fn delete_schedule(cloud: &Cloud, version: &str) -> TestResult {
-    if let Some(schedule) = schedule(cloud, version, 0) {
-        let (name, group) = (&schedule.name, &schedule.group);
-        cloud
-            .aws(&[
-                "scheduler",
-                "delete-schedule",
-                "--name",
-                name,
-                "--group-name",
-                group,
-            ])
-            .await?;
-    }
-    Ok(())
-}
-
 pub(super) async fn rotate_function(cloud: Arc<Cloud>) -> TestResult {
     let roles = roles(&cloud).await?;
     let role = role(&roles, "RotateRole")?;
@@ -127,8 +111,7 @@ pub(super) async fn rotate_function(cloud: Arc<Cloud>) -> TestResult {
         let error = failed(&cloud, &instance).await;
         role.restore(&cloud).await?;
         let what = format!("rotate without {} on {}", removed.action, removed.entry);
-        names(&error?, &["AccessDenied", &removed.action])
-            .map_err(|error| format!("{what}: {error:?}"))?;
+        names(&error?, &removed.denial()).map_err(|error| format!("{what}: {error:?}"))?;
         // Given back, Secrets Manager's own retry completes the same rotation.
         rotated(&cloud, &instance, &version).await?;
         check(current(&cloud, &instance)? != before, || {
@@ -193,8 +176,7 @@ pub(super) async fn revoke_function(cloud: Arc<Cloud>) -> TestResult {
         repair_tokens(&cloud, &instance).await?;
         let what = format!("revoke-secret without {} ({})", removed.action, removed.sid);
         let error = error.ok_or_else(|| format!("{what} still works"))?;
-        names(&error, &["AccessDenied", &removed.action])
-            .map_err(|_| format!("{what} fails with {error:?}"))?;
+        names(&error, &removed.denial()).map_err(|_| format!("{what} fails with {error:?}"))?;
         let live = live_versions(&cloud, &instance)?;
         check(live.contains(&old), || format!("{what}: the label is off"))?;
     }

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use libtest_mimic::Failed;
-use local_cloud::cloud::{Api, Cloud, Engine, STACK};
+use local_cloud::cloud::{Cloud, STACK};
 
 use super::roles::{role, roles};
+use super::things::{FUNCTIONS, ONLY_TO_STAGE, things};
 use crate::TestResult;
-use crate::support::{check, spec};
+use crate::support::check;
 
 const GET: &str = "secretsmanager:GetSecretValue";
 const PUT: &str = "secretsmanager:PutSecretValue";
@@ -17,182 +17,255 @@ const CREATE: &str = "scheduler:CreateSchedule";
 const LOOK: &str = "scheduler:GetSchedule";
 const UPDATE: &str = "scheduler:UpdateSchedule";
 const INVOKE: &str = "lambda:InvokeFunction";
-const SEND: &str = "sqs:SendMessage";
+const DECRYPT: &str = "kms:Decrypt";
+const ENCRYPT: &str = "kms:GenerateDataKey";
 
-/// An action on a resource.
-type Power<'a> = (&'static str, &'a str);
+/// Everything that somebody might be given by mistake.
+const ACTIONS: [&str; 38] = [
+    GET,
+    PUT,
+    DESCRIBE,
+    STAGE,
+    "secretsmanager:CancelRotateSecret",
+    "secretsmanager:DeleteSecret",
+    "secretsmanager:ListSecrets",
+    "secretsmanager:ListSecretVersionIds",
+    "secretsmanager:PutResourcePolicy",
+    "secretsmanager:RotateSecret",
+    "secretsmanager:TagResource",
+    "secretsmanager:UpdateSecret",
+    CREATE,
+    LOOK,
+    UPDATE,
+    "scheduler:DeleteSchedule",
+    "scheduler:ListSchedules",
+    INVOKE,
+    "lambda:UpdateFunctionCode",
+    "lambda:UpdateFunctionConfiguration",
+    "sqs:SendMessage",
+    "sqs:ReceiveMessage",
+    "sqs:DeleteMessage",
+    "sqs:GetQueueAttributes",
+    "sqs:PurgeQueue",
+    DECRYPT,
+    ENCRYPT,
+    "kms:Encrypt",
+    "kms:ScheduleKeyDeletion",
+    "iam:CreateRole",
+    "iam:PassRole",
+    "sts:AssumeRole",
+    "ec2:CreateNetworkInterface",
+    "ec2:DescribeNetworkInterfaces",
+    "ec2:RunInstances",
+    "xray:PutTraceSegments",
+    "cloudwatch:PutMetricData",
+    "s3:GetObject",
+];
 
-/// What there is to have power over: ARNs.
-struct Resources {
-    managed: String,
-    administrator: String,
-    oauth: String,
-    partner: String,
-    schedule: String,
-    schedule_elsewhere: String,
-    dead_letter_queue: String,
-    /// rotate last but one, revoke-secret last.
-    functions: [String; 6],
+/// Those that no policy can bind to a resource.
+const BOUND_TO_NOTHING: [&str; 5] = [
+    "secretsmanager:ListSecrets",
+    "scheduler:ListSchedules",
+    "ec2:CreateNetworkInterface",
+    "ec2:DescribeNetworkInterfaces",
+    "xray:PutTraceSegments",
+];
+
+/// An action on a thing, by its name.
+type Power = (&'static str, &'static str);
+
+fn each(actions: &[&'static str], things: &[&'static str]) -> Vec<Power> {
+    let on = |action| things.iter().map(move |thing| (action, *thing));
+    actions.iter().flat_map(|action| on(*action)).collect()
 }
 
-impl Resources {
-    async fn of(cloud: &Cloud) -> Result<Self, Failed> {
-        let instance = cloud.enrol(spec("powers", Api::V3, Engine::Http)).await?;
-        let secret = |name: &str| {
-            format!("arn:aws:secretsmanager:us-east-1:000000000000:secret:{name}-AbCdEf")
-        };
-        let schedule =
-            |group: &str| format!("arn:aws:scheduler:us-east-1:000000000000:schedule/{group}/any");
-        let url = cloud.output("DeadLetterQueueUrl")?;
-        let queue = cloud
-            .aws(&[
-                "sqs",
-                "get-queue-attributes",
-                "--queue-url",
-                url,
-                "--attribute-names",
-                "QueueArn",
-            ])
-            .await?;
-        let queue = queue["Attributes"]["QueueArn"].as_str().ok_or("no queue")?;
-        Ok(Self {
-            managed: instance.secret_arn,
-            administrator: secret("addon/masters/acme-db"),
-            oauth: secret("addon/oauth/0123"),
-            partner: cloud
-                .gateway
-                .secrets_manager()
-                .secret("addon/partner")
-                .ok_or("no partner secret")?
-                .arn,
-            schedule: schedule(STACK),
-            schedule_elsewhere: schedule("default"),
-            dead_letter_queue: queue.to_owned(),
-            functions: [
-                "create-secret",
-                "publish-to-heroku",
-                "test-secret",
-                "finish-secret",
-                "rotate",
-                "revoke-secret",
-            ]
-            .map(|name| cloud.function_arn(name)),
-        })
-    }
-
-    /// Every power that somebody might have by mistake.
-    fn all_powers(&self) -> Vec<Power<'_>> {
-        let secrets = [
-            &self.managed,
-            &self.administrator,
-            &self.oauth,
-            &self.partner,
-        ];
-        let on_secrets = [GET, PUT, DESCRIBE, STAGE]
-            .into_iter()
-            .chain([
-                "secretsmanager:RotateSecret",
-                "secretsmanager:DeleteSecret",
-                "secretsmanager:UpdateSecret",
-            ])
-            .flat_map(|action| secrets.map(|secret| (action, secret.as_str())));
-        let on_schedules = [CREATE, LOOK, UPDATE, "scheduler:DeleteSchedule"]
-            .into_iter()
-            .flat_map(|action| {
-                [&self.schedule, &self.schedule_elsewhere]
-                    .map(|schedule| (action, schedule.as_str()))
-            });
-        let on_functions = self
-            .functions
-            .iter()
-            .map(|function| (INVOKE, function.as_str()));
-        on_secrets
-            .chain(on_schedules)
-            .chain(on_functions)
-            .chain([
-                (SEND, self.dead_letter_queue.as_str()),
-                ("iam:CreateRole", "*"),
-                ("kms:Decrypt", "*"),
-            ])
-            .collect()
-    }
-
-    /// The powers that each role is to have: its logical id, its function, the powers.
-    fn granted(&self) -> [(&'static str, &'static str, Vec<Power<'_>>); 7] {
-        let managed = self.managed.as_str();
-        let administrator = (GET, self.administrator.as_str());
-        let tokens = [
-            (GET, self.oauth.as_str()),
-            (PUT, &self.oauth),
-            (GET, &self.partner),
-        ];
-        let scheduling = [(CREATE, self.schedule.as_str()), (UPDATE, &self.schedule)];
-        let dead_letters = (SEND, self.dead_letter_queue.as_str());
-        let called = self.functions[..4]
-            .iter()
-            .map(|function| (INVOKE, function.as_str()));
-        let own = [DESCRIBE, GET, PUT, STAGE].map(|action| (action, managed));
-        let revoking = [
-            (DESCRIBE, managed),
-            (GET, managed),
-            (STAGE, managed),
-            administrator,
-            dead_letters,
-        ];
-        let publishing: Vec<_> = [(GET, managed)].into_iter().chain(tokens).collect();
+/// The powers that each role is to have: its logical id, its function, the powers.
+fn granted() -> [(&'static str, &'static str, Vec<Power>); 9] {
+    let tokens = || [each(&[GET, PUT], &["oauth"]), each(&[GET], &["partner"])].concat();
+    let traces = || each(&["xray:PutTraceSegments"], &["anything"]);
+    let network = || {
+        each(
+            &[
+                "ec2:CreateNetworkInterface",
+                "ec2:DescribeNetworkInterfaces",
+            ],
+            &["anything"],
+        )
+    };
+    let reading = || each(&[GET], &["managed"]);
+    let scheduling = || {
         [
-            (
-                "RotateRole",
-                "rotate",
-                own.into_iter().chain(called).collect(),
-            ),
-            (
-                "CreateSecretRole",
-                "create-secret",
-                vec![(GET, managed), administrator],
-            ),
-            (
-                "PublishToHerokuRole",
-                "publish-to-heroku",
-                publishing.clone(),
-            ),
-            ("TestSecretRole", "test-secret", publishing),
-            ("FinishSecretRole", "finish-secret", scheduling.to_vec()),
-            (
-                "RevokeSecretRole",
-                "revoke-secret",
-                revoking
-                    .into_iter()
-                    .chain(tokens)
-                    .chain(scheduling)
-                    .chain([(LOOK, self.schedule.as_str())])
-                    .collect(),
-            ),
-            (
-                "SchedulerRole",
-                "",
-                vec![(INVOKE, &self.functions[5]), dead_letters],
+            each(&[CREATE], &["a revocation's schedule"]),
+            each(&["iam:PassRole"], &["the scheduler's role"]),
+        ]
+        .concat()
+    };
+    let token_keys = || {
+        [
+            each(&[DECRYPT], &["the key for partner", "the key for oauth"]),
+            each(&[ENCRYPT], &["the key for oauth"]),
+        ]
+        .concat()
+    };
+    let publishing = || {
+        [
+            reading(),
+            tokens(),
+            each(&[DECRYPT], &["the key for managed"]),
+            token_keys(),
+            traces(),
+        ]
+        .concat()
+    };
+    let administrator = || {
+        [
+            each(&[GET], &["administrator"]),
+            each(
+                &[DECRYPT],
+                &["the key for managed", "the key for administrator"],
             ),
         ]
-    }
+        .concat()
+    };
+    [
+        (
+            "RotateRole",
+            "rotate",
+            [
+                each(&[DESCRIBE, GET, PUT], &["managed"]),
+                each(&[STAGE], &["managed", "managed, AWSCURRENT"]),
+                each(&[DECRYPT, ENCRYPT], &["the key for managed"]),
+                each(&[INVOKE], &FUNCTIONS[..4]),
+                traces(),
+            ]
+            .concat(),
+        ),
+        (
+            "CreateSecretRole",
+            "create-secret",
+            [reading(), administrator(), network(), traces()].concat(),
+        ),
+        ("PublishToHerokuRole", "publish-to-heroku", publishing()),
+        (
+            "TestSecretRole",
+            "test-secret",
+            [publishing(), network()].concat(),
+        ),
+        (
+            "FinishSecretRole",
+            "finish-secret",
+            [
+                scheduling(),
+                each(&[UPDATE], &["a revocation's schedule"]),
+                traces(),
+            ]
+            .concat(),
+        ),
+        (
+            "RevokeSecretRole",
+            "revoke-secret",
+            [
+                reading(),
+                each(&[DESCRIBE], &["managed"]),
+                each(&[STAGE], &["managed"]),
+                administrator(),
+                tokens(),
+                token_keys(),
+                scheduling(),
+                each(&[LOOK, UPDATE], &["a revocation's schedule"]),
+                each(
+                    &[
+                        "sqs:SendMessage",
+                        "sqs:ReceiveMessage",
+                        "sqs:DeleteMessage",
+                        "sqs:GetQueueAttributes",
+                    ],
+                    &["the dead-letter queue"],
+                ),
+                network(),
+                traces(),
+            ]
+            .concat(),
+        ),
+        (
+            "SweepRole",
+            "sweep",
+            [
+                each(
+                    &["secretsmanager:ListSecrets", "scheduler:ListSchedules"],
+                    &["anything"],
+                ),
+                scheduling(),
+                traces(),
+            ]
+            .concat(),
+        ),
+        (
+            "SchedulerRole",
+            "",
+            [
+                each(&[INVOKE], &["revoke-secret"]),
+                each(&["sqs:SendMessage"], &["the dead-letter queue"]),
+            ]
+            .concat(),
+        ),
+        ("SweepSchedulerRole", "", each(&[INVOKE], &["sweep"])),
+    ]
 }
 
 pub(super) async fn powers(cloud: Arc<Cloud>) -> TestResult {
-    let resources = Resources::of(&cloud).await?;
     let roles = roles(&cloud).await?;
-    for (id, function, granted) in resources.granted() {
+    let things = things(&cloud, &roles).await?;
+    let mut granted_powers = 0;
+    for (id, function, granted) in granted() {
         let role = role(&roles, id)?;
-        for power in resources.all_powers() {
-            let (action, resource) = power;
-            let verdict = cloud.root.is_allowed(&role.arn, action, resource).await?;
-            let wanted = granted.contains(&power);
-            check(verdict == wanted, || {
-                format!("{id}: {action} on {resource}: {verdict}, wanted: {wanted}")
-            })?;
+        for thing in &things {
+            let asked: Vec<_> = ACTIONS
+                .into_iter()
+                .filter(|action| {
+                    BOUND_TO_NOTHING.contains(action) == (thing.name == "anything")
+                        && (!ONLY_TO_STAGE.contains(&thing.name) || *action == STAGE)
+                })
+                .collect();
+            let allowed = cloud
+                .root
+                .allowed_in(&role.arn, &asked, &thing.arn, &thing.context())
+                .await?;
+            for action in asked {
+                let verdict = allowed.iter().any(|allowed| allowed == action);
+                let wanted = granted.contains(&(action, thing.name));
+                granted_powers += usize::from(wanted);
+                check(verdict == wanted, || {
+                    format!(
+                        "{id}: {action} on {}: {verdict}, wanted: {wanted}",
+                        thing.name
+                    )
+                })?;
+            }
         }
         if !function.is_empty() {
             writes_its_own_log(&cloud, &role.arn, function).await?;
         }
+    }
+    let named: usize = granted().iter().map(|(_, _, powers)| powers.len()).sum();
+    check(granted_powers == named, || {
+        format!("of {named} powers, {granted_powers} were asked for: a name is wrong")
+    })
+}
+
+/// Lambda makes network interfaces in the role's name; the function's own code may not.
+pub(super) async fn network(cloud: Arc<Cloud>) -> TestResult {
+    let roles = roles(&cloud).await?;
+    for (id, function) in [
+        ("CreateSecretRole", "create-secret"),
+        ("TestSecretRole", "test-secret"),
+        ("RevokeSecretRole", "revoke-secret"),
+    ] {
+        let (role, function) = (role(&roles, id)?, cloud.function_arn(function));
+        let context = [("lambda:SourceFunctionArn", function.as_str())];
+        let action = "ec2:CreateNetworkInterface";
+        let verdict = cloud.root.is_allowed_in(&role.arn, action, "*", &context);
+        check(!verdict.await?, || format!("{id}: the code may {action}"))?;
     }
     Ok(())
 }

@@ -81,7 +81,7 @@ pub(super) async fn roles(cloud: &Cloud) -> Result<BTreeMap<String, Role>, Faile
         };
         roles.insert(logical, role);
     }
-    check(roles.len() == 7, || {
+    check(roles.len() == 9, || {
         format!("{} roles are deployed", roles.len())
     })?;
     Ok(roles)
@@ -169,7 +169,20 @@ impl Removed {
     /// Lambda and EventBridge Scheduler use these in the role's name, no function does; `powers`
     /// shows that they are there.
     pub(super) fn is_used_by_aws(&self) -> bool {
-        self.action.starts_with("logs:") || self.action == "sqs:SendMessage"
+        ["logs:", "sqs:", "ec2:", "xray:"]
+            .iter()
+            .any(|service| self.action.starts_with(service))
+    }
+
+    /// What the error of a function says that lacks it.
+    pub(super) fn denial(&self) -> [&str; 2] {
+        let what = if self.action.starts_with("kms:") {
+            // Secrets Manager does not say which right it lacked.
+            "Access to KMS is not allowed"
+        } else {
+            &self.action
+        };
+        ["AccessDenied", what]
     }
 }
 

@@ -229,6 +229,15 @@ impl Cloud {
         account::run(stack::aws(&self.tools, self.gateway.endpoint()), arguments).await
     }
 
+    /// As [`Cloud::aws`], for a command that does not answer in JSON; what it printed.
+    ///
+    /// # Errors
+    /// With what the CLI printed, if it fails.
+    pub async fn aws_text(&self, arguments: &[&str]) -> Result<String, CloudError> {
+        let aws = stack::aws(&self.tools, self.gateway.endpoint());
+        account::print(aws, arguments).await
+    }
+
     /// As [`Cloud::aws`], with the credentials of one of the stack's functions.
     ///
     /// # Errors

@@ -97,10 +97,7 @@ pub async fn sam_build(
         .arg(&built)
         .current_dir(workspace);
     if mode == BuildMode::Debug {
-        // Plain cargo, with the features of the whole workspace, finds everything built already.
-        sam.env("SAM_BUILD_MODE", "debug")
-            .env("CARGO_LAMBDA_COMPILER", "cargo")
-            .env("CARGO_LAMBDA_COMPILER_EXTRA_ARGS", "--workspace");
+        build_for_this_machine(&mut sam);
     }
     let log = log_dir.join("sam-build.log");
     process::run("sam build", sam, &log, Some(progress)).await?;
@@ -222,21 +219,48 @@ impl Stack {
 pub fn aws(tools: &Tools, endpoint: &Url) -> Command {
     let mut command = process::command(tools.aws(), Signal::SIGTERM);
     at(&mut command, endpoint);
+    // For SQS the environment's is not enough.
+    command.args(["--endpoint-url", endpoint.as_str().trim_end_matches('/')]);
+    command
+}
+
+/// A shell in which a user of the local cloud at this address types `aws` and `sam`. What is built
+/// there is built for this machine: [`BuildMode::Debug`].
+#[must_use]
+pub fn shell(tools: &Tools, endpoint: &Url) -> Command {
+    let mut command = process::command("bash", Signal::SIGTERM);
+    at(&mut command, endpoint);
+    find(&mut command, tools);
+    build_for_this_machine(&mut command);
     command
 }
 
 fn sam(tools: &Tools) -> Command {
     let mut command = process::command(tools.sam(), Signal::SIGTERM);
     process::forget_aws(&mut command);
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let directories = std::iter::once(tools.sam_bin()).chain(std::env::split_paths(&path));
-    // Fails only for a directory with a colon in its name: then sam says what it does not find.
-    let path: OsString = std::env::join_paths(directories).unwrap_or(path);
+    find(&mut command, tools);
     command
-        .env("PATH", path)
         .env("SAM_CLI_TELEMETRY", "0")
         .env("AWS_DEFAULT_REGION", REGION);
     command
+}
+
+/// Has the command find `sam`, what `sam` builds with, and `aws`.
+fn find(command: &mut Command, tools: &Tools) {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let own = [tools.sam_bin(), tools.cloud_bin()].into_iter();
+    // Fails only for a directory with a colon in its name: then sam says what it does not find.
+    let path: OsString =
+        std::env::join_paths(own.chain(std::env::split_paths(&path))).unwrap_or(path);
+    command.env("PATH", path);
+}
+
+/// Plain cargo, with the features of the whole workspace, finds everything built already.
+fn build_for_this_machine(command: &mut Command) {
+    command
+        .env("SAM_BUILD_MODE", "debug")
+        .env("CARGO_LAMBDA_COMPILER", "cargo")
+        .env("CARGO_LAMBDA_COMPILER_EXTRA_ARGS", "--workspace");
 }
 
 /// Root's credentials at this address.

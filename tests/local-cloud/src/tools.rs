@@ -25,6 +25,20 @@ const SAM: environment::Pins = environment::Pins {
     requirements: include_str!("../requirements/sam.txt"),
 };
 
+/// What reviews the templates; no part of the cloud.
+const CHECKOV: environment::Pins = environment::Pins {
+    name: "checkov",
+    requirements: include_str!("../requirements/checkov.txt"),
+};
+
+/// Checkov's program. Installs it as [`Tools::ensure`] does the rest.
+///
+/// Fails as [`Tools::ensure`] does.
+pub async fn ensure_checkov(target: &Path, progress: OnLine) -> Result<PathBuf, ToolsError> {
+    let environment = CHECKOV.ensure(target, &progress).await?;
+    Ok(environment.join("bin/checkov"))
+}
+
 /// An error in setting up the tools.
 #[derive(Debug, thiserror::Error)]
 pub enum ToolsError {
@@ -93,10 +107,16 @@ impl Tools {
         self.cloud.join("bin/aws")
     }
 
-    /// MiniStack's program.
+    /// The directory of `aws`.
+    #[must_use]
+    pub fn cloud_bin(&self) -> PathBuf {
+        self.cloud.join("bin")
+    }
+
+    /// The Python that has MiniStack.
     #[must_use]
     pub fn ministack(&self) -> PathBuf {
-        self.cloud.join("bin/ministack")
+        self.cloud.join("bin/python")
     }
 
     /// The SAM command line. It finds `cargo-lambda` and zig through `PATH`: see [`Self::sam_bin`].

@@ -164,32 +164,37 @@ impl Account {
 }
 
 /// Runs the AWS CLI; its output, read as JSON, `null` if there is none.
-pub(super) async fn run(mut command: Command, arguments: &[&str]) -> Result<Value, CloudError> {
-    let line = || {
-        arguments
-            .iter()
-            .take(2)
-            .copied()
-            .collect::<Vec<_>>()
-            .join(" ")
-    };
-    let failed = |message: String| CloudError::Aws {
-        command: line(),
-        message,
-    };
-    let output = command
-        .args(arguments)
-        .args(["--output", "json"])
-        .output()
-        .await;
-    let output = output.map_err(|error| failed(error.to_string()))?;
-    if !output.status.success() {
-        return Err(failed(
-            String::from_utf8_lossy(&output.stderr).trim().to_owned(),
-        ));
-    }
-    if output.stdout.trim_ascii().is_empty() {
+pub(super) async fn run(command: Command, arguments: &[&str]) -> Result<Value, CloudError> {
+    let output = print(command, &[arguments, &["--output", "json"]].concat()).await?;
+    if output.trim_ascii().is_empty() {
         return Ok(Value::Null);
     }
-    serde_json::from_slice(&output.stdout).map_err(|_| CloudError::NotJson { command: line() })
+    serde_json::from_str(&output).map_err(|_| CloudError::NotJson {
+        command: line(arguments),
+    })
+}
+
+/// Runs the AWS CLI; what it printed.
+pub(super) async fn print(mut command: Command, arguments: &[&str]) -> Result<String, CloudError> {
+    let failed = |message: String| CloudError::Aws {
+        command: line(arguments),
+        message,
+    };
+    let output = command.args(arguments).output().await;
+    let output = output.map_err(|error| failed(error.to_string()))?;
+    if output.status.success() {
+        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+    }
+    let message = [output.stdout, output.stderr].concat();
+    Err(failed(String::from_utf8_lossy(&message).trim().to_owned()))
+}
+
+/// Service and command.
+fn line(arguments: &[&str]) -> String {
+    arguments
+        .iter()
+        .take(2)
+        .copied()
+        .collect::<Vec<_>>()
+        .join(" ")
 }

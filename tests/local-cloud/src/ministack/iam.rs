@@ -148,27 +148,45 @@ impl Client {
         resource_arn: &str,
         context: Context<'_>,
     ) -> Result<bool, MiniStackError> {
+        let allowed = self
+            .allowed_in(role_arn, &[action], resource_arn, context)
+            .await?;
+        Ok(!allowed.is_empty())
+    }
+
+    /// Which of the actions IAM lets the role do to the resource, in a request with this context.
+    pub async fn allowed_in(
+        &self,
+        role_arn: &str,
+        actions: &[&str],
+        resource_arn: &str,
+        context: Context<'_>,
+    ) -> Result<Vec<String>, MiniStackError> {
         let policies: Vec<String> = self
             .role_policies(role_arn)
             .await?
             .iter()
             .map(|document| policy::resolve(document, context).to_string())
             .collect();
-        let names: Vec<String> = (1..=policies.len())
-            .map(|index| format!("PolicyInputList.member.{index}"))
-            .collect();
-        let mut parameters = vec![
-            ("ActionNames.member.1", action),
-            ("ResourceArns.member.1", resource_arn),
-        ];
-        parameters.extend(
-            names
-                .iter()
-                .zip(&policies)
-                .map(|(name, document)| (name.as_str(), document.as_str())),
-        );
+        let numbered = |list: &str, length: usize| -> Vec<String> {
+            (1..=length)
+                .map(|number| format!("{list}.member.{number}"))
+                .collect()
+        };
+        let policy_names = numbered("PolicyInputList", policies.len());
+        let action_names = numbered("ActionNames", actions.len());
+        let mut parameters = vec![("ResourceArns.member.1", resource_arn)];
+        let texts = policies.iter().map(String::as_str);
+        let names = policy_names.iter().map(String::as_str);
+        parameters.extend(names.zip(texts));
+        let names = action_names.iter().map(String::as_str);
+        parameters.extend(names.zip(actions.iter().copied()));
         let answer = self.iam("SimulateCustomPolicy", &parameters).await?;
-        Ok(xml::text(&answer, "EvalDecision").as_deref() == Some("allowed"))
+        Ok(xml::members(&answer, "EvaluationResults")
+            .iter()
+            .filter(|result| xml::text(result, "EvalDecision").as_deref() == Some("allowed"))
+            .filter_map(|result| xml::text(result, "EvalActionName"))
+            .collect())
     }
 
     /// Who may assume the role; `None` if there is no such role.

@@ -15,14 +15,16 @@ use crate::process::{self, Output, Process, ProcessError};
 
 /// How long it may take to start: a few seconds, more on a machine that compiles meanwhile.
 const START: Duration = Duration::from_secs(90);
+/// Starts it with a resource type that it lacks.
+const START_SCRIPT: &str = include_str!("../../ministack/start.py");
 /// How often a port may turn out to be taken.
 const TRIES: u32 = 5;
 
 /// How MiniStack is started.
 #[derive(Clone, Debug)]
 pub struct MiniStackOptions {
-    /// MiniStack's program: [`crate::tools::Tools::ministack`].
-    pub program: PathBuf,
+    /// The Python that has it: [`crate::tools::Tools::ministack`].
+    pub python: PathBuf,
     /// The gateway's address, which functions get as `AWS_ENDPOINT_URL`.
     pub gateway_endpoint: Url,
     /// Where its log, `ministack.log`, goes.
@@ -37,9 +39,9 @@ pub struct MiniStackOptions {
 impl MiniStackOptions {
     /// Options for tests: quick retries.
     #[must_use]
-    pub fn new(program: PathBuf, gateway_endpoint: Url, log_dir: PathBuf) -> Self {
+    pub fn new(python: PathBuf, gateway_endpoint: Url, log_dir: PathBuf) -> Self {
         Self {
-            program,
+            python,
             gateway_endpoint,
             log_dir,
             async_retry_base: Duration::from_secs(1),
@@ -85,8 +87,10 @@ impl MiniStack {
         let endpoint = loopback(port)?;
         let client = Client::new(endpoint)?;
 
-        let mut command = process::command(&options.program, Signal::SIGTERM);
-        command.env_clear();
+        let script = directory.path().join("start.py");
+        std::fs::write(&script, START_SCRIPT).map_err(surroundings("a temporary directory"))?;
+        let mut command = process::command(&options.python, Signal::SIGTERM);
+        command.arg(script).env_clear();
         // The most that a function ever logs, for whoever searches the logs for what must not be there.
         command.env("RUST_LOG", "trace");
         for (name, value) in settings(options, port) {

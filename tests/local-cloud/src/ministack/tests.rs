@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::tools::{Tools, target_directory};
 
-async fn program() -> PathBuf {
+async fn python() -> PathBuf {
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let progress = Arc::new(|line: &str| println!("{line}"));
     let tools = Tools::ensure(&target_directory(&workspace), progress).await;
@@ -23,7 +23,7 @@ async fn program() -> PathBuf {
 pub(crate) async fn start() -> (MiniStack, tempfile::TempDir) {
     let logs = tempfile::tempdir().unwrap();
     let gateway = "http://127.0.0.1:9".parse().unwrap();
-    let options = MiniStackOptions::new(program().await, gateway, logs.path().to_owned());
+    let options = MiniStackOptions::new(python().await, gateway, logs.path().to_owned());
     (MiniStack::start(options).await.unwrap(), logs)
 }
 
@@ -80,7 +80,7 @@ while True:
 
 impl Function {
     pub(crate) async fn create(client: &Client, name: &str, role_arn: &str) -> Self {
-        let python = program().await.with_file_name("python");
+        let python = python().await;
         let zip = "import base64, io, sys, zipfile\n\
             data = io.BytesIO()\n\
             with zipfile.ZipFile(data, 'w') as archive:\n\

@@ -1,0 +1,155 @@
+//! infra/README.md, typed as it stands: from nothing to a deployed stack and one rotated secret.
+
+use std::path::Path;
+use std::process::Stdio;
+use std::sync::Arc;
+
+use libtest_mimic::Failed;
+use local_cloud::cloud::{Api, Cloud, Engine, Instance};
+use local_cloud::stack;
+use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt as _;
+
+use crate::TestResult;
+use crate::support::{check, current, document, names, rotated, spec, workspace};
+
+/// Another stack than the other tests'.
+const NAME: &str = "operations";
+
+pub(super) async fn page(cloud: Arc<Cloud>) -> TestResult {
+    let provisioned = cloud
+        .provision(spec("operated", Api::V3, Engine::Postgres))
+        .await?;
+    let page = std::fs::read_to_string(workspace().join("infra/README.md"))?;
+    let blocks: Vec<&str> = page
+        .split("```sh\n")
+        .skip(1)
+        .filter_map(|rest| rest.split("```").next())
+        .collect();
+    let position = |words: &str| {
+        let found = blocks.iter().position(|block| block.contains(words));
+        found.ok_or_else(|| Failed::from(format!("the page has no block with {words:?}")))
+    };
+    let values = position("# Your own values.")?;
+    let with_document = position("document.json")?;
+    let result = position("describe-secret")?;
+    check(values == 0 && result == blocks.len() - 1, || {
+        format!("the page has {} blocks in another order", blocks.len())
+    })?;
+
+    let files = tempfile::tempdir()?;
+    let session = Session {
+        cloud: &cloud,
+        values: own_values(&cloud, &provisioned, files.path()),
+    };
+    store(&cloud, &provisioned, files.path()).await?;
+    let deployed = session.run(&blocks[1..with_document]).await;
+    let sam = workspace().join("infra/.aws-sam");
+    if sam.exists() {
+        std::fs::remove_dir_all(sam)?;
+    }
+    names(&deployed?, &["RotationFunctionArn", "DashboardUrl"])?;
+
+    write_document(&cloud, &provisioned, files.path()).await?;
+    session.run(&blocks[with_document..result]).await?;
+    let name = format!("{NAME}/credentials/{}", provisioned.addon);
+    let described = ["secretsmanager", "describe-secret", "--secret-id", &name];
+    let described = cloud.aws(&described).await?;
+    let instance = Instance {
+        secret_arn: described["ARN"].as_str().unwrap_or_default().to_owned(),
+        secret_name: name,
+        ..provisioned
+    };
+    let pending = described["VersionIdsToStages"].as_object();
+    let pending = pending
+        .into_iter()
+        .flatten()
+        .find(|(_, labels)| labels.to_string().contains("AWSPENDING"))
+        .map(|(version, _)| version.clone());
+    let version = match pending {
+        Some(version) => version,
+        // It was quick.
+        None => current(&cloud, &instance)?,
+    };
+    rotated(&cloud, &instance, &version).await?;
+    let shown = session.run(&blocks[result..]).await?;
+    names(&shown, &[&version, "AWSCURRENT", "AWSPREVIOUS", "revoke-"])
+}
+
+struct Session<'a> {
+    cloud: &'a Cloud,
+    values: String,
+}
+
+impl Session<'_> {
+    /// Types the blocks after the values; what was printed.
+    async fn run(&self, blocks: &[&str]) -> Result<String, Failed> {
+        let script = format!("set -eu -o pipefail\n{}\n{}", self.values, blocks.concat());
+        let endpoint = self.cloud.gateway.endpoint();
+        let mut shell = stack::shell(&self.cloud.tools, endpoint);
+        shell
+            .args(["-c", &script])
+            .current_dir(workspace())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let mut shell = shell.spawn()?;
+        // To sam's question whether to deploy.
+        if let Some(mut stdin) = shell.stdin.take() {
+            stdin.write_all(b"y\n").await?;
+        }
+        let output = shell.wait_with_output().await?;
+        let text = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+        check(output.status.success(), || format!("{script}\n{text}"))?;
+        Ok(text)
+    }
+}
+
+fn own_values(cloud: &Cloud, instance: &Instance, files: &Path) -> String {
+    let prefixes = format!(
+        "SecretNamePrefix={NAME}/credentials/ AdministratorSecretNamePrefix={NAME}/masters/ \
+         OAuthSecretNamePrefix={NAME}/oauth/"
+    );
+    format!(
+        "export STACK={NAME} NAMES={NAME} ADDON_ID={} FILES={}\n\
+         export PARAMETERS=\"{prefixes} HerokuApiUrl={} HerokuOAuthUrl={}\"",
+        instance.addon,
+        files.display(),
+        cloud.heroku.api_url(),
+        cloud.heroku.oauth_url(),
+    )
+}
+
+/// The files that the page asks for, with what the cloud's own secrets hold.
+async fn store(cloud: &Cloud, instance: &Instance, files: &Path) -> TestResult {
+    let oauth = json!({ "refresh_token": cloud.heroku.refresh_token(&instance.addon)? });
+    std::fs::write(files.join("oauth.json"), oauth.to_string())?;
+    for (secret, file) in [
+        ("addon/partner", "partner.json"),
+        ("addon/masters/acme-db", "administrator.json"),
+    ] {
+        let request = json!({ "SecretId": secret });
+        let call =
+            cloud
+                .root
+                .json_call("secretsmanager", "secretsmanager.GetSecretValue", &request);
+        let value = call.await?["SecretString"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned();
+        std::fs::write(files.join(file), value)?;
+    }
+    Ok(())
+}
+
+async fn write_document(cloud: &Cloud, instance: &Instance, files: &Path) -> TestResult {
+    let arn = async |name: String| -> Result<Value, Failed> {
+        let described = ["secretsmanager", "describe-secret", "--secret-id", &name];
+        Ok(cloud.aws(&described).await?["ARN"].clone())
+    };
+    let mut document = document(cloud, instance).await?;
+    document["masterarn"] = arn(format!("{NAME}/masters/db7")).await?;
+    document["heroku"]["oauth"] = arn(format!("{NAME}/oauth/{}", instance.addon)).await?;
+    std::fs::write(files.join("document.json"), document.to_string())?;
+    Ok(())
+}

@@ -1,0 +1,173 @@
+//! What there is to have power over, with the context in which IAM is asked about it.
+
+use std::collections::BTreeMap;
+
+use libtest_mimic::Failed;
+use local_cloud::cloud::{Api, Cloud, Engine, STACK};
+
+use super::roles::{Role, role};
+use crate::support::spec;
+
+/// The functions that `rotate` calls, then the others.
+pub(crate) const FUNCTIONS: [&str; 7] = [
+    "create-secret",
+    "publish-to-heroku",
+    "test-secret",
+    "finish-secret",
+    "rotate",
+    "revoke-secret",
+    "sweep",
+];
+
+/// Things that differ from "managed" by the label which is moved.
+pub(super) const ONLY_TO_STAGE: [&str; 2] = ["managed, AWSCURRENT", "managed, AWSPENDING"];
+
+/// A resource, and what a request about it carries besides.
+pub(super) struct Thing {
+    pub(super) name: &'static str,
+    pub(super) arn: String,
+    context: Vec<(&'static str, String)>,
+}
+
+impl Thing {
+    fn new(name: &'static str, arn: impl Into<String>) -> Self {
+        Self {
+            name,
+            arn: arn.into(),
+            context: Vec::new(),
+        }
+    }
+
+    fn with(mut self, key: &'static str, value: impl Into<String>) -> Self {
+        self.context.push((key, value.into()));
+        self
+    }
+
+    pub(super) fn context(&self) -> Vec<(&str, &str)> {
+        let pairs = self.context.iter();
+        pairs.map(|(key, value)| (*key, value.as_str())).collect()
+    }
+}
+
+const TAG: &str = "aws:ResourceTag/rotation:stack";
+const ROTATED_BY: &str = "secretsmanager:resource/AllowRotationLambdaArn";
+const LABEL: &str = "secretsmanager:VersionStage";
+const THROUGH: &str = "kms:ViaService";
+const OF_SECRET: &str = "kms:EncryptionContext:SecretARN";
+const SECRETS_MANAGER: &str = "secretsmanager.us-east-1.amazonaws.com";
+
+/// All of them.
+pub(super) async fn things(
+    cloud: &Cloud,
+    roles: &BTreeMap<String, Role>,
+) -> Result<Vec<Thing>, Failed> {
+    let instance = cloud.enrol(spec("powers", Api::V3, Engine::Http)).await?;
+    let managed = instance.secret_arn.as_str();
+    let rotate = cloud.function_arn("rotate");
+    let secret =
+        |name: &str| format!("arn:aws:secretsmanager:us-east-1:000000000000:secret:{name}-AbCdEf");
+    let (administrator, oauth) = (secret("addon/masters/acme-db"), secret("addon/oauth/0123"));
+    let partner = cloud.gateway.secrets_manager().secret("addon/partner");
+    let partner = partner.ok_or("no partner secret")?.arn;
+    let foreign = secret("payroll/database");
+    let key = instance_key(cloud, managed)?;
+    let other_key = key.replacen("key/", "key/00000000", 1);
+
+    let own = |name, label: &str| {
+        Thing::new(name, managed)
+            .with(TAG, STACK)
+            .with(ROTATED_BY, rotate.as_str())
+            .with(LABEL, label)
+    };
+    let mut things = vec![
+        Thing::new("anything", "*"),
+        own("managed", "LIVE-0123"),
+        own("managed, AWSCURRENT", "AWSCURRENT"),
+        own("managed, AWSPENDING", "AWSPENDING"),
+        Thing::new("managed by another stack", managed)
+            .with(TAG, "another")
+            .with(ROTATED_BY, rotate.as_str())
+            .with(LABEL, "LIVE-0123"),
+        Thing::new("without the stack's tag", managed)
+            .with(ROTATED_BY, rotate.as_str())
+            .with(LABEL, "LIVE-0123"),
+        Thing::new("rotated by another function", managed)
+            .with(TAG, STACK)
+            .with(ROTATED_BY, cloud.function_arn("another"))
+            .with(LABEL, "LIVE-0123"),
+        Thing::new("of another name", foreign.as_str())
+            .with(TAG, STACK)
+            .with(ROTATED_BY, rotate.as_str())
+            .with(LABEL, "LIVE-0123"),
+    ];
+    for (name, key_name, arn) in [
+        ("administrator", "the key for administrator", &administrator),
+        ("oauth", "the key for oauth", &oauth),
+        ("partner", "the key for partner", &partner),
+        ("payroll", "the key for payroll", &foreign),
+        ("", "the key for managed", &instance.secret_arn),
+    ] {
+        if !name.is_empty() {
+            things.push(Thing::new(name, arn.as_str()).with(LABEL, "LIVE-0123"));
+        }
+        things.push(
+            Thing::new(key_name, key.as_str())
+                .with(THROUGH, SECRETS_MANAGER)
+                .with(OF_SECRET, arn.as_str()),
+        );
+    }
+    let direct = Thing::new("the key, not through Secrets Manager", key.as_str());
+    things.push(direct.with(OF_SECRET, managed));
+    things.push(
+        Thing::new("another key", other_key)
+            .with(THROUGH, SECRETS_MANAGER)
+            .with(OF_SECRET, managed),
+    );
+
+    let schedule = |group: &str, name: &str| {
+        format!("arn:aws:scheduler:us-east-1:000000000000:schedule/{group}/{name}")
+    };
+    things.extend([
+        Thing::new("a revocation's schedule", schedule(STACK, "revoke-0123-0")),
+        Thing::new("the sweep's schedule", schedule(STACK, "sweep")),
+        Thing::new("a schedule elsewhere", schedule("default", "revoke-0123-0")),
+    ]);
+    let url = cloud.output("DeadLetterQueueUrl")?;
+    let queue = [
+        "sqs",
+        "get-queue-attributes",
+        "--queue-url",
+        url,
+        "--attribute-names",
+        "QueueArn",
+    ];
+    let queue = cloud.aws(&queue).await?;
+    let queue = queue["Attributes"]["QueueArn"].as_str().ok_or("no queue")?;
+    things.push(Thing::new("the dead-letter queue", queue));
+    let functions = FUNCTIONS.map(|name| Thing::new(name, cloud.function_arn(name)));
+    things.extend(functions);
+    let scheduler = &role(roles, "SchedulerRole")?.arn;
+    let sweep_scheduler = &role(roles, "SweepSchedulerRole")?.arn;
+    let passed =
+        |name, role: &str, service| Thing::new(name, role).with("iam:PassedToService", service);
+    things.extend([
+        passed("the scheduler's role", scheduler, "scheduler.amazonaws.com"),
+        passed(
+            "the scheduler's role for Lambda",
+            scheduler,
+            "lambda.amazonaws.com",
+        ),
+        passed(
+            "the sweep's role",
+            sweep_scheduler,
+            "scheduler.amazonaws.com",
+        ),
+    ]);
+    Ok(things)
+}
+
+fn instance_key(cloud: &Cloud, secret: &str) -> Result<String, Failed> {
+    let secret = cloud.gateway.secrets_manager().secret(secret);
+    let key = secret.and_then(|secret| secret.kms_key_id);
+    key.ok_or_else(|| "the secret is not under a customer-managed key".into())
+}
