@@ -1,7 +1,6 @@
 //! Building and deploying the stack the way a user does: `sam build`, `sam deploy`, `aws`.
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use nix::sys::signal::Signal;
@@ -228,12 +227,8 @@ pub fn aws(tools: &Tools, endpoint: &Url) -> Command {
 fn sam(tools: &Tools) -> Command {
     let mut command = process::command(tools.sam(), Signal::SIGTERM);
     process::forget_aws(&mut command);
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let directories = std::iter::once(tools.sam_bin()).chain(std::env::split_paths(&path));
-    // Fails only for a directory with a colon in its name: then sam says what it does not find.
-    let path: OsString = std::env::join_paths(directories).unwrap_or(path);
     command
-        .env("PATH", path)
+        .env("PATH", tools.search_path())
         .env("SAM_CLI_TELEMETRY", "0")
         .env("AWS_DEFAULT_REGION", REGION);
     command

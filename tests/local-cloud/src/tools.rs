@@ -4,6 +4,7 @@
 mod debian;
 mod environment;
 
+use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -99,7 +100,7 @@ impl Tools {
         self.cloud.join("bin/ministack")
     }
 
-    /// The SAM command line. It finds `cargo-lambda` and zig through `PATH`: see [`Self::sam_bin`].
+    /// The SAM command line. It finds `cargo-lambda` and zig through `PATH`: see [`Self::search_path`].
     #[must_use]
     pub fn sam(&self) -> PathBuf {
         self.sam.join("bin/sam")
@@ -115,6 +116,15 @@ impl Tools {
     #[must_use]
     pub fn sam_bin(&self) -> PathBuf {
         self.sam.join("bin")
+    }
+
+    /// A `PATH` with [`Self::sam_bin`] first.
+    #[must_use]
+    pub fn search_path(&self) -> OsString {
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let directories = std::iter::once(self.sam_bin()).chain(std::env::split_paths(&path));
+        // Fails only for a directory with a colon in its name: then sam says what it does not find.
+        std::env::join_paths(directories).unwrap_or(path)
     }
 }
 
