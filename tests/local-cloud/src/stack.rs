@@ -1,7 +1,6 @@
 //! Building and deploying the stack the way a user does: `sam build`, `sam deploy`, `aws`.
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use nix::sys::signal::Signal;
@@ -230,7 +229,7 @@ pub fn aws(tools: &Tools, endpoint: &Url) -> Command {
 pub fn shell(tools: &Tools, endpoint: &Url) -> Command {
     let mut command = process::command("bash", Signal::SIGTERM);
     at(&mut command, endpoint);
-    find(&mut command, tools);
+    command.env("PATH", tools.search_path());
     build_for_this_machine(&mut command);
     command
 }
@@ -238,21 +237,11 @@ pub fn shell(tools: &Tools, endpoint: &Url) -> Command {
 fn sam(tools: &Tools) -> Command {
     let mut command = process::command(tools.sam(), Signal::SIGTERM);
     process::forget_aws(&mut command);
-    find(&mut command, tools);
     command
+        .env("PATH", tools.search_path())
         .env("SAM_CLI_TELEMETRY", "0")
         .env("AWS_DEFAULT_REGION", REGION);
     command
-}
-
-/// Has the command find `sam`, what `sam` builds with, and `aws`.
-fn find(command: &mut Command, tools: &Tools) {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let own = [tools.sam_bin(), tools.cloud_bin()].into_iter();
-    // Fails only for a directory with a colon in its name: then sam says what it does not find.
-    let path: OsString =
-        std::env::join_paths(own.chain(std::env::split_paths(&path))).unwrap_or(path);
-    command.env("PATH", path);
 }
 
 /// Plain cargo, with the features of the whole workspace, finds everything built already.

@@ -4,6 +4,7 @@
 mod debian;
 mod environment;
 
+use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -107,19 +108,13 @@ impl Tools {
         self.cloud.join("bin/aws")
     }
 
-    /// The directory of `aws`.
-    #[must_use]
-    pub fn cloud_bin(&self) -> PathBuf {
-        self.cloud.join("bin")
-    }
-
     /// The Python that has MiniStack.
     #[must_use]
     pub fn ministack(&self) -> PathBuf {
         self.cloud.join("bin/python")
     }
 
-    /// The SAM command line. It finds `cargo-lambda` and zig through `PATH`: see [`Self::sam_bin`].
+    /// The SAM command line. It finds `cargo-lambda` and zig through `PATH`: see [`Self::search_path`].
     #[must_use]
     pub fn sam(&self) -> PathBuf {
         self.sam.join("bin/sam")
@@ -135,6 +130,16 @@ impl Tools {
     #[must_use]
     pub fn sam_bin(&self) -> PathBuf {
         self.sam.join("bin")
+    }
+
+    /// A `PATH` with [`Self::sam_bin`] first, and then the directory of `aws`.
+    #[must_use]
+    pub fn search_path(&self) -> OsString {
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let own = [self.sam_bin(), self.cloud.join("bin")].into_iter();
+        let directories = own.chain(std::env::split_paths(&path));
+        // Fails only for a directory with a colon in its name: then sam says what it does not find.
+        std::env::join_paths(directories).unwrap_or(path)
     }
 }
 

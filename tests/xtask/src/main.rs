@@ -6,6 +6,7 @@
 )]
 
 mod demo;
+mod package;
 mod schema;
 mod test;
 mod up;
@@ -38,6 +39,23 @@ enum Task {
         /// Only tests whose names contain this.
         filter: Option<String>,
     },
+    /// Builds the functions as zips to deploy, the same bytes from the same commit, with their sums.
+    ///
+    /// They come to target/package/, with a template that deploys them. The build is for Amazon Linux
+    /// 2023, by the pinned cargo-lambda and zig, which are set up if they are missing; the same bytes
+    /// also take the same version of Rust.
+    Package {
+        /// The processor of the functions. What is built for arm64 is not tested, and takes Rust's
+        /// target aarch64-unknown-linux-gnu.
+        #[arg(long, value_enum, default_value = "x86_64")]
+        architecture: package::Architecture,
+        /// Only this function; may be given several times.
+        #[arg(long = "function", value_name = "NAME")]
+        functions: Vec<String>,
+        /// Builds the commit again, from a fresh copy at another path, and fails if any byte differs.
+        #[arg(long)]
+        verify: bool,
+    },
     /// Leaves a local cloud running, for the AWS CLI, until Ctrl-C.
     Up,
     /// Writes the JSON Schema of the secret's document to infra/.
@@ -65,6 +83,17 @@ async fn run(task: Task) -> Result<ExitCode, Box<dyn Error>> {
     let workspace = workspace();
     match task {
         Task::Demo { plain } => Ok(demo::run(demo::DemoOptions { workspace, plain }).await?),
+        Task::Package {
+            architecture,
+            functions,
+            verify,
+        } => Ok(package::run(package::PackageOptions {
+            workspace,
+            architecture,
+            functions,
+            verify,
+        })
+        .await?),
         Task::Test { filter } => Ok(test::run(&workspace, filter.as_deref()).await?),
         Task::Up => Ok(up::run(workspace).await?),
         Task::Schema => Ok(schema::write(&workspace).await?),
