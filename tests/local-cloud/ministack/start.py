@@ -2,13 +2,15 @@
 AWS::SecretsManager::RotationSchedule.
 
 As CloudFormation does, it calls RotateSecret and CancelRotateSecret, at the gateway
-(AWS_ENDPOINT_URL), which plays Secrets Manager. CloudFormation's handlers run in threads of their
-own, so that the gateway may ask MiniStack meanwhile.
+(AWS_ENDPOINT_URL), which plays Secrets Manager; on a thread of its own, since the gateway asks
+MiniStack meanwhile.
 https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-secretsmanager-rotationschedule.html
 """
 
 import botocore.session
-from ministack.services.cloudformation import provisioners
+from ministack.services.cloudformation import provisioners, stacks
+
+TYPE = "AWS::SecretsManager::RotationSchedule"
 
 
 def secrets_manager():
@@ -56,11 +58,9 @@ def delete(physical_id, _properties):
         pass
 
 
-provisioners._RESOURCE_HANDLERS["AWS::SecretsManager::RotationSchedule"] = {
-    "create": create,
-    "update": update,
-    "delete": delete,
-}
+provisioners._RESOURCE_HANDLERS[TYPE] = {"create": create, "update": update, "delete": delete}
+blocks = stacks._runs_on_worker_thread
+stacks._runs_on_worker_thread = lambda resource_type: resource_type == TYPE or blocks(resource_type)
 
 if __name__ == "__main__":
     from ministack.app import main
