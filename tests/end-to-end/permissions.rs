@@ -4,6 +4,7 @@
 
 mod needed;
 mod powers;
+mod refused;
 mod roles;
 mod things;
 
@@ -55,6 +56,10 @@ pub(crate) async fn without_permission(
 pub(crate) fn tests(suite: &mut Suite) {
     suite.test("permissions::every_power_is_the_steps_own", powers::powers);
     suite.test("permissions::code_makes_no_network", powers::network);
+    suite.test(
+        "permissions::what_lies_outside_a_step_is_refused",
+        refused::refused,
+    );
     suite.test(
         "permissions::each_of_a_step_function_is_needed",
         needed::step_functions,

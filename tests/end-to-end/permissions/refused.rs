@@ -1,0 +1,90 @@
+//! What lies outside a function's step is refused when it is tried, with the function's own
+//! credentials and the AWS CLI.
+
+use std::sync::Arc;
+
+use local_cloud::cloud::{Api, Cloud, Engine};
+use serde_json::json;
+
+use crate::TestResult;
+use crate::support::{check, current, invoke, names, rotate, snapshot, spec};
+
+pub(super) async fn refused(cloud: Arc<Cloud>) -> TestResult {
+    let instance = cloud.enrol(spec("beyond", Api::V3, Engine::Http)).await?;
+    let old = current(&cloud, &instance)?;
+    rotate(&cloud, &instance).await?;
+    let version = current(&cloud, &instance)?;
+    // Of the same name prefix, but in nobody's hands.
+    let stray = spec("stray", Api::V1, Engine::Http);
+    let stray = cloud.provision(stray).await?.secret_arn;
+    let untag = [
+        "secretsmanager",
+        "untag-resource",
+        "--secret-id",
+        &stray,
+        "--tag-keys",
+        "rotation:stack",
+    ];
+    cloud.aws(&untag).await?;
+    let (managed, administrator) = (instance.secret_arn.as_str(), "addon/masters/acme-api");
+
+    let read = |secret| vec!["secretsmanager", "get-secret-value", "--secret-id", secret];
+    let write = || {
+        let put = ["secretsmanager", "put-secret-value", "--secret-id", managed];
+        [&put[..], &["--secret-string", "{}"]].concat()
+    };
+    let make_current = || {
+        let stage = [
+            "secretsmanager",
+            "update-secret-version-stage",
+            "--secret-id",
+            managed,
+        ];
+        let label = [
+            "--version-stage",
+            "AWSCURRENT",
+            "--remove-from-version-id",
+            &version,
+        ];
+        [&stage[..], &label, &["--move-to-version-id", &old]].concat()
+    };
+    let tries = [
+        ("rotate", read(administrator)),
+        ("rotate", read(&stray)),
+        ("create-secret", write()),
+        ("create-secret", read("addon/partner")),
+        ("publish-to-heroku", read(administrator)),
+        ("publish-to-heroku", make_current()),
+        ("test-secret", read(administrator)),
+        ("test-secret", write()),
+        ("finish-secret", read(managed)),
+        (
+            "finish-secret",
+            vec![
+                "scheduler",
+                "delete-schedule",
+                "--name",
+                "sweep",
+                "--group-name",
+                local_cloud::cloud::STACK,
+            ],
+        ),
+        ("revoke-secret", write()),
+        ("revoke-secret", make_current()),
+        ("revoke-secret", read(&stray)),
+        ("sweep", read(managed)),
+        ("sweep", make_current()),
+    ];
+    let before = snapshot(&cloud, &instance)?;
+    for (function, arguments) in tries {
+        // MiniStack makes a function's credentials when it first runs.
+        invoke(&cloud, function, &json!({})).await?;
+        let tried = cloud.aws_as(function, &arguments).await;
+        let error = tried.err().map(|error| error.to_string());
+        let error = error.ok_or_else(|| format!("{function} may {arguments:?}"))?;
+        names(&error, &["AccessDenied"]).map_err(|_| format!("{function}: {error}"))?;
+    }
+    check(snapshot(&cloud, &instance)? == before, || {
+        "the secret changed".to_owned()
+    })
+}
