@@ -107,6 +107,7 @@ impl Postgres {
             .take(32)
             .map(char::from)
             .collect();
+        let programs = &owner.accessible(programs, directory.path())?;
         let data = directory.path().join("data");
         initialise(programs, &data, &password, &owner, log_dir).await?;
         if let Some(certificate) = &options.certificate {

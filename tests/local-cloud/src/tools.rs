@@ -3,6 +3,7 @@
 
 mod debian;
 mod environment;
+mod newer_postgres;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -13,16 +14,19 @@ use tokio::process::Command;
 use crate::process::{self, OnLine, ProcessError};
 
 pub use debian::ensure_postgres;
+pub use newer_postgres::ensure_newer_postgres;
 
 /// What the local AWS is made of: MiniStack, the SAM translator, the AWS command line.
 const CLOUD: environment::Pins = environment::Pins {
     name: "cloud",
     requirements: include_str!("../requirements/cloud.txt"),
+    pip: &[],
 };
 /// What builds and deploys the stack. Apart from the rest: SAM wants other versions of it.
 const SAM: environment::Pins = environment::Pins {
     name: "sam",
     requirements: include_str!("../requirements/sam.txt"),
+    pip: &[],
 };
 
 /// An error in setting up the tools.

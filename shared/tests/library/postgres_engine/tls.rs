@@ -6,7 +6,7 @@ use addon_rotation::service::{ServiceError, Services, Verdict};
 use local_cloud::certificates::Authority;
 use local_cloud::postgres::PostgresOptions;
 
-use super::support::Stand;
+use super::support::{Stand, Version};
 use crate::support::{soon, within};
 
 /// An address that leads to this machine and yet is none of its loopback addresses, so that no
@@ -14,11 +14,11 @@ use crate::support::{soon, within};
 const HERE: &str = "0.0.0.0";
 
 async fn start(authority: &Authority, names: &[&str]) -> Stand {
-    Stand::start(PostgresOptions {
+    let options = PostgresOptions {
         certificate: Some(authority.certify(names).unwrap()),
         ..PostgresOptions::default()
-    })
-    .await
+    };
+    Stand::start_with(Version::Debian, options, "customer").await
 }
 
 fn trusting(services: &Services, authority: &Authority) -> Services {
@@ -69,7 +69,7 @@ async fn a_certificate_for_another_host_is_refused() {
 #[tokio::test]
 #[ignore = "needs the local cloud: cargo xtask test"]
 async fn plain_text_leaves_no_machine() {
-    let stand = Stand::start(PostgresOptions::default()).await;
+    let stand = Stand::start(Version::Debian, &[]).await;
     let error = refused(&stand, &stand.services, HERE).await.to_string();
     assert!(error.contains("offers no TLS"), "{error}");
     let logged_in = "connection authorized: user=customer";

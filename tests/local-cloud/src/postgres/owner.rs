@@ -2,7 +2,7 @@
 
 use std::io;
 use std::os::unix::fs::chown;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use nix::sys::signal::Signal;
 use nix::unistd::{Uid, User};
@@ -40,6 +40,22 @@ impl Owner {
         })
     }
 
+    /// Programs that the user can run: a copy of those beyond the system's directories, which may
+    /// lie where only root can go.
+    pub(super) fn accessible(&self, programs: &Path, directory: &Path) -> io::Result<PathBuf> {
+        if self.0.is_none() || programs.starts_with("/usr") {
+            return Ok(programs.to_owned());
+        }
+        let (from, to) = (
+            programs.parent().unwrap_or(programs),
+            directory.join("server"),
+        );
+        for part in ["bin", "lib", "share"] {
+            copy(&from.join(part), &to.join(part))?;
+        }
+        Ok(to.join("bin"))
+    }
+
     pub(super) fn command(&self, program: &Path) -> Command {
         let signal = Signal::SIGQUIT;
         let mut command = match &self.0 {
@@ -54,4 +70,16 @@ impl Owner {
         command.current_dir("/").env("LC_ALL", "C.UTF-8");
         command
     }
+}
+
+fn copy(from: &Path, to: &Path) -> io::Result<()> {
+    if !from.is_dir() {
+        return std::fs::copy(from, to).map(drop);
+    }
+    std::fs::create_dir_all(to)?;
+    for entry in std::fs::read_dir(from)? {
+        let entry = entry?;
+        copy(&entry.path(), &to.join(entry.file_name()))?;
+    }
+    Ok(())
 }
