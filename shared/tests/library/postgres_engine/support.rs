@@ -24,8 +24,8 @@ pub(crate) enum Version {
     Newer,
 }
 
-/// The administrator: no superuser, may create roles, and has the imported role with the admin
-/// option, which is all that a managed service gives.
+/// The administrator: no superuser, but one that may create roles and has created the imported one,
+/// as on a managed service.
 pub(crate) const ADMINISTRATOR: &str = "acme admin";
 
 /// A server, the role of an add-on instance that was there before rotation, and its database.
@@ -74,13 +74,17 @@ impl Stand {
             .unwrap();
         let (password, administrators) = (random(), random());
         let (admin, name) = (quote(ADMINISTRATOR), quote(customer));
-        let roles = format!(
-            "CREATE ROLE {admin} LOGIN CREATEROLE PASSWORD '{}'; \
-             CREATE ROLE {name} LOGIN PASSWORD '{}'; GRANT {name} TO {admin} WITH ADMIN OPTION",
-            verifier(&administrators),
+        let created = format!(
+            "CREATE ROLE {admin} LOGIN CREATEROLE PASSWORD '{}'",
+            verifier(&administrators)
+        );
+        server.execute(SUPERUSER, &created).await.unwrap();
+        // Its creator has it as the server's version says: not at all, or WITH ADMIN OPTION alone.
+        let created = format!(
+            "SET SESSION AUTHORIZATION {admin}; CREATE ROLE {name} LOGIN PASSWORD '{}'",
             verifier(&password)
         );
-        server.execute(SUPERUSER, &roles).await.unwrap();
+        server.execute(SUPERUSER, &created).await.unwrap();
         for database in ["shop", "archive"] {
             server.create_database(database, customer).await.unwrap();
         }
