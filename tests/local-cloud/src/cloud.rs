@@ -143,7 +143,7 @@ impl Cloud {
         )
         .await?;
         let postgres_administrator = create_secret(&root, "addon/masters/acme-db", &json!({
-            "engine": "postgres", "username": crate::postgres::SUPERUSER, "password": postgres.superuser_password(),
+            "engine": "postgres", "username": crate::postgres::ADMINISTRATOR, "password": postgres.administrator_password(),
         }), &[])
         .await?;
 

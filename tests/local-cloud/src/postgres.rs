@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
-use rand::RngExt as _;
-use rand::distr::Alphanumeric;
+use postgres_protocol::password::scram_sha_256;
+use rand::distr::{Alphanumeric, SampleString as _};
 use tempfile::TempDir;
 use tokio_postgres::NoTls;
 use tokio_postgres::error::SqlState;
@@ -20,6 +20,10 @@ use crate::process::{self, Output, Process, ProcessError};
 
 /// The superuser's name.
 pub const SUPERUSER: &str = "postgres";
+
+/// The name of the administrator that a partner of a managed service has: no superuser, but one that
+/// may create roles.
+pub const ADMINISTRATOR: &str = "acme admin";
 
 /// How long the server may take to start.
 const START: Duration = Duration::from_mins(1);
@@ -80,6 +84,7 @@ pub struct Postgres {
     owner: Owner,
     port: u16,
     password: String,
+    administrator_password: String,
     directory: TempDir,
 }
 
@@ -102,11 +107,7 @@ impl Postgres {
         let directory = tempfile::Builder::new().prefix("postgres-").tempdir()?;
         let owner = Owner::find()?;
         owner.give(directory.path())?;
-        let password: String = rand::rng()
-            .sample_iter(Alphanumeric)
-            .take(32)
-            .map(char::from)
-            .collect();
+        let (password, administrator_password) = (random_text(), random_text());
         let programs = &owner.accessible(programs, directory.path())?;
         let data = directory.path().join("data");
         initialise(programs, &data, &password, &owner, log_dir).await?;
@@ -135,7 +136,7 @@ impl Postgres {
                 result => break (result?, port),
             }
         };
-        Ok(Self {
+        let server = Self {
             output: process.output().clone(),
             process: Some(process),
             programs: programs.to_owned(),
@@ -144,8 +145,16 @@ impl Postgres {
             owner,
             port,
             password,
+            administrator_password,
             directory,
-        })
+        };
+        let created = format!(
+            "CREATE ROLE {} LOGIN CREATEROLE PASSWORD '{}'",
+            quote(ADMINISTRATOR),
+            verifier(&server.administrator_password)
+        );
+        server.execute(SUPERUSER, &created).await?;
+        Ok(server)
     }
 
     /// The port on 127.0.0.1.
@@ -158,6 +167,12 @@ impl Postgres {
     #[must_use]
     pub fn superuser_password(&self) -> &str {
         &self.password
+    }
+
+    /// The password of [`ADMINISTRATOR`].
+    #[must_use]
+    pub fn administrator_password(&self) -> &str {
+        &self.administrator_password
     }
 
     /// The server's log: every statement as it came, every connection.
@@ -228,6 +243,18 @@ impl Postgres {
             })
     }
 
+    /// Has [`ADMINISTRATOR`] create a login role. The server logs statements: it gets a verifier, as
+    /// from any careful partner.
+    pub async fn create_role(&self, name: &str, password: &str) -> Result<(), PostgresError> {
+        let created = format!(
+            "SET SESSION AUTHORIZATION {}; CREATE ROLE {} LOGIN PASSWORD '{}'",
+            quote(ADMINISTRATOR),
+            quote(name),
+            verifier(password)
+        );
+        self.execute(SUPERUSER, &created).await
+    }
+
     /// Creates a database that belongs to a role, which must exist.
     pub async fn create_database(&self, name: &str, owner: &str) -> Result<(), PostgresError> {
         let (name, owner) = (quote(name), quote(owner));
@@ -239,6 +266,14 @@ impl Postgres {
     pub async fn stop(mut self) {
         self.halt().await;
     }
+}
+
+fn verifier(password: &str) -> String {
+    scram_sha_256(password.as_bytes())
+}
+
+fn random_text() -> String {
+    Alphanumeric.sample_string(&mut rand::rng(), 32)
 }
 
 /// An identifier, quoted.

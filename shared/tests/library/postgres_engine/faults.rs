@@ -4,9 +4,9 @@
 use std::fs;
 
 use addon_rotation::service::{ServiceError, Verdict};
-use local_cloud::postgres::SUPERUSER;
+use local_cloud::postgres::{ADMINISTRATOR, SUPERUSER};
 
-use super::support::{ADMINISTRATOR, Stand, Version, administrator, execute, username};
+use super::support::{Stand, Version, administrator, execute, username};
 use crate::support::{random, soon, uncut};
 
 on_both!(

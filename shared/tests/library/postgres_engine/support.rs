@@ -7,7 +7,7 @@ use addon_rotation::deadline::{Deadline, Passing as _};
 use addon_rotation::document::{Document, Fields};
 use addon_rotation::net;
 use addon_rotation::service::{ServiceError, Services, Verdict};
-use local_cloud::postgres::{Postgres, PostgresOptions, SUPERUSER, quote};
+use local_cloud::postgres::{ADMINISTRATOR, Postgres, PostgresOptions};
 use local_cloud::tools::{ensure_newer_postgres, ensure_postgres, target_directory};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -23,10 +23,6 @@ pub(crate) enum Version {
     /// 16 or later.
     Newer,
 }
-
-/// The administrator: no superuser, but one that may create roles and has created the imported one,
-/// as on a managed service.
-pub(crate) const ADMINISTRATOR: &str = "acme admin";
 
 /// A server, the role of an add-on instance that was there before rotation, and its database.
 pub(crate) struct Stand {
@@ -46,10 +42,6 @@ async fn programs(version: Version) -> PathBuf {
         Version::Debian => ensure_postgres(&target, progress).await.unwrap(),
         Version::Newer => ensure_newer_postgres(&target, progress).await.unwrap(),
     }
-}
-
-fn verifier(password: &str) -> String {
-    postgres_protocol::password::scram_sha_256(password.as_bytes())
 }
 
 impl Stand {
@@ -72,19 +64,8 @@ impl Stand {
         let server = Postgres::start_with(&programs(version).await, logs.path(), options)
             .await
             .unwrap();
-        let (password, administrators) = (random(), random());
-        let (admin, name) = (quote(ADMINISTRATOR), quote(customer));
-        let created = format!(
-            "CREATE ROLE {admin} LOGIN CREATEROLE PASSWORD '{}'",
-            verifier(&administrators)
-        );
-        server.execute(SUPERUSER, &created).await.unwrap();
-        // Its creator has it as the server's version says: not at all, or WITH ADMIN OPTION alone.
-        let created = format!(
-            "SET SESSION AUTHORIZATION {admin}; CREATE ROLE {name} LOGIN PASSWORD '{}'",
-            verifier(&password)
-        );
-        server.execute(SUPERUSER, &created).await.unwrap();
+        let password = random();
+        server.create_role(customer, &password).await.unwrap();
         for database in ["shop", "archive"] {
             server.create_database(database, customer).await.unwrap();
         }
@@ -99,11 +80,15 @@ impl Stand {
             },
         });
         Self {
-            administrator: administrator(ADMINISTRATOR, &administrators),
+            administrator: administrator(ADMINISTRATOR, server.administrator_password()),
+            passwords: vec![
+                password,
+                server.administrator_password().to_owned(),
+                server.superuser_password().to_owned(),
+            ],
             server,
             services: Services::new(net::http_client().unwrap()),
             imported,
-            passwords: vec![password, administrators],
             _logs: logs,
         }
     }
