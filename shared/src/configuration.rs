@@ -7,7 +7,7 @@ use std::str::FromStr;
 use url::Url;
 
 use crate::event::SecretArn;
-use crate::net::Roots;
+use crate::net::{Addresses, Roots};
 
 /// Configuration that a function cannot start with.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -199,6 +199,23 @@ pub fn service_roots() -> Result<Option<Roots>, ConfigurationError> {
         .filter(|file| !file.is_empty())
         .map(|file| bundle(Path::new(&file)))
         .transpose()
+}
+
+/// The addresses that services may have that are reached over HTTP: `ALLOW_PRIVATE_ADDRESSES`, `true`
+/// or `false`, which is the default.
+///
+/// # Errors
+/// If it is another text.
+pub fn service_addresses() -> Result<Addresses, ConfigurationError> {
+    let mut environment = Environment::new();
+    let any = environment.or("ALLOW_PRIVATE_ADDRESSES", "true or false", "false");
+    environment.finish(any.map(|any: bool| {
+        if any {
+            Addresses::Any
+        } else {
+            Addresses::Public
+        }
+    }))
 }
 
 const CA_BUNDLE_FILE: &str = "CA_BUNDLE_FILE";

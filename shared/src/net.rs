@@ -2,6 +2,7 @@
 //! service are all reached through them. A client of its own has only a service whose certificate
 //! authority is not a public one: what is trusted there is trusted nowhere else.
 
+mod addresses;
 mod unreachable;
 
 use std::net::IpAddr;
@@ -15,6 +16,7 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::{ClientConfig, RootCertStore};
 use url::{Host, Url};
 
+pub use addresses::Addresses;
 pub use unreachable::Unreachable;
 
 /// A client that could not be built.
@@ -110,23 +112,33 @@ pub fn tls(roots: &Roots) -> Result<ClientConfig, NetError> {
 /// # Errors
 /// If the TLS configuration is refused, which is a fault of the build.
 pub fn http_client() -> Result<reqwest::Client, NetError> {
-    http_client_trusting(&Roots::mozilla())
+    client(&Roots::mozilla())?
+        .build()
+        .map_err(|error| NetError(error.to_string()))
 }
 
-/// An HTTP client that follows no redirect: none of the APIs sends one, and one could carry a
-/// credential elsewhere.
+/// An HTTP client for services alone, with what may be trusted and reached of them.
 ///
 /// # Errors
 /// If the TLS configuration is refused, which is a fault of the build.
-pub fn http_client_trusting(roots: &Roots) -> Result<reqwest::Client, NetError> {
-    reqwest::Client::builder()
+pub fn service_client(roots: &Roots, addresses: Addresses) -> Result<reqwest::Client, NetError> {
+    let client = client(roots)?;
+    match addresses {
+        Addresses::Any => client,
+        Addresses::Public => client.dns_resolver(Arc::new(addresses::PublicOnly)),
+    }
+    .build()
+    .map_err(|error| NetError(error.to_string()))
+}
+
+/// It follows no redirect: none of the APIs sends one, and one could carry a credential elsewhere.
+fn client(roots: &Roots) -> Result<reqwest::ClientBuilder, NetError> {
+    Ok(reqwest::Client::builder()
         .tls_backend_preconfigured(tls(roots)?)
         .redirect(Policy::none())
         .connect_timeout(CONNECT_TIMEOUT)
         .pool_idle_timeout(IDLE_CONNECTION)
-        .user_agent(concat!("heroku-addon-rotation/", env!("CARGO_PKG_VERSION")))
-        .build()
-        .map_err(|error| NetError(error.to_string()))
+        .user_agent(concat!("heroku-addon-rotation/", env!("CARGO_PKG_VERSION"))))
 }
 
 /// Whether credentials may be sent to `url`: HTTPS, or HTTP that does not leave this machine.

@@ -13,7 +13,7 @@ use std::time::Duration;
 use crate::deadline::{Deadline, Passing, retry};
 use crate::document::{Check, Document, Fields, RandomError};
 use crate::event::{SecretArn, VersionId};
-use crate::net::{self, NetError, Roots, Unreachable};
+use crate::net::{self, Addresses, NetError, Roots, Unreachable};
 
 /// The longest that a service may take to act upon what it has confirmed.
 const SETTLING: Duration = Duration::from_secs(20);
@@ -30,6 +30,7 @@ pub enum Verdict {
 /// What an engine's calls are made with.
 pub(crate) struct Context<'a> {
     http: &'a reqwest::Client,
+    addresses: Addresses,
     roots: &'a Roots,
     administrator: Option<(&'a SecretArn, &'a Fields)>,
     deadline: Deadline,
@@ -225,15 +226,18 @@ impl Passing for ServiceError {
 #[derive(Debug, Clone)]
 pub struct Services {
     http: reqwest::Client,
+    addresses: Addresses,
     roots: Roots,
 }
 
 impl Services {
-    /// Services reached through the function's HTTP client, or their own protocol.
+    /// Services reached through the function's HTTP client, or their own protocol: with a public
+    /// certificate, at any address.
     #[must_use]
     pub fn new(http: reqwest::Client) -> Self {
         Self {
             http,
+            addresses: Addresses::Any,
             roots: Roots::mozilla(),
         }
     }
@@ -244,13 +248,27 @@ impl Services {
     /// # Errors
     /// If the HTTP client cannot be built, which is a fault of the build.
     pub fn trusting(self, roots: Option<Roots>) -> Result<Self, NetError> {
-        Ok(match roots {
-            None => self,
-            Some(roots) => Self {
-                http: net::http_client_trusting(&roots)?,
-                roots,
-            },
-        })
+        match roots {
+            None => Ok(self),
+            Some(roots) => Self { roots, ..self }.with_own_client(),
+        }
+    }
+
+    /// Keeps to these addresses over HTTP: the services alone, as AWS may have private ones (VPC
+    /// endpoints).
+    ///
+    /// # Errors
+    /// If the HTTP client cannot be built, which is a fault of the build.
+    pub fn keeping_to(self, addresses: Addresses) -> Result<Self, NetError> {
+        match addresses {
+            Addresses::Any => Ok(self),
+            Addresses::Public => Self { addresses, ..self }.with_own_client(),
+        }
+    }
+
+    fn with_own_client(self) -> Result<Self, NetError> {
+        let http = net::service_client(&self.roots, self.addresses)?;
+        Ok(Self { http, ..self })
     }
 
     /// Has the service accept the document's credential. `administrator` is the value of the
@@ -362,6 +380,7 @@ impl Services {
     ) -> Context<'a> {
         Context {
             http: &self.http,
+            addresses: self.addresses,
             roots: &self.roots,
             administrator,
             deadline,

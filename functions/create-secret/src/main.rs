@@ -10,7 +10,9 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     telemetry::init();
     let http = net::http_client()?;
     let secrets = Secrets::new(&aws::sdk_config(&http)?);
-    let services = Services::new(http).trusting(configuration::service_roots()?)?;
+    let services = Services::new(http)
+        .trusting(configuration::service_roots()?)?
+        .keeping_to(configuration::service_addresses()?)?;
 
     function::run(async |event: StepEvent, deadline| {
         steps::create_secret(event, &secrets, &services, deadline).await

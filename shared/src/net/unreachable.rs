@@ -5,6 +5,7 @@ use std::io;
 
 use rustls::CertificateError;
 
+use super::addresses::PrivateAddress;
 use crate::deadline::Passing;
 
 /// Why no answer came. The request may have taken effect all the same.
@@ -41,6 +42,11 @@ pub enum Unreachable {
     /// The server does not speak TLS, and plain text is for loopback only.
     #[error("it offers no TLS; switch TLS on there")]
     NoTls,
+    /// The service has a private address, and only public ones are allowed.
+    #[error(
+        "its address is a private one; if the service is in the functions' own network, set ALLOW_PRIVATE_ADDRESSES to true"
+    )]
+    Private,
     /// A value cannot be sent: a token with a line end, for one.
     #[error(
         "the request cannot be made: a secret's value in it is not allowed in a header or URL (a line end?)"
@@ -60,6 +66,7 @@ impl Passing for Unreachable {
             | Self::OutOfDate
             | Self::Certificate
             | Self::NoTls
+            | Self::Private
             | Self::Request
             | Self::TooLarge => false,
         }
@@ -69,7 +76,7 @@ impl Passing for Unreachable {
 impl Unreachable {
     /// What is wrong with the server's certificate, if that is what an error is about.
     pub(crate) fn by_certificate(error: &(dyn Error + 'static)) -> Option<Self> {
-        match tls_error(error)? {
+        match cause(error)? {
             rustls::Error::InvalidCertificate(problem) => Some(match problem {
                 // Another authority of the same name shows as a bad signature.
                 CertificateError::UnknownIssuer | CertificateError::BadSignature => {
@@ -88,8 +95,8 @@ impl Unreachable {
     }
 }
 
-/// The TLS library's error among an error and its causes.
-fn tls_error<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
+/// An error of one type among an error and its causes.
+fn cause<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a E> {
     let mut next: Option<&'a (dyn Error + 'static)> = Some(error);
     while let Some(error) = next {
         if let Some(found) = error.downcast_ref() {
@@ -110,7 +117,10 @@ impl From<&reqwest::Error> for Unreachable {
         if error.is_timeout() {
             Self::Timeout
         } else if error.is_connect() {
-            Self::by_certificate(error).unwrap_or(Self::Connection)
+            let private = cause::<PrivateAddress>(error).map(|_| Self::Private);
+            private
+                .or_else(|| Self::by_certificate(error))
+                .unwrap_or(Self::Connection)
         } else if error.is_builder() {
             Self::Request
         } else {

@@ -7,6 +7,7 @@
 mod edge_cases;
 mod heroku;
 mod http_engine;
+mod http_network;
 mod postgres_engine;
 mod steps;
 mod support;
