@@ -65,6 +65,8 @@ impl Call for Postgres {
         if had_owner && owner.is_none() {
             return None;
         }
+        // A role that is named as its own owner is the owner, not one to be dropped.
+        let owner = owner.filter(|owner| username.as_ref() != Some(owner));
         Some(Self {
             host: host?,
             port: port?,

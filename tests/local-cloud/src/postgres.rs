@@ -1,20 +1,21 @@
 //! A private PostgreSQL server: a free port, a temporary directory, nothing left behind.
 
 mod owner;
+mod programs;
 
 use std::io;
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use nix::sys::signal::Signal;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use postgres_protocol::password::scram_sha_256;
 use rand::distr::{Alphanumeric, SampleString as _};
 use tempfile::TempDir;
 use tokio_postgres::NoTls;
-use tokio_postgres::error::SqlState;
 
 use self::owner::Owner;
+use self::programs::{initialise, serve, write_private};
 use crate::certificates::ServerCertificate;
 use crate::process::{self, Output, Process, ProcessError};
 
@@ -25,8 +26,6 @@ pub const SUPERUSER: &str = "postgres";
 /// may create roles.
 pub const ADMINISTRATOR: &str = "acme admin";
 
-/// How long the server may take to start.
-const START: Duration = Duration::from_mins(1);
 /// How often a port may turn out to be taken.
 const TRIES: u32 = 5;
 
@@ -194,6 +193,22 @@ impl Postgres {
         }
     }
 
+    /// Stops the server from doing anything, or lets it go on: connections to it are opened by the
+    /// system alone.
+    pub fn freeze(&self, frozen: bool) -> Result<(), PostgresError> {
+        let id = self.process.as_ref().and_then(Process::id);
+        let Some(id) = id.and_then(|id| i32::try_from(id).ok()) else {
+            return Ok(());
+        };
+        let signal = if frozen {
+            Signal::SIGSTOP
+        } else {
+            Signal::SIGCONT
+        };
+        kill(Pid::from_raw(id), signal).map_err(io::Error::from)?;
+        Ok(())
+    }
+
     /// Starts the server again, on the same port, with further settings. It is up when it answers,
     /// be it that it takes no connections yet.
     pub async fn resume(&mut self, settings: &[&str]) -> Result<(), PostgresError> {
@@ -282,81 +297,6 @@ pub fn quote(identifier: &str) -> String {
     format!("\"{}\"", identifier.replace('"', "\"\""))
 }
 
-async fn initialise(
-    programs: &Path,
-    data: &Path,
-    password: &str,
-    owner: &Owner,
-    log_dir: &Path,
-) -> Result<(), PostgresError> {
-    let password_file = data.with_file_name("password");
-    write_private(&password_file, password)?;
-    owner.give(&password_file)?;
-    let mut initdb = owner.command(&programs.join("initdb"));
-    initdb
-        .arg("--pgdata")
-        .arg(data)
-        .arg("--pwfile")
-        .arg(&password_file)
-        .args(["--username", SUPERUSER, "--encoding", "UTF8", "--no-locale"])
-        .args(["--auth-host", "scram-sha-256"])
-        .args(["--auth-local", "scram-sha-256", "--no-sync"]);
-    process::run("initdb", initdb, &log_dir.join("initdb.log"), None).await?;
-    std::fs::remove_file(&password_file)?;
-    Ok(())
-}
-
-async fn serve(
-    programs: &Path,
-    data: &Path,
-    port: u16,
-    password: &str,
-    owner: &Owner,
-    log_dir: &Path,
-    options: &PostgresOptions,
-) -> Result<Process, PostgresError> {
-    let mut postgres = owner.command(&programs.join("postgres"));
-    postgres.arg("-D").arg(data).arg("-p").arg(port.to_string());
-    for setting in [
-        "listen_addresses=127.0.0.1",
-        "unix_socket_directories=",
-        "max_connections=100",
-        "fsync=off",
-        "synchronous_commit=off",
-        "full_page_writes=off",
-        "log_statement=all",
-        "log_connections=on",
-        "log_disconnections=on",
-        "log_line_prefix=%m [%p] %q%u@%d ",
-        "log_min_messages=warning",
-    ] {
-        postgres.args(["-c", setting]);
-    }
-    for setting in &options.settings {
-        postgres.args(["-c", setting]);
-    }
-    // SIGQUIT is PostgreSQL's immediate shutdown; SIGTERM would wait for clients to leave.
-    let mut process = Process::spawn("PostgreSQL", postgres, &log_dir.join("postgres.log"))
-        .await?
-        .stopped_by(Signal::SIGQUIT);
-    process
-        .wait_until(START, async |_| {
-            match connect(port, password, SUPERUSER).await {
-                Ok(_) => true,
-                Err(PostgresError::Statement { source, .. }) => {
-                    // A standby that cannot be read answers so for ever.
-                    source.as_db_error().is_some_and(|answer| {
-                        *answer.code() == SqlState::CANNOT_CONNECT_NOW
-                            && answer.message().contains("not accepting connections")
-                    })
-                }
-                Err(_) => false,
-            }
-        })
-        .await?;
-    Ok(process)
-}
-
 async fn connect(
     port: u16,
     password: &str,
@@ -381,15 +321,6 @@ async fn connect(
         }
     });
     Ok(client)
-}
-
-fn write_private(path: &PathBuf, text: &str) -> io::Result<()> {
-    let mut file = std::fs::OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)?;
-    io::Write::write_all(&mut file, text.as_bytes())
 }
 
 #[cfg(test)]

@@ -2,7 +2,9 @@
 //! try succeeds.
 
 use std::fs;
+use std::time::Duration;
 
+use addon_rotation::deadline::Deadline;
 use addon_rotation::service::{ServiceError, Verdict};
 use local_cloud::postgres::{ADMINISTRATOR, SUPERUSER};
 
@@ -12,6 +14,7 @@ use crate::support::{random, soon, uncut};
 on_both!(
     a_server_that_is_down,
     a_server_that_takes_no_connections_yet,
+    a_server_that_hangs,
     a_standby,
     a_server_full_of_connections,
     a_wrong_administrator,
@@ -66,6 +69,21 @@ async fn a_server_that_is_down(version: Version) {
     every_call(&mut stand, true, &parts).await;
     verify_says(&stand, true, &parts).await;
     stand.server.resume(&[]).await.unwrap();
+    recovers(&mut stand).await;
+}
+
+async fn a_server_that_hangs(version: Version) {
+    let mut stand = Stand::start(version, &[]).await;
+    let imported = stand.imported.clone();
+    let next = stand.next(&imported);
+    stand.server.freeze(true).unwrap();
+    let briefly = || Deadline::after(Duration::from_millis(700));
+    let issued = stand.issue(&next, briefly()).await.unwrap_err();
+    let revoked = stand.revoke(&imported, briefly()).await.unwrap_err();
+    stand.server.freeze(false).unwrap();
+    for error in [issued, revoked] {
+        stand.assert_says(&error, true, &["cannot be reached", "no answer in time"]);
+    }
     recovers(&mut stand).await;
 }
 

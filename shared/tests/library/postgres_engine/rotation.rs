@@ -1,5 +1,6 @@
 //! From an imported role to the versions after it.
 
+use addon_rotation::service::Verdict;
 use local_cloud::postgres::{PostgresOptions, SUPERUSER};
 use tokio_postgres::Client;
 
@@ -13,6 +14,9 @@ on_both!(
     names_are_the_customers_own_business,
     sessions_of_the_revoked_role_end_and_no_others,
     no_password_is_logged,
+    an_app_with_psql_never_notices,
+    a_role_that_is_named_as_its_own_owner_keeps_everything,
+    many_at_once,
 );
 
 /// What an app's first years leave behind.
@@ -231,4 +235,79 @@ async fn no_password_is_logged(version: Version) {
     );
     assert!(stand.server.log().contains(&created));
     stand.assert_no_password_is_logged();
+}
+
+async fn an_app_with_psql_never_notices(version: Version) {
+    let mut stand = Stand::start(version, &[]).await;
+    let imported = stand.imported.clone();
+    let client = stand.log_in(&imported, "shop").await;
+    execute(&client, "CREATE TABLE logins (who name)").await;
+    drop(client);
+    let mut old = stand.psql(&imported);
+    stand.wait_for_logins(3).await;
+    let mut value = imported;
+    for _ in 0..2 {
+        let next = stand.issued(&value).await;
+        // Dynos restart one after the other: both are logged in.
+        let mut new = stand.psql(&next);
+        stand.wait_for_logins(9).await;
+        assert_eq!(old.try_wait().unwrap(), None);
+        stand.revoked(&value).await;
+        let ended = old.wait_with_output().await.unwrap();
+        let words = String::from_utf8_lossy(&ended.stderr).into_owned();
+        assert!(words.contains("administrator command"), "{words}");
+        stand.wait_for_logins(3).await;
+        assert_eq!(new.try_wait().unwrap(), None);
+        (value, old) = (next, new);
+    }
+    let everybody = "SELECT string_agg(DISTINCT who, ',') FROM logins";
+    assert_eq!(stand.ask("shop", everybody).await, "customer");
+}
+
+async fn a_role_that_is_named_as_its_own_owner_keeps_everything(version: Version) {
+    let mut stand = Stand::start(version, &[]).await;
+    stand.imported["owner"] = stand.imported["username"].clone();
+    let imported = stand.imported.clone();
+    let client = stand.log_in(&imported, "shop").await;
+    execute(&client, "CREATE TABLE t (n int); INSERT INTO t VALUES (1)").await;
+    let first = stand.issued(&imported).await;
+    stand.revoked(&imported).await;
+    let client = stand.log_in(&first, "shop").await;
+    assert_eq!(answer(&client, "SELECT count(*) FROM t").await, "1");
+}
+
+async fn many_at_once(version: Version) {
+    let mut stand = Stand::start(version, &[]).await;
+    let imported = stand.imported.clone();
+    let values: Vec<_> = (0..4).map(|_| stand.next(&imported)).collect();
+    let [a, b, c, d] = &values[..] else {
+        unreachable!()
+    };
+    // Of one owner, and all of them changing the same few catalogs.
+    let issued = tokio::join!(
+        stand.issue(a, soon()),
+        stand.issue(b, soon()),
+        stand.issue(c, soon()),
+        stand.issue(d, soon()),
+    );
+    assert_eq!(issued, (Ok(()), Ok(()), Ok(()), Ok(())));
+    for value in &values {
+        let client = stand.log_in(value, "shop").await;
+        let own = format!(
+            "SET ROLE NONE; CREATE TABLE \"{}\" (n int)",
+            username(value)
+        );
+        execute(&client, &own).await;
+    }
+    let revoked = tokio::join!(
+        stand.revoke(a, soon()),
+        stand.revoke(b, soon()),
+        stand.revoke(c, soon()),
+        stand.revoke(&imported, soon()),
+    );
+    assert_eq!(revoked, (Ok(()), Ok(()), Ok(()), Ok(())));
+    for value in [a, b, c, &imported] {
+        assert_eq!(stand.verdict(value).await, Verdict::Refused);
+    }
+    assert_eq!(stand.verdict(d).await, Verdict::Accepted);
 }

@@ -1,7 +1,9 @@
 //! A partner's database server and its administrator.
 
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 use std::sync::Arc;
+use std::time::Duration;
 
 use addon_rotation::deadline::{Deadline, Passing as _};
 use addon_rotation::document::{Document, Fields};
@@ -11,6 +13,8 @@ use local_cloud::postgres::{ADMINISTRATOR, Postgres, PostgresOptions};
 use local_cloud::tools::{ensure_newer_postgres, ensure_postgres, target_directory};
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use tokio::io::AsyncWriteExt as _;
+use tokio::process::{Child, Command};
 use tokio_postgres::{Client, NoTls, SimpleQueryMessage};
 
 use crate::support::{document, next_document, random, soon, version_id, within};
@@ -30,6 +34,7 @@ pub(crate) struct Stand {
     pub(crate) services: Services,
     pub(crate) imported: Value,
     pub(crate) administrator: Fields,
+    programs: PathBuf,
     passwords: Vec<String>,
     _logs: TempDir,
 }
@@ -61,7 +66,8 @@ impl Stand {
         // Already installed is as good.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let logs = tempfile::tempdir().unwrap();
-        let server = Postgres::start_with(&programs(version).await, logs.path(), options)
+        let programs = programs(version).await;
+        let server = Postgres::start_with(&programs, logs.path(), options)
             .await
             .unwrap();
         let password = random();
@@ -88,6 +94,7 @@ impl Stand {
             ],
             server,
             services: Services::new(net::http_client().unwrap()),
+            programs,
             imported,
             _logs: logs,
         }
@@ -165,6 +172,45 @@ impl Stand {
             .unwrap();
         tokio::spawn(connection);
         client
+    }
+
+    /// PostgreSQL's own client, logged in as a customer's app that reads its config var, filling the
+    /// table `logins` until it is ended.
+    pub(crate) fn psql(&self, value: &Value) -> Child {
+        let url = format!(
+            "postgres://{}@127.0.0.1:{}/shop",
+            username(value),
+            self.server.port()
+        );
+        let mut psql = Command::new(self.programs.join("psql"));
+        psql.args(["--no-psqlrc", "--quiet", "--set", "ON_ERROR_STOP=1", &url])
+            .env("PGPASSWORD", value["password"].as_str().unwrap())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true);
+        let mut child = psql.spawn().unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        tokio::spawn(async move {
+            // It ends before its input does.
+            let _ = stdin
+                .write_all(b"INSERT INTO logins VALUES (current_user) \\watch 0.02\n")
+                .await;
+        });
+        child
+    }
+
+    /// Waits until apps have logged in so many times more.
+    pub(crate) async fn wait_for_logins(&self, more: u32) {
+        let client = self.server.connect("shop").await.unwrap();
+        let count = async || {
+            let count = answer(&client, "SELECT count(*) FROM logins").await;
+            count.parse::<u32>().unwrap()
+        };
+        let wanted = count().await + more;
+        while count().await < wanted {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
     }
 
     /// The superuser's answer to a query of one value.
