@@ -24,8 +24,11 @@ fn by_pg_hba(error: &tokio_postgres::Error) -> bool {
         .is_some_and(|answer| answer.message().contains("pg_hba.conf"))
 }
 
+/// What the customer does here. Whatever it may not do is no matter of the administrator's rights.
+pub(super) const LET_IN: &str = "let a customer in";
+
 /// The server's own words, its message and code, and what to do; never a statement.
-pub(super) fn reason(error: &tokio_postgres::Error) -> String {
+pub(super) fn reason(action: &'static str, error: &tokio_postgres::Error) -> String {
     let Some(answer) = error.as_db_error() else {
         return without_answer(error).to_string();
     };
@@ -37,7 +40,7 @@ pub(super) fn reason(error: &tokio_postgres::Error) -> String {
         }
         _ => format!("{message} ({})", code.code()),
     };
-    match advice(error, code) {
+    match advice(action, error, code) {
         Some(advice) => format!("{words}; {advice}"),
         None => words,
     }
@@ -54,11 +57,16 @@ fn says_what(code: &SqlState) -> bool {
 }
 
 /// <https://www.postgresql.org/docs/current/errcodes-appendix.html>
-fn advice(error: &tokio_postgres::Error, code: &SqlState) -> Option<&'static str> {
+fn advice(
+    action: &'static str,
+    error: &tokio_postgres::Error,
+    code: &SqlState,
+) -> Option<&'static str> {
     Some(match *code {
         _ if by_pg_hba(error) => {
             "allow this role, this database and the function's network in pg_hba.conf, the versions' roles by +<owner>"
         }
+        SqlState::INSUFFICIENT_PRIVILEGE if action == LET_IN => "grant it to the owner's role",
         SqlState::INSUFFICIENT_PRIVILEGE => {
             "the administrator needs CREATEROLE and, since PostgreSQL 16, the owner's role WITH ADMIN OPTION"
         }
@@ -94,13 +102,15 @@ pub(super) fn fault(
         let reason = without_answer(error);
         return ServiceError::Unreachable { service, reason };
     };
-    let reason = reason(error);
+    let reason = reason(action, error);
     match code.code().get(..2) {
-        _ if *code == SqlState::INSUFFICIENT_PRIVILEGE => ServiceError::Administrator {
-            service,
-            action,
-            reason,
-        },
+        _ if *code == SqlState::INSUFFICIENT_PRIVILEGE && action != LET_IN => {
+            ServiceError::Administrator {
+                service,
+                action,
+                reason,
+            }
+        }
         // Connection trouble, read-only, rolled back, out of resources, busy, operator's
         // intervention, system; XX is also "tuple concurrently updated": somebody else changed the
         // same role just then.

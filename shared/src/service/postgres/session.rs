@@ -7,7 +7,7 @@ use tokio_postgres::config::SslMode;
 use tokio_postgres::{Client, Config, NoTls, SimpleQueryMessage, SimpleQueryRow};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::fault::{self, fault, is_login_failure};
+use super::fault::{LET_IN, fault, is_login_failure, reason};
 use super::{Fault, Postgres};
 use crate::deadline::Deadline;
 use crate::net::{self, Unreachable};
@@ -60,14 +60,7 @@ impl Session {
     ) -> Result<Self, Fault> {
         let password = postgres.password.expose_secret();
         let user = (postgres.username.as_str(), password);
-        open(
-            postgres,
-            context,
-            &postgres.dbname,
-            user,
-            "let a customer in",
-        )
-        .await
+        open(postgres, context, &postgres.dbname, user, LET_IN).await
     }
 
     /// The administrator's, in one of the cluster's databases.
@@ -243,7 +236,7 @@ async fn open(
             deadline: context.deadline,
         }),
         Ok(Ok(None)) => Err(unreachable(Unreachable::Protocol)),
-        Ok(Err(error)) if is_login_failure(&error) => Err(Fault::Login(fault::reason(&error))),
+        Ok(Err(error)) if is_login_failure(&error) => Err(Fault::Login(reason(action, &error))),
         Ok(Err(error)) => Err(Fault::Other(fault(service, action, &error))),
         Err(_) => Err(unreachable(Unreachable::Timeout)),
     }

@@ -20,6 +20,7 @@ on_both!(
     a_wrong_administrator,
     an_administrator_without_rights,
     a_network_that_pg_hba_does_not_know,
+    a_database_that_the_customer_may_not_enter,
     the_administrators_own_role,
     a_role_that_does_not_act_as_the_owner,
 );
@@ -185,6 +186,16 @@ async fn reload(stand: &Stand) {
     while stand.ask(SUPERUSER, "SELECT pg_conf_load_time()").await == before {
         tokio::task::yield_now().await;
     }
+}
+
+async fn a_database_that_the_customer_may_not_enter(version: Version) {
+    let mut stand = Stand::start(version, &[]).await;
+    let closed = "REVOKE ALL ON DATABASE shop FROM PUBLIC, customer";
+    stand.server.execute(SUPERUSER, closed).await.unwrap();
+    verify_says(&stand, false, &["42501", "CONNECT", "owner's role"]).await;
+    let open = "GRANT ALL ON DATABASE shop TO PUBLIC";
+    stand.server.execute(SUPERUSER, open).await.unwrap();
+    recovers(&mut stand).await;
 }
 
 async fn the_administrators_own_role(version: Version) {
