@@ -68,7 +68,7 @@ fn advice(
         }
         SqlState::INSUFFICIENT_PRIVILEGE if action == LET_IN => "grant it to the owner's role",
         SqlState::INSUFFICIENT_PRIVILEGE => {
-            "the administrator needs CREATEROLE and, since PostgreSQL 16, the owner's role WITH ADMIN OPTION"
+            "the administrator needs CREATEROLE and INHERIT and, since PostgreSQL 16, the owner's role WITH ADMIN OPTION"
         }
         SqlState::CANNOT_CONNECT_NOW => {
             "it is starting or stopping, or a standby that cannot be read: have host name the primary"
