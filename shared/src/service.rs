@@ -13,7 +13,7 @@ use std::time::Duration;
 use crate::deadline::{Deadline, Passing, retry};
 use crate::document::{Check, Document, Fields, RandomError};
 use crate::event::{SecretArn, VersionId};
-use crate::net::Unreachable;
+use crate::net::{self, Addresses, NetError, Roots, Unreachable};
 
 /// The longest that a service may take to act upon what it has confirmed.
 const SETTLING: Duration = Duration::from_secs(20);
@@ -30,11 +30,18 @@ pub enum Verdict {
 /// What an engine's calls are made with.
 pub(crate) struct Context<'a> {
     http: &'a reqwest::Client,
+    addresses: Addresses,
+    roots: &'a Roots,
     administrator: Option<(&'a SecretArn, &'a Fields)>,
     deadline: Deadline,
 }
 
 impl Context<'_> {
+    /// The TLS configuration of a connection to the service.
+    fn tls(&self) -> Result<rustls::ClientConfig, NetError> {
+        net::tls(self.roots)
+    }
+
     /// A field of the administrator's secret.
     fn administrator(&self, field: &'static str) -> Result<&str, ServiceError> {
         let (secret, fields) = self.administrator.ok_or(ServiceError::NoAdministrator)?;
@@ -121,9 +128,7 @@ engines! {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ServiceError {
     /// No answer. The call may have taken effect; it can be repeated.
-    #[error(
-        "{service} cannot be reached: {reason}; check that it is up and that the function's network leads there"
-    )]
+    #[error("{service} cannot be reached: {reason}{}", advice(*.reason))]
     Unreachable {
         /// The service.
         service: String,
@@ -189,6 +194,14 @@ pub enum ServiceError {
     StillAccepted(VersionId),
 }
 
+fn advice(reason: Unreachable) -> &'static str {
+    if reason.is_passing() {
+        "; check that it is up and that the function's network leads there"
+    } else {
+        ""
+    }
+}
+
 impl Passing for ServiceError {
     fn is_passing(&self) -> bool {
         match self {
@@ -213,13 +226,49 @@ impl Passing for ServiceError {
 #[derive(Debug, Clone)]
 pub struct Services {
     http: reqwest::Client,
+    addresses: Addresses,
+    roots: Roots,
 }
 
 impl Services {
-    /// Services reached through the function's HTTP client, or their own protocol.
+    /// Services reached through the function's HTTP client, or their own protocol: with a public
+    /// certificate, at any address.
     #[must_use]
     pub fn new(http: reqwest::Client) -> Self {
-        Self { http }
+        Self {
+            http,
+            addresses: Addresses::Any,
+            roots: Roots::mozilla(),
+        }
+    }
+
+    /// Trusts further certificate authorities, if there are any: for the services alone, through
+    /// an HTTP client of their own. Heroku and AWS go on with Mozilla's list.
+    ///
+    /// # Errors
+    /// If the HTTP client cannot be built, which is a fault of the build.
+    pub fn trusting(self, roots: Option<Roots>) -> Result<Self, NetError> {
+        match roots {
+            None => Ok(self),
+            Some(roots) => Self { roots, ..self }.with_own_client(),
+        }
+    }
+
+    /// Keeps to these addresses over HTTP: the services alone, as AWS may have private ones (VPC
+    /// endpoints).
+    ///
+    /// # Errors
+    /// If the HTTP client cannot be built, which is a fault of the build.
+    pub fn keeping_to(self, addresses: Addresses) -> Result<Self, NetError> {
+        match addresses {
+            Addresses::Any => Ok(self),
+            Addresses::Public => Self { addresses, ..self }.with_own_client(),
+        }
+    }
+
+    fn with_own_client(self) -> Result<Self, NetError> {
+        let http = net::service_client(&self.roots, self.addresses)?;
+        Ok(Self { http, ..self })
     }
 
     /// Has the service accept the document's credential. `administrator` is the value of the
@@ -331,6 +380,8 @@ impl Services {
     ) -> Context<'a> {
         Context {
             http: &self.http,
+            addresses: self.addresses,
+            roots: &self.roots,
             administrator,
             deadline,
         }

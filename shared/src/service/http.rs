@@ -16,7 +16,7 @@ use url::Url;
 use super::{Call, Context, ServiceError, Verdict};
 use crate::document::{Check, Fields, Generate, RandomError};
 use crate::event::VersionId;
-use crate::net::{self, Answer};
+use crate::net::{self, Answer, Unreachable};
 
 /// A credential of the partner's own service.
 #[derive(Debug, Clone)]
@@ -181,6 +181,12 @@ impl Http {
         context: &Context<'_>,
         request: reqwest::RequestBuilder,
     ) -> Result<Answer, ServiceError> {
+        if !context.addresses.allow(&self.url) {
+            return Err(ServiceError::Unreachable {
+                service: self.service(),
+                reason: Unreachable::Private,
+            });
+        }
         net::send(request, context.deadline.attempt(net::REQUEST_TIMEOUT))
             .await
             .map_err(|reason| ServiceError::Unreachable {

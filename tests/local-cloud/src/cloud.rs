@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 pub use error::CloudError;
 pub use instance::{Api, Engine, Instance, InstanceSpec};
@@ -149,11 +149,17 @@ impl Cloud {
             &root,
             &|| stack::aws(&tools, &endpoint),
             parameters,
-            &account::Values {
-                manifest: &manifest,
-                administrator_token: &administrator_token,
-                superuser_password: postgres.superuser_password(),
-            },
+            &manifest,
+            &[
+                ("api", json!({ "token": administrator_token })),
+                (
+                    "db",
+                    json!({
+                        "engine": "postgres", "username": crate::postgres::ADMINISTRATOR,
+                        "password": postgres.administrator_password(),
+                    }),
+                ),
+            ],
         )
         .await?;
 

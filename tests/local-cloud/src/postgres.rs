@@ -1,25 +1,31 @@
 //! A private PostgreSQL server: a free port, a temporary directory, nothing left behind.
 
+mod owner;
+mod programs;
+
 use std::io;
-use std::os::unix::fs::{OpenOptionsExt as _, chown};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use nix::sys::signal::Signal;
-use nix::unistd::{Uid, User};
-use rand::RngExt as _;
-use rand::distr::Alphanumeric;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use postgres_protocol::password::scram_sha_256;
+use rand::distr::{Alphanumeric, SampleString as _};
 use tempfile::TempDir;
-use tokio::process::Command;
 use tokio_postgres::NoTls;
 
+use self::owner::Owner;
+use self::programs::{initialise, serve, write_private};
+use crate::certificates::ServerCertificate;
 use crate::process::{self, Output, Process, ProcessError};
 
 /// The superuser's name.
 pub const SUPERUSER: &str = "postgres";
 
-/// How long the server may take to start.
-const START: Duration = Duration::from_mins(1);
+/// The name of the administrator that a partner of a managed service has: no superuser, but one that
+/// may create roles.
+pub const ADMINISTRATOR: &str = "acme admin";
+
 /// How often a port may turn out to be taken.
 const TRIES: u32 = 5;
 
@@ -57,12 +63,27 @@ fn text(error: &tokio_postgres::Error) -> String {
         .map_or_else(|| error.to_string(), ToString::to_string)
 }
 
-/// A running PostgreSQL server. Stopped and removed on drop.
-#[derive(Debug)]
+/// How a server is to be.
+#[derive(Default)]
+pub struct PostgresOptions {
+    /// Its certificate; without one it speaks plain text only.
+    pub certificate: Option<ServerCertificate>,
+    /// Further settings, as `name=value`.
+    pub settings: Vec<String>,
+}
+
+/// A PostgreSQL server. Stopped and removed on drop.
 pub struct Postgres {
-    process: Process,
+    /// `None` while it is stopped.
+    process: Option<Process>,
+    output: Output,
+    programs: PathBuf,
+    log_dir: PathBuf,
+    options: PostgresOptions,
+    owner: Owner,
     port: u16,
     password: String,
+    administrator_password: String,
     directory: TempDir,
 }
 
@@ -73,21 +94,39 @@ impl Postgres {
     /// `programs` is the directory that [`crate::tools::ensure_postgres`] names. The logs `initdb.log` and
     /// `postgres.log` go to `log_dir`. Run as root, the server becomes user `postgres`, or `nobody`.
     pub async fn start(programs: &Path, log_dir: &Path) -> Result<Self, PostgresError> {
+        Self::start_with(programs, log_dir, PostgresOptions::default()).await
+    }
+
+    /// As [`Self::start`], with options.
+    pub async fn start_with(
+        programs: &Path,
+        log_dir: &Path,
+        mut options: PostgresOptions,
+    ) -> Result<Self, PostgresError> {
         let directory = tempfile::Builder::new().prefix("postgres-").tempdir()?;
         let owner = Owner::find()?;
         owner.give(directory.path())?;
-        let password: String = rand::rng()
-            .sample_iter(Alphanumeric)
-            .take(32)
-            .map(char::from)
-            .collect();
+        let (password, administrator_password) = (random_text(), random_text());
+        let programs = &owner.accessible(programs, directory.path())?;
         let data = directory.path().join("data");
         initialise(programs, &data, &password, &owner, log_dir).await?;
+        if let Some(certificate) = &options.certificate {
+            for (name, pem) in [
+                ("server.crt", &certificate.certificate),
+                ("server.key", &certificate.key),
+            ] {
+                let file = data.join(name);
+                write_private(&file, pem)?;
+                owner.give(&file)?;
+            }
+            // The files' names are the server's defaults.
+            options.settings.push("ssl=on".to_owned());
+        }
 
         let mut tries = 1;
         let (process, port) = loop {
             let port = process::free_port()?;
-            match serve(programs, &data, port, &password, &owner, log_dir).await {
+            match serve(programs, &data, port, &password, &owner, log_dir, &options).await {
                 Err(PostgresError::Process(ProcessError::Ended { tail, .. }))
                     if tries < TRIES && tail.contains("Address already in use") =>
                 {
@@ -96,12 +135,25 @@ impl Postgres {
                 result => break (result?, port),
             }
         };
-        Ok(Self {
-            process,
+        let server = Self {
+            output: process.output().clone(),
+            process: Some(process),
+            programs: programs.to_owned(),
+            log_dir: log_dir.to_owned(),
+            options,
+            owner,
             port,
             password,
+            administrator_password,
             directory,
-        })
+        };
+        let created = format!(
+            "CREATE ROLE {} LOGIN CREATEROLE PASSWORD '{}'",
+            quote(ADMINISTRATOR),
+            verifier(&server.administrator_password)
+        );
+        server.execute(SUPERUSER, &created).await?;
+        Ok(server)
     }
 
     /// The port on 127.0.0.1.
@@ -116,10 +168,71 @@ impl Postgres {
         &self.password
     }
 
+    /// The password of [`ADMINISTRATOR`].
+    #[must_use]
+    pub fn administrator_password(&self) -> &str {
+        &self.administrator_password
+    }
+
     /// The server's log: every statement as it came, every connection.
     #[must_use]
     pub fn log(&self) -> &Output {
-        self.process.output()
+        &self.output
+    }
+
+    /// The cluster's data directory.
+    #[must_use]
+    pub fn data(&self) -> PathBuf {
+        self.directory.path().join("data")
+    }
+
+    /// Stops the server; its data stay.
+    pub async fn halt(&mut self) {
+        if let Some(process) = self.process.take() {
+            process.stop().await;
+        }
+    }
+
+    /// Stops the server from doing anything, or lets it go on: connections to it are opened by the
+    /// system alone.
+    pub fn freeze(&self, frozen: bool) -> Result<(), PostgresError> {
+        let id = self.process.as_ref().and_then(Process::id);
+        let Some(id) = id.and_then(|id| i32::try_from(id).ok()) else {
+            return Ok(());
+        };
+        let signal = if frozen {
+            Signal::SIGSTOP
+        } else {
+            Signal::SIGCONT
+        };
+        kill(Pid::from_raw(id), signal).map_err(io::Error::from)?;
+        Ok(())
+    }
+
+    /// Starts the server again, on the same port, with further settings. It is up when it answers,
+    /// be it that it takes no connections yet.
+    pub async fn resume(&mut self, settings: &[&str]) -> Result<(), PostgresError> {
+        self.halt().await;
+        let mut options = PostgresOptions {
+            certificate: None,
+            settings: self.options.settings.clone(),
+        };
+        options
+            .settings
+            .extend(settings.iter().map(ToString::to_string));
+        let process = serve(
+            &self.programs,
+            &self.data(),
+            self.port,
+            &self.password,
+            &self.owner,
+            &self.log_dir,
+            &options,
+        )
+        .await?;
+        self.output = process.output().clone();
+        self.process = Some(process);
+        Ok(())
     }
 
     /// The directory that holds all its files, removed when it stops.
@@ -145,6 +258,18 @@ impl Postgres {
             })
     }
 
+    /// Has [`ADMINISTRATOR`] create a login role. The server logs statements: it gets a verifier, as
+    /// from any careful partner.
+    pub async fn create_role(&self, name: &str, password: &str) -> Result<(), PostgresError> {
+        let created = format!(
+            "SET SESSION AUTHORIZATION {}; CREATE ROLE {} LOGIN PASSWORD '{}'",
+            quote(ADMINISTRATOR),
+            quote(name),
+            verifier(password)
+        );
+        self.execute(SUPERUSER, &created).await
+    }
+
     /// Creates a database that belongs to a role, which must exist.
     pub async fn create_database(&self, name: &str, owner: &str) -> Result<(), PostgresError> {
         let (name, owner) = (quote(name), quote(owner));
@@ -153,76 +278,23 @@ impl Postgres {
     }
 
     /// Stops it as dropping it does, without blocking the runtime.
-    pub async fn stop(self) {
-        self.process.stop().await;
+    pub async fn stop(mut self) {
+        self.halt().await;
     }
+}
+
+fn verifier(password: &str) -> String {
+    scram_sha_256(password.as_bytes())
+}
+
+fn random_text() -> String {
+    Alphanumeric.sample_string(&mut rand::rng(), 32)
 }
 
 /// An identifier, quoted.
 #[must_use]
 pub fn quote(identifier: &str) -> String {
     format!("\"{}\"", identifier.replace('"', "\"\""))
-}
-
-async fn initialise(
-    programs: &Path,
-    data: &Path,
-    password: &str,
-    owner: &Owner,
-    log_dir: &Path,
-) -> Result<(), PostgresError> {
-    let password_file = data.with_file_name("password");
-    write_private(&password_file, password)?;
-    owner.give(&password_file)?;
-    let mut initdb = owner.command(&programs.join("initdb"));
-    initdb
-        .arg("--pgdata")
-        .arg(data)
-        .arg("--pwfile")
-        .arg(&password_file)
-        .args(["--username", SUPERUSER, "--encoding", "UTF8", "--no-locale"])
-        .args(["--auth-host", "scram-sha-256"])
-        .args(["--auth-local", "scram-sha-256", "--no-sync"]);
-    process::run("initdb", initdb, &log_dir.join("initdb.log"), None).await?;
-    std::fs::remove_file(&password_file)?;
-    Ok(())
-}
-
-async fn serve(
-    programs: &Path,
-    data: &Path,
-    port: u16,
-    password: &str,
-    owner: &Owner,
-    log_dir: &Path,
-) -> Result<Process, PostgresError> {
-    let mut postgres = owner.command(&programs.join("postgres"));
-    postgres.arg("-D").arg(data).arg("-p").arg(port.to_string());
-    for setting in [
-        "listen_addresses=127.0.0.1",
-        "unix_socket_directories=",
-        "max_connections=100",
-        "fsync=off",
-        "synchronous_commit=off",
-        "full_page_writes=off",
-        "log_statement=all",
-        "log_connections=on",
-        "log_disconnections=on",
-        "log_line_prefix=%m [%p] %q%u@%d ",
-        "log_min_messages=warning",
-    ] {
-        postgres.args(["-c", setting]);
-    }
-    // SIGQUIT is PostgreSQL's immediate shutdown; SIGTERM would wait for clients to leave.
-    let mut process = Process::spawn("PostgreSQL", postgres, &log_dir.join("postgres.log"))
-        .await?
-        .stopped_by(Signal::SIGQUIT);
-    process
-        .wait_until(START, async |_| {
-            connect(port, password, SUPERUSER).await.is_ok()
-        })
-        .await?;
-    Ok(process)
 }
 
 async fn connect(
@@ -251,121 +323,5 @@ async fn connect(
     Ok(client)
 }
 
-fn write_private(path: &PathBuf, text: &str) -> io::Result<()> {
-    let mut file = std::fs::OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)?;
-    io::Write::write_all(&mut file, text.as_bytes())
-}
-
-/// The user that the server runs as. PostgreSQL refuses to be root.
-struct Owner(Option<User>);
-
-impl Owner {
-    fn find() -> Result<Self, PostgresError> {
-        if !Uid::effective().is_root() {
-            return Ok(Self(None));
-        }
-        for name in ["postgres", "nobody"] {
-            if let Some(user) = User::from_name(name).map_err(io::Error::from)? {
-                return Ok(Self(Some(user)));
-            }
-        }
-        let message = "run as root, and there is neither a user postgres nor nobody to run it as";
-        Err(io::Error::new(io::ErrorKind::NotFound, message).into())
-    }
-
-    fn give(&self, path: &Path) -> Result<(), PostgresError> {
-        let Self(Some(user)) = self else {
-            return Ok(());
-        };
-        chown(path, Some(user.uid.as_raw()), Some(user.gid.as_raw())).map_err(|source| {
-            PostgresError::Owner {
-                user: user.name.clone(),
-                source,
-            }
-        })
-    }
-
-    fn command(&self, program: &Path) -> Command {
-        let signal = Signal::SIGQUIT;
-        let mut command = match &self.0 {
-            None => process::command(program, signal),
-            Some(user) => {
-                let (uid, gid) = (user.uid.to_string(), user.gid.to_string());
-                let become_user = ["--reuid", &uid, "--regid", &gid, "--clear-groups"];
-                process::command_as(program, signal, &become_user)
-            }
-        };
-        // The server must be able to stand where it starts.
-        command.current_dir("/").env("LC_ALL", "C.UTF-8");
-        command
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use std::sync::Arc;
-
-    use super::*;
-    use crate::tools::{ensure_postgres, target_directory};
-
-    async fn start() -> (Postgres, TempDir) {
-        let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-        let target = target_directory(&workspace);
-        let progress = Arc::new(|line: &str| println!("{line}"));
-        let programs = ensure_postgres(&target, progress).await.unwrap();
-        let logs = tempfile::tempdir().unwrap();
-        (Postgres::start(&programs, logs.path()).await.unwrap(), logs)
-    }
-
-    #[tokio::test]
-    #[ignore = "needs the local cloud: cargo xtask test"]
-    async fn it_serves_with_passwords_and_logs_every_statement() {
-        let (postgres, _logs) = start().await;
-        let secret = "'a secret'";
-        postgres
-            .execute(
-                SUPERUSER,
-                &format!("CREATE ROLE \"o\"\"x\" LOGIN PASSWORD {secret}"),
-            )
-            .await
-            .unwrap();
-        postgres.create_database("d", "o\"x").await.unwrap();
-        postgres
-            .execute("d", "CREATE TABLE t (n int)")
-            .await
-            .unwrap();
-        assert!(postgres.log().contains(secret));
-        assert!(postgres.log().contains("CREATE TABLE t"));
-
-        let error = postgres.execute("d", "SELECT nonsense").await.unwrap_err();
-        assert!(error.to_string().contains("nonsense"), "{error}");
-        let wrong = connect(postgres.port(), "wrong", "d").await.unwrap_err();
-        assert!(
-            wrong.to_string().contains("password authentication failed"),
-            "{wrong}"
-        );
-    }
-
-    #[tokio::test]
-    #[ignore = "needs the local cloud: cargo xtask test"]
-    async fn it_ends_at_once_though_somebody_is_connected() {
-        let (postgres, _logs) = start().await;
-        let client = postgres.connect(SUPERUSER).await.unwrap();
-        let (port, password) = (postgres.port(), postgres.superuser_password().to_owned());
-        let directory = postgres.directory().to_owned();
-        let began = std::time::Instant::now();
-        postgres.stop().await;
-        assert!(
-            began.elapsed() < Duration::from_secs(5),
-            "{:?}",
-            began.elapsed()
-        );
-        assert!(!directory.exists());
-        assert!(connect(port, &password, SUPERUSER).await.is_err());
-        assert!(client.batch_execute("SELECT 1").await.is_err());
-    }
-}
+mod tests;

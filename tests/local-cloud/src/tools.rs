@@ -3,6 +3,7 @@
 
 mod debian;
 mod environment;
+mod newer_postgres;
 
 use std::ffi::OsString;
 use std::io;
@@ -14,22 +15,26 @@ use tokio::process::Command;
 use crate::process::{self, OnLine, ProcessError};
 
 pub use debian::ensure_postgres;
+pub use newer_postgres::ensure_newer_postgres;
 
 /// What the local AWS is made of: MiniStack, the SAM translator, the AWS command line.
 const CLOUD: environment::Pins = environment::Pins {
     name: "cloud",
     requirements: include_str!("../requirements/cloud.txt"),
+    pip: &[],
 };
 /// What builds and deploys the stack. Apart from the rest: SAM wants other versions of it.
 const SAM: environment::Pins = environment::Pins {
     name: "sam",
     requirements: include_str!("../requirements/sam.txt"),
+    pip: &[],
 };
 
 /// What reviews the templates; no part of the cloud.
 const CHECKOV: environment::Pins = environment::Pins {
     name: "checkov",
     requirements: include_str!("../requirements/checkov.txt"),
+    pip: &[],
 };
 
 /// Checkov's program. Installs it as [`Tools::ensure`] does the rest.

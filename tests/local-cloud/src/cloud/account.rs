@@ -1,6 +1,8 @@
 //! The partner's AWS account before the stack is there: the secrets that exist once, and what the
 //! template's optional parameters name.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 use tokio::process::Command;
 use uuid::Uuid;
@@ -8,22 +10,13 @@ use uuid::Uuid;
 use super::{CloudError, Parameters, SERVICE, STACK};
 use crate::heroku::Manifest;
 use crate::ministack;
-use crate::postgres::SUPERUSER;
-
-/// What the secrets hold.
-pub(super) struct Values<'a> {
-    pub(super) manifest: &'a Manifest,
-    pub(super) administrator_token: &'a str,
-    pub(super) superuser_password: &'a str,
-}
 
 /// What the account has.
 pub(super) struct Account {
     /// The template's parameters that name it.
     pub(super) parameters: Vec<(&'static str, String)>,
-    /// The administrators' secrets' ARNs.
-    pub(super) http_administrator: String,
-    pub(super) postgres_administrator: String,
+    /// The administrators' secrets' ARNs, by service.
+    administrators: BTreeMap<&'static str, String>,
     /// The customer-managed key of all secrets.
     key: Option<String>,
 }
@@ -33,18 +26,17 @@ impl Account {
         root: &ministack::Client,
         aws: &impl Fn() -> Command,
         parameters: Parameters,
-        values: &Values<'_>,
+        manifest: &Manifest,
+        administrators: &[(&'static str, Value)],
     ) -> Result<Self, CloudError> {
         let mut account = Self {
             parameters: Vec::new(),
-            http_administrator: String::new(),
-            postgres_administrator: String::new(),
+            administrators: BTreeMap::new(),
             key: None,
         };
         if parameters == Parameters::All {
             account.set_all(aws).await?;
         }
-        let manifest = values.manifest;
         let partner = json!({
             "id": manifest.id, "password": manifest.api_password, "client_secret": manifest.client_secret,
         });
@@ -52,17 +44,21 @@ impl Account {
             .create_secret(root, "addon/partner", &partner, &[])
             .await?;
         account.parameters.push(("PartnerSecretArn", partner));
-        let http = json!({ "token": values.administrator_token });
-        account.http_administrator = account
-            .create_secret(root, &format!("addon/masters/{SERVICE}-api"), &http, &[])
-            .await?;
-        let postgres = json!({
-            "engine": "postgres", "username": SUPERUSER, "password": values.superuser_password,
-        });
-        account.postgres_administrator = account
-            .create_secret(root, &format!("addon/masters/{SERVICE}-db"), &postgres, &[])
-            .await?;
+        for (service, login) in administrators {
+            let name = format!("addon/masters/{SERVICE}-{service}");
+            let arn = account.create_secret(root, &name, login, &[]).await?;
+            account.administrators.insert(service, arn);
+        }
         Ok(account)
+    }
+
+    /// The ARN of the secret with the login of a service's administrator.
+    pub(super) fn administrator(&self, service: &str) -> Result<&str, CloudError> {
+        let arn = self.administrators.get(service);
+        arn.map(String::as_str)
+            .ok_or_else(|| CloudError::NoAdministrator {
+                service: service.to_owned(),
+            })
     }
 
     /// Makes what the optional parameters name, with the AWS CLI.

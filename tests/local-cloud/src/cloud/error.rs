@@ -32,6 +32,12 @@ pub enum CloudError {
     /// The partner's service refuses.
     #[error(transparent)]
     CredentialService(#[from] CredentialServiceError),
+    /// The account has no administrator's secret for a service.
+    #[error("there is no secret addon/masters/acme-{service}: compare the local cloud's account")]
+    NoAdministrator {
+        /// The service.
+        service: String,
+    },
     /// The template lacks an output.
     #[error("the stack has no output {name}: compare infra/template.yaml")]
     Output {

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use postgres_protocol::password::scram_sha_256;
 use rand::distr::{Alphanumeric, SampleString};
 use serde_json::{Value, json};
 
@@ -291,7 +290,7 @@ impl Cloud {
                 "api_key": key,
                 "authorization": "Bearer {{ api_key }}",
                 "generate": { "api_key": { "prefix": "acme_live_", "length": 40 } },
-                "masterarn": self.account.http_administrator,
+                "masterarn": self.account.administrator("api")?,
             }),
             config_var: "ACME_URL",
             value,
@@ -300,21 +299,14 @@ impl Cloud {
 
     async fn import_database(&self, name: &str) -> Result<Imported, CloudError> {
         let (role, password, port) = (role(name), random_text(32), self.postgres.port());
-        // The server logs statements: it gets a verifier, as from any careful partner.
-        let verifier = scram_sha_256(password.as_bytes());
-        self.postgres
-            .execute(
-                SUPERUSER,
-                &format!("CREATE ROLE {role} LOGIN PASSWORD '{verifier}'"),
-            )
-            .await?;
+        self.postgres.create_role(&role, &password).await?;
         self.postgres.create_database(&role, &role).await?;
         Ok(Imported {
             fields: json!({
                 "engine": "postgres",
                 "host": "127.0.0.1", "port": port, "dbname": role,
                 "username": role, "password": password,
-                "masterarn": self.account.postgres_administrator,
+                "masterarn": self.account.administrator("db")?,
             }),
             config_var: "ACME_DATABASE_URL",
             value: format!("postgres://{role}:{password}@127.0.0.1:{port}/{role}"),

@@ -43,6 +43,11 @@ pub async fn ensure_postgres(target: &Path, progress: OnLine) -> Result<PathBuf,
     })
 }
 
+/// The version of the programs in a directory of Debian's.
+pub(super) fn postgres_version(programs: &Path) -> Option<u32> {
+    programs.parent()?.file_name()?.to_str()?.parse().ok()
+}
+
 fn find_postgres() -> Option<PathBuf> {
     let in_path = process::find_program("initdb", &[])
         .and_then(|program| program.canonicalize().ok())

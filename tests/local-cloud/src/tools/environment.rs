@@ -13,6 +13,8 @@ const STAMP: &str = ".made-from";
 pub(super) struct Pins {
     pub(super) name: &'static str,
     pub(super) requirements: &'static str,
+    /// Further arguments to `pip install`.
+    pub(super) pip: &'static [&'static str],
 }
 
 impl Pins {
@@ -103,7 +105,9 @@ impl Pins {
             .map_err(|source| ToolsError::file(&requirements, source))?;
         let mut pip = quiet(&directory.join("bin/python"));
         pip.args(["-m", "pip", "install", "--disable-pip-version-check"])
-            .args(["--no-input", "--progress-bar", "off", "--requirement"])
+            .args(["--no-input", "--progress-bar", "off"])
+            .args(self.pip)
+            .arg("--requirement")
             .arg(&requirements);
         let log = tools.join(format!("{name}-pip.log"));
         process::run("pip install", pip, &log, Some(progress.clone())).await?;
@@ -123,6 +127,7 @@ mod tests {
         Pins {
             name: "nothing",
             requirements: "# no packages\n",
+            pip: &[],
         }
     }
 

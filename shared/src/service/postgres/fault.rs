@@ -1,0 +1,152 @@
+//! What the server's errors mean, and what to do about each.
+
+use std::error::Error as _;
+use std::io;
+
+use tokio_postgres::error::SqlState;
+
+use crate::net::Unreachable;
+use crate::service::ServiceError;
+
+/// Whether a login failed for the credential itself.
+pub(super) fn is_login_failure(error: &tokio_postgres::Error) -> bool {
+    let about_the_role = |code: &SqlState| {
+        *code == SqlState::INVALID_PASSWORD
+            || (*code == SqlState::INVALID_AUTHORIZATION_SPECIFICATION && !by_pg_hba(error))
+    };
+    error.code().is_some_and(about_the_role)
+}
+
+/// The file's name is in the message in every language.
+fn by_pg_hba(error: &tokio_postgres::Error) -> bool {
+    error
+        .as_db_error()
+        .is_some_and(|answer| answer.message().contains("pg_hba.conf"))
+}
+
+/// What the customer does here. Whatever it may not do is no matter of the administrator's rights.
+pub(super) const LET_IN: &str = "let a customer in";
+
+/// The server's own words, its message and code, and what to do; never a statement.
+pub(super) fn reason(action: &'static str, error: &tokio_postgres::Error) -> String {
+    let Some(answer) = error.as_db_error() else {
+        return without_answer(error).to_string();
+    };
+    let (message, code) = (answer.message(), answer.code());
+    let words = match answer.detail() {
+        Some(detail) if says_what(code) => {
+            let detail = detail.lines().take(3).collect::<Vec<_>>().join(", ");
+            format!("{message}: {detail} ({})", code.code())
+        }
+        _ => format!("{message} ({})", code.code()),
+    };
+    match advice(action, error, code) {
+        Some(advice) => format!("{words}; {advice}"),
+        None => words,
+    }
+}
+
+/// Whose details are names: of the role whose option is missing (since version 16), of what still
+/// depends on a role. Others quote values.
+fn says_what(code: &SqlState) -> bool {
+    [
+        SqlState::INSUFFICIENT_PRIVILEGE,
+        SqlState::DEPENDENT_OBJECTS_STILL_EXIST,
+    ]
+    .contains(code)
+}
+
+/// <https://www.postgresql.org/docs/current/errcodes-appendix.html>
+fn advice(
+    action: &'static str,
+    error: &tokio_postgres::Error,
+    code: &SqlState,
+) -> Option<&'static str> {
+    Some(match *code {
+        _ if by_pg_hba(error) => {
+            "allow this role, this database and the function's network in pg_hba.conf, the versions' roles by +<owner>"
+        }
+        SqlState::INSUFFICIENT_PRIVILEGE if action == LET_IN => "grant it to the owner's role",
+        SqlState::INSUFFICIENT_PRIVILEGE => {
+            "the administrator needs CREATEROLE and INHERIT and, since PostgreSQL 16, the owner's role WITH ADMIN OPTION"
+        }
+        SqlState::CANNOT_CONNECT_NOW => {
+            "it is starting or stopping, or a standby that cannot be read: have host name the primary"
+        }
+        SqlState::TOO_MANY_CONNECTIONS => {
+            "close sessions or raise max_connections, or the role's or the database's CONNECTION LIMIT"
+        }
+        SqlState::READ_ONLY_SQL_TRANSACTION => {
+            "it is a standby or set read-only: have host name the primary"
+        }
+        SqlState::LOCK_NOT_AVAILABLE => {
+            "another session or a prepared transaction holds a lock on it (pg_locks): let it end"
+        }
+        SqlState::QUERY_CANCELED => {
+            "it took too long: the server is busy or something is locked (pg_locks)"
+        }
+        SqlState::DEPENDENT_OBJECTS_STILL_EXIST => {
+            "hand over or take back there, as a superuser, what this administrator may not (REASSIGN OWNED, DROP OWNED); the role's login is closed already"
+        }
+        SqlState::INVALID_CATALOG_NAME => "correct dbname",
+        _ => return None,
+    })
+}
+
+pub(super) fn fault(
+    service: String,
+    action: &'static str,
+    error: &tokio_postgres::Error,
+) -> ServiceError {
+    let Some(code) = error.code() else {
+        let reason = without_answer(error);
+        return ServiceError::Unreachable { service, reason };
+    };
+    let reason = reason(action, error);
+    match code.code().get(..2) {
+        _ if *code == SqlState::INSUFFICIENT_PRIVILEGE && action != LET_IN => {
+            ServiceError::Administrator {
+                service,
+                action,
+                reason,
+            }
+        }
+        // Connection trouble, read-only, rolled back, out of resources, busy, operator's
+        // intervention, system; XX is also "tuple concurrently updated": somebody else changed the
+        // same role just then.
+        Some("08" | "25" | "40" | "53" | "55" | "57" | "58" | "XX") => ServiceError::Unavailable {
+            service,
+            action,
+            reason,
+            retry_after: None,
+        },
+        _ => ServiceError::Rejected {
+            service,
+            action,
+            reason,
+        },
+    }
+}
+
+fn without_answer(error: &tokio_postgres::Error) -> Unreachable {
+    if let Some(reason) = Unreachable::by_certificate(error) {
+        return reason;
+    }
+    if error.is_closed() {
+        return Unreachable::Broken;
+    }
+    let Some(cause) = error.source() else {
+        return Unreachable::Protocol;
+    };
+    match cause.downcast_ref::<io::Error>().map(io::Error::kind) {
+        Some(io::ErrorKind::TimedOut) => Unreachable::Timeout,
+        Some(
+            io::ErrorKind::ConnectionReset
+            | io::ErrorKind::BrokenPipe
+            | io::ErrorKind::UnexpectedEof,
+        ) => Unreachable::Broken,
+        Some(_) => Unreachable::Connection,
+        None if cause.to_string() == "server does not support TLS" => Unreachable::NoTls,
+        None => Unreachable::Protocol,
+    }
+}

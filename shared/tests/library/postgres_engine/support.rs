@@ -1,0 +1,269 @@
+//! A partner's database server and its administrator.
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::sync::Arc;
+use std::time::Duration;
+
+use addon_rotation::deadline::{Deadline, Passing as _};
+use addon_rotation::document::{Document, Fields};
+use addon_rotation::net;
+use addon_rotation::service::{ServiceError, Services, Verdict};
+use local_cloud::postgres::{ADMINISTRATOR, Postgres, PostgresOptions};
+use local_cloud::tools::{ensure_newer_postgres, ensure_postgres, target_directory};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::io::AsyncWriteExt as _;
+use tokio::process::{Child, Command};
+use tokio_postgres::{Client, NoTls, SimpleQueryMessage};
+
+use crate::support::{document, next_document, random, soon, version_id, within};
+
+/// Which server.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Version {
+    /// Debian's: 15 on Debian 12.
+    Debian,
+    /// 16 or later.
+    Newer,
+}
+
+/// A server, the role of an add-on instance that was there before rotation, and its database.
+pub(crate) struct Stand {
+    pub(crate) server: Postgres,
+    pub(crate) services: Services,
+    pub(crate) imported: Value,
+    pub(crate) administrator: Fields,
+    programs: PathBuf,
+    passwords: Vec<String>,
+    _logs: TempDir,
+}
+
+async fn programs(version: Version) -> PathBuf {
+    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let target = target_directory(&workspace);
+    let progress = Arc::new(|line: &str| println!("{line}"));
+    match version {
+        Version::Debian => ensure_postgres(&target, progress).await.unwrap(),
+        Version::Newer => ensure_newer_postgres(&target, progress).await.unwrap(),
+    }
+}
+
+impl Stand {
+    pub(crate) async fn start(version: Version, settings: &[&str]) -> Self {
+        let options = PostgresOptions {
+            settings: settings.iter().map(ToString::to_string).collect(),
+            ..PostgresOptions::default()
+        };
+        Self::start_with(version, options, "customer").await
+    }
+
+    pub(crate) async fn start_with(
+        version: Version,
+        options: PostgresOptions,
+        customer: &str,
+    ) -> Self {
+        // Already installed is as good.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let logs = tempfile::tempdir().unwrap();
+        let programs = programs(version).await;
+        let server = Postgres::start_with(&programs, logs.path(), options)
+            .await
+            .unwrap();
+        let password = random();
+        server.create_role(customer, &password).await.unwrap();
+        for database in ["shop", "archive"] {
+            server.create_database(database, customer).await.unwrap();
+        }
+        let imported = json!({
+            "engine": "postgres",
+            "host": "127.0.0.1", "port": server.port(), "dbname": "shop",
+            "username": customer, "password": password,
+            "masterarn": "arn:aws:secretsmanager:us-east-1:000000000000:secret:acme/db-AbCdEf",
+            "heroku": {
+                "api": "v1", "addon_id": "01234567-89ab-cdef-0123-456789abcdef",
+                "config": { "ACME_URL": "postgres://{{ username }}:{{ password }}@{{ host }}/" },
+            },
+        });
+        Self {
+            administrator: administrator(ADMINISTRATOR, server.administrator_password()),
+            passwords: vec![
+                password,
+                server.administrator_password().to_owned(),
+                server.superuser_password().to_owned(),
+            ],
+            server,
+            services: Services::new(net::http_client().unwrap()),
+            programs,
+            imported,
+            _logs: logs,
+        }
+    }
+
+    /// The imported document, reached at another host name or address.
+    pub(crate) fn at(&self, host: &str) -> Document {
+        let mut value = self.imported.clone();
+        value["host"] = host.into();
+        document(&value)
+    }
+
+    /// The document that follows another, not yet issued.
+    pub(crate) fn next(&mut self, value: &Value) -> Value {
+        let next = next_document(value, &version_id());
+        self.passwords
+            .push(next["password"].as_str().unwrap().to_owned());
+        next
+    }
+
+    /// The document that follows another, issued.
+    pub(crate) async fn issued(&mut self, value: &Value) -> Value {
+        let next = self.next(value);
+        self.issue(&next, soon()).await.unwrap();
+        let verdict = self.services.verify(&document(&next), soon()).await;
+        assert_eq!(verdict, Ok(Verdict::Accepted));
+        next
+    }
+
+    pub(crate) async fn issue(
+        &self,
+        value: &Value,
+        deadline: Deadline,
+    ) -> Result<(), ServiceError> {
+        let document = document(value);
+        let issue = self
+            .services
+            .issue(&document, &self.administrator, deadline);
+        within(issue).await
+    }
+
+    pub(crate) async fn revoke(
+        &self,
+        value: &Value,
+        deadline: Deadline,
+    ) -> Result<(), ServiceError> {
+        let document = document(value);
+        let revoke = self
+            .services
+            .revoke(&document, &self.administrator, deadline);
+        within(revoke).await
+    }
+
+    /// Revokes, and shows that the credential is refused.
+    pub(crate) async fn revoked(&self, value: &Value) {
+        self.revoke(value, soon()).await.unwrap();
+        assert_eq!(self.verdict(value).await, Verdict::Refused);
+    }
+
+    pub(crate) async fn verdict(&self, value: &Value) -> Verdict {
+        let document = document(value);
+        self.services.verify(&document, soon()).await.unwrap()
+    }
+
+    /// A customer's session.
+    pub(crate) async fn log_in(&self, value: &Value, database: &str) -> Client {
+        let (client, connection) = tokio_postgres::Config::new()
+            .host("127.0.0.1")
+            .port(self.server.port())
+            .user(value["username"].as_str().unwrap())
+            .password(value["password"].as_str().unwrap())
+            .dbname(database)
+            .connect(NoTls)
+            .await
+            .unwrap();
+        tokio::spawn(connection);
+        client
+    }
+
+    /// PostgreSQL's own client, logged in as a customer's app that reads its config var, filling the
+    /// table `logins` until it is ended.
+    pub(crate) fn psql(&self, value: &Value) -> Child {
+        let url = format!(
+            "postgres://{}@127.0.0.1:{}/shop",
+            username(value),
+            self.server.port()
+        );
+        let mut psql = Command::new(self.programs.join("psql"));
+        psql.args(["--no-psqlrc", "--quiet", "--set", "ON_ERROR_STOP=1", &url])
+            .env("PGPASSWORD", value["password"].as_str().unwrap())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true);
+        let mut child = psql.spawn().unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        tokio::spawn(async move {
+            // It ends before its input does.
+            let _ = stdin
+                .write_all(b"INSERT INTO logins VALUES (current_user) \\watch 0.02\n")
+                .await;
+        });
+        child
+    }
+
+    /// Waits until apps have logged in so many times more.
+    pub(crate) async fn wait_for_logins(&self, more: u32) {
+        let client = self.server.connect("shop").await.unwrap();
+        let count = async || {
+            let count = answer(&client, "SELECT count(*) FROM logins").await;
+            count.parse::<u32>().unwrap()
+        };
+        let wanted = count().await + more;
+        while count().await < wanted {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// The superuser's answer to a query of one value.
+    pub(crate) async fn ask(&self, database: &str, query: &str) -> String {
+        let client = self.server.connect(database).await.unwrap();
+        answer(&client, query).await
+    }
+
+    /// Fails if anything that the server or an error said holds a password.
+    pub(crate) fn assert_no_password_in(&self, text: &str) {
+        for password in &self.passwords {
+            assert!(!text.contains(password), "a password is in: {text}");
+        }
+    }
+
+    pub(crate) fn assert_no_password_is_logged(&self) {
+        for password in &self.passwords {
+            assert!(!self.server.log().contains(password));
+        }
+    }
+
+    /// Checks what every error is like: its kind, its words, and that they hold no password.
+    pub(crate) fn assert_says(&self, error: &ServiceError, passing: bool, parts: &[&str]) {
+        let text = error.to_string();
+        assert_eq!(error.is_passing(), passing, "{text}");
+        for part in parts {
+            assert!(text.contains(part), "{part:?} is not in: {text}");
+        }
+        self.assert_no_password_in(&format!("{text} {error:?}"));
+    }
+}
+
+/// The first value that a query answers, as text; empty if there is none.
+pub(crate) async fn answer(client: &Client, query: &str) -> String {
+    let messages = client.simple_query(query).await.unwrap();
+    messages
+        .iter()
+        .find_map(|message| match message {
+            SimpleQueryMessage::Row(row) => row.get(0).map(ToOwned::to_owned),
+            _ => None,
+        })
+        .unwrap_or_default()
+}
+
+pub(crate) async fn execute(client: &Client, statements: &str) {
+    let result = client.batch_execute(statements).await;
+    result.unwrap_or_else(|error| panic!("{statements}: {error:?}"));
+}
+
+pub(crate) fn administrator(username: &str, password: &str) -> Fields {
+    Fields::parse(&json!({ "username": username, "password": password }).to_string()).unwrap()
+}
+
+pub(crate) fn username(value: &Value) -> &str {
+    value["username"].as_str().unwrap()
+}

@@ -1,0 +1,100 @@
+//! The programs `initdb` and `postgres`.
+
+use std::io;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use nix::sys::signal::Signal;
+use tokio_postgres::error::SqlState;
+
+use super::owner::Owner;
+use super::{PostgresError, PostgresOptions, SUPERUSER, connect};
+use crate::process::{self, Process};
+
+/// How long the server may take to start.
+const START: Duration = Duration::from_mins(1);
+
+pub(super) async fn initialise(
+    programs: &Path,
+    data: &Path,
+    password: &str,
+    owner: &Owner,
+    log_dir: &Path,
+) -> Result<(), PostgresError> {
+    let password_file = data.with_file_name("password");
+    write_private(&password_file, password)?;
+    owner.give(&password_file)?;
+    let mut initdb = owner.command(&programs.join("initdb"));
+    initdb
+        .arg("--pgdata")
+        .arg(data)
+        .arg("--pwfile")
+        .arg(&password_file)
+        .args(["--username", SUPERUSER, "--encoding", "UTF8", "--no-locale"])
+        .args(["--auth-host", "scram-sha-256"])
+        .args(["--auth-local", "scram-sha-256", "--no-sync"]);
+    process::run("initdb", initdb, &log_dir.join("initdb.log"), None).await?;
+    std::fs::remove_file(&password_file)?;
+    Ok(())
+}
+
+pub(super) async fn serve(
+    programs: &Path,
+    data: &Path,
+    port: u16,
+    password: &str,
+    owner: &Owner,
+    log_dir: &Path,
+    options: &PostgresOptions,
+) -> Result<Process, PostgresError> {
+    let mut postgres = owner.command(&programs.join("postgres"));
+    postgres.arg("-D").arg(data).arg("-p").arg(port.to_string());
+    for setting in [
+        "listen_addresses=127.0.0.1",
+        "unix_socket_directories=",
+        "max_connections=100",
+        "fsync=off",
+        "synchronous_commit=off",
+        "full_page_writes=off",
+        "log_statement=all",
+        "log_connections=on",
+        "log_disconnections=on",
+        "log_line_prefix=%m [%p] %q%u@%d ",
+        "log_min_messages=warning",
+    ] {
+        postgres.args(["-c", setting]);
+    }
+    for setting in &options.settings {
+        postgres.args(["-c", setting]);
+    }
+    // SIGQUIT is PostgreSQL's immediate shutdown; SIGTERM would wait for clients to leave.
+    let mut process = Process::spawn("PostgreSQL", postgres, &log_dir.join("postgres.log"))
+        .await?
+        .stopped_by(Signal::SIGQUIT);
+    process
+        .wait_until(START, async |_| {
+            match connect(port, password, SUPERUSER).await {
+                Ok(_) => true,
+                Err(PostgresError::Statement { source, .. }) => {
+                    // A standby that cannot be read answers so for ever.
+                    source.as_db_error().is_some_and(|answer| {
+                        *answer.code() == SqlState::CANNOT_CONNECT_NOW
+                            && answer.message().contains("not accepting connections")
+                    })
+                }
+                Err(_) => false,
+            }
+        })
+        .await?;
+    Ok(process)
+}
+
+pub(super) fn write_private(path: &PathBuf, text: &str) -> io::Result<()> {
+    let mut file = std::fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)?;
+    io::Write::write_all(&mut file, text.as_bytes())
+}
