@@ -12,6 +12,7 @@ mod enrolment;
 mod events;
 mod faults;
 mod leaks;
+mod mysql;
 mod permissions;
 mod revocation;
 mod rotation;
@@ -99,6 +100,7 @@ fn main() -> ExitCode {
                 documents::tests(suite);
                 revocation::tests(suite);
                 faults::tests(suite);
+                mysql::tests(suite);
             },
             Some(4),
         ),

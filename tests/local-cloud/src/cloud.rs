@@ -4,6 +4,7 @@
 mod error;
 mod functions;
 mod instance;
+mod mysql;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -15,6 +16,7 @@ use tokio::process::Command;
 
 pub use error::CloudError;
 pub use instance::{Api, Engine, Instance, InstanceSpec};
+pub use mysql::MariadbOfPartner;
 
 use crate::credential_service::{CredentialService, CredentialServiceOptions};
 use crate::events::EventLog;
@@ -53,6 +55,8 @@ pub struct Cloud {
     pub credential_service: CredentialService,
     /// The partner's database server, for the `postgres` engine.
     pub postgres: Postgres,
+    /// The partner's database server, for the `mysql` engine.
+    pub mariadb: MariadbOfPartner,
     /// What the AWS CLI, the SDKs and the functions talk to.
     pub gateway: Gateway,
     /// MiniStack behind the gateway.
@@ -135,17 +139,14 @@ impl Cloud {
             "id": manifest.id, "password": manifest.api_password, "client_secret": manifest.client_secret,
         }), &[])
         .await?;
-        let http_administrator = create_secret(
-            &root,
-            "addon/masters/acme-api",
-            &json!({ "token": administrator_token }),
-            &[],
-        )
-        .await?;
+        let token = json!({ "token": administrator_token });
+        let http_administrator =
+            create_secret(&root, "addon/masters/acme-api", &token, &[]).await?;
         let postgres_administrator = create_secret(&root, "addon/masters/acme-db", &json!({
             "engine": "postgres", "username": crate::postgres::SUPERUSER, "password": postgres.superuser_password(),
         }), &[])
         .await?;
+        let mariadb = MariadbOfPartner::start(&target, &logs, &progress, &root).await?;
 
         progress("deploying the stack (sam deploy)");
         let (seconds, api, oauth) = (
@@ -168,6 +169,7 @@ impl Cloud {
             heroku,
             credential_service,
             postgres,
+            mariadb,
             gateway,
             ministack,
             tools,

@@ -18,7 +18,7 @@ pub async fn ensure_postgres(target: &Path, progress: OnLine) -> Result<PathBuf,
     if let Some(found) = find_postgres() {
         return Ok(found);
     }
-    install("PostgreSQL", &["postgresql"], target, &progress).await?;
+    install("postgresql", target, &progress).await?;
     find_postgres().ok_or(ToolsError::Missing {
         program: "the PostgreSQL server (initdb, postgres)",
         remedy: "apt-get install postgresql",
@@ -49,11 +49,10 @@ pub async fn ensure_mariadb(
     if let Some(found) = find_mariadb() {
         return Ok(found);
     }
-    let packages = ["mariadb-server", "mariadb-client"];
-    install("MariaDB", &packages, target, &progress).await?;
+    install("mariadb-server", target, &progress).await?;
     find_mariadb().ok_or(ToolsError::Missing {
         program: "MariaDB (mariadbd, mariadb-install-db, mariadb)",
-        remedy: "apt-get install mariadb-server mariadb-client",
+        remedy: "apt-get install mariadb-server",
     })
 }
 
@@ -66,25 +65,25 @@ fn find_mariadb() -> Option<MariadbPrograms> {
     })
 }
 
-/// Installs packages on Debian as root; elsewhere does nothing.
-async fn install(
-    what: &str,
-    packages: &[&str],
-    target: &Path,
-    progress: &OnLine,
-) -> Result<(), ToolsError> {
+/// Installs a package, on Debian and as root; elsewhere it does nothing.
+async fn install(package: &str, target: &Path, progress: &OnLine) -> Result<(), ToolsError> {
     let apt = process::find_program("apt-get", &[]).filter(|_| Uid::effective().is_root());
     let Some(apt) = apt else { return Ok(()) };
-    progress(&format!("installing {what} from Debian's packages"));
-    let install = [&["install", "-y", "--no-install-recommends"], packages].concat();
-    for (step, arguments) in [("update", &["update"][..]), ("install", &install)] {
+    progress(&format!("installing Debian's package {package}"));
+    for (step, arguments) in [
+        ("update", &["update"][..]),
+        (
+            "install",
+            &["install", "-y", "--no-install-recommends", package],
+        ),
+    ] {
         let mut command = quiet(&apt);
         command
             .args(arguments)
             .env("DEBIAN_FRONTEND", "noninteractive")
             // The local cloud starts servers of its own; no other is to be left running.
             .env("RUNLEVEL", "1");
-        let log = target.join(format!("tools/apt-{step}.log"));
+        let log = target.join(format!("tools/apt-{step}-{package}.log"));
         process::run("apt-get", command, &log, Some(progress.clone())).await?;
     }
     Ok(())
