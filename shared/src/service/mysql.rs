@@ -126,7 +126,19 @@ impl Call for Mysql {
             // The limits come after the password: customers that use all they may do not keep a
             // good credential from being tested, nor a live one from being found out.
             Err(fault) if fault.is_over_limit() => Ok(Verdict::Accepted),
-            Err(fault) => Err(fault.into_error(self.service(), ACTION)),
+            Err(fault) => Err(match fault.into_error(self.service(), ACTION) {
+                // A privilege that the customer lacks, in a login without the administrator.
+                ServiceError::Administrator {
+                    service,
+                    action,
+                    reason,
+                } => ServiceError::Rejected {
+                    service,
+                    action,
+                    reason,
+                },
+                error => error,
+            }),
         }
     }
 
