@@ -1,11 +1,13 @@
 //! A function's configuration: environment variables, read once at start. What is missing or
 //! malformed is reported all at once.
 
+use std::path::Path;
 use std::str::FromStr;
 
 use url::Url;
 
 use crate::event::SecretArn;
+use crate::net::Roots;
 
 /// Configuration that a function cannot start with.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -187,6 +189,30 @@ impl ScheduleConfiguration {
     }
 }
 
+/// The certificate authorities that the services' certificates may come from besides Mozilla's:
+/// `CA_BUNDLE_FILE`, the path of a PEM file. `None` if it is not set or empty.
+///
+/// # Errors
+/// If the file is not there or is no bundle of certificates.
+pub fn service_roots() -> Result<Option<Roots>, ConfigurationError> {
+    std::env::var_os(CA_BUNDLE_FILE)
+        .filter(|file| !file.is_empty())
+        .map(|file| bundle(Path::new(&file)))
+        .transpose()
+}
+
+const CA_BUNDLE_FILE: &str = "CA_BUNDLE_FILE";
+
+fn bundle(file: &Path) -> Result<Roots, ConfigurationError> {
+    Roots::with_bundle(file).map_err(|error| {
+        let expected = "it must be the path of a PEM file of root certificates, in one of the function's layers (/opt/...) for example";
+        let file = file.display();
+        ConfigurationError {
+            problems: vec![format!("{CA_BUNDLE_FILE}: {file} {error} ({expected})")],
+        }
+    })
+}
+
 /// The longest grace period, for the stack or for one secret: seven days.
 pub const LONGEST_GRACE_PERIOD_SECONDS: u32 = 7 * 24 * 60 * 60;
 
@@ -204,4 +230,19 @@ pub fn grace_period_seconds() -> Result<u32, ConfigurationError> {
             .push(format!("GRACE_PERIOD_SECONDS must be {expected}"));
     }
     environment.finish(seconds)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bundle_that_is_not_there_names_the_variable_and_the_file() {
+        let error = bundle(Path::new("/opt/missing.pem"))
+            .unwrap_err()
+            .to_string();
+        for part in ["CA_BUNDLE_FILE", "/opt/missing.pem", "not found", "PEM"] {
+            assert!(error.contains(part), "{error}");
+        }
+    }
 }

@@ -1,15 +1,21 @@
 //! The one HTTP client and the one TLS configuration of a function: AWS, Heroku and the partner's
-//! service are all reached through them.
+//! service are all reached through them. A client of its own has only a service whose certificate
+//! authority is not a public one: what is trusted there is trusted nowhere else.
+
+mod unreachable;
 
 use std::net::IpAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::redirect::Policy;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
 use rustls::{ClientConfig, RootCertStore};
 use url::{Host, Url};
 
-use crate::deadline::Passing;
+pub use unreachable::Unreachable;
 
 /// A client that could not be built.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -34,31 +40,102 @@ const IDLE_CONNECTION: Duration = Duration::from_secs(20);
 /// The largest answer that is read, in bytes.
 const LARGEST_ANSWER: usize = 1024 * 1024;
 
-/// The TLS configuration: ring, Mozilla's roots compiled in, TLS 1.2 and 1.3.
+/// The certificate authorities that are trusted: Mozilla's, and those of a bundle if there is one.
+#[derive(Debug, Clone)]
+pub struct Roots {
+    store: Arc<RootCertStore>,
+    /// The bundle's certificates, for a driver that makes its own store.
+    bundle: Vec<CertificateDer<'static>>,
+}
+
+impl Roots {
+    /// Mozilla's, compiled in.
+    #[must_use]
+    pub fn mozilla() -> Self {
+        Self {
+            store: Arc::new(RootCertStore {
+                roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
+            }),
+            bundle: Vec::new(),
+        }
+    }
+
+    /// Mozilla's and those of a PEM file.
+    ///
+    /// # Errors
+    /// If the file cannot be read, or holds anything but certificates that can be trusted.
+    pub fn with_bundle(file: &Path) -> Result<Self, BundleError> {
+        let text = std::fs::read(file).map_err(|error| BundleError::Read(error.kind()))?;
+        let mut roots = RootCertStore {
+            roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
+        };
+        let mut bundle = Vec::new();
+        for (index, certificate) in CertificateDer::pem_slice_iter(&text).enumerate() {
+            let malformed = BundleError::Certificate(index + 1);
+            let certificate = certificate.map_err(|_| malformed)?;
+            roots.add(certificate.clone()).map_err(|_| malformed)?;
+            bundle.push(certificate);
+        }
+        if bundle.is_empty() {
+            return Err(BundleError::Empty);
+        }
+        Ok(Self {
+            store: Arc::new(roots),
+            bundle,
+        })
+    }
+
+    /// The bundle's certificates, without Mozilla's.
+    pub(crate) fn bundle(&self) -> &[CertificateDer<'static>] {
+        &self.bundle
+    }
+}
+
+/// A file that is no bundle of root certificates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum BundleError {
+    /// The file is not there or not readable.
+    #[error("cannot be read ({0})")]
+    Read(std::io::ErrorKind),
+    /// There is no certificate in it.
+    #[error("holds no certificate")]
+    Empty,
+    /// One of its certificates, counted from 1, is malformed.
+    #[error("is malformed at certificate {0}")]
+    Certificate(usize),
+}
+
+/// The TLS configuration: ring, TLS 1.2 and 1.3, the server's certificate and host name checked
+/// against these roots.
 ///
 /// # Errors
 /// If the provider offers no protocol version, which is a fault of the build.
-pub fn tls() -> Result<ClientConfig, NetError> {
-    let roots = RootCertStore {
-        roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
-    };
+pub fn tls(roots: &Roots) -> Result<ClientConfig, NetError> {
     Ok(
         ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
             .with_safe_default_protocol_versions()
             .map_err(|error| NetError(error.to_string()))?
-            .with_root_certificates(roots)
+            .with_root_certificates(Arc::clone(&roots.store))
             .with_no_client_auth(),
     )
 }
 
-/// The HTTP client. It follows no redirect: none of the APIs sends one, and one could carry a
-/// credential elsewhere.
+/// The HTTP client for AWS, Heroku and services with a public certificate.
 ///
 /// # Errors
 /// If the TLS configuration is refused, which is a fault of the build.
 pub fn http_client() -> Result<reqwest::Client, NetError> {
+    http_client_trusting(&Roots::mozilla())
+}
+
+/// An HTTP client that follows no redirect: none of the APIs sends one, and one could carry a
+/// credential elsewhere.
+///
+/// # Errors
+/// If the TLS configuration is refused, which is a fault of the build.
+pub fn http_client_trusting(roots: &Roots) -> Result<reqwest::Client, NetError> {
     reqwest::Client::builder()
-        .tls_backend_preconfigured(tls()?)
+        .tls_backend_preconfigured(tls(roots)?)
         .redirect(Policy::none())
         .connect_timeout(CONNECT_TIMEOUT)
         .pool_idle_timeout(IDLE_CONNECTION)
@@ -128,54 +205,6 @@ pub(crate) async fn send(
         headers: response.headers().clone(),
         body,
     })
-}
-
-/// Why no answer came. The request may have taken effect all the same.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Unreachable {
-    /// Nothing came before the time-out.
-    #[error("no answer in time")]
-    Timeout,
-    /// No connection could be opened.
-    #[error("no connection (address, network, firewall or certificate)")]
-    Connection,
-    /// The connection ended too early.
-    #[error("the connection broke before the whole answer had come")]
-    Broken,
-    /// The other side does not speak the protocol that is expected.
-    #[error("the connection failed (address, network, certificate or protocol)")]
-    Protocol,
-    /// A value cannot be sent: a token with a line end, for one.
-    #[error(
-        "the request cannot be made: a secret's value in it is not allowed in a header or URL (a line end?)"
-    )]
-    Request,
-    /// The answer is larger than any that is expected.
-    #[error("its answer is larger than 1 MiB")]
-    TooLarge,
-}
-
-impl Passing for Unreachable {
-    fn is_passing(&self) -> bool {
-        match self {
-            Self::Timeout | Self::Connection | Self::Broken | Self::Protocol => true,
-            Self::Request | Self::TooLarge => false,
-        }
-    }
-}
-
-impl From<&reqwest::Error> for Unreachable {
-    fn from(error: &reqwest::Error) -> Self {
-        if error.is_timeout() {
-            Self::Timeout
-        } else if error.is_connect() {
-            Self::Connection
-        } else if error.is_builder() {
-            Self::Request
-        } else {
-            Self::Broken
-        }
-    }
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ use std::time::Duration;
 use crate::deadline::{Deadline, Passing, retry};
 use crate::document::{Check, Document, Fields, RandomError};
 use crate::event::{SecretArn, VersionId};
-use crate::net::Unreachable;
+use crate::net::{self, NetError, Roots, Unreachable};
 
 /// The longest that a service may take to act upon what it has confirmed.
 const SETTLING: Duration = Duration::from_secs(20);
@@ -31,11 +31,17 @@ pub enum Verdict {
 /// What an engine's calls are made with.
 pub(crate) struct Context<'a> {
     http: &'a reqwest::Client,
+    roots: &'a Roots,
     administrator: Option<(&'a SecretArn, &'a Fields)>,
     deadline: Deadline,
 }
 
 impl Context<'_> {
+    /// The TLS configuration of a connection to the service.
+    fn tls(&self) -> Result<rustls::ClientConfig, NetError> {
+        net::tls(self.roots)
+    }
+
     /// A field of the administrator's secret.
     fn administrator(&self, field: &'static str) -> Result<&str, ServiceError> {
         let (secret, fields) = self.administrator.ok_or(ServiceError::NoAdministrator)?;
@@ -124,9 +130,7 @@ engines! {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ServiceError {
     /// No answer. The call may have taken effect; it can be repeated.
-    #[error(
-        "{service} cannot be reached: {reason}; check that it is up and that the function's network leads there"
-    )]
+    #[error("{service} cannot be reached: {reason}{}", advice(*.reason))]
     Unreachable {
         /// The service.
         service: String,
@@ -192,6 +196,14 @@ pub enum ServiceError {
     StillAccepted(VersionId),
 }
 
+fn advice(reason: Unreachable) -> &'static str {
+    if reason.is_passing() {
+        "; check that it is up and that the function's network leads there"
+    } else {
+        ""
+    }
+}
+
 impl Passing for ServiceError {
     fn is_passing(&self) -> bool {
         match self {
@@ -216,13 +228,32 @@ impl Passing for ServiceError {
 #[derive(Debug, Clone)]
 pub struct Services {
     http: reqwest::Client,
+    roots: Roots,
 }
 
 impl Services {
     /// Services reached through the function's HTTP client, or their own protocol.
     #[must_use]
     pub fn new(http: reqwest::Client) -> Self {
-        Self { http }
+        Self {
+            http,
+            roots: Roots::mozilla(),
+        }
+    }
+
+    /// Trusts further certificate authorities, if there are any: for the services alone, through
+    /// an HTTP client of their own. Heroku and AWS go on with Mozilla's list.
+    ///
+    /// # Errors
+    /// If the HTTP client cannot be built, which is a fault of the build.
+    pub fn trusting(self, roots: Option<Roots>) -> Result<Self, NetError> {
+        Ok(match roots {
+            None => self,
+            Some(roots) => Self {
+                http: net::http_client_trusting(&roots)?,
+                roots,
+            },
+        })
     }
 
     /// Has the service accept the document's credential. `administrator` is the value of the
@@ -334,6 +365,7 @@ impl Services {
     ) -> Context<'a> {
         Context {
             http: &self.http,
+            roots: &self.roots,
             administrator,
             deadline,
         }

@@ -3,14 +3,14 @@
 use addon_rotation::event::StepEvent;
 use addon_rotation::secrets::Secrets;
 use addon_rotation::service::Services;
-use addon_rotation::{aws, function, net, steps, telemetry};
+use addon_rotation::{aws, configuration, function, net, steps, telemetry};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
     telemetry::init();
     let http = net::http_client()?;
     let secrets = Secrets::new(&aws::sdk_config(&http)?);
-    let services = Services::new(http);
+    let services = Services::new(http).trusting(configuration::service_roots()?)?;
 
     function::run(async |event: StepEvent, deadline| {
         steps::create_secret(event, &secrets, &services, deadline).await

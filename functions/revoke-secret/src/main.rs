@@ -17,7 +17,7 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     let aws = aws::sdk_config(&http)?;
     let revocation = Revocation {
         secrets: Secrets::new(&aws),
-        services: Services::new(http.clone()),
+        services: Services::new(http.clone()).trusting(configuration::service_roots()?)?,
         heroku: HerokuClient::new(http, &configuration),
         schedules: Schedules::new(&aws, ScheduleConfiguration::from_environment()?),
         configuration,

@@ -1,6 +1,6 @@
 //! testSecret's power: the service accepts the credential, Heroku shows it.
 
-use addon_rotation::configuration::HerokuConfiguration;
+use addon_rotation::configuration::{self, HerokuConfiguration};
 use addon_rotation::event::StepEvent;
 use addon_rotation::heroku::HerokuClient;
 use addon_rotation::secrets::Secrets;
@@ -14,7 +14,7 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     let http = net::http_client()?;
     let secrets = Secrets::new(&aws::sdk_config(&http)?);
     let heroku = HerokuClient::new(http.clone(), &configuration);
-    let services = Services::new(http);
+    let services = Services::new(http).trusting(configuration::service_roots()?)?;
 
     function::run(async |event: StepEvent, deadline| {
         steps::test_secret(

@@ -112,7 +112,7 @@ impl Call for Mysql {
 
     async fn verify(&self, context: &Context<'_>) -> Result<Verdict, ServiceError> {
         const ACTION: &str = "let a customer in";
-        let login = self.login(&self.username, self.password.expose_secret());
+        let login = self.login(context, &self.username, self.password.expose_secret());
         let login = Login {
             database: self.dbname.as_deref(),
             ..login
@@ -155,13 +155,14 @@ impl Mysql {
         format!("mysql://{}:{}", self.host, self.port)
     }
 
-    fn login<'a>(&'a self, user: &'a str, password: &'a str) -> Login<'a> {
+    fn login<'a>(&'a self, context: &Context<'a>, user: &'a str, password: &'a str) -> Login<'a> {
         Login {
             host: &self.host,
             port: self.port,
             database: None,
             user,
             password,
+            roots: context.roots,
         }
     }
 
@@ -187,7 +188,7 @@ impl Mysql {
                 ),
             });
         }
-        let login = self.login(user, password);
+        let login = self.login(context, user, password);
         Session::open(&login, self.service(), action, context.deadline).await
     }
 }

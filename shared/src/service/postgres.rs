@@ -5,6 +5,8 @@
 //! what any version creates stays usable by the next. The first role, imported with objects of its
 //! own, becomes the owner: when it is revoked it loses its login and password, not its objects.
 
+use std::error::Error as _;
+
 use postgres_protocol::password::scram_sha_256;
 use secrecy::{ExposeSecret, SecretString};
 use tokio_postgres::config::SslMode;
@@ -254,7 +256,7 @@ impl Postgres {
                 tokio::spawn(connection);
                 Ok(Ok(client))
             } else {
-                let tls = match net::tls() {
+                let tls = match context.tls() {
                     Ok(tls) => tls,
                     Err(error) => return Ok(Err(error.to_string())),
                 };
@@ -342,7 +344,7 @@ fn reason(error: &tokio_postgres::Error) -> String {
 fn fault(service: String, action: &'static str, error: &tokio_postgres::Error) -> ServiceError {
     let reason = reason(error);
     let Some(code) = error.code() else {
-        let reason = Unreachable::Protocol;
+        let reason = without_answer(error);
         return ServiceError::Unreachable { service, reason };
     };
     // https://www.postgresql.org/docs/current/errcodes-appendix.html
@@ -366,6 +368,16 @@ fn fault(service: String, action: &'static str, error: &tokio_postgres::Error) -
             reason,
         },
     }
+}
+
+fn without_answer(error: &tokio_postgres::Error) -> Unreachable {
+    let no_tls = || {
+        let cause = error.source()?.to_string();
+        (cause == "server does not support TLS").then_some(Unreachable::NoTls)
+    };
+    Unreachable::by_certificate(error)
+        .or_else(no_tls)
+        .unwrap_or(Unreachable::Protocol)
 }
 
 fn identifier(name: &str) -> String {

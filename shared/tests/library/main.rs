@@ -1,6 +1,6 @@
 //! The library against real HTTP, in one process and on loopback: Heroku, the partner's service,
 //! Secrets Manager and EventBridge Scheduler are the local cloud's stand-ins, by the strict rules
-//! of the real ones. No MiniStack, no Python, and no database but the engines' own tests' ones.
+//! of the real ones. No MiniStack, no Python. Only the tests of database engines start a server.
 
 #![cfg(test)]
 
@@ -8,5 +8,6 @@ mod edge_cases;
 mod heroku;
 mod http_engine;
 mod mysql_engine;
+mod postgres_engine;
 mod steps;
 mod support;

@@ -7,3 +7,4 @@ mod life;
 mod likeness;
 mod refusals;
 mod stand;
+mod tls;

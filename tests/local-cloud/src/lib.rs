@@ -4,6 +4,7 @@
 //! Everything binds to loopback on a free port, and every process started here is stopped with
 //! the value that owns it.
 
+pub mod certificates;
 pub mod cloud;
 pub mod credential_service;
 pub mod customers;

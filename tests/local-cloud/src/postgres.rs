@@ -1,18 +1,21 @@
 //! A private PostgreSQL server: a free port, a temporary directory, nothing left behind.
 
+mod owner;
+
 use std::io;
-use std::os::unix::fs::{OpenOptionsExt as _, chown};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
-use nix::unistd::{Uid, User};
 use rand::RngExt as _;
 use rand::distr::Alphanumeric;
 use tempfile::TempDir;
-use tokio::process::Command;
 use tokio_postgres::NoTls;
+use tokio_postgres::error::SqlState;
 
+use self::owner::Owner;
+use crate::certificates::ServerCertificate;
 use crate::process::{self, Output, Process, ProcessError};
 
 /// The superuser's name.
@@ -57,10 +60,24 @@ fn text(error: &tokio_postgres::Error) -> String {
         .map_or_else(|| error.to_string(), ToString::to_string)
 }
 
-/// A running PostgreSQL server. Stopped and removed on drop.
-#[derive(Debug)]
+/// How a server is to be.
+#[derive(Default)]
+pub struct PostgresOptions {
+    /// Its certificate; without one it speaks plain text only.
+    pub certificate: Option<ServerCertificate>,
+    /// Further settings, as `name=value`.
+    pub settings: Vec<String>,
+}
+
+/// A PostgreSQL server. Stopped and removed on drop.
 pub struct Postgres {
-    process: Process,
+    /// `None` while it is stopped.
+    process: Option<Process>,
+    output: Output,
+    programs: PathBuf,
+    log_dir: PathBuf,
+    options: PostgresOptions,
+    owner: Owner,
     port: u16,
     password: String,
     directory: TempDir,
@@ -73,6 +90,15 @@ impl Postgres {
     /// `programs` is the directory that [`crate::tools::ensure_postgres`] names. The logs `initdb.log` and
     /// `postgres.log` go to `log_dir`. Run as root, the server becomes user `postgres`, or `nobody`.
     pub async fn start(programs: &Path, log_dir: &Path) -> Result<Self, PostgresError> {
+        Self::start_with(programs, log_dir, PostgresOptions::default()).await
+    }
+
+    /// As [`Self::start`], with options.
+    pub async fn start_with(
+        programs: &Path,
+        log_dir: &Path,
+        mut options: PostgresOptions,
+    ) -> Result<Self, PostgresError> {
         let directory = tempfile::Builder::new().prefix("postgres-").tempdir()?;
         let owner = Owner::find()?;
         owner.give(directory.path())?;
@@ -83,11 +109,23 @@ impl Postgres {
             .collect();
         let data = directory.path().join("data");
         initialise(programs, &data, &password, &owner, log_dir).await?;
+        if let Some(certificate) = &options.certificate {
+            for (name, pem) in [
+                ("server.crt", &certificate.certificate),
+                ("server.key", &certificate.key),
+            ] {
+                let file = data.join(name);
+                write_private(&file, pem)?;
+                owner.give(&file)?;
+            }
+            // The files' names are the server's defaults.
+            options.settings.push("ssl=on".to_owned());
+        }
 
         let mut tries = 1;
         let (process, port) = loop {
             let port = process::free_port()?;
-            match serve(programs, &data, port, &password, &owner, log_dir).await {
+            match serve(programs, &data, port, &password, &owner, log_dir, &options).await {
                 Err(PostgresError::Process(ProcessError::Ended { tail, .. }))
                     if tries < TRIES && tail.contains("Address already in use") =>
                 {
@@ -97,7 +135,12 @@ impl Postgres {
             }
         };
         Ok(Self {
-            process,
+            output: process.output().clone(),
+            process: Some(process),
+            programs: programs.to_owned(),
+            log_dir: log_dir.to_owned(),
+            options,
+            owner,
             port,
             password,
             directory,
@@ -119,7 +162,46 @@ impl Postgres {
     /// The server's log: every statement as it came, every connection.
     #[must_use]
     pub fn log(&self) -> &Output {
-        self.process.output()
+        &self.output
+    }
+
+    /// The cluster's data directory.
+    #[must_use]
+    pub fn data(&self) -> PathBuf {
+        self.directory.path().join("data")
+    }
+
+    /// Stops the server; its data stay.
+    pub async fn halt(&mut self) {
+        if let Some(process) = self.process.take() {
+            process.stop().await;
+        }
+    }
+
+    /// Starts the server again, on the same port, with further settings. It is up when it answers,
+    /// be it that it takes no connections yet.
+    pub async fn resume(&mut self, settings: &[&str]) -> Result<(), PostgresError> {
+        self.halt().await;
+        let mut options = PostgresOptions {
+            certificate: None,
+            settings: self.options.settings.clone(),
+        };
+        options
+            .settings
+            .extend(settings.iter().map(ToString::to_string));
+        let process = serve(
+            &self.programs,
+            &self.data(),
+            self.port,
+            &self.password,
+            &self.owner,
+            &self.log_dir,
+            &options,
+        )
+        .await?;
+        self.output = process.output().clone();
+        self.process = Some(process);
+        Ok(())
     }
 
     /// The directory that holds all its files, removed when it stops.
@@ -153,8 +235,8 @@ impl Postgres {
     }
 
     /// Stops it as dropping it does, without blocking the runtime.
-    pub async fn stop(self) {
-        self.process.stop().await;
+    pub async fn stop(mut self) {
+        self.halt().await;
     }
 }
 
@@ -195,6 +277,7 @@ async fn serve(
     password: &str,
     owner: &Owner,
     log_dir: &Path,
+    options: &PostgresOptions,
 ) -> Result<Process, PostgresError> {
     let mut postgres = owner.command(&programs.join("postgres"));
     postgres.arg("-D").arg(data).arg("-p").arg(port.to_string());
@@ -213,13 +296,26 @@ async fn serve(
     ] {
         postgres.args(["-c", setting]);
     }
+    for setting in &options.settings {
+        postgres.args(["-c", setting]);
+    }
     // SIGQUIT is PostgreSQL's immediate shutdown; SIGTERM would wait for clients to leave.
     let mut process = Process::spawn("PostgreSQL", postgres, &log_dir.join("postgres.log"))
         .await?
         .stopped_by(Signal::SIGQUIT);
     process
         .wait_until(START, async |_| {
-            connect(port, password, SUPERUSER).await.is_ok()
+            match connect(port, password, SUPERUSER).await {
+                Ok(_) => true,
+                Err(PostgresError::Statement { source, .. }) => {
+                    // A standby that cannot be read answers so for ever.
+                    source.as_db_error().is_some_and(|answer| {
+                        *answer.code() == SqlState::CANNOT_CONNECT_NOW
+                            && answer.message().contains("not accepting connections")
+                    })
+                }
+                Err(_) => false,
+            }
         })
         .await?;
     Ok(process)
@@ -260,112 +356,5 @@ fn write_private(path: &PathBuf, text: &str) -> io::Result<()> {
     io::Write::write_all(&mut file, text.as_bytes())
 }
 
-/// The user that the server runs as. PostgreSQL refuses to be root.
-struct Owner(Option<User>);
-
-impl Owner {
-    fn find() -> Result<Self, PostgresError> {
-        if !Uid::effective().is_root() {
-            return Ok(Self(None));
-        }
-        for name in ["postgres", "nobody"] {
-            if let Some(user) = User::from_name(name).map_err(io::Error::from)? {
-                return Ok(Self(Some(user)));
-            }
-        }
-        let message = "run as root, and there is neither a user postgres nor nobody to run it as";
-        Err(io::Error::new(io::ErrorKind::NotFound, message).into())
-    }
-
-    fn give(&self, path: &Path) -> Result<(), PostgresError> {
-        let Self(Some(user)) = self else {
-            return Ok(());
-        };
-        chown(path, Some(user.uid.as_raw()), Some(user.gid.as_raw())).map_err(|source| {
-            PostgresError::Owner {
-                user: user.name.clone(),
-                source,
-            }
-        })
-    }
-
-    fn command(&self, program: &Path) -> Command {
-        let signal = Signal::SIGQUIT;
-        let mut command = match &self.0 {
-            None => process::command(program, signal),
-            Some(user) => {
-                let (uid, gid) = (user.uid.to_string(), user.gid.to_string());
-                let become_user = ["--reuid", &uid, "--regid", &gid, "--clear-groups"];
-                process::command_as(program, signal, &become_user)
-            }
-        };
-        // The server must be able to stand where it starts.
-        command.current_dir("/").env("LC_ALL", "C.UTF-8");
-        command
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use std::sync::Arc;
-
-    use super::*;
-    use crate::tools::{ensure_postgres, target_directory};
-
-    async fn start() -> (Postgres, TempDir) {
-        let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-        let target = target_directory(&workspace);
-        let progress = Arc::new(|line: &str| println!("{line}"));
-        let programs = ensure_postgres(&target, progress).await.unwrap();
-        let logs = tempfile::tempdir().unwrap();
-        (Postgres::start(&programs, logs.path()).await.unwrap(), logs)
-    }
-
-    #[tokio::test]
-    #[ignore = "needs the local cloud: cargo xtask test"]
-    async fn it_serves_with_passwords_and_logs_every_statement() {
-        let (postgres, _logs) = start().await;
-        let secret = "'a secret'";
-        postgres
-            .execute(
-                SUPERUSER,
-                &format!("CREATE ROLE \"o\"\"x\" LOGIN PASSWORD {secret}"),
-            )
-            .await
-            .unwrap();
-        postgres.create_database("d", "o\"x").await.unwrap();
-        postgres
-            .execute("d", "CREATE TABLE t (n int)")
-            .await
-            .unwrap();
-        assert!(postgres.log().contains(secret));
-        assert!(postgres.log().contains("CREATE TABLE t"));
-
-        let error = postgres.execute("d", "SELECT nonsense").await.unwrap_err();
-        assert!(error.to_string().contains("nonsense"), "{error}");
-        let wrong = connect(postgres.port(), "wrong", "d").await.unwrap_err();
-        assert!(
-            wrong.to_string().contains("password authentication failed"),
-            "{wrong}"
-        );
-    }
-
-    #[tokio::test]
-    #[ignore = "needs the local cloud: cargo xtask test"]
-    async fn it_ends_at_once_though_somebody_is_connected() {
-        let (postgres, _logs) = start().await;
-        let client = postgres.connect(SUPERUSER).await.unwrap();
-        let (port, password) = (postgres.port(), postgres.superuser_password().to_owned());
-        let directory = postgres.directory().to_owned();
-        let began = std::time::Instant::now();
-        postgres.stop().await;
-        assert!(
-            began.elapsed() < Duration::from_secs(5),
-            "{:?}",
-            began.elapsed()
-        );
-        assert!(!directory.exists());
-        assert!(connect(port, &password, SUPERUSER).await.is_err());
-        assert!(client.batch_execute("SELECT 1").await.is_err());
-    }
-}
+mod tests;

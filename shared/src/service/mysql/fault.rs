@@ -74,15 +74,17 @@ impl From<Error> for Fault {
     fn from(error: Error) -> Self {
         match error {
             Error::Server(error) => Self::Server(error),
-            Error::Io(IoError::Io(error)) => Self::Unreachable(match error.kind() {
-                // What TLS finds wrong comes as invalid data.
-                ErrorKind::InvalidData => Unreachable::Protocol,
-                ErrorKind::UnexpectedEof
-                | ErrorKind::ConnectionReset
-                | ErrorKind::ConnectionAborted
-                | ErrorKind::BrokenPipe => Unreachable::Broken,
-                _ => Unreachable::Connection,
-            }),
+            Error::Io(IoError::Io(error)) => Self::Unreachable(
+                Unreachable::by_certificate(&error).unwrap_or(match error.kind() {
+                    // What TLS finds wrong comes as invalid data.
+                    ErrorKind::InvalidData => Unreachable::Protocol,
+                    ErrorKind::UnexpectedEof
+                    | ErrorKind::ConnectionReset
+                    | ErrorKind::ConnectionAborted
+                    | ErrorKind::BrokenPipe => Unreachable::Broken,
+                    _ => Unreachable::Connection,
+                }),
+            ),
             Error::Driver(DriverError::NoClientSslFlagFromServer) => Self::Incompatible(
                 "it offers no TLS; switch TLS on there (ssl_cert, ssl_key): nothing is sent in plain text, except on loopback".to_owned(),
             ),

@@ -8,7 +8,7 @@ use mysql_async::{Conn, Opts, OptsBuilder, SslOpts, Value};
 
 use super::fault::Fault;
 use crate::deadline::Deadline;
-use crate::net::{self, Unreachable};
+use crate::net::{self, Roots, Unreachable};
 use crate::service::ServiceError;
 
 /// The driver would ask the server, which the limit of queries per hour counts.
@@ -34,15 +34,20 @@ pub(super) struct Login<'a> {
     pub(super) database: Option<&'a str>,
     pub(super) user: &'a str,
     pub(super) password: &'a str,
+    pub(super) roots: &'a Roots,
 }
 
 impl Login<'_> {
     fn options(&self) -> Opts {
         // An address in brackets is as in a URL.
         let host = self.host.trim_start_matches('[').trim_end_matches(']');
-        // The driver's TLS: ring, Mozilla's roots, certificate and host name verified. It makes
-        // its own configuration and takes none.
-        let tls = (!net::is_loopback(host)).then(SslOpts::default);
+        // The driver makes its own TLS configuration and takes none: with ring and Mozilla's roots
+        // like ours, certificate and host name verified.
+        let tls = (!net::is_loopback(host)).then(|| {
+            let bundle = self.roots.bundle().iter();
+            let roots = bundle.map(|certificate| certificate.to_vec().into());
+            SslOpts::default().with_root_certs(roots.collect())
+        });
         OptsBuilder::default()
             .ip_or_hostname(host)
             .tcp_port(self.port)

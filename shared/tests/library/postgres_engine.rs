@@ -1,0 +1,4 @@
+//! The `postgres` engine against real servers.
+
+mod support;
+mod tls;

@@ -1,0 +1,101 @@
+//! TLS: the certificate's authority and name are checked.
+
+use addon_rotation::deadline::Passing as _;
+use addon_rotation::net::{BundleError, Roots};
+use addon_rotation::service::{ServiceError, Services, Verdict};
+use local_cloud::certificates::Authority;
+use local_cloud::postgres::PostgresOptions;
+
+use super::support::Stand;
+use crate::support::{soon, within};
+
+/// An address that leads to this machine and yet is none of its loopback addresses, so that no
+/// plain text is sent there.
+const HERE: &str = "0.0.0.0";
+
+async fn start(authority: &Authority, names: &[&str]) -> Stand {
+    Stand::start(PostgresOptions {
+        certificate: Some(authority.certify(names).unwrap()),
+        ..PostgresOptions::default()
+    })
+    .await
+}
+
+fn trusting(services: &Services, authority: &Authority) -> Services {
+    let bundle = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(bundle.path(), authority.pem()).unwrap();
+    let roots = Roots::with_bundle(bundle.path()).unwrap();
+    services.clone().trusting(Some(roots)).unwrap()
+}
+
+async fn refused(stand: &Stand, services: &Services, host: &str) -> ServiceError {
+    let document = stand.at(host);
+    let verify = services.verify(&document, soon());
+    let error = within(verify).await.unwrap_err();
+    assert!(!error.is_passing(), "{error}");
+    assert!(error.to_string().contains(host), "{error}");
+    error
+}
+
+#[tokio::test]
+#[ignore = "needs the local cloud: cargo xtask test"]
+async fn a_server_is_trusted_if_its_authority_is_in_the_bundle_and_its_name_in_the_certificate() {
+    let authority = Authority::new().unwrap();
+    let stand = start(&authority, &[HERE]).await;
+    let (here, trusting) = (stand.at(HERE), trusting(&stand.services, &authority));
+    let verdict = trusting.verify(&here, soon()).await;
+    assert_eq!(verdict, Ok(Verdict::Accepted));
+    let encrypted = "SELECT 1/count(*) FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) \
+                     WHERE ssl AND usename = 'customer'";
+    assert!(stand.server.execute("shop", encrypted).await.is_err());
+
+    let error = refused(&stand, &stand.services, HERE).await.to_string();
+    assert!(error.contains("CA_BUNDLE_FILE"), "{error}");
+    let another = super::tls::trusting(&stand.services, &Authority::new().unwrap());
+    let error = refused(&stand, &another, HERE).await.to_string();
+    assert!(error.contains("CA_BUNDLE_FILE"), "{error}");
+}
+
+#[tokio::test]
+#[ignore = "needs the local cloud: cargo xtask test"]
+async fn a_certificate_for_another_host_is_refused() {
+    let authority = Authority::new().unwrap();
+    let stand = start(&authority, &["db7.acme.example", "127.0.0.1"]).await;
+    let trusting = trusting(&stand.services, &authority);
+    let error = refused(&stand, &trusting, HERE).await.to_string();
+    assert!(error.contains("not for this host name"), "{error}");
+}
+
+#[tokio::test]
+#[ignore = "needs the local cloud: cargo xtask test"]
+async fn plain_text_leaves_no_machine() {
+    let stand = Stand::start(PostgresOptions::default()).await;
+    let error = refused(&stand, &stand.services, HERE).await.to_string();
+    assert!(error.contains("offers no TLS"), "{error}");
+    let logged_in = "connection authorized: user=customer";
+    assert!(!stand.server.log().contains(logged_in));
+    let here = stand.at("127.0.0.1");
+    let verdict = stand.services.verify(&here, soon()).await;
+    assert_eq!(verdict, Ok(Verdict::Accepted));
+}
+
+#[test]
+fn a_bundle_is_certificates_and_nothing_else() {
+    let bundle = tempfile::NamedTempFile::new().unwrap();
+    let pem = Authority::new().unwrap().pem();
+    let broken = pem.replacen("MII", "MIJ", 1);
+    for (text, expected) in [
+        (String::new(), Some(BundleError::Empty)),
+        ("no certificate".to_owned(), Some(BundleError::Empty)),
+        (broken.clone(), Some(BundleError::Certificate(1))),
+        (format!("{pem}{broken}"), Some(BundleError::Certificate(2))),
+        (format!("# a comment\n{pem}{pem}"), None),
+    ] {
+        std::fs::write(bundle.path(), &text).unwrap();
+        let error = Roots::with_bundle(bundle.path()).err();
+        assert_eq!(error, expected, "{text}");
+    }
+    let missing = bundle.path().join("missing");
+    let error = Roots::with_bundle(&missing).unwrap_err();
+    assert!(matches!(error, BundleError::Read(_)), "{error}");
+}
