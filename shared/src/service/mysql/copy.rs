@@ -13,8 +13,9 @@ impl Mysql {
         let name = self.username.as_str();
         let model = self.previous_username.as_deref().unwrap_or(name);
         let models = Account::of(session, model).await?;
-        if models.is_empty() {
-            return self.without_model(session, model).await;
+        let revoked = model != name && models.iter().any(|account| account.locked);
+        if models.is_empty() || revoked {
+            return self.without_model(session, model, revoked).await;
         }
         let mut unlocks = Vec::new();
         for account in &models {
@@ -26,11 +27,21 @@ impl Mysql {
         Ok(())
     }
 
-    /// The user before is gone: it was revoked before its time, or long after this one was made.
-    async fn without_model(&self, session: &mut Session, model: &str) -> Result<(), ServiceError> {
+    /// The user before is gone or locked: long after this one was made, or too soon.
+    async fn without_model(
+        &self,
+        session: &mut Session,
+        model: &str,
+        locked: bool,
+    ) -> Result<(), ServiceError> {
         let made = Account::of(session, &self.username).await?;
         if !made.is_empty() && made.iter().all(|account| !account.locked) {
             return Ok(());
+        }
+        if locked {
+            return Err(session.rejected(format!(
+                "the user {model} is locked, and its successor would not be; unlock it (ALTER USER … ACCOUNT UNLOCK) or end its instance"
+            )));
         }
         Err(session.rejected(format!(
             "there is no user {model} to give the new one's privileges after; take AWSPENDING off, correct the current version's document and rotate anew"
@@ -46,11 +57,6 @@ impl Mysql {
     ) -> Result<String, ServiceError> {
         let name = self.username.as_str();
         let original = account(model_name, &model.host);
-        if model.locked && model_name != name {
-            return Err(session.rejected(format!(
-                "{original} is locked, and its successor would not be; unlock it (ALTER USER … ACCOUNT UNLOCK) or end its instance"
-            )));
-        }
         let Some(plugin) = model.plugin_of_copy(session.dialect) else {
             return Err(session.rejected(format!(
                 "{original} logs in by the plugin {}; give it a password by mysql_native_password, or on MySQL by caching_sha2_password",

@@ -139,7 +139,7 @@ async fn a_user_that_is_no_model_for_another() {
         (
             "ALTER USER shop@'%' ACCOUNT LOCK",
             "ALTER USER shop@'%' ACCOUNT UNLOCK",
-            ["'shop'@'%'", "is locked", "ACCOUNT UNLOCK"],
+            ["user shop", "is locked", "ACCOUNT UNLOCK"],
         ),
         (
             "ALTER USER shop@'%' IDENTIFIED VIA unix_socket",
