@@ -44,15 +44,22 @@ const LARGEST_ANSWER: usize = 1024 * 1024;
 
 /// The certificate authorities that are trusted: Mozilla's, and those of a bundle if there is one.
 #[derive(Debug, Clone)]
-pub struct Roots(Arc<RootCertStore>);
+pub struct Roots {
+    store: Arc<RootCertStore>,
+    /// The bundle's certificates, for a driver that makes its own store.
+    bundle: Vec<CertificateDer<'static>>,
+}
 
 impl Roots {
     /// Mozilla's, compiled in.
     #[must_use]
     pub fn mozilla() -> Self {
-        Self(Arc::new(RootCertStore {
-            roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
-        }))
+        Self {
+            store: Arc::new(RootCertStore {
+                roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
+            }),
+            bundle: Vec::new(),
+        }
     }
 
     /// Mozilla's and those of a PEM file.
@@ -64,17 +71,25 @@ impl Roots {
         let mut roots = RootCertStore {
             roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
         };
-        let mozilla = roots.len();
+        let mut bundle = Vec::new();
         for (index, certificate) in CertificateDer::pem_slice_iter(&text).enumerate() {
-            certificate
-                .ok()
-                .and_then(|certificate| roots.add(certificate).ok())
-                .ok_or(BundleError::Certificate(index + 1))?;
+            let malformed = BundleError::Certificate(index + 1);
+            let certificate = certificate.map_err(|_| malformed)?;
+            roots.add(certificate.clone()).map_err(|_| malformed)?;
+            bundle.push(certificate);
         }
-        if roots.len() == mozilla {
+        if bundle.is_empty() {
             return Err(BundleError::Empty);
         }
-        Ok(Self(Arc::new(roots)))
+        Ok(Self {
+            store: Arc::new(roots),
+            bundle,
+        })
+    }
+
+    /// The bundle's certificates, without Mozilla's.
+    pub(crate) fn bundle(&self) -> &[CertificateDer<'static>] {
+        &self.bundle
     }
 }
 
@@ -102,7 +117,7 @@ pub fn tls(roots: &Roots) -> Result<ClientConfig, NetError> {
         ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
             .with_safe_default_protocol_versions()
             .map_err(|error| NetError(error.to_string()))?
-            .with_root_certificates(Arc::clone(&roots.0))
+            .with_root_certificates(Arc::clone(&roots.store))
             .with_no_client_auth(),
     )
 }

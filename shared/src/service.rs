@@ -6,6 +6,7 @@
 //! implements `Call` and add its line to `engines!`.
 
 mod http;
+mod mysql;
 mod postgres;
 
 use std::time::Duration;
@@ -121,6 +122,8 @@ macro_rules! engines {
 
 engines! {
     "http" => Http(http::Http),
+    "mariadb" => Mariadb(mysql::Mysql),
+    "mysql" => Mysql(mysql::Mysql),
     "postgres" => Postgres(postgres::Postgres),
 }
 

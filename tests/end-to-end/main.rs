@@ -13,6 +13,7 @@ mod events;
 mod faults;
 mod infrastructure;
 mod leaks;
+mod mysql;
 mod permissions;
 mod revocation;
 mod rotation;
@@ -100,6 +101,7 @@ fn main() -> ExitCode {
                 documents::tests(suite);
                 revocation::tests(suite);
                 faults::tests(suite);
+                mysql::tests(suite);
                 infrastructure::reviews(suite);
             },
             Some(4),

@@ -1,3 +1,5 @@
+mod mysql;
+
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 
@@ -157,7 +159,7 @@ fn mistakes() -> Vec<(Value, &'static [&'static str])> {
     vec![
         (
             with(postgres(), "/engine", json!("oracle")),
-            &["engine must be one of http, postgres"],
+            &["engine must be one of http, mariadb, mysql, postgres"],
         ),
         (
             with(postgres(), "/engine", Value::Null),

@@ -80,10 +80,10 @@ pub async fn sweep(
     }
     // Looked at after the labels: a rotation schedules before it promotes, so whatever is found
     // waiting has been scheduled by now if it ever was.
-    let scheduled = schedules.scheduled(deadline).await?;
+    let known = schedules.scheduled(deadline).await?;
     let (mut overdue, mut unscheduled, mut result) = (0_u64, 0_u64, Ok(()));
     for it in &waiting {
-        let (is_overdue, is_scheduled) = (it.is_overdue(), scheduled.has(&it.secret, &it.version));
+        let (is_overdue, is_scheduled) = (it.is_overdue(), known.has(&it.secret, &it.version));
         tracing::info!(
             secret = %it.secret,
             version = %it.version,

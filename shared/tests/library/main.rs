@@ -8,6 +8,7 @@ mod edge_cases;
 mod heroku;
 mod http_engine;
 mod http_network;
+mod mysql_engine;
 mod postgres_engine;
 mod steps;
 mod support;

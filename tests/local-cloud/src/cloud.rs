@@ -5,6 +5,7 @@ mod account;
 mod error;
 mod functions;
 mod instance;
+mod mysql;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -22,6 +23,7 @@ use crate::credential_service::{CredentialService, CredentialServiceOptions};
 use crate::events::EventLog;
 use crate::gateway::{Gateway, GatewayOptions};
 use crate::heroku::{Heroku, Manifest};
+use crate::mariadb::Mariadb;
 use crate::ministack::{self, MiniStack, MiniStackOptions};
 use crate::postgres::Postgres;
 use crate::process::OnLine;
@@ -67,6 +69,8 @@ pub struct Cloud {
     pub credential_service: CredentialService,
     /// The partner's database server, for the `postgres` engine.
     pub postgres: Postgres,
+    /// The partner's database server, for the `mysql` engine.
+    pub mariadb: Mariadb,
     /// What the AWS CLI, the SDKs and the functions talk to.
     pub gateway: Gateway,
     /// MiniStack behind the gateway.
@@ -145,6 +149,8 @@ impl Cloud {
         });
         let root = ministack::Client::new(endpoint.clone())?;
 
+        let programs = crate::tools::ensure_mariadb(&target, Arc::clone(&progress)).await?;
+        let mariadb = Mariadb::start(&programs, &logs, &[]).await?;
         let account = Account::set_up(
             &root,
             &|| stack::aws(&tools, &endpoint),
@@ -157,6 +163,13 @@ impl Cloud {
                     json!({
                         "engine": "postgres", "username": crate::postgres::ADMINISTRATOR,
                         "password": postgres.administrator_password(),
+                    }),
+                ),
+                (
+                    "mysql",
+                    json!({
+                        "engine": "mysql", "username": crate::mariadb::SUPERUSER,
+                        "password": mariadb.superuser_password(),
                     }),
                 ),
             ],
@@ -182,6 +195,7 @@ impl Cloud {
             heroku,
             credential_service,
             postgres,
+            mariadb,
             gateway,
             ministack,
             tools,

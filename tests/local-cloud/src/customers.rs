@@ -8,6 +8,8 @@
 //! overtaken, not hidden.
 
 mod http;
+mod mariadb_client;
+mod mysql;
 mod postgres;
 mod tally;
 #[cfg(test)]
@@ -21,6 +23,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use self::http::HttpLogin;
+use self::mariadb_client::MariadbClientLogin;
+use self::mysql::MysqlLogin;
 use self::postgres::PostgresLogin;
 pub use self::tally::{GenerationTally, Tally};
 use crate::heroku::{DynoState, Heroku, HerokuError};
@@ -39,6 +43,13 @@ pub enum Login {
     Postgres,
     /// As [`Login::Postgres`], but each dyno keeps one session open from its restart to the next.
     PostgresSession,
+    /// The value is a `mysql://` URL: connects, and reads and writes a table and a view that the
+    /// app itself creates; a session for each login.
+    Mysql,
+    /// As [`Login::Mysql`], but each dyno keeps one session open from its restart to the next.
+    MysqlSession,
+    /// As [`Login::MysqlSession`], with the unmodified `mariadb` client.
+    MariadbClient,
 }
 
 /// An app to run.
@@ -153,6 +164,8 @@ enum Outcome {
 enum Client {
     Http(HttpLogin),
     Postgres(Box<PostgresLogin>),
+    Mysql(Box<MysqlLogin>),
+    MariadbTerminal(Box<MariadbClientLogin>),
 }
 
 impl Client {
@@ -160,6 +173,10 @@ impl Client {
         let postgres = |keep_session| {
             let login = PostgresLogin::new(&spec.app, dyno, keep_session);
             Ok(Self::Postgres(Box::new(login)))
+        };
+        let mysql = |keep_session| {
+            let login = MysqlLogin::new(&spec.app, dyno, keep_session);
+            Ok(Self::Mysql(Box::new(login)))
         };
         match spec.login {
             Login::Http => {
@@ -172,6 +189,12 @@ impl Client {
             }
             Login::Postgres => postgres(false),
             Login::PostgresSession => postgres(true),
+            Login::Mysql => mysql(false),
+            Login::MysqlSession => mysql(true),
+            Login::MariadbClient => {
+                let login = MariadbClientLogin::new(&spec.app, dyno);
+                Ok(Self::MariadbTerminal(Box::new(login)))
+            }
         }
     }
 
@@ -180,6 +203,8 @@ impl Client {
             match self {
                 Self::Http(login) => login.log_in(value).await,
                 Self::Postgres(login) => login.log_in(release, value).await,
+                Self::Mysql(login) => login.log_in(release, value).await,
+                Self::MariadbTerminal(login) => login.log_in(release, value).await,
             }
         };
         tokio::time::timeout(LOGIN_TIMEOUT, attempt)

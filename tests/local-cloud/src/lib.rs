@@ -11,6 +11,7 @@ pub mod customers;
 pub mod events;
 pub mod gateway;
 pub mod heroku;
+pub mod mariadb;
 pub mod ministack;
 pub mod postgres;
 pub mod process;

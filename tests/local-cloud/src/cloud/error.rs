@@ -3,6 +3,7 @@
 use crate::credential_service::CredentialServiceError;
 use crate::gateway::GatewayError;
 use crate::heroku::HerokuError;
+use crate::mariadb::MariadbError;
 use crate::ministack::MiniStackError;
 use crate::postgres::PostgresError;
 use crate::stack::StackError;
@@ -26,6 +27,9 @@ pub enum CloudError {
     /// PostgreSQL does not start or refuses.
     #[error(transparent)]
     Postgres(#[from] PostgresError),
+    /// MariaDB does not start or refuses.
+    #[error(transparent)]
+    Mariadb(#[from] MariadbError),
     /// Heroku refuses.
     #[error(transparent)]
     Heroku(#[from] HerokuError),

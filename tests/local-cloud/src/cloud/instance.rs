@@ -29,6 +29,8 @@ pub enum Engine {
     Http,
     /// A PostgreSQL database.
     Postgres,
+    /// A MariaDB database.
+    Mysql,
 }
 
 /// An instance to enrol.
@@ -78,6 +80,7 @@ impl Instance {
             login: match self.engine {
                 Engine::Http => Login::Http,
                 Engine::Postgres => Login::Postgres,
+                Engine::Mysql => Login::Mysql,
             },
             every,
         }
@@ -90,14 +93,14 @@ pub(super) fn random_text(length: usize) -> String {
 }
 
 /// A credential that the partner handed out before rotation was thought of.
-struct Imported {
+pub(super) struct Imported {
     /// The document's fields that belong to the engine.
-    fields: Value,
-    config_var: &'static str,
+    pub(super) fields: Value,
+    pub(super) config_var: &'static str,
     /// What the config var shows.
-    value: String,
+    pub(super) value: String,
     /// The template that renders it.
-    template: String,
+    pub(super) template: String,
 }
 
 impl Cloud {
@@ -131,6 +134,7 @@ impl Cloud {
         let imported = match spec.engine {
             Engine::Http => self.import_api_key(&spec.name)?,
             Engine::Postgres => self.import_database(&spec.name).await?,
+            Engine::Mysql => self.import_mysql(&spec.name).await?,
         };
         let addon = self.heroku.provision(Provision {
             service: SERVICE.to_owned(),
@@ -232,10 +236,10 @@ impl Cloud {
     }
 
     /// The instance's credentials that the service itself says are alive: ids at the partner's own
-    /// service, login roles at PostgreSQL.
+    /// service, login roles at PostgreSQL, users at MariaDB.
     ///
     /// # Errors
-    /// If PostgreSQL does not answer.
+    /// If the service does not answer.
     pub async fn live_credentials(&self, instance: &Instance) -> Result<Vec<String>, CloudError> {
         match instance.engine {
             Engine::Http => {
@@ -271,6 +275,7 @@ impl Cloud {
                 })?;
                 Ok(rows.iter().map(|row| row.get(0)).collect())
             }
+            Engine::Mysql => self.live_mysql_users(&instance.name).await,
         }
     }
 

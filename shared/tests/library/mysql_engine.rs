@@ -1,0 +1,10 @@
+//! The `mysql` and `mariadb` engines against a real MariaDB, each test with one of its own.
+
+mod cut_off;
+mod definers;
+mod faults;
+mod life;
+mod likeness;
+mod refusals;
+mod stand;
+mod tls;

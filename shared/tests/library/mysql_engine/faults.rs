@@ -1,0 +1,228 @@
+//! A server that is out of order, busy or the wrong one: nothing is lost, and a later call
+//! succeeds.
+
+use std::time::Duration;
+
+use addon_rotation::deadline::{Deadline, Passing};
+use addon_rotation::service::{ServiceError, Verdict};
+use mysql_async::prelude::Queryable as _;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde_json::Value;
+
+use super::stand::{ADMINISTRATOR, Stand};
+use crate::support::{document, next_document, soon, uncut, version_id, within};
+
+/// The error of making a version's user, for which the server has all the time that it takes.
+async fn issue_error(stand: &Stand, next: &Value) -> ServiceError {
+    let document = document(next);
+    let cut = |error: &ServiceError| matches!(error, ServiceError::Unreachable { .. });
+    let error = uncut(cut, async |deadline| {
+        let issue = stand
+            .services
+            .issue(&document, &stand.administrator, deadline);
+        within(issue).await.unwrap_err()
+    })
+    .await;
+    stand.assert_holds_no_secret(&format!("{error} {error:?}"), &[next, &stand.imported]);
+    error
+}
+
+async fn assert_can_be_rotated(stand: &Stand, next: &Value) {
+    stand.issue(&document(next)).await;
+    assert_eq!(stand.verdict(next).await, Verdict::Accepted);
+}
+
+fn assert_passing(error: &ServiceError, words: &[&str]) {
+    assert!(matches!(error, ServiceError::Unavailable { .. }), "{error}");
+    assert!(error.is_passing());
+    assert_names(error, words);
+}
+
+fn assert_names(error: &ServiceError, words: &[&str]) {
+    let text = error.to_string();
+    for word in words.iter().chain(&["mysql://127.0.0.1:"]) {
+        assert!(text.contains(word), "{text:?} does not name {word:?}");
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs MariaDB: cargo xtask test"]
+async fn a_server_that_is_down() {
+    let stand = Stand::start().await;
+    let next = next_document(&stand.imported, &version_id());
+    let (new, old) = (document(&next), document(&stand.imported));
+    let (services, administrator) = (stand.services.clone(), stand.administrator.clone());
+    let down = async {
+        let short = || Deadline::after(Duration::from_millis(500));
+        let issued = services.issue(&new, &administrator, short()).await;
+        let verified = services.verify(&old, short()).await.map(drop);
+        let revoked = services.revoke(&old, &administrator, short()).await;
+        for result in [issued, verified, revoked] {
+            let error = result.unwrap_err();
+            assert!(matches!(error, ServiceError::Unreachable { .. }), "{error}");
+            assert!(error.is_passing());
+            assert_names(&error, &["check that it is up"]);
+        }
+    };
+    let stand = Stand {
+        server: stand.server.restart(down).await.unwrap(),
+        ..stand
+    };
+    assert_eq!(stand.verdict(&stand.imported).await, Verdict::Accepted);
+    assert_can_be_rotated(&stand, &next).await;
+}
+
+#[tokio::test]
+#[ignore = "needs MariaDB: cargo xtask test"]
+async fn a_server_that_does_not_answer() {
+    let stand = Stand::start().await;
+    let next = next_document(&stand.imported, &version_id());
+    let process = i32::try_from(stand.server.process_id().unwrap()).unwrap();
+    kill(Pid::from_raw(process), Signal::SIGSTOP).unwrap();
+    let document = document(&next);
+    let deadline = Deadline::after(Duration::from_millis(500));
+    let issue = stand
+        .services
+        .issue(&document, &stand.administrator, deadline);
+    let error = within(issue).await.unwrap_err();
+    kill(Pid::from_raw(process), Signal::SIGCONT).unwrap();
+    assert_names(&error, &["no answer in time"]);
+    assert!(error.is_passing());
+    assert_can_be_rotated(&stand, &next).await;
+}
+
+#[tokio::test]
+#[ignore = "needs MariaDB: cargo xtask test"]
+async fn a_server_full_of_connections() {
+    let stand = Stand::with(&["--max-connections=10"]).await;
+    let next = next_document(&stand.imported, &version_id());
+    let mut sessions = Vec::new();
+    // One more is kept for administrators.
+    let password = &stand.administrator_password;
+    sessions.push(
+        stand
+            .server
+            .connect_as(ADMINISTRATOR, password)
+            .await
+            .unwrap(),
+    );
+    let customer = stand.imported["password"].as_str().unwrap();
+    while let Ok(session) = stand.server.connect_as("shop", customer).await {
+        sessions.push(session);
+    }
+    while let Ok(session) = stand.server.connect_as(ADMINISTRATOR, password).await {
+        sessions.push(session);
+    }
+    let error = issue_error(&stand, &next).await;
+    assert_passing(&error, &["Too many connections", "1040", "max_connections"]);
+    let imported = document(&stand.imported);
+    let short = Deadline::after(Duration::from_millis(500));
+    let error = stand.services.verify(&imported, short).await.unwrap_err();
+    assert_passing(&error, &["1040"]);
+    drop(sessions);
+    assert_can_be_rotated(&stand, &next).await;
+}
+
+#[tokio::test]
+#[ignore = "needs MariaDB: cargo xtask test"]
+async fn an_administrator_with_as_many_connections_as_it_may_have() {
+    let stand = Stand::start().await;
+    let next = next_document(&stand.imported, &version_id());
+    let limit = "ALTER USER operator@'127.0.0.1' WITH MAX_USER_CONNECTIONS 1";
+    stand.execute(&[limit]).await;
+    let password = &stand.administrator_password;
+    let session = stand.server.connect_as(ADMINISTRATOR, password).await;
+    let error = issue_error(&stand, &next).await;
+    assert_passing(&error, &["1226", "operator", "raise the user's limit"]);
+    drop(session);
+    assert_can_be_rotated(&stand, &next).await;
+}
+
+#[tokio::test]
+#[ignore = "needs MariaDB: cargo xtask test"]
+async fn customers_that_use_all_their_connections_keep_no_credential_from_being_tested() {
+    let stand = Stand::start().await;
+    stand
+        .execute(&["ALTER USER shop@'%' WITH MAX_USER_CONNECTIONS 1"])
+        .await;
+    let next = stand.rotate(&stand.imported).await;
+    let _session = stand.session(&next).await;
+    let password = next["password"].as_str().unwrap();
+    let name = next["username"].as_str().unwrap();
+    let error = stand.server.connect_as(name, password).await.unwrap_err();
+    assert!(error.to_string().contains("1226"), "{error}");
+    assert_eq!(stand.verdict(&next).await, Verdict::Accepted);
+    let mut wrong = next.clone();
+    wrong["password"] = "wrong".into();
+    assert_eq!(stand.verdict(&wrong).await, Verdict::Refused);
+}
+
+#[tokio::test]
+#[ignore = "needs MariaDB: cargo xtask test"]
+async fn a_server_that_is_read_only() {
+    let stand = Stand::start().await;
+    let next = next_document(&stand.imported, &version_id());
+    stand.execute(&["SET GLOBAL read_only = 1"]).await;
+    let error = issue_error(&stand, &next).await;
+    assert_passing(&error, &["1290", "primary", "failover"]);
+    // Customers are let in all the same.
+    assert_eq!(stand.verdict(&stand.imported).await, Verdict::Accepted);
+    stand.execute(&["SET GLOBAL read_only = 0"]).await;
+    assert_can_be_rotated(&stand, &next).await;
+}
+
+#[tokio::test]
+#[ignore = "needs MariaDB: cargo xtask test"]
+async fn grant_tables_that_somebody_locks() {
+    let stand = Stand::start().await;
+    let next = next_document(&stand.imported, &version_id());
+    for lock in [
+        "FLUSH TABLES WITH READ LOCK",
+        "LOCK TABLES mysql.global_priv WRITE",
+    ] {
+        let mut backup = stand.server.connect().await.unwrap();
+        backup.query_drop(lock).await.unwrap();
+        let error = locked_out(&stand, &next).await;
+        assert_passing(&error, &["holds a lock", "end it or wait"]);
+        backup.query_drop("UNLOCK TABLES").await.unwrap();
+    }
+    assert_can_be_rotated(&stand, &next).await;
+}
+
+/// The error of one try that waits for a lock: no second one fits in, to be cut off.
+async fn locked_out(stand: &Stand, next: &Value) -> ServiceError {
+    let document = document(next);
+    for time in [5190, 5400, 6000] {
+        let deadline = Deadline::after(Duration::from_millis(time));
+        let issue = stand
+            .services
+            .issue(&document, &stand.administrator, deadline);
+        let error = within(issue).await.unwrap_err();
+        if !matches!(error, ServiceError::Unreachable { .. }) {
+            return error;
+        }
+    }
+    panic!("each try was cut off by its deadline")
+}
+
+#[tokio::test]
+#[ignore = "needs MariaDB: cargo xtask test"]
+async fn nothing_is_sent_in_plain_text_beyond_loopback() {
+    let stand = Stand::start().await;
+    let mut value = stand.imported.clone();
+    // This machine, by a name that is not known to be it.
+    value["host"] = "127.1".into();
+    let document = document(&value);
+    let (services, administrator) = (&stand.services, &stand.administrator);
+    let issued = services.issue(&document, administrator, soon()).await;
+    let verified = services.verify(&document, soon()).await.map(drop);
+    let revoked = services.revoke(&document, administrator, soon()).await;
+    for result in [issued, verified, revoked] {
+        let error = result.unwrap_err();
+        assert!(matches!(error, ServiceError::Rejected { .. }), "{error}");
+        assert!(!error.is_passing());
+        assert!(error.to_string().contains("offers no TLS"), "{error}");
+    }
+    assert_eq!(stand.verdict(&stand.imported).await, Verdict::Accepted);
+}

@@ -1,0 +1,121 @@
+//! What a version's user has of the one before it.
+
+use addon_rotation::service::Verdict;
+use serde_json::Value;
+
+use super::stand::{Stand, username};
+use crate::support::document;
+
+/// All that the server says of the user's accounts, but its name and its passwords' hashes.
+async fn description(stand: &Stand, value: &Value) -> Vec<String> {
+    let name = username(value);
+    let hosts = stand
+        .server
+        .column(&format!(
+            "SELECT Host FROM mysql.global_priv WHERE User = '{name}' ORDER BY Host"
+        ))
+        .await
+        .unwrap();
+    let mut lines = Vec::new();
+    for host in hosts {
+        for query in [
+            format!("SHOW CREATE USER '{name}'@'{host}'"),
+            format!("SHOW GRANTS FOR '{name}'@'{host}'"),
+        ] {
+            lines.extend(stand.server.column(&query).await.unwrap());
+        }
+    }
+    let mut lines: Vec<String> = lines
+        .into_iter()
+        .map(|line| {
+            let hash = line.find("PASSWORD '*").map(|at| at + "PASSWORD '".len());
+            let line = match hash {
+                Some(at) => format!("{}…{}", &line[..at], &line[at + 41..]),
+                None => line,
+            };
+            in_order(&line.replace(&format!("`{name}`@"), "NAME@"))
+        })
+        .collect();
+    lines.sort();
+    lines
+}
+
+/// The server lists privileges and columns in the order of a hash table.
+fn in_order(line: &str) -> String {
+    let mut words: Vec<&str> = line.split([' ', ',', '(', ')']).collect();
+    words.sort_unstable();
+    words.join(" ")
+}
+
+#[tokio::test]
+#[ignore = "needs MariaDB: cargo xtask test"]
+async fn every_version_has_what_the_imported_user_had() {
+    let stand = Stand::start().await;
+    let password = stand.imported["password"].as_str().unwrap();
+    stand
+        .execute(&[
+            "CREATE TABLE shop.gone (id INT)",
+            "CREATE PROCEDURE shop.restock() SELECT 1",
+            "CREATE ROLE reader",
+            "GRANT SELECT ON shop.* TO reader",
+            "CREATE ROLE `the writer`",
+            "GRANT reader TO operator@'127.0.0.1' WITH ADMIN OPTION",
+            "GRANT `the writer` TO operator@'127.0.0.1' WITH ADMIN OPTION",
+            // To set another user's default role takes the right to write where roles are stored.
+            "GRANT UPDATE ON mysql.* TO operator@'127.0.0.1'",
+            "GRANT SELECT, FILE, RELOAD ON *.* TO operator@'127.0.0.1' WITH GRANT OPTION",
+            "GRANT FILE, RELOAD ON *.* TO shop@'%'",
+            "GRANT SELECT ON *.* TO shop@'%' WITH GRANT OPTION",
+            "GRANT SELECT (id), UPDATE (id, price) ON shop.goods TO shop@'%'",
+            "GRANT SELECT ON shop.gone TO shop@'%'",
+            "GRANT EXECUTE ON PROCEDURE shop.restock TO shop@'%'",
+            "GRANT reader TO shop@'%'",
+            "GRANT `the writer` TO shop@'%' WITH ADMIN OPTION",
+            "SET DEFAULT ROLE reader FOR shop@'%'",
+            "ALTER USER shop@'%' WITH MAX_QUERIES_PER_HOUR 1000 MAX_UPDATES_PER_HOUR 900 \
+             MAX_CONNECTIONS_PER_HOUR 800 MAX_USER_CONNECTIONS 70 MAX_STATEMENT_TIME 2.5 \
+             PASSWORD EXPIRE NEVER",
+            &format!(
+                "CREATE USER shop@'10.0.0.0/255.255.0.0' IDENTIFIED BY '{password}' \
+                 REQUIRE SUBJECT '/CN=it''s' AND ISSUER '/CN=a\\\\b' AND CIPHER 'AES' \
+                 PASSWORD EXPIRE INTERVAL 30 DAY"
+            ),
+            "GRANT INSERT ON shop.goods TO shop@'10.0.0.0/255.255.0.0'",
+            "CREATE USER shop@'%.acme.example' IDENTIFIED BY 'another' REQUIRE X509",
+            "CREATE USER shop@'::1' IDENTIFIED BY 'another' REQUIRE SSL",
+        ])
+        .await;
+    let imported = description(&stand, &stand.imported).await;
+    assert!(imported.len() > 14, "{imported:#?}");
+    let mut value = stand.imported.clone();
+    for _ in 0..3 {
+        let next = stand.rotate(&value).await;
+        // Repeated, it adds and takes nothing.
+        stand.issue(&document(&next)).await;
+        assert_eq!(description(&stand, &next).await, imported);
+        assert_eq!(stand.verdict(&next).await, Verdict::Accepted);
+        stand.revoke(&document(&value)).await;
+        assert!(!stand.has_user(&value).await);
+        value = next;
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs MariaDB: cargo xtask test"]
+async fn privileges_for_what_is_gone_are_left_behind() {
+    let stand = Stand::start().await;
+    stand
+        .execute(&[
+            "CREATE TABLE shop.gone (id INT)",
+            "GRANT INSERT ON shop.gone TO shop@'%'",
+            "GRANT SELECT (price) ON shop.goods TO shop@'%'",
+            "GRANT DELETE ON shop.goods TO shop@'%'",
+            "DROP TABLE shop.gone",
+            "ALTER TABLE shop.goods DROP COLUMN price",
+        ])
+        .await;
+    let next = stand.rotate(&stand.imported).await;
+    let grants = description(&stand, &next).await.join("\n");
+    assert!(!grants.contains("gone"), "{grants}");
+    assert!(grants.contains("DELETE"), "{grants}");
+}

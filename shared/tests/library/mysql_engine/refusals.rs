@@ -1,0 +1,198 @@
+//! What is refused for good, and told so.
+
+use addon_rotation::deadline::Passing;
+use addon_rotation::document::Fields;
+use addon_rotation::service::{ServiceError, Verdict};
+use mysql_async::prelude::Queryable as _;
+use serde_json::{Value, json};
+
+use super::stand::{ADMINISTRATOR, Stand, administrator};
+use crate::support::{document, next_document, soon, version_id};
+
+/// The error of a lasting kind that an issue and a revocation both end with.
+async fn errors(stand: &Stand, value: &Value, administrator: &Fields) -> [ServiceError; 2] {
+    let next = document(&next_document(value, &version_id()));
+    let old = document(value);
+    let issued = stand.services.issue(&next, administrator, soon()).await;
+    let revoked = stand.services.revoke(&old, administrator, soon()).await;
+    [issued.unwrap_err(), revoked.unwrap_err()].map(|error| {
+        assert!(!error.is_passing(), "{error}");
+        stand.assert_holds_no_secret(&format!("{error} {error:?}"), &[value]);
+        error
+    })
+}
+
+fn assert_names(error: &ServiceError, words: &[&str]) {
+    let text = error.to_string();
+    for word in words {
+        assert!(text.contains(word), "{text:?} does not name {word:?}");
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs MariaDB: cargo xtask test"]
+async fn a_wrong_administrator() {
+    let stand = Stand::start().await;
+    for (user, password) in [(ADMINISTRATOR, "an old one"), ("nobody", "an old one")] {
+        let wrong = administrator(user, password);
+        for error in errors(&stand, &stand.imported, &wrong).await {
+            assert!(matches!(error, ServiceError::Administrator { .. }));
+            assert_names(&error, &["1045", "masterarn", user]);
+            assert!(!error.to_string().contains("an old one"));
+        }
+    }
+    let empty = Fields::parse(&json!({ "username": "x" }).to_string()).unwrap();
+    for error in errors(&stand, &stand.imported, &empty).await {
+        assert_names(&error, &["\"password\"", "secret:acme/db-AbCdEf"]);
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs MariaDB: cargo xtask test"]
+async fn an_administrator_that_lacks_a_right_loses_nothing() {
+    let stand = Stand::start().await;
+    for (right, code) in [
+        ("CREATE USER ON *.*", "1227"),
+        ("SELECT ON mysql.*", "1142"),
+        ("GRANT OPTION ON shop.*", "1044"),
+    ] {
+        stand
+            .execute(&[&format!("REVOKE {right} FROM operator@'127.0.0.1'")])
+            .await;
+        let next = document(&next_document(&stand.imported, &version_id()));
+        let issued = stand
+            .services
+            .issue(&next, &stand.administrator, soon())
+            .await;
+        let error = issued.unwrap_err();
+        assert!(
+            matches!(error, ServiceError::Administrator { .. }),
+            "{error}"
+        );
+        assert_names(&error, &[code, "masterarn", "rights"]);
+        if right.starts_with("GRANT") {
+            let back = "GRANT ALL PRIVILEGES ON shop.* TO operator@'127.0.0.1' WITH GRANT OPTION";
+            stand.execute(&[back]).await;
+        } else {
+            let back = format!("GRANT {right} TO operator@'127.0.0.1'");
+            stand.execute(&[&back]).await;
+        }
+        stand.issue(&next).await;
+    }
+    // Without PROCESS it would see no session but its own.
+    let mut session = stand.session(&stand.imported).await;
+    stand
+        .execute(&["REVOKE PROCESS ON *.* FROM operator@'127.0.0.1'"])
+        .await;
+    let imported = document(&stand.imported);
+    let revoked = stand
+        .services
+        .revoke(&imported, &stand.administrator, soon())
+        .await;
+    assert_names(&revoked.unwrap_err(), &["1227", "PROCESS"]);
+    assert_eq!(stand.verdict(&stand.imported).await, Verdict::Accepted);
+    session.query_drop("SELECT 1").await.unwrap();
+}
+
+#[tokio::test]
+#[ignore = "needs MariaDB: cargo xtask test"]
+async fn an_administrator_that_may_not_end_sessions_says_so_unless_a_procedure_does_it() {
+    let stand = Stand::start().await;
+    let mut session = stand.session(&stand.imported).await;
+    stand
+        .execute(&["REVOKE CONNECTION ADMIN ON *.* FROM operator@'127.0.0.1'"])
+        .await;
+    let imported = document(&stand.imported);
+    let revoked = stand
+        .services
+        .revoke(&imported, &stand.administrator, soon())
+        .await;
+    let error = revoked.unwrap_err();
+    assert!(
+        matches!(error, ServiceError::Administrator { .. }),
+        "{error}"
+    );
+    assert_names(&error, &["1095", "masterarn"]);
+    // Nobody new gets in, and the user is not dropped from under its session.
+    assert_eq!(stand.verdict(&stand.imported).await, Verdict::Refused);
+    session.query_drop("SELECT 1").await.unwrap();
+    assert!(stand.has_user(&stand.imported).await);
+
+    // As on Amazon RDS.
+    stand
+        .execute(&[
+            "CREATE PROCEDURE mysql.rds_kill(IN id BIGINT) KILL CONNECTION id",
+            "GRANT EXECUTE ON PROCEDURE mysql.rds_kill TO operator@'127.0.0.1'",
+        ])
+        .await;
+    stand.revoke(&imported).await;
+    assert!(session.query_drop("SELECT 1").await.is_err());
+    assert!(!stand.has_user(&stand.imported).await);
+}
+
+#[tokio::test]
+#[ignore = "needs MariaDB: cargo xtask test"]
+async fn a_user_that_is_no_model_for_another() {
+    let stand = Stand::start().await;
+    let next = next_document(&stand.imported, &version_id());
+    for (change, back, words) in [
+        (
+            "ALTER USER shop@'%' ACCOUNT LOCK",
+            "ALTER USER shop@'%' ACCOUNT UNLOCK",
+            ["user shop", "is locked", "ACCOUNT UNLOCK"],
+        ),
+        (
+            "ALTER USER shop@'%' IDENTIFIED VIA unix_socket",
+            "ALTER USER shop@'%' IDENTIFIED BY 'p'",
+            ["'shop'@'%'", "unix_socket", "mysql_native_password"],
+        ),
+        (
+            "RENAME USER shop@'%' TO another@'%'",
+            "RENAME USER another@'%' TO shop@'%'",
+            ["no user shop", "AWSPENDING", "rotate anew"],
+        ),
+    ] {
+        stand.execute(&[change]).await;
+        let issued = stand
+            .services
+            .issue(&document(&next), &stand.administrator, soon())
+            .await;
+        let error = issued.unwrap_err();
+        assert!(matches!(error, ServiceError::Rejected { .. }), "{error}");
+        assert!(!error.is_passing());
+        assert_names(&error, &words);
+        assert!(!stand.has_user(&next).await);
+        stand.execute(&[back]).await;
+    }
+    stand.issue(&document(&next)).await;
+}
+
+#[tokio::test]
+#[ignore = "needs MariaDB: cargo xtask test"]
+async fn the_administrator_itself_is_neither_copied_nor_revoked() {
+    let stand = Stand::start().await;
+    let mut value = stand.imported.clone();
+    value["username"] = ADMINISTRATOR.into();
+    value["password"] = stand.administrator_password.as_str().into();
+    for error in errors(&stand, &value, &stand.administrator).await {
+        assert_names(&error, &["is the administrator itself"]);
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs MariaDB: cargo xtask test"]
+async fn a_database_that_is_not_there_is_no_refused_credential() {
+    let stand = Stand::start().await;
+    let mut value = stand.imported.clone();
+    for (database, code) in [("nowhere", "1044"), ("mysql", "1044")] {
+        value["dbname"] = database.into();
+        let verified = stand.services.verify(&document(&value), soon()).await;
+        let error = verified.unwrap_err();
+        assert!(matches!(error, ServiceError::Rejected { .. }), "{error}");
+        assert!(!error.is_passing());
+        assert_names(&error, &[code, database]);
+    }
+    value.as_object_mut().unwrap().remove("dbname");
+    value["heroku"]["config"]["ACME_URL"] = "{{ username }} {{ password }}".into();
+    assert_eq!(stand.verdict(&value).await, Verdict::Accepted);
+}

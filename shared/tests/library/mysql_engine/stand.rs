@@ -1,0 +1,162 @@
+//! A database server with an instance's imported user, and an administrator that may do what
+//! README.md says that it must.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use addon_rotation::document::{Document, Fields};
+use addon_rotation::net;
+use addon_rotation::service::{Services, Verdict};
+use local_cloud::mariadb::Mariadb;
+use local_cloud::tools::{ensure_mariadb, target_directory};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::support::{document, next_document, random, soon, version_id};
+
+/// The instance's database and imported user.
+pub(super) const IMPORTED: &str = "shop";
+
+/// The administrator's name.
+pub(super) const ADMINISTRATOR: &str = "operator";
+
+pub(super) struct Stand {
+    pub(super) server: Mariadb,
+    pub(super) services: Services,
+    /// The administrator's secret.
+    pub(super) administrator: Fields,
+    pub(super) administrator_password: String,
+    /// The instance's document before any rotation.
+    pub(super) imported: Value,
+    pub(super) _logs: TempDir,
+}
+
+impl Stand {
+    pub(super) async fn start() -> Self {
+        Self::with(&[]).await
+    }
+
+    pub(super) async fn with(options: &[&str]) -> Self {
+        // Already installed is as good.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        let progress = Arc::new(|line: &str| println!("{line}"));
+        let programs = ensure_mariadb(&target_directory(&workspace), progress)
+            .await
+            .unwrap();
+        let logs = tempfile::tempdir().unwrap();
+        let server = Mariadb::start(&programs, logs.path(), options)
+            .await
+            .unwrap();
+        let (password, administrator_password) = (random(), random());
+        server
+            .execute(&[
+                "CREATE DATABASE shop",
+                "CREATE TABLE shop.goods (id INT PRIMARY KEY, price INT)",
+                &format!("CREATE USER shop@'%' IDENTIFIED BY '{password}'"),
+                "GRANT ALL PRIVILEGES ON shop.* TO shop@'%'",
+                &format!(
+                    "CREATE USER {ADMINISTRATOR}@'127.0.0.1' IDENTIFIED BY '{administrator_password}'"
+                ),
+                "GRANT CREATE USER, PROCESS, CONNECTION ADMIN ON *.* TO operator@'127.0.0.1'",
+                "GRANT SELECT ON mysql.* TO operator@'127.0.0.1'",
+                "GRANT ALL PRIVILEGES ON shop.* TO operator@'127.0.0.1' WITH GRANT OPTION",
+            ])
+            .await
+            .unwrap();
+        let imported = json!({
+            "engine": "mariadb",
+            "host": "127.0.0.1",
+            "port": server.port(),
+            "dbname": "shop",
+            "username": IMPORTED,
+            "password": password,
+            "masterarn": "arn:aws:secretsmanager:us-east-1:000000000000:secret:acme/db-AbCdEf",
+            "heroku": {
+                "api": "v1",
+                "addon_id": "01234567-89ab-cdef-0123-456789abcdef",
+                "config": {
+                    "ACME_URL": "mysql://{{ username }}:{{ password | urlencode }}@{{ host }}:{{ port }}/{{ dbname }}"
+                }
+            }
+        });
+        Self {
+            services: Services::new(net::http_client().unwrap()),
+            administrator: administrator(ADMINISTRATOR, &administrator_password),
+            administrator_password,
+            server,
+            imported,
+            _logs: logs,
+        }
+    }
+
+    /// Runs statements as the superuser.
+    pub(super) async fn execute(&self, statements: &[&str]) {
+        self.server.execute(statements).await.unwrap();
+    }
+
+    /// The document of the version after this one's, with its user made.
+    pub(super) async fn rotate(&self, value: &Value) -> Value {
+        let next = next_document(value, &version_id());
+        self.issue(&document(&next)).await;
+        next
+    }
+
+    pub(super) async fn issue(&self, document: &Document) {
+        self.services
+            .issue(document, &self.administrator, soon())
+            .await
+            .unwrap();
+    }
+
+    pub(super) async fn revoke(&self, document: &Document) {
+        self.services
+            .revoke(document, &self.administrator, soon())
+            .await
+            .unwrap();
+    }
+
+    pub(super) async fn verdict(&self, value: &Value) -> Verdict {
+        self.services
+            .verify(&document(value), soon())
+            .await
+            .unwrap()
+    }
+
+    /// Whether there is a user of the document's name.
+    pub(super) async fn has_user(&self, value: &Value) -> bool {
+        let query = format!(
+            "SELECT User FROM mysql.global_priv WHERE User = '{}'",
+            username(value)
+        );
+        !self.server.column(&query).await.unwrap().is_empty()
+    }
+
+    /// A customer's session.
+    pub(super) async fn session(&self, value: &Value) -> mysql_async::Conn {
+        let password = value["password"].as_str().unwrap();
+        self.server
+            .connect_as(username(value), password)
+            .await
+            .unwrap()
+    }
+
+    /// Fails if `text` holds a password.
+    pub(super) fn assert_holds_no_secret(&self, text: &str, values: &[&Value]) {
+        let passwords = values
+            .iter()
+            .map(|value| value["password"].as_str().unwrap());
+        for password in passwords.chain([self.administrator_password.as_str()]) {
+            assert!(!text.contains(password), "a password is in: {text}");
+        }
+    }
+}
+
+pub(super) fn username(value: &Value) -> &str {
+    value["username"].as_str().unwrap()
+}
+
+pub(super) fn administrator(user: &str, password: &str) -> Fields {
+    let secret = json!({ "username": user, "password": password });
+    Fields::parse(&secret.to_string()).unwrap()
+}

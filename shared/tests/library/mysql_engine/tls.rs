@@ -1,0 +1,101 @@
+//! TLS: the certificate's authority and name are checked.
+
+use addon_rotation::deadline::Passing as _;
+use addon_rotation::net::Roots;
+use addon_rotation::service::{ServiceError, Services, Verdict};
+use local_cloud::certificates::Authority;
+use serde_json::Value;
+
+use super::stand::Stand;
+use crate::support::{document, next_document, soon, version_id, within};
+
+/// An address that leads to this machine and yet is none of its loopback addresses, so that no
+/// plain text is sent there.
+const HERE: &str = "0.0.0.0";
+
+async fn start(authority: &Authority, names: &[&str]) -> Stand {
+    let certificate = authority.certify(names).unwrap();
+    let files = tempfile::tempdir().unwrap();
+    let file = |name: &str, text: &str| {
+        let path = files.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.display().to_string()
+    };
+    let certificate = [
+        format!(
+            "--ssl-cert={}",
+            file("server.crt", &certificate.certificate)
+        ),
+        format!("--ssl-key={}", file("server.key", &certificate.key)),
+    ];
+    // Readable by the user that the server becomes.
+    let open = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(files.path(), open).unwrap();
+    Stand::with(&certificate.each_ref().map(String::as_str)).await
+}
+
+fn trusting(services: &Services, authority: &Authority) -> Services {
+    let bundle = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(bundle.path(), authority.pem()).unwrap();
+    let roots = Roots::with_bundle(bundle.path()).unwrap();
+    services.clone().trusting(Some(roots)).unwrap()
+}
+
+fn at(value: &Value, host: &str) -> Value {
+    let mut value = value.clone();
+    value["host"] = host.into();
+    value
+}
+
+async fn refused(stand: &Stand, services: &Services) -> String {
+    let document = document(&at(&stand.imported, HERE));
+    let verify = within(services.verify(&document, soon())).await.map(drop);
+    let issue = services.issue(&document, &stand.administrator, soon());
+    let mut texts = Vec::new();
+    for error in [verify.unwrap_err(), within(issue).await.unwrap_err()] {
+        assert!(matches!(error, ServiceError::Unreachable { .. }), "{error}");
+        assert!(!error.is_passing(), "{error}");
+        texts.push(error.to_string());
+    }
+    assert_eq!(texts[0], texts[1]);
+    assert!(texts[0].contains(HERE), "{texts:?}");
+    texts.remove(0)
+}
+
+#[tokio::test]
+#[ignore = "needs MariaDB: cargo xtask test"]
+async fn a_server_is_trusted_if_its_authority_is_in_the_bundle_and_its_name_in_the_certificate() {
+    let authority = Authority::new().unwrap();
+    let mut stand = start(&authority, &[HERE]).await;
+    let error = refused(&stand, &stand.services).await;
+    assert!(error.contains("CA_BUNDLE_FILE"), "{error}");
+    let another = trusting(&stand.services, &Authority::new().unwrap());
+    let error = refused(&stand, &another).await;
+    assert!(error.contains("CA_BUNDLE_FILE"), "{error}");
+
+    stand.services = trusting(&stand.services, &authority);
+    // The server sees to it that TLS is what it is used with.
+    stand.execute(&["ALTER USER shop@'%' REQUIRE SSL"]).await;
+    assert_eq!(stand.verdict(&stand.imported).await, Verdict::Refused);
+    let here = at(&stand.imported, HERE);
+    assert_eq!(stand.verdict(&here).await, Verdict::Accepted);
+    let next = next_document(&here, &version_id());
+    stand.issue(&document(&next)).await;
+    assert_eq!(stand.verdict(&next).await, Verdict::Accepted);
+    assert_eq!(
+        stand.verdict(&at(&next, "127.0.0.1")).await,
+        Verdict::Refused
+    );
+    stand.revoke(&document(&here)).await;
+    assert_eq!(stand.verdict(&here).await, Verdict::Refused);
+}
+
+#[tokio::test]
+#[ignore = "needs MariaDB: cargo xtask test"]
+async fn a_certificate_for_another_host_is_refused() {
+    let authority = Authority::new().unwrap();
+    let stand = start(&authority, &["db7.acme.example", "127.0.0.1"]).await;
+    let trusting = trusting(&stand.services, &authority);
+    let error = refused(&stand, &trusting).await;
+    assert!(error.contains("not for this host name"), "{error}");
+}

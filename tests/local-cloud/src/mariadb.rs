@@ -1,0 +1,413 @@
+//! A private MariaDB server: a free port, a temporary directory, nothing left behind.
+
+use std::io;
+use std::os::unix::fs::{OpenOptionsExt as _, chown};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use mysql_async::prelude::Queryable as _;
+use mysql_async::{Conn, OptsBuilder};
+use nix::sys::signal::Signal;
+use nix::unistd::{Uid, User};
+use rand::distr::{Alphanumeric, SampleString as _};
+use ring::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
+use tempfile::TempDir;
+use tokio::process::Command;
+
+use crate::process::{self, Output, Process, ProcessError};
+use crate::tools::MariadbPrograms;
+
+/// The name of a user that may do everything.
+pub const SUPERUSER: &str = "root";
+
+/// How long the server may take to start.
+const START: Duration = Duration::from_mins(1);
+/// How often a port may turn out to be taken.
+const TRIES: u32 = 5;
+
+/// An error in running or using the server.
+#[derive(Debug, thiserror::Error)]
+pub enum MariadbError {
+    /// `mariadb-install-db` or the server did not do its work.
+    #[error(transparent)]
+    Process(#[from] ProcessError),
+    /// Its files could not be made.
+    #[error("cannot make MariaDB's directory: {0}")]
+    File(#[from] io::Error),
+    /// The server refused a statement or a login.
+    #[error("MariaDB: {0}")]
+    Statement(#[from] mysql_async::Error),
+}
+
+/// A running MariaDB server. Stopped and removed on drop.
+#[derive(Debug)]
+pub struct Mariadb {
+    process: Process,
+    port: u16,
+    password: String,
+    start: Start,
+    directory: TempDir,
+}
+
+impl Mariadb {
+    /// Makes the system tables and starts a server on the loopback interface: the general log and
+    /// the binary log on, nothing safe from a power failure. `options` are the server's own, such
+    /// as `--max-connections=10`.
+    ///
+    /// The logs `mariadb-install-db.log` and `mariadb.log` go to `log_dir`. Run as root, the server
+    /// becomes user `mysql`, or `nobody`.
+    pub async fn start(
+        programs: &MariadbPrograms,
+        log_dir: &Path,
+        options: &[&str],
+    ) -> Result<Self, MariadbError> {
+        let directory = tempfile::Builder::new().prefix("mariadb-").tempdir()?;
+        let owner = Owner::find()?;
+        owner.give(directory.path())?;
+        let password = Alphanumeric.sample_string(&mut rand::rng(), 32);
+        initialise(programs, directory.path(), &owner, log_dir).await?;
+        let init_file = directory.path().join("init.sql");
+        write_private(&init_file, &init_sql(&password))?;
+        owner.give(&init_file)?;
+        let start = Start {
+            server: programs.server.clone(),
+            directory: directory.path().to_owned(),
+            log: log_dir.join("mariadb.log"),
+            options: options.iter().map(ToString::to_string).collect(),
+            owner,
+        };
+        let mut tries = 1;
+        let (process, port) = loop {
+            let port = process::free_port()?;
+            match start.serve(port, &password).await {
+                Err(MariadbError::Process(ProcessError::Ended { tail, .. }))
+                    if tries < TRIES && tail.contains("Address already in use") =>
+                {
+                    tries += 1;
+                }
+                result => break (result?, port),
+            }
+        };
+        Ok(Self {
+            process,
+            port,
+            password,
+            start,
+            directory,
+        })
+    }
+
+    /// The port on 127.0.0.1.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The password of [`SUPERUSER`].
+    #[must_use]
+    pub fn superuser_password(&self) -> &str {
+        &self.password
+    }
+
+    /// What the server says about itself.
+    #[must_use]
+    pub fn log(&self) -> &Output {
+        self.process.output()
+    }
+
+    /// The server's process.
+    #[must_use]
+    pub fn process_id(&self) -> Option<u32> {
+        self.process.id()
+    }
+
+    /// Whether a text is in the general log, which has every statement as it came, or in the
+    /// binary logs, which replicas read.
+    ///
+    /// # Errors
+    /// If a log cannot be read.
+    pub fn has_logged(&self, text: &str) -> io::Result<bool> {
+        let data = self.directory.path().join("data");
+        for entry in std::fs::read_dir(data)? {
+            let path = entry?.path();
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            if name == "general.log" || name.starts_with("binlog.") {
+                let bytes = std::fs::read(&path)?;
+                if bytes
+                    .windows(text.len())
+                    .any(|window| window == text.as_bytes())
+                {
+                    return Ok(true);
+                }
+            }
+        }
+        Ok(false)
+    }
+
+    /// A superuser's session. Closed when dropped.
+    pub async fn connect(&self) -> Result<Conn, MariadbError> {
+        Ok(connect(self.port, SUPERUSER, &self.password).await?)
+    }
+
+    /// Another user's session. Closed when dropped.
+    pub async fn connect_as(&self, user: &str, password: &str) -> Result<Conn, mysql_async::Error> {
+        connect(self.port, user, password).await
+    }
+
+    /// Runs statements as the superuser, one by one, without an answer.
+    pub async fn execute(&self, statements: &[&str]) -> Result<(), MariadbError> {
+        let mut connection = self.connect().await?;
+        for statement in statements {
+            connection.query_drop(*statement).await?;
+        }
+        connection.disconnect().await?;
+        Ok(())
+    }
+
+    /// The first column of a query's rows, as the superuser sees them.
+    pub async fn column(&self, query: &str) -> Result<Vec<String>, MariadbError> {
+        let mut connection = self.connect().await?;
+        let rows: Vec<String> = connection.query(query).await?;
+        connection.disconnect().await?;
+        Ok(rows)
+    }
+
+    /// Ends the server, and starts it anew with the same data on the same port.
+    pub async fn restart(self, meanwhile: impl Future<Output = ()>) -> Result<Self, MariadbError> {
+        let Self {
+            process,
+            port,
+            password,
+            start,
+            directory,
+        } = self;
+        process.stop().await;
+        meanwhile.await;
+        Ok(Self {
+            process: start.serve(port, &password).await?,
+            port,
+            password,
+            start,
+            directory,
+        })
+    }
+
+    /// Stops it as dropping it does, without blocking the runtime.
+    pub async fn stop(self) {
+        self.process.stop().await;
+    }
+}
+
+/// What a user's password is stored as.
+#[must_use]
+pub fn native_password(password: &str) -> String {
+    use std::fmt::Write as _;
+    let once = digest(&SHA1_FOR_LEGACY_USE_ONLY, password.as_bytes());
+    let twice = digest(&SHA1_FOR_LEGACY_USE_ONLY, once.as_ref());
+    let mut text = String::from("*");
+    for byte in twice.as_ref() {
+        // Writing to a text cannot fail.
+        let _ = write!(text, "{byte:02X}");
+    }
+    text
+}
+
+/// The superuser has a password, and nobody gets in without one.
+fn init_sql(password: &str) -> String {
+    let stored = native_password(password);
+    format!(
+        "DELETE FROM mysql.global_priv WHERE User = 'root' OR User = '';\n\
+         FLUSH PRIVILEGES;\n\
+         CREATE USER '{SUPERUSER}'@'127.0.0.1' IDENTIFIED VIA mysql_native_password USING '{stored}';\n\
+         GRANT ALL PRIVILEGES ON *.* TO '{SUPERUSER}'@'127.0.0.1' WITH GRANT OPTION;\n"
+    )
+}
+
+async fn initialise(
+    programs: &MariadbPrograms,
+    directory: &Path,
+    owner: &Owner,
+    log_dir: &Path,
+) -> Result<(), MariadbError> {
+    let mut install = owner.command(&programs.install);
+    // A server that starts removes the temporary tables that it finds: those of others as well.
+    install.env("TMPDIR", directory);
+    install
+        .arg("--no-defaults")
+        .arg(format!("--datadir={}", directory.join("data").display()))
+        .args(["--auth-root-authentication-method=normal", "--skip-test-db"])
+        .args(["--skip-name-resolve", "--innodb-log-file-size=8M"]);
+    let log = log_dir.join("mariadb-install-db.log");
+    process::run("mariadb-install-db", install, &log, None).await?;
+    Ok(())
+}
+
+/// How the server is started.
+#[derive(Debug)]
+struct Start {
+    server: PathBuf,
+    directory: PathBuf,
+    log: PathBuf,
+    options: Vec<String>,
+    owner: Owner,
+}
+
+impl Start {
+    async fn serve(&self, port: u16, password: &str) -> Result<Process, MariadbError> {
+        let within = |name: &str| self.directory.join(name).display().to_string();
+        let mut server = self.owner.command(&self.server);
+        server.arg("--no-defaults");
+        for (option, value) in [
+            ("datadir", within("data")),
+            ("init-file", within("init.sql")),
+            ("socket", within("socket")),
+            ("tmpdir", within("")),
+            ("port", port.to_string()),
+            ("bind-address", "127.0.0.1".to_owned()),
+            ("server-id", "1".to_owned()),
+            ("general-log-file", "general.log".to_owned()),
+            ("log-bin", "binlog".to_owned()),
+            ("innodb-flush-log-at-trx-commit", "0".to_owned()),
+            ("innodb-buffer-pool-size", "16M".to_owned()),
+            ("innodb-log-file-size", "8M".to_owned()),
+        ] {
+            server.arg(format!("--{option}={value}"));
+        }
+        server
+            .args(["--general-log", "--skip-name-resolve"])
+            .args(&self.options);
+        // Nothing of it is kept: it need not put anything in order.
+        let mut process = Process::spawn("MariaDB", server, &self.log)
+            .await?
+            .stopped_by(Signal::SIGKILL);
+        process
+            .wait_until(START, async |_| {
+                connect(port, SUPERUSER, password).await.is_ok()
+            })
+            .await?;
+        Ok(process)
+    }
+}
+
+async fn connect(port: u16, user: &str, password: &str) -> Result<Conn, mysql_async::Error> {
+    let options = OptsBuilder::default()
+        .ip_or_hostname("127.0.0.1")
+        .tcp_port(port)
+        .user(Some(user))
+        .pass(Some(password))
+        .prefer_socket(false)
+        .max_allowed_packet(Some(16 * 1024 * 1024))
+        .wait_timeout(Some(0));
+    Conn::new(options).await
+}
+
+fn write_private(path: &Path, text: &str) -> io::Result<()> {
+    let mut file = std::fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)?;
+    io::Write::write_all(&mut file, text.as_bytes())
+}
+
+/// The user that the server runs as. MariaDB refuses to be root.
+#[derive(Debug)]
+struct Owner(Option<User>);
+
+impl Owner {
+    fn find() -> io::Result<Self> {
+        if !Uid::effective().is_root() {
+            return Ok(Self(None));
+        }
+        for name in ["mysql", "nobody"] {
+            if let Some(user) = User::from_name(name).map_err(io::Error::from)? {
+                return Ok(Self(Some(user)));
+            }
+        }
+        let message = "run as root, and there is neither a user mysql nor nobody to run it as";
+        Err(io::Error::new(io::ErrorKind::NotFound, message))
+    }
+
+    fn give(&self, path: &Path) -> io::Result<()> {
+        let Self(Some(user)) = self else {
+            return Ok(());
+        };
+        chown(path, Some(user.uid.as_raw()), Some(user.gid.as_raw()))
+    }
+
+    fn command(&self, program: &Path) -> Command {
+        let signal = Signal::SIGKILL;
+        let mut command = match &self.0 {
+            None => process::command(program, signal),
+            Some(user) => {
+                let (uid, gid) = (user.uid.to_string(), user.gid.to_string());
+                let become_user = ["--reuid", &uid, "--regid", &gid, "--clear-groups"];
+                process::command_as(program, signal, &become_user)
+            }
+        };
+        // The server must be able to stand where it starts.
+        command.current_dir("/").env("LC_ALL", "C.UTF-8");
+        command
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::tools::{ensure_mariadb, target_directory};
+
+    async fn start() -> (Mariadb, TempDir) {
+        let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        let target = target_directory(&workspace);
+        let progress = Arc::new(|line: &str| println!("{line}"));
+        let programs = ensure_mariadb(&target, progress).await.unwrap();
+        let logs = tempfile::tempdir().unwrap();
+        let server = Mariadb::start(&programs, logs.path(), &[]).await.unwrap();
+        (server, logs)
+    }
+
+    #[tokio::test]
+    #[ignore = "needs the local cloud: cargo xtask test"]
+    async fn it_serves_with_passwords_and_logs_every_statement() {
+        let (mariadb, _logs) = start().await;
+        mariadb
+            .execute(&[
+                "CREATE DATABASE d",
+                "CREATE USER 'o''x'@'%' IDENTIFIED BY 'a secret'",
+            ])
+            .await
+            .unwrap();
+        assert!(mariadb.has_logged("CREATE DATABASE d").unwrap());
+        assert!(!mariadb.has_logged("CREATE DATABASE e").unwrap());
+        let stored = native_password("a secret");
+        let known = mariadb.column("SELECT JSON_VALUE(Priv, '$.authentication_string') FROM mysql.global_priv WHERE User LIKE 'o%'");
+        assert_eq!(known.await.unwrap(), [stored]);
+        assert!(mariadb.connect_as("o'x", "a secret").await.is_ok());
+        for (user, password) in [("o'x", "wrong"), (SUPERUSER, ""), ("", "")] {
+            let error = mariadb.connect_as(user, password).await.unwrap_err();
+            assert!(error.to_string().contains("1045"), "{error}");
+        }
+    }
+
+    #[tokio::test]
+    #[ignore = "needs the local cloud: cargo xtask test"]
+    async fn it_ends_at_once_though_somebody_is_connected_and_can_be_started_again() {
+        let (mariadb, _logs) = start().await;
+        mariadb.execute(&["CREATE DATABASE kept"]).await.unwrap();
+        let mut client = mariadb.connect().await.unwrap();
+        let (port, password) = (mariadb.port(), mariadb.superuser_password().to_owned());
+        let directory = mariadb.directory.path().to_owned();
+        let down = async {
+            assert!(client.query_drop("SELECT 1").await.is_err());
+            assert!(connect(port, SUPERUSER, &password).await.is_err());
+        };
+        let mariadb = mariadb.restart(down).await.unwrap();
+        let databases = mariadb.column("SHOW DATABASES LIKE 'kept'").await.unwrap();
+        assert_eq!(databases, ["kept"]);
+        mariadb.stop().await;
+        assert!(!directory.exists());
+        assert!(connect(port, SUPERUSER, &password).await.is_err());
+    }
+}
