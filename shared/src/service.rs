@@ -7,6 +7,7 @@
 
 mod http;
 mod postgres;
+mod redis;
 
 use std::time::Duration;
 
@@ -115,6 +116,8 @@ macro_rules! engines {
 engines! {
     "http" => Http(http::Http),
     "postgres" => Postgres(postgres::Postgres),
+    "redis" => Redis(redis::Redis),
+    "valkey" => Valkey(redis::Redis),
 }
 
 /// A call to the service that failed. `service` is its address, without any credential.

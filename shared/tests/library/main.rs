@@ -1,11 +1,12 @@
 //! The library against real HTTP, in one process and on loopback: Heroku, the partner's service,
 //! Secrets Manager and EventBridge Scheduler are the local cloud's stand-ins, by the strict rules
-//! of the real ones. No MiniStack, no database, no Python.
+//! of the real ones. No MiniStack, no Python. Only the tests of database engines start a server.
 
 #![cfg(test)]
 
 mod edge_cases;
 mod heroku;
 mod http_engine;
+mod redis_engine;
 mod steps;
 mod support;

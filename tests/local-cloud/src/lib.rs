@@ -13,6 +13,7 @@ pub mod heroku;
 pub mod ministack;
 pub mod postgres;
 pub mod process;
+pub mod redis;
 pub mod scheduler;
 pub mod secrets_manager;
 pub mod stack;

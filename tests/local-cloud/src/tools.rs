@@ -12,7 +12,7 @@ use tokio::process::Command;
 
 use crate::process::{self, OnLine, ProcessError};
 
-pub use debian::ensure_postgres;
+pub use debian::{ensure_postgres, ensure_redis};
 
 /// What the local AWS is made of: MiniStack, the SAM translator, the AWS command line.
 const CLOUD: environment::Pins = environment::Pins {

@@ -15,7 +15,8 @@ pub(crate) async fn run(
     let progress: local_cloud::process::OnLine = Arc::new(|line| println!("{line}"));
     let target = tools::target_directory(workspace);
     Tools::ensure(&target, Arc::clone(&progress)).await?;
-    tools::ensure_postgres(&target, progress).await?;
+    tools::ensure_postgres(&target, Arc::clone(&progress)).await?;
+    tools::ensure_redis(&target, progress).await?;
 
     let status = crate::cargo(workspace)
         .args(["test", "--workspace", "--features", "addon-rotation/schema"])

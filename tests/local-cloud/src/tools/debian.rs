@@ -17,30 +17,59 @@ pub async fn ensure_postgres(target: &Path, progress: OnLine) -> Result<PathBuf,
     if let Some(found) = find_postgres() {
         return Ok(found);
     }
-    let apt = process::find_program("apt-get", &[]).filter(|_| Uid::effective().is_root());
-    if let Some(apt) = apt {
-        progress("installing PostgreSQL from Debian's packages");
-        for (step, arguments) in [
-            ("update", &["update"][..]),
-            (
-                "install",
-                &["install", "-y", "--no-install-recommends", "postgresql"],
-            ),
-        ] {
-            let mut command = quiet(&apt);
-            command
-                .args(arguments)
-                .env("DEBIAN_FRONTEND", "noninteractive")
-                // The local cloud starts servers of its own; no other is to be left running.
-                .env("RUNLEVEL", "1");
-            let log = target.join(format!("tools/apt-{step}.log"));
-            process::run("apt-get", command, &log, Some(progress.clone())).await?;
-        }
-    }
+    install("postgresql", target, &progress).await?;
     find_postgres().ok_or(ToolsError::Missing {
         program: "the PostgreSQL server (initdb, postgres)",
         remedy: "apt-get install postgresql",
     })
+}
+
+/// The directory of `redis-server` and `redis-cli`. Installs them where that is possible: on Debian,
+/// as root.
+///
+/// Fails with the command to run where it is not.
+pub async fn ensure_redis(target: &Path, progress: OnLine) -> Result<PathBuf, ToolsError> {
+    if let Some(found) = find_redis() {
+        return Ok(found);
+    }
+    install("redis-server", target, &progress).await?;
+    find_redis().ok_or(ToolsError::Missing {
+        program: "the Redis server (redis-server, redis-cli)",
+        remedy: "apt-get install redis-server",
+    })
+}
+
+fn find_redis() -> Option<PathBuf> {
+    let server = process::find_program("redis-server", &[])?;
+    let directory = server.parent()?;
+    directory
+        .join("redis-cli")
+        .is_file()
+        .then(|| directory.to_owned())
+}
+
+/// Installs a package, on Debian and as root; elsewhere it does nothing.
+async fn install(package: &str, target: &Path, progress: &OnLine) -> Result<(), ToolsError> {
+    let apt = process::find_program("apt-get", &[]).filter(|_| Uid::effective().is_root());
+    let Some(apt) = apt else { return Ok(()) };
+    progress(&format!("installing Debian's package {package}"));
+    for (step, arguments) in [
+        ("update", &["update"][..]),
+        (
+            "install",
+            &["install", "-y", "--no-install-recommends", package],
+        ),
+    ] {
+        let mut command = quiet(&apt);
+        command
+            .args(arguments)
+            .env("DEBIAN_FRONTEND", "noninteractive")
+            // The local cloud starts servers of its own; no other is to be left running.
+            .env("RUNLEVEL", "1");
+        let log = target.join(format!("tools/apt-{step}-{package}.log"));
+        process::run("apt-get", command, &log, Some(progress.clone())).await?;
+    }
+    Ok(())
 }
 
 fn find_postgres() -> Option<PathBuf> {
