@@ -4,10 +4,11 @@
 mod error;
 mod functions;
 mod instance;
+mod redis;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -15,6 +16,7 @@ use tokio::process::Command;
 
 pub use error::CloudError;
 pub use instance::{Api, Engine, Instance, InstanceSpec};
+pub use redis::SharedRedis;
 
 use crate::credential_service::{CredentialService, CredentialServiceOptions};
 use crate::events::EventLog;
@@ -31,6 +33,9 @@ pub const STACK: &str = "addon-rotation";
 
 /// The add-on service's slug at Heroku.
 const SERVICE: &str = "acme";
+
+/// The config vars that the add-on may show.
+const CONFIG_VARS: [&str; 3] = ["ACME_URL", "ACME_DATABASE_URL", "ACME_REDIS_URL"];
 
 /// How the cloud is set up.
 #[derive(Clone)]
@@ -62,6 +67,8 @@ pub struct Cloud {
     /// A client of the gateway with the account's root credentials.
     pub root: ministack::Client,
     functions: functions::Functions,
+    /// By instance.
+    redis: Mutex<BTreeMap<String, SharedRedis>>,
     secrets: Secrets,
     outputs: BTreeMap<String, String>,
 }
@@ -103,7 +110,7 @@ impl Cloud {
             id: SERVICE.to_owned(),
             api_password: instance::random_text(32),
             client_secret: instance::random_text(32),
-            config_vars: vec!["ACME_URL".to_owned(), "ACME_DATABASE_URL".to_owned()],
+            config_vars: CONFIG_VARS.map(ToOwned::to_owned).to_vec(),
         };
         heroku.add_service(manifest.clone())?;
         let administrator_token = instance::random_text(32);
@@ -173,6 +180,7 @@ impl Cloud {
             tools,
             root,
             functions,
+            redis: Mutex::default(),
             secrets: Secrets {
                 http_administrator,
                 postgres_administrator,

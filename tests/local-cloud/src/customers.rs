@@ -9,6 +9,7 @@
 
 mod http;
 mod postgres;
+mod redis;
 mod tally;
 #[cfg(test)]
 mod tests;
@@ -22,6 +23,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use self::http::HttpLogin;
 use self::postgres::PostgresLogin;
+use self::redis::RedisLogin;
 pub use self::tally::{GenerationTally, Tally};
 use crate::heroku::{DynoState, Heroku, HerokuError};
 
@@ -39,6 +41,12 @@ pub enum Login {
     Postgres,
     /// As [`Login::Postgres`], but each dyno keeps one session open from its restart to the next.
     PostgresSession,
+    /// The value is a `redis://` URL: starts the unmodified `redis-cli` for each login, and counts
+    /// it at the server.
+    Redis,
+    /// As [`Login::Redis`], but each dyno keeps one `redis-cli` logged in from its restart to the
+    /// next.
+    RedisSession,
 }
 
 /// An app to run.
@@ -153,6 +161,7 @@ enum Outcome {
 enum Client {
     Http(HttpLogin),
     Postgres(Box<PostgresLogin>),
+    Redis(Box<RedisLogin>),
 }
 
 impl Client {
@@ -160,6 +169,10 @@ impl Client {
         let postgres = |keep_session| {
             let login = PostgresLogin::new(&spec.app, dyno, keep_session);
             Ok(Self::Postgres(Box::new(login)))
+        };
+        let redis = |keep_session| {
+            let login = RedisLogin::new(&spec.app, dyno, keep_session);
+            Ok(Self::Redis(Box::new(login)))
         };
         match spec.login {
             Login::Http => {
@@ -172,6 +185,8 @@ impl Client {
             }
             Login::Postgres => postgres(false),
             Login::PostgresSession => postgres(true),
+            Login::Redis => redis(false),
+            Login::RedisSession => redis(true),
         }
     }
 
@@ -180,6 +195,7 @@ impl Client {
             match self {
                 Self::Http(login) => login.log_in(value).await,
                 Self::Postgres(login) => login.log_in(release, value).await,
+                Self::Redis(login) => login.log_in(release, value).await,
             }
         };
         tokio::time::timeout(LOGIN_TIMEOUT, attempt)

@@ -82,7 +82,7 @@ impl RedisOptions {
 pub struct Redis {
     process: Option<Process>,
     programs: PathBuf,
-    logs: PathBuf,
+    log: PathBuf,
     options: RedisOptions,
     port: u16,
     password: String,
@@ -92,17 +92,17 @@ pub struct Redis {
 impl Redis {
     /// Starts a server on the loopback interface that stores no data.
     ///
-    /// `programs` is the directory that [`crate::tools::ensure_redis`] names. The log `redis.log`
-    /// goes to `log_dir`.
+    /// `programs` is the directory that [`crate::tools::ensure_redis`] names. Its log goes to the
+    /// file `log`.
     pub async fn start(
         programs: &Path,
-        log_dir: &Path,
+        log: &Path,
         options: RedisOptions,
     ) -> Result<Self, RedisError> {
         let mut redis = Self {
             process: None,
             programs: programs.to_owned(),
-            logs: log_dir.to_owned(),
+            log: log.to_owned(),
             options,
             port: 0,
             password: Alphanumeric.sample_string(&mut rand::rng(), 32),
@@ -267,8 +267,7 @@ impl Redis {
         command
             .current_dir(self.directory.path())
             .env("LC_ALL", "C.UTF-8");
-        let log = self.logs.join("redis.log");
-        let mut process = Process::spawn("Redis", command, &log).await?;
+        let mut process = Process::spawn("Redis", command, &self.log).await?;
         let (port, password) = (self.port, self.password.clone());
         process
             .wait_until(START, async |_| {
@@ -336,7 +335,9 @@ mod tests {
         let logs = tempfile::tempdir().unwrap();
         let options = RedisOptions::new(users);
         (
-            Redis::start(&programs, logs.path(), options).await.unwrap(),
+            Redis::start(&programs, &logs.path().join("redis.log"), options)
+                .await
+                .unwrap(),
             logs,
         )
     }

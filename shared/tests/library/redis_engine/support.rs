@@ -68,7 +68,9 @@ impl Stand {
         let programs = programs.await.unwrap();
         let logs = tempfile::tempdir().unwrap();
         Self {
-            redis: Redis::start(&programs, logs.path(), options).await.unwrap(),
+            redis: Redis::start(&programs, &logs.path().join("redis.log"), options)
+                .await
+                .unwrap(),
             services: services(),
             _logs: logs,
         }

@@ -5,6 +5,7 @@ use crate::gateway::GatewayError;
 use crate::heroku::HerokuError;
 use crate::ministack::MiniStackError;
 use crate::postgres::PostgresError;
+use crate::redis::RedisError;
 use crate::stack::StackError;
 use crate::tools::ToolsError;
 
@@ -26,6 +27,15 @@ pub enum CloudError {
     /// PostgreSQL does not start or refuses.
     #[error(transparent)]
     Postgres(#[from] PostgresError),
+    /// Redis does not start or refuses.
+    #[error(transparent)]
+    Redis(#[from] RedisError),
+    /// An add-on instance is not one of Redis.
+    #[error("the add-on instance `{name}` has no Redis server")]
+    NoRedis {
+        /// The instance's name.
+        name: String,
+    },
     /// Heroku refuses.
     #[error(transparent)]
     Heroku(#[from] HerokuError),

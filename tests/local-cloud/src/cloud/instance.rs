@@ -30,6 +30,8 @@ pub enum Engine {
     Http,
     /// A PostgreSQL database.
     Postgres,
+    /// A Redis server of the instance's own.
+    Redis,
 }
 
 /// An instance to enrol.
@@ -79,6 +81,7 @@ impl Instance {
             login: match self.engine {
                 Engine::Http => Login::Http,
                 Engine::Postgres => Login::Postgres,
+                Engine::Redis => Login::RedisSession,
             },
             every,
         }
@@ -91,14 +94,14 @@ pub(super) fn random_text(length: usize) -> String {
 }
 
 /// A credential that the partner handed out before rotation was thought of.
-struct Imported {
+pub(super) struct Imported {
     /// The document's fields that belong to the engine.
-    fields: Value,
-    config_var: &'static str,
+    pub(super) fields: Value,
+    pub(super) config_var: &'static str,
     /// What the config var shows.
-    value: String,
+    pub(super) value: String,
     /// The template that renders it.
-    template: String,
+    pub(super) template: String,
 }
 
 impl Cloud {
@@ -132,6 +135,7 @@ impl Cloud {
         let imported = match spec.engine {
             Engine::Http => self.import_api_key(&spec.name)?,
             Engine::Postgres => self.import_database(&spec.name).await?,
+            Engine::Redis => self.import_redis(&spec.name).await?,
         };
         let addon = self.heroku.provision(Provision {
             service: SERVICE.to_owned(),
@@ -233,10 +237,10 @@ impl Cloud {
     }
 
     /// The instance's credentials that the service itself says are alive: ids at the partner's own
-    /// service, login roles at PostgreSQL.
+    /// service, login roles at PostgreSQL, users at Redis.
     ///
     /// # Errors
-    /// If PostgreSQL does not answer.
+    /// If the service does not answer.
     pub async fn live_credentials(&self, instance: &Instance) -> Result<Vec<String>, CloudError> {
         match instance.engine {
             Engine::Http => {
@@ -272,6 +276,7 @@ impl Cloud {
                 })?;
                 Ok(rows.iter().map(|row| row.get(0)).collect())
             }
+            Engine::Redis => self.live_users(&instance.name).await,
         }
     }
 

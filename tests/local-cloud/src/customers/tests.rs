@@ -6,6 +6,7 @@ use crate::events::EventLog;
 use crate::heroku::{AppSpec, Manifest, Provision, RestartSpeed};
 
 mod databases;
+mod redis;
 
 const EVERY: Duration = Duration::from_millis(5);
 

@@ -343,7 +343,7 @@ impl<'a> Stage<'a> {
     }
 
     /// The credential that the service should accept: for `http`, it is named after the current
-    /// version; for `postgres`, Heroku shows the role.
+    /// version; for `postgres` and `redis`, Heroku shows the user.
     fn expected(
         &self,
         instance: &Instance,
@@ -354,7 +354,7 @@ impl<'a> Stage<'a> {
                 let history = History::of(subject, &self.cloud.events.since(0));
                 history.current().map(|current| current.version.clone())
             }
-            Engine::Postgres => {
+            Engine::Postgres | Engine::Redis => {
                 let shown = self.shown_by_heroku(instance)?;
                 let url = shown.and_then(|value| Url::parse(&value).ok());
                 url.map(|url| url.username().to_owned())
