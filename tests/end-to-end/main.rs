@@ -13,6 +13,7 @@ mod events;
 mod faults;
 mod leaks;
 mod permissions;
+mod redis;
 mod revocation;
 mod rotation;
 mod support;
@@ -99,6 +100,7 @@ fn main() -> ExitCode {
                 documents::tests(suite);
                 revocation::tests(suite);
                 faults::tests(suite);
+                redis::tests(suite);
             },
             Some(4),
         ),

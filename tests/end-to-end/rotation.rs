@@ -14,9 +14,15 @@ use crate::support::{
 };
 use crate::{GRACE_PERIOD, Suite, TestResult};
 
+const ENGINES: [(Engine, &str); 3] = [
+    (Engine::Http, "http"),
+    (Engine::Postgres, "postgres"),
+    (Engine::Redis, "redis"),
+];
+
 pub(crate) fn tests(suite: &mut Suite) {
     for (api, api_name) in [(Api::V1, "v1"), (Api::V3, "v3")] {
-        for (engine, engine_name) in [(Engine::Http, "http"), (Engine::Postgres, "postgres")] {
+        for (engine, engine_name) in ENGINES {
             let name = format!("rotate-{api_name}-{engine_name}");
             suite.test(
                 &format!("rotation::{api_name}_{engine_name}_first_and_second"),
@@ -29,10 +35,13 @@ pub(crate) fn tests(suite: &mut Suite) {
             );
         }
     }
-    suite.test(
-        "rotation::two_within_the_grace_period",
-        two_within_the_grace_period,
-    );
+    for (engine, engine_name) in [(Engine::Postgres, "postgres"), (Engine::Redis, "redis")] {
+        let name = format!("quick-{engine_name}");
+        suite.test(
+            &format!("rotation::two_within_the_grace_period_{engine_name}"),
+            move |cloud| two_within_the_grace_period(cloud, spec(&name, Api::V3, engine)),
+        );
+    }
     suite.test("rotation::two_apps_one_in_a_private_space", two_apps);
     suite.test("rotation::by_schedule", by_schedule);
     suite.test(
@@ -154,10 +163,8 @@ async fn every_step_twice(cloud: Arc<Cloud>, spec: InstanceSpec) -> TestResult {
     judge(&cloud, &instance, customers, 1).await
 }
 
-async fn two_within_the_grace_period(cloud: Arc<Cloud>) -> TestResult {
-    let instance = cloud
-        .enrol(spec("quick", Api::V3, Engine::Postgres))
-        .await?;
+async fn two_within_the_grace_period(cloud: Arc<Cloud>, spec: InstanceSpec) -> TestResult {
+    let instance = cloud.enrol(spec).await?;
     let customers = customers(&cloud, &instance).await?;
     let first = current(&cloud, &instance)?;
     let second = rotate(&cloud, &instance).await?;
