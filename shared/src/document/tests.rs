@@ -1,3 +1,5 @@
+mod redis;
+
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 

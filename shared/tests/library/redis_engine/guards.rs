@@ -1,11 +1,8 @@
 //! What is refused before anything is done.
 
 use addon_rotation::deadline::Passing as _;
-use addon_rotation::document::Document;
 use addon_rotation::service::ServiceError;
 use local_cloud::redis::{ADMINISTRATOR, RedisOptions, Users, hash};
-use secrecy::SecretString;
-use serde_json::{Value, json};
 
 use super::support::{Stand, administrator, user};
 use crate::support::{random, soon, within};
@@ -137,45 +134,4 @@ async fn a_server_that_would_forget_its_users_is_refused_unless_the_document_say
     stand.expect(&[&second], &[&first]).await;
     stand.redis.restart().await.unwrap();
     stand.expect(&[&first], &[&second]).await;
-}
-
-#[test]
-fn a_document_is_checked_by_path() {
-    let good = json!({
-        "engine": "redis", "host": "cache1.acme.example", "port": 6379,
-        "username": "", "password": "a password",
-        "rules_from": "default", "persistence": "file",
-        "nodes": [{ "host": "cache2.acme.example", "port": 6379 }],
-        "masterarn": "arn:aws:secretsmanager:us-east-1:123456789012:secret:acme/masters/cache-AbCdEf",
-        "heroku": {
-            "api": "v1", "addon_id": "01234567-89ab-cdef-0123-456789abcdef",
-            "config": { "ACME_URL": "redis://{{ username }}:{{ password }}@{{ host }}" },
-        },
-    });
-    let problems = |value: &Value| {
-        let parsed = Document::parse(&SecretString::from(value.to_string()));
-        parsed.err().map_or_else(Vec::new, |error| error.problems)
-    };
-    assert_eq!(problems(&good), [""; 0]);
-    for (pointer, value, path) in [
-        ("/host", json!("a host"), "host must be"),
-        ("/port", json!(0), "port must be"),
-        ("/username", json!("two words"), "username must be"),
-        ("/username", json!(null), "username is missing"),
-        ("/password", json!(""), "password must be"),
-        ("/rules_from", json!(""), "rules_from must be"),
-        ("/persistence", json!("disk"), "persistence must be"),
-        ("/nodes", json!([]), "nodes must be"),
-        ("/nodes", json!("cache2"), "nodes must be"),
-        ("/nodes/0/port", json!("6379"), "nodes[0].port must be"),
-        ("/nodes/0/host", json!(null), "nodes[0].host is missing"),
-    ] {
-        let mut bad = good.clone();
-        *bad.pointer_mut(pointer).unwrap() = value;
-        let problems = problems(&bad);
-        assert!(
-            problems.iter().any(|it| it.starts_with(path)),
-            "{path}: {problems:?}"
-        );
-    }
 }

@@ -63,7 +63,7 @@ async fn whoever_watches_the_server_sees_no_password() {
         assert!(seen.contains(word), "{word}: {seen}");
     }
     let log = stand.redis.log().unwrap().lines().join("\n");
-    let saved = std::fs::read_to_string(stand.redis.acl_directory().join("users.acl")).unwrap();
+    let saved = stand.saved();
     let hash = hash(second.password());
     assert!(saved.contains(&hash) && log.contains("Ready to accept"));
     for secret in [&password, second.password(), &administrator] {

@@ -1,6 +1,6 @@
 //! Rotations, with a restart of the server between issue and revocation.
 
-use local_cloud::redis::{RedisOptions, Users};
+use local_cloud::redis::{RedisOptions, Users, hash};
 
 use super::support::{Customer, Stand, Version, user};
 
@@ -41,7 +41,9 @@ async fn the_imported_default_user_ends_switched_off() {
         let (line, password) = user("default", "~* &* +@all");
         let mut stand = Stand::start(without_default(users), &[line]).await;
         let first = stand.imported("default", &password);
+        assert!(stand.saved().contains(&hash(&password)));
         let second = rotate(&mut stand, &first).await;
+        assert!(!stand.saved().contains(&hash(&password)));
         assert_eq!(stand.redis.live_users().await.unwrap(), [second.user()]);
         let rules = stand.rules(second.user()).await.unwrap();
         assert!(rules.ends_with(b"~* &* +@all"), "{rules:?}");

@@ -130,6 +130,13 @@ impl Stand {
         Some(rules.join(&b' '))
     }
 
+    /// The file that the server keeps its users in.
+    pub(super) fn saved(&self) -> String {
+        let configuration = self.redis.directory().join("redis.conf");
+        let file = std::fs::read_to_string(self.redis.acl_directory().join("users.acl"));
+        file.unwrap_or_else(|_| std::fs::read_to_string(configuration).unwrap())
+    }
+
     /// A customer's connection.
     pub(super) async fn customer(&self, version: &Version) -> Customer {
         let mut customer = Customer::connect(self.redis.port()).await;
