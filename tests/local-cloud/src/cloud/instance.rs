@@ -34,6 +34,21 @@ pub enum Engine {
     Redis,
 }
 
+impl Engine {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Http, Self::Postgres, Self::Redis];
+
+    /// What a document calls it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::Postgres => "postgres",
+            Self::Redis => "redis",
+        }
+    }
+}
+
 /// An instance to enrol.
 #[derive(Clone, Debug)]
 pub struct InstanceSpec {
