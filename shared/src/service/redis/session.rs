@@ -40,6 +40,7 @@ impl Refusal {
 /// An open connection.
 pub(super) struct Session {
     connection: MultiplexedConnection,
+    of_administrator: bool,
     service: String,
     action: &'static str,
     deadline: Deadline,
@@ -61,6 +62,7 @@ impl Session {
         match opened.await.unwrap_or(Err(Unreachable::Timeout)) {
             Ok(connection) => Ok(Self {
                 connection,
+                of_administrator: false,
                 service,
                 action,
                 deadline,
@@ -80,6 +82,7 @@ impl Session {
             context.administrator("password")?,
         );
         let mut session = Self::open(node, context, action).await?;
+        session.of_administrator = true;
         match session.log_in(user, password).await? {
             Login::Accepted => Ok(session),
             Login::Refused(reason) => Err(ServiceError::Administrator {
@@ -183,7 +186,7 @@ impl Session {
     fn fault(&self, refusal: &Refusal, remedy: Option<&str>) -> ServiceError {
         // https://redis.io/docs/latest/develop/reference/protocol-spec/#simple-errors
         let (passing, known) = match refusal.code.as_str() {
-            "WRONGPASS" | "NOAUTH" | "NOPERM" => {
+            "WRONGPASS" | "NOAUTH" | "NOPERM" if self.of_administrator => {
                 return ServiceError::Administrator {
                     service: self.service.clone(),
                     action: self.action,

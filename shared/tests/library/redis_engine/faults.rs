@@ -309,6 +309,7 @@ async fn only_a_wrong_password_is_a_refusal() {
             None,
         ),
         ("-DENIED Redis is running in protected mode", None),
+        ("-NOPERM User bob has no permissions", None),
         ("HTTP/1.1 400 Bad Request", None),
     ] {
         let server = Fake::start(vec![Some(format!("{answer}\r\n"))]).await;
@@ -319,6 +320,9 @@ async fn only_a_wrong_password_is_a_refusal() {
         };
         let services = services();
         let said = within(services.verify(&version.document, deadline)).await;
+        // Nor is it a fault of the administrator, who has no part in it.
+        let blamed = matches!(said, Err(ServiceError::Administrator { .. }));
+        assert!(!blamed, "{answer}");
         assert_eq!(said.ok(), verdict, "{answer}");
     }
 }
