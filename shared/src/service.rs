@@ -8,6 +8,7 @@
 mod http;
 mod mysql;
 mod postgres;
+mod redis;
 
 use std::time::Duration;
 
@@ -125,6 +126,8 @@ engines! {
     "mariadb" => Mariadb(mysql::Mysql),
     "mysql" => Mysql(mysql::Mysql),
     "postgres" => Postgres(postgres::Postgres),
+    "redis" => Redis(redis::Redis),
+    "valkey" => Valkey(redis::Redis),
 }
 
 /// A call to the service that failed. `service` is its address, without any credential.

@@ -15,6 +15,7 @@ mod infrastructure;
 mod leaks;
 mod mysql;
 mod permissions;
+mod redis;
 mod revocation;
 mod rotation;
 mod support;
@@ -103,6 +104,7 @@ fn main() -> ExitCode {
                 faults::tests(suite);
                 mysql::tests(suite);
                 infrastructure::reviews(suite);
+                redis::tests(suite);
             },
             Some(4),
         ),

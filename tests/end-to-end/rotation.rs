@@ -14,10 +14,11 @@ use crate::support::{
 };
 use crate::{GRACE_PERIOD, Suite, TestResult};
 
-const ENGINES: [(Engine, &str); 3] = [
+const ENGINES: [(Engine, &str); 4] = [
     (Engine::Http, "http"),
     (Engine::Postgres, "postgres"),
     (Engine::Mysql, "mysql"),
+    (Engine::Redis, "redis"),
 ];
 
 pub(crate) fn tests(suite: &mut Suite) {
@@ -35,7 +36,11 @@ pub(crate) fn tests(suite: &mut Suite) {
             );
         }
     }
-    for (engine, engine_name) in [(Engine::Postgres, "postgres"), (Engine::Mysql, "mysql")] {
+    for (engine, engine_name) in [
+        (Engine::Postgres, "postgres"),
+        (Engine::Mysql, "mysql"),
+        (Engine::Redis, "redis"),
+    ] {
         let name = format!("quick-{engine_name}");
         suite.test(
             &format!("rotation::two_within_the_grace_period_{engine_name}"),

@@ -177,6 +177,36 @@ impl<'a> Check<'a> {
         })
     }
 
+    /// An array of objects.
+    pub(crate) fn list<T>(
+        &mut self,
+        name: &str,
+        mut read: impl FnMut(&mut Check<'_>) -> Option<T>,
+    ) -> Option<Vec<T>> {
+        const EXPECTED: &str = "an array of at least one object";
+        let entries = self
+            .required(name, EXPECTED)?
+            .as_array()
+            .filter(|entries| !entries.is_empty() && entries.iter().all(Value::is_object));
+        let Some(entries) = entries else {
+            self.problem(name, &format!("must be {EXPECTED}"));
+            return None;
+        };
+        let entries: Vec<_> = entries.iter().filter_map(Value::as_object).collect();
+        let read: Vec<_> = entries
+            .iter()
+            .enumerate()
+            .map(|(index, fields)| {
+                read(&mut Check {
+                    fields,
+                    prefix: format!("{}{name}[{index}].", self.prefix),
+                    problems: self.problems,
+                })
+            })
+            .collect();
+        read.into_iter().collect()
+    }
+
     /// Config vars with their templates.
     pub(crate) fn templates(&mut self, name: &str) -> Option<BTreeMap<String, String>> {
         self.object(name, |check| {

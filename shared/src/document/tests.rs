@@ -1,4 +1,5 @@
 mod mysql;
+mod redis;
 
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};

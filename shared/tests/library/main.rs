@@ -10,5 +10,6 @@ mod http_engine;
 mod http_network;
 mod mysql_engine;
 mod postgres_engine;
+mod redis_engine;
 mod steps;
 mod support;

@@ -133,8 +133,8 @@ async fn parameters(cloud: &Cloud, instance: &Instance) -> Result<Value, Failed>
             set("ApiKey", text("api_key"));
             set("ApiKeyPrefix", "acme_live_".to_owned());
         }
-        Engine::Postgres => {
-            set("Engine", "postgres".to_owned());
+        Engine::Postgres | Engine::Mysql | Engine::Redis => {
+            set("Engine", instance.engine.name().to_owned());
             set("Host", text("host"));
             set("Port", document["port"].to_string());
             set("DatabaseName", text("dbname"));

@@ -6,16 +6,18 @@ mod error;
 mod functions;
 mod instance;
 mod mysql;
+mod redis;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
 pub use error::CloudError;
 pub use instance::{Api, Engine, Instance, InstanceSpec};
+pub use redis::SharedRedis;
 
 use account::Account;
 
@@ -45,6 +47,9 @@ pub enum Parameters {
     /// All: customer-managed keys, a network, reserved concurrency, tracing, alarms.
     All,
 }
+
+/// The config vars that the add-on may show.
+const CONFIG_VARS: [&str; 3] = ["ACME_URL", "ACME_DATABASE_URL", "ACME_REDIS_URL"];
 
 /// How the cloud is set up.
 #[derive(Clone)]
@@ -86,6 +91,8 @@ pub struct Cloud {
     /// The template as `sam build` left it.
     pub template: PathBuf,
     parameters: Vec<(String, String)>,
+    /// By instance.
+    redis: Mutex<BTreeMap<String, SharedRedis>>,
     outputs: BTreeMap<String, String>,
 }
 
@@ -121,7 +128,7 @@ impl Cloud {
             id: SERVICE.to_owned(),
             api_password: instance::random_text(32),
             client_secret: instance::random_text(32),
-            config_vars: vec!["ACME_URL".to_owned(), "ACME_DATABASE_URL".to_owned()],
+            config_vars: CONFIG_VARS.map(ToOwned::to_owned).to_vec(),
         };
         heroku.add_service(manifest.clone())?;
         let administrator_token = instance::random_text(32);
@@ -205,6 +212,7 @@ impl Cloud {
             stack,
             template,
             parameters,
+            redis: Mutex::default(),
             outputs,
         })
     }

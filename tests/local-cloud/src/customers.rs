@@ -11,6 +11,7 @@ mod http;
 mod mariadb_client;
 mod mysql;
 mod postgres;
+mod redis;
 mod tally;
 #[cfg(test)]
 mod tests;
@@ -26,6 +27,7 @@ use self::http::HttpLogin;
 use self::mariadb_client::MariadbClientLogin;
 use self::mysql::MysqlLogin;
 use self::postgres::PostgresLogin;
+use self::redis::RedisLogin;
 pub use self::tally::{GenerationTally, Tally};
 use crate::heroku::{DynoState, Heroku, HerokuError};
 
@@ -50,6 +52,12 @@ pub enum Login {
     MysqlSession,
     /// As [`Login::MysqlSession`], with the unmodified `mariadb` client.
     MariadbClient,
+    /// The value is a `redis://` URL: starts the unmodified `redis-cli` for each login, and counts
+    /// it at the server.
+    Redis,
+    /// As [`Login::Redis`], but each dyno keeps one `redis-cli` logged in from its restart to the
+    /// next.
+    RedisSession,
 }
 
 /// An app to run.
@@ -166,6 +174,7 @@ enum Client {
     Postgres(Box<PostgresLogin>),
     Mysql(Box<MysqlLogin>),
     MariadbTerminal(Box<MariadbClientLogin>),
+    Redis(Box<RedisLogin>),
 }
 
 impl Client {
@@ -177,6 +186,10 @@ impl Client {
         let mysql = |keep_session| {
             let login = MysqlLogin::new(&spec.app, dyno, keep_session);
             Ok(Self::Mysql(Box::new(login)))
+        };
+        let redis = |keep_session| {
+            let login = RedisLogin::new(&spec.app, dyno, keep_session);
+            Ok(Self::Redis(Box::new(login)))
         };
         match spec.login {
             Login::Http => {
@@ -195,6 +208,8 @@ impl Client {
                 let login = MariadbClientLogin::new(&spec.app, dyno);
                 Ok(Self::MariadbTerminal(Box::new(login)))
             }
+            Login::Redis => redis(false),
+            Login::RedisSession => redis(true),
         }
     }
 
@@ -205,6 +220,7 @@ impl Client {
                 Self::Postgres(login) => login.log_in(release, value).await,
                 Self::Mysql(login) => login.log_in(release, value).await,
                 Self::MariadbTerminal(login) => login.log_in(release, value).await,
+                Self::Redis(login) => login.log_in(release, value).await,
             }
         };
         tokio::time::timeout(LOGIN_TIMEOUT, attempt)

@@ -15,6 +15,7 @@ pub mod mariadb;
 pub mod ministack;
 pub mod postgres;
 pub mod process;
+pub mod redis;
 pub mod scheduler;
 pub mod secrets_manager;
 pub mod stack;

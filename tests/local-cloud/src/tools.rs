@@ -14,7 +14,7 @@ use tokio::process::Command;
 
 use crate::process::{self, OnLine, ProcessError};
 
-pub use debian::{MariadbPrograms, ensure_mariadb, ensure_postgres};
+pub use debian::{MariadbPrograms, ensure_mariadb, ensure_postgres, ensure_redis};
 pub use newer_postgres::ensure_newer_postgres;
 
 /// What the local AWS is made of: MiniStack, the SAM translator, the AWS command line.

@@ -16,7 +16,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use local_cloud::cloud::{Cloud, CloudError, CloudOptions, Parameters};
+use local_cloud::cloud::{Cloud, CloudError, CloudOptions, Engine, Parameters};
 use local_cloud::customers::CustomerError;
 use local_cloud::heroku::HerokuError;
 
@@ -41,6 +41,8 @@ pub(crate) struct DemoOptions {
     pub(crate) workspace: PathBuf,
     /// Plain lines on a terminal, too.
     pub(crate) plain: bool,
+    /// The engine of all three instances, if not a mixture.
+    pub(crate) engine: Option<Engine>,
 }
 
 /// Why the demo cannot be shown, or does not come to its end.
@@ -84,7 +86,7 @@ pub(crate) async fn run(options: DemoOptions) -> Result<ExitCode, DemoError> {
         progress: view.progress(),
     })
     .await?;
-    let recording = record(&cloud, &view).await;
+    let recording = record(&cloud, &view, options.engine).await;
     view.say("stopping the local cloud");
     cloud.stop().await;
     let recording = recording?;
@@ -109,10 +111,14 @@ pub(crate) async fn run(options: DemoOptions) -> Result<ExitCode, DemoError> {
 }
 
 /// Sets the stage, plays the story while the view follows, and keeps what came of it.
-async fn record(cloud: &Cloud, view: &View) -> Result<Recording, DemoError> {
+async fn record(
+    cloud: &Cloud,
+    view: &View,
+    engine: Option<Engine>,
+) -> Result<Recording, DemoError> {
     let stage = Stage::new(cloud, view, LIMIT);
     view.chapter("three add-ons are provisioned and enrolled");
-    let players = stage.set().await?;
+    let players = stage.set(engine).await?;
     let began = Timestamp::now();
     view.count_from(began);
     view.chapter("their customers log in, up to ten times a second with each dyno");
@@ -164,21 +170,26 @@ async fn record(cloud: &Cloud, view: &View) -> Result<Recording, DemoError> {
 async fn play(stage: &Stage<'_>, players: &[Player; 3]) -> Result<(), DemoError> {
     let [scheduled, now, twice] = players;
 
-    stage.view.chapter("v1-http is rotated by its schedule");
+    let name = |player: &Player| player.subject.name.clone();
+    stage
+        .view
+        .chapter(&format!("{} is rotated by its schedule", name(scheduled)));
     stage.remember(scheduled)?;
     stage.cloud.rotate_by_schedule(&scheduled.instance)?;
     rotated(stage, scheduled, 1).await?;
 
-    stage
-        .view
-        .chapter("v3-http is rotated now, by `aws secretsmanager rotate-secret`");
+    stage.view.chapter(&format!(
+        "{} is rotated now, by `aws secretsmanager rotate-secret`",
+        name(now)
+    ));
     stage.remember(now)?;
     stage.cloud.rotate_now(&now.instance).await?;
     rotated(stage, now, 1).await?;
 
-    stage
-        .view
-        .chapter("v3-postgres is rotated twice in a row, within its grace period");
+    stage.view.chapter(&format!(
+        "{} is rotated twice in a row, within its grace period",
+        name(twice)
+    ));
     for times in 1..=twice.rotations {
         stage.remember(twice)?;
         stage.cloud.rotate_now(&twice.instance).await?;

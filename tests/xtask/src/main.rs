@@ -16,6 +16,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use local_cloud::cloud::Engine;
 use tokio::process::Command;
 
 /// The project's developer tasks.
@@ -33,6 +34,9 @@ enum Task {
         /// Plain lines instead of a live view, as when the output is no terminal.
         #[arg(long)]
         plain: bool,
+        /// The engine of all three instances: http, postgres, redis. Without it, some of each.
+        #[arg(long, value_parser = engine)]
+        engine: Option<Engine>,
     },
     /// Sets up what is missing and runs all tests.
     Test {
@@ -82,7 +86,12 @@ async fn main() -> ExitCode {
 async fn run(task: Task) -> Result<ExitCode, Box<dyn Error>> {
     let workspace = workspace();
     match task {
-        Task::Demo { plain } => Ok(demo::run(demo::DemoOptions { workspace, plain }).await?),
+        Task::Demo { plain, engine } => Ok(demo::run(demo::DemoOptions {
+            workspace,
+            plain,
+            engine,
+        })
+        .await?),
         Task::Package {
             architecture,
             functions,
@@ -98,6 +107,14 @@ async fn run(task: Task) -> Result<ExitCode, Box<dyn Error>> {
         Task::Up => Ok(up::run(workspace).await?),
         Task::Schema => Ok(schema::write(&workspace).await?),
     }
+}
+
+fn engine(name: &str) -> Result<Engine, String> {
+    let found = Engine::ALL.into_iter().find(|it| it.name() == name);
+    found.ok_or_else(|| {
+        let names = Engine::ALL.map(Engine::name);
+        format!("there is {}", names.join(", "))
+    })
 }
 
 /// Cargo, in the project's root, killed if it is no longer waited for.

@@ -16,6 +16,7 @@ pub(crate) async fn run(
     let target = tools::target_directory(workspace);
     Tools::ensure(&target, Arc::clone(&progress)).await?;
     tools::ensure_postgres(&target, Arc::clone(&progress)).await?;
+    tools::ensure_redis(&target, Arc::clone(&progress)).await?;
     tools::ensure_mariadb(&target, Arc::clone(&progress)).await?;
     tools::ensure_newer_postgres(&target, Arc::clone(&progress)).await?;
     tools::ensure_checkov(&target, progress).await?;

@@ -6,6 +6,7 @@ use crate::heroku::HerokuError;
 use crate::mariadb::MariadbError;
 use crate::ministack::MiniStackError;
 use crate::postgres::PostgresError;
+use crate::redis::RedisError;
 use crate::stack::StackError;
 use crate::tools::ToolsError;
 
@@ -30,6 +31,15 @@ pub enum CloudError {
     /// MariaDB does not start or refuses.
     #[error(transparent)]
     Mariadb(#[from] MariadbError),
+    /// Redis does not start or refuses.
+    #[error(transparent)]
+    Redis(#[from] RedisError),
+    /// An add-on instance is not one of Redis.
+    #[error("the add-on instance `{name}` has no Redis server")]
+    NoRedis {
+        /// The instance's name.
+        name: String,
+    },
     /// Heroku refuses.
     #[error(transparent)]
     Heroku(#[from] HerokuError),

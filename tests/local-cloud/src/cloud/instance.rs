@@ -31,6 +31,24 @@ pub enum Engine {
     Postgres,
     /// A MariaDB database.
     Mysql,
+    /// A Redis server of the instance's own.
+    Redis,
+}
+
+impl Engine {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Http, Self::Postgres, Self::Mysql, Self::Redis];
+
+    /// What a document calls it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::Postgres => "postgres",
+            Self::Mysql => "mysql",
+            Self::Redis => "redis",
+        }
+    }
 }
 
 /// An instance to enrol.
@@ -81,6 +99,7 @@ impl Instance {
                 Engine::Http => Login::Http,
                 Engine::Postgres => Login::Postgres,
                 Engine::Mysql => Login::Mysql,
+                Engine::Redis => Login::RedisSession,
             },
             every,
         }
@@ -135,6 +154,7 @@ impl Cloud {
             Engine::Http => self.import_api_key(&spec.name)?,
             Engine::Postgres => self.import_database(&spec.name).await?,
             Engine::Mysql => self.import_mysql(&spec.name).await?,
+            Engine::Redis => self.import_redis(&spec.name).await?,
         };
         let addon = self.heroku.provision(Provision {
             service: SERVICE.to_owned(),
@@ -236,7 +256,7 @@ impl Cloud {
     }
 
     /// The instance's credentials that the service itself says are alive: ids at the partner's own
-    /// service, login roles at PostgreSQL, users at MariaDB.
+    /// service, login roles at PostgreSQL, users at MariaDB and Redis.
     ///
     /// # Errors
     /// If the service does not answer.
@@ -276,6 +296,7 @@ impl Cloud {
                 Ok(rows.iter().map(|row| row.get(0)).collect())
             }
             Engine::Mysql => self.live_mysql_users(&instance.name).await,
+            Engine::Redis => self.live_users(&instance.name).await,
         }
     }
 

@@ -7,6 +7,7 @@ use crate::heroku::{AppSpec, Manifest, Provision, RestartSpeed};
 
 mod databases;
 mod mysql;
+mod redis;
 
 const EVERY: Duration = Duration::from_millis(5);
 

@@ -70,6 +70,30 @@ fn find_mariadb() -> Option<MariadbPrograms> {
     })
 }
 
+/// The directory of `redis-server` and `redis-cli`. Installs them where that is possible: on Debian,
+/// as root.
+///
+/// Fails with the command to run where it is not.
+pub async fn ensure_redis(target: &Path, progress: OnLine) -> Result<PathBuf, ToolsError> {
+    if let Some(found) = find_redis() {
+        return Ok(found);
+    }
+    install("redis-server", target, &progress).await?;
+    find_redis().ok_or(ToolsError::Missing {
+        program: "the Redis server (redis-server, redis-cli)",
+        remedy: "apt-get install redis-server",
+    })
+}
+
+fn find_redis() -> Option<PathBuf> {
+    let server = process::find_program("redis-server", &[])?;
+    let directory = server.parent()?;
+    directory
+        .join("redis-cli")
+        .is_file()
+        .then(|| directory.to_owned())
+}
+
 /// Installs a package, on Debian and as root; elsewhere it does nothing.
 async fn install(package: &str, target: &Path, progress: &OnLine) -> Result<(), ToolsError> {
     let apt = process::find_program("apt-get", &[]).filter(|_| Uid::effective().is_root());

@@ -59,8 +59,6 @@ pub(super) struct Stage<'a> {
 
 /// What one of the three instances is.
 struct Role {
-    name: &'static str,
-    kind: &'static str,
     api: Api,
     engine: Engine,
     rotations: usize,
@@ -70,24 +68,18 @@ struct Role {
 
 const ROLES: [Role; 3] = [
     Role {
-        name: "v1-http",
-        kind: "App Info API (v1) · http",
         api: Api::V1,
         engine: Engine::Http,
         rotations: 1,
         apps: &[("candles", 2, COMMON)],
     },
     Role {
-        name: "v3-http",
-        kind: "Platform API (v3) · http",
         api: Api::V3,
         engine: Engine::Http,
         rotations: 1,
         apps: &[("bicycles", 2, COMMON)],
     },
     Role {
-        name: "v3-postgres",
-        kind: "Platform API (v3) · postgres",
         api: Api::V3,
         engine: Engine::Postgres,
         rotations: 2,
@@ -98,6 +90,29 @@ const ROLES: [Role; 3] = [
         ],
     },
 ];
+
+impl Role {
+    fn name(&self) -> String {
+        let api = match self.api {
+            Api::V1 => "v1",
+            Api::V3 => "v3",
+        };
+        let name = format!("{api}-{}", self.engine.name());
+        if self.rotations > 1 {
+            format!("{name}-twice")
+        } else {
+            name
+        }
+    }
+
+    fn kind(&self) -> String {
+        let api = match self.api {
+            Api::V1 => "App Info API (v1)",
+            Api::V3 => "Platform API (v3)",
+        };
+        format!("{api} · {}", self.engine.name())
+    }
+}
 
 impl<'a> Stage<'a> {
     /// A stage for at most `limit` from now.
@@ -110,9 +125,13 @@ impl<'a> Stage<'a> {
         }
     }
 
-    /// Enrols the three instances, and has their apps log in once their dynos run.
-    pub(super) async fn set(&self) -> Result<[Player; 3], DemoError> {
-        let [first, second, third] = ROLES;
+    /// Enrols the three instances, all of one engine if one is asked for, and has their apps log in
+    /// once their dynos run.
+    pub(super) async fn set(&self, engine: Option<Engine>) -> Result<[Player; 3], DemoError> {
+        let [first, second, third] = ROLES.map(|role| Role {
+            engine: engine.unwrap_or(role.engine),
+            ..role
+        });
         let mut players = [
             self.enrol(first).await?,
             self.enrol(second).await?,
@@ -137,7 +156,7 @@ impl<'a> Stage<'a> {
             restart: *restart,
         });
         let spec = InstanceSpec {
-            name: role.name.to_owned(),
+            name: role.name(),
             api: role.api,
             engine: role.engine,
             apps: apps.collect(),
@@ -160,7 +179,7 @@ impl<'a> Stage<'a> {
         Ok(Player {
             subject: Subject {
                 name: instance.name.clone(),
-                kind: role.kind.to_owned(),
+                kind: role.kind(),
                 secret: instance.secret_name.clone(),
                 secret_arn: instance.secret_arn.clone(),
                 addon: instance.addon.clone(),
@@ -343,7 +362,7 @@ impl<'a> Stage<'a> {
     }
 
     /// The credential that the service should accept: for `http`, it is named after the current
-    /// version; for `postgres` and `mysql`, Heroku shows the user.
+    /// version; for the databases, Heroku shows the user.
     fn expected(
         &self,
         instance: &Instance,
@@ -354,7 +373,7 @@ impl<'a> Stage<'a> {
                 let history = History::of(subject, &self.cloud.events.since(0));
                 history.current().map(|current| current.version.clone())
             }
-            Engine::Postgres | Engine::Mysql => {
+            Engine::Postgres | Engine::Mysql | Engine::Redis => {
                 let shown = self.shown_by_heroku(instance)?;
                 let url = shown.and_then(|value| Url::parse(&value).ok());
                 url.map(|url| url.username().to_owned())

@@ -1,0 +1,352 @@
+//! What a server says instead of doing it, and that a later try succeeds.
+
+use std::time::Duration;
+
+use addon_rotation::deadline::{Deadline, Passing as _};
+use addon_rotation::service::{ServiceError, Verdict};
+use local_cloud::redis::{RedisOptions, Users};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
+use tokio_util::task::AbortOnDropHandle;
+
+use super::support::{Customer, Stand, administrator, imported, services, user};
+use crate::support::{random, soon, uncut, within};
+
+async fn stand(users: Users) -> (Stand, super::support::Version) {
+    let (line, password) = user("bob", "~* resetchannels -@all +get");
+    let stand = Stand::start(RedisOptions::new(users), &[line]).await;
+    let first = stand.imported("bob", &password);
+    (stand, first)
+}
+
+/// Whether the error is about the connection alone.
+fn cut(error: &ServiceError) -> bool {
+    matches!(error, ServiceError::Unreachable { .. })
+}
+
+#[tokio::test]
+#[ignore = "needs the local cloud: cargo xtask test"]
+async fn a_server_that_is_down_is_waited_for() {
+    let (mut stand, first) = stand(Users::AclFile).await;
+    let second = first.next();
+    let fields = stand.administrator();
+    stand.redis.halt().await;
+    let short = || Deadline::after(Duration::from_millis(300));
+    for error in [
+        stand
+            .services
+            .issue(&second.document, &fields, short())
+            .await
+            .unwrap_err(),
+        stand
+            .services
+            .verify(&first.document, short())
+            .await
+            .unwrap_err(),
+        stand
+            .services
+            .revoke(&first.document, &fields, short())
+            .await
+            .unwrap_err(),
+    ] {
+        assert!(cut(&error) && error.is_passing(), "{error}");
+        let address = format!("redis://127.0.0.1:{}", stand.redis.port());
+        assert!(error.to_string().contains(&address), "{error}");
+    }
+    let services = stand.services.clone();
+    let issue = services.issue(&second.document, &fields, soon());
+    let (issued, restarted) = tokio::join!(within(issue), stand.redis.restart());
+    restarted.unwrap();
+    issued.unwrap();
+    stand.expect(&[&first, &second], &[]).await;
+}
+
+#[tokio::test]
+#[ignore = "needs the local cloud: cargo xtask test"]
+async fn an_administrator_who_may_not_is_named() {
+    let (stand, first) = stand(Users::AclFile).await;
+    let second = first.next();
+    let weak = [
+        "ACL",
+        "SETUSER",
+        "weak",
+        "on",
+        ">weak's password",
+        "+acl|list",
+    ];
+    stand.redis.command(&weak).await.unwrap();
+    for (user, password, words) in [
+        ("administrator", "an old password", "WRONGPASS"),
+        ("nobody", "an old password", "WRONGPASS"),
+        ("weak", "weak's password", "NOPERM"),
+    ] {
+        let fields = administrator(user, password);
+        let issued = stand
+            .services
+            .issue(&second.document, &fields, soon())
+            .await;
+        let revoked = stand
+            .services
+            .revoke(&first.document, &fields, soon())
+            .await;
+        for error in [issued.unwrap_err(), revoked.unwrap_err()] {
+            assert!(
+                matches!(error, ServiceError::Administrator { .. }),
+                "{error:?}"
+            );
+            assert!(!error.is_passing());
+            let text = error.to_string();
+            assert!(text.contains(words) && text.contains("masterarn"), "{text}");
+            assert!(!text.contains(password), "{text}");
+        }
+    }
+    stand.expect(&[&first], &[&second]).await;
+    stand.issue(&second).await.unwrap();
+}
+
+#[tokio::test]
+#[ignore = "needs the local cloud: cargo xtask test"]
+async fn a_server_full_of_connections_refuses_nobodys_credential() {
+    let (stand, first) = stand(Users::AclFile).await;
+    let mut only = stand.customer(&first).await;
+    let one = ["CONFIG", "SET", "maxclients", "1"];
+    stand.redis.command(&one).await.unwrap();
+    let fields = stand.administrator();
+    for verify in [true, false] {
+        let error = uncut(cut, async |deadline| {
+            let (services, document) = (&stand.services, &first.document);
+            let result = if verify {
+                services.verify(document, deadline).await.map(drop)
+            } else {
+                services.revoke(document, &fields, deadline).await
+            };
+            result.unwrap_err()
+        })
+        .await;
+        assert!(
+            matches!(error, ServiceError::Unavailable { .. }),
+            "{error:?}"
+        );
+        assert!(error.to_string().contains("maxclients"), "{error}");
+    }
+    let answer = only.ask("GET key").await;
+    assert_eq!(answer, "$-1");
+    drop(only);
+    stand.expect(&[&first], &[]).await;
+}
+
+#[tokio::test]
+#[ignore = "needs the local cloud: cargo xtask test"]
+async fn a_file_that_cannot_be_written_is_named_and_a_later_try_succeeds() {
+    let (mut stand, first) = stand(Users::AclFile).await;
+    let second = first.next();
+    let (there, away) = (
+        stand.redis.acl_directory(),
+        stand.redis.directory().join("away"),
+    );
+    std::fs::rename(&there, &away).unwrap();
+    for error in [
+        stand.issue(&second).await.unwrap_err(),
+        stand.revoke(&first).await.unwrap_err(),
+    ] {
+        assert!(matches!(error, ServiceError::Rejected { .. }), "{error:?}");
+        assert!(!error.is_passing());
+        assert!(error.to_string().contains("write its ACL file"), "{error}");
+    }
+    std::fs::rename(&away, &there).unwrap();
+    stand.redis.restart().await.unwrap();
+    stand.expect(&[&first], &[&second]).await;
+    stand.issue(&second).await.unwrap();
+    stand.revoke(&first).await.unwrap();
+    stand.redis.restart().await.unwrap();
+    stand.expect(&[&second], &[&first]).await;
+}
+
+fn names_the_forbidden(error: &ServiceError, password: &str) {
+    let text = error.to_string();
+    assert!(matches!(error, ServiceError::Rejected { .. }), "{text}");
+    assert!(text.contains("renamed or forbidden"), "{text}");
+    // A server quotes the arguments of a command that it does not know.
+    assert!(!text.contains(password), "{text}");
+}
+
+#[tokio::test]
+#[ignore = "needs the local cloud: cargo xtask test"]
+async fn a_renamed_command_is_named() {
+    let (line, password) = user("bob", "~* resetchannels -@all +get");
+    let mut options = RedisOptions::new(Users::ConfigurationFile);
+    options
+        .settings
+        .push("rename-command CONFIG \"\"".to_owned());
+    let stand = Stand::start(options, &[line]).await;
+    let second = stand.imported("bob", &password).next();
+    let error = stand.issue(&second).await.unwrap_err();
+    names_the_forbidden(&error, second.password());
+}
+
+#[tokio::test]
+async fn a_command_that_a_managed_service_forbids_is_named() {
+    let password = random();
+    let quoting = |command: &str| {
+        Some(format!(
+            "-ERR unknown command '{command}', with args beginning with: 'bob' '{password}' \r\n"
+        ))
+    };
+    let server = Fake::start(vec![quoting("AUTH")]).await;
+    let version = imported("127.0.0.1", server.port, "bob", &password);
+    let error = services().verify(&version.document, soon()).await;
+    names_the_forbidden(&error.unwrap_err(), &password);
+
+    let server = Fake::start(vec![Some("+OK\r\n".to_owned()), quoting("ACL")]).await;
+    let version = imported("127.0.0.1", server.port, "bob", &password);
+    let fields = administrator("administrator", "a password");
+    let error = services().issue(&version.document, &fields, soon()).await;
+    names_the_forbidden(&error.unwrap_err(), &password);
+}
+
+/// Something that answers every login and every command the same.
+struct Fake {
+    port: u16,
+    _serving: AbortOnDropHandle<()>,
+}
+
+impl Fake {
+    /// The answers of each connection: the last one to everything that follows; none closes it.
+    async fn start(answers: Vec<Option<String>>) -> Self {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let serving = tokio::spawn(async move {
+            loop {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                let answers = answers.clone();
+                tokio::spawn(async move {
+                    let (mut buffer, mut next) = ([0; 4096], 0);
+                    while stream
+                        .read(&mut buffer)
+                        .await
+                        .is_ok_and(|length| length > 0)
+                    {
+                        let answer = &answers[next.min(answers.len() - 1)];
+                        next += 1;
+                        let Some(answer) = answer else { return };
+                        if stream.write_all(answer.as_bytes()).await.is_err() {
+                            return;
+                        }
+                    }
+                });
+            }
+        });
+        Self {
+            port,
+            _serving: AbortOnDropHandle::new(serving),
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_passes_is_told_from_what_does_not() {
+    let fields = administrator("administrator", "a password");
+    for (answer, passing, words) in [
+        (
+            "-LOADING Redis is loading the dataset in memory",
+            true,
+            "LOADING",
+        ),
+        ("-BUSY Redis is busy running a script.", true, "BUSY"),
+        ("-MASTERDOWN Link with MASTER is down", true, "MASTERDOWN"),
+        (
+            "-READONLY You can't write against a read only replica.",
+            true,
+            "name the primary",
+        ),
+        (
+            "-MISCONF Redis is configured to save RDB snapshots",
+            true,
+            "its log says why",
+        ),
+        (
+            "-OOM command not allowed when used memory > 'maxmemory'.",
+            true,
+            "maxmemory",
+        ),
+        (
+            "-NOPERM User a has no permissions to run the 'acl|list' command",
+            false,
+            "masterarn",
+        ),
+        ("-NOAUTH Authentication required.", false, "masterarn"),
+        ("-ERR something new", false, "something new"),
+    ] {
+        let server = Fake::start(vec![
+            Some("+OK\r\n".to_owned()),
+            Some(format!("{answer}\r\n")),
+        ])
+        .await;
+        let version = imported("127.0.0.1", server.port, "bob", &random());
+        let error = uncut(cut, async |deadline| {
+            let services = services();
+            let revoke = services.revoke(&version.document, &fields, deadline);
+            within(revoke).await.unwrap_err()
+        })
+        .await;
+        assert_eq!(error.is_passing(), passing, "{error}");
+        assert!(error.to_string().contains(words), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn only_a_wrong_password_is_a_refusal() {
+    for (answer, verdict) in [
+        ("+OK", Some(Verdict::Accepted)),
+        (
+            "-WRONGPASS invalid username-password pair or user is disabled.",
+            Some(Verdict::Refused),
+        ),
+        ("-LOADING Redis is loading the dataset in memory", None),
+        ("-ERR max number of clients reached", None),
+        (
+            "-ERR AUTH <password> called without any password configured for the default user.",
+            None,
+        ),
+        ("-DENIED Redis is running in protected mode", None),
+        ("-NOPERM User bob has no permissions", None),
+        ("HTTP/1.1 400 Bad Request", None),
+    ] {
+        let server = Fake::start(vec![Some(format!("{answer}\r\n"))]).await;
+        let version = imported("127.0.0.1", server.port, "bob", &random());
+        let deadline = match verdict {
+            Some(_) => soon(),
+            None => Deadline::after(Duration::from_millis(300)),
+        };
+        let services = services();
+        let said = within(services.verify(&version.document, deadline)).await;
+        // Nor is it a fault of the administrator, who has no part in it.
+        let blamed = matches!(said, Err(ServiceError::Administrator { .. }));
+        assert!(!blamed, "{answer}");
+        assert_eq!(said.ok(), verdict, "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_hangs_up_or_says_nothing_ends_in_an_error_before_the_deadline() {
+    for answer in [None, Some(String::new())] {
+        let server = Fake::start(vec![answer]).await;
+        let version = imported("127.0.0.1", server.port, "bob", &random());
+        let deadline = Deadline::after(Duration::from_millis(500));
+        let services = services();
+        let verify = services.verify(&version.document, deadline);
+        let error = within(verify).await.unwrap_err();
+        assert!(cut(&error) && error.is_passing(), "{error}");
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs the local cloud: cargo xtask test"]
+async fn a_customer_may_have_no_right_but_to_log_in() {
+    let (line, password) = user("bob", "resetchannels -@all");
+    let stand = Stand::start(RedisOptions::new(Users::AclFile), &[line]).await;
+    let first = stand.imported("bob", &password);
+    let mut customer: Customer = stand.customer(&first).await;
+    assert!(customer.ask("PING").await.starts_with("-NOPERM"));
+    stand.expect(&[&first], &[]).await;
+}

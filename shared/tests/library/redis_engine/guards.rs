@@ -1,0 +1,137 @@
+//! What is refused before anything is done.
+
+use addon_rotation::deadline::Passing as _;
+use addon_rotation::service::ServiceError;
+use local_cloud::redis::{ADMINISTRATOR, RedisOptions, Users, hash};
+
+use super::support::{Stand, administrator, user};
+use crate::support::{random, soon, within};
+
+fn rejected(error: &ServiceError, words: &[&str]) {
+    let text = error.to_string();
+    assert!(matches!(error, ServiceError::Rejected { .. }), "{error:?}");
+    assert!(!error.is_passing());
+    for word in words {
+        assert!(text.contains(word), "{text}");
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs the local cloud: cargo xtask test"]
+async fn a_user_without_a_model_is_not_made_up() {
+    let stand = Stand::start(RedisOptions::new(Users::AclFile), &[]).await;
+    let first = stand.imported("bob", &random());
+    let error = stand.issue(&first).await.unwrap_err();
+    rejected(&error, &["no user \"bob\"", "rules_from"]);
+    let error = stand.issue(&first.next()).await.unwrap_err();
+    rejected(&error, &["no user \"bob\"", "whose rules"]);
+    assert!(stand.redis.live_users().await.unwrap().is_empty());
+}
+
+#[tokio::test]
+#[ignore = "needs the local cloud: cargo xtask test"]
+async fn an_administrator_does_not_end_itself() {
+    let (line, password) = user("default", "~* &* +@all");
+    let options = RedisOptions {
+        user_lines: Vec::new(),
+        ..RedisOptions::new(Users::AclFile)
+    };
+    let stand = Stand::start(options, &[line]).await;
+    let first = stand.imported("", &password);
+    let (second, itself) = (first.next(), administrator("default", &password));
+    let services = &stand.services;
+    let issued = within(services.issue(&second.document, &itself, soon())).await;
+    let revoked = within(services.revoke(&first.document, &itself, soon())).await;
+    for error in [issued.unwrap_err(), revoked.unwrap_err()] {
+        rejected(&error, &["logs in as \"default\"", "a user of its own"]);
+        assert!(!error.to_string().contains(&password));
+    }
+    assert_eq!(stand.redis.live_users().await.unwrap(), ["default"]);
+    stand.expect(&[&first], &[&second]).await;
+}
+
+#[tokio::test]
+#[ignore = "needs the local cloud: cargo xtask test"]
+async fn replication_is_not_cut_off() {
+    let (line, password) = user("default", "~* &* +@all");
+    let options = RedisOptions {
+        user_lines: vec![line],
+        ..RedisOptions::new(Users::AclFile)
+    };
+    let stand = Stand::start(options.clone(), &[]).await;
+    let first = stand.imported("", &password);
+    let second = first.next();
+    stand.issue(&second).await.unwrap();
+    let mut replica = options;
+    replica.settings = vec![
+        format!("replicaof 127.0.0.1 {}", stand.redis.port()),
+        format!("masterauth {password}"),
+    ];
+    let replica = Stand::start(replica, &[]).await;
+    connected(&replica).await;
+    for error in [
+        stand.issue(&first.next()).await.unwrap_err(),
+        stand.revoke(&first).await.unwrap_err(),
+    ] {
+        rejected(&error, &["a replica logs in as \"default\"", "masteruser"]);
+    }
+    assert_eq!(stand.redis.live_users().await.unwrap().len(), 2);
+
+    let (user, password) = (ADMINISTRATOR, stand.redis.administrator_password());
+    for (setting, value) in [("masteruser", user), ("masterauth", password)] {
+        let command = ["CONFIG", "SET", setting, value];
+        replica.redis.command(&command).await.unwrap();
+    }
+    let end = ["CLIENT", "KILL", "TYPE", "replica"];
+    stand.redis.command(&end).await.unwrap();
+    let poll = async {
+        while let Err(error) = stand.revoke(&first).await {
+            rejected(&error, &["masteruser"]);
+        }
+    };
+    within(Box::pin(poll)).await;
+    connected(&replica).await;
+    stand.expect(&[&second], &[&first]).await;
+}
+
+async fn connected(replica: &Stand) {
+    let poll = async {
+        loop {
+            let info = replica
+                .redis
+                .command(&["INFO", "replication"])
+                .await
+                .unwrap();
+            let info: String = redis::from_redis_value(info).unwrap();
+            if info.contains("master_link_status:up") {
+                return;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    within(poll).await;
+}
+
+#[tokio::test]
+#[ignore = "needs the local cloud: cargo xtask test"]
+async fn a_server_that_would_forget_its_users_is_refused_unless_the_document_says_so() {
+    let password = random();
+    let line = format!("bob on {} ~* &* +@all", hash(&password));
+    let mut stand = Stand::start(RedisOptions::new(Users::Nowhere), &[line]).await;
+    let first = stand.imported("bob", &password);
+    let error = stand.issue(&first.next()).await.unwrap_err();
+    rejected(
+        &error,
+        &[
+            "neither an ACL file nor a configuration file",
+            "persistence",
+        ],
+    );
+    let first = first.with("persistence", "none");
+    let second = first.next();
+    stand.issue(&second).await.unwrap();
+    stand.revoke(&first).await.unwrap();
+    stand.expect(&[&second], &[&first]).await;
+    stand.redis.restart().await.unwrap();
+    stand.expect(&[&first], &[&second]).await;
+}

@@ -1,0 +1,75 @@
+//! The Redis servers of the local cloud: one for each instance, as a partner runs them.
+
+use std::sync::{Arc, PoisonError};
+
+use serde_json::json;
+
+use super::instance::{Imported, Instance, random_text};
+use super::{Cloud, CloudError};
+use crate::redis::{ADMINISTRATOR, Redis, RedisOptions, Users, hash};
+
+/// A server that tests may stop and start again.
+pub type SharedRedis = Arc<tokio::sync::Mutex<Redis>>;
+
+impl Cloud {
+    /// The server of an instance.
+    ///
+    /// # Errors
+    /// If the instance has none.
+    pub fn redis(&self, instance: &Instance) -> Result<SharedRedis, CloudError> {
+        self.redis_of(&instance.name)
+    }
+
+    pub(super) async fn live_users(&self, name: &str) -> Result<Vec<String>, CloudError> {
+        let redis = self.redis_of(name)?;
+        let redis = redis.lock().await;
+        Ok(redis.live_users().await?)
+    }
+
+    /// A server whose customer was given a password and no user, as before there were users.
+    pub(super) async fn import_redis(&self, name: &str) -> Result<Imported, CloudError> {
+        let password = random_text(32);
+        let programs = crate::tools::ensure_redis(self.tools.target(), Arc::new(|_: &str| ()));
+        let options = RedisOptions {
+            user_lines: vec![format!("default on {} ~* &* +@all", hash(&password))],
+            ..RedisOptions::new(Users::AclFile)
+        };
+        let log = self.logs().join(format!("redis-{name}.log"));
+        let redis = Redis::start(&programs.await?, &log, options).await?;
+        let port = redis.port();
+        let administrator = json!({
+            "engine": "redis", "username": ADMINISTRATOR, "password": redis.administrator_password(),
+        });
+        let secret = format!("addon/masters/redis-{name}");
+        let administrator = self
+            .account
+            .create_secret(&self.root, &secret, &administrator, &[])
+            .await?;
+        self.redis
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(name.to_owned(), Arc::new(tokio::sync::Mutex::new(redis)));
+        Ok(Imported {
+            fields: json!({
+                "engine": "redis",
+                "host": "127.0.0.1", "port": port,
+                "username": "", "password": password,
+                "masterarn": administrator,
+            }),
+            config_var: "ACME_REDIS_URL",
+            value: format!("redis://:{password}@127.0.0.1:{port}"),
+            template: "redis://{{ username }}:{{ password | urlencode }}@{{ host }}:{{ port }}"
+                .to_owned(),
+        })
+    }
+
+    fn redis_of(&self, name: &str) -> Result<SharedRedis, CloudError> {
+        let servers = self.redis.lock().unwrap_or_else(PoisonError::into_inner);
+        servers
+            .get(name)
+            .cloned()
+            .ok_or_else(|| CloudError::NoRedis {
+                name: name.to_owned(),
+            })
+    }
+}
