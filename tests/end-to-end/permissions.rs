@@ -55,7 +55,7 @@ pub(crate) async fn without_permission(
 
 pub(crate) fn tests(suite: &mut Suite) {
     suite.test("permissions::every_power_is_the_steps_own", powers::powers);
-    suite.test("permissions::code_makes_no_network", powers::network);
+    suite.test("permissions::code_makes_no_network", powers::no_network);
     suite.test(
         "permissions::what_lies_outside_a_step_is_refused",
         refused::refused,

@@ -79,8 +79,8 @@ pub(super) async fn refused(cloud: Arc<Cloud>) -> TestResult {
     for (function, arguments) in tries {
         // MiniStack makes a function's credentials when it first runs.
         invoke(&cloud, function, &json!({})).await?;
-        let tried = cloud.aws_as(function, &arguments).await;
-        let error = tried.err().map(|error| error.to_string());
+        let outcome = cloud.aws_as(function, &arguments).await;
+        let error = outcome.err().map(|error| error.to_string());
         let error = error.ok_or_else(|| format!("{function} may {arguments:?}"))?;
         names(&error, &["AccessDenied"]).map_err(|_| format!("{function}: {error}"))?;
     }

@@ -56,11 +56,8 @@ const THROUGH: &str = "kms:ViaService";
 const OF_SECRET: &str = "kms:EncryptionContext:SecretARN";
 const SECRETS_MANAGER: &str = "secretsmanager.us-east-1.amazonaws.com";
 
-/// All of them.
-pub(super) async fn things(
-    cloud: &Cloud,
-    roles: &BTreeMap<String, Role>,
-) -> Result<Vec<Thing>, Failed> {
+/// The secrets, and the key that encrypts them.
+async fn secrets(cloud: &Cloud) -> Result<Vec<Thing>, Failed> {
     let instance = cloud.enrol(spec("powers", Api::V3, Engine::Http)).await?;
     let managed = instance.secret_arn.as_str();
     let rotate = cloud.function_arn("rotate");
@@ -123,7 +120,15 @@ pub(super) async fn things(
             .with(THROUGH, SECRETS_MANAGER)
             .with(OF_SECRET, managed),
     );
+    Ok(things)
+}
 
+/// All of them.
+pub(super) async fn things(
+    cloud: &Cloud,
+    roles: &BTreeMap<String, Role>,
+) -> Result<Vec<Thing>, Failed> {
+    let mut things = secrets(cloud).await?;
     let schedule = |group: &str, name: &str| {
         format!("arn:aws:scheduler:us-east-1:000000000000:schedule/{group}/{name}")
     };

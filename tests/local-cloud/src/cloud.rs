@@ -6,6 +6,7 @@ mod error;
 mod functions;
 mod instance;
 mod mysql;
+mod partner;
 mod redis;
 
 use std::collections::BTreeMap;
@@ -13,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 pub use error::CloudError;
 pub use instance::{Api, Engine, Instance, InstanceSpec};
@@ -21,10 +22,10 @@ pub use redis::SharedRedis;
 
 use account::Account;
 
-use crate::credential_service::{CredentialService, CredentialServiceOptions};
+use crate::credential_service::CredentialService;
 use crate::events::EventLog;
 use crate::gateway::{Gateway, GatewayOptions};
-use crate::heroku::{Heroku, Manifest};
+use crate::heroku::Heroku;
 use crate::mariadb::Mariadb;
 use crate::ministack::{self, MiniStack, MiniStackOptions};
 use crate::postgres::Postgres;
@@ -47,9 +48,6 @@ pub enum Parameters {
     /// All: customer-managed keys, a network, reserved concurrency, tracing, alarms.
     All,
 }
-
-/// The config vars that the add-on may show.
-const CONFIG_VARS: [&str; 3] = ["ACME_URL", "ACME_DATABASE_URL", "ACME_REDIS_URL"];
 
 /// How the cloud is set up.
 #[derive(Clone)]
@@ -111,7 +109,6 @@ impl Cloud {
         let target = crate::tools::target_directory(&workspace);
         let logs = target.join("local-cloud");
         let tools = Tools::ensure(&target, Arc::clone(&progress)).await?;
-        let programs = crate::tools::ensure_postgres(&target, Arc::clone(&progress)).await?;
         let template = stack::sam_build(
             &workspace,
             &tools,
@@ -124,20 +121,9 @@ impl Cloud {
         progress("starting Heroku, the partner's services and AWS");
         let events = EventLog::default();
         let heroku = Arc::new(Heroku::start(events.clone()).await?);
-        let manifest = Manifest {
-            id: SERVICE.to_owned(),
-            api_password: instance::random_text(32),
-            client_secret: instance::random_text(32),
-            config_vars: CONFIG_VARS.map(ToOwned::to_owned).to_vec(),
-        };
+        let manifest = partner::manifest();
         heroku.add_service(manifest.clone())?;
-        let administrator_token = instance::random_text(32);
-        let service_options = CredentialServiceOptions {
-            name: "acme-api".to_owned(),
-            administrator_token: administrator_token.clone(),
-        };
-        let credential_service = CredentialService::start(service_options, events.clone()).await?;
-        let postgres = Postgres::start(&programs, &logs).await?;
+        let services = partner::Services::start(&target, &logs, &events, &progress).await?;
 
         let bound = Gateway::bind().await?;
         let endpoint = bound.endpoint().clone();
@@ -156,32 +142,9 @@ impl Cloud {
         });
         let root = ministack::Client::new(endpoint.clone())?;
 
-        let programs = crate::tools::ensure_mariadb(&target, Arc::clone(&progress)).await?;
-        let mariadb = Mariadb::start(&programs, &logs, &[]).await?;
-        let account = Account::set_up(
-            &root,
-            &|| stack::aws(&tools, &endpoint),
-            parameters,
-            &manifest,
-            &[
-                ("api", json!({ "token": administrator_token })),
-                (
-                    "db",
-                    json!({
-                        "engine": "postgres", "username": crate::postgres::ADMINISTRATOR,
-                        "password": postgres.administrator_password(),
-                    }),
-                ),
-                (
-                    "mysql",
-                    json!({
-                        "engine": "mysql", "username": crate::mariadb::SUPERUSER,
-                        "password": mariadb.superuser_password(),
-                    }),
-                ),
-            ],
-        )
-        .await?;
+        let aws = || stack::aws(&tools, &endpoint);
+        let administrators = &services.administrators;
+        let account = Account::set_up(&root, &aws, parameters, &manifest, administrators).await?;
 
         progress("deploying the stack (sam deploy)");
         let parameters = [
@@ -200,9 +163,9 @@ impl Cloud {
         Ok(Self {
             events,
             heroku,
-            credential_service,
-            postgres,
-            mariadb,
+            credential_service: services.credential_service,
+            postgres: services.postgres,
+            mariadb: services.mariadb,
             gateway,
             ministack,
             tools,
