@@ -119,6 +119,7 @@ impl Account {
             ("AlarmTopicArn", topic),
             ("SubnetIds", subnet),
             ("SecurityGroupIds", group),
+            ("AllowPrivateAddresses", "true".to_owned()),
             ("Tracing", "Active".to_owned()),
             ("ReservedConcurrentExecutions", "20".to_owned()),
             ("LogRetentionInDays", "30".to_owned()),
