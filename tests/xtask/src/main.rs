@@ -7,6 +7,8 @@
 
 mod demo;
 mod package;
+#[cfg(test)]
+mod readme;
 mod schema;
 mod test;
 mod up;
@@ -34,7 +36,7 @@ enum Task {
         /// Plain lines instead of a live view, as when the output is no terminal.
         #[arg(long)]
         plain: bool,
-        /// The engine of all three instances: http, postgres, redis. Without it, some of each.
+        /// The engine of all three instances: http, postgres, mysql, redis. Without it, some of each.
         #[arg(long, value_parser = engine)]
         engine: Option<Engine>,
     },
