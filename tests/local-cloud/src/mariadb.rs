@@ -1,20 +1,18 @@
 //! A private MariaDB server: a free port, a temporary directory, nothing left behind.
 
 use std::io;
-use std::os::unix::fs::{OpenOptionsExt as _, chown};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use mysql_async::prelude::Queryable as _;
 use mysql_async::{Conn, OptsBuilder};
 use nix::sys::signal::Signal;
-use nix::unistd::{Uid, User};
 use rand::distr::{Alphanumeric, SampleString as _};
 use ring::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
 use tempfile::TempDir;
-use tokio::process::Command;
 
-use crate::process::{self, Output, Process, ProcessError};
+use crate::process::{self, Output, Owner, Process, ProcessError};
 use crate::tools::MariadbPrograms;
 
 /// The name of a user that may do everything.
@@ -62,7 +60,7 @@ impl Mariadb {
         options: &[&str],
     ) -> Result<Self, MariadbError> {
         let directory = tempfile::Builder::new().prefix("mariadb-").tempdir()?;
-        let owner = Owner::find()?;
+        let owner = Owner::find("mysql", Signal::SIGKILL)?;
         owner.give(directory.path())?;
         let password = Alphanumeric.sample_string(&mut rand::rng(), 32);
         initialise(programs, directory.path(), &owner, log_dir).await?;
@@ -308,47 +306,6 @@ fn write_private(path: &Path, text: &str) -> io::Result<()> {
         .mode(0o600)
         .open(path)?;
     io::Write::write_all(&mut file, text.as_bytes())
-}
-
-/// The user that the server runs as. MariaDB refuses to be root.
-#[derive(Debug)]
-struct Owner(Option<User>);
-
-impl Owner {
-    fn find() -> io::Result<Self> {
-        if !Uid::effective().is_root() {
-            return Ok(Self(None));
-        }
-        for name in ["mysql", "nobody"] {
-            if let Some(user) = User::from_name(name).map_err(io::Error::from)? {
-                return Ok(Self(Some(user)));
-            }
-        }
-        let message = "run as root, and there is neither a user mysql nor nobody to run it as";
-        Err(io::Error::new(io::ErrorKind::NotFound, message))
-    }
-
-    fn give(&self, path: &Path) -> io::Result<()> {
-        let Self(Some(user)) = self else {
-            return Ok(());
-        };
-        chown(path, Some(user.uid.as_raw()), Some(user.gid.as_raw()))
-    }
-
-    fn command(&self, program: &Path) -> Command {
-        let signal = Signal::SIGKILL;
-        let mut command = match &self.0 {
-            None => process::command(program, signal),
-            Some(user) => {
-                let (uid, gid) = (user.uid.to_string(), user.gid.to_string());
-                let become_user = ["--reuid", &uid, "--regid", &gid, "--clear-groups"];
-                process::command_as(program, signal, &become_user)
-            }
-        };
-        // The server must be able to stand where it starts.
-        command.current_dir("/").env("LC_ALL", "C.UTF-8");
-        command
-    }
 }
 
 #[cfg(test)]

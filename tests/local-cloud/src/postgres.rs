@@ -1,6 +1,5 @@
 //! A private PostgreSQL server: a free port, a temporary directory, nothing left behind.
 
-mod owner;
 mod programs;
 
 use std::io;
@@ -14,10 +13,9 @@ use rand::distr::{Alphanumeric, SampleString as _};
 use tempfile::TempDir;
 use tokio_postgres::NoTls;
 
-use self::owner::Owner;
 use self::programs::{initialise, serve, write_private};
 use crate::certificates::ServerCertificate;
-use crate::process::{self, Output, Process, ProcessError};
+use crate::process::{self, Output, Owner, Process, ProcessError};
 
 /// The superuser's name.
 pub const SUPERUSER: &str = "postgres";
@@ -38,14 +36,6 @@ pub enum PostgresError {
     /// Its files could not be made.
     #[error("cannot make PostgreSQL's directory: {0}")]
     File(#[from] io::Error),
-    /// A file's owner could not be set.
-    #[error("cannot give PostgreSQL's directory to user {user}: {source}")]
-    Owner {
-        /// The user.
-        user: String,
-        /// Why not.
-        source: io::Error,
-    },
     /// The server refused a statement or a login.
     #[error("PostgreSQL on database {database}: {}", text(.source))]
     Statement {
@@ -104,7 +94,7 @@ impl Postgres {
         mut options: PostgresOptions,
     ) -> Result<Self, PostgresError> {
         let directory = tempfile::Builder::new().prefix("postgres-").tempdir()?;
-        let owner = Owner::find()?;
+        let owner = Owner::find("postgres", Signal::SIGQUIT)?;
         owner.give(directory.path())?;
         let (password, administrator_password) = (random_text(), random_text());
         let programs = &owner.accessible(programs, directory.path())?;

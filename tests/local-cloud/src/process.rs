@@ -2,6 +2,7 @@
 //! that owns it and with this process, however it ends.
 
 mod output;
+mod owner;
 mod spawner;
 
 use std::ffi::OsStr;
@@ -17,6 +18,7 @@ use nix::unistd::Pid;
 use tokio::process::{Child, Command};
 
 pub use output::{OnLine, Output};
+pub(crate) use owner::Owner;
 
 /// How many of its last lines an error about a process quotes.
 const TAIL: usize = 20;

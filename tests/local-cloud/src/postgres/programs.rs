@@ -8,8 +8,8 @@ use std::time::Duration;
 use nix::sys::signal::Signal;
 use tokio_postgres::error::SqlState;
 
-use super::owner::Owner;
 use super::{PostgresError, PostgresOptions, SUPERUSER, connect};
+use crate::process::Owner;
 use crate::process::{self, Process};
 
 /// How long the server may take to start.

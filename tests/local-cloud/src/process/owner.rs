@@ -8,42 +8,43 @@ use nix::sys::signal::Signal;
 use nix::unistd::{Uid, User};
 use tokio::process::Command;
 
-use super::PostgresError;
-use crate::process;
-
-/// The user that the server runs as. PostgreSQL refuses to be root.
-pub(super) struct Owner(Option<User>);
+/// The user that a server runs as: database servers refuse to be root.
+#[derive(Debug)]
+pub(crate) struct Owner {
+    user: Option<User>,
+    stop: Signal,
+}
 
 impl Owner {
-    pub(super) fn find() -> Result<Self, PostgresError> {
+    /// The user of this name, or `nobody`, if this is root. The server will be stopped by `stop`.
+    pub(crate) fn find(name: &str, stop: Signal) -> io::Result<Self> {
         if !Uid::effective().is_root() {
-            return Ok(Self(None));
+            return Ok(Self { user: None, stop });
         }
-        for name in ["postgres", "nobody"] {
+        for name in [name, "nobody"] {
             if let Some(user) = User::from_name(name).map_err(io::Error::from)? {
-                return Ok(Self(Some(user)));
+                return Ok(Self {
+                    user: Some(user),
+                    stop,
+                });
             }
         }
-        let message = "run as root, and there is neither a user postgres nor nobody to run it as";
-        Err(io::Error::new(io::ErrorKind::NotFound, message).into())
+        let message =
+            format!("run as root, and there is neither a user {name} nor nobody to run it as");
+        Err(io::Error::new(io::ErrorKind::NotFound, message))
     }
 
-    pub(super) fn give(&self, path: &Path) -> Result<(), PostgresError> {
-        let Self(Some(user)) = self else {
+    pub(crate) fn give(&self, path: &Path) -> io::Result<()> {
+        let Some(user) = &self.user else {
             return Ok(());
         };
-        chown(path, Some(user.uid.as_raw()), Some(user.gid.as_raw())).map_err(|source| {
-            PostgresError::Owner {
-                user: user.name.clone(),
-                source,
-            }
-        })
+        chown(path, Some(user.uid.as_raw()), Some(user.gid.as_raw()))
     }
 
     /// Programs that the user can run: a copy of those beyond the system's directories, which may
     /// lie where only root can go.
-    pub(super) fn accessible(&self, programs: &Path, directory: &Path) -> io::Result<PathBuf> {
-        if self.0.is_none() || programs.starts_with("/usr") {
+    pub(crate) fn accessible(&self, programs: &Path, directory: &Path) -> io::Result<PathBuf> {
+        if self.user.is_none() || programs.starts_with("/usr") {
             return Ok(programs.to_owned());
         }
         let (from, to) = (
@@ -56,14 +57,13 @@ impl Owner {
         Ok(to.join("bin"))
     }
 
-    pub(super) fn command(&self, program: &Path) -> Command {
-        let signal = Signal::SIGQUIT;
-        let mut command = match &self.0 {
-            None => process::command(program, signal),
+    pub(crate) fn command(&self, program: &Path) -> Command {
+        let mut command = match &self.user {
+            None => super::command(program, self.stop),
             Some(user) => {
                 let (uid, gid) = (user.uid.to_string(), user.gid.to_string());
                 let become_user = ["--reuid", &uid, "--regid", &gid, "--clear-groups"];
-                process::command_as(program, signal, &become_user)
+                super::command_as(program, self.stop, &become_user)
             }
         };
         // The server must be able to stand where it starts.
