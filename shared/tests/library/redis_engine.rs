@@ -8,3 +8,4 @@ mod leaks;
 mod nodes;
 mod rotation;
 mod support;
+mod tls;

@@ -16,6 +16,7 @@ use ring::digest::{SHA256, digest};
 use tempfile::TempDir;
 use tokio::process::Command;
 
+use crate::certificates::ServerCertificate;
 use crate::process::{self, Output, Process, ProcessError};
 
 /// The administrator's name.
@@ -54,7 +55,7 @@ pub enum Users {
 }
 
 /// How a server is set up.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct RedisOptions {
     /// Where it keeps its users.
     pub users: Users,
@@ -63,6 +64,8 @@ pub struct RedisOptions {
     pub user_lines: Vec<String>,
     /// Further lines of its configuration.
     pub settings: Vec<String>,
+    /// Listens for TLS as well, on a port of its own.
+    pub certificate: Option<ServerCertificate>,
 }
 
 impl RedisOptions {
@@ -73,18 +76,19 @@ impl RedisOptions {
             users,
             user_lines: vec!["default off".to_owned()],
             settings: Vec::new(),
+            certificate: None,
         }
     }
 }
 
 /// A running Redis server. Stopped and removed on drop.
-#[derive(Debug)]
 pub struct Redis {
     process: Option<Process>,
     programs: PathBuf,
     log: PathBuf,
     options: RedisOptions,
     port: u16,
+    tls_port: u16,
     password: String,
     directory: TempDir,
 }
@@ -105,12 +109,14 @@ impl Redis {
             log: log.to_owned(),
             options,
             port: 0,
+            tls_port: 0,
             password: Alphanumeric.sample_string(&mut rand::rng(), 32),
             directory: tempfile::Builder::new().prefix("redis-").tempdir()?,
         };
         let mut tries = 1;
         loop {
             redis.port = process::free_port()?;
+            redis.tls_port = process::free_port()?;
             redis.configure()?;
             match redis.serve().await {
                 Err(RedisError::Process(ProcessError::Ended { tail, .. }))
@@ -140,6 +146,12 @@ impl Redis {
     #[must_use]
     pub fn port(&self) -> u16 {
         self.port
+    }
+
+    /// The port for TLS on 127.0.0.1, if there is a certificate.
+    #[must_use]
+    pub fn tls_port(&self) -> u16 {
+        self.tls_port
     }
 
     /// The password of [`ADMINISTRATOR`].
@@ -228,6 +240,15 @@ impl Redis {
                 configuration.push_str("aclfile acl/users.acl\n");
             }
             Users::ConfigurationFile | Users::Nowhere => configuration.push_str(&users),
+        }
+        if let Some(certificate) = &self.options.certificate {
+            std::fs::write(directory.join("tls.crt"), &certificate.certificate)?;
+            std::fs::write(directory.join("tls.key"), &certificate.key)?;
+            let _ = writeln!(
+                configuration,
+                "tls-port {}\ntls-cert-file tls.crt\ntls-key-file tls.key\ntls-auth-clients no",
+                self.tls_port
+            );
         }
         std::fs::write(directory.join("redis.conf"), configuration)
     }

@@ -251,13 +251,17 @@ async fn connect(node: &Node, context: &Context<'_>) -> Result<MultiplexedConnec
     let encrypted = TlsConnector::from(Arc::new(tls))
         .connect(name, plain)
         .await
-        .map_err(|error: io::Error| {
-            Unreachable::by_certificate(&error).unwrap_or(match error.kind() {
-                io::ErrorKind::InvalidData => Unreachable::Protocol,
-                _ => Unreachable::Broken,
-            })
-        })?;
+        .map_err(|error| without_tls(&error))?;
     speak(encrypted).await
+}
+
+/// Why there is no encrypted connection.
+fn without_tls(error: &io::Error) -> Unreachable {
+    let cause = error.get_ref().and_then(|cause| cause.downcast_ref());
+    if let Some(rustls::Error::InvalidMessage(_)) = cause {
+        return Unreachable::NoTls;
+    }
+    Unreachable::by_certificate(error).unwrap_or(Unreachable::Broken)
 }
 
 async fn speak<S>(stream: S) -> Result<MultiplexedConnection, Unreachable>

@@ -205,14 +205,14 @@ async fn a_command_that_a_managed_service_forbids_is_named() {
 }
 
 /// Something that answers every login and every command the same.
-struct Fake {
-    port: u16,
+pub(super) struct Fake {
+    pub(super) port: u16,
     _serving: AbortOnDropHandle<()>,
 }
 
 impl Fake {
     /// The answers of each connection: the last one to everything that follows; none closes it.
-    async fn start(answers: Vec<Option<String>>) -> Self {
+    pub(super) async fn start(answers: Vec<Option<String>>) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let serving = tokio::spawn(async move {

@@ -1,0 +1,97 @@
+//! TLS: the certificate's authority and name are checked.
+
+use std::time::Duration;
+
+use addon_rotation::deadline::{Deadline, Passing as _};
+use addon_rotation::net::Roots;
+use addon_rotation::service::{ServiceError, Services, Verdict};
+use local_cloud::certificates::Authority;
+use local_cloud::redis::{RedisOptions, Users};
+
+use super::faults::Fake;
+use super::support::{Stand, Version, imported, services, user};
+use crate::support::{random, soon, within};
+
+/// An address that leads to this machine and yet is none of its loopback addresses, so that no
+/// plain text is sent there.
+const HERE: &str = "0.0.0.0";
+
+/// A server with a certificate for these names, and a document that reaches it by TLS.
+async fn start(authority: &Authority, names: &[&str]) -> (Stand, Version) {
+    let (line, password) = user("bob", "~* &* +@all");
+    let options = RedisOptions {
+        certificate: Some(authority.certify(names).unwrap()),
+        ..RedisOptions::new(Users::AclFile)
+    };
+    let stand = Stand::start(options, &[line]).await;
+    let port = stand.redis.tls_port();
+    let first = stand.imported("bob", &password).with("host", HERE);
+    (stand, first.with("port", port))
+}
+
+fn trusting(services: &Services, authority: &Authority) -> Services {
+    let bundle = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(bundle.path(), authority.pem()).unwrap();
+    let roots = Roots::with_bundle(bundle.path()).unwrap();
+    services.clone().trusting(Some(roots)).unwrap()
+}
+
+async fn refused(services: &Services, version: &Version) -> ServiceError {
+    let error = within(services.verify(&version.document, soon()))
+        .await
+        .unwrap_err();
+    assert!(!error.is_passing(), "{error}");
+    assert!(error.to_string().contains(HERE), "{error}");
+    error
+}
+
+#[tokio::test]
+#[ignore = "needs the local cloud: cargo xtask test"]
+async fn a_server_is_trusted_if_its_authority_is_in_the_bundle_and_its_name_in_the_certificate() {
+    let authority = Authority::new().unwrap();
+    let (mut stand, first) = start(&authority, &[HERE]).await;
+    let unknown = refused(&stand.services, &first).await.to_string();
+    assert!(unknown.contains("CA_BUNDLE_FILE"), "{unknown}");
+    let another = trusting(&stand.services, &Authority::new().unwrap());
+    let unknown = refused(&another, &first).await.to_string();
+    assert!(unknown.contains("CA_BUNDLE_FILE"), "{unknown}");
+
+    stand.services = trusting(&stand.services, &authority);
+    let second = first.next();
+    stand.issue(&second).await.unwrap();
+    stand.expect(&[&first, &second], &[]).await;
+    stand.revoke(&first).await.unwrap();
+    stand.expect(&[&second], &[&first]).await;
+}
+
+#[tokio::test]
+#[ignore = "needs the local cloud: cargo xtask test"]
+async fn a_certificate_for_another_host_is_refused() {
+    let authority = Authority::new().unwrap();
+    let (stand, first) = start(&authority, &["cache1.acme.example", "127.0.0.1"]).await;
+    let services = trusting(&stand.services, &authority);
+    let error = refused(&services, &first).await.to_string();
+    assert!(error.contains("not for this host name"), "{error}");
+}
+
+#[tokio::test]
+#[ignore = "needs the local cloud: cargo xtask test"]
+async fn a_server_without_tls_is_not_spoken_to_in_plain_text() {
+    let (stand, first) = start(&Authority::new().unwrap(), &[HERE]).await;
+    let plain = first.with("port", stand.redis.port());
+    // Redis takes the handshake for the beginning of a command, and may wait for its end.
+    let deadline = Deadline::after(Duration::from_millis(500));
+    let error = within(stand.services.verify(&plain.document, deadline)).await;
+    let error = error.unwrap_err();
+    assert!(matches!(error, ServiceError::Unreachable { .. }), "{error}");
+    let here = plain.with("host", "127.0.0.1");
+    assert_eq!(stand.verify(&here).await, Verdict::Accepted);
+}
+
+#[tokio::test]
+async fn a_server_that_answers_a_handshake_in_plain_text_offers_no_tls() {
+    let server = Fake::start(vec![Some("-ERR Protocol error\r\n".to_owned())]).await;
+    let plain = imported(HERE, server.port, "bob", &random());
+    let error = refused(&services(), &plain).await.to_string();
+    assert!(error.contains("offers no TLS"), "{error}");
+}
