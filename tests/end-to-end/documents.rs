@@ -48,7 +48,7 @@ const MISTAKES: [Mistake; 6] = [
         "wrong-engine",
         Engine::Http,
         |document| document["engine"] = "oracle".into(),
-        &["engine must be one of http, mariadb, mysql, postgres, redis, valkey"],
+        &["engine must be one of "],
     ),
     (
         "no-addon",

