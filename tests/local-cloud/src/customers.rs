@@ -11,8 +11,11 @@ mod http;
 mod mariadb_client;
 mod mysql;
 mod postgres;
+mod problem;
+mod psql;
 mod redis;
 mod tally;
+mod terminal;
 #[cfg(test)]
 mod tests;
 
@@ -24,11 +27,14 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use self::http::HttpLogin;
-use self::mariadb_client::MariadbClientLogin;
+use self::mariadb_client::MariadbClient;
 use self::mysql::MysqlLogin;
 use self::postgres::PostgresLogin;
+use self::problem::LogIn as _;
+use self::psql::Psql;
 use self::redis::RedisLogin;
 pub use self::tally::{GenerationTally, Tally};
+use self::terminal::TerminalLogin;
 use crate::heroku::{DynoState, Heroku, HerokuError};
 
 /// A login that takes longer counts as an error.
@@ -45,6 +51,8 @@ pub enum Login {
     Postgres,
     /// As [`Login::Postgres`], but each dyno keeps one session open from its restart to the next.
     PostgresSession,
+    /// As [`Login::PostgresSession`], with the unmodified `psql`.
+    Psql,
     /// The value is a `mysql://` URL: connects, and reads and writes a table and a view that the
     /// app itself creates; a session for each login.
     Mysql,
@@ -173,7 +181,8 @@ enum Client {
     Http(HttpLogin),
     Postgres(Box<PostgresLogin>),
     Mysql(Box<MysqlLogin>),
-    MariadbTerminal(Box<MariadbClientLogin>),
+    Psql(Box<TerminalLogin<Psql>>),
+    Mariadb(Box<TerminalLogin<MariadbClient>>),
     Redis(Box<RedisLogin>),
 }
 
@@ -202,11 +211,12 @@ impl Client {
             }
             Login::Postgres => postgres(false),
             Login::PostgresSession => postgres(true),
+            Login::Psql => Ok(Self::Psql(Box::new(Psql::login(&spec.app, dyno)))),
             Login::Mysql => mysql(false),
             Login::MysqlSession => mysql(true),
             Login::MariadbClient => {
-                let login = MariadbClientLogin::new(&spec.app, dyno);
-                Ok(Self::MariadbTerminal(Box::new(login)))
+                let login = MariadbClient::login(&spec.app, dyno);
+                Ok(Self::Mariadb(Box::new(login)))
             }
             Login::Redis => redis(false),
             Login::RedisSession => redis(true),
@@ -219,7 +229,8 @@ impl Client {
                 Self::Http(login) => login.log_in(value).await,
                 Self::Postgres(login) => login.log_in(release, value).await,
                 Self::Mysql(login) => login.log_in(release, value).await,
-                Self::MariadbTerminal(login) => login.log_in(release, value).await,
+                Self::Psql(login) => login.log_in(release, value).await,
+                Self::Mariadb(login) => login.log_in(release, value).await,
                 Self::Redis(login) => login.log_in(release, value).await,
             }
         };

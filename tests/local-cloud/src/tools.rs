@@ -14,6 +14,7 @@ use tokio::process::Command;
 
 use crate::process::{self, OnLine, ProcessError};
 
+pub(crate) use debian::psql;
 pub use debian::{MariadbPrograms, ensure_mariadb, ensure_postgres, ensure_redis};
 pub use newer_postgres::ensure_newer_postgres;
 

@@ -3,7 +3,7 @@
 use mysql_async::prelude::Queryable as _;
 use mysql_async::{Conn, Error, Opts, OptsBuilder};
 
-use super::Outcome;
+use super::problem::{LogIn, Problem};
 
 /// One dyno's way into the database.
 pub(super) struct MysqlLogin {
@@ -59,52 +59,30 @@ impl Statements {
     }
 }
 
-pub(super) enum Problem {
-    NotAUrl,
-    /// The server says that this user may not.
-    Refused(String),
-    /// The server ended the session, by an administrator's hand or by stopping.
-    Ended,
-    Other(String),
-}
-
-impl Problem {
-    /// The server's message can name the user; its code cannot.
-    pub(super) fn by_code(code: u16) -> Self {
-        let text = format!("the database answered error {code}");
-        match code {
-            1044 | 1045 | 1142 | 1143 | 1227 | 1370 | 1449 | 1698 | 4151 => Self::Refused(text),
-            // Killed or shut down; the client's own words for it.
-            1053 | 1927 | 2006 | 2013 => Self::Ended,
-            _ => Self::Other(text),
-        }
+pub(super) fn problem_by_code(code: u16) -> Problem {
+    // The server's message can name the user; its code cannot.
+    let text = format!("the database answered error {code}");
+    match code {
+        1044 | 1045 | 1142 | 1143 | 1227 | 1370 | 1449 | 1698 | 4151 => Problem::Refused(text),
+        // Killed or shut down; the client's own words for it.
+        1053 | 1927 | 2006 | 2013 => Problem::Ended,
+        _ => Problem::Other(text),
     }
 }
 
 impl From<Error> for Problem {
     fn from(error: Error) -> Self {
         match error {
-            Error::Server(error) => Self::by_code(error.code),
+            Error::Server(error) => problem_by_code(error.code),
             Error::Io(_) | Error::Driver(_) => Self::Ended,
             Error::Other(_) | Error::Url(_) => Self::Other("the connection failed".to_owned()),
         }
     }
 }
 
-impl From<Problem> for Outcome {
-    fn from(problem: Problem) -> Self {
-        match problem {
-            Problem::NotAUrl => Self::Failed("the config var is no mysql:// URL".to_owned()),
-            Problem::Refused(text) => Self::Refused(text),
-            Problem::Ended => Self::Failed("the server ended the session".to_owned()),
-            Problem::Other(text) => Self::Failed(text),
-        }
-    }
-}
-
 impl Session {
     async fn open(release: u32, value: &str) -> Result<Self, Problem> {
-        let options = Opts::from_url(value).map_err(|_| Problem::NotAUrl)?;
+        let options = Opts::from_url(value).map_err(|_| Problem::not_a_url("mysql"))?;
         let options = OptsBuilder::from_opts(options).prefer_socket(false);
         Ok(Self {
             release,
@@ -128,19 +106,9 @@ impl MysqlLogin {
             migrated_by: None,
         }
     }
+}
 
-    pub(super) async fn log_in(&mut self, release: u32, value: &str) -> Outcome {
-        match self.try_once(release, value).await {
-            Ok(()) => Outcome::Accepted,
-            // Whether the credential has ended with the session is known by trying it again.
-            Err(Problem::Ended) => match self.try_once(release, value).await {
-                Ok(()) => Problem::Ended.into(),
-                Err(problem) => problem.into(),
-            },
-            Err(problem) => problem.into(),
-        }
-    }
-
+impl LogIn for MysqlLogin {
     async fn try_once(&mut self, release: u32, value: &str) -> Result<(), Problem> {
         let mut session = match self.session.take() {
             Some(kept) if kept.release == release => kept,
@@ -161,7 +129,9 @@ impl MysqlLogin {
         }
         Ok(())
     }
+}
 
+impl MysqlLogin {
     async fn use_tables(&mut self, session: &mut Session) -> Result<(), Error> {
         let release = session.release;
         if self.migrated_by != Some(release) {

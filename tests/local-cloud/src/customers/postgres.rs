@@ -6,12 +6,12 @@ use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Config, NoTls};
 use tokio_util::task::AbortOnDropHandle;
 
-use super::Outcome;
+use super::problem::{LogIn, Problem};
+use crate::postgres::quote;
 
 /// One dyno's way into the database.
 pub(super) struct PostgresLogin {
-    /// Quoted.
-    table: String,
+    statements: Statements,
     keep_session: bool,
     session: Option<Session>,
     /// The release that has used the table's owner's rights.
@@ -26,7 +26,7 @@ struct Session {
 
 impl Session {
     async fn open(release: u32, value: &str) -> Result<Self, Problem> {
-        let config = Config::from_str(value).map_err(|_| Problem::NotAUrl)?;
+        let config = Config::from_str(value).map_err(|_| Problem::not_a_url("postgres"))?;
         let (client, connection) = config.connect(NoTls).await.map_err(Problem::from)?;
         let connection = tokio::spawn(async move {
             if let Err(error) = connection.await {
@@ -48,13 +48,42 @@ impl Session {
     }
 }
 
-enum Problem {
-    NotAUrl,
-    /// The server says that this role may not.
-    Refused(String),
-    /// The server ended the session, by an administrator's hand or by stopping.
-    Ended,
-    Other(String),
+/// What an app says to its database. Each is one line and answers at most one number.
+pub(super) struct Statements {
+    /// Quoted.
+    table: String,
+}
+
+impl Statements {
+    pub(super) fn new(app: &str, dyno: &str) -> Self {
+        Self {
+            table: quote(&format!("logins of {app} {dyno}")),
+        }
+    }
+
+    /// The first login with each release does what takes the table's owner: an app's migrations
+    /// must go on working with the credentials to come.
+    pub(super) fn migration(&self, release: u32) -> [String; 3] {
+        let Self { table } = self;
+        [
+            "SET client_min_messages TO warning".to_owned(),
+            format!(
+                "CREATE TABLE IF NOT EXISTS {table} (release bigint PRIMARY KEY, logins bigint)"
+            ),
+            format!("COMMENT ON TABLE {table} IS 'release {release}'"),
+        ]
+    }
+
+    pub(super) fn login(&self, release: u32) -> [String; 2] {
+        let Self { table } = self;
+        [
+            format!(
+                "INSERT INTO {table} AS known VALUES ({release}, 1) \
+                 ON CONFLICT (release) DO UPDATE SET logins = known.logins + 1"
+            ),
+            format!("SELECT sum(logins) FROM {table}"),
+        ]
+    }
 }
 
 impl From<tokio_postgres::Error> for Problem {
@@ -66,51 +95,34 @@ impl From<tokio_postgres::Error> for Problem {
                 Self::Other("the connection failed".to_owned())
             };
         };
-        // The server's message can name the role; its code cannot.
-        let text = format!("PostgreSQL answered SQLSTATE {}", code.code());
-        match code {
-            &SqlState::ADMIN_SHUTDOWN => Self::Ended,
-            &SqlState::INSUFFICIENT_PRIVILEGE => Self::Refused(text),
-            code if code.code().starts_with("28") => Self::Refused(text),
-            _ => Self::Other(text),
-        }
+        problem_by_code(code.code())
     }
 }
 
-impl From<Problem> for Outcome {
-    fn from(problem: Problem) -> Self {
-        match problem {
-            Problem::NotAUrl => Self::Failed("the config var is no postgres:// URL".to_owned()),
-            Problem::Refused(text) => Self::Refused(text),
-            Problem::Ended => Self::Failed("the server ended the session".to_owned()),
-            Problem::Other(text) => Self::Failed(text),
-        }
+pub(super) fn problem_by_code(code: &str) -> Problem {
+    // The server's message can name the role; its code cannot.
+    let text = format!("PostgreSQL answered SQLSTATE {code}");
+    if code == SqlState::INSUFFICIENT_PRIVILEGE.code() || code.starts_with("28") {
+        Problem::Refused(text)
+    } else if code == SqlState::ADMIN_SHUTDOWN.code() || code == SqlState::CRASH_SHUTDOWN.code() {
+        Problem::Ended
+    } else {
+        Problem::Other(text)
     }
 }
 
 impl PostgresLogin {
     pub(super) fn new(app: &str, dyno: &str, keep_session: bool) -> Self {
-        let table = format!("logins of {app} {dyno}").replace('"', "\"\"");
         Self {
-            table: format!("\"{table}\""),
+            statements: Statements::new(app, dyno),
             keep_session,
             session: None,
             owned_by: None,
         }
     }
+}
 
-    pub(super) async fn log_in(&mut self, release: u32, value: &str) -> Outcome {
-        match self.try_once(release, value).await {
-            Ok(()) => Outcome::Accepted,
-            // Whether the credential has ended with the session is known by trying it again.
-            Err(Problem::Ended) => match self.try_once(release, value).await {
-                Ok(()) => Problem::Ended.into(),
-                Err(problem) => problem.into(),
-            },
-            Err(problem) => problem.into(),
-        }
-    }
-
+impl LogIn for PostgresLogin {
     async fn try_once(&mut self, release: u32, value: &str) -> Result<(), Problem> {
         let session = match self.session.take() {
             Some(kept) if kept.release == release => kept,
@@ -131,26 +143,17 @@ impl PostgresLogin {
         }
         Ok(())
     }
+}
 
-    /// The first login with each release does what takes the table's owner: an app's migrations
-    /// must go on working with the credentials to come.
+impl PostgresLogin {
     async fn use_table(&mut self, session: &Session) -> Result<(), tokio_postgres::Error> {
-        let (client, release, table) = (&session.client, session.release, &self.table);
+        let (client, release) = (&session.client, session.release);
         if self.owned_by != Some(release) {
-            let migration = format!(
-                "SET client_min_messages TO warning; \
-                 CREATE TABLE IF NOT EXISTS {table} (release bigint PRIMARY KEY, logins bigint); \
-                 COMMENT ON TABLE {table} IS 'release {release}'"
-            );
+            let migration = self.statements.migration(release).join(";");
             client.batch_execute(&migration).await?;
             self.owned_by = Some(release);
         }
-        let login = format!(
-            "SELECT 1; \
-             INSERT INTO {table} AS known VALUES ({release}, 1) \
-             ON CONFLICT (release) DO UPDATE SET logins = known.logins + 1; \
-             SELECT sum(logins) FROM {table}"
-        );
+        let login = self.statements.login(release).join(";");
         client.batch_execute(&login).await
     }
 }

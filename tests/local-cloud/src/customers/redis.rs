@@ -1,13 +1,9 @@
 //! Logging in to a Redis server with the unmodified `redis-cli`, and using it as an app does.
 
-use std::process::Stdio;
+use tokio::process::Command;
 
-use percent_encoding::percent_decode_str;
-use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
-use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
-use url::Url;
-
-use super::Outcome;
+use super::problem::{LogIn, Problem};
+use super::terminal::{Address, Terminal};
 
 /// One dyno's way into the server.
 pub(super) struct RedisLogin {
@@ -19,30 +15,7 @@ pub(super) struct RedisLogin {
 /// A `redis-cli` that is logged in. It ends when this is dropped.
 struct Session {
     release: u32,
-    input: ChildStdin,
-    output: BufReader<ChildStdout>,
-    errors: BufReader<ChildStderr>,
-    _process: Child,
-}
-
-enum Problem {
-    NotAUrl,
-    /// The server says that this user may not.
-    Refused(String),
-    /// The server ended the connection.
-    Ended,
-    Other(String),
-}
-
-impl From<Problem> for Outcome {
-    fn from(problem: Problem) -> Self {
-        match problem {
-            Problem::NotAUrl => Self::Failed("the config var is no redis:// URL".to_owned()),
-            Problem::Refused(text) => Self::Refused(text),
-            Problem::Ended => Self::Failed("the server ended the connection".to_owned()),
-            Problem::Other(text) => Self::Failed(text),
-        }
-    }
+    terminal: Terminal,
 }
 
 impl RedisLogin {
@@ -53,19 +26,9 @@ impl RedisLogin {
             session: None,
         }
     }
+}
 
-    pub(super) async fn log_in(&mut self, release: u32, value: &str) -> Outcome {
-        match self.try_once(release, value).await {
-            Ok(()) => Outcome::Accepted,
-            // Whether the credential has ended with the connection is known by trying it again.
-            Err(Problem::Ended) => match self.try_once(release, value).await {
-                Ok(()) => Problem::Ended.into(),
-                Err(problem) => problem.into(),
-            },
-            Err(problem) => problem.into(),
-        }
-    }
-
+impl LogIn for RedisLogin {
     async fn try_once(&mut self, release: u32, value: &str) -> Result<(), Problem> {
         let kept = self.session.take();
         let mut session = match kept.filter(|kept| kept.release == release) {
@@ -82,66 +45,26 @@ impl RedisLogin {
 
 impl Session {
     fn open(release: u32, value: &str) -> Result<Self, Problem> {
-        let url = Url::parse(value).map_err(|_| Problem::NotAUrl)?;
-        let decoded = |text: &str| {
-            let text = percent_decode_str(text).decode_utf8();
-            text.map(std::borrow::Cow::into_owned)
-                .map_err(|_| Problem::NotAUrl)
-        };
-        let (host, port) = (url.host_str(), url.port());
-        let (Some(host), Some(port)) = (host, port) else {
-            return Err(Problem::NotAUrl);
-        };
-        let mut command = Command::new("redis-cli");
-        command.args(["-h", host, "-p", &port.to_string()]);
-        if !url.username().is_empty() {
-            command.args(["--user", &decoded(url.username())?]);
+        let address = Address::parse(value, "redis")?;
+        let mut client = Command::new("redis-cli");
+        client
+            .args(["-h", &address.host, "-p", &address.port])
+            .env("REDISCLI_AUTH", address.password);
+        if !address.user.is_empty() {
+            client.args(["--user", &address.user]);
         }
-        let spawned = command
-            .env(
-                "REDISCLI_AUTH",
-                decoded(url.password().unwrap_or_default())?,
-            )
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn();
-        let mut process = spawned
-            .map_err(|error| Problem::Other(format!("redis-cli does not start: {error}")))?;
-        let pipes = (
-            process.stdin.take(),
-            process.stdout.take(),
-            process.stderr.take(),
-        );
-        let (Some(input), Some(output), Some(errors)) = pipes else {
-            return Err(Problem::Other("redis-cli has no pipes".to_owned()));
-        };
         Ok(Self {
             release,
-            input,
-            output: BufReader::new(output),
-            errors: BufReader::new(errors),
-            _process: process,
+            terminal: Terminal::start(client)?,
         })
     }
 
     /// Counts this login at the server.
     async fn count(&mut self, key: &str) -> Result<(), Problem> {
-        let ended = |_| Problem::Ended;
-        let command = format!("INCR {key}\n");
-        self.input
-            .write_all(command.as_bytes())
-            .await
-            .map_err(ended)?;
-        let (mut answer, mut error) = (String::new(), String::new());
-        tokio::select! {
-            // A login that fails is told there, and the command's failure then follows.
-            biased;
-            read = self.errors.read_line(&mut error) => { read.map_err(ended)?; }
-            read = self.output.read_line(&mut answer) => { read.map_err(ended)?; }
-        }
-        let said = if error.is_empty() { answer } else { error };
+        let said = self.terminal.say(&format!("INCR {key}\n")).await;
+        said.map_err(|_| Problem::Ended)?;
+        // A login that fails is told as an error, and the command's failure then follows.
+        let said = self.terminal.error_or_answer().await;
         // The server's message can name the user; its code cannot.
         let refusals = ["WRONGPASS", "NOAUTH", "NOPERM"];
         if let Some(code) = refusals.into_iter().find(|code| said.contains(code)) {

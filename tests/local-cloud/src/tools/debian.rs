@@ -25,6 +25,15 @@ pub async fn ensure_postgres(target: &Path, progress: OnLine) -> Result<PathBuf,
     })
 }
 
+/// `psql`: the one beside the server's programs, where Debian has it, since the one in `PATH` is a
+/// script that looks for servers of the system's; else whatever `PATH` has.
+pub(crate) fn psql() -> PathBuf {
+    let beside = find_postgres().map(|programs| programs.join("psql"));
+    beside
+        .filter(|program| program.is_file())
+        .unwrap_or_else(|| "psql".into())
+}
+
 /// The version of the programs in a directory of Debian's.
 pub(super) fn postgres_version(programs: &Path) -> Option<u32> {
     programs.parent()?.file_name()?.to_str()?.parse().ok()

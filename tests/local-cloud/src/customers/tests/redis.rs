@@ -107,5 +107,5 @@ async fn a_connection_that_is_cut_while_the_user_is_accepted_is_an_error() {
     let tally = customer.stop().await;
     assert_eq!(tally.refused, 0);
     let text = tally.first_error.unwrap();
-    assert!(text.contains("ended the connection"), "{text}");
+    assert!(text.contains("ended the session"), "{text}");
 }
