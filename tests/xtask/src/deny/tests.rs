@@ -1,3 +1,4 @@
+use std::fmt::Write as _;
 use std::fs;
 
 use super::*;
@@ -8,7 +9,11 @@ async fn verdict(dependencies: &[(&str, &str)]) -> Result<(), String> {
     let directory = tempfile::tempdir().unwrap();
     let mut table = String::new();
     for (index, (name, version)) in dependencies.iter().enumerate() {
-        table += &format!("it{index} = {{ path = \"it{index}\", package = \"{name}\" }}\n");
+        writeln!(
+            table,
+            "it{index} = {{ path = \"it{index}\", package = \"{name}\" }}"
+        )
+        .unwrap();
         write_crate(
             &directory.path().join(format!("it{index}")),
             name,
