@@ -3,7 +3,7 @@
 //!
 //! Every call can be repeated any number of times. No engine mints: the credential is made by
 //! `rotate` and stored first, the service is told it. To add an engine, write a module that
-//! implements `Call` and add its line to `engines!`.
+//! implements `Call` and add its line to `engines!`: CONTRIBUTING.md has an example.
 
 mod http;
 mod mysql;
@@ -12,10 +12,12 @@ mod redis;
 
 use std::time::Duration;
 
+use url::Url;
+
 use crate::deadline::{Deadline, Passing, retry};
 use crate::document::{Check, Document, Fields, RandomError};
 use crate::event::{SecretArn, VersionId};
-use crate::net::{self, Addresses, NetError, Roots, Unreachable};
+use crate::net::{self, Addresses, Answer, NetError, Roots, Unreachable};
 
 /// The longest that a service may take to act upon what it has confirmed.
 const SETTLING: Duration = Duration::from_secs(20);
@@ -42,6 +44,23 @@ impl Context<'_> {
     /// The TLS configuration of a connection to the service.
     fn tls(&self) -> Result<rustls::ClientConfig, NetError> {
         net::tls(self.roots)
+    }
+
+    /// Asks a service that is reached over HTTP, unless it has an address that documents may not name.
+    async fn ask(
+        &self,
+        service: &Url,
+        request: reqwest::RequestBuilder,
+    ) -> Result<Answer, ServiceError> {
+        let answer = if self.addresses.allow(service) {
+            net::send(request, self.deadline.attempt(net::REQUEST_TIMEOUT)).await
+        } else {
+            Err(Unreachable::Private)
+        };
+        answer.map_err(|reason| ServiceError::Unreachable {
+            service: service.to_string(),
+            reason,
+        })
     }
 
     /// A field of the administrator's secret.

@@ -16,7 +16,7 @@ use url::Url;
 use super::{Call, Context, ServiceError, Verdict};
 use crate::document::{Check, Fields, Generate, RandomError};
 use crate::event::VersionId;
-use crate::net::{self, Answer, Unreachable};
+use crate::net::{self, Answer};
 
 /// A credential of the partner's own service.
 #[derive(Debug, Clone)]
@@ -130,7 +130,7 @@ impl Call for Http {
             .request(context, Method::PUT)
             .bearer_auth(context.administrator("token")?)
             .json(&body);
-        let answer = self.send(context, request).await?;
+        let answer = context.ask(&self.url, request).await?;
         if answer.status.is_success() {
             Ok(())
         } else {
@@ -142,7 +142,7 @@ impl Call for Http {
         let request = self
             .request(context, Method::GET)
             .header(AUTHORIZATION, self.authorization.expose_secret());
-        let answer = self.send(context, request).await?;
+        let answer = context.ask(&self.url, request).await?;
         match answer.status {
             status if status.is_success() => Ok(Verdict::Accepted),
             StatusCode::UNAUTHORIZED
@@ -157,7 +157,7 @@ impl Call for Http {
         let request = self
             .request(context, Method::DELETE)
             .bearer_auth(context.administrator("token")?);
-        let answer = self.send(context, request).await?;
+        let answer = context.ask(&self.url, request).await?;
         match answer.status {
             status if status.is_success() => Ok(()),
             StatusCode::NOT_FOUND | StatusCode::GONE => Ok(()),
@@ -174,25 +174,6 @@ impl Http {
             path.pop_if_empty().extend(["credentials", id]);
         }
         context.http.request(method, url)
-    }
-
-    async fn send(
-        &self,
-        context: &Context<'_>,
-        request: reqwest::RequestBuilder,
-    ) -> Result<Answer, ServiceError> {
-        if !context.addresses.allow(&self.url) {
-            return Err(ServiceError::Unreachable {
-                service: self.service(),
-                reason: Unreachable::Private,
-            });
-        }
-        net::send(request, context.deadline.attempt(net::REQUEST_TIMEOUT))
-            .await
-            .map_err(|reason| ServiceError::Unreachable {
-                service: self.service(),
-                reason,
-            })
     }
 
     fn service(&self) -> String {

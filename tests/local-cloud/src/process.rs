@@ -116,6 +116,18 @@ pub fn forget_aws(command: &mut Command) {
         .env("AWS_EC2_METADATA_DISABLED", "true");
 }
 
+/// Takes what cargo tells the crate that it runs out of a command's environment: another cargo would
+/// build anew what looks at it, ring and all that stands on it.
+pub fn forget_cargo(command: &mut Command) {
+    const ABOUT_THE_CRATE: [&str; 4] = ["BIN_", "CRATE_", "MANIFEST_", "PKG_"];
+    for (name, _) in std::env::vars_os() {
+        let about = name.to_str().and_then(|name| name.strip_prefix("CARGO_"));
+        if about.is_some_and(|it| ABOUT_THE_CRATE.iter().any(|start| it.starts_with(start))) {
+            command.env_remove(name);
+        }
+    }
+}
+
 /// The first executable file of this name in `PATH`, then in the further directories.
 #[must_use]
 pub fn find_program(name: &str, further: &[std::path::PathBuf]) -> Option<std::path::PathBuf> {
