@@ -101,12 +101,12 @@ async fn the_page_s_engine_is_one_module_and_one_line() {
     let time = modified(&page).max(modified(&service));
     write(&library.join("src/service.rs"), text.as_bytes(), time);
     let rotation = here.join("tests/contributing/rotation.rs");
-    let rotated = library.join("tests/users_engine.rs");
-    write(&rotated, USE.as_bytes(), modified(&rotation));
+    let own_test = library.join("tests/users_engine.rs");
+    write(&own_test, USE.as_bytes(), modified(&rotation));
 
     let formatted = Command::new("rustfmt")
         .args(["--check", "--edition", "2024"])
-        .args([&module, &rotated])
+        .args([&module, &own_test])
         .status()
         .await;
     assert!(formatted.unwrap().success());

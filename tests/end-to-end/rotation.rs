@@ -36,11 +36,7 @@ pub(crate) fn tests(suite: &mut Suite) {
             );
         }
     }
-    for (engine, engine_name) in [
-        (Engine::Postgres, "postgres"),
-        (Engine::Mysql, "mysql"),
-        (Engine::Redis, "redis"),
-    ] {
+    for (engine, engine_name) in ENGINES {
         let name = format!("quick-{engine_name}");
         suite.test(
             &format!("rotation::two_within_the_grace_period_{engine_name}"),

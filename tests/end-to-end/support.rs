@@ -1,5 +1,7 @@
 //! What the tests share: instances, waits on events, and questions to the cloud.
 
+pub(crate) mod engine;
+
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;

@@ -6,7 +6,9 @@ mod error;
 mod functions;
 mod instance;
 mod mysql;
+mod own;
 mod partner;
+mod postgres;
 mod redis;
 
 use std::collections::BTreeMap;
@@ -17,7 +19,9 @@ use std::time::Duration;
 use serde_json::Value;
 
 pub use error::CloudError;
+pub use functions::Held;
 pub use instance::{Api, Engine, Instance, InstanceSpec};
+pub use own::Own;
 pub use redis::SharedRedis;
 
 use account::Account;
@@ -91,6 +95,8 @@ pub struct Cloud {
     parameters: Vec<(String, String)>,
     /// By instance.
     redis: Mutex<BTreeMap<String, SharedRedis>>,
+    own_postgres: own::OwnServers<Postgres>,
+    own_mariadb: own::OwnServers<Mariadb>,
     outputs: BTreeMap<String, String>,
 }
 
@@ -176,6 +182,8 @@ impl Cloud {
             template,
             parameters,
             redis: Mutex::default(),
+            own_postgres: own::OwnServers::default(),
+            own_mariadb: own::OwnServers::default(),
             outputs,
         })
     }
@@ -255,6 +263,11 @@ impl Cloud {
     /// From now on every step of this secret's rotations is called twice.
     pub fn call_steps_twice(&self, instance: &Instance) {
         self.functions.call_twice(&instance.secret_arn);
+    }
+
+    /// The next call of a step of this secret's rotations waits until it is let go.
+    pub fn hold_step(&self, instance: &Instance, step: &str) -> Held {
+        self.functions.hold(&instance.secret_arn, step)
     }
 
     /// Where the logs of all processes are.

@@ -37,10 +37,12 @@ pub enum MariadbError {
     Statement(#[from] mysql_async::Error),
 }
 
-/// A running MariaDB server. Stopped and removed on drop.
+/// A MariaDB server. Stopped and removed on drop.
 #[derive(Debug)]
 pub struct Mariadb {
-    process: Process,
+    /// `None` while it is stopped.
+    process: Option<Process>,
+    output: Output,
     port: u16,
     password: String,
     start: Start,
@@ -87,7 +89,8 @@ impl Mariadb {
             }
         };
         Ok(Self {
-            process,
+            output: process.output().clone(),
+            process: Some(process),
             port,
             password,
             start,
@@ -110,13 +113,13 @@ impl Mariadb {
     /// What the server says about itself.
     #[must_use]
     pub fn log(&self) -> &Output {
-        self.process.output()
+        &self.output
     }
 
     /// The server's process.
     #[must_use]
     pub fn process_id(&self) -> Option<u32> {
-        self.process.id()
+        self.process.as_ref()?.id()
     }
 
     /// Whether a text is in the general log, which has every statement as it came, or in the
@@ -170,29 +173,36 @@ impl Mariadb {
         Ok(rows)
     }
 
-    /// Ends the server, and starts it anew with the same data on the same port.
-    pub async fn restart(self, meanwhile: impl Future<Output = ()>) -> Result<Self, MariadbError> {
-        let Self {
-            process,
-            port,
-            password,
-            start,
-            directory,
-        } = self;
-        process.stop().await;
+    /// Ends the server; its data stay.
+    pub async fn halt(&mut self) {
+        if let Some(process) = self.process.take() {
+            process.stop().await;
+        }
+    }
+
+    /// Starts the server anew with the same data on the same port.
+    pub async fn resume(&mut self) -> Result<(), MariadbError> {
+        self.halt().await;
+        let process = self.start.serve(self.port, &self.password).await?;
+        self.output = process.output().clone();
+        self.process = Some(process);
+        Ok(())
+    }
+
+    /// Ends the server, and starts it anew.
+    pub async fn restart(
+        mut self,
+        meanwhile: impl Future<Output = ()>,
+    ) -> Result<Self, MariadbError> {
+        self.halt().await;
         meanwhile.await;
-        Ok(Self {
-            process: start.serve(port, &password).await?,
-            port,
-            password,
-            start,
-            directory,
-        })
+        self.resume().await?;
+        Ok(self)
     }
 
     /// Stops it as dropping it does, without blocking the runtime.
-    pub async fn stop(self) {
-        self.process.stop().await;
+    pub async fn stop(mut self) {
+        self.halt().await;
     }
 }
 

@@ -1,9 +1,11 @@
-//! The stack's rotation function, as Secrets Manager calls it: on request, every step twice.
+//! The stack's rotation function, as Secrets Manager calls it: on request, every step
+//! twice, or one of them later.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::Value;
+use tokio::sync::oneshot;
 
 use crate::ministack::{self, Invocation};
 use crate::secrets_manager::{Answer, RotationFunctions};
@@ -15,6 +17,28 @@ use crate::secrets_manager::{Answer, RotationFunctions};
 pub(super) struct Functions {
     client: ministack::Client,
     twice: Arc<Mutex<BTreeSet<String>>>,
+    /// By the secret's ARN and the step.
+    held: Arc<Mutex<BTreeMap<(String, String), Holder>>>,
+}
+
+/// A call of a step that waits. It goes on when this is dropped.
+pub struct Held {
+    reached: oneshot::Receiver<()>,
+    _let_go: oneshot::Sender<()>,
+}
+
+/// The other side of [`Held`].
+struct Holder {
+    reached: oneshot::Sender<()>,
+    let_go: oneshot::Receiver<()>,
+}
+
+impl Held {
+    /// Waits for the call, whose function has not begun then.
+    pub async fn reached(&mut self) {
+        // No call comes any more if the cloud is stopped: then there is nothing to wait for.
+        let _ = (&mut self.reached).await;
+    }
 }
 
 impl Functions {
@@ -22,12 +46,33 @@ impl Functions {
         Self {
             client,
             twice: Arc::default(),
+            held: Arc::default(),
         }
     }
 
     pub(super) fn call_twice(&self, secret_arn: &str) {
         let mut twice = self.twice.lock().unwrap_or_else(PoisonError::into_inner);
         twice.insert(secret_arn.to_owned());
+    }
+
+    pub(super) fn hold(&self, secret_arn: &str, step: &str) -> Held {
+        let ((called, reached), (go_on, let_go)) = (oneshot::channel(), oneshot::channel());
+        let holder = Holder {
+            reached: called,
+            let_go,
+        };
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        held.insert((secret_arn.to_owned(), step.to_owned()), holder);
+        Held {
+            reached,
+            _let_go: go_on,
+        }
+    }
+
+    fn holder(&self, event: &Value) -> Option<Holder> {
+        let text = |name: &str| Some(event[name].as_str()?.to_owned());
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        held.remove(&(text("SecretId")?, text("Step")?))
     }
 
     fn is_called_twice(&self, event: &Value) -> bool {
@@ -41,6 +86,11 @@ impl Functions {
 impl RotationFunctions for Functions {
     fn invoke<'a>(&'a self, function_arn: &'a str, event: &'a Value) -> Answer<'a, Invocation> {
         Box::pin(async move {
+            if let Some(holder) = self.holder(event) {
+                // Nobody waits for it, or lets it go any more: it goes on.
+                let _ = holder.reached.send(());
+                let _ = holder.let_go.await;
+            }
             if self.is_called_twice(event) {
                 let first = RotationFunctions::invoke(&self.client, function_arn, event).await?;
                 if first.function_error.is_some() {

@@ -11,7 +11,6 @@ use serde_json::{Value, json};
 use super::{Cloud, CloudError, SERVICE, STACK};
 use crate::customers::{CustomerSpec, Login};
 use crate::heroku::{AppSpec, Provision};
-use crate::postgres::{PostgresError, SUPERUSER};
 
 /// Which of Heroku's partner APIs an instance uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -278,23 +277,7 @@ impl Cloud {
                     .filter(belongs)
                     .collect())
             }
-            Engine::Postgres => {
-                // Roles that may log in, of the group that owns the instance's objects, and the
-                // owner itself.
-                let owner = role(&instance.name);
-                let query = format!(
-                    "SELECT rolname FROM pg_roles WHERE rolcanlogin AND (rolname = '{owner}' OR oid IN (SELECT member FROM \
-                     pg_auth_members WHERE roleid = (SELECT oid FROM pg_roles WHERE rolname = '{owner}')))"
-                );
-                let session = self.postgres.connect(SUPERUSER).await?;
-                let rows = session.query(&query, &[]).await.map_err(|source| {
-                    PostgresError::Statement {
-                        database: SUPERUSER.to_owned(),
-                        source,
-                    }
-                })?;
-                Ok(rows.iter().map(|row| row.get(0)).collect())
-            }
+            Engine::Postgres => self.live_roles(&instance.name).await,
             Engine::Mysql => self.live_mysql_users(&instance.name).await,
             Engine::Redis => self.live_users(&instance.name).await,
         }
@@ -322,29 +305,8 @@ impl Cloud {
             value,
         })
     }
-
-    async fn import_database(&self, name: &str) -> Result<Imported, CloudError> {
-        let (role, password, port) = (role(name), random_text(32), self.postgres.port());
-        self.postgres.create_role(&role, &password).await?;
-        self.postgres.create_database(&role, &role).await?;
-        Ok(Imported {
-            fields: json!({
-                "engine": "postgres",
-                "host": "127.0.0.1", "port": port, "dbname": role,
-                "username": role, "password": password,
-                "masterarn": self.account.administrator("db")?,
-            }),
-            config_var: "ACME_DATABASE_URL",
-            value: format!("postgres://{role}:{password}@127.0.0.1:{port}/{role}"),
-            template: "postgres://{{ username }}:{{ password | urlencode }}@{{ host }}:{{ port }}/{{ dbname }}".to_owned(),
-        })
-    }
 }
 
 fn imported_id(name: &str) -> String {
     format!("imported-{name}")
-}
-
-fn role(name: &str) -> String {
-    name.replace('-', "_")
 }

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::instance::{Imported, random_text};
 use super::{Cloud, CloudError};
-use crate::mariadb::native_password;
+use crate::mariadb::{Mariadb, native_password};
 
 impl Cloud {
     /// The users with privileges in the instance's database whom the server lets in.
@@ -14,32 +14,44 @@ impl Cloud {
              JOIN mysql.global_priv g ON g.User = d.User AND g.Host = d.Host \
              WHERE d.Db = '{name}' AND NOT COALESCE(JSON_VALUE(g.Priv, '$.account_locked'), FALSE)"
         );
-        Ok(self.mariadb.column(&query).await?)
+        Ok(match self.own_mariadb.get(name) {
+            Some(own) => own.server.lock().await.column(&query).await?,
+            None => self.mariadb.column(&query).await?,
+        })
     }
 
     /// A database with one user, who may do everything in it.
     pub(super) async fn import_mysql(&self, name: &str) -> Result<Imported, CloudError> {
-        let (password, port) = (random_text(32), self.mariadb.port());
-        let stored = native_password(&password);
-        self.mariadb
-            .execute(&[
-                &format!("CREATE DATABASE `{name}`"),
-                &format!(
-                    "CREATE USER '{name}'@'%' IDENTIFIED VIA mysql_native_password USING '{stored}'"
-                ),
-                &format!("GRANT ALL PRIVILEGES ON `{name}`.* TO '{name}'@'%'"),
-            ])
-            .await?;
-        Ok(Imported {
-            fields: json!({
-                "engine": "mysql",
-                "host": "127.0.0.1", "port": port, "dbname": name,
-                "username": name, "password": password,
-                "masterarn": self.account.administrator("mysql")?,
-            }),
-            config_var: "ACME_DATABASE_URL",
-            value: format!("mysql://{name}:{password}@127.0.0.1:{port}/{name}"),
-            template: "mysql://{{ username }}:{{ password | urlencode }}@{{ host }}:{{ port }}/{{ dbname }}".to_owned(),
-        })
+        match self.own_mariadb.get(name) {
+            Some(own) => import(&*own.server.lock().await, name, &own.administrator).await,
+            None => import(&self.mariadb, name, self.account.administrator("mysql")?).await,
+        }
     }
+}
+
+async fn import(server: &Mariadb, name: &str, administrator: &str) -> Result<Imported, CloudError> {
+    let (password, port) = (random_text(32), server.port());
+    let stored = native_password(&password);
+    server
+        .execute(&[
+            &format!("CREATE DATABASE `{name}`"),
+            &format!(
+                "CREATE USER '{name}'@'%' IDENTIFIED VIA mysql_native_password USING '{stored}'"
+            ),
+            &format!("GRANT ALL PRIVILEGES ON `{name}`.* TO '{name}'@'%'"),
+        ])
+        .await?;
+    Ok(Imported {
+        fields: json!({
+            "engine": "mysql",
+            "host": "127.0.0.1", "port": port, "dbname": name,
+            "username": name, "password": password,
+            "masterarn": administrator,
+        }),
+        config_var: "ACME_DATABASE_URL",
+        value: format!("mysql://{name}:{password}@127.0.0.1:{port}/{name}"),
+        template:
+            "mysql://{{ username }}:{{ password | urlencode }}@{{ host }}:{{ port }}/{{ dbname }}"
+                .to_owned(),
+    })
 }

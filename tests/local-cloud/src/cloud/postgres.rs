@@ -1,0 +1,62 @@
+//! The instances' databases at PostgreSQL.
+
+use serde_json::json;
+
+use super::instance::{Imported, random_text};
+use super::{Cloud, CloudError};
+use crate::postgres::{Postgres, PostgresError, SUPERUSER};
+
+impl Cloud {
+    /// The roles that may log in: those of the group that owns the instance's objects, and the
+    /// owner itself.
+    pub(super) async fn live_roles(&self, name: &str) -> Result<Vec<String>, CloudError> {
+        let owner = role(name);
+        let query = format!(
+            "SELECT rolname FROM pg_roles WHERE rolcanlogin AND (rolname = '{owner}' OR oid IN (SELECT member FROM \
+             pg_auth_members WHERE roleid = (SELECT oid FROM pg_roles WHERE rolname = '{owner}')))"
+        );
+        let session = match self.own_postgres.get(name) {
+            Some(own) => own.server.lock().await.connect(SUPERUSER).await?,
+            None => self.postgres.connect(SUPERUSER).await?,
+        };
+        let rows = session.query(&query, &[]).await;
+        let rows = rows.map_err(|source| PostgresError::Statement {
+            database: SUPERUSER.to_owned(),
+            source,
+        })?;
+        Ok(rows.iter().map(|row| row.get(0)).collect())
+    }
+
+    /// A database and its owner, who logs in.
+    pub(super) async fn import_database(&self, name: &str) -> Result<Imported, CloudError> {
+        match self.own_postgres.get(name) {
+            Some(own) => import(&*own.server.lock().await, name, &own.administrator).await,
+            None => import(&self.postgres, name, self.account.administrator("db")?).await,
+        }
+    }
+}
+
+async fn import(
+    server: &Postgres,
+    name: &str,
+    administrator: &str,
+) -> Result<Imported, CloudError> {
+    let (role, password, port) = (role(name), random_text(32), server.port());
+    server.create_role(&role, &password).await?;
+    server.create_database(&role, &role).await?;
+    Ok(Imported {
+        fields: json!({
+            "engine": "postgres",
+            "host": "127.0.0.1", "port": port, "dbname": role,
+            "username": role, "password": password,
+            "masterarn": administrator,
+        }),
+        config_var: "ACME_DATABASE_URL",
+        value: format!("postgres://{role}:{password}@127.0.0.1:{port}/{role}"),
+        template: "postgres://{{ username }}:{{ password | urlencode }}@{{ host }}:{{ port }}/{{ dbname }}".to_owned(),
+    })
+}
+
+fn role(name: &str) -> String {
+    name.replace('-', "_")
+}
