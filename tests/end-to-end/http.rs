@@ -1,6 +1,7 @@
 //! What is particular to the partner's own service: a client of its API logs in throughout, a
 //! rotation is taken back, and the service is down for a while.
 
+use std::cell::OnceCell;
 use std::sync::Arc;
 
 use local_cloud::cloud::{Api, Cloud, Engine};
@@ -41,39 +42,39 @@ async fn down(cloud: Arc<Cloud>) -> TestResult {
         .await?;
     let customer = customer(&cloud, &instance, Login::Http).await?;
     let address = cloud.credential_service.url().to_string();
-    let faults = [
-        (Fault::LoseRequest, "cannot be reached"),
-        (
-            Fault::Status {
-                status: 503,
-                retry_after: None,
+    let unavailable = Fault::Status {
+        status: 503,
+        retry_after: None,
+    };
+    for (step, fault, word) in [
+        ("createSecret", Fault::LoseRequest, "cannot be reached"),
+        ("testSecret", unavailable, "503"),
+    ] {
+        let path = OnceCell::new();
+        down_before(
+            &cloud,
+            &instance,
+            &customer,
+            step,
+            &[&address, word],
+            async |version| {
+                let path_prefix = path.get_or_init(|| format!("/v1/credentials/{version}"));
+                cloud.credential_service.fail_next(FaultRule {
+                    method: None,
+                    path_prefix: path_prefix.clone(),
+                    // More than the function tries in its time.
+                    count: 1000,
+                    fault,
+                });
+                Ok(())
             },
-            "503",
-        ),
-        (Fault::Garbage(502), "502"),
-    ];
-    for (fault, word) in faults {
-        for step in ["createSecret", "testSecret"] {
-            let fault = fault.clone();
-            down_before(
-                &cloud,
-                &instance,
-                &customer,
-                step,
-                &[&address, word],
-                async |version| {
-                    cloud.credential_service.fail_next(FaultRule {
-                        method: None,
-                        path_prefix: format!("/v1/credentials/{version}"),
-                        count: 1,
-                        fault,
-                    });
-                    Ok(())
-                },
-                async || Ok(()),
-            )
-            .await?;
-        }
+            async || {
+                let path_prefix = path.get().ok_or("the service was not down")?;
+                cloud.credential_service.mend(path_prefix);
+                Ok(())
+            },
+        )
+        .await?;
     }
     nobody_noticed(customer).await
 }

@@ -101,13 +101,19 @@ async fn sources(cloud: &Cloud) -> Result<Vec<(String, String)>, Failed> {
         ),
         ("the processes' arguments".to_owned(), arguments()?),
     ];
-    for entry in std::fs::read_dir(cloud.logs())? {
-        let path = entry?.path();
-        if path.is_file() {
-            sources.push((
-                name(&path),
-                String::from_utf8_lossy(&std::fs::read(&path)?).into_owned(),
-            ));
+    // Servers of an instance's own have a directory each.
+    let mut directories = vec![cloud.logs()];
+    while let Some(directory) = directories.pop() {
+        for entry in std::fs::read_dir(directory)? {
+            let path = entry?.path();
+            if path.is_dir() {
+                directories.push(path);
+            } else if path.is_file() {
+                sources.push((
+                    name(&path),
+                    String::from_utf8_lossy(&std::fs::read(&path)?).into_owned(),
+                ));
+            }
         }
     }
     Ok(sources)

@@ -186,6 +186,11 @@ impl CredentialService {
         self.desk.fail_next(rule);
     }
 
+    /// Makes an end of the faults of rules with this prefix.
+    pub fn mend(&self, path_prefix: &str) {
+        self.desk.mend(path_prefix);
+    }
+
     /// How many of the faults asked for no request has met yet.
     #[must_use]
     pub fn pending_faults(&self) -> usize {

@@ -99,6 +99,12 @@ impl FrontDesk {
         self.book().rules.push(rule);
     }
 
+    /// Gives out no more of the faults for this prefix.
+    pub(crate) fn mend(&self, path_prefix: &str) {
+        let mut book = self.book();
+        book.rules.retain(|rule| rule.path_prefix != path_prefix);
+    }
+
     /// How many faults are still to be given out.
     pub(crate) fn pending_faults(&self) -> usize {
         self.book().rules.iter().map(|rule| rule.count).sum()
