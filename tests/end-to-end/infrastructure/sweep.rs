@@ -33,14 +33,15 @@ pub(super) async fn finds(cloud: Arc<Cloud>) -> TestResult {
         line["scheduled"] == false && line["overdue"] == false,
         || line.to_string(),
     )?;
+    // Each of the function's processes has a log of its own.
     let measured = lines
         .iter()
-        .rev()
-        .find(|line| !line["RevocationsWaiting"].is_null());
+        .filter(|line| !line["RevocationsWaiting"].is_null())
+        .max_by_key(|line| line["_aws"]["Timestamp"].as_u64());
     let measured = measured.ok_or("nothing is measured")?;
-    check(measured["RevocationsUnscheduled"] == 1, || {
-        measured.to_string()
-    })?;
+    // Other tests may have left some of theirs.
+    let unscheduled = measured["RevocationsUnscheduled"].as_u64();
+    check(unscheduled >= Some(1), || measured.to_string())?;
     revoke(&cloud, &old).await
 }
 
