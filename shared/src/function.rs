@@ -22,14 +22,18 @@ pub async fn run<E: Event>(
     lambda_runtime::run(service_fn(move |event: LambdaEvent<Value>| async move {
         let deadline = Deadline::from_epoch_millis(event.context.deadline);
         let request_id = event.context.request_id;
-        invocation(step, &event.payload, &request_id, deadline)
+        handle(step, &event.payload, &request_id, deadline)
             .await
             .map_err(Diagnostic::from)
     }))
     .await
 }
 
-async fn invocation<E: Event>(
+/// One invocation: what [`run`] does with each.
+///
+/// # Errors
+/// If the event cannot be read, or with the step's error.
+pub async fn handle<E: Event>(
     step: impl AsyncFn(E, Deadline) -> Result<(), Error>,
     payload: &Value,
     request_id: &str,

@@ -96,12 +96,23 @@ impl Functions {
             Box::pin(request.send()),
         )
         .await?;
+        let payload = answer.payload.unwrap_or_else(|| Blob::new([]));
         let Some(kind) = answer.function_error else {
-            return Ok(());
+            // What a function of this project answers. Anything else is not its word: it may never
+            // have been asked.
+            if payload.as_ref().trim_ascii() == b"null" {
+                return Ok(());
+            }
+            return Err(AwsError::new(
+                "lambda:InvokeFunction",
+                function,
+                "UnexpectedAnswer",
+                "the answer is not the function's; check what answers at Lambda's address, and that the function is this stack's",
+                true,
+            )
+            .into());
         };
-        let failure = answer
-            .payload
-            .and_then(|payload| serde_json::from_slice::<Failure>(payload.as_ref()).ok());
+        let failure = serde_json::from_slice::<Failure>(payload.as_ref()).ok();
         let (error_type, error_message): (Option<String>, Option<String>) = failure
             .map_or((None, None), |failure| {
                 (failure.error_type, failure.error_message)

@@ -1,0 +1,84 @@
+//! The run's time: the real one, and what was skipped since nothing was to happen in it.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use local_cloud::scheduler::{ScheduleSummary, Scheduler};
+
+/// A point of the run's time.
+pub type Time = Timestamp;
+
+/// The run's time, and when its schedules are due in it.
+#[derive(Debug, Default)]
+pub struct Clock {
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    skipped: SignedDuration,
+    /// How far Scheduler's clock is ahead of the functions'.
+    ahead: SignedDuration,
+    /// By name, the time that a schedule was seen with, and when it is due.
+    due: BTreeMap<String, (Timestamp, Time)>,
+}
+
+impl Clock {
+    /// Now.
+    #[must_use]
+    pub fn now(&self) -> Time {
+        Timestamp::now() + self.state().skipped
+    }
+
+    /// Skips the time until `then`, if that is to come.
+    pub fn skip_to(&self, then: Time) {
+        let left = then.duration_since(self.now());
+        if left.is_positive() {
+            self.state().skipped += left;
+        }
+    }
+
+    /// Skips some time.
+    pub fn skip(&self, time: Duration) {
+        self.state().skipped += SignedDuration::try_from(time).unwrap_or(SignedDuration::MAX);
+    }
+
+    /// Has Scheduler's clock be so far ahead of the functions' from now on.
+    pub fn set_ahead(&self, ahead: SignedDuration) {
+        self.state().ahead = ahead;
+    }
+
+    /// The schedules and when they are due, the earliest first. To be called before time is skipped:
+    /// a schedule is due as long after it was made as its maker said.
+    pub fn due(&self, scheduler: &Scheduler) -> Vec<(Time, ScheduleSummary)> {
+        let schedules = scheduler.schedules();
+        let mut state = self.state();
+        let names = schedules.iter().map(|schedule| schedule.name.as_str());
+        let names: Vec<_> = names.collect();
+        state.due.retain(|name, _| names.contains(&name.as_str()));
+        let shift = state.skipped - state.ahead;
+        let mut due: Vec<_> = schedules
+            .into_iter()
+            .filter_map(|schedule| {
+                let at = schedule.fires_at?;
+                let known = state.due.entry(schedule.name.clone());
+                let entry = known
+                    .and_modify(|seen| {
+                        if seen.0 != at {
+                            *seen = (at, at + shift);
+                        }
+                    })
+                    .or_insert((at, at + shift));
+                Some((entry.1, schedule))
+            })
+            .collect();
+        due.sort_by_key(|(at, _)| *at);
+        due
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

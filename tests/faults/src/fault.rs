@@ -1,0 +1,218 @@
+//! What can go wrong with a request, and at which.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use serde::{Deserialize, Serialize};
+
+/// What goes wrong with a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// The connection breaks before the request arrives.
+    RequestLost,
+    /// The request takes effect; the connection breaks before the answer.
+    AnswerLost,
+    /// 429, in the words of whoever is asked; a database has no connections left.
+    Throttled,
+    /// 429 with `Retry-After: 1`.
+    ThrottledRetryAfter,
+    /// 500, and nothing took effect.
+    ServerError,
+    /// 500, although the request took effect.
+    ServerErrorAfterEffect,
+    /// 503, as a page of a proxy's.
+    Unavailable,
+    /// 200 and something unreadable, and nothing took effect.
+    Garbage,
+    /// The function is at its time-out: its process ends before the request arrives.
+    DiesBefore,
+    /// Its process ends while the request is under way, which then takes effect.
+    DiesDuring,
+    /// Its process ends when the answer is there.
+    DiesAfter,
+}
+
+impl Kind {
+    /// Whatever can befall a request over HTTP.
+    pub const HTTP: [Self; 11] = [
+        Self::RequestLost,
+        Self::AnswerLost,
+        Self::Throttled,
+        Self::ThrottledRetryAfter,
+        Self::ServerError,
+        Self::ServerErrorAfterEffect,
+        Self::Unavailable,
+        Self::Garbage,
+        Self::DiesBefore,
+        Self::DiesDuring,
+        Self::DiesAfter,
+    ];
+
+    /// Whatever can befall one turn of a database's protocol.
+    pub const DATABASE: [Self; 7] = [
+        Self::RequestLost,
+        Self::AnswerLost,
+        Self::Throttled,
+        Self::Garbage,
+        Self::DiesBefore,
+        Self::DiesDuring,
+        Self::DiesAfter,
+    ];
+
+    /// Its name in tables and scripts.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::RequestLost => "request lost",
+            Self::AnswerLost => "answer lost",
+            Self::Throttled => "429",
+            Self::ThrottledRetryAfter => "429, Retry-After",
+            Self::ServerError => "500",
+            Self::ServerErrorAfterEffect => "500 after its effect",
+            Self::Unavailable => "503",
+            Self::Garbage => "garbage",
+            Self::DiesBefore => "dies before",
+            Self::DiesDuring => "dies during",
+            Self::DiesAfter => "dies after",
+        }
+    }
+}
+
+/// A request of a run: who makes it, what it asks, and which of its like it is.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Request {
+    /// The function, with the step for `rotate`.
+    pub caller: String,
+    /// Whom it asks for what.
+    pub what: String,
+    /// 1 for the first of its like in the run.
+    pub number: u32,
+}
+
+impl Request {
+    /// Whether it is a turn of a database's protocol, and no request over HTTP.
+    #[must_use]
+    pub fn is_turn(&self) -> bool {
+        self.what.starts_with(TURN)
+    }
+
+    /// What can go wrong with it.
+    #[must_use]
+    pub fn kinds(&self) -> &'static [Kind] {
+        if self.is_turn() {
+            &Kind::DATABASE
+        } else {
+            &Kind::HTTP
+        }
+    }
+}
+
+impl fmt::Display for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.caller, self.what)?;
+        if self.number > 1 {
+            write!(f, " ({})", self.number)?;
+        }
+        Ok(())
+    }
+}
+
+/// What the turns of a database's protocol begin with.
+pub const TURN: &str = "database: ";
+
+/// When a fault comes about.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum When {
+    /// At this request.
+    At(Request),
+    /// At the n-th request from now on, or from the fault before this one; 0 is the next.
+    After(u32),
+}
+
+/// A fault to come.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Fault {
+    /// When.
+    pub when: When,
+    /// What.
+    pub kind: Kind,
+}
+
+/// Where every request of a run passes: gives out the faults, in their order, and keeps the record.
+#[derive(Debug, Default)]
+pub struct Desk {
+    book: Mutex<Book>,
+}
+
+#[derive(Debug, Default)]
+struct Book {
+    faults: Vec<Fault>,
+    /// Requests since the last fault, or since the next was asked for.
+    passed: u32,
+    seen: BTreeMap<(String, String), u32>,
+    record: Vec<Request>,
+}
+
+impl Desk {
+    /// Begins the record, and the numbers, anew.
+    pub fn begin(&self) {
+        *self.book() = Book::default();
+    }
+
+    /// Has these faults come about, one after the other.
+    pub fn plan(&self, faults: impl IntoIterator<Item = Fault>) {
+        let mut book = self.book();
+        if book.faults.is_empty() {
+            book.passed = 0;
+        }
+        book.faults.extend(faults);
+    }
+
+    /// Takes back the faults that have not come about; how many there were.
+    pub fn forget(&self) -> usize {
+        std::mem::take(&mut self.book().faults).len()
+    }
+
+    /// The requests so far.
+    #[must_use]
+    pub fn record(&self) -> Vec<Request> {
+        self.book().record.clone()
+    }
+
+    /// Notes a request, and says what goes wrong with it.
+    pub fn pass(&self, caller: &str, what: &str) -> Option<Kind> {
+        let mut book = self.book();
+        let number = book
+            .seen
+            .entry((caller.to_owned(), what.to_owned()))
+            .or_default();
+        *number += 1;
+        let request = Request {
+            caller: caller.to_owned(),
+            what: what.to_owned(),
+            number: *number,
+        };
+        let applies = request.kinds();
+        let due = book.faults.first().and_then(|fault| {
+            let due = match &fault.when {
+                When::At(at) => *at == request,
+                When::After(n) => book.passed >= *n,
+            };
+            (due && applies.contains(&fault.kind)).then_some(fault.kind)
+        });
+        book.record.push(request);
+        book.passed += 1;
+        if due.is_some() {
+            book.faults.remove(0);
+            book.passed = 0;
+        }
+        due
+    }
+
+    fn book(&self) -> MutexGuard<'_, Book> {
+        self.book.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

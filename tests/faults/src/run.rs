@@ -1,0 +1,148 @@
+//! One run: a rotation and its revocation, with what goes wrong in them.
+
+use std::collections::BTreeSet;
+use std::rc::Rc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::fault::{Fault, Request, When};
+use crate::functions::PANICKED;
+use crate::violation::{Rule, Violation};
+use crate::world::{Built, Ended, Setup, World, build};
+
+/// A run takes some tenths of a second, and waits for seconds where it was told to.
+const PATIENCE: Duration = Duration::from_mins(5);
+
+/// The pause between two logins of a customer.
+const LOGIN_EVERY: Duration = Duration::from_millis(20);
+
+/// What to run.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Case {
+    /// Where.
+    pub setup: Setup,
+    /// Whether the credential to be replaced is a rotated one already, not an imported one.
+    pub second: bool,
+    /// What goes wrong.
+    pub faults: Vec<Fault>,
+}
+
+/// What came of a run.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    /// The requests of rotation and revocation, in order.
+    pub requests: Vec<Request>,
+    /// How often Secrets Manager began.
+    pub attempts: usize,
+    /// What did not hold.
+    pub violations: BTreeSet<Violation>,
+    /// Faults that did not come about, since there were not so many requests.
+    pub not_reached: usize,
+    /// Looks at what must hold.
+    pub looks: usize,
+    /// Logins of customers.
+    pub logins: usize,
+    /// The values that no output may hold.
+    pub secrets: Vec<String>,
+}
+
+/// Runs a case, within a [`tokio::task::LocalSet`].
+pub async fn run(case: Case) -> Outcome {
+    let ended = tokio::time::timeout(PATIENCE, attempt(&case)).await;
+    let what = match ended {
+        Ok(Ok(outcome)) => return outcome,
+        Ok(Err(problem)) => problem.to_string(),
+        Err(_) => format!("no end after {PATIENCE:?}"),
+    };
+    let rule = Rule::Stand;
+    Outcome {
+        violations: BTreeSet::from([Violation { rule, what }]),
+        ..Outcome::default()
+    }
+}
+
+async fn attempt(case: &Case) -> Result<Outcome, crate::Problem> {
+    let mut built = build(case.setup).await?;
+    let world = Rc::new(std::sync::Arc::clone(&built.world));
+    let _customer = customer(&world);
+    if case.second {
+        rotate(&world).await;
+        world.settle(&mut built.scheduled).await;
+    }
+    world.passage.desk.begin();
+    world.passage.desk.plan(case.faults.iter().cloned());
+    let (releases, seen) = (world.releases(), world.events.since(0).len());
+    rotate(&world).await;
+    world.settle(&mut built.scheduled).await;
+    let not_reached = world.passage.desk.forget();
+    let exact = case.faults.iter().all(|it| matches!(it.when, When::At(_)));
+    if exact && not_reached > 0 {
+        world.violated(Rule::Stand, "the request of the fault was never made");
+    }
+    world.check_settled().await;
+    let released = world.releases() - releases;
+    if released != 1 {
+        world.violated(Rule::OneRelease, format!("one rotation made {released}"));
+    }
+    let secrets = world.secret_values();
+    leaks(&mut built, &secrets);
+    Ok(Outcome {
+        requests: world.passage.desk.record(),
+        attempts: attempts(&world, seen),
+        violations: world.violations(),
+        not_reached,
+        looks: world.looks(),
+        logins: world.logins(),
+        secrets,
+    })
+}
+
+async fn rotate(world: &World) {
+    match world.rotate().await {
+        Some(Ended::Succeeded) => {}
+        Some(Ended::GivenUp) => world.violated(Rule::Converges, "Secrets Manager gave up"),
+        None => world.violated(Rule::Stand, "Secrets Manager began no rotation"),
+    }
+}
+
+/// A customer who logs in all the time.
+pub fn customer(world: &std::sync::Arc<World>) -> tokio_util::task::AbortOnDropHandle<()> {
+    let world = std::sync::Arc::downgrade(world);
+    let logins = async move {
+        while let Some(world) = world.upgrade() {
+            world.log_in().await;
+            drop(world);
+            tokio::time::sleep(LOGIN_EVERY).await;
+        }
+    };
+    tokio_util::task::AbortOnDropHandle::new(tokio::task::spawn_local(logins))
+}
+
+fn attempts(world: &World, seen: usize) -> usize {
+    use local_cloud::events::EventKind::RotationStarted;
+    let events = world.events.since(seen);
+    let started = events
+        .iter()
+        .filter(|event| matches!(event.kind, RotationStarted { .. }));
+    started.count()
+}
+
+/// Looks for values, and for panics, in whatever was said.
+pub fn leaks(built: &mut Built, secrets: &[String]) {
+    let world = &built.world;
+    let mut said: Vec<String> = Vec::new();
+    while let Ok(error) = built.errors.try_recv() {
+        if let Some(panic) = error.strip_prefix(PANICKED) {
+            world.violated(Rule::NoPanic, panic);
+        }
+        said.push(error);
+    }
+    let events = serde_json::to_string(&world.events.since(0));
+    said.extend(events);
+    for text in said {
+        if secrets.iter().any(|secret| text.contains(secret)) {
+            world.violated(Rule::NoValueShown, "in an error or an event");
+        }
+    }
+}

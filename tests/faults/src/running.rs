@@ -1,0 +1,88 @@
+//! The functions' processes: who is at work, and their sudden ends.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::Notify;
+use tokio::task::AbortHandle;
+
+/// The invocations under way. Clones share them.
+#[derive(Clone, Debug, Default)]
+pub struct Running {
+    book: Arc<Mutex<Book>>,
+    idle: Arc<Notify>,
+}
+
+#[derive(Debug, Default)]
+struct Book {
+    next: u64,
+    invocations: Vec<Invocation>,
+}
+
+#[derive(Debug)]
+struct Invocation {
+    id: u64,
+    function: String,
+    caller: String,
+    abort: AbortHandle,
+}
+
+impl Running {
+    /// Notes an invocation; `caller` is what its requests are told apart by.
+    pub fn begin(&self, function: &str, caller: String, abort: AbortHandle) -> u64 {
+        let mut book = self.book();
+        let id = book.next;
+        book.next += 1;
+        book.invocations.push(Invocation {
+            id,
+            function: function.to_owned(),
+            caller,
+            abort,
+        });
+        id
+    }
+
+    /// Notes an invocation's end.
+    pub fn end(&self, id: u64) {
+        let mut book = self.book();
+        book.invocations.retain(|invocation| invocation.id != id);
+        if book.invocations.is_empty() {
+            self.idle.notify_waiters();
+        }
+    }
+
+    /// Waits until nothing runs: a function whose caller died goes on to its end.
+    pub async fn idle(&self) {
+        loop {
+            let notified = self.idle.notified();
+            if self.book().invocations.is_empty() {
+                return;
+            }
+            notified.await;
+        }
+    }
+
+    /// Who makes a request: the newest invocation of the function, or, where the request does not
+    /// say, the newest of those that were invoked last.
+    #[must_use]
+    pub fn caller(&self, function: Option<&str>) -> Option<(u64, String)> {
+        let book = self.book();
+        let newest = book
+            .invocations
+            .iter()
+            .rfind(|invocation| function.is_none_or(|function| invocation.function == function));
+        newest.map(|invocation| (invocation.id, invocation.caller.clone()))
+    }
+
+    /// Ends a function's process: it does nothing more, and nobody hears of it but Lambda.
+    pub fn kill(&self, id: u64) {
+        let book = self.book();
+        let victim = book.invocations.iter().find(|it| it.id == id);
+        if let Some(victim) = victim {
+            victim.abort.abort();
+        }
+    }
+
+    fn book(&self) -> MutexGuard<'_, Book> {
+        self.book.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,294 @@
+//! One instance with everything that it takes, and what must hold of it at every instant.
+
+mod book;
+mod build;
+mod operator;
+
+use std::collections::BTreeSet;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use jiff::SignedDuration;
+use local_cloud::events::EventLog;
+use local_cloud::gateway::Gateway;
+use local_cloud::heroku::Heroku;
+use local_cloud::secrets_manager::{SecretSnapshot, SecretsManager};
+use serde_json::Value;
+
+use crate::clock::{Clock, Time};
+use crate::engine::Service;
+use crate::functions::{GRACE_PERIOD, Lambda};
+use crate::proxy::{Passage, Watcher};
+use crate::violation::{Rule, Violation};
+
+use book::{Book, Version};
+pub use build::{Api, Built, Setup, build};
+pub use operator::Ended;
+
+/// The config var that shows the credential.
+pub const VAR: &str = "ACME_URL";
+
+/// The world of one run.
+pub struct World {
+    /// What happened.
+    pub events: EventLog,
+    /// Heroku.
+    pub heroku: Arc<Heroku>,
+    /// The service.
+    pub service: Service,
+    /// The functions.
+    pub lambda: Lambda,
+    /// Where requests pass.
+    pub passage: Passage,
+    /// Time.
+    pub clock: Clock,
+    /// Secrets Manager.
+    pub secrets: SecretsManager,
+    gateway: Gateway,
+    secret: String,
+    addon: String,
+    app: String,
+    template: String,
+    book: Mutex<Book>,
+}
+
+impl World {
+    /// The managed secret, without values.
+    pub fn snapshot(&self) -> Option<SecretSnapshot> {
+        self.secrets.secret(&self.secret)
+    }
+
+    /// The managed secret's ARN.
+    #[must_use]
+    pub fn secret(&self) -> &str {
+        &self.secret
+    }
+
+    /// What Heroku shows, if the add-on is there.
+    #[must_use]
+    pub fn shown(&self) -> Option<String> {
+        let mut config = self.heroku.config(&self.addon).ok()?;
+        config.remove(VAR)
+    }
+
+    /// Notes that something did not hold.
+    pub fn violated(&self, rule: Rule, what: impl Into<String>) {
+        let what = what.into();
+        self.book().violations.insert(Violation { rule, what });
+    }
+
+    /// What did not hold.
+    pub fn violations(&self) -> BTreeSet<Violation> {
+        self.book().violations.clone()
+    }
+
+    /// How often somebody looked.
+    pub fn looks(&self) -> usize {
+        self.book().looks
+    }
+
+    /// How often a customer got in.
+    pub fn logins(&self) -> usize {
+        self.book().logins
+    }
+
+    /// Looks at what must hold at every instant.
+    async fn look_now(&self) {
+        let Some(secret) = self.snapshot() else {
+            return;
+        };
+        self.learn(&secret).await;
+        let live = match self.service.live().await {
+            Ok(live) => live,
+            Err(problem) => return self.violated(Rule::Stand, problem.to_string()),
+        };
+        let (now, shown) = (self.clock.now(), self.shown());
+        let mut book = self.book();
+        book.looks += 1;
+        book.shows(shown, now);
+        let mut found = Vec::new();
+        for version in book.needed(now) {
+            if !live.contains(&version.credential) {
+                let what = format!(
+                    "the service refuses {}, which dynos may still have",
+                    version.credential
+                );
+                found.push((Rule::NobodyLockedOut, what));
+            }
+        }
+        for credential in &live {
+            if !is_labelled(&secret, &book.versions, credential) {
+                let what =
+                    format!("the service accepts {credential}, and no version with a label has it");
+                found.push((Rule::AliveIsLabelled, what));
+            }
+        }
+        drop(book);
+        for (rule, what) in found {
+            self.violated(rule, what);
+        }
+    }
+
+    /// Logs in as dynos do that have what Heroku shows, or showed within the grace period.
+    pub async fn log_in(&self) {
+        let now = self.clock.now();
+        let needed: Vec<Version> = self.book().needed(now).cloned().collect();
+        for version in needed {
+            match self.service.accepts(&version.document).await {
+                Ok(true) => self.book().logins += 1,
+                // Unless its time was over when it was asked.
+                Ok(false) if self.is_needed(&version) => self.violated(
+                    Rule::NobodyLockedOut,
+                    format!("a customer's login as {} is refused", version.credential),
+                ),
+                Ok(false) => {}
+                Err(problem) => self.violated(Rule::Stand, problem.to_string()),
+            }
+        }
+    }
+
+    fn is_needed(&self, version: &Version) -> bool {
+        let now = self.clock.now();
+        self.book()
+            .needed(now)
+            .any(|needed| needed.id == version.id)
+    }
+
+    /// Reads the values that are new.
+    async fn learn(&self, secret: &SecretSnapshot) {
+        let unknown: Vec<String> = {
+            let book = self.book();
+            let versions = secret.versions.iter().filter(|version| version.has_value);
+            let ids = versions.map(|version| version.id.clone());
+            ids.filter(|id| !book.versions.iter().any(|known| known.id == *id))
+                .collect()
+        };
+        for id in unknown {
+            let Ok(document) = self.value(&id).await else {
+                continue;
+            };
+            let version = Version {
+                credential: self.service.credential(&document).to_owned(),
+                shown_as: rendered(&self.template, &document),
+                id,
+                document,
+            };
+            self.book().versions.push(version);
+        }
+    }
+
+    /// What is to hold when all is quiet and the grace period over.
+    pub async fn check_settled(&self) {
+        self.look_now().await;
+        let Some(secret) = self.snapshot() else {
+            return self.violated(Rule::Stand, "the secret is gone");
+        };
+        let current = secret.labelled("AWSCURRENT").unwrap_or_default().to_owned();
+        let live = self.service.live().await.unwrap_or_default();
+        let shown = self.shown();
+        let versions = self.book().versions.clone();
+        for version in &versions {
+            let is_current = version.id == current;
+            let accepted = self.service.accepts(&version.document).await;
+            if accepted.as_ref().ok() != Some(&is_current) && !shares(&versions, version, &current)
+            {
+                let what = format!(
+                    "version {} (current: {is_current}): the service says {accepted:?} to a login",
+                    version.id
+                );
+                self.violated(Rule::OneAtRest, what);
+            }
+            if is_current && shown.as_ref().is_some_and(|it| *it != version.shown_as) {
+                self.violated(Rule::OneAtRest, "Heroku does not show the current version");
+            }
+            if is_current && live != [version.credential.clone()] {
+                self.violated(Rule::OneAtRest, format!("the service accepts {live:?}"));
+            }
+        }
+        for version in &secret.versions {
+            let live = version
+                .labels
+                .iter()
+                .any(|label| label.starts_with("LIVE-"));
+            if live && version.id != current {
+                let what = format!("version {} still has a LIVE- label", version.id);
+                self.violated(Rule::OneAtRest, what);
+            }
+        }
+    }
+
+    /// How often the customer's app was restarted since the add-on's provisioning.
+    pub fn releases(&self) -> usize {
+        let releases = self.heroku.releases(&self.app).map(|it| it.len());
+        // The app's own first and the add-on's.
+        releases.unwrap_or_default().saturating_sub(2)
+    }
+
+    /// Whatever no log, error or event may hold.
+    #[must_use]
+    pub fn secret_values(&self) -> Vec<String> {
+        let mut values = self.heroku.secret_values();
+        values.extend(self.service.secret_values());
+        values.extend(self.secrets.sensitive_texts());
+        for version in &self.book().versions {
+            values.push(version.shown_as.clone());
+            let fields = ["password", "api_key"].map(|field| version.document[field].as_str());
+            values.extend(fields.into_iter().flatten().map(ToOwned::to_owned));
+        }
+        values.retain(|value| value.len() > 7);
+        values.sort_unstable();
+        values.dedup();
+        values
+    }
+
+    fn book(&self) -> MutexGuard<'_, Book> {
+        self.book.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Watcher for World {
+    fn look(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(self.look_now())
+    }
+}
+
+/// Whether the current version has the same credential.
+fn shares(versions: &[Version], version: &Version, current: &str) -> bool {
+    let current = versions.iter().find(|it| it.id == current);
+    current.is_some_and(|current| current.credential == version.credential)
+}
+
+/// A version that may be alive has its label; an imported one may go without while it is current.
+fn is_labelled(secret: &SecretSnapshot, versions: &[Version], credential: &str) -> bool {
+    let mut having = versions.iter().filter(|it| it.credential == credential);
+    having.any(|version| {
+        let labels = secret.versions.iter().find(|it| it.id == version.id);
+        labels.is_some_and(|it| {
+            it.labels.contains("AWSCURRENT") || it.labels.contains(&format!("LIVE-{}", version.id))
+        })
+    })
+}
+
+/// A template over a document's fields: the harness's own, so that the library's is not asked.
+fn rendered(template: &str, document: &Value) -> String {
+    let mut text = template.to_owned();
+    for (field, value) in document.as_object().into_iter().flatten() {
+        let value = match value {
+            Value::String(value) => value.clone(),
+            Value::Number(value) => value.to_string(),
+            _ => continue,
+        };
+        text = text.replace(&format!("{{{{{field}}}}}"), &value);
+    }
+    text
+}
+
+/// How long after its end a credential that was shown must be accepted.
+fn grace() -> SignedDuration {
+    SignedDuration::try_from(GRACE_PERIOD).unwrap_or(SignedDuration::MAX)
+}
+
+/// Whether dynos may still have what was shown until `until`.
+fn may_be_in_use(until: Option<Time>, now: Time) -> bool {
+    until.is_none_or(|until| now.duration_since(until) < grace())
+}
