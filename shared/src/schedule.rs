@@ -84,18 +84,26 @@ impl Schedules {
         }
     }
 
-    /// Has `revoke-secret` invoked with `event` after `delay`, unless that is scheduled already.
+    /// Has a version revoked of which nobody knows since when it is out of use, unless that is
+    /// scheduled already: `revoke-secret` looks at it soon, and the whole grace period begins when it
+    /// finds that Heroku does not show it. A rotation that was abandoned may have published it.
     ///
     /// # Errors
     /// If AWS refuses or does not answer.
-    pub async fn ensure_revoked_after(
+    pub async fn ensure_revoked(
         &self,
-        event: &RevokeEvent,
-        delay: Duration,
+        secret: &SecretArn,
+        version: &VersionId,
         deadline: Deadline,
     ) -> Result<(), AwsError> {
-        let at = at(SystemTime::now() + delay);
-        match self.create(event, &name(event), &at, deadline).await {
+        let event = RevokeEvent {
+            secret: secret.clone(),
+            version: version.clone(),
+            attempt: 0,
+            was_in_use: true,
+        };
+        let at = at(SystemTime::now() + FIRST_RETRY);
+        match self.create(&event, &name(&event), &at, deadline).await {
             Err(error) if !error.is("ConflictException") => Err(error),
             Ok(()) | Err(_) => Ok(()),
         }

@@ -18,6 +18,12 @@ pub async fn finish_secret(
     grace_period_seconds: u32,
     deadline: Deadline,
 ) -> Result<(), Error> {
+    if event.only_if_unscheduled {
+        schedules
+            .ensure_revoked(&event.secret, &event.version, deadline)
+            .await?;
+        return Ok(());
+    }
     let seconds = event.revoke_after_seconds.unwrap_or(grace_period_seconds);
     let revocation = RevokeEvent {
         secret: event.secret,
@@ -25,12 +31,6 @@ pub async fn finish_secret(
         attempt: 0,
         was_in_use: false,
     };
-    if event.only_if_unscheduled {
-        schedules
-            .ensure_revoked_after(&revocation, Duration::from_secs(seconds.into()), deadline)
-            .await?;
-        return Ok(());
-    }
     schedules
         .revoke_after(&revocation, Duration::from_secs(seconds.into()), deadline)
         .await?;

@@ -8,7 +8,7 @@ use aws_smithy_types::date_time::Format;
 
 use crate::Error;
 use crate::deadline::Deadline;
-use crate::event::{RevokeEvent, SecretArn, VersionId};
+use crate::event::{SecretArn, VersionId};
 use crate::schedule::Schedules;
 use crate::secrets::{Secret, Secrets};
 use crate::telemetry::{self, Metric};
@@ -95,14 +95,8 @@ pub async fn sweep(
         overdue += u64::from(is_overdue);
         if !is_scheduled {
             unscheduled += 1;
-            let event = RevokeEvent {
-                secret: it.secret.clone(),
-                version: it.version.clone(),
-                attempt: 0,
-                was_in_use: false,
-            };
             let ensured = schedules
-                .ensure_revoked_after(&event, it.grace_period, deadline)
+                .ensure_revoked(&it.secret, &it.version, deadline)
                 .await;
             result = result.and(ensured);
         }

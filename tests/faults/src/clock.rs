@@ -21,6 +21,8 @@ struct State {
     skipped: SignedDuration,
     /// How far Scheduler's clock is ahead of the functions'.
     ahead: SignedDuration,
+    /// The most that it ever was.
+    furthest: SignedDuration,
     /// By name, the time that a schedule was seen with, and when it is due.
     due: BTreeMap<String, (Timestamp, Time)>,
 }
@@ -47,19 +49,27 @@ impl Clock {
 
     /// Has Scheduler's clock be so far ahead of the functions' from now on.
     pub fn set_ahead(&self, ahead: SignedDuration) {
-        self.state().ahead = ahead;
+        let mut state = self.state();
+        state.ahead = ahead;
+        state.furthest = state.furthest.max(ahead);
+    }
+
+    /// The furthest that Scheduler's clock ever was ahead.
+    #[must_use]
+    pub fn furthest_ahead(&self) -> SignedDuration {
+        self.state().furthest
     }
 
     /// The schedules and when they are due, the earliest first. To be called before time is skipped:
     /// a schedule is due as long after it was made as its maker said.
     pub fn due(&self, scheduler: &Scheduler) -> Vec<(Time, ScheduleSummary)> {
-        let schedules = scheduler.schedules();
+        let all = scheduler.schedules();
         let mut state = self.state();
-        let names = schedules.iter().map(|schedule| schedule.name.as_str());
+        let names = all.iter().map(|schedule| schedule.name.as_str());
         let names: Vec<_> = names.collect();
         state.due.retain(|name, _| names.contains(&name.as_str()));
         let shift = state.skipped - state.ahead;
-        let mut due: Vec<_> = schedules
+        let mut due: Vec<_> = all
             .into_iter()
             .filter_map(|schedule| {
                 let at = schedule.fires_at?;

@@ -1,6 +1,10 @@
 //! The partner's service that a run's credentials are for: what it accepts, by its own word.
 
 mod http;
+mod mysql;
+mod postgres;
+mod redis;
+mod servers;
 
 use std::sync::Arc;
 
@@ -11,6 +15,10 @@ use crate::Problem;
 use crate::proxy::Passage;
 
 pub use http::HttpService;
+pub use mysql::MysqlService;
+pub use postgres::PostgresService;
+pub use redis::RedisService;
+pub use servers::Servers;
 
 /// Which service.
 #[derive(
@@ -20,17 +28,26 @@ pub use http::HttpService;
 pub enum Engine {
     /// The partner's own.
     Http,
+    /// PostgreSQL.
+    Postgres,
+    /// MySQL and MariaDB: a MariaDB server.
+    Mysql,
+    /// Redis and Valkey: a Redis server.
+    Redis,
 }
 
 impl Engine {
     /// All of them.
-    pub const ALL: [Self; 1] = [Self::Http];
+    pub const ALL: [Self; 4] = [Self::Http, Self::Postgres, Self::Mysql, Self::Redis];
 
     /// As in a document.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::Http => "http",
+            Self::Postgres => "postgres",
+            Self::Mysql => "mysql",
+            Self::Redis => "redis",
         }
     }
 }
@@ -50,6 +67,12 @@ pub struct Imported {
 pub enum Service {
     /// The partner's own.
     Http(Arc<HttpService>),
+    /// PostgreSQL.
+    Postgres(Arc<PostgresService>),
+    /// MySQL and MariaDB.
+    Mysql(Arc<MysqlService>),
+    /// Redis and Valkey.
+    Redis(Arc<RedisService>),
 }
 
 impl Service {
@@ -59,6 +82,7 @@ impl Service {
     /// If it cannot be set up.
     pub async fn start(
         engine: Engine,
+        servers: Arc<Servers>,
         events: EventLog,
         passage: Passage,
     ) -> Result<(Self, Imported), Problem> {
@@ -66,6 +90,18 @@ impl Service {
             Engine::Http => {
                 let (service, imported) = HttpService::start(events, passage).await?;
                 Ok((Self::Http(Arc::new(service)), imported))
+            }
+            Engine::Postgres => {
+                let (service, imported) = PostgresService::start(servers, passage).await?;
+                Ok((Self::Postgres(Arc::new(service)), imported))
+            }
+            Engine::Mysql => {
+                let (service, imported) = MysqlService::start(servers, passage).await?;
+                Ok((Self::Mysql(Arc::new(service)), imported))
+            }
+            Engine::Redis => {
+                let (service, imported) = RedisService::start(servers, passage).await?;
+                Ok((Self::Redis(Arc::new(service)), imported))
             }
         }
     }
@@ -77,6 +113,9 @@ impl Service {
     pub async fn live(&self) -> Result<Vec<String>, Problem> {
         match self {
             Self::Http(service) => Ok(service.live()),
+            Self::Postgres(service) => service.live().await,
+            Self::Mysql(service) => service.live().await,
+            Self::Redis(service) => service.live().await,
         }
     }
 
@@ -87,16 +126,19 @@ impl Service {
     pub async fn accepts(&self, document: &Value) -> Result<bool, Problem> {
         match self {
             Self::Http(service) => service.accepts(document).await,
+            Self::Postgres(service) => service.accepts(document).await,
+            Self::Mysql(service) => service.accepts(document).await,
+            Self::Redis(service) => service.accepts(document).await,
         }
     }
 
     /// What [`Self::live`] calls a document's credential.
     #[must_use]
     pub fn credential<'a>(&self, document: &'a Value) -> &'a str {
-        let field = match self {
-            Self::Http(_) => "credential_id",
-        };
-        document[field].as_str().unwrap_or_default()
+        match self {
+            Self::Http(_) => field(document, "credential_id"),
+            Self::Postgres(_) | Self::Mysql(_) | Self::Redis(_) => field(document, "username"),
+        }
     }
 
     /// The values that nothing may show.
@@ -104,6 +146,13 @@ impl Service {
     pub fn secret_values(&self) -> Vec<String> {
         match self {
             Self::Http(service) => service.secret_values(),
+            Self::Postgres(service) => service.secret_values(),
+            Self::Mysql(service) => service.secret_values(),
+            Self::Redis(service) => service.secret_values(),
         }
     }
+}
+
+fn field<'a>(document: &'a Value, name: &str) -> &'a str {
+    document[name].as_str().unwrap_or_default()
 }

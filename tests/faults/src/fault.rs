@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
+use tokio::sync::Notify;
 
 /// What goes wrong with a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -145,6 +146,7 @@ pub struct Fault {
 #[derive(Debug, Default)]
 pub struct Desk {
     book: Mutex<Book>,
+    passed: Notify,
 }
 
 #[derive(Debug, Default)]
@@ -176,6 +178,18 @@ impl Desk {
         std::mem::take(&mut self.book().faults).len()
     }
 
+    /// Waits for so many requests from now on.
+    pub async fn passed(&self, requests: u32) {
+        let wanted = self.book().record.len() + requests as usize;
+        loop {
+            let passed = self.passed.notified();
+            if self.book().record.len() >= wanted {
+                return;
+            }
+            passed.await;
+        }
+    }
+
     /// The requests so far.
     #[must_use]
     pub fn record(&self) -> Vec<Request> {
@@ -204,6 +218,7 @@ impl Desk {
             (due && applies.contains(&fault.kind)).then_some(fault.kind)
         });
         book.record.push(request);
+        self.passed.notify_waiters();
         book.passed += 1;
         if due.is_some() {
             book.faults.remove(0);

@@ -175,7 +175,7 @@ impl Environment {
         sdk_config_with(&self.http, "us-east-1".to_owned(), credentials, endpoint)
     }
 
-    fn schedules(&self, aws: &SdkConfig) -> Schedules {
+    fn schedules(aws: &SdkConfig) -> Schedules {
         let configuration = ScheduleConfiguration {
             group: STACK.to_owned(),
             role: "arn:aws:iam::000000000000:role/scheduler".to_owned(),
@@ -226,7 +226,7 @@ impl Environment {
                 function::handle(step, payload, "", deadline).await
             }
             "finish-secret" => {
-                let schedules = self.schedules(&aws);
+                let schedules = Self::schedules(&aws);
                 let step = async |event: FinishEvent, deadline| {
                     steps::finish_secret(event, &schedules, grace_period, deadline).await
                 };
@@ -234,7 +234,7 @@ impl Environment {
             }
             "revoke-secret" => {
                 let revocation = Revocation {
-                    schedules: self.schedules(&aws),
+                    schedules: Self::schedules(&aws),
                     secrets,
                     services,
                     heroku: client,
@@ -247,7 +247,7 @@ impl Environment {
                 function::handle(step, payload, "", deadline).await
             }
             "sweep" => {
-                let schedules = self.schedules(&aws);
+                let schedules = Self::schedules(&aws);
                 let step = async |_: SweepEvent, deadline| {
                     steps::sweep(&secrets, &schedules, STACK, grace_period, deadline).await
                 };

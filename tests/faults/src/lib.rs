@@ -13,10 +13,13 @@ pub mod clock;
 pub mod engine;
 pub mod fault;
 pub mod functions;
+pub mod output;
 pub mod proxy;
+pub mod report;
 pub mod run;
 pub mod runner;
 pub mod running;
+pub mod story;
 pub mod violation;
 pub mod world;
 

@@ -1,108 +1,170 @@
-//! Runs the faults. `cargo xtask faults` calls it.
+//! `cargo xtask faults`: faults at every request, pairs of them, and random histories.
 #![allow(
     clippy::print_stdout,
     clippy::print_stderr,
     reason = "a test runner talks to whoever runs it"
 )]
 
-use std::collections::BTreeMap;
-use std::process::ExitCode;
+mod arguments;
+mod plans;
 
-use faults::Problem;
-use faults::engine::Engine;
-use faults::fault::{Fault, When};
-use faults::run::Case;
-use faults::runner::run_all;
-use faults::violation::Violation;
-use faults::world::{Api, Setup};
+use std::fs::{self, File};
+use std::io::IsTerminal as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Instant;
+
+use addon_rotation::telemetry;
+use clap::Parser as _;
+use faults::engine::Servers;
+use faults::report::Report;
+use faults::runner::{Job, run_all};
+use faults::{Problem, output};
+use indicatif::{ProgressBar, ProgressStyle};
+use tokio::runtime;
+
+use arguments::{Arguments, Task};
 
 fn main() -> Result<ExitCode, Problem> {
+    let arguments = Arguments::parse();
+    let directory = Arguments::directory();
+    let file = directory.join("functions.log");
+    let Some(output) = output::file() else {
+        return Ok(output::run_again(&file)?);
+    };
+    // Already installed is as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let mut clean = Vec::new();
-    for engine in Engine::ALL {
-        for api in Api::ALL {
-            for second in [false, true] {
-                clean.push(Case {
-                    setup: Setup { engine, api },
-                    second,
-                    faults: vec![],
-                });
-            }
+    telemetry::init();
+    let began = Instant::now();
+    // The servers outlive the runs, each of which has a runtime of its own.
+    let runtime = runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()?;
+    let engines = arguments.engines();
+    let servers = Arc::new(runtime.block_on(Servers::start(&engines))?);
+    let mut harness = Harness {
+        servers,
+        report: Report::default(),
+        until_violation: arguments.until_violation,
+        scripts: directory.join("scripts"),
+    };
+    if harness.scripts.exists() {
+        fs::remove_dir_all(&harness.scripts)?;
+    }
+    match &arguments.task {
+        Task::Run(plan) => plans::run(&mut harness, &engines, plan)?,
+        Task::Replay { script } => {
+            let job: Job = serde_json::from_reader(File::open(script)?)?;
+            harness.run("replay", vec![("replay".to_owned(), job)])?;
         }
     }
-    let mut cases = Vec::new();
-    let t = std::time::Instant::now();
-    run_all(clean, |case, outcome| {
-        eprintln!(
-            "{:?} {} {} requests {} looks {} logins, attempts {}",
-            case.setup,
-            case.second,
-            outcome.requests.len(),
-            outcome.looks,
-            outcome.logins,
-            outcome.attempts
-        );
-        for v in &outcome.violations {
-            eprintln!("  {v}");
-        }
-        if case.setup.api == Api::V3 && !case.second {
-            for r in &outcome.requests {
-                eprintln!("    {r}");
-            }
-        }
-        for request in outcome.requests {
-            for kind in request.kinds() {
-                cases.push(Case {
-                    faults: vec![Fault {
-                        when: When::At(request.clone()),
-                        kind: *kind,
-                    }],
-                    ..case.clone()
-                });
-            }
-        }
-    })?;
-    eprintln!("clean {:?}; {} cases", t.elapsed(), cases.len());
-    let t = std::time::Instant::now();
-    let mut n = 0;
-    let mut seen: BTreeMap<String, usize> = BTreeMap::new();
-    run_all(cases, |case, outcome| {
-        n += 1;
-        if n % 200 == 0 {
-            eprintln!("{n} {:?}", t.elapsed());
-        }
-        for v in &outcome.violations {
-            let c = seen
-                .entry(format!(
-                    "{} {:?} {} {}",
-                    v.rule.name(),
-                    case.faults[0].kind,
-                    match &case.faults[0].when {
-                        When::At(r) => r.to_string(),
-                        _ => String::new(),
-                    },
-                    v.what
-                        .split(' ')
-                        .filter(|w| w.len() < 30)
-                        .collect::<Vec<_>>()
-                        .join(" ")
-                ))
-                .or_default();
-            *c += 1;
-            let _: &Violation = v;
-        }
-    })?;
-    for (what, count) in &seen {
-        eprintln!("{count:4} {what}");
-    }
+    let (found, lines) = output::search(&output, harness.report.secrets())?;
+    eprintln!("\n{}", harness.report.table());
+    eprintln!("{lines} lines of logs and metrics, in which {found} secret values were found");
+    let report = serde_json::to_vec_pretty(&harness.report)?;
+    fs::write(directory.join("report.json"), report)?;
+    let clean = harness.report.is_clean() && found == 0;
     eprintln!(
-        "{n} runs {:?}, {} kinds of violations",
-        t.elapsed(),
-        seen.len()
+        "{} runs in {} s, {}",
+        harness.report.runs(),
+        began.elapsed().as_secs(),
+        if clean {
+            "no violation"
+        } else {
+            "violations: see above"
+        }
     );
-    Ok(if seen.is_empty() {
+    Ok(if clean {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
     })
+}
+
+/// What runs jobs, shows how far they are, and keeps what came of them.
+struct Harness {
+    servers: Arc<Servers>,
+    report: Report,
+    until_violation: bool,
+    scripts: PathBuf,
+}
+
+impl Harness {
+    /// Runs jobs, each for a row of the report.
+    /// The places of those that went wrong.
+    fn run(&mut self, what: &str, jobs: Vec<(String, Job)>) -> Result<Vec<usize>, Problem> {
+        let progress = Progress::new(what, jobs.len());
+        let (rows, jobs): (Vec<_>, Vec<_>) = jobs.into_iter().unzip();
+        let (report, scripts) = (&mut self.report, self.scripts.as_path());
+        let (mut problem, mut failed) = (None, Vec::new());
+        let until_violation = self.until_violation;
+        run_all(jobs, &self.servers, |index, job, outcome| {
+            let added = report.add(&rows[index], &job, outcome, scripts);
+            match added {
+                Ok(None) => progress.one(),
+                Ok(Some(failure)) => {
+                    for violation in &failure.violations {
+                        progress.say(&format!("{}: {violation}", rows[index]));
+                    }
+                    progress.say(&format!("  replay: {}", failure.script.display()));
+                    progress.one();
+                    failed.push(index);
+                    return !until_violation;
+                }
+                Err(error) => problem = Some(error),
+            }
+            true
+        })?;
+        progress.end();
+        problem.map_or(Ok(failed), |error| Err(error.into()))
+    }
+
+    /// Whether a violation was found, and no more is to be.
+    fn is_done(&self) -> bool {
+        self.until_violation && !self.report.is_clean()
+    }
+}
+
+/// A bar on a terminal, lines elsewhere.
+struct Progress {
+    bar: ProgressBar,
+    what: String,
+    terminal: bool,
+}
+
+impl Progress {
+    fn new(what: &str, jobs: usize) -> Self {
+        let terminal = std::io::stderr().is_terminal();
+        let bar = ProgressBar::new(jobs as u64);
+        if !terminal {
+            bar.set_draw_target(indicatif::ProgressDrawTarget::hidden());
+        }
+        let style = ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len} {eta}");
+        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+        bar.set_message(what.to_owned());
+        Self {
+            bar,
+            what: what.to_owned(),
+            terminal,
+        }
+    }
+
+    fn one(&self) {
+        self.bar.inc(1);
+        let (done, all) = (self.bar.position(), self.bar.length().unwrap_or_default());
+        let step = (all / 10).max(1);
+        if !self.terminal && done.is_multiple_of(step) {
+            eprintln!("{}: {done} of {all}", self.what);
+        }
+    }
+
+    fn say(&self, line: &str) {
+        self.bar.suspend(|| eprintln!("{line}"));
+    }
+
+    fn end(&self) {
+        self.bar.finish_and_clear();
+    }
 }

@@ -1,18 +1,21 @@
 //! One run: a rotation and its revocation, with what goes wrong in them.
 
 use std::collections::BTreeSet;
-use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use tokio::time::error::Elapsed;
 
+use crate::Problem;
+use crate::engine::{Servers, Service};
 use crate::fault::{Fault, Request, When};
 use crate::functions::PANICKED;
 use crate::violation::{Rule, Violation};
 use crate::world::{Built, Ended, Setup, World, build};
 
 /// A run takes some tenths of a second, and waits for seconds where it was told to.
-const PATIENCE: Duration = Duration::from_mins(5);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(5);
 
 /// The pause between two logins of a customer.
 const LOGIN_EVERY: Duration = Duration::from_millis(20);
@@ -48,8 +51,12 @@ pub struct Outcome {
 }
 
 /// Runs a case, within a [`tokio::task::LocalSet`].
-pub async fn run(case: Case) -> Outcome {
-    let ended = tokio::time::timeout(PATIENCE, attempt(&case)).await;
+pub async fn run(case: &Case, servers: Arc<Servers>) -> Outcome {
+    outcome(tokio::time::timeout(PATIENCE, attempt(case, servers)).await)
+}
+
+/// What came of a run that may not have been one.
+pub(crate) fn outcome(ended: Result<Result<Outcome, Problem>, Elapsed>) -> Outcome {
     let what = match ended {
         Ok(Ok(outcome)) => return outcome,
         Ok(Err(problem)) => problem.to_string(),
@@ -62,9 +69,9 @@ pub async fn run(case: Case) -> Outcome {
     }
 }
 
-async fn attempt(case: &Case) -> Result<Outcome, crate::Problem> {
-    let mut built = build(case.setup).await?;
-    let world = Rc::new(std::sync::Arc::clone(&built.world));
+async fn attempt(case: &Case, servers: Arc<Servers>) -> Result<Outcome, Problem> {
+    let mut built = build(case.setup, servers).await?;
+    let world = Arc::clone(&built.world);
     let _customer = customer(&world);
     if case.second {
         rotate(&world).await;
@@ -72,7 +79,7 @@ async fn attempt(case: &Case) -> Result<Outcome, crate::Problem> {
     }
     world.passage.desk.begin();
     world.passage.desk.plan(case.faults.iter().cloned());
-    let (releases, seen) = (world.releases(), world.events.since(0).len());
+    let (before, seen) = (world.releases(), world.events.since(0).len());
     rotate(&world).await;
     world.settle(&mut built.scheduled).await;
     let not_reached = world.passage.desk.forget();
@@ -80,22 +87,35 @@ async fn attempt(case: &Case) -> Result<Outcome, crate::Problem> {
     if exact && not_reached > 0 {
         world.violated(Rule::Stand, "the request of the fault was never made");
     }
-    world.check_settled().await;
-    let released = world.releases() - releases;
-    if released != 1 {
-        world.violated(Rule::OneRelease, format!("one rotation made {released}"));
+    for error in world.dead_letters() {
+        world.violated(
+            Rule::Converges,
+            format!("in the dead-letter queue: {error}"),
+        );
     }
+    world.check_settled().await;
+    let made = world.releases() - before;
+    if made != 1 {
+        world.violated(Rule::OneRelease, format!("one rotation made {made}"));
+    }
+    let attempts = attempts(&world, seen);
+    Ok(concluded(&mut built, not_reached, attempts))
+}
+
+/// Searches what was said, and sums up.
+pub(crate) fn concluded(built: &mut Built, not_reached: usize, attempts: usize) -> Outcome {
+    let world = Arc::clone(&built.world);
     let secrets = world.secret_values();
-    leaks(&mut built, &secrets);
-    Ok(Outcome {
+    leaks(built, &secrets);
+    Outcome {
         requests: world.passage.desk.record(),
-        attempts: attempts(&world, seen),
+        attempts,
         violations: world.violations(),
         not_reached,
         looks: world.looks(),
         logins: world.logins(),
         secrets,
-    })
+    }
 }
 
 async fn rotate(world: &World) {
@@ -107,13 +127,18 @@ async fn rotate(world: &World) {
 }
 
 /// A customer who logs in all the time.
-pub fn customer(world: &std::sync::Arc<World>) -> tokio_util::task::AbortOnDropHandle<()> {
-    let world = std::sync::Arc::downgrade(world);
+pub(crate) fn customer(world: &Arc<World>) -> tokio_util::task::AbortOnDropHandle<()> {
+    let pause = match world.service {
+        Service::Http(_) => LOGIN_EVERY,
+        // Each is a process or a thread of the server's, and a hash of many rounds.
+        Service::Postgres(_) | Service::Mysql(_) | Service::Redis(_) => 10 * LOGIN_EVERY,
+    };
+    let world = Arc::downgrade(world);
     let logins = async move {
         while let Some(world) = world.upgrade() {
             world.log_in().await;
             drop(world);
-            tokio::time::sleep(LOGIN_EVERY).await;
+            tokio::time::sleep(pause).await;
         }
     };
     tokio_util::task::AbortOnDropHandle::new(tokio::task::spawn_local(logins))
@@ -129,7 +154,7 @@ fn attempts(world: &World, seen: usize) -> usize {
 }
 
 /// Looks for values, and for panics, in whatever was said.
-pub fn leaks(built: &mut Built, secrets: &[String]) {
+fn leaks(built: &mut Built, secrets: &[String]) {
     let world = &built.world;
     let mut said: Vec<String> = Vec::new();
     while let Ok(error) = built.errors.try_recv() {

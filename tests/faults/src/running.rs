@@ -28,6 +28,7 @@ struct Invocation {
 
 impl Running {
     /// Notes an invocation; `caller` is what its requests are told apart by.
+    #[must_use]
     pub fn begin(&self, function: &str, caller: String, abort: AbortHandle) -> u64 {
         let mut book = self.book();
         let id = book.next;

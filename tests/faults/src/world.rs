@@ -15,7 +15,7 @@ use local_cloud::heroku::Heroku;
 use local_cloud::secrets_manager::{SecretSnapshot, SecretsManager};
 use serde_json::Value;
 
-use crate::clock::{Clock, Time};
+use crate::clock::Clock;
 use crate::engine::Service;
 use crate::functions::{GRACE_PERIOD, Lambda};
 use crate::proxy::{Passage, Watcher};
@@ -45,6 +45,7 @@ pub struct World {
     /// Secrets Manager.
     pub secrets: SecretsManager,
     gateway: Gateway,
+    http: reqwest::Client,
     secret: String,
     addon: String,
     app: String,
@@ -67,8 +68,29 @@ impl World {
     /// What Heroku shows, if the add-on is there.
     #[must_use]
     pub fn shown(&self) -> Option<String> {
+        if !self.is_provisioned() {
+            return None;
+        }
         let mut config = self.heroku.config(&self.addon).ok()?;
         config.remove(VAR)
+    }
+
+    /// Takes the add-on away from the customer.
+    pub fn deprovision(&self) {
+        if self.heroku.deprovision(&self.addon).is_ok() {
+            self.book().is_deprovisioned = true;
+        }
+    }
+
+    /// Whether the customer still has the add-on.
+    #[must_use]
+    pub fn is_provisioned(&self) -> bool {
+        !self.book().is_deprovisioned
+    }
+
+    /// How often what Heroku shows became another value.
+    pub fn changes(&self) -> usize {
+        self.book().changes
     }
 
     /// Notes that something did not hold.
@@ -105,9 +127,14 @@ impl World {
         let (now, shown) = (self.clock.now(), self.shown());
         let mut book = self.book();
         book.looks += 1;
-        book.shows(shown, now);
+        if book.is_deprovisioned {
+            // Nobody has a dyno of an add-on that is gone.
+            book.forget_shown();
+        } else {
+            book.shows(shown, now);
+        }
         let mut found = Vec::new();
-        for version in book.needed(now) {
+        for version in book.needed(now, grace(&self.clock)) {
             if !live.contains(&version.credential) {
                 let what = format!(
                     "the service refuses {}, which dynos may still have",
@@ -132,7 +159,11 @@ impl World {
     /// Logs in as dynos do that have what Heroku shows, or showed within the grace period.
     pub async fn log_in(&self) {
         let now = self.clock.now();
-        let needed: Vec<Version> = self.book().needed(now).cloned().collect();
+        let needed: Vec<Version> = self
+            .book()
+            .needed(now, grace(&self.clock))
+            .cloned()
+            .collect();
         for version in needed {
             match self.service.accepts(&version.document).await {
                 Ok(true) => self.book().logins += 1,
@@ -150,7 +181,7 @@ impl World {
     fn is_needed(&self, version: &Version) -> bool {
         let now = self.clock.now();
         self.book()
-            .needed(now)
+            .needed(now, grace(&self.clock))
             .any(|needed| needed.id == version.id)
     }
 
@@ -283,12 +314,9 @@ fn rendered(template: &str, document: &Value) -> String {
     text
 }
 
-/// How long after its end a credential that was shown must be accepted.
-fn grace() -> SignedDuration {
-    SignedDuration::try_from(GRACE_PERIOD).unwrap_or(SignedDuration::MAX)
-}
-
-/// Whether dynos may still have what was shown until `until`.
-fn may_be_in_use(until: Option<Time>, now: Time) -> bool {
-    until.is_none_or(|until| now.duration_since(until) < grace())
+/// How long a credential must be accepted after Heroku showed it: less what Scheduler's clock is ahead
+/// of the functions', which nobody can know.
+fn grace(clock: &Clock) -> SignedDuration {
+    let grace = SignedDuration::try_from(GRACE_PERIOD).unwrap_or(SignedDuration::MAX);
+    grace - clock.furthest_ahead()
 }

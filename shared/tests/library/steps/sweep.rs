@@ -40,9 +40,14 @@ async fn a_lost_schedule_is_made_anew_with_the_whole_grace_period() {
     stand.rotate(&instance).await;
     lose(&stand, &first, 0).await;
     sweep(&stand).await;
+    // Nobody knows since when Heroku shows another one: soon somebody looks.
     let seconds = seconds_until(&schedule(&stand, &first, 0).unwrap());
-    assert!((grace_period() - 5..=grace_period() + 1).contains(&seconds));
+    assert!((1..=61).contains(&seconds), "{seconds}");
     fire(&stand, &first, 0).await;
+    assert!(stand.service.is_live(&instance.imported));
+    let seconds = seconds_until(&schedule(&stand, &first, 1).unwrap());
+    assert!((grace_period() - 5..=grace_period() + 1).contains(&seconds));
+    fire(&stand, &first, 1).await;
     assert_settled(&stand, &instance).await;
 }
 
@@ -103,6 +108,7 @@ async fn a_rotation_that_was_abandoned_leaves_nothing_alive() {
     assert!(stand.is_labelled_live(&instance, &version));
     sweep(&stand).await;
     fire(&stand, &version, 0).await;
+    fire(&stand, &version, 1).await;
     assert!(!stand.is_labelled_live(&instance, &version));
     assert_eq!(stand.service.live(), [instance.imported.as_str()]);
 }

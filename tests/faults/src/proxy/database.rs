@@ -16,7 +16,7 @@ use crate::fault::{Kind, TURN};
 pub enum Protocol {
     /// See "Message Formats" in PostgreSQL's manual.
     Postgres,
-    /// See "ERR_Packet" in MariaDB's and MySQL's.
+    /// See `ERR_Packet` in MariaDB's and MySQL's.
     Mysql,
     /// See "Redis serialization protocol".
     Redis,
@@ -28,6 +28,15 @@ impl Protocol {
             Self::Postgres => "postgres",
             Self::Mysql => "mysql",
             Self::Redis => "redis",
+        }
+    }
+
+    /// Whether the client only says that it goes: there is no answer to that.
+    fn is_goodbye(self, said: &[u8]) -> bool {
+        match self {
+            Self::Postgres => said == b"X\0\0\0\x04",
+            Self::Mysql => said == b"\x01\0\0\0\x01",
+            Self::Redis => false,
         }
     }
 
@@ -124,7 +133,7 @@ async fn relay(
                     return Ok(());
                 }
                 let said = &said[..count];
-                if !under_way {
+                if !under_way && !protocol.is_goodbye(said) {
                     under_way = true;
                     turn += 1;
                     match begin(said, protocol, turn, passage, &mut client).await? {

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use jiff::SignedDuration;
 use serde_json::Value;
 
-use super::may_be_in_use;
 use crate::clock::Time;
 use crate::violation::Violation;
 
@@ -30,8 +30,14 @@ struct Shown {
 pub(super) struct Book {
     pub(super) looks: usize,
     pub(super) logins: usize,
+    /// Whether the customer has removed the add-on.
+    pub(super) is_deprovisioned: bool,
+    /// The errors of what ended in the dead-letter queue.
+    pub(super) dead_letters: Vec<String>,
     pub(super) versions: Vec<Version>,
     pub(super) violations: BTreeSet<Violation>,
+    /// How often what Heroku shows became another value.
+    pub(super) changes: usize,
     shown: Vec<Shown>,
 }
 
@@ -49,16 +55,30 @@ impl Book {
             last.until.get_or_insert(now);
         }
         if let Some(value) = value {
+            self.changes += usize::from(!self.shown.is_empty());
             self.shown.push(Shown { value, until: None });
         }
     }
 
+    /// Nothing that was shown is needed any more.
+    pub(super) fn forget_shown(&mut self) {
+        self.shown.clear();
+    }
+
     /// The versions that dynos may have: shown, or shown within the grace period.
-    pub(super) fn needed(&self, now: Time) -> impl Iterator<Item = &Version> {
+    pub(super) fn needed(
+        &self,
+        now: Time,
+        grace: SignedDuration,
+    ) -> impl Iterator<Item = &Version> {
         let shown: BTreeSet<&str> = self
             .shown
             .iter()
-            .filter(|shown| may_be_in_use(shown.until, now))
+            .filter(|shown| {
+                shown
+                    .until
+                    .is_none_or(|until| now.duration_since(until) < grace)
+            })
             .map(|shown| shown.value.as_str())
             .collect();
         self.versions

@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 use super::{VAR, World, rendered};
 use crate::clock::Clock;
-use crate::engine::{Engine, Imported, Service};
+use crate::engine::{Engine, Imported, Servers, Service};
 use crate::functions::{Environment, Lambda, STACK, Scheduled, arn};
 use crate::proxy::http::{Bound, Proxy, Upstream};
 use crate::proxy::{Passage, Watcher};
@@ -73,7 +73,7 @@ pub struct Built {
 ///
 /// # Errors
 /// If something of it cannot be set up.
-pub async fn build(setup: Setup) -> Result<Built, Problem> {
+pub async fn build(setup: Setup, servers: Arc<Servers>) -> Result<Built, Problem> {
     let events = EventLog::default();
     let running = Running::default();
     let passage = Passage::new(running.clone());
@@ -85,10 +85,12 @@ pub async fn build(setup: Setup) -> Result<Built, Problem> {
         client_secret: client_secret.clone(),
         config_vars: vec![VAR.to_owned()],
     })?;
-    let (service, imported) = Service::start(setup.engine, events.clone(), passage.clone()).await?;
+    let (service, imported) =
+        Service::start(setup.engine, servers, events.clone(), passage.clone()).await?;
 
     let gateway = Gateway::bind().await?;
     let fronts = Fronts::bind().await?;
+    let http = net::http_client()?;
     let environment = Environment {
         aws: fronts.aws.instead_of(gateway.endpoint())?,
         lambda: fronts.lambda.instead_of(gateway.endpoint())?,
@@ -99,9 +101,9 @@ pub async fn build(setup: Setup) -> Result<Built, Problem> {
             // not known before the secret is there.
             partner: "arn:aws:secretsmanager:us-east-1:000000000000:secret:acme/partner"
                 .parse()
-                .map_err(|problem| Problem::from(format!("{problem}")))?,
+                .map_err(|problem: &str| Problem::from(problem))?,
         },
-        http: net::http_client()?,
+        http: http.clone(),
     };
     let (errors_in, errors) = mpsc::unbounded_channel();
     let (lambda, scheduled) = Lambda::start(environment, running, errors_in);
@@ -129,6 +131,7 @@ pub async fn build(setup: Setup) -> Result<Built, Problem> {
         clock: Clock::default(),
         secrets: gateway.secrets_manager().clone(),
         gateway,
+        http,
         secret: stored.secret,
         addon: stored.addon,
         app: APP.to_owned(),

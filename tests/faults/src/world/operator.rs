@@ -7,9 +7,11 @@ use local_cloud::secrets_manager::{Caller, RotationOptions, ServiceError};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{World, rendered};
+use super::World;
 use crate::Problem;
-use crate::functions::Scheduled;
+use crate::clock::Time;
+use crate::functions::{STACK, Scheduled, arn};
+use crate::story::tell::publication;
 use crate::violation::Rule;
 
 /// How a rotation ended.
@@ -48,20 +50,200 @@ impl World {
         Ok(serde_json::from_str(text)?)
     }
 
-    /// Begins a rotation; nothing, if Secrets Manager refuses or has one under way.
+    /// Begins a rotation, or takes up the one that Secrets Manager gave up; nothing, if it refuses.
     pub async fn begin_rotation(&self) -> Option<usize> {
         let seen = self.events.since(0).len();
+        let secret = self.snapshot().filter(|it| it.deletion.is_none())?;
         let parameters = json!({
             "SecretId": self.secret,
             "ClientRequestToken": Uuid::new_v4().to_string(),
+            "RotationLambdaARN": arn("rotate"),
+            "RotationRules": { "AutomaticallyAfterDays": 90 },
         });
         let begun = self.call("RotateSecret", parameters).await;
         // A rotation that was given up is taken up again, with an error that says so.
-        let taken_up = |error: &ServiceError| error.message.contains("previous rotation");
-        match begun {
-            Ok(_) => Some(seen),
-            Err(error) if taken_up(&error) => Some(seen),
-            Err(_) => None,
+        let taken_up = secret.rotation_enabled && secret.labelled("AWSPENDING").is_some();
+        (begun.is_ok() || taken_up).then_some(seen)
+    }
+
+    /// Has the secret's own schedule be due.
+    pub async fn rotate_by_schedule(&self) {
+        let seen = self.events.since(0).len();
+        if self.secrets.bring_forward(&self.secret).is_ok() {
+            self.rotation_ended(seen).await;
+        }
+    }
+
+    /// `CancelRotateSecret`.
+    pub async fn cancel(&self) {
+        let parameters = json!({ "SecretId": self.secret });
+        // A secret that is marked for deletion has no rotation to cancel.
+        let _ = self.call("CancelRotateSecret", parameters).await;
+    }
+
+    /// Takes AWSPENDING off what a cancelled rotation leaves behind, as AWS asks.
+    pub async fn abandon(&self) {
+        let Some(secret) = self.snapshot() else {
+            return;
+        };
+        let pending = secret.labelled("AWSPENDING");
+        if let Some(version) = pending.filter(|it| secret.labelled("AWSCURRENT") != Some(*it)) {
+            let parameters = json!({
+                "SecretId": self.secret,
+                "VersionStage": "AWSPENDING",
+                "RemoveFromVersionId": version,
+            });
+            self.accepted("UpdateSecretVersionStage", parameters).await;
+        }
+    }
+
+    /// Whether a version is AWSPENDING and not current.
+    #[must_use]
+    pub fn rotation_is_incomplete(&self) -> bool {
+        self.snapshot().is_some_and(|secret| {
+            let pending = secret.labelled("AWSPENDING");
+            pending.is_some() && pending != secret.labelled("AWSCURRENT")
+        })
+    }
+
+    /// Marks the secret for deletion.
+    pub async fn delete(&self) {
+        let parameters = json!({ "SecretId": self.secret, "RecoveryWindowInDays": 7 });
+        // It may be so already.
+        let _ = self.call("DeleteSecret", parameters).await;
+    }
+
+    /// Restores the secret, if it is marked for deletion.
+    pub async fn restore(&self) {
+        if self.snapshot().is_some_and(|it| it.deletion.is_some()) {
+            let parameters = json!({ "SecretId": self.secret });
+            self.accepted("RestoreSecret", parameters).await;
+        }
+    }
+
+    /// An older version whose credential is still accepted, to roll back to.
+    pub async fn accepted_before(&self) -> Option<String> {
+        let secret = self.snapshot()?;
+        if secret.deletion.is_some() || self.rotation_is_incomplete() || !self.is_provisioned() {
+            return None;
+        }
+        let current = secret.labelled("AWSCURRENT")?;
+        for version in secret.versions.iter().rev().filter(|it| it.id != current) {
+            if !version.labels.contains(&format!("LIVE-{}", version.id)) {
+                continue;
+            }
+            let document = self.value(&version.id).await.ok()?;
+            if self.service.accepts(&document).await.ok()? {
+                return Some(version.id.clone());
+            }
+        }
+        None
+    }
+
+    /// Makes an older version current, in the order of the operations page: its revocation is put off;
+    /// Heroku shows it; only then does the other's grace period begin; then it is current. If one of
+    /// these fails, the rest is not done.
+    pub async fn roll_back(&self, version: &str) {
+        let secret = self.snapshot();
+        let Some(current) = secret.as_ref().and_then(|it| it.labelled("AWSCURRENT")) else {
+            return;
+        };
+        let event = |version| json!({ "SecretId": self.secret, "VersionId": version });
+        let put_off = self.lambda.invoke("finish-secret", event(version));
+        if put_off.await.is_err() || self.accepted_before().await.as_deref() != Some(version) {
+            return;
+        }
+        let published = publication(&self.secret, version);
+        if self
+            .lambda
+            .invoke("publish-to-heroku", published)
+            .await
+            .is_err()
+        {
+            return;
+        }
+        // An imported version has none before its first rotation.
+        self.accepted(
+            "UpdateSecretVersionStage",
+            json!({
+                "SecretId": self.secret,
+                "VersionStage": format!("LIVE-{current}"),
+                "MoveToVersionId": current,
+            }),
+        )
+        .await;
+        if self
+            .lambda
+            .invoke("finish-secret", event(current))
+            .await
+            .is_err()
+        {
+            return;
+        }
+        let parameters = json!({
+            "SecretId": self.secret,
+            "VersionStage": "AWSCURRENT",
+            "MoveToVersionId": version,
+            "RemoveFromVersionId": current,
+        });
+        self.accepted("UpdateSecretVersionStage", parameters).await;
+    }
+
+    /// Has Heroku show the current version, as the operations page says after a rollback.
+    pub async fn publish_current(&self) {
+        let secret = self.snapshot().filter(|it| it.deletion.is_none());
+        let current = secret.as_ref().and_then(|it| it.labelled("AWSCURRENT"));
+        if let Some(version) = current {
+            let event = publication(&self.secret, version);
+            // Heroku may be out of order: whoever is on call looks again.
+            let _ = self.lambda.invoke("publish-to-heroku", event).await;
+        }
+    }
+
+    /// The hourly sweep.
+    pub async fn sweep(&self) {
+        self.invoke_asynchronously("sweep", &json!({})).await;
+    }
+
+    /// Whether nothing is scheduled, and no label says that more than the current version is alive.
+    #[must_use]
+    pub fn is_at_rest(&self) -> bool {
+        let Some(secret) = self.snapshot() else {
+            return true;
+        };
+        let current = secret.labelled("AWSCURRENT");
+        let others = secret
+            .versions
+            .iter()
+            .filter(|version| Some(version.id.as_str()) != current);
+        let mut labels = others.flat_map(|version| &version.labels);
+        self.due().is_empty() && !labels.any(|label| label.starts_with("LIVE-"))
+    }
+
+    /// The schedules' names and when they are due, the earliest first.
+    pub fn due(&self) -> Vec<(Time, String)> {
+        let due = self.clock.due(self.gateway.scheduler());
+        due.into_iter()
+            .map(|(at, schedule)| (at, schedule.name))
+            .collect()
+    }
+
+    /// Removes a schedule.
+    pub async fn lose_schedule(&self, name: &str) {
+        let url = format!(
+            "{}schedules/{name}?groupName={STACK}",
+            self.gateway.endpoint()
+        );
+        let removed = self.http.delete(url).send().await;
+        if !removed.is_ok_and(|answer| answer.status().is_success()) {
+            self.violated(Rule::Stand, "the schedule could not be removed");
+        }
+    }
+
+    /// A call that nothing stands in the way of.
+    async fn accepted(&self, operation: &str, parameters: Value) {
+        if let Err(error) = self.call(operation, parameters).await {
+            self.violated(Rule::Stand, format!("{operation}: {error}"));
         }
     }
 
@@ -97,20 +279,25 @@ impl World {
 
     /// Has a schedule fire, and works off what it hands over, by Lambda's rules for asynchronous
     /// invocations.
-    pub async fn fire(&self, name: &str, scheduled: &mut Scheduled) {
+    pub async fn fire(&self, name: &str, scheduled: &mut Scheduled) -> Vec<Value> {
+        let seen = self.events.since(0).len();
         if !self.gateway.scheduler().bring_forward(name) {
-            return;
+            return Vec::new();
         }
         let gone = |events: &[Event]| {
             events
                 .iter()
+                .skip(seen)
                 .any(|event| matches!(&event.kind, EventKind::ScheduleFired { name: it, .. } if it == name))
                 .then_some(())
         };
         self.events.wait_for(gone).await;
+        let mut events = Vec::new();
         while let Ok(payload) = scheduled.try_recv() {
             self.invoke_asynchronously("revoke-secret", &payload).await;
+            events.push(payload);
         }
+        events
     }
 
     /// An asynchronous invocation: twice more if it fails, then the dead-letter queue.
@@ -122,8 +309,7 @@ impl World {
             match retries.next() {
                 Some(wait) => self.clock.skip(wait),
                 None => {
-                    let what = format!("in the dead-letter queue: {}", error.error_message);
-                    return self.violated(Rule::Converges, what);
+                    return self.book().dead_letters.push(error.error_message);
                 }
             }
         }
@@ -134,19 +320,17 @@ impl World {
     pub async fn settle(&self, scheduled: &mut Scheduled) {
         for _ in 0..MOST_FIRINGS {
             self.passage.running.idle().await;
-            let due = self.clock.due(self.gateway.scheduler());
-            let Some((at, first)) = due.into_iter().next() else {
+            let Some((at, first)) = self.due().into_iter().next() else {
                 return;
             };
             self.clock.skip_to(at);
-            self.fire(&first.name, scheduled).await;
+            self.fire(&first, scheduled).await;
         }
         self.violated(Rule::Converges, "revocations are tried again for ever");
     }
 
-    /// What a config var would show of a version.
-    #[must_use]
-    pub fn shown_as(&self, document: &Value) -> String {
-        rendered(&self.template, document)
+    /// The errors of what ended in the dead-letter queue.
+    pub fn dead_letters(&self) -> Vec<String> {
+        self.book().dead_letters.clone()
     }
 }

@@ -1,0 +1,69 @@
+//! The command line.
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Parser, Subcommand};
+use faults::engine::Engine;
+use local_cloud::tools::target_directory;
+
+/// Has requests go wrong, and looks whether what must hold does.
+#[derive(Parser)]
+pub(crate) struct Arguments {
+    /// Only instances of this engine; may be given several times.
+    #[arg(long = "engine", value_parser = engine, global = true)]
+    engines: Vec<Engine>,
+    /// Ends at the first violation.
+    #[arg(long, global = true)]
+    pub(crate) until_violation: bool,
+    #[command(subcommand)]
+    pub(crate) task: Task,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Task {
+    /// Every single fault, pairs of them, and random histories.
+    Run(Plan),
+    /// One run again, from a script of an earlier one.
+    Replay {
+        /// The script.
+        script: PathBuf,
+    },
+}
+
+/// How much to run.
+#[derive(Args)]
+pub(crate) struct Plan {
+    /// Leaves the single faults out.
+    #[arg(long)]
+    pub(crate) no_single: bool,
+    /// How many pairs of faults.
+    #[arg(long, default_value_t = 0)]
+    pub(crate) pairs: usize,
+    /// How many histories.
+    #[arg(long, default_value_t = 0)]
+    pub(crate) histories: usize,
+    /// What pairs and histories are drawn from.
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+}
+
+impl Arguments {
+    /// The engines.
+    pub(crate) fn engines(&self) -> Vec<Engine> {
+        if self.engines.is_empty() {
+            return Engine::ALL.to_vec();
+        }
+        self.engines.clone()
+    }
+
+    /// Where what comes of the runs is written.
+    pub(crate) fn directory() -> PathBuf {
+        let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        target_directory(&workspace).join("faults")
+    }
+}
+
+fn engine(name: &str) -> Result<Engine, String> {
+    let found = Engine::ALL.into_iter().find(|it| it.name() == name);
+    found.ok_or_else(|| format!("there is {}", Engine::ALL.map(Engine::name).join(", ")))
+}

@@ -1,0 +1,80 @@
+//! The database servers, shared by all runs of a process.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use local_cloud::mariadb::Mariadb;
+use local_cloud::postgres::{Postgres, PostgresOptions};
+use local_cloud::redis::{Redis, RedisOptions, Users};
+use local_cloud::tools::{ensure_mariadb, ensure_postgres, ensure_redis, target_directory};
+use tempfile::TempDir;
+
+use super::Engine;
+use crate::Problem;
+
+/// The servers that are needed. They end with this.
+pub struct Servers {
+    pub(super) postgres: Option<Postgres>,
+    pub(super) mysql: Option<Mariadb>,
+    pub(super) redis: Option<Redis>,
+    _logs: TempDir,
+}
+
+/// The database in which all PostgreSQL instances have their objects: a revocation visits every
+/// database of the server.
+pub(super) const DATABASE: &str = "shop";
+
+impl Servers {
+    /// Starts the servers for these engines, and sets up what of their programs is missing.
+    ///
+    /// # Errors
+    /// If a server cannot be started.
+    pub async fn start(engines: &[Engine]) -> Result<Self, Problem> {
+        let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        let target = target_directory(&workspace);
+        let progress: local_cloud::process::OnLine = Arc::new(|_: &str| ());
+        let logs = tempfile::tempdir()?;
+        let needs = |engine| engines.contains(&engine);
+        let postgres = if needs(Engine::Postgres) {
+            let programs = ensure_postgres(&target, Arc::clone(&progress)).await?;
+            let options = PostgresOptions {
+                settings: vec!["max_connections=400".to_owned()],
+                ..PostgresOptions::default()
+            };
+            let server = Postgres::start_with(&programs, logs.path(), options).await?;
+            let made = format!("CREATE DATABASE {DATABASE}");
+            server
+                .execute(local_cloud::postgres::SUPERUSER, &made)
+                .await?;
+            Some(server)
+        } else {
+            None
+        };
+        let mysql = if needs(Engine::Mysql) {
+            let programs = ensure_mariadb(&target, Arc::clone(&progress)).await?;
+            let options = ["--max-connections=400"];
+            Some(Mariadb::start(&programs, logs.path(), &options).await?)
+        } else {
+            None
+        };
+        let redis = if needs(Engine::Redis) {
+            let programs = ensure_redis(&target, progress).await?;
+            let options = RedisOptions::new(Users::AclFile);
+            let log = logs.path().join("redis.log");
+            Some(Redis::start(&programs, &log, options).await?)
+        } else {
+            None
+        };
+        Ok(Self {
+            postgres,
+            mysql,
+            redis,
+            _logs: logs,
+        })
+    }
+}
+
+/// The error of an engine whose server was not asked for.
+pub(super) fn not_started() -> Problem {
+    "the server of this engine is not started".into()
+}

@@ -1,0 +1,152 @@
+//! What came of many runs: a table, and a script of each that went wrong.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use comfy_table::{Cell, CellAlignment, Table, presets};
+use serde::Serialize;
+
+use crate::fault::Request;
+use crate::run::Outcome;
+use crate::runner::Job;
+use crate::violation::Violation;
+
+/// The rows of the table, and what went wrong.
+#[derive(Debug, Default, Serialize)]
+pub struct Report {
+    /// By what was run and where.
+    rows: BTreeMap<String, Row>,
+    /// What did not hold, with the script that shows it.
+    failures: Vec<Failure>,
+    /// Values of the runs, to be found in no output.
+    #[serde(skip)]
+    secrets: Vec<String>,
+}
+
+#[derive(Debug, Default, Serialize)]
+struct Row {
+    requests: usize,
+    kinds: usize,
+    runs: usize,
+    /// Runs after which everything was as it must be.
+    converged: usize,
+    /// The most attempts of Secrets Manager's that a rotation took.
+    attempts: usize,
+    looks: usize,
+    logins: usize,
+    /// Faults that did not come about, since there were not so many requests.
+    not_reached: usize,
+    violations: usize,
+}
+
+/// A run in which something did not hold.
+#[derive(Debug, Serialize)]
+pub struct Failure {
+    /// What did not.
+    pub violations: Vec<Violation>,
+    /// Has it happen again.
+    pub script: PathBuf,
+}
+
+impl Report {
+    /// Says how many requests, with how many kinds of faults, a row is about.
+    pub fn about(&mut self, row: &str, requests: &[Request]) {
+        let row = self.rows.entry(row.to_owned()).or_default();
+        row.requests = requests.len();
+        row.kinds = requests
+            .iter()
+            .map(|it| it.kinds().len())
+            .max()
+            .unwrap_or(0);
+    }
+
+    /// Adds a run. A failing one is written to `scripts`.
+    ///
+    /// # Errors
+    /// If its script cannot be written.
+    pub fn add(
+        &mut self,
+        row: &str,
+        job: &Job,
+        outcome: Outcome,
+        scripts: &Path,
+    ) -> std::io::Result<Option<&Failure>> {
+        let row = self.rows.entry(row.to_owned()).or_default();
+        row.runs += 1;
+        row.converged += usize::from(outcome.violations.is_empty());
+        row.attempts = row.attempts.max(outcome.attempts);
+        row.looks += outcome.looks;
+        row.logins += outcome.logins;
+        row.not_reached += outcome.not_reached;
+        row.violations += outcome.violations.len();
+        self.secrets.extend(outcome.secrets);
+        if outcome.violations.is_empty() {
+            return Ok(None);
+        }
+        let script = scripts.join(format!("{}.json", self.failures.len() + 1));
+        fs::create_dir_all(scripts)?;
+        fs::write(&script, serde_json::to_vec_pretty(job)?)?;
+        self.failures.push(Failure {
+            violations: outcome.violations.into_iter().collect(),
+            script,
+        });
+        Ok(self.failures.last())
+    }
+
+    /// Whether everything held.
+    #[must_use]
+    pub fn is_clean(&self) -> bool {
+        self.failures.is_empty()
+    }
+
+    /// The runs so far.
+    #[must_use]
+    pub fn runs(&self) -> usize {
+        self.rows.values().map(|row| row.runs).sum()
+    }
+
+    /// The values of all runs, each once.
+    pub fn secrets(&mut self) -> &[String] {
+        self.secrets.sort_unstable();
+        self.secrets.dedup();
+        &self.secrets
+    }
+
+    /// The table.
+    #[must_use]
+    pub fn table(&self) -> Table {
+        let mut table = Table::new();
+        table.load_style(presets::UTF8_HORIZONTAL_ONLY);
+        table.set_header([
+            "",
+            "requests",
+            "kinds",
+            "runs",
+            "converged",
+            "attempts",
+            "looks",
+            "logins",
+            "not reached",
+            "violations",
+        ]);
+        for (name, row) in &self.rows {
+            let figures = [
+                row.requests,
+                row.kinds,
+                row.runs,
+                row.converged,
+                row.attempts,
+                row.looks,
+                row.logins,
+                row.not_reached,
+                row.violations,
+            ];
+            let cells = figures
+                .into_iter()
+                .map(|figure| Cell::new(figure).set_alignment(CellAlignment::Right));
+            table.add_row(std::iter::once(Cell::new(name)).chain(cells));
+        }
+        table
+    }
+}

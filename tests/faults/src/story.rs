@@ -1,0 +1,91 @@
+//! A history: what an operator, the customer, AWS and bad luck do to one instance, one thing after the
+//! other. It can be written down and replayed.
+
+pub mod strategy;
+pub mod tell;
+
+use serde::{Deserialize, Serialize};
+
+use crate::fault::Fault;
+use crate::world::Setup;
+
+/// What happens in the middle of a rotation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Interruption {
+    /// The operator cancels it (`CancelRotateSecret`) and takes AWSPENDING off.
+    Cancel,
+    /// The customer removes the add-on.
+    Deprovision,
+    /// The operator marks the secret for deletion.
+    Delete,
+}
+
+/// Which of the schedules.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Which {
+    /// The one that is due first.
+    Earliest,
+    /// The one that is due last: the others are late, and out of order.
+    Latest,
+}
+
+/// What happens.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Operation {
+    /// "Rotate now" in the AWS console.
+    RotateNow,
+    /// The secret's own schedule is due.
+    RotateBySchedule,
+    /// "Rotate now", and something else after so many requests.
+    Interrupt {
+        /// How many.
+        after: u32,
+        /// What.
+        by: Interruption,
+    },
+    /// Time passes, and what is due in it fires.
+    Wait {
+        /// How much.
+        minutes: u32,
+    },
+    /// Time passes until a schedule is due, and it fires.
+    Fire {
+        /// Which.
+        which: Which,
+        /// Whether Lambda delivers the event a second time.
+        twice: bool,
+    },
+    /// A schedule is lost.
+    LoseSchedule,
+    /// An event that was delivered is delivered again, much later.
+    DeliverAgain,
+    /// The hourly sweep.
+    Sweep,
+    /// The operator makes an older version current that still is accepted, and publishes it.
+    RollBack,
+    /// The operator marks the secret for deletion.
+    Delete,
+    /// And restores it.
+    Restore,
+    /// The customer removes the add-on.
+    Deprovision,
+    /// Scheduler's clock is so far ahead of the functions'.
+    Clock {
+        /// How far; behind, if negative.
+        seconds: i8,
+    },
+    /// So go the next requests wrong.
+    Faults(Vec<Fault>),
+}
+
+/// A history of one instance.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Story {
+    /// Where.
+    pub setup: Setup,
+    /// What happens.
+    pub operations: Vec<Operation>,
+}
