@@ -126,7 +126,7 @@ fn engine(name: &str) -> Result<Engine, String> {
 /// Cargo, in the project's root, killed if it is no longer waited for.
 fn cargo(workspace: &Path) -> Command {
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    local_cloud::process::forget_cargo(&mut cargo);
+    local_cloud::process::forget_cargo(cargo.as_std_mut());
     cargo.current_dir(workspace).kill_on_drop(true);
     cargo
 }
