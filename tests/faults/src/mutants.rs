@@ -123,11 +123,10 @@ impl Mutant {
         let mut build = Command::new(cargo);
         local_cloud::process::forget_cargo(&mut build);
         let built = build
-            .args(["build", "--quiet", "--package", "faults", "--bin", PROGRAM])
-            .args(["--features", "addon-rotation/schema"])
+            .args(["build", "--quiet", "--profile", "faults"])
+            .args(["--package", "faults", "--bin", PROGRAM])
             .current_dir(copy)
             .env("CARGO_TARGET_DIR", target)
-            .env("RUSTFLAGS", "-Awarnings")
             .status()?;
         if !built.success() {
             return Err(format!("mutant \"{}\" cannot be built", self.name).into());

