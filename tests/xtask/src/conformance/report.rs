@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use comfy_table::presets::UTF8_FULL_CONDENSED;
-use comfy_table::{Cell, Color, ContentArrangement, Table};
+use comfy_table::{Cell, Color, ColumnConstraint, ContentArrangement, Table, Width};
 use serde_json::{Value, json};
 use url::Url;
 
@@ -124,14 +124,21 @@ impl Report {
             .set_content_arrangement(ContentArrangement::Dynamic)
             .set_header(["rule", "verdict", "what was seen", "what to change"]);
         if !styled {
+            // The same wherever it is written to.
             table.force_no_tty().set_width(WIDTH);
+            let [seen, change] = [35, 31].map(|it| ColumnConstraint::Absolute(Width::Fixed(it)));
+            for (index, constraint) in [(2, seen), (3, change)] {
+                if let Some(column) = table.column_mut(index) {
+                    column.set_constraint(constraint);
+                }
+            }
         }
         for finding in &self.findings {
             let (seen, change, color) = match &finding.verdict {
                 Verdict::Passed => (finding.seen.clone(), String::new(), Color::Green),
                 Verdict::Failed(failure) => (
                     finding.seen.clone(),
-                    format!("{}\n{}", failure.change, failure.at),
+                    format!("{}\n{}", failure.change, short(&failure.at)),
                     Color::Red,
                 ),
                 Verdict::Skipped(reason) => (reason.clone(), String::new(), Color::Yellow),
@@ -146,8 +153,9 @@ impl Report {
         }
         let mut lines = vec![table.to_string()];
         for finding in &self.findings {
-            if matches!(finding.verdict, Verdict::Failed(_)) {
-                lines.push(format!("{}: {}", finding.rule.name, finding.rule.title));
+            if let Verdict::Failed(failure) = &finding.verdict {
+                let (rule, at) = (finding.rule, &failure.at);
+                lines.push(format!("{}: {} ({at})", rule.name, rule.title));
             }
         }
         for (id, reason) in &self.left {
@@ -204,4 +212,9 @@ impl Report {
             "not_revoked": left.collect::<Vec<_>>(),
         })
     }
+}
+
+/// A place in the contract that fits into a column; below the table it is written out.
+fn short(at: &str) -> &str {
+    at.strip_prefix("paths./credentials/{id}.").unwrap_or(at)
 }

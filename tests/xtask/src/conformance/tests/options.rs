@@ -127,6 +127,28 @@ async fn a_report_says_what_to_change_and_where_the_contract_says_so() {
     );
 }
 
+/// The page shows what the command really says.
+#[tokio::test]
+async fn the_operations_page_shows_a_real_report() {
+    let service = TestService::start(Wrong::DeleteIs200).await;
+    let report = report(service.url.as_str(), PATIENCE).await;
+    let text = report.text(false);
+    let page = std::fs::read_to_string(crate::workspace().join("infra/README.md")).unwrap();
+    let (shown, _) = page
+        .split_once("    ╭")
+        .unwrap()
+        .1
+        .split_once("\n\n")
+        .unwrap();
+    let shown =
+        format!("    ╭{shown}").replace("https://api.acme.example/v1", service.url.as_str());
+    assert!(shown.lines().count() > 10);
+    for line in shown.lines() {
+        let line = line.strip_prefix("    ").unwrap();
+        assert!(text.lines().any(|it| it == line), "{line}\n{text}");
+    }
+}
+
 #[tokio::test]
 async fn a_service_that_is_not_there_is_no_failed_rule() {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();

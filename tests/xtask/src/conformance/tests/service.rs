@@ -63,6 +63,8 @@ pub(super) enum Wrong {
     /// A GET of the first credential has no answer: time to stop the command.
     HangsWhileRegistered,
     HangsAtDelete,
+    /// A registration takes effect once it is let, whether somebody waits for its answer or not.
+    RegistersLater,
 }
 
 /// Marks an answer that is not to be sent.
@@ -85,6 +87,7 @@ struct Book {
     elsewhere: usize,
     first: bool,
     hanging: Arc<tokio::sync::Notify>,
+    let_go: Arc<tokio::sync::Notify>,
 }
 
 impl Service {
@@ -96,6 +99,7 @@ impl Service {
             elsewhere: 0,
             first: true,
             hanging: Arc::default(),
+            let_go: Arc::default(),
         }));
         let router = Router::new().fallback(answer).with_state(Arc::clone(&book));
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
@@ -126,6 +130,11 @@ impl Service {
         self.book.lock().unwrap().wrong = wrong;
     }
 
+    /// Has a registration take effect that is under way.
+    pub(super) fn let_go(&self) {
+        self.book.lock().unwrap().let_go.notify_one();
+    }
+
     /// Until a request is left without an answer.
     pub(super) async fn hanging(&self) {
         let hanging = Arc::clone(&self.book.lock().unwrap().hanging);
@@ -148,6 +157,25 @@ async fn answer(
             .to_owned()
     });
     let bearer = bearer.as_deref();
+    let later = {
+        let mut book = book.lock().unwrap();
+        let later = method == Method::PUT && book.is(Wrong::RegistersLater);
+        later.then(|| {
+            // The next one is answered at once.
+            book.wrong = Wrong::Nothing;
+            book.hanging.notify_one();
+            Arc::clone(&book.let_go)
+        })
+    };
+    if let Some(let_go) = later {
+        let (book, uri, bearer) = (Arc::clone(&book), uri.clone(), bearer.map(str::to_owned));
+        let registered = tokio::spawn(async move {
+            let_go.notified().await;
+            let id = uri.path().strip_prefix("/v1/credentials/").unwrap();
+            book.lock().unwrap().put(id, bearer.as_deref(), &body)
+        });
+        return registered.await.unwrap();
+    }
     let answer = {
         let mut book = book.lock().unwrap();
         let Some(id) = uri.path().strip_prefix("/v1/credentials/") else {

@@ -3,6 +3,12 @@
 use super::service::{Service as TestService, Wrong};
 use super::*;
 
+/// Fails instead of waiting for ever.
+async fn within<T>(work: impl Future<Output = T>) -> T {
+    let limit = Duration::from_mins(1);
+    tokio::time::timeout(limit, work).await.unwrap()
+}
+
 #[tokio::test]
 async fn what_was_registered_is_revoked_when_the_command_is_stopped() {
     let service = TestService::start(Wrong::HangsWhileRegistered).await;
@@ -15,7 +21,7 @@ async fn what_was_registered_is_revoked_when_the_command_is_stopped() {
         service.is_now(Wrong::Nothing);
         signals.stop.cancel();
     };
-    let (report, ()) = tokio::join!(examined, stopped);
+    let (report, ()) = within(async { tokio::join!(examined, stopped) }).await;
     let report = report.unwrap();
     assert!(report.interrupted);
     assert_eq!(service.known(), 2);
@@ -24,6 +30,26 @@ async fn what_was_registered_is_revoked_when_the_command_is_stopped() {
     assert_eq!(report.status(), 2);
     assert!(failed(&report).is_empty());
     assert!(skipped(&report).contains(&"https"));
+}
+
+#[tokio::test]
+async fn a_registration_under_way_is_waited_for_and_revoked() {
+    let service = TestService::start(Wrong::RegistersLater).await;
+    let signals = Signals::default();
+    let examined = examine(settings(service.url.as_str()), PATIENCE, &signals, |_| {});
+    let stopped = async {
+        service.hanging().await;
+        signals.stop.cancel();
+        // Were the registration cut off, its revocation would come before it in this time.
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        service.let_go();
+    };
+    let (report, ()) = within(async { tokio::join!(examined, stopped) }).await;
+    let report = report.unwrap();
+    assert!(report.interrupted);
+    assert_eq!(service.known(), 1);
+    assert_eq!(service.live(), Vec::<String>::new());
+    assert_eq!(report.left, []);
 }
 
 #[tokio::test]
@@ -38,7 +64,7 @@ async fn stopped_twice_it_says_what_it_left() {
         service.hanging().await;
         signals.leave.cancel();
     };
-    let (report, ()) = tokio::join!(examined, stopped);
+    let (report, ()) = within(async { tokio::join!(examined, stopped) }).await;
     let report = report.unwrap();
     assert_eq!(report.status(), 1);
     let live = service.live();
