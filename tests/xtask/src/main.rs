@@ -5,6 +5,7 @@
     reason = "tasks talk to whoever runs them"
 )]
 
+mod conformance;
 mod demo;
 mod deny;
 mod faults;
@@ -77,6 +78,12 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
+    /// Checks a service of your own against the `http` engine's contract,
+    /// infra/credential-service.openapi.yaml.
+    ///
+    /// It registers and revokes credentials of its own, and says what to change. The status is 0 if
+    /// every rule holds, 1 if one does not, 2 if the check could not run.
+    Conformance(conformance::Arguments),
     /// Checks what the project depends on by deny.toml, with the pinned cargo-deny.
     Deny,
     /// Writes the JSON Schema of the secret's document to infra/.
@@ -86,10 +93,12 @@ enum Task {
 #[tokio::main]
 async fn main() -> ExitCode {
     let task = Arguments::parse().task;
+    let is_dropped = !matches!(task, Task::Conformance(_));
     let result = tokio::select! {
         result = run(task) => result,
-        // Dropping what runs stops every process that it started.
-        _ = tokio::signal::ctrl_c() => Err("stopped by Ctrl-C".into()),
+        // Dropping what runs stops every process that it started. What another machine was told has
+        // to be taken back.
+        _ = tokio::signal::ctrl_c(), if is_dropped => Err("stopped by Ctrl-C".into()),
     };
     match result {
         Ok(code) => code,
@@ -122,6 +131,7 @@ async fn run(task: Task) -> Result<ExitCode, Box<dyn Error>> {
         .await?),
         Task::Test { filter } => Ok(test::run(&workspace, filter.as_deref()).await?),
         Task::Faults { arguments } => Ok(faults::run(&workspace, &arguments).await?),
+        Task::Conformance(arguments) => Ok(conformance::run(&arguments).await),
         Task::Deny => Ok(deny::run(&workspace).await?),
         Task::Up => Ok(up::run(workspace).await?),
         Task::Schema => Ok(schema::write(&workspace).await?),
