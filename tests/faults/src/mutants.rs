@@ -122,13 +122,13 @@ impl Mutant {
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let mut build = Command::new(cargo);
         local_cloud::process::forget_cargo(&mut build);
-        let built = build
+        let status = build
             .args(["build", "--quiet", "--profile", "faults"])
             .args(["--package", "faults", "--bin", PROGRAM])
             .current_dir(copy)
             .env("CARGO_TARGET_DIR", target)
             .status()?;
-        if !built.success() {
+        if !status.success() {
             return Err(format!("mutant \"{}\" cannot be built", self.name).into());
         }
         let arguments: &[&str] = match self.runs {
