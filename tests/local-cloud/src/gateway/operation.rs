@@ -1,6 +1,7 @@
 //! What a request asks AWS for.
 
 use http::{HeaderMap, Method};
+use percent_encoding::percent_decode_str;
 
 /// The operation of a request to Secrets Manager, EventBridge Scheduler or Lambda's Invoke, as IAM names
 /// actions: `secretsmanager:PutSecretValue`, `scheduler:CreateSchedule`, and with the function's name
@@ -15,7 +16,8 @@ pub fn operation(method: &Method, path: &str, headers: &HeaderMap) -> String {
     }
     let segments: Vec<_> = path.split('/').filter(|it| !it.is_empty()).collect();
     if let [.., "functions", function, "invocations"] = segments[..] {
-        let name = function.rsplit(':').next().unwrap_or(function);
+        let arn = percent_decode_str(function).decode_utf8_lossy();
+        let name = arn.rsplit(':').next().unwrap_or_default();
         return format!("lambda:InvokeFunction {name}");
     }
     let operation = match (method, &segments[..]) {
@@ -51,7 +53,7 @@ mod tests {
             (Method::GET, "/schedules", "scheduler:ListSchedules"),
             (
                 Method::POST,
-                "/2015-03-31/functions/arn:aws:lambda:us-east-1:0:function:s-rotate/invocations",
+                "/2015-03-31/functions/arn%3Aaws%3Alambda%3Aus-east-1%3A0%3Afunction%3As-rotate/invocations",
                 "lambda:InvokeFunction s-rotate",
             ),
             (Method::GET, "/bucket", "GET /bucket"),
