@@ -24,7 +24,11 @@ pub(crate) async fn run(
         return program(workspace, "faults", arguments).await;
     }
     let sample = SAMPLE.map(ToOwned::to_owned);
-    for (name, arguments) in [("faults", &sample[..]), ("faults", &["mutants".to_owned()])] {
+    for (name, arguments) in [
+        ("model", &[][..]),
+        ("faults", &sample),
+        ("faults", &["mutants".to_owned()]),
+    ] {
         let ended = program(workspace, name, arguments).await?;
         if ended != ExitCode::SUCCESS {
             return Ok(ended);
