@@ -13,7 +13,7 @@ use addon_rotation::{aws, function, net, steps, telemetry};
 async fn main() -> Result<(), lambda_runtime::Error> {
     telemetry::init();
     let configuration = HerokuConfiguration::from_environment()?;
-    let http = net::http_client()?;
+    let http = net::http_client_trusting(&configuration::roots()?)?;
     let aws = aws::sdk_config(&http)?;
     let revocation = Revocation {
         secrets: Secrets::new(&aws),

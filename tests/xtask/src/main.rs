@@ -5,6 +5,7 @@
     reason = "tasks talk to whoever runs them"
 )]
 
+mod bench;
 mod demo;
 mod deny;
 mod package;
@@ -32,6 +33,11 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Task {
+    /// Measures what a cold start of each function costs, beside a function that does nothing.
+    ///
+    /// Start-up, answers, memory, size, requests and instructions (by valgrind, if it is installed), without
+    /// TLS and with it, as a table and as target/bench/bench.svg. The release builds take some minutes.
+    Bench(bench::BenchOptions),
     /// Rotates three add-on instances in a local cloud, and shows that nobody is locked out.
     Demo {
         /// Plain lines instead of a live view, as when the output is no terminal.
@@ -91,6 +97,7 @@ async fn main() -> ExitCode {
 async fn run(task: Task) -> Result<ExitCode, Box<dyn Error>> {
     let workspace = workspace();
     match task {
+        Task::Bench(options) => Ok(bench::run(&workspace, options).await?),
         Task::Demo { plain, engine } => Ok(demo::run(demo::DemoOptions {
             workspace,
             plain,

@@ -1,7 +1,7 @@
 //! `cargo xtask package`: the functions as the zips that are deployed, the same bytes from the same
 //! commit wherever and whenever it is built.
 
-mod archive;
+pub(crate) mod archive;
 mod build;
 mod elf;
 mod output;
