@@ -241,6 +241,7 @@ mod tests {
             ("http://localhost/", true),
             ("http://localhost.acme.example/", false),
             ("http://10.0.0.1/", false),
+            ("https://xn--bcher-kva.example/", true),
             ("ftp://127.0.0.1/", false),
         ] {
             assert_eq!(is_safe(&Url::parse(url).unwrap()), safe, "{url}");

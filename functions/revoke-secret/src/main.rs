@@ -21,7 +21,7 @@ async fn main() -> Result<(), lambda_runtime::Error> {
             .trusting(configuration::service_roots()?)?
             .keeping_to(configuration::service_addresses()?)?,
         heroku: HerokuClient::new(http, &configuration),
-        schedules: Schedules::new(&aws, ScheduleConfiguration::from_environment()?),
+        schedules: Schedules::when_needed(&aws, ScheduleConfiguration::from_environment()?),
         configuration,
         grace_period_seconds: configuration::grace_period_seconds()?,
     };

@@ -1,7 +1,7 @@
 //! `cargo xtask bench`: what a cold start costs. Each function's release binary runs as Lambda would
 //! run it, against stand-ins that answer at once: a rotation is recorded, then its answers are played.
 
-mod budget;
+pub(crate) mod budget;
 mod callgrind;
 mod figures;
 mod front;

@@ -65,7 +65,8 @@ enum Task {
         /// Only this function; may be given several times.
         #[arg(long = "function", value_name = "NAME")]
         functions: Vec<String>,
-        /// Builds the commit again, from a fresh copy at another path, and fails if any byte differs.
+        /// Builds the commit again, from a fresh copy at another path, and fails if any byte differs, or if
+        /// a zip is larger than it may be.
         #[arg(long)]
         verify: bool,
     },

@@ -296,3 +296,54 @@ fn plain(status: StatusCode) -> Response<Bytes> {
     *response.status_mut() = status;
     response
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use http::{HeaderMap, Method};
+
+    use super::*;
+    use crate::bench::processors::Starter;
+
+    #[tokio::test]
+    async fn what_is_played_is_answered_once_and_what_is_not_on_the_tape_is_told() {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let nowhere: Url = "http://127.0.0.1:1/".parse().unwrap();
+        let upstream = Upstream {
+            aws: nowhere.clone(),
+            heroku_api: nowhere.clone(),
+            heroku_id: nowhere.clone(),
+            service: nowhere,
+        };
+        let here = Path::new(".");
+        let lambda = Lambda::new(Starter::on(0).unwrap(), here, here);
+        let http = reqwest::Client::new();
+        let desk = Desk::new(upstream, lambda, http.clone());
+        let front = BoundFront::bind(None).await.unwrap();
+        let service = front.addresses.service.clone();
+        let _front = front.serve(&desk);
+        let question = Question {
+            host: Host::Service,
+            method: Method::GET,
+            path: "/v1".to_owned(),
+            subject: None,
+        };
+        let answer = Answer {
+            status: StatusCode::OK,
+            headers: HeaderMap::new(),
+            body: Bytes::from_static(b"accepted"),
+        };
+        desk.play(Tape(vec![(question, answer)]), true, Duration::ZERO);
+        assert_eq!(desk.differences(), ["not asked: service GET /v1 "]);
+        let answer = http.get(service.clone()).send().await.unwrap();
+        assert_eq!(answer.text().await.unwrap(), "accepted");
+        assert!(desk.differences().is_empty());
+        let again = http.get(service).send().await.unwrap();
+        assert_eq!(again.status(), StatusCode::NOT_IMPLEMENTED);
+        assert_eq!(
+            desk.differences(),
+            ["asked for the first time: service GET /v1 "]
+        );
+    }
+}

@@ -60,6 +60,7 @@ pub(crate) async fn measure(
     let rounds = usize::from(options.rounds);
     let latency = Duration::from_millis(options.latency.into());
     let counted = if has_valgrind { COUNTED } else { 0 };
+    let zips = zips(executables)?;
     let (mut modes, mut rotation) = (Vec::new(), Vec::new());
     for tls in [false, true] {
         let world = World::start(tls, starter.clone(), executables, directory).await?;
@@ -92,7 +93,7 @@ pub(crate) async fn measure(
         bar.finish_and_clear();
         let mut rows = Vec::new();
         for subject in &subjects {
-            rows.push(subject.row()?);
+            rows.push(subject.row(&zips)?);
         }
         let floor = rows.remove(0);
         modes.push(Mode {
@@ -206,23 +207,37 @@ impl Subject {
         })
     }
 
-    fn row(&self) -> Result<Row, BenchError> {
+    fn row(&self, zips: &BTreeMap<String, u64>) -> Result<Row, BenchError> {
         let function = self.launch.function.clone();
         let figures = self.samples.figures();
         let figures = figures.ok_or_else(|| BenchError::NotMeasured(function.clone()))?;
-        let path = &self.launch.executable;
-        let executable = std::fs::read(path).map_err(BenchError::file(path))?;
-        let zip = archive::zip(&executable).map_err(|source| BenchError::Zip {
-            function: function.clone(),
-            source,
-        })?;
         Ok(Row {
             figures,
-            zip_bytes: u64::try_from(zip.len()).unwrap_or(u64::MAX),
+            zip_bytes: zips.get(&function).copied().unwrap_or_default(),
             requests: self.tape.requests(),
             function,
         })
     }
+}
+
+/// The sizes of the zips, as `cargo xtask package` makes them.
+fn zips(executables: &Path) -> Result<BTreeMap<String, u64>, BenchError> {
+    let names = FUNCTIONS.into_iter().chain([FLOOR]);
+    let bar = progress(FUNCTIONS.len() + 1);
+    names
+        .map(|function| {
+            bar.set_message(format!("the zip of {function}"));
+            let path = executables.join(function);
+            let executable = std::fs::read(&path).map_err(BenchError::file(&path))?;
+            let zip = archive::zip(&executable).map_err(|source| BenchError::Zip {
+                function: function.to_owned(),
+                source,
+            })?;
+            bar.inc(1);
+            let size = u64::try_from(zip.len()).unwrap_or(u64::MAX);
+            Ok((function.to_owned(), size))
+        })
+        .collect()
 }
 
 fn progress(length: usize) -> ProgressBar {

@@ -1,8 +1,8 @@
 //! One address, plain or with TLS.
 
 use std::convert::Infallible;
-use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::Bytes;
 use http::Request;
@@ -40,21 +40,25 @@ impl Bound {
     pub(super) fn open(self, door: Door, tls: Option<TlsAcceptor>, desk: Arc<Desk>) -> Open {
         Open {
             _serving: AbortOnDropHandle::new(tokio::spawn(async move {
-                // An error of one connection is that one's.
                 loop {
-                    if let Ok((stream, _)) = self.listener.accept().await {
-                        let _ = stream.set_nodelay(true);
-                        let (tls, desk) = (tls.clone(), Arc::clone(&desk));
-                        tokio::spawn(async move {
-                            match tls {
-                                None => serve(stream, door, desk).await,
-                                Some(tls) => match tls.accept(stream).await {
-                                    Ok(stream) => serve(stream, door, desk).await,
-                                    Err(error) => not_trusted(&error),
-                                },
+                    let Ok((stream, _)) = self.listener.accept().await else {
+                        // Out of file descriptors, most likely: let some be closed first.
+                        tokio::time::sleep(Duration::from_millis(50)).await;
+                        continue;
+                    };
+                    let _ = stream.set_nodelay(true);
+                    let (tls, desk) = (tls.clone(), Arc::clone(&desk));
+                    tokio::spawn(async move {
+                        match tls {
+                            None => serve(stream, door, desk).await,
+                            Some(tls) => {
+                                // A function that is killed in the middle of it is no fault.
+                                if let Ok(stream) = tls.accept(stream).await {
+                                    serve(stream, door, desk).await;
+                                }
                             }
-                        });
-                    }
+                        }
+                    });
                 }
             })),
         }
@@ -65,9 +69,6 @@ impl Bound {
 pub(super) struct Open {
     _serving: AbortOnDropHandle<()>,
 }
-
-/// A function that ends in the middle of it is killed, and no fault.
-fn not_trusted(_: &io::Error) {}
 
 async fn serve(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
