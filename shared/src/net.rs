@@ -127,7 +127,15 @@ pub fn tls(roots: &Roots) -> Result<ClientConfig, NetError> {
 /// # Errors
 /// If the TLS configuration is refused, which is a fault of the build.
 pub fn http_client() -> Result<reqwest::Client, NetError> {
-    client(&Roots::mozilla())?
+    http_client_trusting(&Roots::mozilla())
+}
+
+/// The HTTP client, trusting other certificate authorities than Mozilla's alone.
+///
+/// # Errors
+/// If the TLS configuration is refused, which is a fault of the build.
+pub fn http_client_trusting(roots: &Roots) -> Result<reqwest::Client, NetError> {
+    client(roots)?
         .build()
         .map_err(|error| NetError(error.to_string()))
 }
@@ -236,6 +244,7 @@ mod tests {
             ("http://localhost/", true),
             ("http://localhost.acme.example/", false),
             ("http://10.0.0.1/", false),
+            ("https://xn--bcher-kva.example/", true),
             ("ftp://127.0.0.1/", false),
         ] {
             assert_eq!(is_safe(&Url::parse(url).unwrap()), safe, "{url}");

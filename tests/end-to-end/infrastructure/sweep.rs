@@ -46,8 +46,7 @@ pub(super) async fn finds(cloud: Arc<Cloud>) -> TestResult {
     check(unscheduled >= Some(1), || measured.to_string())?;
     // Nobody knows since when Heroku shows another one: the grace period begins at the first look.
     fire(&cloud, &old, 0).await?;
-    let live = live_versions(&cloud, &instance)?;
-    check(live.contains(&old), || {
+    check(live_versions(&cloud, &instance)?.contains(&old), || {
         "revoked without a grace period".to_owned()
     })?;
     revoke_at(&cloud, &old, 1).await

@@ -11,16 +11,18 @@ mod answer;
 mod credential;
 mod faults;
 mod operation;
+mod record;
 mod secrets;
 #[cfg(test)]
 mod tests;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::{Router, body};
 use http::{HeaderMap, Request, Response};
+use jiff::Timestamp;
 use tokio::net::TcpListener;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use url::Url;
@@ -34,6 +36,7 @@ use credential::Credential;
 use faults::Faults;
 pub use faults::GatewayFault;
 pub use operation::operation;
+pub use record::RequestRecord;
 use secrets::Front;
 
 use crate::heroku::Fault;
@@ -107,10 +110,13 @@ impl BoundGateway {
             secrets: Front::new(upstream.clone(), secrets_manager.clone()),
             scheduler: scheduler.clone(),
             upstream,
+            requests: Mutex::default(),
         });
         let stop = CancellationToken::new();
         let stopped = stop.clone().cancelled_owned();
-        let app = Router::new().fallback(route).with_state(routes);
+        let app = Router::new()
+            .fallback(route)
+            .with_state(Arc::clone(&routes));
         tokio::spawn(async move {
             let served = axum::serve(self.listener, app).with_graceful_shutdown(stopped);
             if let Err(error) = served.await {
@@ -122,6 +128,7 @@ impl BoundGateway {
             secrets_manager,
             scheduler,
             faults,
+            routes,
             _rotations: rotations,
             _stop: stop.drop_guard(),
         }
@@ -134,6 +141,7 @@ pub struct Gateway {
     secrets_manager: SecretsManager,
     scheduler: Scheduler,
     faults: Faults,
+    routes: Arc<Routes>,
     _rotations: DropGuard,
     _stop: DropGuard,
 }
@@ -174,6 +182,13 @@ impl Gateway {
         self.faults.pending(about)
     }
 
+    /// The requests to Secrets Manager and EventBridge Scheduler so far, in the order in which they came.
+    #[must_use]
+    pub fn requests(&self) -> Vec<RequestRecord> {
+        let requests = self.routes.requests.lock();
+        requests.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// Its EventBridge Scheduler.
     #[must_use]
     pub fn scheduler(&self) -> &Scheduler {
@@ -195,6 +210,7 @@ struct Routes {
     faults: Faults,
     secrets: Front,
     scheduler: Scheduler,
+    requests: Mutex<Vec<RequestRecord>>,
 }
 
 async fn route(State(routes): State<Arc<Routes>>, request: Request<Body>) -> Response<Body> {
@@ -226,9 +242,11 @@ async fn route(State(routes): State<Arc<Routes>>, request: Request<Body>) -> Res
 impl Routes {
     async fn answer(&self, request: Request<Bytes>) -> Response<Bytes> {
         if let Some(operation) = secrets_manager_operation(request.headers()) {
+            self.record(&request, format!("secretsmanager:{operation}"));
             return self.secrets.handle(&operation, request).await;
         }
         if is_of_schedules(&request) {
+            self.record(&request, format!("scheduler:{}", request.method()));
             return self.scheduler.handle(request).await;
         }
         let Some(upstream) = &self.upstream else {
@@ -242,6 +260,18 @@ impl Routes {
             tracing::warn!(%error, "not forwarded");
             answer::text(http::StatusCode::BAD_GATEWAY, &error.to_string())
         })
+    }
+
+    fn record(&self, request: &Request<Bytes>, operation: String) {
+        let record = RequestRecord {
+            at: Timestamp::now(),
+            access_key_id: Credential::of(request.headers()).map(|it| it.access_key_id),
+            operation,
+        };
+        let requests = self.requests.lock();
+        requests
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(record);
     }
 }
 

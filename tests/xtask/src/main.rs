@@ -5,6 +5,7 @@
     reason = "tasks talk to whoever runs them"
 )]
 
+mod bench;
 mod conformance;
 mod demo;
 mod deny;
@@ -34,6 +35,11 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Task {
+    /// Measures what a cold start of each function costs, beside a function that does nothing.
+    ///
+    /// Start-up, answers, memory, size, requests and instructions (by valgrind, if it is installed), without
+    /// TLS and with it, as a table and as target/bench/bench.svg. The release builds take some minutes.
+    Bench(bench::BenchOptions),
     /// Rotates three add-on instances in a local cloud, and shows that nobody is locked out.
     Demo {
         /// Plain lines instead of a live view, as when the output is no terminal.
@@ -61,7 +67,8 @@ enum Task {
         /// Only this function; may be given several times.
         #[arg(long = "function", value_name = "NAME")]
         functions: Vec<String>,
-        /// Builds the commit again, from a fresh copy at another path, and fails if any byte differs.
+        /// Builds the commit again, from a fresh copy at another path, and fails if any byte differs, or if
+        /// a zip is larger than it may be.
         #[arg(long)]
         verify: bool,
     },
@@ -112,6 +119,7 @@ async fn main() -> ExitCode {
 async fn run(task: Task) -> Result<ExitCode, Box<dyn Error>> {
     let workspace = workspace();
     match task {
+        Task::Bench(options) => Ok(bench::run(&workspace, options).await?),
         Task::Demo { plain, engine } => Ok(demo::run(demo::DemoOptions {
             workspace,
             plain,
