@@ -112,6 +112,8 @@ async fn store_new_value(
     } else {
         let document = secrets.document(&event.secret, &current, deadline).await?;
         let next = document.next(&event.version).map_err(StepError::from)?;
+        // A new credential may be longer, and what shows it more than Heroku takes.
+        Document::parse(&next)?;
         let token = event.rotation_token.as_ref();
         // An earlier attempt's value that the read above did not see yet stays, with its label.
         return Ok(secrets
