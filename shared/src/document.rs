@@ -30,12 +30,37 @@ use crate::service::Engine;
 /// The largest value that Secrets Manager stores, in bytes.
 const LARGEST_DOCUMENT: usize = 65_536;
 
+/// So many problems are reported, and so many characters of each: names of fields and config vars may
+/// be as long as the document.
+const MOST_PROBLEMS: usize = 50;
+const LONGEST_PROBLEM: usize = 1000;
+
 /// A document that is not usable. Lists every problem found, by path, and no value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the secret's document is not usable: {}; correct the secret's value", problems.join("; "))]
 pub struct DocumentError {
     /// What is wrong, one entry per path.
     pub problems: Vec<String>,
+}
+
+impl DocumentError {
+    fn new(mut problems: Vec<String>) -> Self {
+        let more = problems.len().saturating_sub(MOST_PROBLEMS);
+        problems.truncate(MOST_PROBLEMS);
+        let mut problems: Vec<_> = problems.into_iter().map(shortened).collect();
+        if more > 0 {
+            problems.push(format!("and more, at least {more}"));
+        }
+        Self { problems }
+    }
+}
+
+fn shortened(mut text: String) -> String {
+    if let Some((end, _)) = text.char_indices().nth(LONGEST_PROBLEM) {
+        text.truncate(end);
+        text.push('…');
+    }
+    text
 }
 
 /// A checked document. Its `Debug` shows no value.
@@ -128,7 +153,7 @@ impl Document {
                 administrator,
                 heroku,
             }),
-            _ => Err(DocumentError { problems }),
+            _ => Err(DocumentError::new(problems)),
         }
     }
 

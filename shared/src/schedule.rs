@@ -19,7 +19,7 @@ use ring::digest::{SHA256, digest};
 
 use crate::aws::{AwsError, call};
 use crate::configuration::ScheduleConfiguration;
-use crate::deadline::Deadline;
+use crate::deadline::{Deadline, retry};
 use crate::event::{RevokeEvent, SecretArn, VersionId};
 
 /// The wait before the first further try of a revocation; it doubles with each.
@@ -164,19 +164,21 @@ impl Schedules {
         let mut names = HashSet::new();
         let mut page = None;
         loop {
-            let request = self
-                .client()
-                .list_schedules()
-                .group_name(&self.configuration.group)
-                .name_prefix(PREFIX)
-                .max_results(100)
-                .set_next_token(page);
-            let answer = call(
-                "scheduler:ListSchedules",
-                &self.configuration.group,
-                deadline,
-                Box::pin(request.send()),
-            )
+            let answer = retry(deadline, || {
+                let request = self
+                    .client()
+                    .list_schedules()
+                    .group_name(&self.configuration.group)
+                    .name_prefix(PREFIX)
+                    .max_results(100)
+                    .set_next_token(page.clone());
+                call(
+                    "scheduler:ListSchedules",
+                    &self.configuration.group,
+                    deadline,
+                    Box::pin(request.send()),
+                )
+            })
             .await?;
             let found = answer.schedules.into_iter().filter_map(|it| it.name);
             names.extend(found.filter_map(|name| Some(name.rsplit_once('-')?.0.to_owned())));

@@ -9,7 +9,7 @@ mod labels;
 use std::time::Duration;
 
 use aws_sdk_secretsmanager::Client;
-use aws_sdk_secretsmanager::types::{Filter, FilterNameStringType};
+use aws_sdk_secretsmanager::types::{Filter, FilterNameStringType, SortOrderType};
 use aws_types::SdkConfig;
 use secrecy::{ExposeSecret, SecretString};
 
@@ -90,14 +90,15 @@ impl Secrets {
         Ok(Secret::from(answer))
     }
 
-    /// The secrets that the stack of this name rotates, a page of at most 100 of them, and the token of
-    /// the next page. Those marked for deletion are left out.
+    /// The secrets that the stack of this name rotates, a page of at most 100 of them by age, and the token
+    /// of the next page. Those marked for deletion are left out.
     ///
     /// # Errors
     /// If AWS refuses or does not answer.
     pub async fn managed(
         &self,
         stack: &str,
+        order: &SortOrderType,
         page: Option<String>,
         deadline: Deadline,
     ) -> Result<(Vec<(SecretArn, Secret)>, Option<String>), AwsError> {
@@ -106,6 +107,7 @@ impl Secrets {
             .client
             .list_secrets()
             .max_results(100)
+            .sort_order(order.clone())
             .filters(filter(FilterNameStringType::TagKey, STACK_TAG))
             .filters(filter(FilterNameStringType::TagValue, stack))
             .set_next_token(page);

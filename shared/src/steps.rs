@@ -14,7 +14,7 @@ pub use finish_secret::finish_secret;
 pub use publish_to_heroku::publish_to_heroku;
 pub use revoke_secret::{Revocation, revoke_secret};
 pub use rotate::rotate;
-pub use sweep::sweep;
+pub use sweep::{Order, sweep};
 pub use test_secret::test_secret;
 
 use crate::deadline::Passing;

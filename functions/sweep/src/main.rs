@@ -1,10 +1,13 @@
 //! Every hour: what waits for its revocation, measured, and scheduled where nothing is.
 
+use std::time::SystemTime;
+
 use addon_rotation::configuration::{self, ScheduleConfiguration};
 use addon_rotation::event::SweepEvent;
 use addon_rotation::schedule::Schedules;
 use addon_rotation::secrets::Secrets;
-use addon_rotation::{aws, function, net, steps, telemetry};
+use addon_rotation::steps::{self, Order};
+use addon_rotation::{aws, function, net, telemetry};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
@@ -16,7 +19,16 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     let schedules = Schedules::new(&aws, ScheduleConfiguration::from_environment()?);
 
     function::run(async |_: SweepEvent, deadline| {
-        steps::sweep(&secrets, &schedules, &stack, grace_period_seconds, deadline).await
+        let order = Order::at(SystemTime::now());
+        steps::sweep(
+            &secrets,
+            &schedules,
+            &stack,
+            grace_period_seconds,
+            order,
+            deadline,
+        )
+        .await
     })
     .await
 }

@@ -83,7 +83,7 @@ impl<'a> Check<'a> {
     /// A template over the document's top-level fields, rendered.
     pub(crate) fn rendered(&mut self, name: &str, expected: &str) -> Option<SecretString> {
         let source = self.text(name, expected, |_| true)?;
-        match template::render_one(self.fields, &source) {
+        match template::Renderer::new(self.fields).render(&source) {
             Ok(text) => Some(text.into()),
             Err(problem) => {
                 self.problem(name, &problem);

@@ -1,16 +1,18 @@
 //! Config vars, rendered from templates over the document's fields.
 //!
-//! minijinja's sandbox has no input or output; templates have fuel for a few thousand operations,
-//! so that no document can hang a function. An unknown field is an error, never an empty string.
+//! minijinja's sandbox has no input or output; a document's templates have fuel for a few
+//! thousand operations and some hundred kilobytes, so that none can hang or fill a function. An unknown field is an error, never an empty string.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior};
+use minijinja::machinery::{Token, tokenize};
+use minijinja::syntax::SyntaxConfig;
+use minijinja::{Captured, Environment, Error, ErrorKind, UndefinedBehavior};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value};
 
-use super::{DocumentError, Fields};
+use super::{DocumentError, Fields, MOST_PROBLEMS};
 
 /// Fields that no template may show: they are not the credential's.
 const HIDDEN: [&str; 3] = ["heroku", "masterarn", "generate"];
@@ -18,7 +20,14 @@ const HIDDEN: [&str; 3] = ["heroku", "masterarn", "generate"];
 /// [All of an app's config vars together may have 32 kB](https://devcenter.heroku.com/articles/config-vars#config-var-policies).
 const LARGEST_CONFIG: usize = 32 * 1024;
 
+/// An operation costs one, and so do 64 bytes that it reads or makes.
 const FUEL: u64 = 10_000;
+
+/// So many tokens may stand between two braces: minijinja's parser and compiler call themselves for each
+/// operator, some without a limit.
+const LONGEST_TAG: usize = 100;
+
+const TAGS: [&str; 6] = ["if", "elif", "else", "endif", "for", "endfor"];
 
 /// Shorter texts may stand in a template by chance.
 const SHORTEST_SECRET: usize = 8;
@@ -62,20 +71,121 @@ impl FromIterator<(String, SecretString)> for Rendered {
 fn environment<'source>() -> Environment<'source> {
     let mut environment = Environment::empty();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
-    environment.set_fuel(Some(FUEL));
     environment.add_filter("urlencode", |text: &str| {
         utf8_percent_encode(text, UNRESERVED).to_string()
     });
     environment
 }
 
-fn context(fields: &Map<String, Value>) -> Map<String, Value> {
-    let shown = fields
-        .iter()
-        .filter(|(name, _)| !HIDDEN.contains(&name.as_str()));
-    shown
-        .map(|(name, value)| (name.clone(), value.clone()))
-        .collect()
+/// One document's templates, which share its fuel: however many there are, what they all do and make
+/// is bounded.
+pub(super) struct Renderer<'a> {
+    fields: &'a Map<String, Value>,
+    context: minijinja::Value,
+    names: BTreeSet<String>,
+    fuel: u64,
+}
+
+impl<'a> Renderer<'a> {
+    pub(super) fn new(fields: &'a Map<String, Value>) -> Self {
+        let shown: BTreeMap<_, _> = fields
+            .iter()
+            .filter(|(name, _)| !HIDDEN.contains(&name.as_str()))
+            .collect();
+        Self {
+            fields,
+            context: minijinja::Value::from(minijinja::value::Serde(&shown)),
+            names: shown.into_keys().cloned().collect(),
+            fuel: FUEL,
+        }
+    }
+
+    /// A name, unless it is what a field holds: a value that somebody put between the braces.
+    fn unless_value(&self, name: String) -> String {
+        let mut texts = self.fields.values().filter_map(Value::as_str);
+        if texts.any(|text| text == name) {
+            "(a field's value)".to_owned()
+        } else {
+            name
+        }
+    }
+
+    /// Renders one template over the document's top-level fields.
+    ///
+    /// # Errors
+    /// With what is wrong with it, in words that follow its path.
+    pub(super) fn render(&mut self, source: &str) -> Result<String, String> {
+        if let Some(problem) = excess(source) {
+            return Err(problem);
+        }
+        let mut environment = environment();
+        environment.set_fuel(Some(self.fuel));
+        let template = environment
+            .template_from_str(source)
+            .map_err(|error| describe(&error))?;
+        let unknown: BTreeSet<_> = template
+            .undeclared_variables(false)
+            .into_iter()
+            .filter(|name| !self.names.contains(name))
+            .take(MOST_PROBLEMS)
+            .map(|name| self.unless_value(name))
+            .collect();
+        if !unknown.is_empty() {
+            return Err(format!(
+                "uses an unknown field: {} (the document has {})",
+                list(&unknown),
+                list(&self.names)
+            ));
+        }
+        let rendered = template.render_captured(self.context.clone());
+        // What a template that fails has used is not said.
+        let left = rendered
+            .as_ref()
+            .ok()
+            .and_then(|it| it.state().fuel_levels());
+        self.fuel = left.map_or(self.fuel / 2, |(_, left)| left);
+        match rendered.map(Captured::into_output) {
+            Ok(text) if text.is_empty() => Err("renders to nothing".to_owned()),
+            Ok(text) => Ok(text),
+            Err(error) => Err(describe(&error)),
+        }
+    }
+}
+
+/// What a template has that none needs and some bomb does, in words that follow its path: fuel does not
+/// bound minijinja's stack, nor how long it compares lists that grew by doubling.
+fn excess(source: &str) -> Option<String> {
+    let (mut length, mut is_tag) = (0, false);
+    // What is no token is the parser's to report, after it has read what was before it.
+    let tokens = tokenize(source, false, SyntaxConfig::default()).map_while(Result::ok);
+    for (token, _) in tokens {
+        length += 1;
+        match token {
+            Token::TemplateData(_) | Token::VariableStart | Token::BlockStart => length = 0,
+            Token::Ident(tag) if is_tag && !TAGS.contains(&tag) => {
+                return Some("uses a tag other than if and for".to_owned());
+            }
+            Token::Plus | Token::Mul | Token::Pow | Token::Comma => {
+                return Some(
+                    "calculates or makes a list (there is only ~, which joins)".to_owned(),
+                );
+            }
+            _ => {}
+        }
+        if length > LONGEST_TAG {
+            return Some(format!(
+                "has more than {LONGEST_TAG} words between two braces (simplify it)"
+            ));
+        }
+        is_tag = matches!(token, Token::BlockStart);
+    }
+    None
+}
+
+/// Names, as many as somebody reads.
+fn list(names: &BTreeSet<String>) -> String {
+    let all = names.iter().map(String::as_str).collect::<Vec<_>>();
+    super::shortened(all.join(", "))
 }
 
 /// What failed, in words that hold nothing of the document.
@@ -84,39 +194,11 @@ fn describe(error: &Error) -> String {
         ErrorKind::SyntaxError => "is not a valid template (see minijinja's syntax)".to_owned(),
         ErrorKind::UnknownFilter => "uses an unknown filter (there is only urlencode)".to_owned(),
         ErrorKind::UndefinedError => "uses a field that the document does not have".to_owned(),
-        ErrorKind::OutOfFuel => "takes too long to render (simplify it)".to_owned(),
+        ErrorKind::OutOfFuel => {
+            "takes too long to render, or renders to too much, with those before it (simplify it)"
+                .to_owned()
+        }
         kind => format!("cannot be rendered ({kind})"),
-    }
-}
-
-/// Renders one template over a document's top-level fields.
-///
-/// # Errors
-/// With what is wrong with it, in words that follow its path.
-pub(super) fn render_one(fields: &Map<String, Value>, source: &str) -> Result<String, String> {
-    let environment = environment();
-    let context = context(fields);
-    let template = environment
-        .template_from_str(source)
-        .map_err(|error| describe(&error))?;
-    let mut unknown: Vec<_> = template
-        .undeclared_variables(false)
-        .into_iter()
-        .filter(|name| !context.contains_key(name))
-        .collect();
-    if !unknown.is_empty() {
-        unknown.sort();
-        let known: Vec<_> = context.keys().map(String::as_str).collect();
-        return Err(format!(
-            "uses an unknown field: {} (the document has {})",
-            unknown.join(", "),
-            known.join(", ")
-        ));
-    }
-    match template.render(minijinja::Value::from(minijinja::value::Serde(&context))) {
-        Ok(text) if text.is_empty() => Err("renders to nothing".to_owned()),
-        Ok(text) => Ok(text),
-        Err(error) => Err(describe(&error)),
     }
 }
 
@@ -143,11 +225,15 @@ pub(super) fn check_renewed(
     let environment = environment();
     let templates = config
         .values()
+        .filter(|source| excess(source).is_none())
         .filter_map(|source| environment.template_from_str(source).ok());
     let shown: BTreeSet<_> = templates
         .flat_map(|template| template.undeclared_variables(false))
         .collect();
     for field in renewed {
+        if problems.len() > MOST_PROBLEMS {
+            break;
+        }
         if !shown.contains(*field) {
             problems.push(format!("heroku.config shows {field} nowhere, which is new in each version (use it in a template)"));
         }
@@ -169,12 +255,14 @@ pub(super) fn render(
     config: &BTreeMap<String, String>,
 ) -> Result<Rendered, DocumentError> {
     let mut problems = Vec::new();
-    let mut size = 0;
+    let (mut size, mut largest) = (0, None);
+    let mut templates = Renderer::new(fields.map());
     let rendered = config
         .iter()
-        .filter_map(|(var, source)| match render_one(fields.map(), source) {
+        .filter_map(|(var, source)| match templates.render(source) {
             Ok(text) => {
                 size += var.len() + text.len();
+                largest = largest.max(Some((text.len(), var)));
                 Some((var.clone(), SecretString::from(text)))
             }
             Err(problem) => {
@@ -183,14 +271,14 @@ pub(super) fn render(
             }
         })
         .collect();
-    if size > LARGEST_CONFIG {
+    if let Some((length, var)) = largest.filter(|_| size > LARGEST_CONFIG) {
         problems.push(format!(
-            "heroku.config renders to more than the {LARGEST_CONFIG} bytes that Heroku takes"
+            "heroku.config renders to more than the {LARGEST_CONFIG} bytes that Heroku takes for all config vars of an app: {size} bytes, {length} of them in {var} (shorten it)"
         ));
     }
     if problems.is_empty() {
         Ok(rendered)
     } else {
-        Err(DocumentError { problems })
+        Err(DocumentError::new(problems))
     }
 }

@@ -8,6 +8,36 @@ use crate::aws::AwsError;
 use crate::deadline::Passing;
 use crate::net::{Answer, Unreachable};
 
+/// The ids of [Heroku's errors](https://devcenter.heroku.com/articles/platform-api-reference#error-responses)
+/// and of [OAuth's](https://datatracker.ietf.org/doc/html/rfc6749#section-5.2).
+const IDS: [&str; 23] = [
+    "bad_request",
+    "conflict",
+    "delinquency",
+    "delinquent",
+    "forbidden",
+    "gone",
+    "internal_server_error",
+    "invalid_client",
+    "invalid_grant",
+    "invalid_params",
+    "invalid_request",
+    "invalid_scope",
+    "not_acceptable",
+    "not_found",
+    "rate_limit",
+    "service_unavailable",
+    "suspended",
+    "too_many_requests",
+    "unauthorized",
+    "unauthorized_client",
+    "unprocessable_entity",
+    "unsupported_grant_type",
+    "verification_required",
+];
+
+const LONGEST_REQUEST_ID: usize = 200;
+
 /// A call to Heroku that failed. `request_id` is what Heroku's support asks for.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum HerokuError {
@@ -119,18 +149,15 @@ impl HerokuError {
                 .get(name)
                 .and_then(|value| value.to_str().ok())
         };
-        // Heroku's message is not repeated: it may quote what was sent. Its id is a fixed word.
+        // Heroku's message is not repeated: it may quote what was sent. Its id is one of a few words.
         let id = serde_json::from_slice(&answer.body)
             .map(|Body { id }| id)
             .unwrap_or_default();
-        let is_word = !id.is_empty()
-            && id.len() <= 40
-            && id.chars().all(|c| c.is_ascii_lowercase() || c == '_');
         let mut words = answer.status.to_string();
-        if is_word {
+        if IDS.contains(&id.as_str()) {
             words.extend([", id ", &id]);
         }
-        if let Some(request_id) = header("Request-Id") {
+        if let Some(request_id) = request_id(answer) {
             words.extend([", Request-Id ", request_id]);
         }
         let is_herokus =
@@ -166,6 +193,17 @@ impl HerokuError {
             },
         }
     }
+}
+
+/// What Heroku's support asks for: UUIDs, one for each of its routers. Anything else in its place is
+/// not repeated.
+pub(super) fn request_id(answer: &Answer) -> Option<&str> {
+    let id = answer.headers.get("Request-Id")?.to_str().ok()?;
+    let is_known = id.len() <= LONGEST_REQUEST_ID
+        && id
+            .chars()
+            .all(|c| c.is_ascii_hexdigit() || "-, ".contains(c));
+    is_known.then_some(id)
 }
 
 impl Passing for HerokuError {

@@ -94,6 +94,7 @@ pub(super) async fn refresh(
         error => error,
     })?;
     if let Some(renewed) = tokens.refresh_token
+        && !renewed.expose_secret().is_empty()
         && renewed.expose_secret() != refresh_token
     {
         fields.set("refresh_token", renewed.expose_secret());

@@ -6,7 +6,7 @@ use reqwest::Method;
 use serde::de::DeserializeOwned;
 use url::Url;
 
-use super::error::HerokuError;
+use super::error::{HerokuError, request_id};
 use crate::configuration::HerokuConfiguration;
 use crate::deadline::Deadline;
 use crate::net::{self, Answer};
@@ -82,18 +82,13 @@ pub(super) async fn send_within(
             action: action.to_owned(),
             reason,
         })?;
-    let header = |name: &str| {
-        answer
-            .headers
-            .get(name)
-            .and_then(|value| value.to_str().ok())
-            .unwrap_or("-")
-    };
+    let remaining = answer.headers.get("RateLimit-Remaining");
+    let remaining: Option<u32> = remaining.and_then(|value| value.to_str().ok()?.parse().ok());
     tracing::info!(
         action,
         status = answer.status.as_u16(),
-        heroku_request_id = header("Request-Id"),
-        rate_limit_remaining = header("RateLimit-Remaining"),
+        heroku_request_id = request_id(&answer),
+        rate_limit_remaining = remaining,
         "Heroku answered"
     );
     if answer.status == reqwest::StatusCode::TOO_MANY_REQUESTS {

@@ -66,11 +66,9 @@ impl Resolve for PublicOnly {
 fn is_public(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(address) => is_public_v4(address),
-        IpAddr::V6(address) => embedded(address).map_or_else(
-            // Global unicast is 2000::/3; the rest is local, multicast or not assigned.
-            || address.segments()[0] & 0xe000 == 0x2000,
-            is_public_v4,
-        ),
+        IpAddr::V6(address) => {
+            embedded(address).map_or_else(|| is_public_v6(address), is_public_v4)
+        }
     }
 }
 
@@ -86,6 +84,13 @@ fn is_public_v4(address: Ipv4Addr) -> bool {
         || (a == 100 && (64..128).contains(&b))
         || (a == 192 && b == 0 && c == 0)
         || (a == 198 && (18..20).contains(&b)))
+}
+
+fn is_public_v6(address: Ipv6Addr) -> bool {
+    let [a, b, ..] = address.segments();
+    // Global unicast is 2000::/3; the rest is local, multicast or not assigned. In it are the protocol
+    // assignments, Teredo's tunnels among them.
+    a & 0xe000 == 0x2000 && !(a == 0x2001 && b < 0x0200)
 }
 
 /// The IPv4 address that an IPv6 address leads to: mapped, translated (NAT64), or 6to4.
@@ -128,6 +133,10 @@ mod tests {
             ("::ffff:10.0.0.1", false),
             ("64:ff9b::a00:1", false),
             ("2002:a00:1::", false),
+            ("::169.254.169.254", false),
+            ("64:ff9b:1::a9fe:a9fe", false),
+            ("2001:0:4136:e378::1", false),
+            ("2001:200::1", true),
         ] {
             assert_eq!(is_public(address.parse().unwrap()), public, "{address}");
         }

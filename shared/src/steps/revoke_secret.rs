@@ -55,7 +55,7 @@ pub async fn revoke_secret(
     revocation: &Revocation,
     deadline: Deadline,
 ) -> Result<(), Error> {
-    let attempt = event.attempt + 1;
+    let attempt = event.attempt.saturating_add(1);
     let (next, delay) = match revocation.revoke(&event, deadline.less(SCHEDULING)).await {
         Ok(Outcome::Revoked) => {
             Metric::CredentialRevoked.count();

@@ -120,6 +120,8 @@ async fn store_new_value(
     } else {
         let document = secrets.document(&event.secret, &current, deadline).await?;
         let next = document.next(&event.version).map_err(StepError::from)?;
+        // A new credential may be longer, and what shows it more than Heroku takes.
+        Document::parse(&next)?;
         let token = event.rotation_token.as_ref();
         if secrets
             .put_pending(&event.secret, &event.version, token, &next, deadline)

@@ -10,7 +10,7 @@ use local_cloud::certificates::{Authority, ServerCertificate};
 use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
@@ -27,7 +27,11 @@ fn services() -> Services {
 }
 
 fn at(url: &str) -> Document {
-    document(&json!({
+    document(&value(url))
+}
+
+fn value(url: &str) -> Value {
+    json!({
         "engine": "http",
         "url": url,
         "credential_id": "key-1",
@@ -39,7 +43,7 @@ fn at(url: &str) -> Document {
             "api": "v1", "addon_id": "01234567-89ab-cdef-0123-456789abcdef",
             "config": { "ACME_KEY": "{{ api_key }}" },
         },
-    }))
+    })
 }
 
 async fn verify(services: &Services, url: &str) -> Result<Verdict, ServiceError> {
@@ -127,4 +131,81 @@ async fn a_private_address_is_asked_only_if_that_is_allowed() {
     // Allowed, it is asked, and its certificate looked at.
     let error = unreachable(verify(&services, &here).await);
     assert_eq!(error, Unreachable::UnknownIssuer);
+}
+
+/// Addresses of a cloud's metadata, of private networks, and of nothing on the internet, in every
+/// form that some client or other takes for them.
+const INWARDS: [&str; 33] = [
+    "https://169.254.169.254/latest/meta-data/",
+    "https://2852039166/",
+    "https://0xA9FEA9FE/",
+    "https://0xa9.0xfe.0xa9.0xfe/",
+    "https://0251.0376.0251.0376/",
+    "https://0251.254.0xA9.254/",
+    "https://169.254.43518/",
+    "https://169.16689662/",
+    "https://169.254.169.254./",
+    "https://１６９.２５４.１６９.２５４/",
+    "https://169。254。169。254/",
+    "https://%31%36%39.254.169.254/",
+    "https://[::ffff:169.254.169.254]/",
+    "https://[::ffff:a9fe:a9fe]/",
+    "https://[0:0:0:0:0:ffff:a9fe:a9fe]/",
+    "https://[::169.254.169.254]/",
+    "https://[64:ff9b::a9fe:a9fe]/",
+    "https://[64:ff9b:1::a9fe:a9fe]/",
+    "https://[2002:a9fe:a9fe::]/",
+    "https://[fd00:ec2::254]/",
+    "https://[fe80::a9fe:a9fe]/",
+    "https://169.254.170.2/v2/credentials/",
+    "https://10.0.0.1/",
+    "https://172.16.0.1/",
+    "https://192.168.0.1/",
+    "https://100.64.0.1/",
+    "https://0/",
+    "https://0.0.0.0/",
+    "https://[::]/",
+    "https://255.255.255.255/",
+    "https://[fc00::1]/",
+    "https://[ff02::1]/",
+    "https:169.254.169.254",
+];
+
+#[tokio::test]
+async fn no_form_of_an_address_leads_inwards() {
+    let public = services().keeping_to(Addresses::Public).unwrap();
+    for url in INWARDS {
+        let error = unreachable(verify(&public, url).await);
+        assert_eq!(error, Unreachable::Private, "{url}");
+    }
+}
+
+#[test]
+fn a_document_names_no_address_but_https() {
+    for url in [
+        "file:///etc/passwd",
+        "file://169.254.169.254/etc/passwd",
+        "gopher://169.254.169.254:80/_GET",
+        "ftp://127.0.0.1/",
+        "dict://127.0.0.1:11211/",
+        "data:text/plain,x",
+        "javascript:alert(1)",
+        "unix:/var/run/docker.sock",
+        "http://169.254.169.254/",
+        "http://2130706433.acme.example/",
+        "http://127.0.0.1.acme.example/",
+        "http://localhost@169.254.169.254/",
+        "https://api.acme.example@169.254.169.254/",
+        "https://api.acme.example/?next=http://169.254.169.254/",
+        "//169.254.169.254/",
+        "https://",
+        "https://[::ffff:169.254.169.254/",
+        "",
+    ] {
+        let error = Document::parse(&value(url).to_string().into()).unwrap_err();
+        assert!(
+            error.problems[0].starts_with("url must be"),
+            "{url}: {error}"
+        );
+    }
 }

@@ -6,6 +6,7 @@
 
 mod edge_cases;
 mod heroku;
+mod hostile;
 mod http_engine;
 mod http_network;
 mod mysql_engine;

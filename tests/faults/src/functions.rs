@@ -249,7 +249,15 @@ impl Environment {
             "sweep" => {
                 let schedules = Self::schedules(&aws);
                 let step = async |_: SweepEvent, deadline| {
-                    steps::sweep(&secrets, &schedules, STACK, grace_period, deadline).await
+                    steps::sweep(
+                        &secrets,
+                        &schedules,
+                        STACK,
+                        grace_period,
+                        steps::Order::OldestFirst,
+                        deadline,
+                    )
+                    .await
                 };
                 function::handle(step, payload, "", deadline).await
             }

@@ -331,6 +331,7 @@ impl Environment {
                     &schedules,
                     "addon-rotation",
                     grace_period,
+                    steps::Order::OldestFirst,
                     deadline,
                 )
                 .await

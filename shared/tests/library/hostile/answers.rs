@@ -1,0 +1,148 @@
+//! What Heroku and the partner's service may answer, or somebody in their place.
+
+use std::time::Duration;
+
+use addon_rotation::configuration::HerokuConfiguration;
+use addon_rotation::deadline::Deadline;
+use addon_rotation::document::{Document, Fields};
+use addon_rotation::event::SecretArn;
+use addon_rotation::heroku::{AddOn, HerokuClient, Partner, TokenFuture, TokenStore};
+use addon_rotation::net;
+use addon_rotation::service::{Services, Verdict};
+use proptest::prelude::*;
+use serde_json::{Value, json};
+use tokio::runtime::Runtime;
+
+use super::documents::http;
+use super::reply::{Replying, any_reply};
+use super::{CANARY, assert_without_values, cases};
+use crate::support::{Api, VAR, document, rendered, within};
+
+const ARN: &str = "arn:aws:secretsmanager:us-east-1:123456789012:secret:acme/partner-AbCdEf";
+
+/// Less than the wait before a second attempt: each answer is looked at once.
+const ONCE: Duration = Duration::from_millis(200);
+
+fn fields(value: &Value) -> Fields {
+    Fields::parse(&value.to_string()).unwrap()
+}
+
+struct Tokens;
+
+impl TokenStore for Tokens {
+    fn read<'a>(&'a self, _: &'a SecretArn, _: Deadline) -> TokenFuture<'a, Fields> {
+        let tokens = json!({ "refresh_token": format!("{CANARY}refresh") });
+        Box::pin(async move { Ok(fields(&tokens)) })
+    }
+
+    fn write<'a>(&'a self, _: &'a SecretArn, stored: Fields, _: Deadline) -> TokenFuture<'a, ()> {
+        assert_ne!(stored.text("refresh_token"), Some(""));
+        Box::pin(async { Ok(()) })
+    }
+}
+
+/// An instance at a Heroku of these addresses.
+fn at(api: Api, server: &Replying, oauth: &Replying) -> (Document, HerokuClient, Partner) {
+    let mut value = http();
+    if api == Api::V3 {
+        value["heroku"]["api"] = "v3".into();
+        value["heroku"]["oauth"] = ARN.into();
+    }
+    let configuration = HerokuConfiguration {
+        api: server.url.clone(),
+        oauth: oauth.url.clone(),
+        partner: ARN.parse().unwrap(),
+    };
+    let client = HerokuClient::new(net::http_client().unwrap(), &configuration);
+    let partner = json!({
+        "id": "acme",
+        "password": format!("{CANARY}password"),
+        "client_secret": format!("{CANARY}client_secret"),
+    });
+    (document(&value), client, Partner::new(fields(&partner)))
+}
+
+fn runtime() -> Runtime {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .unwrap()
+}
+
+/// Base64 of `acme:canary_password`, which v1 sends.
+const BASIC: &str = "YWNtZTpjYW5hcnlfcGFzc3dvcmQ=";
+
+#[test]
+fn whatever_heroku_answers_is_a_config_or_an_error() {
+    let runtime = runtime();
+    let server = runtime.block_on(Replying::start());
+    let oauth = runtime.block_on(Replying::start());
+    let instances = Api::BOTH.map(|api| at(api, &server, &oauth));
+    let tokens = json!({ "access_token": format!("{CANARY}access") }).to_string();
+    let good = super::reply::ok(&tokens);
+    proptest!(cases(100), |(reply in any_reply(), token in any_reply(), fresh in any::<bool>())| {
+        server.with(reply);
+        oauth.with(if fresh { good.clone() } else { token });
+        for (document, client, partner) in &instances {
+            let addon = AddOn::of(document, client, partner, &Tokens);
+            let vars = rendered(&[(VAR, &format!("{CANARY}new"))]);
+            let (read, published) = runtime.block_on(within(async {
+                (
+                    addon.config(Deadline::after(ONCE)).await,
+                    addon.publish(&vars, Deadline::after(ONCE)).await,
+                )
+            }));
+            for error in [read.err(), published.err()].into_iter().flatten() {
+                assert_without_values(&error);
+                prop_assert!(!error.to_string().contains(BASIC), "{}", error);
+            }
+        }
+    });
+}
+
+#[test]
+fn whatever_the_service_answers_is_a_verdict_or_an_error() {
+    let runtime = runtime();
+    let server = runtime.block_on(Replying::start());
+    let mut value = http();
+    value["url"] = server.url.as_str().into();
+    let document = document(&value);
+    let services = Services::new(net::http_client().unwrap());
+    let administrator = fields(&json!({ "token": format!("{CANARY}token") }));
+    proptest!(cases(100), |(reply in any_reply())| {
+        server.with(reply);
+        let (issued, verdict, revoked) = runtime.block_on(within(async {
+            (
+                services.issue(&document, &administrator, Deadline::after(ONCE)).await,
+                services.verify(&document, Deadline::after(ONCE)).await,
+                services.revoke(&document, &administrator, Deadline::after(ONCE)).await,
+            )
+        }));
+        for error in [issued.err(), verdict.err(), revoked.err()].into_iter().flatten() {
+            assert_without_values(&error);
+        }
+    });
+}
+
+#[test]
+fn the_server_of_these_tests_is_understood_when_it_answers_well() {
+    let runtime = runtime();
+    let server = runtime.block_on(Replying::start());
+    let config = json!({ "config": { VAR: format!("{CANARY}new") } }).to_string();
+    server.with(super::reply::ok(&config));
+    let (document, client, partner) = at(Api::V1, &server, &server);
+    let addon = AddOn::of(&document, &client, &partner, &Tokens);
+    let vars = rendered(&[(VAR, &format!("{CANARY}new"))]);
+    let soon = crate::support::soon();
+    let config = runtime.block_on(addon.config(soon)).unwrap();
+    assert!(config.missing(&vars).is_empty());
+
+    let mut value = http();
+    value["url"] = server.url.as_str().into();
+    let services = Services::new(net::http_client().unwrap());
+    let document = crate::support::document(&value);
+    let verdict = runtime.block_on(services.verify(&document, soon));
+    assert_eq!(verdict, Ok(Verdict::Accepted));
+}
