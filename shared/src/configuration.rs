@@ -189,16 +189,22 @@ impl ScheduleConfiguration {
     }
 }
 
+/// The certificate authorities that AWS's and Heroku's certificates may come from: Mozilla's, and on
+/// a test stand those of `AWS_CA_BUNDLE`, the path of a PEM file, as for AWS's own tools.
+///
+/// # Errors
+/// If the file is not there or is no bundle of certificates.
+pub fn roots() -> Result<Roots, ConfigurationError> {
+    Ok(bundle_of(AWS_CA_BUNDLE)?.unwrap_or_else(Roots::mozilla))
+}
+
 /// The certificate authorities that the services' certificates may come from besides Mozilla's:
 /// `CA_BUNDLE_FILE`, the path of a PEM file. `None` if it is not set or empty.
 ///
 /// # Errors
 /// If the file is not there or is no bundle of certificates.
 pub fn service_roots() -> Result<Option<Roots>, ConfigurationError> {
-    std::env::var_os(CA_BUNDLE_FILE)
-        .filter(|file| !file.is_empty())
-        .map(|file| bundle(Path::new(&file)))
-        .transpose()
+    bundle_of(CA_BUNDLE_FILE)
 }
 
 /// The addresses that services may have that are reached over HTTP: `ALLOW_PRIVATE_ADDRESSES`, `true`
@@ -218,14 +224,22 @@ pub fn service_addresses() -> Result<Addresses, ConfigurationError> {
     }))
 }
 
+const AWS_CA_BUNDLE: &str = "AWS_CA_BUNDLE";
 const CA_BUNDLE_FILE: &str = "CA_BUNDLE_FILE";
 
-fn bundle(file: &Path) -> Result<Roots, ConfigurationError> {
+fn bundle_of(variable: &str) -> Result<Option<Roots>, ConfigurationError> {
+    std::env::var_os(variable)
+        .filter(|file| !file.is_empty())
+        .map(|file| bundle(variable, Path::new(&file)))
+        .transpose()
+}
+
+fn bundle(variable: &str, file: &Path) -> Result<Roots, ConfigurationError> {
     Roots::with_bundle(file).map_err(|error| {
         let expected = "it must be the path of a PEM file of root certificates, in one of the function's layers (/opt/...) for example";
         let file = file.display();
         ConfigurationError {
-            problems: vec![format!("{CA_BUNDLE_FILE}: {file} {error} ({expected})")],
+            problems: vec![format!("{variable}: {file} {error} ({expected})")],
         }
     })
 }
@@ -265,7 +279,7 @@ mod tests {
 
     #[test]
     fn a_bundle_that_is_not_there_names_the_variable_and_the_file() {
-        let error = bundle(Path::new("/opt/missing.pem"))
+        let error = bundle(CA_BUNDLE_FILE, Path::new("/opt/missing.pem"))
             .unwrap_err()
             .to_string();
         for part in ["CA_BUNDLE_FILE", "/opt/missing.pem", "not found", "PEM"] {

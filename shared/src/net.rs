@@ -40,7 +40,7 @@ pub const WRITE_TIMEOUT: Duration = Duration::from_secs(31);
 const IDLE_CONNECTION: Duration = Duration::from_secs(20);
 
 /// The largest answer that is read, in bytes.
-const LARGEST_ANSWER: usize = 1024 * 1024;
+pub const LARGEST_ANSWER: usize = 1024 * 1024;
 
 /// The certificate authorities that are trusted: Mozilla's, and those of a bundle if there is one.
 #[derive(Debug, Clone)]
@@ -127,7 +127,15 @@ pub fn tls(roots: &Roots) -> Result<ClientConfig, NetError> {
 /// # Errors
 /// If the TLS configuration is refused, which is a fault of the build.
 pub fn http_client() -> Result<reqwest::Client, NetError> {
-    client(&Roots::mozilla())?
+    http_client_trusting(&Roots::mozilla())
+}
+
+/// The HTTP client, trusting other certificate authorities than Mozilla's alone.
+///
+/// # Errors
+/// If the TLS configuration is refused, which is a fault of the build.
+pub fn http_client_trusting(roots: &Roots) -> Result<reqwest::Client, NetError> {
+    client(roots)?
         .build()
         .map_err(|error| NetError(error.to_string()))
 }
@@ -182,17 +190,20 @@ pub fn is_loopback(host: &str) -> bool {
 }
 
 /// An answer, read whole.
-pub(crate) struct Answer {
-    pub(crate) status: reqwest::StatusCode,
-    pub(crate) headers: reqwest::header::HeaderMap,
-    pub(crate) body: Vec<u8>,
+pub struct Answer {
+    /// Its status.
+    pub status: reqwest::StatusCode,
+    /// Its headers.
+    pub headers: reqwest::header::HeaderMap,
+    /// Its body.
+    pub body: Vec<u8>,
 }
 
 /// Sends a request and reads the answer, at most [`LARGEST_ANSWER`] bytes of it.
 ///
 /// # Errors
 /// With what went wrong in words that hold neither the address's query nor any credential.
-pub(crate) async fn send(
+pub async fn send(
     request: reqwest::RequestBuilder,
     timeout: Duration,
 ) -> Result<Answer, Unreachable> {
@@ -233,6 +244,7 @@ mod tests {
             ("http://localhost/", true),
             ("http://localhost.acme.example/", false),
             ("http://10.0.0.1/", false),
+            ("https://xn--bcher-kva.example/", true),
             ("ftp://127.0.0.1/", false),
         ] {
             assert_eq!(is_safe(&Url::parse(url).unwrap()), safe, "{url}");

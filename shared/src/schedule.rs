@@ -4,6 +4,7 @@
 
 use std::collections::HashSet;
 use std::fmt::Write as _;
+use std::sync::OnceLock;
 use std::time::{Duration, SystemTime};
 
 use aws_sdk_scheduler::Client;
@@ -33,7 +34,8 @@ const PREFIX: &str = "revoke-";
 /// Where and how revocations are scheduled.
 #[derive(Debug, Clone)]
 pub struct Schedules {
-    client: Client,
+    config: SdkConfig,
+    client: OnceLock<Client>,
     configuration: ScheduleConfiguration,
 }
 
@@ -42,9 +44,24 @@ impl Schedules {
     #[must_use]
     pub fn new(config: &SdkConfig, configuration: ScheduleConfiguration) -> Self {
         Self {
-            client: Client::new(config),
+            client: OnceLock::from(Client::new(config)),
+            ..Self::when_needed(config, configuration)
+        }
+    }
+
+    /// A client that is made when it is first needed: the SDK reads its list of AWS's regions then, which
+    /// takes as long as a request.
+    #[must_use]
+    pub fn when_needed(config: &SdkConfig, configuration: ScheduleConfiguration) -> Self {
+        Self {
+            config: config.clone(),
+            client: OnceLock::new(),
             configuration,
         }
+    }
+
+    fn client(&self) -> &Client {
+        self.client.get_or_init(|| Client::new(&self.config))
     }
 
     /// Whether the first try of the same revocation is scheduled and its time not yet come. A
@@ -63,7 +80,7 @@ impl Schedules {
         };
         let name = name(&first);
         let request = self
-            .client
+            .client()
             .get_schedule()
             .name(&name)
             .group_name(&self.configuration.group);
@@ -149,7 +166,7 @@ impl Schedules {
         loop {
             let answer = retry(deadline, || {
                 let request = self
-                    .client
+                    .client()
                     .list_schedules()
                     .group_name(&self.configuration.group)
                     .name_prefix(PREFIX)
@@ -180,7 +197,7 @@ impl Schedules {
         deadline: Deadline,
     ) -> Result<(), AwsError> {
         let request = self
-            .client
+            .client()
             .create_schedule()
             .name(name)
             .group_name(&self.configuration.group)
@@ -207,7 +224,7 @@ impl Schedules {
         deadline: Deadline,
     ) -> Result<(), AwsError> {
         let request = self
-            .client
+            .client()
             .update_schedule()
             .name(name)
             .group_name(&self.configuration.group)

@@ -168,7 +168,7 @@ impl Secrets {
     ///
     /// # Errors
     /// If AWS refuses or does not answer, or the version has no value.
-    async fn stored_value(
+    pub(crate) async fn stored_value(
         &self,
         secret: &SecretArn,
         version: &VersionId,
@@ -234,7 +234,7 @@ impl Secrets {
 
     /// Stores the pending version's value, and in the same call the label that says that its
     /// credential may be alive. `token` is the event's, if it has one. A value that the version has
-    /// already stays.
+    /// already stays, and the answer is `false`.
     ///
     /// # Errors
     /// If AWS refuses or does not answer.
@@ -245,7 +245,7 @@ impl Secrets {
         token: Option<&SecretString>,
         value: &SecretString,
         deadline: Deadline,
-    ) -> Result<(), AwsError> {
+    ) -> Result<bool, AwsError> {
         let request = self
             .client
             .put_secret_value()
@@ -263,8 +263,9 @@ impl Secrets {
         )
         .await
         {
-            Err(error) if !error.is("ResourceExistsException") => Err(error),
-            Ok(_) | Err(_) => Ok(()),
+            Ok(_) => Ok(true),
+            Err(error) if error.is("ResourceExistsException") => Ok(false),
+            Err(error) => Err(error),
         }
     }
 

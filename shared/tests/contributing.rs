@@ -112,7 +112,7 @@ async fn the_page_s_engine_is_one_module_and_one_line() {
     assert!(formatted.unwrap().success());
     // The packages and features of `cargo xtask test`, whose dependencies are built already.
     let mut cargo = Command::new(env!("CARGO"));
-    process::forget_cargo(&mut cargo);
+    process::forget_cargo(cargo.as_std_mut());
     let output = cargo
         .current_dir(&copied)
         .args(["test", "--offline", "--workspace"])

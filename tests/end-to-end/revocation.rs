@@ -9,6 +9,7 @@ use local_cloud::credential_service::FaultRule;
 use local_cloud::heroku::Fault;
 use serde_json::json;
 
+use crate::support::engine::take_back;
 use crate::support::{
     check, current, document, fire, invoke, live_versions, names, revoke, rotate, schedule, spec,
     store, wait_for,
@@ -60,27 +61,9 @@ async fn revoked(cloud: &Cloud, instance: &Instance, version: &str) -> TestResul
 
 async fn rolled_back(cloud: Arc<Cloud>) -> TestResult {
     let instance = cloud.enrol(spec("rollback", Api::V3, Engine::Http)).await?;
-    let (old, shown) = (
-        current(&cloud, &instance)?,
-        cloud.heroku.config(&instance.addon)?,
-    );
-    let new = rotate(&cloud, &instance).await?;
-    // The operator: the old value at Heroku again, and AWSCURRENT back.
-    cloud.heroku.set_config(&instance.addon, &shown)?;
-    cloud
-        .aws(&[
-            "secretsmanager",
-            "update-secret-version-stage",
-            "--secret-id",
-            &instance.secret_name,
-            "--version-stage",
-            "AWSCURRENT",
-            "--remove-from-version-id",
-            &new,
-            "--move-to-version-id",
-            &old,
-        ])
-        .await?;
+    let old = current(&cloud, &instance)?;
+    rotate(&cloud, &instance).await?;
+    take_back(&cloud, &instance, &old).await?;
     fire(&cloud, &old, 0).await?;
     postponed(&cloud, &old, 1).await?;
     check(live_versions(&cloud, &instance)?.contains(&old), || {

@@ -141,7 +141,12 @@ pub(crate) fn schedule(
 
 /// Has a version's revocation happen now, and waits until its label is off.
 pub(crate) async fn revoke(cloud: &Cloud, version: &str) -> Result<(), Failed> {
-    fire(cloud, version, 0).await?;
+    revoke_at(cloud, version, 0).await
+}
+
+/// As [`revoke`], by a later try.
+pub(crate) async fn revoke_at(cloud: &Cloud, version: &str, attempt: u32) -> Result<(), Failed> {
+    fire(cloud, version, attempt).await?;
     let live = format!("LIVE-{version}");
     wait_for(cloud, &format!("the end of {live}"), |events| {
         events.iter().find_map(|event| match &event.kind {

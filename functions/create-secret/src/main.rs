@@ -8,7 +8,7 @@ use addon_rotation::{aws, configuration, function, net, steps, telemetry};
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
     telemetry::init();
-    let http = net::http_client()?;
+    let http = net::http_client_trusting(&configuration::roots()?)?;
     let secrets = Secrets::new(&aws::sdk_config(&http)?);
     let services = Services::new(http)
         .trusting(configuration::service_roots()?)?

@@ -10,7 +10,7 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     telemetry::init();
     let grace_period_seconds = configuration::grace_period_seconds()?;
     let schedules = Schedules::new(
-        &aws::sdk_config(&net::http_client()?)?,
+        &aws::sdk_config(&net::http_client_trusting(&configuration::roots()?)?)?,
         ScheduleConfiguration::from_environment()?,
     );
 

@@ -1,6 +1,6 @@
 //! setSecret's power: the config vars at Heroku, through v1 or v3.
 
-use addon_rotation::configuration::HerokuConfiguration;
+use addon_rotation::configuration::{self, HerokuConfiguration};
 use addon_rotation::event::StepEvent;
 use addon_rotation::heroku::HerokuClient;
 use addon_rotation::secrets::Secrets;
@@ -10,7 +10,7 @@ use addon_rotation::{aws, function, net, steps, telemetry};
 async fn main() -> Result<(), lambda_runtime::Error> {
     telemetry::init();
     let configuration = HerokuConfiguration::from_environment()?;
-    let http = net::http_client()?;
+    let http = net::http_client_trusting(&configuration::roots()?)?;
     let secrets = Secrets::new(&aws::sdk_config(&http)?);
     let heroku = HerokuClient::new(http, &configuration);
 

@@ -13,7 +13,7 @@ use addon_rotation::{aws, function, net, steps, telemetry};
 async fn main() -> Result<(), lambda_runtime::Error> {
     telemetry::init();
     let configuration = HerokuConfiguration::from_environment()?;
-    let http = net::http_client()?;
+    let http = net::http_client_trusting(&configuration::roots()?)?;
     let aws = aws::sdk_config(&http)?;
     let revocation = Revocation {
         secrets: Secrets::new(&aws),
@@ -21,7 +21,7 @@ async fn main() -> Result<(), lambda_runtime::Error> {
             .trusting(configuration::service_roots()?)?
             .keeping_to(configuration::service_addresses()?)?,
         heroku: HerokuClient::new(http, &configuration),
-        schedules: Schedules::new(&aws, ScheduleConfiguration::from_environment()?),
+        schedules: Schedules::when_needed(&aws, ScheduleConfiguration::from_environment()?),
         configuration,
         grace_period_seconds: configuration::grace_period_seconds()?,
     };

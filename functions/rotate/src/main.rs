@@ -1,6 +1,6 @@
 //! What Secrets Manager calls: owns the secret's versions, and has no other power.
 
-use addon_rotation::configuration::StepFunctions;
+use addon_rotation::configuration::{self, StepFunctions};
 use addon_rotation::event::RotationEvent;
 use addon_rotation::invoke::Functions;
 use addon_rotation::secrets::Secrets;
@@ -10,7 +10,7 @@ use addon_rotation::{aws, function, net, steps, telemetry};
 async fn main() -> Result<(), lambda_runtime::Error> {
     telemetry::init();
     let names = StepFunctions::from_environment()?;
-    let aws = aws::sdk_config(&net::http_client()?)?;
+    let aws = aws::sdk_config(&net::http_client_trusting(&configuration::roots()?)?)?;
     let (secrets, functions) = (Secrets::new(&aws), Functions::new(&aws));
 
     function::run(async |event: RotationEvent, deadline| {

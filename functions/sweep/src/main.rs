@@ -14,7 +14,7 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     telemetry::init();
     let stack = configuration::stack_name()?;
     let grace_period_seconds = configuration::grace_period_seconds()?;
-    let aws = aws::sdk_config(&net::http_client()?)?;
+    let aws = aws::sdk_config(&net::http_client_trusting(&configuration::roots()?)?)?;
     let secrets = Secrets::new(&aws);
     let schedules = Schedules::new(&aws, ScheduleConfiguration::from_environment()?);
 

@@ -11,7 +11,7 @@ use addon_rotation::{aws, function, net, steps, telemetry};
 async fn main() -> Result<(), lambda_runtime::Error> {
     telemetry::init();
     let configuration = HerokuConfiguration::from_environment()?;
-    let http = net::http_client()?;
+    let http = net::http_client_trusting(&configuration::roots()?)?;
     let secrets = Secrets::new(&aws::sdk_config(&http)?);
     let heroku = HerokuClient::new(http.clone(), &configuration);
     let services = Services::new(http)

@@ -104,24 +104,37 @@ async fn store_new_value(
 ) -> Result<(), Error> {
     grace_period(event, secret)?;
     let current = current(event, secret)?;
-    if let Some(value) = secrets
-        .value(&event.secret, &event.version, deadline)
-        .await?
-    {
-        Document::parse(&value)?;
+    let live = Label::Live(event.version.clone());
+    let is_live = secret.carries(&event.version, &live);
+    // Without the label there is no value to be expected, so that asking for it would be a request
+    // for nothing: Secrets Manager keeps one that is there all the same.
+    let known = if is_live {
+        secrets
+            .value(&event.secret, &event.version, deadline)
+            .await?
+    } else {
+        None
+    };
+    let value = if let Some(value) = known {
+        value
     } else {
         let document = secrets.document(&event.secret, &current, deadline).await?;
         let next = document.next(&event.version).map_err(StepError::from)?;
         // A new credential may be longer, and what shows it more than Heroku takes.
         Document::parse(&next)?;
         let token = event.rotation_token.as_ref();
-        // An earlier attempt's value that the read above did not see yet stays, with its label.
-        return Ok(secrets
+        if secrets
             .put_pending(&event.secret, &event.version, token, &next, deadline)
-            .await?);
-    }
-    let live = Label::Live(event.version.clone());
-    if !secret.carries(&event.version, &live) {
+            .await?
+        {
+            return Ok(());
+        }
+        secrets
+            .stored_value(&event.secret, &event.version, deadline)
+            .await?
+    };
+    Document::parse(&value)?;
+    if !is_live {
         secrets
             .attach(&event.secret, &live, &event.version, deadline)
             .await?;

@@ -26,13 +26,19 @@ pub async fn test_secret(
         .document(&event.secret, &event.version, deadline)
         .await?;
     let rendered = document.render()?;
-    services
-        .prove_accepted(&document, &event.version, deadline)
-        .await?;
-    let partner = Partner::new(secrets.fields(&configuration.partner, deadline).await?);
-    let shown = AddOn::of(&document, client, &partner, secrets)
-        .config(deadline)
-        .await?;
+    let shown = async {
+        let partner = Partner::new(secrets.fields(&configuration.partner, deadline).await?);
+        let addon = AddOn::of(&document, client, &partner, secrets);
+        Ok::<_, Error>(addon.config(deadline).await?)
+    };
+    // Neither needs the other. Both to their end: a refresh token that is renewed on the way must be
+    // stored, whatever the service says.
+    let (accepted, shown) = tokio::join!(
+        services.prove_accepted(&document, &event.version, deadline),
+        shown
+    );
+    accepted?;
+    let shown = shown?;
     let missing = shown.missing(&rendered);
     if missing.is_empty() {
         return Ok(());

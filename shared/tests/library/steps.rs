@@ -4,6 +4,7 @@
 mod crashes;
 mod postponed;
 mod refused;
+mod requests;
 mod revocation;
 mod rotation;
 mod schedules;

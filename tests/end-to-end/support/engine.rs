@@ -9,9 +9,11 @@ use local_cloud::cloud::{Cloud, Instance};
 use local_cloud::customers::{Customer, CustomerSpec, Login, Tally};
 use local_cloud::events::{Event, EventKind};
 
+use serde_json::json;
+
 use super::{
-    PATIENCE, check, current, document, fire, live_versions, names, restarted, revoke, rotate,
-    rotated, schedule, wait_for,
+    PATIENCE, check, current, document, fire, invoke, live_versions, names, restarted, revoke,
+    rotate, rotated, schedule, wait_for,
 };
 use crate::TestResult;
 
@@ -101,15 +103,21 @@ pub(crate) async fn two_double_rotations(
     Ok(documents)
 }
 
-/// What an operator does who takes a rotation back: the old value at Heroku again, and AWSCURRENT
-/// back. What `shown` holds was at Heroku with the version `old`.
-pub(crate) async fn take_back(
-    cloud: &Cloud,
-    instance: &Instance,
-    (old, shown): (&str, &std::collections::BTreeMap<String, String>),
-) -> TestResult {
+/// What an operator does who takes a rotation back, by the operations page: the old version's revocation
+/// is put off, Heroku shows it, the other's grace period begins, and AWSCURRENT moves.
+pub(crate) async fn take_back(cloud: &Cloud, instance: &Instance, old: &str) -> TestResult {
     let abandoned = current(cloud, instance)?;
-    cloud.heroku.set_config(&instance.addon, shown)?;
+    let event = |version: &str| json!({ "SecretId": instance.secret_arn, "VersionId": version });
+    let mut publish = event(old);
+    publish["Step"] = "setSecret".into();
+    for (function, event) in [
+        ("finish-secret", event(old)),
+        ("publish-to-heroku", publish),
+        ("finish-secret", event(&abandoned)),
+    ] {
+        let error = invoke(cloud, function, &event).await?;
+        check(error.is_none(), || format!("{function}: {error:?}"))?;
+    }
     cloud
         .aws(&[
             "secretsmanager",
@@ -136,9 +144,8 @@ pub(crate) async fn rotation_taken_back(
 ) -> TestResult {
     let customer = customer(cloud, instance, login).await?;
     let old = current(cloud, instance)?;
-    let shown = cloud.heroku.config(&instance.addon)?;
     let abandoned = rotate(cloud, instance).await?;
-    take_back(cloud, instance, (&old, &shown)).await?;
+    take_back(cloud, instance, &old).await?;
     restarted(cloud, instance).await?;
     logins(&customer, 10).await?;
     fire(cloud, &old, 0).await?;

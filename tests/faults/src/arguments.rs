@@ -23,6 +23,11 @@ pub(crate) struct Arguments {
 pub(crate) enum Task {
     /// Every single fault, pairs of them, and random histories.
     Run(Plan),
+    /// Breaks the functions in one place after the other, in a copy, and runs until that shows.
+    Mutants {
+        /// Only those whose names contain this.
+        only: Option<String>,
+    },
     /// One run again, from a script of an earlier one.
     Replay {
         /// The script.

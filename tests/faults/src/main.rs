@@ -6,6 +6,7 @@
 )]
 
 mod arguments;
+mod mutants;
 mod plans;
 
 use std::fs::{self, File};
@@ -28,6 +29,14 @@ use arguments::{Arguments, Task};
 
 fn main() -> Result<ExitCode, Problem> {
     let arguments = Arguments::parse();
+    if let Task::Mutants { only } = &arguments.task {
+        let caught = mutants::run(only.as_deref())?;
+        return Ok(if caught {
+            ExitCode::SUCCESS
+        } else {
+            ExitCode::FAILURE
+        });
+    }
     let directory = Arguments::directory();
     let file = directory.join("functions.log");
     let Some(output) = output::file() else {
@@ -55,6 +64,8 @@ fn main() -> Result<ExitCode, Problem> {
     }
     match &arguments.task {
         Task::Run(plan) => plans::run(&mut harness, &engines, plan)?,
+        // Done above: it runs this program, built anew.
+        Task::Mutants { .. } => {}
         Task::Replay { script } => {
             let job: Job = serde_json::from_reader(File::open(script)?)?;
             harness.run("replay", vec![("replay".to_owned(), job)])?;

@@ -34,6 +34,13 @@ impl Clean {
 pub(crate) fn run(harness: &mut Harness, engines: &[Engine], plan: &Plan) -> Result<(), Problem> {
     eprintln!("seed {}", plan.seed);
     let clean = clean(harness, engines)?;
+    if !harness.report.is_clean() {
+        // Nothing else says anything then.
+        for failure in harness.report.failures() {
+            eprintln!("without any fault: {:?}", failure.violations);
+        }
+        return Ok(());
+    }
     if !plan.no_single {
         for clean in &clean {
             harness.report.about(&clean.row(), &clean.requests);
@@ -62,9 +69,8 @@ pub(crate) fn run(harness: &mut Harness, engines: &[Engine], plan: &Plan) -> Res
     Ok(())
 }
 
-/// The rotations that faults are put into. If one of them does not succeed as it is, nothing else
-/// says anything.
-fn clean(harness: &Harness, engines: &[Engine]) -> Result<Vec<Clean>, Problem> {
+/// The rotations that faults are put into.
+fn clean(harness: &mut Harness, engines: &[Engine]) -> Result<Vec<Clean>, Problem> {
     let mut jobs = Vec::new();
     for engine in engines {
         for api in Api::ALL {
@@ -82,22 +88,20 @@ fn clean(harness: &Harness, engines: &[Engine]) -> Result<Vec<Clean>, Problem> {
         }
     }
     let mut found = Vec::new();
-    let mut violations = Vec::new();
+    let (report, scripts) = (&mut harness.report, harness.scripts.as_path());
+    let mut problem = None;
     run_all(jobs, &harness.servers, |index, job, outcome| {
-        violations.extend(outcome.violations);
+        let requests = outcome.requests.clone();
+        if let Err(error) = report.add("no fault", &job, outcome, scripts) {
+            problem = Some(error);
+        }
         if let Job::Case(case) = job {
-            found.push((
-                index,
-                Clean {
-                    case,
-                    requests: outcome.requests,
-                },
-            ));
+            found.push((index, Clean { case, requests }));
         }
         true
     })?;
-    if let Some(violation) = violations.first() {
-        return Err(format!("without any fault: {violation}").into());
+    if let Some(problem) = problem {
+        return Err(problem.into());
     }
     found.sort_by_key(|(index, _)| *index);
     Ok(found.into_iter().map(|(_, clean)| clean).collect())

@@ -94,6 +94,12 @@ impl Report {
         Ok(self.failures.last())
     }
 
+    /// What did not hold.
+    #[must_use]
+    pub fn failures(&self) -> &[Failure] {
+        &self.failures
+    }
+
     /// Whether everything held.
     #[must_use]
     pub fn is_clean(&self) -> bool {

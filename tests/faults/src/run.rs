@@ -99,14 +99,17 @@ async fn attempt(case: &Case, servers: Arc<Servers>) -> Result<Outcome, Problem>
         world.violated(Rule::OneRelease, format!("one rotation made {made}"));
     }
     let attempts = attempts(&world, seen);
-    Ok(concluded(&mut built, not_reached, attempts))
+    Ok(concluded(&mut built, not_reached, attempts).await)
 }
 
 /// Searches what was said, and sums up.
-pub(crate) fn concluded(built: &mut Built, not_reached: usize, attempts: usize) -> Outcome {
+pub(crate) async fn concluded(built: &mut Built, not_reached: usize, attempts: usize) -> Outcome {
     let world = Arc::clone(&built.world);
     let secrets = world.secret_values();
     leaks(built, &secrets);
+    if let Err(problem) = world.service.clear().await {
+        world.violated(Rule::Stand, format!("clearing up: {problem}"));
+    }
     Outcome {
         requests: world.passage.desk.record(),
         attempts,

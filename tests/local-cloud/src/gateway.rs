@@ -9,16 +9,20 @@
 mod access;
 mod answer;
 mod credential;
+mod faults;
+mod operation;
+mod record;
 mod secrets;
 #[cfg(test)]
 mod tests;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::{Router, body};
 use http::{HeaderMap, Request, Response};
+use jiff::Timestamp;
 use tokio::net::TcpListener;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use url::Url;
@@ -29,7 +33,13 @@ use crate::scheduler::{HandOver, Scheduler, Target};
 use crate::secrets_manager::{NoFunctions, RotationFunctions, RotationOptions, SecretsManager};
 
 use credential::Credential;
+use faults::Faults;
+pub use faults::GatewayFault;
+pub use operation::operation;
+pub use record::RequestRecord;
 use secrets::Front;
+
+use crate::heroku::Fault;
 
 /// The largest request: a function's code on its way to S3.
 const MAX_BODY_BYTES: usize = 256 * 1024 * 1024;
@@ -94,14 +104,19 @@ impl BoundGateway {
         });
         let (secrets_manager, rotations) = SecretsManager::new(events.clone(), functions, rotation);
         let scheduler = Scheduler::new(upstream.clone(), events, target);
+        let faults = Faults::default();
         let routes = Arc::new(Routes {
+            faults: faults.clone(),
             secrets: Front::new(upstream.clone(), secrets_manager.clone()),
             scheduler: scheduler.clone(),
             upstream,
+            requests: Mutex::default(),
         });
         let stop = CancellationToken::new();
         let stopped = stop.clone().cancelled_owned();
-        let app = Router::new().fallback(route).with_state(routes);
+        let app = Router::new()
+            .fallback(route)
+            .with_state(Arc::clone(&routes));
         tokio::spawn(async move {
             let served = axum::serve(self.listener, app).with_graceful_shutdown(stopped);
             if let Err(error) = served.await {
@@ -112,6 +127,8 @@ impl BoundGateway {
             endpoint: self.endpoint,
             secrets_manager,
             scheduler,
+            faults,
+            routes,
             _rotations: rotations,
             _stop: stop.drop_guard(),
         }
@@ -123,6 +140,8 @@ pub struct Gateway {
     endpoint: Url,
     secrets_manager: SecretsManager,
     scheduler: Scheduler,
+    faults: Faults,
+    routes: Arc<Routes>,
     _rotations: DropGuard,
     _stop: DropGuard,
 }
@@ -152,6 +171,24 @@ impl Gateway {
         &self.secrets_manager
     }
 
+    /// Has a request go wrong.
+    pub fn fail_next(&self, fault: GatewayFault) {
+        self.faults.add(fault);
+    }
+
+    /// How many faults of requests about this have not come about yet.
+    #[must_use]
+    pub fn pending_faults(&self, about: &str) -> usize {
+        self.faults.pending(about)
+    }
+
+    /// The requests to Secrets Manager and EventBridge Scheduler so far, in the order in which they came.
+    #[must_use]
+    pub fn requests(&self) -> Vec<RequestRecord> {
+        let requests = self.routes.requests.lock();
+        requests.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// Its EventBridge Scheduler.
     #[must_use]
     pub fn scheduler(&self) -> &Scheduler {
@@ -170,8 +207,10 @@ impl Target for NoTarget {
 
 struct Routes {
     upstream: Option<ministack::Client>,
+    faults: Faults,
     secrets: Front,
     scheduler: Scheduler,
+    requests: Mutex<Vec<RequestRecord>>,
 }
 
 async fn route(State(routes): State<Arc<Routes>>, request: Request<Body>) -> Response<Body> {
@@ -183,15 +222,31 @@ async fn route(State(routes): State<Arc<Routes>>, request: Request<Body>) -> Res
             return answer::text(http::StatusCode::PAYLOAD_TOO_LARGE, &message).map(Body::from);
         }
     };
-    routes.answer(request).await.map(Body::from)
+    match routes.faults.due(&request) {
+        None => routes.answer(request).await.map(Body::from),
+        Some(Fault::LoseRequest) => faults::broken(),
+        Some(Fault::LoseAnswer) => {
+            // Whoever asked may be gone by then.
+            let _ = tokio::spawn(async move { routes.answer(request).await }).await;
+            faults::broken()
+        }
+        Some(Fault::Status { status, .. } | Fault::Garbage(status)) => faults::error(status),
+        Some(Fault::Slow(wait)) => {
+            let answer = routes.answer(request).await.map(Body::from);
+            tokio::time::sleep(wait).await;
+            answer
+        }
+    }
 }
 
 impl Routes {
     async fn answer(&self, request: Request<Bytes>) -> Response<Bytes> {
         if let Some(operation) = secrets_manager_operation(request.headers()) {
+            self.record(&request, format!("secretsmanager:{operation}"));
             return self.secrets.handle(&operation, request).await;
         }
         if is_of_schedules(&request) {
+            self.record(&request, format!("scheduler:{}", request.method()));
             return self.scheduler.handle(request).await;
         }
         let Some(upstream) = &self.upstream else {
@@ -205,6 +260,18 @@ impl Routes {
             tracing::warn!(%error, "not forwarded");
             answer::text(http::StatusCode::BAD_GATEWAY, &error.to_string())
         })
+    }
+
+    fn record(&self, request: &Request<Bytes>, operation: String) {
+        let record = RequestRecord {
+            at: Timestamp::now(),
+            access_key_id: Credential::of(request.headers()).map(|it| it.access_key_id),
+            operation,
+        };
+        let requests = self.requests.lock();
+        requests
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(record);
     }
 }
 

@@ -118,7 +118,7 @@ pub fn forget_aws(command: &mut Command) {
 
 /// Takes what cargo tells the crate that it runs out of a command's environment: another cargo would
 /// build anew what looks at it, ring and all that stands on it.
-pub fn forget_cargo(command: &mut Command) {
+pub fn forget_cargo(command: &mut std::process::Command) {
     const ABOUT_THE_CRATE: [&str; 4] = ["BIN_", "CRATE_", "MANIFEST_", "PKG_"];
     for (name, _) in std::env::vars_os() {
         let about = name.to_str().and_then(|name| name.strip_prefix("CARGO_"));

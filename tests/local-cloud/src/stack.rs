@@ -83,7 +83,7 @@ pub async fn sam_build(
     if mode == BuildMode::Debug {
         // All at once, and with its progress, which sam keeps to itself.
         let mut cargo = process::command("cargo", Signal::SIGTERM);
-        process::forget_cargo(&mut cargo);
+        process::forget_cargo(cargo.as_std_mut());
         cargo
             .args(["build", "--workspace", "--bins"])
             // Where cargo-lambda, which always names a target, looks.
@@ -238,7 +238,7 @@ pub fn shell(tools: &Tools, endpoint: &Url) -> Command {
 fn sam(tools: &Tools) -> Command {
     let mut command = process::command(tools.sam(), Signal::SIGTERM);
     process::forget_aws(&mut command);
-    process::forget_cargo(&mut command);
+    process::forget_cargo(command.as_std_mut());
     command
         .env("PATH", tools.search_path())
         .env("SAM_CLI_TELEMETRY", "0")

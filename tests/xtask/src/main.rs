@@ -5,8 +5,11 @@
     reason = "tasks talk to whoever runs them"
 )]
 
+mod bench;
+mod conformance;
 mod demo;
 mod deny;
+mod faults;
 mod package;
 #[cfg(test)]
 mod readme;
@@ -32,6 +35,11 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Task {
+    /// Measures what a cold start of each function costs, beside a function that does nothing.
+    ///
+    /// Start-up, answers, memory, size, requests and instructions (by valgrind, if it is installed), without
+    /// TLS and with it, as a table and as target/bench/bench.svg. The release builds take some minutes.
+    Bench(bench::BenchOptions),
     /// Rotates three add-on instances in a local cloud, and shows that nobody is locked out.
     Demo {
         /// Plain lines instead of a live view, as when the output is no terminal.
@@ -59,12 +67,30 @@ enum Task {
         /// Only this function; may be given several times.
         #[arg(long = "function", value_name = "NAME")]
         functions: Vec<String>,
-        /// Builds the commit again, from a fresh copy at another path, and fails if any byte differs.
+        /// Builds the commit again, from a fresh copy at another path, and fails if any byte differs, or if
+        /// a zip is larger than it may be.
         #[arg(long)]
         verify: bool,
     },
     /// Leaves a local cloud running, for the AWS CLI, until Ctrl-C.
     Up,
+    /// Has every request of a rotation go wrong in every way, pairs of them, and random histories, and
+    /// looks whether what must hold does.
+    ///
+    /// Without arguments, what `cargo xtask test` runs: every single fault, a sample of pairs and
+    /// histories, the protocol's model, and the functions broken on purpose. Else what the program
+    /// `faults` takes: `run --histories 10000 --seed 7`, `mutants`, `replay <script>`.
+    Faults {
+        /// For the program `faults`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
+    /// Checks a service of your own against the `http` engine's contract,
+    /// infra/credential-service.openapi.yaml.
+    ///
+    /// It registers and revokes credentials of its own, and says what to change. The status is 0 if
+    /// every rule holds, 1 if one does not, 2 if the check could not run.
+    Conformance(conformance::Arguments),
     /// Checks what the project depends on by deny.toml, with the pinned cargo-deny.
     Deny,
     /// Writes the JSON Schema of the secret's document to infra/.
@@ -74,10 +100,12 @@ enum Task {
 #[tokio::main]
 async fn main() -> ExitCode {
     let task = Arguments::parse().task;
+    let is_dropped = !matches!(task, Task::Conformance(_));
     let result = tokio::select! {
         result = run(task) => result,
-        // Dropping what runs stops every process that it started.
-        _ = tokio::signal::ctrl_c() => Err("stopped by Ctrl-C".into()),
+        // Dropping what runs stops every process that it started. What another machine was told has
+        // to be taken back.
+        _ = tokio::signal::ctrl_c(), if is_dropped => Err("stopped by Ctrl-C".into()),
     };
     match result {
         Ok(code) => code,
@@ -91,6 +119,7 @@ async fn main() -> ExitCode {
 async fn run(task: Task) -> Result<ExitCode, Box<dyn Error>> {
     let workspace = workspace();
     match task {
+        Task::Bench(options) => Ok(bench::run(&workspace, options).await?),
         Task::Demo { plain, engine } => Ok(demo::run(demo::DemoOptions {
             workspace,
             plain,
@@ -109,6 +138,8 @@ async fn run(task: Task) -> Result<ExitCode, Box<dyn Error>> {
         })
         .await?),
         Task::Test { filter } => Ok(test::run(&workspace, filter.as_deref()).await?),
+        Task::Faults { arguments } => Ok(faults::run(&workspace, &arguments).await?),
+        Task::Conformance(arguments) => Ok(conformance::run(&arguments).await),
         Task::Deny => Ok(deny::run(&workspace).await?),
         Task::Up => Ok(up::run(workspace).await?),
         Task::Schema => Ok(schema::write(&workspace).await?),
@@ -126,7 +157,7 @@ fn engine(name: &str) -> Result<Engine, String> {
 /// Cargo, in the project's root, killed if it is no longer waited for.
 fn cargo(workspace: &Path) -> Command {
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    local_cloud::process::forget_cargo(&mut cargo);
+    local_cloud::process::forget_cargo(cargo.as_std_mut());
     cargo.current_dir(workspace).kill_on_drop(true);
     cargo
 }

@@ -1,7 +1,7 @@
 //! `cargo xtask package`: the functions as the zips that are deployed, the same bytes from the same
 //! commit wherever and whenever it is built.
 
-mod archive;
+pub(crate) mod archive;
 mod build;
 mod elf;
 mod output;
@@ -21,6 +21,7 @@ use self::build::{Build, Package, Place};
 use self::elf::{ElfError, GlibcVersion};
 use self::source::FreshCopy;
 use self::template::TemplateError;
+use crate::bench::budget;
 
 /// What is to be packaged.
 pub(crate) struct PackageOptions {
@@ -120,6 +121,19 @@ pub(crate) enum PackageError {
         /// `git status`.
         changes: Vec<String>,
     },
+    /// A zip is larger than it may be.
+    #[error(
+        "the zip of {function} has {size} bytes, of {budget}: find out what has grown (`cargo xtask bench`, \
+         cargo-bloat)"
+    )]
+    TooLarge {
+        /// The function.
+        function: String,
+        /// Its zip's size.
+        size: u64,
+        /// The most that it may be.
+        budget: u64,
+    },
     /// Two builds differ.
     #[error(
         "{function} is not reproducible: two builds of the same commit differ\n{difference}\n\
@@ -198,6 +212,7 @@ pub(crate) async fn run(options: PackageOptions) -> Result<ExitCode, PackageErro
     }
 
     if let Some(commit) = commit {
+        keep_to_budgets(&packages)?;
         progress(&format!(
             "building {commit} again, from a copy, from nothing"
         ));
@@ -223,6 +238,22 @@ fn choose(functions: &[String], asked_for: &[String]) -> Result<Vec<String>, Pac
     }
     let is_chosen = |name: &&String| asked_for.is_empty() || asked_for.contains(name);
     Ok(functions.iter().filter(is_chosen).cloned().collect())
+}
+
+/// Fails with the first function whose zip is larger than it may be.
+fn keep_to_budgets(packages: &[Package]) -> Result<(), PackageError> {
+    for package in packages {
+        let size = u64::try_from(package.zip.len()).unwrap_or(u64::MAX);
+        let budget = budget::zip(&package.function);
+        if size > budget {
+            return Err(PackageError::TooLarge {
+                function: package.function.clone(),
+                size,
+                budget,
+            });
+        }
+    }
+    Ok(())
 }
 
 /// Fails with the first function whose packages differ.

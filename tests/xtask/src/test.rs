@@ -31,9 +31,11 @@ pub(crate) async fn run(
         .env("LOCAL_CLOUD", "1")
         .status()
         .await?;
-    Ok(if status.success() {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    if !status.success() {
+        return Ok(ExitCode::FAILURE);
+    }
+    match filter {
+        None => crate::faults::run(workspace, &[]).await,
+        Some(_) => Ok(ExitCode::SUCCESS),
+    }
 }

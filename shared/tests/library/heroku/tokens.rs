@@ -10,6 +10,7 @@ use addon_rotation::event::SecretArn;
 use addon_rotation::heroku::{HerokuError, TokenFuture, TokenStore};
 use addon_rotation::secrets::Secrets;
 use http::Method;
+use local_cloud::credential_service;
 use local_cloud::heroku::{Fault, FaultRule, Heroku, TokenRules};
 use serde_json::json;
 
@@ -79,6 +80,40 @@ async fn a_new_refresh_token_outlives_an_invocation_that_fails() {
     assert_eq!(stored, valid, "the one that Heroku takes from now on");
     // The next invocation goes on from there.
     publisher.addon().config(soon()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_new_refresh_token_outlives_a_service_that_refuses_meanwhile() {
+    let stand = Stand::start().await;
+    let instance = stand.enrolled(Api::V3).await;
+    stand.heroku.set_token_rules(new_refresh_token_each_time());
+    // testSecret asks both at once: the service has said no before the token is there.
+    stand.heroku.fail_next(FaultRule {
+        method: None,
+        path_prefix: "/oauth/token".to_owned(),
+        count: 1,
+        fault: Fault::Slow(Duration::from_millis(300)),
+    });
+    stand.service.fail_next(credential_service::FaultRule {
+        method: Some(Method::GET),
+        path_prefix: "/v1/credentials/".to_owned(),
+        count: 1,
+        fault: credential_service::Fault::Status {
+            status: 400,
+            retry_after: None,
+        },
+    });
+    let event = json!({
+        "Step": "testSecret",
+        "SecretId": instance.secret.as_str(),
+        "VersionId": stand.current(&instance).as_str(),
+    });
+    let error = stand.lambda.invoke("test-secret", event).await.unwrap_err();
+    assert!(error.error_message.contains("400"), "{error:?}");
+    assert_eq!(stand.heroku.pending_faults(), 0);
+    let stored = stand.value(&instance.oauth.clone().unwrap(), None).await;
+    let valid = stand.heroku.refresh_token(&instance.addon).unwrap();
+    assert_eq!(stored["refresh_token"], valid, "the one that Heroku takes");
 }
 
 /// Secrets Manager, which notes how far Heroku's API had been used when a token came to be stored.

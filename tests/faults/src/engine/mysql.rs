@@ -76,6 +76,18 @@ impl MysqlService {
         Ok(self.superuser.lock().await.query(query).await?)
     }
 
+    pub(super) async fn clear(&self) -> Result<(), Problem> {
+        let users = self.live().await?;
+        let mut superuser = self.superuser.lock().await;
+        for user in users {
+            superuser
+                .query_drop(format!("DROP USER '{user}'@'%'"))
+                .await?;
+        }
+        let database = format!("DROP DATABASE {}", self.database);
+        Ok(superuser.query_drop(database).await?)
+    }
+
     pub(super) async fn accepts(&self, document: &Value) -> Result<bool, Problem> {
         let server = self.servers.mysql.as_ref().ok_or_else(not_started)?;
         let (user, password) = (field(document, "username"), field(document, "password"));

@@ -1,5 +1,7 @@
 //! A role of a PostgreSQL server's.
 
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use local_cloud::postgres::{ADMINISTRATOR, Postgres, quote};
@@ -68,6 +70,17 @@ impl PostgresService {
             [&self.owner, &ADMINISTRATOR];
         let rows = self.superuser.query(query, &parameters).await?;
         Ok(rows.iter().map(|row| row.get(0)).collect())
+    }
+
+    pub(super) async fn clear(&self) -> Result<(), Problem> {
+        let owner = quote(&self.owner);
+        let mut statements = format!("DROP OWNED BY {owner} CASCADE; ");
+        let roles = self.live().await?.into_iter().chain([self.owner.clone()]);
+        let roles: BTreeSet<String> = roles.collect();
+        for role in roles {
+            let _ = write!(statements, "DROP ROLE {}; ", quote(&role));
+        }
+        Ok(self.superuser.batch_execute(&statements).await?)
     }
 
     pub(super) async fn accepts(&self, document: &Value) -> Result<bool, Problem> {

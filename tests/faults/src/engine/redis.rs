@@ -80,6 +80,14 @@ impl RedisService {
         Ok(live.collect())
     }
 
+    pub(super) async fn clear(&self) -> Result<(), Problem> {
+        let mut command = redis::cmd("ACL");
+        command.arg("DELUSER").arg(self.live().await?);
+        let mut administrator = self.administrator.clone();
+        let _: usize = command.query_async(&mut administrator).await?;
+        Ok(())
+    }
+
     pub(super) async fn accepts(&self, document: &Value) -> Result<bool, Problem> {
         let server = self.servers.redis.as_ref().ok_or_else(not_started)?;
         let (user, password) = (field(document, "username"), field(document, "password"));

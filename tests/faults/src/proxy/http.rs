@@ -12,6 +12,7 @@ use hyper::service::service_fn;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioIo};
+use local_cloud::gateway::operation;
 use tokio::net::TcpListener;
 use tokio_util::task::AbortOnDropHandle;
 use url::Url;
@@ -182,7 +183,7 @@ impl Proxying {
 
     /// What a request asks, without anything that differs from run to run.
     fn what(&self, method: &Method, path: &str, headers: &HeaderMap) -> String {
-        let path = || {
+        let shape = || {
             let segments = path.split('/').map(|segment| {
                 let is_name = segment
                     .chars()
@@ -194,27 +195,9 @@ impl Proxying {
             segments.collect::<Vec<_>>().join("/")
         };
         match self.upstream {
-            Upstream::Aws => {
-                let target = headers.get("x-amz-target").and_then(|it| it.to_str().ok());
-                let target = target.and_then(|target| target.split_once('.'));
-                if let Some((service, operation)) = target {
-                    return format!("{service}:{operation}");
-                }
-                let operation = match (method.as_str(), path().ends_with("{id}")) {
-                    ("POST", _) => "CreateSchedule",
-                    ("PUT", _) => "UpdateSchedule",
-                    ("GET", true) => "GetSchedule",
-                    ("GET", false) => "ListSchedules",
-                    _ => "DeleteSchedule",
-                };
-                format!("scheduler:{operation}")
-            }
-            Upstream::Lambda => {
-                let function = path_segment(path, method);
-                format!("lambda:InvokeFunction {function}")
-            }
-            Upstream::Heroku => format!("heroku {method} {}", path()),
-            Upstream::Service => format!("service {method} {}", path()),
+            Upstream::Aws | Upstream::Lambda => operation(method, path, headers),
+            Upstream::Heroku => format!("heroku {method} {}", shape()),
+            Upstream::Service => format!("service {method} {}", shape()),
         }
     }
 
@@ -240,19 +223,6 @@ impl Proxying {
             Upstream::Lambda => aws(STATUS, "ServiceException"),
             Upstream::Heroku | Upstream::Service => json(STATUS, r#"{"id":"internal"}"#),
         }
-    }
-}
-
-/// The function that a request to Lambda names. Ids are no matter here: names are few.
-fn path_segment(path: impl Fn() -> String, method: &Method) -> String {
-    let path = path();
-    let mut segments = path.rsplit('/');
-    let last = segments.next().unwrap_or_default();
-    let function = segments.next().unwrap_or_default();
-    if last == "invocations" {
-        function.to_owned()
-    } else {
-        format!("{method} {path}")
     }
 }
 

@@ -42,7 +42,7 @@ async fn attempt(story: &Story, servers: Arc<Servers>) -> Result<Outcome, Proble
         let what = format!("{releases} releases for {changes} changes of what is shown");
         world.violated(Rule::OneRelease, what);
     }
-    Ok(run::concluded(&mut telling.built, not_reached, 0))
+    Ok(run::concluded(&mut telling.built, not_reached, 0).await)
 }
 
 struct Telling {

@@ -11,11 +11,17 @@ use zip::{CompressionMethod, DateTime, ZipWriter};
 /// What Lambda's `provided` runtimes start.
 pub(crate) const EXECUTABLE: &str = "bootstrap";
 
+/// Above 9 it is zopfli, by so many rounds: some 2 or 3% smaller than zlib's best, and read as fast. More
+/// rounds gain next to nothing.
+const ZOPFLI: i64 = 9 + 5;
+
 /// A zip with the executable and nothing else.
 pub(crate) fn zip(bootstrap: &[u8]) -> ZipResult<Vec<u8>> {
     let options = SimpleFileOptions::default()
         .compression_method(CompressionMethod::Deflated)
-        .compression_level(Some(9))
+        .compression_level(Some(ZOPFLI))
+        // The executable is written at once.
+        .with_zopfli_buffer(None)
         .last_modified_time(DateTime::DEFAULT)
         .unix_permissions(0o755);
     let mut zip = ZipWriter::new(Cursor::new(Vec::new()));

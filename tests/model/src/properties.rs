@@ -1,0 +1,75 @@
+//! What must hold, by the names that the runs of `cargo xtask faults` have for it.
+
+use stateright::{Model, Property};
+
+use crate::state::Versions;
+use crate::{Action, Rotations, State};
+
+/// What Heroku shows, or showed within the grace period, is accepted.
+pub const NOBODY_LOCKED_OUT: &str = "nobody is locked out";
+
+/// At rest the service accepts the current credential alone, and Heroku shows it.
+pub const ONE_AT_REST: &str = "one credential at rest";
+
+/// Whatever the service accepts belongs to a version with a label.
+pub const ALIVE_IS_LABELLED: &str = "what is alive is labelled";
+
+/// One rotation, one release.
+pub const ONE_RELEASE: &str = "one rotation, one release";
+
+/// All of them.
+pub const PROPERTIES: [&str; 4] = [
+    NOBODY_LOCKED_OUT,
+    ONE_AT_REST,
+    ALIVE_IS_LABELLED,
+    ONE_RELEASE,
+];
+
+/// Shown to happen, so that the others are not true for want of anything that happens.
+pub(crate) const RESTS: &str = "both rotations come to rest";
+
+impl Model for Rotations {
+    type State = State;
+    type Action = Action;
+
+    fn init_states(&self) -> Vec<State> {
+        vec![State::enrolled(self.crashes)]
+    }
+
+    fn actions(&self, state: &State, actions: &mut Vec<Action>) {
+        self.possible(state, actions);
+    }
+
+    fn next_state(&self, state: &State, action: Action) -> Option<State> {
+        Some(self.after(state.clone(), action))
+    }
+
+    fn properties(&self) -> Vec<Property<Self>> {
+        vec![
+            Property::always(NOBODY_LOCKED_OUT, |_, state: &State| {
+                let mut needed = state.recent;
+                needed.add(state.shown);
+                needed.are_among(state.accepted)
+            }),
+            Property::always(ALIVE_IS_LABELLED, |_, state: &State| {
+                let mut labelled = state.live;
+                labelled.add(state.current);
+                state.accepted.are_among(labelled)
+            }),
+            Property::always(ONE_RELEASE, |_, state: &State| {
+                state.releases.iter().all(|releases| *releases <= 1)
+            }),
+            Property::always(ONE_AT_REST, |rotations: &Self, state: &State| {
+                let mut current = Versions::default();
+                current.add(state.current);
+                let to_sweep = rotations.abandoned_and_swept && !state.waiting().is_empty();
+                !state.is_at_rest()
+                    || to_sweep
+                    || (state.accepted == current && state.shown == state.current)
+            }),
+            Property::sometimes(RESTS, |_, state: &State| {
+                state.is_at_rest() && state.current == 2 && state.lasting.is_empty()
+            }),
+        ]
+    }
+}
