@@ -90,8 +90,8 @@ impl From<Order> for SortOrderType {
 
 /// Lists the stack's secrets by their labels alone, measures what waits for its revocation, and
 /// schedules what has no schedule: a schedule that was lost, a rotation that was abandoned, a
-/// revocation that was given up. Such a credential has the whole grace period from now on, since
-/// nobody knows when it was last in use.
+/// revocation that was given up. Nobody knows since when such a credential is out of use: the first try
+/// looks, and the whole grace period begins when Heroku does not show it.
 ///
 /// What there is not time for is left to the next sweeps: what this one has scheduled they pass over.
 ///
