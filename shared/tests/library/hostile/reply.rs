@@ -209,8 +209,9 @@ fn headers() -> impl Strategy<Value = String> {
     vec(header, 0..4).prop_map(|headers| headers.into_iter().map(|it| it + "\r\n").collect())
 }
 
-fn body() -> impl Strategy<Value = String> {
-    let marked = [
+/// Bodies of the right shape or nearly, with what was sent in them.
+pub(super) fn marked_bodies() -> Vec<String> {
+    vec![
         format!(r#"{{"id":"{AUTHORIZATION}","message":"{AUTHORIZATION} {BODY}"}}"#),
         format!(r#"{{"error":"{AUTHORIZATION}","error_description":"{BODY}"}}"#),
         format!(r#"{{"access_token":"canary_access","refresh_token":"{AUTHORIZATION}"}}"#),
@@ -222,9 +223,12 @@ fn body() -> impl Strategy<Value = String> {
         format!(r#"[{{"name":"{VAR}","value":{{"canary_shown":1}}}}]"#),
         "[".repeat(100_000),
         r#"{"config":"#.repeat(50_000),
-    ];
+    ]
+}
+
+fn body() -> impl Strategy<Value = String> {
     prop_oneof![
-        4 => prop::sample::select(marked.to_vec()),
+        4 => prop::sample::select(marked_bodies()),
         1 => any_json().prop_map(|it| it.to_string()),
         1 => odd_text(),
     ]
@@ -232,9 +236,16 @@ fn body() -> impl Strategy<Value = String> {
 
 /// A success with this body.
 pub(super) fn ok(body: &str) -> Reply {
-    let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n", body.len());
+    reply(200, body)
+}
+
+/// An answer with this body, and with what was sent in its headers.
+pub(super) fn reply(status: u16, body: &str) -> Reply {
+    let head = format!(
+        "HTTP/1.1 {status} {AUTHORIZATION}\r\nrequest-id: {AUTHORIZATION}\r\nconnection: close\r\n"
+    );
     Reply {
-        bytes: format!("{head}connection: close\r\n\r\n{body}").into_bytes(),
+        bytes: format!("{head}\r\n{body}").into_bytes(),
         ..Reply::default()
     }
 }
