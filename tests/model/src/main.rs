@@ -9,7 +9,7 @@ use comfy_table::{Table, presets};
 /// Explores all that can happen to two rotations and their revocations.
 #[derive(Parser)]
 struct Arguments {
-    /// How often something may go wrong. With 2 it takes many minutes and gigabytes.
+    /// How often something may go wrong. 2 takes three minutes and some gigabytes.
     #[arg(long, default_value_t = 1)]
     misfortunes: u8,
     /// Prints the actions that show what a broken protocol breaks.
