@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
+use aho_corasick::AhoCorasick;
 use libtest_mimic::Failed;
 use local_cloud::cloud::Cloud;
 
@@ -34,11 +35,9 @@ async fn no_leaks(cloud: Arc<Cloud>) -> TestResult {
             format!("{expected} are empty: nothing was searched")
         })?;
     }
+    let search = AhoCorasick::new(&secrets)?;
     for (name, text) in &sources {
-        let leaked = secrets
-            .iter()
-            .filter(|secret| text.contains(secret.as_str()))
-            .count();
+        let leaked = search.find_iter(text).count();
         check(leaked == 0, || {
             format!("{leaked} secret values are in {name}")
         })?;

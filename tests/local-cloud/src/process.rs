@@ -20,6 +20,10 @@ use tokio::process::{Child, Command};
 pub use output::{OnLine, Output};
 pub(crate) use owner::Owner;
 
+/// The longest that one look at whether a process is ready may take: its port may be another's, who says
+/// nothing, and it has ended for that.
+const LOOK: Duration = Duration::from_secs(5);
+
 /// How many of its last lines an error about a process quotes.
 const TAIL: usize = 20;
 /// How long a process has to end after its stop signal before it is killed.
@@ -245,10 +249,10 @@ impl Process {
                 self.output.closed().await;
                 return Err(self.ended(status));
             }
-            let left = deadline.saturating_sub(start.elapsed());
+            let left = deadline.saturating_sub(start.elapsed()).min(LOOK);
             match tokio::time::timeout(left, ready(&self.output)).await {
                 Ok(true) => return Ok(()),
-                Ok(false) if start.elapsed() < deadline => {}
+                Ok(false) | Err(_) if start.elapsed() < deadline => {}
                 Ok(false) | Err(_) => {
                     return Err(ProcessError::NotReady {
                         name: self.name.clone(),

@@ -10,7 +10,28 @@ use local_cloud::tools;
 /// What is run without being asked for more: every single fault, and a sample of the rest.
 const SAMPLE: [&str; 5] = ["run", "--pairs", "300", "--histories", "500"];
 
-/// Runs the program `faults` with these arguments, or all that `cargo xtask test` does.
+/// What the tests run.
+const IN_TESTS: [&str; 7] = [
+    "--engine",
+    "http",
+    "run",
+    "--pairs",
+    "100",
+    "--histories",
+    "200",
+];
+
+/// What `cargo xtask test` ends with: the model, and every single fault of the engine that needs no
+/// server, with a sample of the rest.
+pub(crate) async fn run_in_tests(workspace: &Path) -> Result<ExitCode, Box<dyn Error>> {
+    let ended = program(workspace, "model", &[]).await?;
+    if ended != ExitCode::SUCCESS {
+        return Ok(ended);
+    }
+    program(workspace, "faults", &IN_TESTS.map(ToOwned::to_owned)).await
+}
+
+/// Runs the program `faults` with these arguments, or everything.
 pub(crate) async fn run(
     workspace: &Path,
     arguments: &[String],

@@ -77,8 +77,8 @@ enum Task {
     /// Has every request of a rotation go wrong in every way, pairs of them, and random histories, and
     /// looks whether what must hold does.
     ///
-    /// Without arguments, what `cargo xtask test` runs: every single fault, a sample of pairs and
-    /// histories, the protocol's model, and the functions broken on purpose. Else what the program
+    /// Without arguments everything: the protocol's model, every single fault of every engine, a sample of
+    /// pairs and histories, and the functions broken on purpose. Else what the program
     /// `faults` takes: `run --histories 10000 --seed 7`, `mutants`, `replay <script>`.
     Faults {
         /// For the program `faults`.

@@ -35,7 +35,7 @@ pub(crate) async fn run(
         return Ok(ExitCode::FAILURE);
     }
     match filter {
-        None => crate::faults::run(workspace, &[]).await,
+        None => crate::faults::run_in_tests(workspace).await,
         Some(_) => Ok(ExitCode::SUCCESS),
     }
 }
