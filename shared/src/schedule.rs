@@ -102,8 +102,9 @@ impl Schedules {
     }
 
     /// Has a version revoked of which nobody knows since when it is out of use, unless that is
-    /// scheduled already: `revoke-secret` looks at it soon, and the whole grace period begins when it
-    /// finds that Heroku does not show it. A rotation that was abandoned may have published it.
+    /// scheduled already: `revoke-secret` looks at it soon, after `delay` at the earliest, and the whole
+    /// grace period begins when it finds that Heroku does not show it. A rotation that was abandoned may
+    /// have published it.
     ///
     /// # Errors
     /// If AWS refuses or does not answer.
@@ -111,6 +112,7 @@ impl Schedules {
         &self,
         secret: &SecretArn,
         version: &VersionId,
+        delay: Duration,
         deadline: Deadline,
     ) -> Result<(), AwsError> {
         let event = RevokeEvent {
@@ -119,7 +121,7 @@ impl Schedules {
             attempt: 0,
             was_in_use: true,
         };
-        let at = at(SystemTime::now() + FIRST_RETRY);
+        let at = at(SystemTime::now() + FIRST_RETRY + delay);
         match self.create(&event, &name(&event), &at, deadline).await {
             Err(error) if !error.is("ConflictException") => Err(error),
             Ok(()) | Err(_) => Ok(()),

@@ -20,7 +20,7 @@ pub async fn finish_secret(
 ) -> Result<(), Error> {
     if event.only_if_unscheduled {
         schedules
-            .ensure_revoked(&event.secret, &event.version, deadline)
+            .ensure_revoked(&event.secret, &event.version, Duration::ZERO, deadline)
             .await?;
         return Ok(());
     }

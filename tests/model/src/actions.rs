@@ -1,7 +1,12 @@
 //! What can happen next, and what comes of it.
 
-use crate::state::{Revocation, Rotation, State, Try, Version};
-use crate::{Protocol, Rotations};
+use std::fmt;
+
+use crate::Rotations;
+use crate::state::{Revocation, Rotation, State, Sweep, Try, Version};
+
+/// So many revocations of one version may run at the same time: what a third does, the second did.
+const AT_ONCE: usize = 2;
 
 /// Something that happens: one request, or time, or bad luck.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -9,29 +14,55 @@ pub enum Action {
     /// Secrets Manager begins a rotation.
     Rotate(Version),
     /// The rotation's next request.
-    Request(Version),
-    /// Whatever runs for the rotation dies; Secrets Manager begins again at createSecret.
-    CrashOfRotation(Version),
-    /// A schedule fires, of a first try or a later one.
-    Fire(Version, bool),
-    /// The revocation's next request.
-    RevocationRequest(Version),
-    /// revoke-secret dies; Lambda delivers the event again.
-    CrashOfRevocation(Version),
+    Request(Version, Rotation),
+    /// Whatever runs for the rotation dies before this request, which is after the one before;
+    /// Secrets Manager begins again at createSecret.
+    CrashOfRotation(Version, Rotation),
+    /// A schedule fires.
+    Fire(Try),
+    /// A schedule fires and is delivered twice.
+    FireTwice(Try),
+    /// The next request of a revocation.
+    Revoke(Revocation),
+    /// revoke-secret dies before this request; Lambda delivers the event again.
+    CrashOfRevocation(Revocation),
     /// A grace period is over.
     TimePasses,
     /// The operator cancels the first rotation and takes AWSPENDING off.
     Abandon,
     /// A schedule is lost.
-    LoseSchedule(Version, bool),
-    /// The sweep reads the labels.
-    SweepReads,
-    /// The sweep reads the schedules, and makes those that are missing.
-    SweepSchedules,
+    LoseSchedule(Try),
+    /// The sweep's next request.
+    Sweep(Option<Sweep>),
+    /// A sweep begins while a revocation of what it is to find is scheduled or under way.
+    SweepAmid,
+}
+
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Rotate(version) => write!(f, "Secrets Manager begins rotation {version}"),
+            Self::Request(version, next) => write!(f, "rotation {version}: {next:?}"),
+            Self::CrashOfRotation(version, next) => {
+                write!(f, "rotation {version} dies before {next:?}")
+            }
+            Self::Fire(event) => write!(f, "fires: {event}"),
+            Self::FireTwice(event) => write!(f, "fires, twice: {event}"),
+            Self::Revoke(it) => write!(f, "{}: {:?}", it.event, it.next),
+            Self::CrashOfRevocation(it) => write!(f, "{} dies before {:?}", it.event, it.next),
+            Self::TimePasses => write!(f, "a grace period is over"),
+            Self::Abandon => write!(f, "the operator abandons rotation 1"),
+            Self::LoseSchedule(event) => write!(f, "lost: {event}"),
+            Self::Sweep(None) => write!(f, "sweep: reads the labels"),
+            Self::Sweep(Some(next)) => write!(f, "sweep: {next:?}"),
+            Self::SweepAmid => write!(f, "sweep, amid a revocation: reads the labels"),
+        }
+    }
 }
 
 impl Rotations {
     pub(crate) fn possible(self, state: &State, actions: &mut Vec<Action>) {
+        let unlucky = state.misfortunes > 0;
         for version in [1, 2] {
             let before = state.rotations[usize::from(version) - 1];
             match state.rotations[usize::from(version)] {
@@ -39,46 +70,50 @@ impl Rotations {
                     actions.push(Action::Rotate(version));
                 }
                 Rotation::NotBegun | Rotation::Over => {}
-                _ => {
-                    actions.push(Action::Request(version));
-                    if state.crashes > 0 {
-                        actions.push(Action::CrashOfRotation(version));
+                next => {
+                    actions.push(Action::Request(version, next));
+                    if unlucky && next != Rotation::Begin {
+                        actions.push(Action::CrashOfRotation(version, next));
                     }
                 }
             }
         }
-        for version in 0..3 {
-            if state.revocations[usize::from(version)].is_some() {
-                actions.push(Action::RevocationRequest(version));
-                if state.crashes > 0 {
-                    actions.push(Action::CrashOfRevocation(version));
-                }
+        let mut revocations = state.revocations.clone();
+        revocations.dedup();
+        for revocation in revocations {
+            actions.push(Action::Revoke(revocation));
+            if unlucky && revocation != Revocation::of(revocation.event) {
+                actions.push(Action::CrashOfRevocation(revocation));
             }
-            for first in [true, false] {
-                let Some(next) = state.scheduled(version, first) else {
-                    continue;
-                };
-                if next.due && state.revocations[usize::from(version)].is_none() {
-                    actions.push(Action::Fire(version, first));
-                }
-                if self.abandoned_and_swept && !state.lost {
-                    actions.push(Action::LoseSchedule(version, first));
-                }
+        }
+        for event in &state.due {
+            let others = state.revocations.iter();
+            let running = others
+                .filter(|it| it.event.version == event.version)
+                .count();
+            if running < AT_ONCE {
+                actions.push(Action::Fire(*event));
+            }
+            if unlucky && running + 1 < AT_ONCE {
+                actions.push(Action::FireTwice(*event));
             }
         }
         if !state.lasting.is_empty() {
             actions.push(Action::TimePasses);
         }
-        if self.abandoned_and_swept {
-            let first = state.rotations[1];
-            let under_way = !matches!(first, Rotation::NotBegun | Rotation::Over);
-            if under_way && !state.abandoned && state.current != 1 {
+        if self.swept {
+            let under_way = !matches!(state.rotations[1], Rotation::NotBegun | Rotation::Over);
+            if unlucky && under_way && state.current != 1 {
                 actions.push(Action::Abandon);
             }
-            match state.sweeping {
-                None if !state.waiting().is_empty() => actions.push(Action::SweepReads),
-                None => {}
-                Some(_) => actions.push(Action::SweepSchedules),
+            if unlucky {
+                actions.extend(state.schedules().map(Action::LoseSchedule));
+            }
+            // A sweep that finds nothing changes nothing.
+            if state.sweep.is_some() || !state.lost().is_empty() {
+                actions.push(Action::Sweep(state.sweep));
+            } else if unlucky && !state.waiting().is_empty() {
+                actions.push(Action::SweepAmid);
             }
         }
     }
@@ -89,187 +124,77 @@ impl Rotations {
                 state.pending = Some(version);
                 state.rotations[usize::from(version)] = Rotation::Begin;
             }
-            Action::Request(version) => {
+            Action::Request(version, _) => {
                 let next = self.rotate(&mut state, version);
                 state.rotations[usize::from(version)] = next;
             }
-            Action::CrashOfRotation(version) => {
-                state.crashes -= 1;
+            Action::CrashOfRotation(version, _) => {
+                state.misfortunes -= 1;
                 state.rotations[usize::from(version)] = Rotation::Begin;
             }
-            Action::Fire(version, first) => {
-                let event = state.take(version, first);
-                let begun = event.map(|event| (Revocation::Describe, event));
-                state.revocations[usize::from(version)] = begun;
+            Action::Fire(event) => {
+                state.unschedule(event);
+                state.deliver(event);
             }
-            Action::RevocationRequest(version) => {
-                if let Some((request, event)) = state.revocations[usize::from(version)] {
-                    let next = self.revoke(&mut state, version, request, event);
-                    state.revocations[usize::from(version)] = next.map(|next| (next, event));
-                }
+            Action::FireTwice(event) => {
+                state.misfortunes -= 1;
+                state.unschedule(event);
+                state.deliver(event);
+                state.deliver(event);
             }
-            Action::CrashOfRevocation(version) => {
-                state.crashes -= 1;
-                if let Some((request, _)) = &mut state.revocations[usize::from(version)] {
-                    *request = Revocation::Describe;
-                }
+            Action::Revoke(revocation) => {
+                let next = self.revoke(&mut state, revocation);
+                replace(&mut state, revocation, next);
+            }
+            Action::CrashOfRevocation(revocation) => {
+                state.misfortunes -= 1;
+                let again = Revocation::of(revocation.event);
+                replace(&mut state, revocation, Some(again));
             }
             Action::TimePasses => state.pass_time(),
             Action::Abandon => {
-                state.abandoned = true;
+                state.misfortunes -= 1;
                 state.rotations[1] = Rotation::Over;
                 state.pending = None;
             }
-            Action::LoseSchedule(version, first) => {
-                state.lost = true;
-                state.take(version, first);
+            Action::LoseSchedule(event) => {
+                state.misfortunes -= 1;
+                state.unschedule(event);
             }
-            Action::SweepReads => state.sweeping = Some(state.waiting()),
-            Action::SweepSchedules => {
-                if let Some(waiting) = state.sweeping.take() {
-                    for version in waiting.iter() {
-                        if !state.is_scheduled(version) {
-                            self.schedule_left_behind(&mut state, version);
-                        }
-                    }
-                }
+            Action::Sweep(sweep) => state.sweep = self.sweep(&mut state, sweep),
+            Action::SweepAmid => {
+                state.misfortunes -= 1;
+                state.sweep = self.sweep(&mut state, None);
             }
         }
         state
     }
 
-    /// The request of a rotation, and what the next one is.
-    fn rotate(self, state: &mut State, own: Version) -> Rotation {
-        let broken = self.protocol;
-        match state.rotations[usize::from(own)] {
-            Rotation::NotBegun | Rotation::Over => Rotation::Over,
-            Rotation::Begin if state.current == own => Rotation::Complete,
-            Rotation::Begin if broken == Protocol::IssuesBeforeLabel => Rotation::Issue,
-            Rotation::Begin => Rotation::Store,
-            Rotation::Store => {
-                state.live.add(own);
-                if broken == Protocol::IssuesBeforeLabel {
-                    Rotation::Look
-                } else {
-                    Rotation::Issue
+    /// The next request of the sweep. What is left of it.
+    fn sweep(self, state: &mut State, sweep: Option<Sweep>) -> Option<Sweep> {
+        let found = match sweep {
+            None => return Some(Sweep::Read(state.waiting())),
+            Some(Sweep::Read(mut waiting)) => {
+                for event in state.schedules() {
+                    waiting.remove(event.version);
                 }
+                waiting
             }
-            Rotation::Issue => {
-                state.accepted.add(own);
-                if broken == Protocol::IssuesBeforeLabel {
-                    Rotation::Store
-                } else {
-                    Rotation::Look
+            Some(Sweep::Found(mut found)) => {
+                if let Some(version) = found.pop() {
+                    self.ensure_revoked(state, version);
                 }
+                found
             }
-            Rotation::Look
-                if state.shown == own && broken != Protocol::PublishesWithoutComparing =>
-            {
-                Rotation::Test
-            }
-            Rotation::Look => Rotation::Publish,
-            Rotation::Publish => {
-                state.show(own);
-                state.releases[usize::from(own)] += 1;
-                Rotation::Test
-            }
-            Rotation::Test if state.accepted.has(own) && state.shown == own => Rotation::Finish,
-            // The step fails, and Secrets Manager begins again.
-            Rotation::Test => Rotation::Begin,
-            Rotation::Finish => {
-                let old = state.current;
-                state.live.add(old);
-                if broken == Protocol::PromotesFirst {
-                    Rotation::Promote(old)
-                } else {
-                    Rotation::Schedule(old)
-                }
-            }
-            Rotation::Schedule(old) => {
-                state.schedule(old, true);
-                Rotation::ScheduleOthers(old)
-            }
-            Rotation::ScheduleOthers(old) => {
-                for version in state.live.iter() {
-                    let is_left = version != old && version != own;
-                    if is_left && state.scheduled(version, true).is_none() {
-                        self.schedule_left_behind(state, version);
-                    }
-                }
-                if broken == Protocol::PromotesFirst {
-                    Rotation::Complete
-                } else {
-                    Rotation::Promote(old)
-                }
-            }
-            Rotation::Promote(old) => {
-                state.current = own;
-                if broken == Protocol::PromotesFirst {
-                    Rotation::Schedule(old)
-                } else {
-                    Rotation::Complete
-                }
-            }
-            Rotation::Complete => {
-                state.pending = None;
-                Rotation::Over
-            }
-        }
+        };
+        (!found.is_empty()).then_some(Sweep::Found(found))
     }
+}
 
-    fn schedule_left_behind(self, state: &mut State, version: Version) {
-        if self.protocol == Protocol::SchedulesWithoutLooking {
-            state.schedule(version, true);
-        } else {
-            state.schedule_soon(version, true, true);
-        }
+fn replace(state: &mut State, old: Revocation, new: Option<Revocation>) {
+    if let Some(place) = state.revocations.iter().position(|it| *it == old) {
+        state.revocations.remove(place);
     }
-
-    /// The request of a revocation, and what the next one is.
-    fn revoke(
-        self,
-        state: &mut State,
-        own: Version,
-        request: Revocation,
-        event: Try,
-    ) -> Option<Revocation> {
-        match request {
-            Revocation::Describe => {
-                let to_come = state.scheduled(own, true).is_some_and(|first| !first.due);
-                if (!event.first && to_come) || !state.live.has(own) {
-                    None
-                } else if self.protocol == Protocol::RevokesWithoutLooking {
-                    Some(Revocation::Revoke)
-                } else if state.current == own || state.pending == Some(own) {
-                    Some(Revocation::TryAgain)
-                } else {
-                    Some(Revocation::Look)
-                }
-            }
-            Revocation::Look if state.shown == own => Some(Revocation::TryAgain),
-            Revocation::Look if event.was_in_use => Some(Revocation::GraceAnew),
-            Revocation::Look => Some(Revocation::Revoke),
-            Revocation::Revoke => {
-                let read = if self.protocol == Protocol::ReadsByStage {
-                    state.pending.unwrap_or(own)
-                } else {
-                    own
-                };
-                state.accepted.remove(read);
-                Some(Revocation::Detach)
-            }
-            Revocation::Detach => {
-                state.live.remove(own);
-                None
-            }
-            Revocation::TryAgain => {
-                state.schedule_soon(own, false, true);
-                None
-            }
-            Revocation::GraceAnew => {
-                state.schedule(own, false);
-                None
-            }
-        }
-    }
+    state.revocations.extend(new);
+    state.revocations.sort_unstable();
 }

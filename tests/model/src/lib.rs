@@ -1,27 +1,40 @@
 //! The protocol as a model in [stateright](https://www.stateright.rs): two rotations, the second within the
-//! first one's grace period or not, a revocation for each credential, the sweep, and a crash at any
-//! point. Every request is one action, so a crash before or after it, or the loss of its answer, is a
-//! crash between two actions. All interleavings are explored to the end.
+//! first one's grace period or not, a revocation for each credential, the sweep, and something that goes
+//! wrong at any point. Every request that changes something, or whose answer another can change, is one
+//! action, so a crash before or after it, or the loss of its answer, is a crash between two actions. All
+//! interleavings are explored to the end.
+//!
+//! What goes wrong: whatever runs dies, an event is delivered twice, and where there is a sweep, the
+//! operator abandons the first rotation, a schedule is lost, a sweep comes amid a revocation.
 //!
 //! Time: only the order matters. What lasts one grace period (a credential that Heroku has ceased to
 //! show may be in use; a schedule is not due) stands in one queue, and time is what takes its first
-//! off. A look, or a next try, that comes in minutes may come at any time.
+//! off. A look, or a next try, that comes in minutes may come at any time, and a revocation under way may
+//! stand still for any time.
 //!
 //! Left out: values and their leaks, permissions, what Heroku and the services are like, how many tries
-//! there are (a revocation's are without end here), time-outs, and a customer who rolls back by hand.
-//! The runs of `cargo xtask faults` have these.
+//! there are (a revocation's are without end here), time-outs, a function that goes on after the one that
+//! called it has given up, and a customer or operator who rolls back by hand. The runs of
+//! `cargo xtask faults` have these, but for the function that goes on.
 
 mod actions;
 mod properties;
+mod rest;
+mod revocation;
+mod rotation;
 mod state;
 #[cfg(test)]
 mod tests;
 
-use stateright::{Checker as _, Model as _};
+use std::collections::BTreeSet;
+
+use stateright::{Checker as _, HasDiscoveries, Model as _};
 
 pub use actions::Action;
-pub use properties::{ALIVE_IS_LABELLED, NOBODY_LOCKED_OUT, ONE_AT_REST, ONE_RELEASE, PROPERTIES};
-pub use state::{State, Version};
+pub use properties::{
+    ALIVE_IS_LABELLED, NOBODY_LOCKED_OUT, ONE_AT_REST, ONE_RELEASE, PROPERTIES, REST_IN_REACH,
+};
+pub use state::{Making, Revocation, Rotation, State, Step, Sweep, Try, Version, Versions};
 
 /// How the protocol is broken, if it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -40,11 +53,13 @@ pub enum Protocol {
     ReadsByStage,
     /// What has no schedule is given a grace period at once, without a look at Heroku.
     SchedulesWithoutLooking,
+    /// A try after the second grace period does not know that it is one.
+    BeginsAnewForEver,
 }
 
 impl Protocol {
     /// All, the true one first.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::AsItIs,
         Self::PromotesFirst,
         Self::IssuesBeforeLabel,
@@ -52,6 +67,7 @@ impl Protocol {
         Self::PublishesWithoutComparing,
         Self::ReadsByStage,
         Self::SchedulesWithoutLooking,
+        Self::BeginsAnewForEver,
     ];
 
     /// Its name in tables.
@@ -65,6 +81,7 @@ impl Protocol {
             Self::PublishesWithoutComparing => "publishes without comparing",
             Self::ReadsByStage => "reads by AWSPENDING",
             Self::SchedulesWithoutLooking => "schedules without looking",
+            Self::BeginsAnewForEver => "begins the grace period anew for ever",
         }
     }
 
@@ -79,6 +96,23 @@ impl Protocol {
                 Some(NOBODY_LOCKED_OUT)
             }
             Self::PublishesWithoutComparing => Some(ONE_RELEASE),
+            Self::BeginsAnewForEver => Some(REST_IN_REACH),
+        }
+    }
+
+    /// Whether it takes a sweep to show what it breaks. Where there is one, it finds what was lost, so
+    /// what loses something is shown where there is none; but only where there is one, rotations are
+    /// abandoned.
+    #[must_use]
+    pub fn breaks_where_swept(self) -> bool {
+        match self {
+            Self::RevokesWithoutLooking | Self::SchedulesWithoutLooking => true,
+            Self::AsItIs
+            | Self::PromotesFirst
+            | Self::IssuesBeforeLabel
+            | Self::PublishesWithoutComparing
+            | Self::ReadsByStage
+            | Self::BeginsAnewForEver => false,
         }
     }
 }
@@ -88,22 +122,34 @@ impl Protocol {
 pub struct Rotations {
     /// The protocol.
     pub protocol: Protocol,
-    /// How many crashes, of whatever runs.
-    pub crashes: u8,
-    /// Whether the operator may abandon the first rotation at any point, and a schedule may be lost;
-    /// then the sweep runs, at any time.
-    pub abandoned_and_swept: bool,
+    /// How often something goes wrong.
+    pub misfortunes: u8,
+    /// Whether there is a sweep.
+    pub swept: bool,
 }
 
 /// What came of an exploration.
 #[derive(Clone, Debug)]
 pub struct Explored {
+    /// What was explored.
+    pub rotations: Rotations,
     /// Unique states.
     pub states: usize,
     /// The longest path from the start.
     pub depth: usize,
     /// The properties that do not hold, with the actions that show it.
     pub broken: Vec<(&'static str, Vec<Action>)>,
+}
+
+impl Explored {
+    /// Whether the true protocol holds, or the broken one breaks what it should.
+    #[must_use]
+    pub fn is_as_expected(&self) -> bool {
+        match self.rotations.protocol.breaks() {
+            None => self.broken.is_empty(),
+            Some(expected) => self.broken.iter().any(|(name, _)| *name == expected),
+        }
+    }
 }
 
 impl Rotations {
@@ -122,10 +168,56 @@ impl Rotations {
         if !happened && broken.is_empty() {
             broken.push((properties::RESTS, Vec::new()));
         }
+        broken.extend(rest::out_of_reach(self).map(|path| (REST_IN_REACH, path)));
         Explored {
+            rotations: self,
             states: checker.unique_state_count(),
             depth: checker.max_depth(),
             broken,
         }
     }
+
+    /// Explores until one property is broken, by few actions.
+    #[must_use]
+    pub fn search(self, property: &'static str) -> Explored {
+        if property == REST_IN_REACH {
+            return self.explore();
+        }
+        let found = HasDiscoveries::AllOf(BTreeSet::from([property]));
+        let checker = self.checker().finish_when(found).spawn_bfs().join();
+        let broken = checker.discovery(property).map(|path| {
+            // stateright goes on for a while, and may find what follows from a state that breaks it.
+            let holds = self.property(property).condition;
+            let states = path.into_vec();
+            let until = states.into_iter().map_while(|(state, action)| {
+                let action = action?;
+                holds(&self, &state).then_some(action)
+            });
+            (property, until.collect())
+        });
+        Explored {
+            rotations: self,
+            states: checker.unique_state_count(),
+            depth: checker.max_depth(),
+            broken: broken.into_iter().collect(),
+        }
+    }
+}
+
+/// The true protocol in all that may befall it, and each broken one where it must break.
+pub fn explorations(misfortunes: u8) -> impl Iterator<Item = Explored> {
+    let whole = [false, true].map(|swept| (Protocol::AsItIs, swept));
+    let broken = Protocol::ALL.map(|protocol| (protocol, protocol.breaks_where_swept()));
+    let all = whole.into_iter().chain(broken.into_iter().skip(1));
+    all.map(move |(protocol, swept)| {
+        let rotations = Rotations {
+            protocol,
+            misfortunes,
+            swept,
+        };
+        match protocol.breaks() {
+            None => rotations.explore(),
+            Some(property) => rotations.search(property),
+        }
+    })
 }

@@ -17,23 +17,35 @@ pub const ALIVE_IS_LABELLED: &str = "what is alive is labelled";
 /// One rotation, one release.
 pub const ONE_RELEASE: &str = "one rotation, one release";
 
+/// Whatever has happened, all can come to rest: nothing is tried for ever in vain.
+pub const REST_IN_REACH: &str = "rest is in reach";
+
 /// All of them.
-pub const PROPERTIES: [&str; 4] = [
+pub const PROPERTIES: [&str; 5] = [
     NOBODY_LOCKED_OUT,
     ONE_AT_REST,
     ALIVE_IS_LABELLED,
     ONE_RELEASE,
+    REST_IN_REACH,
 ];
 
 /// Shown to happen, so that the others are not true for want of anything that happens.
 pub(crate) const RESTS: &str = "both rotations come to rest";
+
+impl Rotations {
+    /// Whether nothing will happen any more. What waits for the next sweep does not rest.
+    pub(crate) fn rests(self, state: &State) -> bool {
+        let is_swept = !self.swept || state.lost().is_empty();
+        is_swept && state.is_at_rest()
+    }
+}
 
 impl Model for Rotations {
     type State = State;
     type Action = Action;
 
     fn init_states(&self) -> Vec<State> {
-        vec![State::enrolled(self.crashes)]
+        vec![State::enrolled(self.misfortunes)]
     }
 
     fn actions(&self, state: &State, actions: &mut Vec<Action>) {
@@ -62,13 +74,11 @@ impl Model for Rotations {
             Property::always(ONE_AT_REST, |rotations: &Self, state: &State| {
                 let mut current = Versions::default();
                 current.add(state.current);
-                let to_sweep = rotations.abandoned_and_swept && !state.waiting().is_empty();
-                !state.is_at_rest()
-                    || to_sweep
+                !rotations.rests(state)
                     || (state.accepted == current && state.shown == state.current)
             }),
-            Property::sometimes(RESTS, |_, state: &State| {
-                state.is_at_rest() && state.current == 2 && state.lasting.is_empty()
+            Property::sometimes(RESTS, |rotations: &Self, state: &State| {
+                rotations.rests(state) && state.current == 2 && state.lasting.is_empty()
             }),
         ]
     }

@@ -1,10 +1,13 @@
 //! What there is: labels, credentials, config vars, schedules, and who is in the middle of what.
 
+use std::collections::BTreeSet;
+use std::fmt;
+
 /// A version of the secret: 0 is the imported one, 1 and 2 are those of the rotations.
 pub type Version = u8;
 
 /// A set of versions.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Versions(u8);
 
 impl Versions {
@@ -35,10 +38,37 @@ impl Versions {
         (0..3).filter(move |version| self.has(*version))
     }
 
+    /// Takes the first one out.
+    pub fn pop(&mut self) -> Option<Version> {
+        let first = self.iter().next()?;
+        self.remove(first);
+        Some(first)
+    }
+
     /// Whether all of them are among others.
     #[must_use]
     pub fn are_among(self, others: Self) -> bool {
         self.0 & !others.0 == 0
+    }
+}
+
+/// The event of a revocation's try.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Try {
+    /// Whose credential is to end.
+    pub version: Version,
+    /// Whether it is a first try, whose name finish-secret and the sweep use too. A later one has a name
+    /// that no other has.
+    pub first: bool,
+    /// Whether the credential was, or may have been, in use at the one before.
+    pub was_in_use: bool,
+}
+
+impl fmt::Display for Try {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let which = if self.first { "first" } else { "later" };
+        let after = if self.was_in_use { ", was in use" } else { "" };
+        write!(f, "revocation of {} ({which} try{after})", self.version)
     }
 }
 
@@ -47,19 +77,19 @@ impl Versions {
 pub enum Lasting {
     /// Heroku showed the version: dynos may still have it.
     InUse(Version),
-    /// A try of the version's revocation is not due, the first or a later one.
-    NotDue(Version, bool),
+    /// A try is not due.
+    NotDue(Try),
 }
 
-/// A schedule of a revocation's try.
+/// The requests that make a schedule, or move the one of that name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Try {
-    /// Whether it is a first one, whose name finish-secret and the sweep use too.
-    pub first: bool,
-    /// Whether the credential was, or may have been, in use at the one before.
-    pub was_in_use: bool,
-    /// Whether its time has come.
-    pub due: bool,
+pub enum Making {
+    /// `CreateSchedule`.
+    Create,
+    /// There is one: `UpdateSchedule`.
+    Update,
+    /// It has just fired: `CreateSchedule` once more.
+    CreateAgain,
 }
 
 /// The next request of a rotation.
@@ -73,20 +103,29 @@ pub enum Rotation {
     Store,
     /// create-secret has the service issue.
     Issue,
+    /// create-secret logs in.
+    TryOut,
     /// publish-to-heroku looks.
     Look,
     /// publish-to-heroku writes.
     Publish,
-    /// test-secret logs in and looks.
-    Test,
-    /// finishSecret: rotate describes the secret, and labels an imported version.
+    /// publish-to-heroku reads back.
+    ReadBack,
+    /// test-secret logs in.
+    LogIn,
+    /// test-secret looks.
+    LookAgain,
+    /// finishSecret: rotate describes the secret.
     Finish,
-    /// finish-secret schedules the revocation of the version that is current until now.
-    Schedule(Version),
-    /// finish-secret schedules what was left behind.
-    ScheduleOthers(Version),
-    /// rotate moves AWSCURRENT from that version.
-    Promote(Version),
+    /// rotate labels the version that is current until now. The second is what the labels said was left
+    /// behind.
+    Label(Version, Versions),
+    /// finish-secret schedules its revocation.
+    Schedule(Version, Versions, Making),
+    /// finish-secret schedules what was left behind, one after the other.
+    ScheduleOthers(Version, Versions),
+    /// rotate moves AWSCURRENT.
+    Promote(Version, Versions),
     /// Secrets Manager sees that AWSCURRENT has moved, and takes AWSPENDING off.
     Complete,
     /// It is complete, or abandoned.
@@ -94,20 +133,53 @@ pub enum Rotation {
 }
 
 /// The next request of a revocation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Revocation {
-    /// It looks for a first try's schedule, if it is a later one, and describes the secret.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Step {
+    /// It looks whether a first try is to come, if it is a later one.
+    IsToCome,
+    /// It describes the secret.
     Describe,
     /// It reads what Heroku shows.
     Look,
     /// It has the service revoke.
     Revoke,
+    /// It tries to log in.
+    Prove,
     /// It takes the label off.
     Detach,
-    /// It schedules the next try: the credential is in use.
-    TryAgain,
+    /// It schedules the next try. Whether this one found the credential in use.
+    TryAgain(bool),
     /// It schedules the whole grace period: the credential is in use no more.
     GraceAnew,
+}
+
+/// A revocation under way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Revocation {
+    /// Its event.
+    pub event: Try,
+    /// Its next request.
+    pub next: Step,
+}
+
+impl Revocation {
+    pub(crate) fn of(event: Try) -> Self {
+        let next = if event.first {
+            Step::Describe
+        } else {
+            Step::IsToCome
+        };
+        Self { event, next }
+    }
+}
+
+/// A sweep under way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Sweep {
+    /// It has read the labels: these wait.
+    Read(Versions),
+    /// It has read the schedules: these have none.
+    Found(Versions),
 }
 
 /// The world.
@@ -127,28 +199,24 @@ pub struct State {
     pub recent: Versions,
     /// Releases by rotation.
     pub releases: [u8; 3],
-    /// What lasts a grace period, the oldest first.
+    /// What lasts a grace period, the oldest first. A schedule that is not due is in it.
     pub lasting: Vec<Lasting>,
-    /// The schedules of first and later tries, by version.
-    pub schedules: [[Option<Try>; 2]; 3],
+    /// The schedules that are due.
+    pub due: BTreeSet<Try>,
     /// The rotations' next requests; the first is no rotation.
     pub rotations: [Rotation; 3],
-    /// The revocations under way, by version, with the event that each has.
-    pub revocations: [Option<(Revocation, Try)>; 3],
-    /// What the sweep has read and is to look for.
-    pub sweeping: Option<Versions>,
-    /// Crashes that may still come.
-    pub crashes: u8,
-    /// Whether the first rotation was abandoned.
-    pub abandoned: bool,
-    /// Whether a schedule was lost.
-    pub lost: bool,
+    /// The revocations under way, in order.
+    pub revocations: Vec<Revocation>,
+    /// The sweep under way.
+    pub sweep: Option<Sweep>,
+    /// How much may still go wrong.
+    pub misfortunes: u8,
 }
 
 impl State {
     /// An enrolled instance.
     #[must_use]
-    pub fn enrolled(crashes: u8) -> Self {
+    pub fn enrolled(misfortunes: u8) -> Self {
         let mut accepted = Versions::default();
         accepted.add(0);
         Self {
@@ -160,13 +228,11 @@ impl State {
             recent: Versions::default(),
             releases: [0; 3],
             lasting: Vec::new(),
-            schedules: [[None; 2]; 3],
+            due: BTreeSet::new(),
             rotations: [Rotation::Over, Rotation::NotBegun, Rotation::NotBegun],
-            revocations: [None; 3],
-            sweeping: None,
-            crashes,
-            abandoned: false,
-            lost: false,
+            revocations: Vec::new(),
+            sweep: None,
+            misfortunes,
         }
     }
 
@@ -182,49 +248,53 @@ impl State {
         }
     }
 
-    /// Makes or moves a schedule that is due after a grace period.
-    pub fn schedule(&mut self, version: Version, first: bool) {
-        let (was_in_use, due) = (false, false);
-        self.put(
-            version,
-            Try {
-                first,
-                was_in_use,
-                due,
-            },
-        );
-        self.lasting.push(Lasting::NotDue(version, first));
+    /// The schedules, due or not.
+    pub fn schedules(&self) -> impl Iterator<Item = Try> {
+        let not_due = self.lasting.iter().filter_map(|it| match it {
+            Lasting::NotDue(event) => Some(*event),
+            Lasting::InUse(_) => None,
+        });
+        not_due.chain(self.due.iter().copied())
+    }
+
+    /// The schedule of a version's first try.
+    #[must_use]
+    pub fn first_try(&self, version: Version) -> Option<Try> {
+        self.schedules()
+            .find(|it| it.first && it.version == version)
+    }
+
+    /// Whether the first try of a version's revocation is to come.
+    #[must_use]
+    pub fn is_to_come(&self, version: Version) -> bool {
+        self.first_try(version)
+            .is_some_and(|it| self.lasting.contains(&Lasting::NotDue(it)))
     }
 
     /// Makes a schedule that is due in minutes: at any time.
-    pub fn schedule_soon(&mut self, version: Version, first: bool, was_in_use: bool) {
-        let due = true;
-        self.put(
-            version,
-            Try {
-                first,
-                was_in_use,
-                due,
-            },
-        );
+    pub fn schedule_soon(&mut self, event: Try) {
+        self.due.insert(event);
     }
 
-    fn put(&mut self, version: Version, next: Try) {
-        self.take(version, next.first);
-        self.schedules[usize::from(version)][usize::from(!next.first)] = Some(next);
+    /// Makes a schedule that is due after a grace period.
+    pub fn schedule(&mut self, event: Try) {
+        let entry = Lasting::NotDue(event);
+        // One that fires earlier is the stricter: a second of its like says no more.
+        if !self.lasting.contains(&entry) {
+            self.lasting.push(entry);
+        }
     }
 
     /// Removes a schedule.
-    pub fn take(&mut self, version: Version, first: bool) -> Option<Try> {
-        let stamp = Lasting::NotDue(version, first);
-        self.lasting.retain(|it| *it != stamp);
-        self.schedules[usize::from(version)][usize::from(!first)].take()
+    pub fn unschedule(&mut self, event: Try) {
+        self.due.remove(&event);
+        self.lasting.retain(|it| *it != Lasting::NotDue(event));
     }
 
-    /// A schedule, of the first try or a later one.
-    #[must_use]
-    pub fn scheduled(&self, version: Version, first: bool) -> Option<Try> {
-        self.schedules[usize::from(version)][usize::from(!first)]
+    /// Begins a revocation.
+    pub fn deliver(&mut self, event: Try) {
+        self.revocations.push(Revocation::of(event));
+        self.revocations.sort_unstable();
     }
 
     /// A grace period has passed since the oldest of what lasts one began.
@@ -234,12 +304,7 @@ impl State {
         }
         match self.lasting.remove(0) {
             Lasting::InUse(version) => self.recent.remove(version),
-            Lasting::NotDue(version, first) => {
-                let slot = &mut self.schedules[usize::from(version)][usize::from(!first)];
-                if let Some(next) = slot {
-                    next.due = true;
-                }
-            }
+            Lasting::NotDue(event) => self.schedule_soon(event),
         }
     }
 
@@ -247,17 +312,9 @@ impl State {
     #[must_use]
     pub fn is_at_rest(&self) -> bool {
         self.rotations.iter().all(|it| *it == Rotation::Over)
-            && self.revocations.iter().all(Option::is_none)
-            && !(0..3).any(|version| self.is_scheduled(version))
-            && self.sweeping.is_none()
-    }
-
-    /// Whether any try of a version's revocation is scheduled.
-    #[must_use]
-    pub fn is_scheduled(&self, version: Version) -> bool {
-        self.schedules[usize::from(version)]
-            .iter()
-            .any(Option::is_some)
+            && self.revocations.is_empty()
+            && self.schedules().next().is_none()
+            && self.sweep.is_none()
     }
 
     /// The versions that wait for a revocation: labelled, neither current nor pending.
@@ -269,5 +326,16 @@ impl State {
             waiting.remove(pending);
         }
         waiting
+    }
+
+    /// Those that wait for a revocation, while none is scheduled or under way.
+    #[must_use]
+    pub fn lost(&self) -> Versions {
+        let mut lost = self.waiting();
+        let under_way = self.revocations.iter().map(|it| it.event);
+        for event in self.schedules().chain(under_way) {
+            lost.remove(event.version);
+        }
+        lost
     }
 }

@@ -1,0 +1,58 @@
+//! The requests of a revocation, as revoke-secret makes them.
+
+use crate::state::{Revocation, State, Step, Try};
+use crate::{Protocol, Rotations};
+
+impl Rotations {
+    /// Makes the next request of a revocation. What is left of it.
+    pub(crate) fn revoke(self, state: &mut State, revocation: Revocation) -> Option<Revocation> {
+        let event = revocation.event;
+        let own = event.version;
+        let next = match revocation.next {
+            Step::IsToCome if state.is_to_come(own) => return None,
+            Step::IsToCome => Step::Describe,
+            Step::Describe if !state.live.has(own) => return None,
+            Step::Describe if self.protocol == Protocol::RevokesWithoutLooking => Step::Revoke,
+            Step::Describe if state.current == own || state.pending == Some(own) => {
+                Step::TryAgain(true)
+            }
+            Step::Describe => Step::Look,
+            Step::Look if state.shown == own => Step::TryAgain(true),
+            Step::Look if event.was_in_use => Step::GraceAnew,
+            Step::Look => Step::Revoke,
+            Step::Revoke => {
+                let read = match self.protocol {
+                    Protocol::ReadsByStage => state.pending.unwrap_or(own),
+                    _ => own,
+                };
+                state.accepted.remove(read);
+                Step::Prove
+            }
+            // It tries what it has read, and that is refused.
+            Step::Prove if self.protocol == Protocol::ReadsByStage => Step::Detach,
+            Step::Prove if state.accepted.has(own) => Step::TryAgain(false),
+            Step::Prove => Step::Detach,
+            Step::Detach => {
+                state.live.remove(own);
+                return None;
+            }
+            Step::TryAgain(in_use) => {
+                state.schedule_soon(Try {
+                    first: false,
+                    was_in_use: event.was_in_use || in_use,
+                    ..event
+                });
+                return None;
+            }
+            Step::GraceAnew => {
+                state.schedule(Try {
+                    first: false,
+                    was_in_use: self.protocol == Protocol::BeginsAnewForEver,
+                    ..event
+                });
+                return None;
+            }
+        };
+        Some(Revocation { event, next })
+    }
+}
