@@ -6,6 +6,7 @@
 mod ids;
 mod reader;
 mod revocation;
+mod time;
 
 use std::fmt;
 use std::str::FromStr;
@@ -17,6 +18,7 @@ use serde_json::Value;
 pub use ids::{SecretArn, VersionId};
 use reader::Reader;
 pub use revocation::{RevokeEvent, SweepEvent};
+pub use time::ScheduledAt;
 
 /// One of the [four steps](https://docs.aws.amazon.com/secretsmanager/latest/userguide/rotate-secrets_lambda-functions.html)
 /// of a rotation.

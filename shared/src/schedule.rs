@@ -20,7 +20,7 @@ use ring::digest::{SHA256, digest};
 use crate::aws::{AwsError, call};
 use crate::configuration::ScheduleConfiguration;
 use crate::deadline::{Deadline, retry};
-use crate::event::{RevokeEvent, SecretArn, VersionId};
+use crate::event::{Event as _, RevokeEvent, ScheduledAt, SecretArn, VersionId};
 
 /// The wait before the first further try of a revocation; it doubles with each.
 const FIRST_RETRY: Duration = Duration::from_mins(1);
@@ -64,16 +64,21 @@ impl Schedules {
         self.client.get_or_init(|| Client::new(&self.config))
     }
 
-    /// Whether the first try of the same revocation is scheduled and its time not yet come. A
-    /// schedule that has fired may be there for a moment longer.
+    /// Whether the first try of the same revocation was scheduled later than this try, or is still to come
+    /// after it: a rotation or a rollback has begun the version's grace period anew since. A first try's
+    /// own schedule may be there for a moment longer, and Scheduler's clock be ahead: no first try is
+    /// left to one for the time alone.
     ///
     /// # Errors
     /// If AWS refuses or does not answer.
-    pub async fn is_to_come(
+    pub async fn is_moved(
         &self,
         event: &RevokeEvent,
         deadline: Deadline,
     ) -> Result<bool, AwsError> {
+        let Some(own) = event.scheduled_at else {
+            return Ok(false);
+        };
         let first = RevokeEvent {
             attempt: 0,
             ..event.clone()
@@ -84,21 +89,27 @@ impl Schedules {
             .get_schedule()
             .name(&name)
             .group_name(&self.configuration.group);
-        match call(
+        let answer = call(
             "scheduler:GetSchedule",
             &name,
             deadline,
             Box::pin(request.send()),
-        )
-        .await
-        {
-            // Both are written alike, so that the text's order is the time's.
-            Ok(schedule) => Ok(schedule
-                .schedule_expression
-                .is_some_and(|time| time > at(SystemTime::now()))),
-            Err(error) if error.is("ResourceNotFoundException") => Ok(false),
-            Err(error) => Err(error),
-        }
+        );
+        let schedule = match answer.await {
+            Ok(schedule) => schedule,
+            Err(error) if error.is("ResourceNotFoundException") => return Ok(false),
+            Err(error) => return Err(error),
+        };
+        // Both are written alike, so that the text's order is the time's.
+        let is_to_come = schedule
+            .schedule_expression
+            .is_some_and(|time| time > at(SystemTime::now()));
+        // One without a time is somebody else's.
+        let first = schedule
+            .target
+            .and_then(|target| serde_json::from_str(&target.input?).ok())
+            .and_then(|input| RevokeEvent::read(&input).ok()?.scheduled_at);
+        Ok(first > Some(own) || (event.attempt > 0 && is_to_come))
     }
 
     /// Has a version revoked of which nobody knows since when it is out of use, unless that is
@@ -120,9 +131,10 @@ impl Schedules {
             version: version.clone(),
             attempt: 0,
             was_in_use: true,
+            scheduled_at: Some(ScheduledAt::now()),
         };
         let at = at(SystemTime::now() + FIRST_RETRY + delay);
-        match self.create(&event, &name(&event), &at, deadline).await {
+        match self.create(&event, &at, deadline).await {
             Err(error) if !error.is("ConflictException") => Err(error),
             Ok(()) | Err(_) => Ok(()),
         }
@@ -135,24 +147,23 @@ impl Schedules {
     /// If AWS refuses or does not answer.
     pub async fn revoke_after(
         &self,
-        event: &RevokeEvent,
+        event: RevokeEvent,
         delay: Duration,
         deadline: Deadline,
     ) -> Result<(), AwsError> {
-        let name = name(event);
+        let event = RevokeEvent {
+            scheduled_at: Some(ScheduledAt::now()),
+            ..event
+        };
         let at = at(SystemTime::now() + delay);
-        let (create, update) = (
-            self.create(event, &name, &at, deadline),
-            self.update(event, &name, &at, deadline),
-        );
-        match create.await {
+        match self.create(&event, &at, deadline).await {
             Err(error) if error.is("ConflictException") => {}
             result => return result,
         }
-        match update.await {
+        match self.update(&event, &at, deadline).await {
             // It has just fired and is gone: the revocation looks before it acts.
             Err(error) if error.is("ResourceNotFoundException") => {
-                self.create(event, &name, &at, deadline).await
+                self.create(&event, &at, deadline).await
             }
             result => result,
         }
@@ -194,14 +205,14 @@ impl Schedules {
     async fn create(
         &self,
         event: &RevokeEvent,
-        name: &str,
         at: &str,
         deadline: Deadline,
     ) -> Result<(), AwsError> {
+        let name = name(event);
         let request = self
             .client()
             .create_schedule()
-            .name(name)
+            .name(&name)
             .group_name(&self.configuration.group)
             .description(description(event))
             .schedule_expression(at)
@@ -221,14 +232,14 @@ impl Schedules {
     async fn update(
         &self,
         event: &RevokeEvent,
-        name: &str,
         at: &str,
         deadline: Deadline,
     ) -> Result<(), AwsError> {
+        let name = name(event);
         let request = self
             .client()
             .update_schedule()
-            .name(name)
+            .name(&name)
             .group_name(&self.configuration.group)
             .description(description(event))
             .schedule_expression(at)
@@ -357,6 +368,7 @@ mod tests {
             version: "0a1b2c3d-0000-4000-8000-000000000001".parse().unwrap(),
             attempt,
             was_in_use: false,
+            scheduled_at: None,
         }
     }
 

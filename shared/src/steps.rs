@@ -77,6 +77,14 @@ pub enum StepError {
         /// The config vars' names.
         vars: String,
     },
+    /// The version is current again, or still.
+    #[error("version {version} of {secret} is not revoked: it is AWSCURRENT")]
+    Current {
+        /// The secret.
+        secret: SecretArn,
+        /// The version.
+        version: VersionId,
+    },
     /// The credential is in use again, or still.
     #[error("version {version} of {secret} is not revoked: {reason}")]
     InUse {
@@ -114,7 +122,7 @@ pub enum StepError {
 impl Passing for StepError {
     fn is_passing(&self) -> bool {
         match self {
-            Self::Random(_) | Self::InUse { .. } => true,
+            Self::Random(_) | Self::Current { .. } | Self::InUse { .. } => true,
             Self::RotationDisabled(_)
             | Self::UnknownVersion { .. }
             | Self::NotPending { .. }

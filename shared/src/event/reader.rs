@@ -33,6 +33,15 @@ impl<'a> Reader<'a> {
             self.problems.push(format!("{name} is missing"));
             return None;
         };
+        self.parsed(name, value)
+    }
+
+    pub(super) fn optional<T: FromStr<Err = &'static str>>(&mut self, name: &str) -> Option<T> {
+        let value = self.get(name)?;
+        self.parsed(name, value)
+    }
+
+    fn parsed<T: FromStr<Err = &'static str>>(&mut self, name: &str, value: &Value) -> Option<T> {
         match value.as_str().map_or(Err("must be a string"), str::parse) {
             Ok(parsed) => Some(parsed),
             Err(problem) => {

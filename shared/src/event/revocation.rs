@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::reader::Reader;
-use super::{Event, EventError, SecretArn, VersionId};
+use super::{Event, EventError, ScheduledAt, SecretArn, VersionId};
 
 /// What EventBridge Scheduler sends to `revoke-secret` when the grace period is over.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -20,6 +20,9 @@ pub struct RevokeEvent {
     pub attempt: u32,
     /// Whether the last try found the credential in use: dynos may have been started with it since.
     pub was_in_use: bool,
+    /// When this try was scheduled. Without it nobody scheduled it: an operator asks for it now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scheduled_at: Option<ScheduledAt>,
 }
 
 impl Event for RevokeEvent {
@@ -34,12 +37,14 @@ impl Event for RevokeEvent {
         let version = reader.parse("VersionId");
         let attempt = reader.optional_number("Attempt").unwrap_or_default();
         let was_in_use = reader.optional_flag("WasInUse").unwrap_or_default();
+        let scheduled_at = reader.optional("ScheduledAt");
         match (secret, version) {
             (Some(secret), Some(version)) if reader.problems.is_empty() => Ok(Self {
                 secret,
                 version,
                 attempt: if letter.is_some() { 0 } else { attempt },
                 was_in_use: was_in_use || letter.is_some(),
+                scheduled_at,
             }),
             _ => Err(reader.into_error()),
         }

@@ -68,6 +68,7 @@ fn what_one_function_sends_the_other_reads() {
         version: finish.version,
         attempt: 3,
         was_in_use: true,
+        scheduled_at: Some(ScheduledAt::now()),
     };
     assert_eq!(
         RevokeEvent::read(&serde_json::to_value(&revoke).unwrap()),

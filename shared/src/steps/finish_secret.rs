@@ -30,9 +30,10 @@ pub async fn finish_secret(
         version: event.version,
         attempt: 0,
         was_in_use: false,
+        scheduled_at: None,
     };
     schedules
-        .revoke_after(&revocation, Duration::from_secs(seconds.into()), deadline)
+        .revoke_after(revocation, Duration::from_secs(seconds.into()), deadline)
         .await?;
     tracing::info!(
         revoke_after_seconds = seconds,

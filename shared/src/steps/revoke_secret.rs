@@ -38,7 +38,7 @@ pub struct Revocation {
 enum Outcome {
     /// The credential is refused, and the label off.
     Revoked,
-    /// It is revoked already, or a schedule of its first try is to come.
+    /// It is revoked already, or a later try has taken this one's place.
     NothingToDo,
     /// It was in use at the last try and is no more: dynos need the whole grace period once more.
     GraceAnew(u32),
@@ -83,6 +83,12 @@ pub async fn revoke_secret(
         Err(error) => {
             Metric::RevocationPostponed.count();
             let Some(delay) = retry_delay(event.attempt) else {
+                if matches!(error, Error::Step(StepError::Current { .. })) {
+                    tracing::info!(
+                        "current for a day: whatever replaces it schedules its revocation"
+                    );
+                    return Ok(());
+                }
                 let cause = format!("the last try failed because: {error}");
                 return Err(StepError::GaveUp {
                     secret: event.secret,
@@ -91,7 +97,10 @@ pub async fn revoke_secret(
                 }
                 .into());
             };
-            let in_use = matches!(error, Error::Step(StepError::InUse { .. }));
+            let in_use = matches!(
+                error,
+                Error::Step(StepError::InUse { .. } | StepError::Current { .. })
+            );
             tracing::warn!(%error, next_try_in_seconds = delay.as_secs(), "not revoked: tried again later");
             let was_in_use = event.was_in_use || in_use;
             (
@@ -106,7 +115,7 @@ pub async fn revoke_secret(
     };
     Ok(revocation
         .schedules
-        .revoke_after(&next, delay, deadline)
+        .revoke_after(next, delay, deadline)
         .await?)
 }
 
@@ -123,12 +132,6 @@ fn is_deleted(error: &Error) -> bool {
 
 impl Revocation {
     async fn revoke(&self, event: &RevokeEvent, deadline: Deadline) -> Result<Outcome, Error> {
-        // The version was current once more since the first try, and another rotation has replaced
-        // it: that rotation's schedule has the right time, this try has not.
-        if event.attempt > 0 && self.schedules.is_to_come(event, deadline).await? {
-            tracing::info!("a later rotation has scheduled this revocation anew: left to that");
-            return Ok(Outcome::NothingToDo);
-        }
         let secret = self.secrets.describe(&event.secret, deadline).await?;
         if secret.deleted {
             return Err(StepError::Deleted {
@@ -148,11 +151,21 @@ impl Revocation {
             reason,
         };
         if secret.carries(&event.version, &Label::Current) {
-            return Err(in_use("it is AWSCURRENT".to_owned()).into());
+            return Err(StepError::Current {
+                secret: event.secret.clone(),
+                version: event.version.clone(),
+            }
+            .into());
         }
         if secret.carries(&event.version, &Label::Pending) {
             let reason = "it is AWSPENDING; if its rotation was cancelled, take the label off";
             return Err(in_use(reason.to_owned()).into());
+        }
+        // The version was current once more since this try was scheduled. Only after the look: a rotation
+        // that is finished by then has scheduled the revocation before.
+        if self.schedules.is_moved(event, deadline).await? {
+            tracing::info!("a later rotation has scheduled this revocation anew: left to that");
+            return Ok(Outcome::NothingToDo);
         }
         let current = secret
             .current()

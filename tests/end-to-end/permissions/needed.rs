@@ -135,9 +135,9 @@ pub(super) async fn revoke_function(cloud: Arc<Cloud>) -> TestResult {
     renew_refresh_tokens(&cloud, true);
     let roles = roles(&cloud).await?;
     let role = role(&roles, "RevokeSecretRole")?;
-    // A later try leaves the revocation to the first, while that is to come.
+    // A try leaves the revocation to one that was scheduled later.
     delete_schedule(&cloud, &old).await?;
-    let event = |version: &str, attempt: u32| json!({ "SecretId": instance.secret_arn, "VersionId": version, "Attempt": attempt });
+    let event = |version: &str, attempt: u32| json!({ "SecretId": instance.secret_arn, "VersionId": version, "Attempt": attempt, "ScheduledAt": "2026-01-01T00:00:00Z" });
     for removed in role.without_each() {
         if removed.is_used_by_aws() {
             continue;

@@ -23,8 +23,8 @@ struct State {
     ahead: SignedDuration,
     /// The most that it ever was.
     furthest: SignedDuration,
-    /// By name, the time that a schedule was seen with, and when it is due.
-    due: BTreeMap<String, (Timestamp, Time)>,
+    /// By name, the time and the input that a schedule was seen with, and when it is due.
+    due: BTreeMap<String, (Timestamp, String, Time)>,
 }
 
 impl Clock {
@@ -73,15 +73,17 @@ impl Clock {
             .into_iter()
             .filter_map(|schedule| {
                 let at = schedule.fires_at?;
-                let known = state.due.entry(schedule.name.clone());
-                let entry = known
-                    .and_modify(|seen| {
-                        if seen.0 != at {
-                            *seen = (at, at + shift);
-                        }
-                    })
-                    .or_insert((at, at + shift));
-                Some((entry.1, schedule))
+                let name = schedule.name.clone();
+                // Moved within a second, it may have the same time: its input says when it was moved.
+                let same =
+                    |seen: &(Timestamp, String, Time)| seen.0 == at && seen.1 == schedule.input;
+                let time = match state.due.get(&name).filter(|seen| same(seen)) {
+                    Some(seen) => seen.2,
+                    None => at + shift,
+                };
+                let seen = (at, schedule.input.clone(), time);
+                state.due.insert(name, seen);
+                Some((time, schedule))
             })
             .collect();
         due.sort_by_key(|(at, _)| *at);

@@ -7,6 +7,7 @@ use faults::engine::Engine;
 use faults::fault::{Fault, Kind, Request, When};
 use faults::run::Case;
 use faults::runner::{Job, run_all};
+use faults::story::known;
 use faults::story::strategy::{Tree, stories};
 use faults::world::{Api, Setup};
 use rand::rngs::StdRng;
@@ -62,6 +63,13 @@ pub(crate) fn run(harness: &mut Harness, engines: &[Engine], plan: &Plan) -> Res
         let mut random = StdRng::seed_from_u64(plan.seed);
         let jobs = (0..plan.pairs).filter_map(|_| pair(&clean, &mut random));
         harness.run("pairs of faults", jobs.collect())?;
+    }
+    if !harness.is_done() {
+        let jobs = known::stories(engines).map(|story| {
+            let row = format!("known histories: {}", story.setup.engine.name());
+            (row, Job::Story(story))
+        });
+        harness.run("known histories", jobs.collect())?;
     }
     if plan.histories > 0 && !harness.is_done() {
         histories(harness, engines, plan)?;

@@ -1,6 +1,7 @@
 //! A history: what an operator, the customer, AWS and bad luck do to one instance, one thing after the
 //! other. It can be written down and replayed.
 
+pub mod known;
 pub mod strategy;
 pub mod tell;
 
@@ -19,6 +20,8 @@ pub enum Interruption {
     Deprovision,
     /// The operator marks the secret for deletion.
     Delete,
+    /// A schedule is due. Its event waits in Lambda's queue until the rotation is over.
+    Fire,
 }
 
 /// Which of the schedules.

@@ -9,14 +9,14 @@ impl Rotations {
         let event = revocation.event;
         let own = event.version;
         let next = match revocation.next {
-            Step::IsToCome if state.is_to_come(own) => return None,
-            Step::IsToCome => Step::Describe,
             Step::Describe if !state.live.has(own) => return None,
             Step::Describe if self.protocol == Protocol::RevokesWithoutLooking => Step::Revoke,
             Step::Describe if state.current == own || state.pending == Some(own) => {
                 Step::TryAgain(true)
             }
-            Step::Describe => Step::Look,
+            Step::Describe => Step::IsMoved,
+            Step::IsMoved if state.is_moved(event) => return None,
+            Step::IsMoved => Step::Look,
             Step::Look if state.shown == own => Step::TryAgain(true),
             Step::Look if event.was_in_use => Step::GraceAnew,
             Step::Look => Step::Revoke,

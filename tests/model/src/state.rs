@@ -135,10 +135,10 @@ pub enum Rotation {
 /// The next request of a revocation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Step {
-    /// It looks whether a first try is to come, if it is a later one.
-    IsToCome,
     /// It describes the secret.
     Describe,
+    /// It looks whether the first try was scheduled anew.
+    IsMoved,
     /// It reads what Heroku shows.
     Look,
     /// It has the service revoke.
@@ -164,12 +164,10 @@ pub struct Revocation {
 
 impl Revocation {
     pub(crate) fn of(event: Try) -> Self {
-        let next = if event.first {
-            Step::Describe
-        } else {
-            Step::IsToCome
-        };
-        Self { event, next }
+        Self {
+            event,
+            next: Step::Describe,
+        }
     }
 }
 
@@ -264,11 +262,12 @@ impl State {
             .find(|it| it.first && it.version == version)
     }
 
-    /// Whether the first try of a version's revocation is to come.
+    /// Whether the first try of a revocation was scheduled after one of its tries. A later try may be the
+    /// younger one of a first try that is due already.
     #[must_use]
-    pub fn is_to_come(&self, version: Version) -> bool {
-        self.first_try(version)
-            .is_some_and(|it| self.lasting.contains(&Lasting::NotDue(it)))
+    pub fn is_moved(&self, event: Try) -> bool {
+        self.first_try(event.version)
+            .is_some_and(|it| event.first || self.lasting.contains(&Lasting::NotDue(it)))
     }
 
     /// Makes a schedule that is due in minutes: at any time.

@@ -35,7 +35,8 @@ fn read(payload: &Value) -> Vec<EventError> {
 }
 
 fn events() -> [Value; 5] {
-    let revoke = json!({ "SecretId": ARN, "VersionId": VERSION, "Attempt": 3, "WasInUse": true });
+    let revoke = json!({ "SecretId": ARN, "VersionId": VERSION, "Attempt": 3, "WasInUse": true,
+        "ScheduledAt": "2026-11-23T05:12:39.25Z" });
     [
         json!({
             "Step": "createSecret", "SecretId": ARN, "ClientRequestToken": VERSION,

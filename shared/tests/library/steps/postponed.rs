@@ -4,7 +4,7 @@ use addon_rotation::event::VersionId;
 use http::Method;
 use local_cloud::credential_service::{Fault, FaultRule};
 use local_cloud::events::EventKind;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{assert_settled, deliver, fire, grace_period, schedule, seconds_until};
 use crate::support::{Api, Crash, Instance, Stand, When};
@@ -140,7 +140,9 @@ async fn while_the_service_refuses_and_later_each_time() {
 async fn for_a_day_and_then_it_says_why() {
     let stand = Stand::start().await;
     let instance = stand.enrolled(Api::V1).await;
-    let version = stand.rotate(&instance).await;
+    let version = stand.current(&instance);
+    stand.rotate(&instance).await;
+    show(&stand, &instance, &version).await;
     let event = json!({
         "SecretId": instance.secret.as_str(),
         "VersionId": version.as_str(),
@@ -151,9 +153,53 @@ async fn for_a_day_and_then_it_says_why() {
     for part in [
         version.as_str(),
         instance.secret.as_str(),
-        "it is AWSCURRENT",
+        "Heroku still shows its ACME_URL",
     ] {
         assert!(message.contains(part), "{part} is not in: {message}");
     }
     assert!(schedule(&stand, &version, 41).is_none());
+}
+
+#[tokio::test]
+async fn for_a_day_while_it_is_current_and_then_it_is_left_to_whatever_replaces_it() {
+    let stand = Stand::start().await;
+    let instance = stand.enrolled(Api::V1).await;
+    let first = stand.current(&instance);
+    stand.rotate(&instance).await;
+    show(&stand, &instance, &first).await;
+    make_current(&stand, &instance, &first).await;
+    let event = json!({
+        "SecretId": instance.secret.as_str(), "VersionId": first.as_str(), "Attempt": 99,
+    });
+    // No error: nothing is to be done about it.
+    stand.lambda.invoke("revoke-secret", event).await.unwrap();
+    assert!(schedule(&stand, &first, 100).is_none());
+    assert!(stand.is_labelled_live(&instance, &first));
+    assert!(stand.service.is_live(&instance.imported));
+    // The next rotation has moved the schedule.
+    stand.rotate(&instance).await;
+    fire(&stand, &first, 0).await;
+    assert!(!stand.service.is_live(&instance.imported));
+}
+
+#[tokio::test]
+async fn because_a_later_rotation_has_scheduled_it_anew_however_late_the_event_comes() {
+    let stand = Stand::start().await;
+    let instance = stand.enrolled(Api::V1).await;
+    let first = stand.current(&instance);
+    stand.rotate(&instance).await;
+    let late = schedule(&stand, &first, 0).unwrap();
+    show(&stand, &instance, &first).await;
+    make_current(&stand, &instance, &first).await;
+    let late: Value = serde_json::from_str(&late.input).unwrap();
+    stand.rotate(&instance).await;
+    stand.lambda.invoke("revoke-secret", late).await.unwrap();
+    assert!(stand.service.is_live(&instance.imported));
+    assert!(stand.is_labelled_live(&instance, &first));
+    let own = schedule(&stand, &first, 0).unwrap();
+    assert!(seconds_until(&own) > grace_period() - 60);
+    assert!(schedule(&stand, &first, 1).is_none());
+    fire(&stand, &first, 0).await;
+    assert!(!stand.service.is_live(&instance.imported));
+    assert!(!stand.is_labelled_live(&instance, &first));
 }

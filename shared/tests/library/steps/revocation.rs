@@ -95,6 +95,7 @@ async fn the_label_goes_only_when_the_service_refuses_the_credential() {
         version: first.clone(),
         attempt: 0,
         was_in_use: false,
+        scheduled_at: None,
     };
     revoke_secret(event, &revocation, deadline).await.unwrap();
     assert!(stand.service.is_live(&instance.imported));

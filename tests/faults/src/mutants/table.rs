@@ -101,6 +101,16 @@ pub(super) const MUTANTS: &[Mutant] = &[
         breaks: Rule::NobodyLockedOut,
     },
     Mutant {
+        name: "revokes although the revocation was scheduled anew",
+        changes: &[(
+            REVOKE,
+            "if self.schedules.is_moved(event, deadline).await? {",
+            "if false {",
+        )],
+        runs: Runs::Histories,
+        breaks: Rule::NobodyLockedOut,
+    },
+    Mutant {
         name: "begins no grace period anew",
         changes: &[(REVOKE, "if event.was_in_use {", "if false {")],
         runs: Runs::Histories,

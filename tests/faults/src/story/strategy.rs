@@ -47,12 +47,14 @@ fn operation() -> BoxedStrategy<Operation> {
         Interruption::Cancel,
         Interruption::Deprovision,
         Interruption::Delete,
+        Interruption::Fire,
+        Interruption::Fire,
     ]);
     let which = select(vec![Which::Earliest, Which::Latest]);
     proptest::prop_oneof![
         6 => Just(Operation::RotateNow),
         2 => Just(Operation::RotateBySchedule),
-        3 => (1..REQUESTS, interruption).prop_map(|(after, by)| Operation::Interrupt { after, by }),
+        4 => (1..REQUESTS, interruption).prop_map(|(after, by)| Operation::Interrupt { after, by }),
         3 => (1_u32..180).prop_map(|minutes| Operation::Wait { minutes }),
         4 => (which, any::<bool>()).prop_map(|(which, twice)| Operation::Fire { which, twice }),
         1 => Just(Operation::LoseSchedule),

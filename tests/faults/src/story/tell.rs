@@ -122,7 +122,7 @@ impl Telling {
     }
 
     async fn interrupt(&mut self, after: u32, by: Interruption) {
-        let world = &self.built.world;
+        let world = Arc::clone(&self.built.world);
         let Some(seen) = world.begin_rotation().await else {
             return;
         };
@@ -130,15 +130,26 @@ impl Telling {
             _ = world.rotation_ended(seen) => return,
             () = world.passage.desk.passed(after) => {}
         }
+        let mut late = Vec::new();
         match by {
             Interruption::Cancel => world.cancel().await,
             Interruption::Deprovision => world.deprovision(),
             Interruption::Delete => world.delete().await,
+            Interruption::Fire => {
+                if let Some((at, name)) = world.due().into_iter().next() {
+                    world.clock.skip_to(at);
+                    late = world.take(&name, &mut self.built.scheduled).await;
+                }
+            }
         }
         world.rotation_ended(seen).await;
         if by == Interruption::Cancel {
             world.abandon().await;
         }
+        for event in &late {
+            world.invoke_asynchronously("revoke-secret", event).await;
+        }
+        self.delivered.extend(late);
     }
 
     /// What the operations page has whoever is on call do, until nothing is to be done any more.

@@ -280,6 +280,15 @@ impl World {
     /// Has a schedule fire, and works off what it hands over, by Lambda's rules for asynchronous
     /// invocations.
     pub async fn fire(&self, name: &str, scheduled: &mut Scheduled) -> Vec<Value> {
+        let events = self.take(name, scheduled).await;
+        for event in &events {
+            self.invoke_asynchronously("revoke-secret", event).await;
+        }
+        events
+    }
+
+    /// Has a schedule fire: what it hands over.
+    pub async fn take(&self, name: &str, scheduled: &mut Scheduled) -> Vec<Value> {
         let seen = self.events.since(0).len();
         if !self.gateway.scheduler().bring_forward(name) {
             return Vec::new();
@@ -294,7 +303,6 @@ impl World {
         self.events.wait_for(gone).await;
         let mut events = Vec::new();
         while let Ok(payload) = scheduled.try_recv() {
-            self.invoke_asynchronously("revoke-secret", &payload).await;
             events.push(payload);
         }
         events

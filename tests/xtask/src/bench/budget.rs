@@ -32,7 +32,7 @@ fn requests(step: &str) -> (usize, usize) {
         "setSecret" => (5, 3),
         "testSecret" => (5, 2),
         "finishSecret" => (5, 0),
-        _ => (7, 2),
+        _ => (8, 2),
     }
 }
 
