@@ -290,9 +290,13 @@ impl Enrollment {
         if let Some(secret) = &made.secret
             && let Err(problem) = self.remove(secret, deadline).await
         {
-            left.push(format!("{secret} was left behind ({problem})"));
+            left.push(format!(
+                "{secret} was left behind ({problem}): repeat the enrolment to complete it"
+            ));
         }
         match &made.oauth {
+            // What names it is still there.
+            _ if !left.is_empty() => {}
             None => {}
             Some(Tokens::Exchanged(oauth)) => left.push(kept(oauth, "the grant code is used up")),
             Some(Tokens::Given(oauth, token)) => {

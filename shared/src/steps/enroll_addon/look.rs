@@ -91,17 +91,23 @@ impl Enrollment {
         if is_v3 {
             // What the secret names is used already, whatever it is called.
             let named = found.secret.as_ref().and_then(|it| oauth_of(&it.document));
-            let oauth = oauth?;
-            found.oauth = named
-                .cloned()
-                .or_else(|| oauth.as_ref().map(|(arn, _)| arn.clone()));
-            if named.is_none() {
-                match &oauth {
-                    Some((arn, described)) => problems.extend(self.foreign_oauth(arn, described)),
-                    None if event.grant.is_none() => problems.push(Problem::lasting(NO_GRANT)),
-                    None => {}
+            let oauth = match (oauth?, named) {
+                (Some(it), Some(named)) if it.0 == *named => Some(it),
+                (_, Some(named)) => self.secrets.find(named.as_str(), deadline).await?,
+                (it, None) => it,
+            };
+            match &oauth {
+                Some((arn, described)) => {
+                    problems.extend(self.foreign_oauth(arn, described, named.is_some()));
                 }
+                None if named.is_some() => problems.push(Problem::lasting(format!(
+                    "the OAuth secret {} of the instance is not there: make one with its refresh token, and name it in the secret's document",
+                    named.map(SecretArn::as_str).unwrap_or_default()
+                ))),
+                None if event.grant.is_none() => problems.push(Problem::lasting(NO_GRANT)),
+                None => {}
             }
+            found.oauth = oauth.map(|(arn, _)| arn);
             if let Some(given) = &event.oauth
                 && found.oauth.as_ref() != Some(given)
             {
@@ -191,14 +197,16 @@ impl Enrollment {
         problems
     }
 
-    fn foreign_oauth(&self, arn: &SecretArn, secret: &Secret) -> Option<Problem> {
+    /// One that was made by hand says of no stack: it is the instance's if its secret names it.
+    fn foreign_oauth(&self, arn: &SecretArn, secret: &Secret, is_named: bool) -> Option<Problem> {
         let stack = &self.enrollment.fleet.stack;
         if secret.deleted {
             return Some(Problem::lasting(format!(
                 "{arn} is marked for deletion: restore it (RestoreSecret), or wait until it is gone"
             )));
         }
-        (secret.oauth_of() != Some(stack)).then(|| {
+        let is_ours = secret.oauth_of().map_or(is_named, |it| it == stack);
+        (!is_ours).then(|| {
             Problem::lasting(format!(
                 "{arn} is not this stack's: if it holds this add-on's tokens, tag it with rotation:oauth-of={stack}"
             ))

@@ -444,6 +444,47 @@ async fn a_probe_that_fails_leaves_nothing_behind() {
 }
 
 #[tokio::test]
+async fn what_cannot_be_taken_back_is_named_and_completed_by_the_next_call() {
+    let stand = Stand::start().await;
+    let addon = stand.provisioned(Api::V3);
+    stand.lambda.crash_next(crate::support::Crash {
+        function: "test-secret",
+        step: None,
+        when: crate::support::When::Before,
+    });
+    // Longer than anybody tries.
+    for _ in 0..1000 {
+        stand.gateway.fail_next(GatewayFault {
+            operation: "secretsmanager:DeleteSecret".to_owned(),
+            about: addon.names()[0].clone(),
+            fault: Fault::Status {
+                status: 400,
+                retry_after: None,
+            },
+        });
+    }
+    let event = event(&stand, &addon, By::RefreshToken);
+    let message = refusal(&stand, stand.lambda.ask(FUNCTION, event.clone()).await);
+    assert!(message.contains("RotateSecret"), "{message}");
+    assert!(message.contains("was left behind"), "{message}");
+    assert_eq!(there(&stand, &addon), [true, true]);
+    let answer = enroll(&stand, event).await;
+    assert_eq!(answer["Outcome"], "completed");
+}
+
+#[tokio::test]
+async fn an_instance_without_its_tokens_is_told_from_an_enrolled_one() {
+    let stand = Stand::start().await;
+    let addon = stand.provisioned(Api::V3);
+    enroll(&stand, event(&stand, &addon, By::RefreshToken)).await;
+    let oauth = json!({ "SecretId": addon.names()[1], "ForceDeleteWithoutRecovery": true });
+    stand.call("DeleteSecret", oauth).await.unwrap();
+    let again = event(&stand, &addon, By::RefreshToken);
+    let message = refusal(&stand, stand.lambda.ask(FUNCTION, again).await);
+    assert!(message.contains("is not there"), "{message}");
+}
+
+#[tokio::test]
 async fn heroku_and_the_service_out_of_order_leave_nothing_behind() {
     let stand = Stand::start().await;
     for by in By::ALL {
