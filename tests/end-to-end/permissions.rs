@@ -74,11 +74,11 @@ pub(crate) fn tests(suite: &mut Suite) {
         needed::revoke_function,
     );
     suite.test(
-        "permissions::each_of_enroll_addon_is_needed",
+        "permissions::fleet_each_of_enroll_addon_is_needed",
         fleet::enroll_function,
     );
     suite.test(
-        "permissions::each_of_deprovision_addon_is_needed",
+        "permissions::fleet_each_of_deprovision_addon_is_needed",
         fleet::deprovision_function,
     );
     suite.test(
