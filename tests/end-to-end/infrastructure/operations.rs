@@ -7,7 +7,7 @@ use std::sync::Arc;
 use libtest_mimic::Failed;
 use local_cloud::cloud::{Api, Cloud, Engine, Instance};
 use local_cloud::stack;
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::io::AsyncWriteExt as _;
 
 use crate::TestResult;

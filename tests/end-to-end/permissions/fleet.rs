@@ -37,9 +37,8 @@ pub(super) async fn enroll_function(cloud: Arc<Cloud>) -> TestResult {
         if sid == "ReadDocuments" {
             answer(&cloud, FUNCTION, &event).await?;
         }
-        // A token that Heroku renews has to be stored.
-        let renews = removed.action == "secretsmanager:PutSecretValue";
-        if renews {
+        if sid == "KeepTokens" {
+            // With a code comes an access token: only a refresh token is read, and stored if Heroku renews it.
             event = json!({
                 "Document": addon.document,
                 "RefreshToken": cloud.heroku.refresh_token(&addon.instance.addon)?,
