@@ -11,6 +11,7 @@ mod documents;
 mod enrolment;
 mod events;
 mod faults;
+mod fleet;
 mod http;
 mod infrastructure;
 mod leaks;
@@ -109,6 +110,7 @@ fn main() -> ExitCode {
                 mysql::tests(suite);
                 infrastructure::reviews(suite);
                 redis::tests(suite);
+                fleet::tests(suite);
             },
             Some(4),
         ),

@@ -2,6 +2,7 @@
 //! power that a function's step does not need is denied, and nobody but the rotation function
 //! stores a pending value.
 
+mod fleet;
 mod needed;
 mod powers;
 mod refused;
@@ -71,6 +72,14 @@ pub(crate) fn tests(suite: &mut Suite) {
     suite.test(
         "permissions::each_of_revoke_secret_is_needed",
         needed::revoke_function,
+    );
+    suite.test(
+        "permissions::fleet_each_of_enroll_addon_is_needed",
+        fleet::enroll_function,
+    );
+    suite.test(
+        "permissions::fleet_each_of_deprovision_addon_is_needed",
+        fleet::deprovision_function,
     );
     suite.test(
         "permissions::those_of_the_scheduler_are_needed",

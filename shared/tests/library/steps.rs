@@ -2,6 +2,8 @@
 //! functions in this process.
 
 mod crashes;
+mod deprovisioning;
+mod enrollment;
 mod postponed;
 mod refused;
 mod requests;

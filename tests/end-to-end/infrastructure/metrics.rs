@@ -10,6 +10,7 @@ use local_cloud::heroku::{Fault, FaultRule};
 use serde_json::{Value, json};
 
 use crate::TestResult;
+use crate::fleet;
 use crate::permissions::{FUNCTIONS, without_permission};
 use crate::support::{check, current, invoke, rotate, spec, token};
 
@@ -26,7 +27,7 @@ pub(super) async fn agree(cloud: Arc<Cloud>) -> TestResult {
         .as_array()
         .cloned()
         .unwrap_or_default();
-    check(alarms.len() == 23, || format!("{} alarms", alarms.len()))?;
+    check(alarms.len() == 29, || format!("{} alarms", alarms.len()))?;
     let mut named: BTreeSet<Metric> = BTreeSet::new();
     for alarm in &alarms {
         let metric = alarm_metric(alarm).ok_or_else(|| format!("no metric in {alarm}"))?;
@@ -49,7 +50,7 @@ pub(super) async fn agree(cloud: Arc<Cloud>) -> TestResult {
         }
     }
     // What infra/README.md reckons with.
-    check(named.len() == 41, || format!("{} metrics", named.len()))?;
+    check(named.len() == 49, || format!("{} metrics", named.len()))?;
     let silent: Vec<_> = named.difference(&emitted).collect();
     check(silent.is_empty(), || format!("nothing emits {silent:?}"))?;
     let unseen: Vec<_> = emitted.difference(&named).collect();
@@ -111,7 +112,18 @@ async fn provoke(cloud: &Arc<Cloud>) -> TestResult {
     check(error.is_none(), || format!("{error:?}"))?;
     let deletion = ["secretsmanager", "delete-secret", "--secret-id", secret];
     cloud.aws(&deletion).await?;
-    fails(cloud, "revoke-secret", &revocation(&version, 0)).await
+    fails(cloud, "revoke-secret", &revocation(&version, 0)).await?;
+
+    for function in ["enroll-addon", "deprovision-addon"] {
+        fails(cloud, function, &json!({ "AddonId": secret })).await?;
+    }
+    let addon = cloud.provision_add_on(spec("measured-life", Api::V1, Engine::Http));
+    let addon = addon.await?;
+    throttle(cloud, &addon.instance);
+    fleet::answer(cloud, "enroll-addon", &fleet::enrolment(&addon)).await?;
+    let event = json!({ "AddonId": addon.instance.addon });
+    fleet::answer(cloud, "deprovision-addon", &event).await?;
+    Ok(())
 }
 
 fn throttle(cloud: &Cloud, instance: &Instance) {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use libtest_mimic::Failed;
 use local_cloud::cloud::{Api, Cloud, Engine, Instance};
 use local_cloud::stack;
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::io::AsyncWriteExt as _;
 
 use crate::TestResult;
@@ -31,7 +31,7 @@ pub(super) async fn page(cloud: Arc<Cloud>) -> TestResult {
         found.ok_or_else(|| Failed::from(format!("the page has no block with {words:?}")))
     };
     let values = position("# Your own values.")?;
-    let with_document = position("document.json")?;
+    let with_document = position("enrolment.json")?;
     let result = position("describe-secret")?;
     check(values == 0 && result == blocks.len() - 1, || {
         format!("the page has {} blocks in another order", blocks.len())
@@ -42,7 +42,7 @@ pub(super) async fn page(cloud: Arc<Cloud>) -> TestResult {
         cloud: &cloud,
         values: own_values(&cloud, &provisioned, files.path()),
     };
-    store(&cloud, &provisioned, files.path()).await?;
+    store(&cloud, files.path()).await?;
     let deployed = session.run(&blocks[1..with_document]).await;
     let sam = workspace().join("infra/.aws-sam");
     if sam.exists() {
@@ -50,7 +50,7 @@ pub(super) async fn page(cloud: Arc<Cloud>) -> TestResult {
     }
     names(&deployed?, &["RotationFunctionArn", "DashboardUrl"])?;
 
-    write_document(&cloud, &provisioned, files.path()).await?;
+    write_enrolment(&cloud, &provisioned, files.path()).await?;
     session.run(&blocks[with_document..result]).await?;
     let name = format!("{NAME}/credentials/{}", provisioned.addon);
     let described = ["secretsmanager", "describe-secret", "--secret-id", &name];
@@ -121,9 +121,7 @@ fn own_values(cloud: &Cloud, instance: &Instance, files: &Path) -> String {
 }
 
 /// The files that the page asks for, with what the cloud's own secrets hold.
-async fn store(cloud: &Cloud, instance: &Instance, files: &Path) -> TestResult {
-    let oauth = json!({ "refresh_token": cloud.heroku.refresh_token(&instance.addon)? });
-    std::fs::write(files.join("oauth.json"), oauth.to_string())?;
+async fn store(cloud: &Cloud, files: &Path) -> TestResult {
     for (secret, file) in [
         ("addon/partner", "partner.json"),
         ("addon/masters/acme-db", "administrator.json"),
@@ -142,14 +140,23 @@ async fn store(cloud: &Cloud, instance: &Instance, files: &Path) -> TestResult {
     Ok(())
 }
 
-async fn write_document(cloud: &Cloud, instance: &Instance, files: &Path) -> TestResult {
-    let arn = async |name: String| -> Result<Value, Failed> {
-        let described = ["secretsmanager", "describe-secret", "--secret-id", &name];
-        Ok(cloud.aws(&described).await?["ARN"].clone())
-    };
+async fn write_enrolment(cloud: &Cloud, instance: &Instance, files: &Path) -> TestResult {
     let mut document = document(cloud, instance).await?;
-    document["masterarn"] = arn(format!("{NAME}/masters/db7")).await?;
-    document["heroku"]["oauth"] = arn(format!("{NAME}/oauth/{}", instance.addon)).await?;
-    std::fs::write(files.join("document.json"), document.to_string())?;
+    let administrator = format!("{NAME}/masters/db7");
+    let described = [
+        "secretsmanager",
+        "describe-secret",
+        "--secret-id",
+        &administrator,
+    ];
+    document["masterarn"] = cloud.aws(&described).await?["ARN"].clone();
+    if let Some(heroku) = document["heroku"].as_object_mut() {
+        heroku.remove("oauth");
+    }
+    let event = json!({
+        "Document": document,
+        "RefreshToken": cloud.heroku.refresh_token(&instance.addon)?,
+    });
+    std::fs::write(files.join("enrolment.json"), event.to_string())?;
     Ok(())
 }

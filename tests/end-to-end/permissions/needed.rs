@@ -17,7 +17,7 @@ use crate::support::{
 };
 
 /// Has every refresh answer a new refresh token, so that storing one is tried as well.
-fn renew_refresh_tokens(cloud: &Cloud, renew: bool) {
+pub(super) fn renew_refresh_tokens(cloud: &Cloud, renew: bool) {
     cloud.heroku.set_token_rules(TokenRules {
         rotate_refresh_token: renew,
         ..TokenRules::default()

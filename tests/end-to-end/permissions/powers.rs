@@ -5,7 +5,7 @@ use std::sync::Arc;
 use local_cloud::cloud::{Cloud, STACK};
 
 use super::roles::{role, roles};
-use super::things::{FUNCTIONS, ONLY_TO_STAGE, things};
+use super::things::{FUNCTIONS, ONLY_TO, things};
 use crate::TestResult;
 use crate::support::check;
 
@@ -21,12 +21,13 @@ const DECRYPT: &str = "kms:Decrypt";
 const ENCRYPT: &str = "kms:GenerateDataKey";
 
 /// Everything that somebody might be given by mistake.
-const ACTIONS: [&str; 38] = [
+const ACTIONS: [&str; 39] = [
     GET,
     PUT,
     DESCRIBE,
     STAGE,
     "secretsmanager:CancelRotateSecret",
+    "secretsmanager:CreateSecret",
     "secretsmanager:DeleteSecret",
     "secretsmanager:ListSecrets",
     "secretsmanager:ListSecretVersionIds",
@@ -132,7 +133,7 @@ fn administrator() -> Vec<Power> {
 }
 
 /// The powers that each role is to have: its logical id, its function, the powers.
-fn granted() -> [(&'static str, &'static str, Vec<Power>); 9] {
+fn granted() -> [(&'static str, &'static str, Vec<Power>); 12] {
     [
         (
             "RotateRole",
@@ -216,7 +217,84 @@ fn granted() -> [(&'static str, &'static str, Vec<Power>); 9] {
             .concat(),
         ),
         ("SweepSchedulerRole", "", each(&[INVOKE], &["sweep"])),
+        ("EnrollAddonRole", "enroll-addon", enrolling()),
+        (
+            "DeprovisionAddonRole",
+            "deprovision-addon",
+            deprovisioning(),
+        ),
+        (
+            "DeprovisionSchedulerRole",
+            "",
+            [
+                each(&[INVOKE], &["deprovision-addon"]),
+                each(&["sqs:SendMessage"], &["the deprovisionings' queue"]),
+            ]
+            .concat(),
+        ),
     ]
+}
+
+/// Whatever has the name of a rotating secret.
+const NAMED: [&str; 5] = [
+    "managed",
+    "managed, not rotated yet",
+    "managed by another stack",
+    "without the stack's tag",
+    "rotated by another function",
+];
+
+/// Those of them that the stack is to rotate.
+const TAGGED: [&str; 3] = [
+    "managed",
+    "managed, not rotated yet",
+    "rotated by another function",
+];
+
+fn enrolling() -> Vec<Power> {
+    const NEW: [&str; 2] = ["managed", "managed, not rotated yet"];
+    [
+        each(&[DESCRIBE], &NAMED),
+        each(&[DESCRIBE], &["administrator", "oauth"]),
+        each(&[GET], &TAGGED),
+        each(
+            &["secretsmanager:CreateSecret", "secretsmanager:TagResource"],
+            &[NEW[0], NEW[1], "oauth"],
+        ),
+        each(&["secretsmanager:RotateSecret"], &NEW),
+        each(
+            &["secretsmanager:DeleteSecret"],
+            &["managed, not rotated yet", "oauth"],
+        ),
+        each(&[INVOKE], &["rotate"]),
+        tokens(),
+        token_keys(),
+        each(&[DECRYPT, ENCRYPT], &["the key for managed"]),
+        network(),
+        traces(),
+    ]
+    .concat()
+}
+
+fn deprovisioning() -> Vec<Power> {
+    [
+        each(&[DESCRIBE], &NAMED),
+        each(&[DESCRIBE], &["oauth"]),
+        each(&[GET], &TAGGED),
+        each(&[DECRYPT], &["the key for managed"]),
+        administrator(),
+        each(&["secretsmanager:CancelRotateSecret"], &["managed"]),
+        each(&[STAGE], &["managed", "rotated by another function"]),
+        each(&["secretsmanager:DeleteSecret"], &["managed", "oauth"]),
+        each(&["scheduler:ListSchedules"], &["anything"]),
+        each(&["scheduler:DeleteSchedule"], &["a revocation's schedule"]),
+        each(&[CREATE], &["a deprovisioning's schedule"]),
+        each(&["iam:PassRole"], &["the deprovisionings' role"]),
+        each(&["sqs:SendMessage"], &["the deprovisionings' queue"]),
+        network(),
+        traces(),
+    ]
+    .concat()
 }
 
 pub(super) async fn powers(cloud: Arc<Cloud>) -> TestResult {
@@ -230,7 +308,9 @@ pub(super) async fn powers(cloud: Arc<Cloud>) -> TestResult {
                 .into_iter()
                 .filter(|action| {
                     BOUND_TO_NOTHING.contains(action) == (thing.name == "anything")
-                        && (!ONLY_TO_STAGE.contains(&thing.name) || *action == STAGE)
+                        && ONLY_TO
+                            .iter()
+                            .all(|(name, only)| *name != thing.name || only == action)
                 })
                 .collect();
             let allowed = cloud
@@ -266,6 +346,8 @@ pub(super) async fn no_network(cloud: Arc<Cloud>) -> TestResult {
         ("CreateSecretRole", "create-secret"),
         ("TestSecretRole", "test-secret"),
         ("RevokeSecretRole", "revoke-secret"),
+        ("EnrollAddonRole", "enroll-addon"),
+        ("DeprovisionAddonRole", "deprovision-addon"),
     ] {
         let (role, function) = (role(&roles, id)?, cloud.function_arn(function));
         let context = [("lambda:SourceFunctionArn", function.as_str())];

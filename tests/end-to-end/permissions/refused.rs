@@ -48,6 +48,13 @@ pub(super) async fn refused(cloud: Arc<Cloud>) -> TestResult {
         ];
         [&stage[..], &label, &["--move-to-version-id", &old]].concat()
     };
+    let delete = |secret, how: &[&'static str]| {
+        let delete = ["secretsmanager", "delete-secret", "--secret-id", secret];
+        [&delete[..], how].concat()
+    };
+    let rotate_now = vec!["secretsmanager", "rotate-secret", "--secret-id", managed];
+    let forced = ["--force-delete-without-recovery"];
+    let window = ["--recovery-window-in-days", "7"];
     let tries = [
         ("rotate", read(administrator)),
         ("rotate", read(&stray)),
@@ -74,6 +81,20 @@ pub(super) async fn refused(cloud: Arc<Cloud>) -> TestResult {
         ("revoke-secret", read(&stray)),
         ("sweep", read(managed)),
         ("sweep", make_current()),
+        ("enroll-addon", read(administrator)),
+        ("enroll-addon", write()),
+        ("enroll-addon", read(&stray)),
+        ("enroll-addon", rotate_now.clone()),
+        ("enroll-addon", delete(managed, &forced)),
+        ("enroll-addon", delete(managed, &window)),
+        ("enroll-addon", delete(&stray, &forced)),
+        ("deprovision-addon", write()),
+        ("deprovision-addon", read("addon/partner")),
+        ("deprovision-addon", read(&stray)),
+        ("deprovision-addon", make_current()),
+        ("deprovision-addon", rotate_now),
+        ("deprovision-addon", delete(managed, &forced)),
+        ("deprovision-addon", delete(&stray, &window)),
     ];
     let before = snapshot(&cloud, &instance)?;
     for (function, arguments) in tries {

@@ -81,7 +81,7 @@ pub(super) async fn roles(cloud: &Cloud) -> Result<BTreeMap<String, Role>, Faile
         };
         roles.insert(logical, role);
     }
-    check(roles.len() == 9, || {
+    check(roles.len() == 12, || {
         format!("{} roles are deployed", roles.len())
     })?;
     Ok(roles)
@@ -102,6 +102,15 @@ impl Role {
             .aws(&[&arguments[..], &["--policy-document", &document]].concat())
             .await?;
         Ok(())
+    }
+
+    /// The policy without a statement, by its `Sid`.
+    pub(super) fn without(policy: &Value, sid: &str) -> Value {
+        let mut policy = policy.clone();
+        if let Some(statements) = policy["Statement"].as_array_mut() {
+            statements.retain(|statement| statement["Sid"] != sid);
+        }
+        policy
     }
 
     pub(super) async fn restore(&self, cloud: &Cloud) -> TestResult {

@@ -9,7 +9,7 @@ use super::roles::{Role, role};
 use crate::support::spec;
 
 /// The functions that `rotate` calls, then the others.
-pub(crate) const FUNCTIONS: [&str; 7] = [
+pub(crate) const FUNCTIONS: [&str; 9] = [
     "create-secret",
     "publish-to-heroku",
     "test-secret",
@@ -17,10 +17,26 @@ pub(crate) const FUNCTIONS: [&str; 7] = [
     "rotate",
     "revoke-secret",
     "sweep",
+    "enroll-addon",
+    "deprovision-addon",
 ];
 
-/// Things that differ from "managed" by the label which is moved.
-pub(super) const ONLY_TO_STAGE: [&str; 2] = ["managed, AWSCURRENT", "managed, AWSPENDING"];
+const STAGE: &str = "secretsmanager:UpdateSecretVersionStage";
+const ROTATE: &str = "secretsmanager:RotateSecret";
+const DELETE: &str = "secretsmanager:DeleteSecret";
+const CREATE: &str = "secretsmanager:CreateSecret";
+
+/// Things that differ from another by what one action asks for.
+pub(super) const ONLY_TO: [(&str, &str); 8] = [
+    ("managed, AWSCURRENT", STAGE),
+    ("managed, AWSPENDING", STAGE),
+    ("managed, now", ROTATE),
+    ("managed, by another function", ROTATE),
+    ("managed, for good", DELETE),
+    ("for another stack", CREATE),
+    ("oauth of another stack", DELETE),
+    ("oauth for another stack", CREATE),
+];
 
 /// A resource, and what a request about it carries besides.
 pub(super) struct Thing {
@@ -51,6 +67,13 @@ impl Thing {
 
 const TAG: &str = "aws:ResourceTag/rotation:stack";
 const ROTATED_BY: &str = "secretsmanager:resource/AllowRotationLambdaArn";
+const OAUTH_OF: &str = "aws:ResourceTag/rotation:oauth-of";
+const TO_TAG: &str = "aws:RequestTag/rotation:stack";
+const TO_TAG_OAUTH: &str = "aws:RequestTag/rotation:oauth-of";
+const BY: &str = "secretsmanager:RotationLambdaARN";
+const NOW: &str = "secretsmanager:RotateImmediately";
+const WINDOW: &str = "secretsmanager:RecoveryWindowInDays";
+const FORCED: &str = "secretsmanager:ForceDeleteWithoutRecovery";
 const LABEL: &str = "secretsmanager:VersionStage";
 const THROUGH: &str = "kms:ViaService";
 const OF_SECRET: &str = "kms:EncryptionContext:SecretARN";
@@ -75,12 +98,41 @@ async fn secrets(cloud: &Cloud) -> Result<Vec<Thing>, Failed> {
             .with(TAG, STACK)
             .with(ROTATED_BY, rotate.as_str())
             .with(LABEL, label)
+            .with(TO_TAG, STACK)
+            .with(BY, rotate.as_str())
+            .with(NOW, "false")
+            .with(WINDOW, "30")
     };
+    // As a request makes it, or asks for it.
+    let asked = |name| Thing::new(name, managed).with(TAG, STACK);
     let mut things = vec![
         Thing::new("anything", "*"),
         own("managed", "LIVE-0123"),
         own("managed, AWSCURRENT", "AWSCURRENT"),
         own("managed, AWSPENDING", "AWSPENDING"),
+        asked("managed, not rotated yet")
+            .with(TO_TAG, STACK)
+            .with(BY, rotate.as_str())
+            .with(NOW, "false")
+            .with(FORCED, "true"),
+        asked("managed, now")
+            .with(ROTATED_BY, rotate.as_str())
+            .with(BY, rotate.as_str())
+            .with(NOW, "true"),
+        asked("managed, by another function")
+            .with(BY, cloud.function_arn("another"))
+            .with(NOW, "false"),
+        asked("managed, for good")
+            .with(ROTATED_BY, rotate.as_str())
+            .with(FORCED, "true"),
+        asked("for another stack").with(TO_TAG, "another"),
+        Thing::new("oauth", oauth.as_str())
+            .with(LABEL, "LIVE-0123")
+            .with(OAUTH_OF, STACK)
+            .with(TO_TAG_OAUTH, STACK)
+            .with(WINDOW, "30"),
+        Thing::new("oauth of another stack", oauth.as_str()).with(OAUTH_OF, "another"),
+        Thing::new("oauth for another stack", oauth.as_str()).with(TO_TAG_OAUTH, "another"),
         Thing::new("managed by another stack", managed)
             .with(TAG, "another")
             .with(ROTATED_BY, rotate.as_str())
@@ -104,7 +156,7 @@ async fn secrets(cloud: &Cloud) -> Result<Vec<Thing>, Failed> {
         ("payroll", "the key for payroll", &foreign),
         ("", "the key for managed", &instance.secret_arn),
     ] {
-        if !name.is_empty() {
+        if !name.is_empty() && name != "oauth" {
             things.push(Thing::new(name, arn.as_str()).with(LABEL, "LIVE-0123"));
         }
         things.push(
@@ -135,23 +187,36 @@ pub(super) async fn things(
     things.extend([
         Thing::new("a revocation's schedule", schedule(STACK, "revoke-0123-0")),
         Thing::new("the sweep's schedule", schedule(STACK, "sweep")),
+        Thing::new(
+            "a deprovisioning's schedule",
+            schedule(STACK, "deprovision-0123-0"),
+        ),
         Thing::new("a schedule elsewhere", schedule("default", "revoke-0123-0")),
     ]);
-    let url = cloud.output("DeadLetterQueueUrl")?;
-    let queue = [
-        "sqs",
-        "get-queue-attributes",
-        "--queue-url",
-        url,
-        "--attribute-names",
-        "QueueArn",
-    ];
-    let queue = cloud.aws(&queue).await?;
-    let queue = queue["Attributes"]["QueueArn"].as_str().ok_or("no queue")?;
-    things.push(Thing::new("the dead-letter queue", queue));
+    for (name, output) in [
+        ("the dead-letter queue", "DeadLetterQueueUrl"),
+        (
+            "the deprovisionings' queue",
+            "DeprovisionDeadLetterQueueUrl",
+        ),
+    ] {
+        let url = cloud.output(output)?;
+        let queue = [
+            "sqs",
+            "get-queue-attributes",
+            "--queue-url",
+            url,
+            "--attribute-names",
+            "QueueArn",
+        ];
+        let queue = cloud.aws(&queue).await?;
+        let queue = queue["Attributes"]["QueueArn"].as_str().ok_or("no queue")?;
+        things.push(Thing::new(name, queue));
+    }
     let functions = FUNCTIONS.map(|name| Thing::new(name, cloud.function_arn(name)));
     things.extend(functions);
     let scheduler = &role(roles, "SchedulerRole")?.arn;
+    let deprovision_scheduler = &role(roles, "DeprovisionSchedulerRole")?.arn;
     let sweep_scheduler = &role(roles, "SweepSchedulerRole")?.arn;
     let passed =
         |name, role: &str, service| Thing::new(name, role).with("iam:PassedToService", service);
@@ -161,6 +226,11 @@ pub(super) async fn things(
             "the scheduler's role for Lambda",
             scheduler,
             "lambda.amazonaws.com",
+        ),
+        passed(
+            "the deprovisionings' role",
+            deprovision_scheduler,
+            "scheduler.amazonaws.com",
         ),
         passed(
             "the sweep's role",

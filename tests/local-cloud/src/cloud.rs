@@ -20,7 +20,7 @@ use serde_json::Value;
 
 pub use error::CloudError;
 pub use functions::Held;
-pub use instance::{Api, Engine, Instance, InstanceSpec};
+pub use instance::{AddOn, Api, Engine, Instance, InstanceSpec};
 pub use own::Own;
 pub use redis::SharedRedis;
 

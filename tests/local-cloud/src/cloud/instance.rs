@@ -86,6 +86,25 @@ pub struct Instance {
     pub config_var: String,
 }
 
+/// An add-on instance that Heroku and the partner's service know, and AWS does not.
+pub struct AddOn {
+    /// What it is once it is enrolled: its secret is named after the add-on's UUID, and the name stands for
+    /// the ARN, which Secrets Manager takes as well.
+    pub instance: Instance,
+    /// The document to enrol it with. It holds its credential, and no `oauth`.
+    pub document: Value,
+    /// `oauth_grant.code`: good once, within five minutes. A secret.
+    pub grant_code: String,
+}
+
+impl std::fmt::Debug for AddOn {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("AddOn")
+            .field("instance", &self.instance)
+            .finish_non_exhaustive()
+    }
+}
+
 impl Instance {
     /// One of its apps as a customer that logs in with what its dynos have.
     #[must_use]
@@ -138,6 +157,37 @@ impl Cloud {
     /// # Errors
     /// If anything refuses.
     pub async fn provision(&self, spec: InstanceSpec) -> Result<Instance, CloudError> {
+        let AddOn {
+            instance,
+            mut document,
+            ..
+        } = self.provision_add_on(spec.clone()).await?;
+        if spec.api == Api::V3 {
+            let refresh_token = self.heroku.refresh_token(&instance.addon)?;
+            let tokens = json!({ "refresh_token": refresh_token });
+            let name = format!("addon/oauth/{}", instance.addon);
+            let oauth = self.account.create_secret(&self.root, &name, &tokens, &[]);
+            document["heroku"]["oauth"] = oauth.await?.into();
+        }
+        let secret_name = format!("addon/credentials/{}", spec.name);
+        let mut tags = vec![("rotation:stack".to_owned(), STACK.to_owned())];
+        tags.extend(spec.tags);
+        let secret_arn = self
+            .account
+            .create_secret(&self.root, &secret_name, &document, &tags)
+            .await?;
+        Ok(Instance {
+            secret_name,
+            secret_arn,
+            ..instance
+        })
+    }
+
+    /// Provisions an add-on instance at Heroku and at the partner's service. AWS hears nothing of it.
+    ///
+    /// # Errors
+    /// If anything refuses.
+    pub async fn provision_add_on(&self, spec: InstanceSpec) -> Result<AddOn, CloudError> {
         let owner = spec
             .apps
             .first()
@@ -166,37 +216,30 @@ impl Cloud {
         for app in spec.apps.iter().skip(1) {
             self.heroku.attach(&addon.id, &app.name, "ACME")?;
         }
-
-        let mut heroku = json!({
-            "api": "v1",
+        let api = match spec.api {
+            Api::V1 => "v1",
+            Api::V3 => "v3",
+        };
+        let mut document = imported.fields;
+        document["heroku"] = json!({
+            "api": api,
             "addon_id": addon.id,
             "config": { imported.config_var: imported.template },
         });
-        if spec.api == Api::V3 {
-            let tokens = json!({ "refresh_token": self.heroku.refresh_token(&addon.id)? });
-            heroku["api"] = "v3".into();
-            let name = format!("addon/oauth/{}", addon.id);
-            let oauth = self.account.create_secret(&self.root, &name, &tokens, &[]);
-            heroku["oauth"] = oauth.await?.into();
-        }
-        let mut document = imported.fields;
-        document["heroku"] = heroku;
-        let secret_name = format!("addon/credentials/{}", spec.name);
-        let mut tags = vec![("rotation:stack".to_owned(), STACK.to_owned())];
-        tags.extend(spec.tags);
-        let secret_arn = self
-            .account
-            .create_secret(&self.root, &secret_name, &document, &tags)
-            .await?;
-        Ok(Instance {
-            name: spec.name,
-            api: spec.api,
-            engine: spec.engine,
-            secret_name,
-            secret_arn,
-            addon: addon.id,
-            apps: spec.apps.into_iter().map(|app| app.name).collect(),
-            config_var: imported.config_var.to_owned(),
+        let secret_name = format!("addon/credentials/{}", addon.id);
+        Ok(AddOn {
+            document,
+            grant_code: addon.grant_code,
+            instance: Instance {
+                name: spec.name,
+                api: spec.api,
+                engine: spec.engine,
+                secret_arn: secret_name.clone(),
+                secret_name,
+                addon: addon.id,
+                apps: spec.apps.into_iter().map(|app| app.name).collect(),
+                config_var: imported.config_var.to_owned(),
+            },
         })
     }
 

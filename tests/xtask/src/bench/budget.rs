@@ -15,12 +15,13 @@ pub(crate) fn cold(tls: bool) -> Option<f64> {
     (!tls).then_some(6.0)
 }
 
-/// The most that a function's zip may have, in bytes. revoke-secret has all the engines and two of AWS's
-/// clients: a sixth of its code is MySQL's driver with the regular expressions that it brings.
+/// The most that a function's zip may have, in bytes. revoke-secret and those that enrol and end an instance
+/// have all the engines and more of AWS's operations than the others: a sixth of their code is MySQL's driver
+/// with the regular expressions that it brings.
 pub(crate) fn zip(function: &str) -> u64 {
     match function {
         "finish-secret" => 1_600_000,
-        "revoke-secret" => 2_700_000,
+        "revoke-secret" | "enroll-addon" | "deprovision-addon" => 2_700_000,
         _ => 2_500_000,
     }
 }

@@ -1,0 +1,101 @@
+//! Each permission of `enroll-addon` and `deprovision-addon` is needed: without it the function fails and names
+//! it; given back, the same call completes.
+
+use std::sync::Arc;
+
+use local_cloud::cloud::{Api, Cloud, Engine};
+use serde_json::json;
+
+use super::needed::renew_refresh_tokens;
+use super::roles::{Role, role, roles};
+use crate::TestResult;
+use crate::fleet::{answer, enrolled, enrolment, invoke, rotate_in_vain};
+use crate::support::{check, names, rotate, spec};
+
+pub(super) async fn enroll_function(cloud: Arc<Cloud>) -> TestResult {
+    const FUNCTION: &str = "enroll-addon";
+    let roles = roles(&cloud).await?;
+    let role = role(&roles, "EnrollAddonRole")?;
+    for (index, removed) in role.without_each().into_iter().enumerate() {
+        if removed.is_used_by_aws() {
+            continue;
+        }
+        let name = format!("privileges-enroll-{index}");
+        let addon = spec(&name, Api::V3, Engine::Http);
+        let addon = cloud.provision_add_on(addon).await?;
+        let mut event = enrolment(&addon);
+        let mut policy = removed.policy.clone();
+        let sid = removed.sid.as_str();
+        if sid.starts_with("TakeBack") {
+            // Only a failed enrolment needs these: its probe is refused as well.
+            event = json!({
+                "Document": addon.document,
+                "RefreshToken": cloud.heroku.refresh_token(&addon.instance.addon)?,
+            });
+            policy = Role::without(&policy, "NameRotationFunction");
+        }
+        if sid == "ReadDocuments" {
+            answer(&cloud, FUNCTION, &event).await?;
+        }
+        if sid == "KeepTokens" {
+            // With a code comes an access token: only a refresh token is read, and stored if Heroku renews it.
+            event = json!({
+                "Document": addon.document,
+                "RefreshToken": cloud.heroku.refresh_token(&addon.instance.addon)?,
+            });
+            renew_refresh_tokens(&cloud, true);
+        }
+        role.put(&cloud, &policy).await?;
+        let error = invoke(&cloud, FUNCTION, &event).await;
+        role.restore(&cloud).await?;
+        renew_refresh_tokens(&cloud, false);
+        let what = format!(
+            "{FUNCTION} without {} ({sid}, {})",
+            removed.action, removed.entry
+        );
+        let error = error?.err().ok_or_else(|| format!("{what} still works"))?;
+        names(&error, &removed.denial()).map_err(|_| format!("{what} fails with {error:?}"))?;
+        // The token that could not be stored is lost, as in life.
+        event = json!({ "Document": addon.document });
+        event["RefreshToken"] = cloud.heroku.refresh_token(&addon.instance.addon)?.into();
+        answer(&cloud, FUNCTION, &event)
+            .await
+            .map_err(|error| format!("{what}, given back: {error:?}"))?;
+    }
+    Ok(())
+}
+
+pub(super) async fn deprovision_function(cloud: Arc<Cloud>) -> TestResult {
+    const FUNCTION: &str = "deprovision-addon";
+    let roles = roles(&cloud).await?;
+    let role = role(&roles, "DeprovisionAddonRole")?;
+    for (index, removed) in role.without_each().into_iter().enumerate() {
+        if removed.is_used_by_aws() {
+            continue;
+        }
+        let name = format!("privileges-deprovision-{index}");
+        let instance = enrolled(&cloud, &name, Api::V3, Engine::Http).await?;
+        rotate(&cloud, &instance).await?;
+        let sid = removed.sid.as_str();
+        // Only a rotation under way is waited for.
+        let waits = ["ScheduleItself", "LetSchedulerInvoke"].contains(&sid);
+        if waits {
+            rotate_in_vain(&cloud, &instance).await?;
+        }
+        let event = json!({ "AddonId": instance.addon });
+        role.put(&cloud, &removed.policy).await?;
+        let error = invoke(&cloud, FUNCTION, &event).await;
+        role.restore(&cloud).await?;
+        let what = format!(
+            "{FUNCTION} without {} ({sid}, {})",
+            removed.action, removed.entry
+        );
+        let error = error?.err().ok_or_else(|| format!("{what} still works"))?;
+        names(&error, &removed.denial()).map_err(|_| format!("{what} fails with {error:?}"))?;
+        let ended = answer(&cloud, FUNCTION, &event).await;
+        let ended = ended.map_err(|error| format!("{what}, given back: {error:?}"))?;
+        let outcome = if waits { "revoked" } else { "deprovisioned" };
+        check(ended["Outcome"] == outcome, || format!("{what}: {ended}"))?;
+    }
+    Ok(())
+}
