@@ -5,7 +5,7 @@
 pub(crate) type Requests = (usize, usize);
 
 /// createSecret, setSecret, testSecret, finishSecret and the revocation, by v1.
-pub(crate) const V1: [Requests; 5] = [(6, 0), (4, 3), (4, 1), (4, 0), (7, 1)];
+pub(crate) const V1: [Requests; 5] = [(6, 0), (4, 2), (4, 1), (4, 0), (7, 1)];
 
 /// The same by v3.
 pub(crate) const V3: [Requests; 5] = [(6, 0), (5, 3), (5, 2), (4, 0), (8, 2)];
