@@ -1,7 +1,7 @@
 //! What each function asks, in order: the requests that `shared/tests/library/steps/requests.rs` counts,
 //! and what is left of them when a step is repeated.
 
-use self::Op::{Ask, Close, Invoke, Mark, Open, Unless, When};
+use self::Op::{Ask, Close, From, Invoke, Mark, Open, Unless, When};
 use self::Request::{
     CreateSchedule, GetSchedule, HerokuRead, HerokuWrite, Read, Service, Token, UpdateSchedule,
     Write,
@@ -110,6 +110,8 @@ pub enum Op {
     When(Flag, u8),
     /// What follows is repeated from here by the library's `retry`, when a request in it fails.
     Open,
+    /// It is repeated from here on now: a refused write does not begin with the look again.
+    From,
     /// The end of that.
     Close,
 }
@@ -151,16 +153,15 @@ pub fn called(function: Function, api: Api) -> &'static [Op] {
     match (function, api) {
         (Function::Rotate, _) => &[],
         (Function::CreateSecret, _) => &[Ask(Read), Ask(Read), Ask(Service), Ask(Service)],
-        // The body of the answer to v1's write is not specified: it looks again.
         (Function::PublishToHeroku, Api::V1) => &[
             Ask(Read),
             Ask(Read),
             Open,
             Ask(HerokuRead),
             Unless(SHOWN, 3),
+            From,
             Ask(HerokuWrite),
             Mark(SHOWN),
-            Ask(HerokuRead),
             Close,
         ],
         (Function::PublishToHeroku, Api::V3) => &[
@@ -172,7 +173,8 @@ pub fn called(function: Function, api: Api) -> &'static [Op] {
             Ask(Token),
             Mark(TOKEN),
             Ask(HerokuRead),
-            Unless(SHOWN, 2),
+            Unless(SHOWN, 3),
+            From,
             Ask(HerokuWrite),
             Mark(SHOWN),
             Close,
@@ -231,6 +233,20 @@ pub fn called(function: Function, api: Api) -> &'static [Op] {
     }
 }
 
+/// How publish-to-heroku went about v1 until it was simulated: it looked again after a write, and began with
+/// a look when the write was refused.
+pub const PUBLISH_V1_BEFORE: &[Op] = &[
+    Ask(Read),
+    Ask(Read),
+    Open,
+    Ask(HerokuRead),
+    Unless(SHOWN, 3),
+    Ask(HerokuWrite),
+    Mark(SHOWN),
+    Ask(HerokuRead),
+    Close,
+];
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -241,7 +257,7 @@ mod tests {
         while at < ops.len() {
             match ops[at] {
                 Ask(Token | HerokuRead | HerokuWrite) => heroku += 1,
-                Ask(Service) | Open | Close => {}
+                Ask(Service) | Open | From | Close => {}
                 Ask(_) => aws += 1,
                 Invoke(function) => {
                     *done &= !TOKEN;
@@ -286,5 +302,12 @@ mod tests {
         // Its value is read, not made and stored; Heroku is looked at once.
         assert_eq!(count(rotate(0), &mut done, Api::V1), (5, 0));
         assert_eq!(count(rotate(1), &mut done, Api::V1), (4, 1));
+    }
+
+    #[test]
+    fn before_v1_took_one_request_more() {
+        let before = count(PUBLISH_V1_BEFORE, &mut 0, Api::V1);
+        let now = count(called(Function::PublishToHeroku, Api::V1), &mut 0, Api::V1);
+        assert_eq!(before, (now.0, now.1 + 1));
     }
 }

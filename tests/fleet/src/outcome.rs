@@ -70,12 +70,12 @@ pub struct Outcome {
     pub revoked: u64,
     /// Revocations that were given up after a day of tries, or never began for want of concurrency.
     pub given_up: u64,
-    /// The most rotations that were due and had not ended at one time.
+    /// The most instances at one time that were due and not rotated, failed ones among them.
     pub peak_backlog: u64,
     /// The most of them in each minute from the start.
     pub backlog: Vec<u32>,
-    /// From the first rotation's being due to the last one's end.
-    pub rotated_after: Time,
+    /// From the first rotation's being due to the last one's success or failure.
+    pub ended_after: Time,
     /// From the same to the last revocation's end.
     pub revoked_after: Time,
     /// From being due to success: half of the rotations were faster, 99 in a hundred, all.

@@ -4,7 +4,7 @@ use addon_rotation::rotation_schedule::schedule_expression;
 use rand::RngExt as _;
 use rand::rngs::StdRng;
 
-use crate::calls::Api;
+use crate::calls::{self, Api, Function, Op};
 use crate::parameters::Parameters;
 use crate::{DAY, HOUR, MINUTE, SECOND, Time, microseconds, number};
 
@@ -28,6 +28,30 @@ pub struct Fleet {
     pub start: Start,
     /// Whether it is the first rotation of each, whose credential was imported.
     pub imported: bool,
+    /// Whether v1 is published as it was before ([`calls::PUBLISH_V1_BEFORE`](crate::calls::PUBLISH_V1_BEFORE)).
+    pub as_before: bool,
+}
+
+impl Fleet {
+    /// Instances that have been rotated before, by the functions as they are.
+    #[must_use]
+    pub fn new(instances: u32, api: Api, start: Start) -> Self {
+        Self {
+            instances,
+            api,
+            start,
+            imported: false,
+            as_before: false,
+        }
+    }
+
+    /// What a called function does.
+    pub(crate) fn called(&self, function: Function) -> &'static [Op] {
+        match (function, self.api) {
+            (Function::PublishToHeroku, Api::V1) if self.as_before => calls::PUBLISH_V1_BEFORE,
+            _ => calls::called(function, self.api),
+        }
+    }
 }
 
 /// When the instances of a fleet are rotated: each once.

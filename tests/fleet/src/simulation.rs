@@ -77,7 +77,8 @@ struct Simulation<'a> {
     begun: usize,
     queue: Queue,
     instances: Vec<Instance>,
-    runs: Vec<Option<Run>>,
+    /// Those under way, by their place.
+    runs: Vec<Option<Box<Run>>>,
     free: Vec<u32>,
     limits: Limits,
     lambda: Lambda,
@@ -197,12 +198,12 @@ impl<'a> Simulation<'a> {
         let Some((began, first)) = begun else {
             return false;
         };
-        let run = Run {
+        let run = Box::new(Run {
             instance,
             purpose,
             outer: Frame::new(function, ops, began, &self.parameters.lambda),
             inner: None,
-        };
+        });
         let place = if let Some(place) = self.free.pop() {
             place
         } else {
@@ -293,7 +294,7 @@ impl<'a> Simulation<'a> {
             return self.run_failed(run);
         };
         run.outer.advance();
-        let ops = calls::called(function, self.fleet.api);
+        let ops = self.fleet.called(function);
         run.inner = Some(Frame::new(function, ops, began, &self.parameters.lambda));
         Some(first - self.now)
     }
@@ -350,15 +351,15 @@ impl<'a> Simulation<'a> {
         if self.instance(instance).attempts < self.parameters.rotation.attempts {
             self.after(self.parameters.rotation.pause, Event::Attempt(instance));
         } else {
+            // It has the old credential until somebody rotates it again.
             self.outcome.failed += 1;
-            self.outcome.rotated_after = self.now;
-            self.backlog.end(self.now);
+            self.outcome.ended_after = self.now;
         }
     }
 
     fn rotated(&mut self, instance: u32) {
         self.outcome.done += 1;
-        self.outcome.rotated_after = self.now;
+        self.outcome.ended_after = self.now;
         self.backlog.end(self.now);
         self.waits.push(self.now - self.due[index(instance)]);
         self.schedule(instance, self.parameters.rotation.grace);
@@ -371,7 +372,7 @@ impl<'a> Simulation<'a> {
     }
 
     fn deliver(&mut self, instance: u32, tries: u8) {
-        let ops = calls::called(Function::RevokeSecret, self.fleet.api);
+        let ops = self.fleet.called(Function::RevokeSecret);
         if self.execute(instance, Purpose::Revocation, Function::RevokeSecret, ops) {
             return;
         }
@@ -403,7 +404,7 @@ impl<'a> Simulation<'a> {
         Outcome {
             peak_backlog,
             backlog,
-            rotated_after: self.outcome.rotated_after.saturating_sub(first),
+            ended_after: self.outcome.ended_after.saturating_sub(first),
             revoked_after: self.outcome.revoked_after.saturating_sub(first),
             waits: [rank(50), rank(99), rank(100)],
             asked: self.limits.asked,

@@ -118,6 +118,7 @@ impl Frame {
                     self.repeated = Some(self.at + 1);
                     self.back_off = None;
                 }
+                Op::From => self.repeated = Some(self.at + 1),
                 Op::Close => self.repeated = None,
             }
             self.at += 1;
