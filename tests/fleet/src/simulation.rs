@@ -193,9 +193,9 @@ impl<'a> Simulation<'a> {
         function: Function,
         ops: &'static [calls::Op],
     ) -> bool {
-        let begun = self.lambda.begin(function, self.now);
-        self.limits.count(Quota::Concurrency, begun.is_some());
-        let Some((began, first)) = begun else {
+        let execution = self.lambda.begin(function, self.now);
+        self.limits.count(Quota::Concurrency, execution.is_some());
+        let Some((began, first)) = execution else {
             return false;
         };
         let run = Box::new(Run {
@@ -288,9 +288,9 @@ impl<'a> Simulation<'a> {
 
     /// `rotate` calls a function: when that one makes its first request. `rotate` repeats no invocation.
     fn invoke(&mut self, run: &mut Run, function: Function) -> Option<Time> {
-        let begun = self.lambda.begin(function, self.now);
-        self.limits.count(Quota::Concurrency, begun.is_some());
-        let Some((began, first)) = begun else {
+        let execution = self.lambda.begin(function, self.now);
+        self.limits.count(Quota::Concurrency, execution.is_some());
+        let Some((began, first)) = execution else {
             return self.run_failed(run);
         };
         run.outer.advance();
