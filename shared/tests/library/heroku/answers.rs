@@ -142,14 +142,14 @@ async fn a_write_that_is_confirmed_and_not_shown_is_an_error_at_the_next_look() 
         let publisher = elsewhere(&stand, &instance, &server.url, oauth).await;
         let vars = rendered(&[(VAR, "what it is to be")]);
         let addon = publisher.addon();
-        let published = addon.publish(&vars, soon()).await;
+        let done = addon.publish(&vars, soon()).await;
         if api == Api::V1 {
             // testSecret's: the answer to v1's write shows nothing.
-            assert_eq!(published.unwrap(), Publication::Changed);
+            assert_eq!(done.unwrap(), Publication::Changed);
             assert_eq!(addon.config(soon()).await.unwrap().missing(&vars), [VAR]);
             continue;
         }
-        let error = published.unwrap_err();
+        let error = done.unwrap_err();
         let expected = HerokuError::NotShown {
             addon: instance.addon,
             vars: VAR.to_owned(),

@@ -25,8 +25,11 @@ const EDGE: f64 = 14.0;
 /// A curve has so many moments; each shows the most of its time.
 const MOMENTS: usize = 120;
 
+/// Which curve of a column a part is, if it is of that column.
+type Stages = fn(Part) -> Option<Stage>;
+
 /// The columns: which API's, which part's.
-const COLUMNS: [(Api, fn(Part) -> Option<Stage>, &str); 4] = [
+const COLUMNS: [(Api, Stages, &str); 4] = [
     (Api::V1, scheduled, "v1, every 90 days"),
     (Api::V1, now, "v1, everything now"),
     (Api::V3, scheduled, "v3, every 90 days"),

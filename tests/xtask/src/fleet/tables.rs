@@ -50,13 +50,12 @@ pub(super) fn row(cells: &[impl AsRef<str>]) -> String {
 
 fn cells(case: &Case, outcome: &Outcome) -> [String; 12] {
     let refused = |quota: Quota| outcome.refused[quota.index()];
-    let bottleneck = match outcome.bottleneck() {
-        Some(quota) => format!("{}: {} refused", quota.name(), thousands(refused(quota))),
-        None => {
-            let fullest = outcome.fullest();
-            let used = outcome.used[fullest.index()];
-            format!("none; {:.0} % of {}", used * 100.0, fullest.name())
-        }
+    let bottleneck = if let Some(quota) = outcome.bottleneck() {
+        format!("{}: {} refused", quota.name(), thousands(refused(quota)))
+    } else {
+        let fullest = outcome.fullest();
+        let used = outcome.used[fullest.index()];
+        format!("none; {:.0} % of {}", used * 100.0, fullest.name())
     };
     let [half, most, _] = outcome.waits;
     [
@@ -194,7 +193,7 @@ pub(super) fn thousands(number: u64) -> String {
     let digits = number.to_string();
     let mut grouped = String::new();
     for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place) % 3 == 0 {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
             grouped.push(',');
         }
         grouped.push(digit);
