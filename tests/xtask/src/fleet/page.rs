@@ -155,11 +155,11 @@ fn outcome(results: &[Result], api: Api, part: Part, instances: u32) -> Option<&
 fn refusals(before: &Outcome, after: &Outcome) -> String {
     let bottleneck = |outcome: &Outcome| match outcome.bottleneck() {
         Some(quota) => format!(
-            "{} refuses {} requests",
+            "{}: {} requests refused",
             quota.name(),
             thousands(outcome.refused[quota.index()])
         ),
-        None => "none refuses any".to_owned(),
+        None => "none".to_owned(),
     };
     format!("{}, then {}", bottleneck(before), bottleneck(after))
 }
