@@ -66,7 +66,7 @@ pub fn sdk_config_with(
         .http_client(SharedHttpClient::new(Http(http.clone())))
         .sleep_impl(SharedAsyncSleep::new(TokioSleep::new()))
         .time_source(SharedTimeSource::new(SystemTimeSource::new()))
-        .retry_config(RetryConfig::standard().with_max_attempts(4))
+        .retry_config(retries())
         .timeout_config(
             TimeoutConfig::builder()
                 .operation_attempt_timeout(ATTEMPT_TIMEOUT)
@@ -76,6 +76,13 @@ pub fn sdk_config_with(
         config = config.endpoint_url(endpoint);
     }
     config.build()
+}
+
+/// How often and when the SDK repeats a call, but for invocations, which
+/// [`Functions`](crate::invoke::Functions) never repeats.
+#[must_use]
+pub fn retries() -> RetryConfig {
+    RetryConfig::standard().with_max_attempts(4)
 }
 
 /// A call to AWS that failed.

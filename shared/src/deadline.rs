@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
-use backon::{ExponentialBuilder, Retryable};
+use backon::{BackoffBuilder, ExponentialBuilder, Retryable};
 
 /// When an invocation must have answered. Lambda ends the process at its time-out without a word,
 /// so work stops a little earlier and reports why.
@@ -10,7 +10,7 @@ use backon::{ExponentialBuilder, Retryable};
 pub struct Deadline(Instant);
 
 /// Kept back from the function's time-out to report an error and write the logs.
-const RESERVE: Duration = Duration::from_millis(750);
+pub const RESERVE: Duration = Duration::from_millis(750);
 
 impl Deadline {
     /// From the moment that Lambda gives, in milliseconds since the Unix epoch.
@@ -64,8 +64,61 @@ pub trait Passing {
     }
 }
 
+/// The waits between attempts, one after the other: 200 ms, doubled each time up to ten seconds, and each
+/// longer by up to itself, at random.
+#[derive(Debug)]
+pub struct BackOff(<ExponentialBuilder as BackoffBuilder>::Backoff);
+
+impl BackOff {
+    /// Waits that nobody else has.
+    #[must_use]
+    pub fn new() -> Self {
+        Self(Self::builder().build())
+    }
+
+    /// The same waits for the same seed, for simulations.
+    #[must_use]
+    pub fn seeded(seed: u64) -> Self {
+        Self(Self::builder().with_jitter_seed(seed).build())
+    }
+
+    fn builder() -> ExponentialBuilder {
+        ExponentialBuilder::new()
+            .with_min_delay(Duration::from_millis(200))
+            .with_max_delay(Duration::from_secs(10))
+            .with_jitter()
+            .without_max_times()
+    }
+}
+
+impl Default for BackOff {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Iterator for BackOff {
+    type Item = Duration;
+
+    fn next(&mut self) -> Option<Duration> {
+        self.0.next()
+    }
+}
+
+/// How long to wait before the next attempt, after a fault that may pass: as long as the back-off says, or
+/// the other side asked for if that is longer. `None` if no attempt fits into the time that is left.
+#[must_use]
+pub fn wait(
+    back_off: Option<Duration>,
+    retry_after: Option<Duration>,
+    left: Duration,
+) -> Option<Duration> {
+    let delay = retry_after.max(back_off)?;
+    (delay < left).then_some(delay)
+}
+
 /// Repeats `operation` while its faults are passing ones and another attempt fits before the
-/// deadline, with jittered exponential back-off, or as long as the other side asked to wait.
+/// deadline, after the [`wait`]s that [`BackOff`] gives.
 ///
 /// # Errors
 /// The operation's last error.
@@ -75,18 +128,9 @@ where
     Fut: Future<Output = Result<T, E>>,
 {
     operation
-        .retry(
-            ExponentialBuilder::new()
-                .with_min_delay(Duration::from_millis(200))
-                .with_max_delay(Duration::from_secs(10))
-                .with_jitter()
-                .without_max_times(),
-        )
+        .retry(BackOff::new())
         .when(Passing::is_passing)
-        .adjust(|error: &E, delay| {
-            let delay = error.retry_after().max(delay)?;
-            (delay < deadline.left()).then_some(delay)
-        })
+        .adjust(|error: &E, delay| wait(delay, error.retry_after(), deadline.left()))
         .await
 }
 
@@ -161,6 +205,32 @@ mod tests {
             after: Some(Duration::from_secs(61)),
         };
         assert_eq!(attempts(slow, 2, Duration::from_mins(1)).await, (1, false));
+    }
+
+    #[test]
+    fn the_waits_double_up_to_ten_seconds_and_the_same_seed_has_the_same() {
+        let waits: Vec<_> = BackOff::seeded(7).take(9).collect();
+        for (index, wait) in (0..).zip(&waits) {
+            let least = Duration::from_millis(200 << index).min(Duration::from_secs(10));
+            assert!(
+                (least..least * 2).contains(wait),
+                "{wait:?} after {least:?}"
+            );
+        }
+        assert!(BackOff::seeded(7).take(9).eq(waits.iter().copied()));
+        assert!(!BackOff::seeded(8).take(9).eq(waits));
+    }
+
+    #[test]
+    fn the_longer_of_two_waits_holds_if_it_fits() {
+        let [one, two, three] = [1, 2, 3].map(|it| Some(Duration::from_secs(it)));
+        let left = Duration::from_secs(3);
+        assert_eq!(wait(one, two, left), two);
+        assert_eq!(wait(two, one, left), two);
+        assert_eq!(wait(two, None, left), two);
+        assert_eq!(wait(None, two, left), two);
+        assert_eq!(wait(None, None, left), None);
+        assert_eq!(wait(one, three, left), None, "no time is left then");
     }
 
     #[test]

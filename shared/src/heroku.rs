@@ -13,6 +13,7 @@ mod request;
 mod v1;
 mod v3;
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 
 use secrecy::{ExposeSecret, SecretString};
@@ -138,8 +139,9 @@ impl<'a> AddOn<'a> {
         answer.is_err_and(|error| error.is_gone())
     }
 
-    /// Has Heroku show `rendered`: looks, writes only if something differs, and looks at what
-    /// Heroku shows then. Passing faults are retried within the deadline, beginning with the look.
+    /// Has Heroku show `rendered`: looks, and writes only if something differs. v3 answers with what it shows
+    /// then, which is looked at; v1's answer says nothing of it, and testSecret, which looks next, would
+    /// find it. Passing faults are retried within the deadline, beginning with the look.
     ///
     /// # Errors
     /// If Heroku refuses, does not answer in time, or shows something else afterwards.
@@ -148,14 +150,20 @@ impl<'a> AddOn<'a> {
         rendered: &Rendered,
         deadline: Deadline,
     ) -> Result<Publication, HerokuError> {
-        let written = &std::cell::Cell::new(false);
+        let (written, limited) = (&Cell::new(false), &Cell::new(false));
         retry(deadline, || async {
-            if self.read(deadline).await?.missing(rendered).is_empty() {
+            // A write that met the rate limit did nothing, and what was seen before it still holds: another
+            // look would take what the write needs.
+            if !limited.take() && self.read(deadline).await?.missing(rendered).is_empty() {
                 return Ok(());
             }
             // Set before the answer is known: a write whose answer is lost may have taken effect.
             written.set(true);
-            let shown = self.write(rendered, deadline).await?;
+            let answer = self.write(rendered, deadline).await;
+            limited.set(matches!(answer, Err(HerokuError::RateLimited { .. })));
+            let Some(shown) = answer? else {
+                return Ok(());
+            };
             let missing = shown.missing(rendered);
             if missing.is_empty() {
                 Ok(())
@@ -178,10 +186,21 @@ impl<'a> AddOn<'a> {
         }
     }
 
-    async fn write(&self, rendered: &Rendered, deadline: Deadline) -> Result<Config, HerokuError> {
+    /// The config as Heroku shows it then, if the answer says so.
+    async fn write(
+        &self,
+        rendered: &Rendered,
+        deadline: Deadline,
+    ) -> Result<Option<Config>, HerokuError> {
         match &self.access {
-            Access::V1(access) => access.write(self.client, self.id, rendered, deadline).await,
-            Access::V3(access) => access.write(self.client, self.id, rendered, deadline).await,
+            Access::V1(access) => {
+                let written = access.write(self.client, self.id, rendered, deadline).await;
+                written.map(|()| None)
+            }
+            Access::V3(access) => {
+                let shown = access.write(self.client, self.id, rendered, deadline).await;
+                shown.map(Some)
+            }
         }
     }
 }

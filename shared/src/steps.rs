@@ -18,7 +18,7 @@ pub use deprovision_addon::{
 pub use enroll_addon::{EnrollError, EnrollOutcome, Enrolled, Enrollment, enroll_addon};
 pub use finish_secret::finish_secret;
 pub use publish_to_heroku::publish_to_heroku;
-pub use revoke_secret::{Revocation, revoke_secret};
+pub use revoke_secret::{Revocation, SCHEDULING, revoke_secret};
 pub use rotate::rotate;
 pub use sweep::{Order, sweep};
 pub use test_secret::test_secret;

@@ -48,14 +48,14 @@ impl<'a> Access<'a> {
             .collect())
     }
 
-    /// The answer's body is not specified, so the config is read again.
+    /// What the answer's body is is not specified.
     pub(super) async fn write(
         &self,
         client: &HerokuClient,
         id: &str,
         rendered: &Rendered,
         deadline: Deadline,
-    ) -> Result<Config, HerokuError> {
+    ) -> Result<(), HerokuError> {
         let names: Vec<_> = rendered.names().collect();
         let action = format!("write {} of add-on {id}", names.join(", "));
         let config: BTreeMap<_, _> = rendered
@@ -66,10 +66,11 @@ impl<'a> Access<'a> {
             .authorized(client.request(Method::PUT, &["vendor", "apps", id], 1))?
             .json(&json!({ "config": config }));
         let answer = request::send_within(WRITE_TIMEOUT, request, &action, deadline).await?;
-        if !answer.status.is_success() {
-            return Err(HerokuError::from_answer(action, &answer, REMEDY));
+        if answer.status.is_success() {
+            Ok(())
+        } else {
+            Err(HerokuError::from_answer(action, &answer, REMEDY))
         }
-        self.read(client, id, deadline).await
     }
 
     fn authorized(

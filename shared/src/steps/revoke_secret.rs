@@ -16,7 +16,7 @@ use crate::service::Services;
 use crate::telemetry::Metric;
 
 /// Kept back to schedule the next try, however long the service or Heroku took.
-const SCHEDULING: Duration = Duration::from_secs(12);
+pub const SCHEDULING: Duration = Duration::from_secs(12);
 
 /// What a revocation needs.
 #[derive(Debug)]

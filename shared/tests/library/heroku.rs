@@ -101,35 +101,30 @@ async fn a_write_whose_answer_is_lost_is_looked_for_before_it_is_repeated() {
 }
 
 #[tokio::test]
-async fn the_look_after_a_write_may_fail_and_nothing_is_written_again() {
-    let stand = Stand::start().await;
-    let instance = stand.instance(Api::V1).await;
-    let publisher = Publisher::new(&stand, &instance).await;
-    let addon = publisher.addon();
-    // The look before the write is merely slow; the answer to the one after it is lost.
-    fail(
-        &stand,
-        Api::V1,
-        &instance,
-        &Method::GET,
-        1,
-        Fault::Slow(Duration::from_millis(1)),
-    );
-    fail(
-        &stand,
-        Api::V1,
-        &instance,
-        &Method::GET,
-        1,
-        Fault::LoseAnswer,
-    );
-    let done = addon
-        .publish(&rendered(&[(VAR, "the new one")]), soon())
-        .await
-        .unwrap();
-    assert_eq!(done, Publication::Changed);
-    assert_eq!(stand.heroku.pending_faults(), 0);
-    assert_eq!(stand.config_requests(&instance, &Method::PUT), 1);
+async fn a_write_that_met_the_rate_limit_is_repeated_without_another_look() {
+    for api in Api::BOTH {
+        let stand = Stand::start().await;
+        let instance = stand.instance(api).await;
+        let publisher = Publisher::new(&stand, &instance).await;
+        let addon = publisher.addon();
+        fail(&stand, api, &instance, &write(api), 2, status(429));
+        // And looked for once its answer is lost.
+        fail(&stand, api, &instance, &write(api), 1, Fault::LoseAnswer);
+        let done = addon
+            .publish(&rendered(&[(VAR, "the new one")]), soon())
+            .await
+            .unwrap();
+        assert_eq!(done, Publication::Changed);
+        assert_eq!(stand.heroku.pending_faults(), 0);
+        assert_eq!(stand.config_requests(&instance, &write(api)), 3, "{api:?}");
+        let looks = stand.config_requests(&instance, &Method::GET);
+        assert_eq!(
+            looks, 2,
+            "{api:?}: before the first write, and after the lost answer"
+        );
+        let writes = stand.heroku.config_writes(&instance.addon).unwrap();
+        assert_eq!(writes, 1, "{api:?}");
+    }
 }
 
 #[tokio::test]

@@ -9,7 +9,9 @@ mod bench;
 mod conformance;
 mod demo;
 mod deny;
+mod drawing;
 mod faults;
+mod fleet;
 mod package;
 #[cfg(test)]
 mod readme;
@@ -85,6 +87,12 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
+    /// Lets fleets of 1,000 to a million add-on instances rotate, in virtual time, under the quotas of AWS and
+    /// Heroku: what waits, for how long, for which quota, and what it costs.
+    ///
+    /// When a request is made again is decided by the library's own code. The same seed gives the same figures. Everything
+    /// takes some three minutes.
+    Fleet(fleet::FleetOptions),
     /// Checks a service of your own against the `http` engine's contract,
     /// infra/credential-service.openapi.yaml.
     ///
@@ -139,6 +147,7 @@ async fn run(task: Task) -> Result<ExitCode, Box<dyn Error>> {
         .await?),
         Task::Test { filter } => Ok(test::run(&workspace, filter.as_deref()).await?),
         Task::Faults { arguments } => Ok(faults::run(&workspace, &arguments).await?),
+        Task::Fleet(options) => Ok(fleet::run(&workspace, &options)?),
         Task::Conformance(arguments) => Ok(conformance::run(&arguments).await),
         Task::Deny => Ok(deny::run(&workspace).await?),
         Task::Up => Ok(up::run(workspace).await?),

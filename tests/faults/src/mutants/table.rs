@@ -131,7 +131,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         name: "publishes without comparing",
         changes: &[(
             "shared/src/heroku.rs",
-            "if self.read(deadline).await?.missing(rendered).is_empty() {",
+            "if !limited.take() && self.read(deadline).await?.missing(rendered).is_empty() {",
             "if false {",
         )],
         runs: Runs::Single,

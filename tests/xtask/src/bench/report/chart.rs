@@ -1,10 +1,11 @@
 //! The figures as a picture: bars beside one another, the floor's first, and a line where the budget is.
 
 use svg::Document;
-use svg::node::element::{Description, Group, Line, Rectangle, Text, Title};
+use svg::node::element::{Group, Line};
 
 use super::{Mode, Report, Row, number};
 use crate::bench::budget;
+use crate::drawing::{COLOURS, MUTED, PANEL, count, picture, rectangle, text};
 
 const WIDTH: f64 = 1080.0;
 const MARGIN: f64 = 28.0;
@@ -15,14 +16,7 @@ const ROW: f64 = 22.0;
 const BAR: f64 = 8.0;
 const PANEL_HEADER: f64 = 36.0;
 const PANEL_GAP: f64 = 20.0;
-const INK: &str = "#16202c";
-const MUTED: &str = "#5b6878";
-const BACKGROUND: &str = "#f4f6f9";
-const PANEL: &str = "#ffffff";
 const BUDGET: &str = "#b42318";
-/// Without TLS, with TLS: told apart by the colour-blind too.
-const COLOURS: [&str; 2] = ["#0b6fb8", "#c26a00"];
-const FONT: &str = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', sans-serif";
 
 /// One figure of all functions.
 struct Panel {
@@ -66,27 +60,7 @@ pub(crate) fn draw(report: &Report) -> Document {
         report.machine.describe(),
         report.rounds
     );
-    let mut document = Document::new()
-        .set("viewBox", (0, 0, WIDTH, total))
-        .set("width", WIDTH)
-        .set("height", total)
-        .set("role", "img")
-        .set("font-family", FONT)
-        .set("font-size", 12)
-        .set("fill", INK)
-        .add(Title::new(title))
-        .add(Description::new().add(svg::node::Text::new(subtitle.clone())))
-        .add(rectangle(0.0, 0.0, WIDTH, total, BACKGROUND))
-        .add(
-            text(MARGIN, 34.0, title)
-                .set("font-size", 20)
-                .set("font-weight", 650),
-        )
-        .add(
-            text(MARGIN, 54.0, &subtitle)
-                .set("fill", MUTED)
-                .set("font-size", 11),
-        );
+    let mut document = picture(WIDTH, total, title, &subtitle);
     for (index, mode) in report.modes.iter().enumerate() {
         let x = MARGIN + 150.0 * count(index);
         document = document
@@ -152,23 +126,6 @@ fn draw_panel(panel: &Panel, report: &Report, x: f64, y: f64, height: f64) -> Gr
         }
     }
     group
-}
-
-fn rectangle(x: f64, y: f64, width: f64, height: f64, colour: &str) -> Rectangle {
-    Rectangle::new()
-        .set("x", x)
-        .set("y", y)
-        .set("width", width)
-        .set("height", height)
-        .set("fill", colour)
-}
-
-fn text(x: f64, y: f64, content: &str) -> Text {
-    Text::new(content).set("x", x).set("y", y)
-}
-
-fn count(count: usize) -> f64 {
-    number(u64::try_from(count).unwrap_or(u64::MAX))
 }
 
 #[cfg(test)]

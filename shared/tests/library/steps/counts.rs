@@ -1,0 +1,14 @@
+//! What a clean rotation asks: requests to AWS, the invocation counted as one of them, and to Heroku, tokens
+//! included. `tests/fleet` counts on the same figures.
+
+/// Of one step, to AWS and to Heroku.
+pub(crate) type Requests = (usize, usize);
+
+/// createSecret, setSecret, testSecret, finishSecret and the revocation, by v1.
+pub(crate) const V1: [Requests; 5] = [(6, 0), (4, 2), (4, 1), (4, 0), (7, 1)];
+
+/// The same by v3.
+pub(crate) const V3: [Requests; 5] = [(6, 0), (5, 3), (5, 2), (4, 0), (8, 2)];
+
+/// finishSecret of the first rotation, which also labels the imported version.
+pub(crate) const FIRST_FINISH: Requests = (5, 0);

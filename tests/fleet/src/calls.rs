@@ -1,0 +1,313 @@
+//! What each function asks, in order: the requests that `shared/tests/library/steps/requests.rs` counts,
+//! and what is left of them when a step is repeated.
+
+use self::Op::{Ask, Close, From, Invoke, Mark, Open, Unless, When};
+use self::Request::{
+    CreateSchedule, GetSchedule, HerokuRead, HerokuWrite, Read, Service, Token, UpdateSchedule,
+    Write,
+};
+
+#[cfg(test)]
+#[path = "../../../shared/tests/library/steps/counts.rs"]
+mod counts;
+
+/// Heroku's two partner APIs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Api {
+    /// One account for the whole fleet.
+    V1,
+    /// An account for each add-on.
+    V3,
+}
+
+impl Api {
+    /// As documents name it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::V1 => "v1",
+            Self::V3 => "v3",
+        }
+    }
+}
+
+/// A request of a function.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Request {
+    /// `DescribeSecret` or `GetSecretValue`.
+    Read,
+    /// `PutSecretValue` or `UpdateSecretVersionStage`.
+    Write,
+    /// `CreateSchedule`.
+    CreateSchedule,
+    /// `UpdateSchedule`.
+    UpdateSchedule,
+    /// `GetSchedule`.
+    GetSchedule,
+    /// An access token, from Heroku.
+    Token,
+    /// A look at Heroku's config.
+    HerokuRead,
+    /// A write of Heroku's config.
+    HerokuWrite,
+    /// The add-on's own service.
+    Service,
+}
+
+/// The functions of the stack that take part.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Function {
+    /// What Secrets Manager calls.
+    Rotate,
+    /// createSecret's.
+    CreateSecret,
+    /// setSecret's.
+    PublishToHeroku,
+    /// testSecret's.
+    TestSecret,
+    /// finishSecret's.
+    FinishSecret,
+    /// The delayed revocation.
+    RevokeSecret,
+}
+
+impl Function {
+    /// How many there are.
+    pub const COUNT: usize = 6;
+
+    /// One of `0..COUNT`.
+    #[must_use]
+    pub fn index(self) -> usize {
+        self as usize
+    }
+}
+
+/// What is done already: of the instance, or ([`TOKEN`]) of the invocation.
+pub type Flag = u8;
+/// The new value is stored.
+pub const VALUE: Flag = 1;
+/// The current version has its `LIVE-` label: it is not an imported one.
+pub const LABELLED: Flag = 2;
+/// Heroku shows the new credential.
+pub const SHOWN: Flag = 4;
+/// The revocation has its schedule.
+pub const SCHEDULED: Flag = 8;
+/// The invocation has an access token.
+pub const TOKEN: Flag = 16;
+
+/// What a function does next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Op {
+    /// A request.
+    Ask(Request),
+    /// Another function, whose answer is waited for.
+    Invoke(Function),
+    /// Something is done.
+    Mark(Flag),
+    /// The next so many only if it is not done.
+    Unless(Flag, u8),
+    /// The next so many only if it is done.
+    When(Flag, u8),
+    /// What follows is repeated from here by the library's `retry`, when a request in it fails.
+    Open,
+    /// It is repeated from here on now: a refused write does not begin with the look again.
+    From,
+    /// The end of that.
+    Close,
+}
+
+/// Secrets Manager's four steps.
+pub const STEPS: usize = 4;
+
+/// `rotate`'s part of a step, 0 to 3.
+#[must_use]
+pub fn rotate(step: usize) -> &'static [Op] {
+    match step {
+        0 => &[
+            Ask(Read),
+            When(VALUE, 1),
+            Ask(Read),
+            Unless(VALUE, 3),
+            Ask(Read),
+            Ask(Write),
+            Mark(VALUE),
+            Invoke(Function::CreateSecret),
+        ],
+        1 => &[Ask(Read), Invoke(Function::PublishToHeroku)],
+        2 => &[Ask(Read), Invoke(Function::TestSecret)],
+        _ => &[
+            Ask(Read),
+            Unless(LABELLED, 2),
+            Ask(Write),
+            Mark(LABELLED),
+            Invoke(Function::FinishSecret),
+            Ask(Write),
+        ],
+    }
+}
+
+/// What a called function does. test-secret asks the service besides, at the same time, which takes
+/// nobody's quota and is over sooner.
+#[must_use]
+pub fn called(function: Function, api: Api) -> &'static [Op] {
+    match (function, api) {
+        (Function::Rotate, _) => &[],
+        (Function::CreateSecret, _) => &[Ask(Read), Ask(Read), Ask(Service), Ask(Service)],
+        (Function::PublishToHeroku, Api::V1) => &[
+            Ask(Read),
+            Ask(Read),
+            Open,
+            Ask(HerokuRead),
+            Unless(SHOWN, 3),
+            From,
+            Ask(HerokuWrite),
+            Mark(SHOWN),
+            Close,
+        ],
+        (Function::PublishToHeroku, Api::V3) => &[
+            Ask(Read),
+            Ask(Read),
+            Open,
+            Unless(TOKEN, 3),
+            Ask(Read),
+            Ask(Token),
+            Mark(TOKEN),
+            Ask(HerokuRead),
+            Unless(SHOWN, 3),
+            From,
+            Ask(HerokuWrite),
+            Mark(SHOWN),
+            Close,
+        ],
+        (Function::TestSecret, Api::V1) => &[Ask(Read), Ask(Read), Open, Ask(HerokuRead), Close],
+        (Function::TestSecret, Api::V3) => &[
+            Ask(Read),
+            Ask(Read),
+            Open,
+            Unless(TOKEN, 3),
+            Ask(Read),
+            Ask(Token),
+            Mark(TOKEN),
+            Ask(HerokuRead),
+            Close,
+        ],
+        // A schedule that an earlier attempt made is moved.
+        (Function::FinishSecret, _) => &[
+            Ask(CreateSchedule),
+            When(SCHEDULED, 1),
+            Ask(UpdateSchedule),
+            Mark(SCHEDULED),
+        ],
+        (Function::RevokeSecret, Api::V1) => &[
+            Ask(Read),
+            Ask(GetSchedule),
+            Ask(Read),
+            Ask(Read),
+            Ask(Read),
+            Open,
+            Ask(HerokuRead),
+            Close,
+            Ask(Read),
+            Ask(Service),
+            Ask(Service),
+            Ask(Write),
+        ],
+        (Function::RevokeSecret, Api::V3) => &[
+            Ask(Read),
+            Ask(GetSchedule),
+            Ask(Read),
+            Ask(Read),
+            Ask(Read),
+            Open,
+            Unless(TOKEN, 3),
+            Ask(Read),
+            Ask(Token),
+            Mark(TOKEN),
+            Ask(HerokuRead),
+            Close,
+            Ask(Read),
+            Ask(Service),
+            Ask(Service),
+            Ask(Write),
+        ],
+    }
+}
+
+/// How publish-to-heroku went about v1 until it was simulated: it looked again after a write, and began with
+/// a look when the write was refused.
+pub const PUBLISH_V1_BEFORE: &[Op] = &[
+    Ask(Read),
+    Ask(Read),
+    Open,
+    Ask(HerokuRead),
+    Unless(SHOWN, 3),
+    Ask(HerokuWrite),
+    Mark(SHOWN),
+    Ask(HerokuRead),
+    Close,
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Requests to AWS, invocations counted, and to Heroku, when nothing goes wrong.
+    fn count(ops: &[Op], done: &mut Flag, api: Api) -> counts::Requests {
+        let (mut aws, mut heroku, mut at) = (0, 0, 0);
+        while at < ops.len() {
+            match ops[at] {
+                Ask(Token | HerokuRead | HerokuWrite) => heroku += 1,
+                Ask(Service) | Open | From | Close => {}
+                Ask(_) => aws += 1,
+                Invoke(function) => {
+                    *done &= !TOKEN;
+                    let inner = count(called(function, api), done, api);
+                    (aws, heroku) = (aws + 1 + inner.0, heroku + inner.1);
+                }
+                Mark(flag) => *done |= flag,
+                Unless(flag, many) if *done & flag != 0 => at += usize::from(many),
+                When(flag, many) if *done & flag == 0 => at += usize::from(many),
+                Unless(..) | When(..) => {}
+            }
+            at += 1;
+        }
+        (aws, heroku)
+    }
+
+    #[test]
+    fn a_clean_rotation_asks_what_the_librarys_tests_count() {
+        for (api, expected) in [(Api::V1, counts::V1), (Api::V3, counts::V3)] {
+            for first in [true, false] {
+                let mut done = if first { 0 } else { LABELLED };
+                let mut seen: Vec<_> = (0..STEPS)
+                    .map(|step| count(rotate(step), &mut done, api))
+                    .collect();
+                done = 0;
+                seen.push(count(called(Function::RevokeSecret, api), &mut done, api));
+                let mut expected = expected;
+                if first {
+                    expected[3] = counts::FIRST_FINISH;
+                }
+                assert_eq!(seen, expected, "{api:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_repeated_rotation_writes_nothing_twice() {
+        let mut done = LABELLED;
+        for step in 0..3 {
+            count(rotate(step), &mut done, Api::V1);
+        }
+        // Its value is read, not made and stored; Heroku is looked at once.
+        assert_eq!(count(rotate(0), &mut done, Api::V1), (5, 0));
+        assert_eq!(count(rotate(1), &mut done, Api::V1), (4, 1));
+    }
+
+    #[test]
+    fn before_v1_took_one_request_more() {
+        let before = count(PUBLISH_V1_BEFORE, &mut 0, Api::V1);
+        let now = count(called(Function::PublishToHeroku, Api::V1), &mut 0, Api::V1);
+        assert_eq!(before, (now.0, now.1 + 1));
+    }
+}

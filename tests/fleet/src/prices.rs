@@ -1,0 +1,127 @@
+//! What AWS asks for it, at `infra/README.md`'s prices (us-east-1, 2026; each item names its page there).
+
+use crate::calls::Api;
+use crate::number;
+use crate::outcome::{Outcome, Quota};
+
+/// A secret, a month.
+const SECRET: f64 = 0.40;
+/// A request to Secrets Manager.
+const REQUEST: f64 = 0.05 / 10_000.0;
+/// An invocation of a function.
+const INVOCATION: f64 = 0.20 / 1e6;
+/// A gigabyte-second of a function.
+const GB_SECOND: f64 = 0.000_016_666_7;
+/// An invocation by Scheduler, beyond [`FREE`] a month.
+const SCHEDULED: f64 = 1.00 / 1e6;
+/// Scheduler's invocations that are free, a month.
+const FREE: u64 = 14_000_000;
+/// A gigabyte of logs.
+const LOGS: f64 = 0.50;
+/// Logs of a rotation with its revocation, GB: some 10 kB.
+const LOGGED: f64 = 10e-6;
+/// Metrics, alarms and the dashboard, a month.
+const WATCHING: f64 = 41.0 * 0.30 + 23.0 * 0.10 + 3.00;
+/// The sweeps of a month.
+const SWEEPS: u64 = 720;
+/// Secrets on a page of `ListSecrets`.
+const PAGE: u64 = 100;
+
+/// What a fleet's rotations cost, in dollars.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Rotations {
+    /// Requests to Secrets Manager.
+    pub requests: f64,
+    /// Lambda's invocations and gigabyte-seconds.
+    pub lambda: f64,
+    /// Scheduler's invocations.
+    pub scheduler: f64,
+    /// The functions' logs.
+    pub logs: f64,
+}
+
+impl Rotations {
+    /// What these cost.
+    #[must_use]
+    pub fn of(outcome: &Outcome) -> Self {
+        let asked = |quota: Quota| outcome.asked[quota.index()];
+        let requests = asked(Quota::Reads) + asked(Quota::Writes) + asked(Quota::RotateSecret);
+        let invoked = asked(Quota::Invocations);
+        Self {
+            requests: number(requests) * REQUEST,
+            lambda: number(outcome.invocations) * INVOCATION + outcome.gb_seconds * GB_SECOND,
+            scheduler: number(invoked.saturating_sub(FREE)) * SCHEDULED,
+            logs: number(outcome.attempts) * LOGGED * LOGS,
+        }
+    }
+
+    /// All of it.
+    #[must_use]
+    pub fn together(&self) -> f64 {
+        self.requests + self.lambda + self.scheduler + self.logs
+    }
+}
+
+/// What a fleet costs that does nothing but be there, in dollars a month.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Standing {
+    /// The secrets: one for v1, two for v3.
+    pub secrets: f64,
+    /// The hourly sweep's requests.
+    pub sweep: f64,
+    /// Metrics, alarms, dashboard.
+    pub watching: f64,
+}
+
+impl Standing {
+    /// Of a fleet.
+    #[must_use]
+    pub fn of(instances: u32, api: Api) -> Self {
+        let secrets = match api {
+            Api::V1 => u64::from(instances),
+            Api::V3 => 2 * u64::from(instances),
+        };
+        let pages = u64::from(instances).div_ceil(PAGE);
+        Self {
+            secrets: number(secrets) * SECRET,
+            sweep: number(pages * SWEEPS) * REQUEST,
+            watching: WATCHING,
+        }
+    }
+
+    /// All of it.
+    #[must_use]
+    pub fn together(&self) -> f64 {
+        self.secrets + self.sweep + self.watching
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_thousand_instances_cost_what_the_operations_page_says() {
+        let page = include_str!("../../../infra/README.md");
+        for (api, line) in [(Api::V1, "| $400.00 |"), (Api::V3, " $800.00 |")] {
+            assert!(
+                (Standing::of(1_000, api).secrets - if api == Api::V1 { 400.0 } else { 800.0 })
+                    .abs()
+                    < 1e-9
+            );
+            assert!(page.contains(line));
+        }
+        for price in [
+            "secrets at $0.40",
+            "requests at $0.05 per 10,000",
+            "10 an hour for the sweep",
+            "720 sweeps",
+            "41 metrics at $0.30",
+            "23 alarms at $0.10, a dashboard at $3.00",
+            "logs at $0.50 a GB; some 10 kB a rotation",
+            "14 million that are free",
+        ] {
+            assert!(page.contains(price), "{price}");
+        }
+    }
+}
