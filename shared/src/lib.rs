@@ -13,6 +13,7 @@
 //! | [`service`] | the add-on's own service, one module per engine |
 //! | [`schedule`] | EventBridge Scheduler: the delayed revocation |
 //! | [`invoke`] | the functions that hold the powers `rotate` lacks |
+//! | [`fleet`] | all secrets of a stack, by labels, tags and schedules alone |
 //! | [`function`], [`configuration`], [`telemetry`], [`aws`], [`net`], [`deadline`] | what every Lambda function needs |
 
 pub mod aws;
@@ -21,6 +22,7 @@ pub mod deadline;
 pub mod document;
 pub mod error;
 pub mod event;
+pub mod fleet;
 pub mod function;
 pub mod heroku;
 pub mod invoke;

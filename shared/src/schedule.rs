@@ -2,9 +2,9 @@
 //! [EventBridge Scheduler](https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html#one-time)
 //! in the stack's own group, which remove themselves.
 
-use std::collections::HashSet;
+mod timetable;
+
 use std::fmt::Write as _;
-use std::sync::OnceLock;
 use std::time::{Duration, SystemTime};
 
 use aws_sdk_scheduler::Client;
@@ -19,8 +19,10 @@ use ring::digest::{SHA256, digest};
 
 use crate::aws::{AwsError, call};
 use crate::configuration::ScheduleConfiguration;
-use crate::deadline::{Deadline, retry};
-use crate::event::{Event as _, RevokeEvent, ScheduledAt, SecretArn, VersionId};
+use crate::deadline::Deadline;
+use crate::event::{RevokeEvent, ScheduledAt, SecretArn, VersionId};
+
+pub use timetable::{Scheduled, Timetable, Try};
 
 /// The wait before the first further try of a revocation; it doubles with each.
 const FIRST_RETRY: Duration = Duration::from_mins(1);
@@ -34,8 +36,7 @@ const PREFIX: &str = "revoke-";
 /// Where and how revocations are scheduled.
 #[derive(Debug, Clone)]
 pub struct Schedules {
-    config: SdkConfig,
-    client: OnceLock<Client>,
+    timetable: Timetable,
     configuration: ScheduleConfiguration,
 }
 
@@ -43,10 +44,9 @@ impl Schedules {
     /// A client with the execution role's credentials.
     #[must_use]
     pub fn new(config: &SdkConfig, configuration: ScheduleConfiguration) -> Self {
-        Self {
-            client: OnceLock::from(Client::new(config)),
-            ..Self::when_needed(config, configuration)
-        }
+        let schedules = Self::when_needed(config, configuration);
+        schedules.client();
+        schedules
     }
 
     /// A client that is made when it is first needed: the SDK reads its list of AWS's regions then, which
@@ -54,14 +54,13 @@ impl Schedules {
     #[must_use]
     pub fn when_needed(config: &SdkConfig, configuration: ScheduleConfiguration) -> Self {
         Self {
-            config: config.clone(),
-            client: OnceLock::new(),
+            timetable: Timetable::new(config, configuration.group.clone()),
             configuration,
         }
     }
 
     fn client(&self) -> &Client {
-        self.client.get_or_init(|| Client::new(&self.config))
+        self.timetable.client()
     }
 
     /// Whether the first try of the same revocation was scheduled later than this try, or is still to come
@@ -79,37 +78,17 @@ impl Schedules {
         let Some(own) = event.scheduled_at else {
             return Ok(false);
         };
-        let first = RevokeEvent {
-            attempt: 0,
-            ..event.clone()
-        };
-        let name = name(&first);
-        let request = self
-            .client()
-            .get_schedule()
-            .name(&name)
-            .group_name(&self.configuration.group);
-        let answer = call(
-            "scheduler:GetSchedule",
-            &name,
-            deadline,
-            Box::pin(request.send()),
-        );
-        let schedule = match answer.await {
-            Ok(schedule) => schedule,
-            Err(error) if error.is("ResourceNotFoundException") => return Ok(false),
-            Err(error) => return Err(error),
+        let first = self
+            .timetable
+            .planned(&event.secret, &event.version, 0, deadline)
+            .await?;
+        let Some(first) = first else {
+            return Ok(false);
         };
         // Both are written alike, so that the text's order is the time's.
-        let is_to_come = schedule
-            .schedule_expression
-            .is_some_and(|time| time > at(SystemTime::now()));
+        let is_to_come = at(first.at) > at(SystemTime::now());
         // One without a time is somebody else's.
-        let first = schedule
-            .target
-            .and_then(|target| serde_json::from_str(&target.input?).ok())
-            .and_then(|input| RevokeEvent::read(&input).ok()?.scheduled_at);
-        Ok(first > Some(own) || (event.attempt > 0 && is_to_come))
+        Ok(first.scheduled_at > Some(own) || (event.attempt > 0 && is_to_come))
     }
 
     /// Has a version revoked of which nobody knows since when it is out of use, unless that is
@@ -174,32 +153,7 @@ impl Schedules {
     /// # Errors
     /// If AWS refuses or does not answer.
     pub async fn scheduled(&self, deadline: Deadline) -> Result<Scheduled, AwsError> {
-        let mut names = HashSet::new();
-        let mut page = None;
-        loop {
-            let answer = retry(deadline, || {
-                let request = self
-                    .client()
-                    .list_schedules()
-                    .group_name(&self.configuration.group)
-                    .name_prefix(PREFIX)
-                    .max_results(100)
-                    .set_next_token(page.clone());
-                call(
-                    "scheduler:ListSchedules",
-                    &self.configuration.group,
-                    deadline,
-                    Box::pin(request.send()),
-                )
-            })
-            .await?;
-            let found = answer.schedules.into_iter().filter_map(|it| it.name);
-            names.extend(found.filter_map(|name| Some(name.rsplit_once('-')?.0.to_owned())));
-            page = answer.next_token;
-            if page.is_none() {
-                return Ok(Scheduled(names));
-            }
-        }
+        self.timetable.scheduled(deadline).await
     }
 
     async fn create(
@@ -301,18 +255,6 @@ fn description(event: &RevokeEvent) -> String {
     text.chars().take(512).collect()
 }
 
-/// The revocations for which something is scheduled.
-#[derive(Debug, Clone, Default)]
-pub struct Scheduled(HashSet<String>);
-
-impl Scheduled {
-    /// Whether a try of this version's revocation is among them.
-    #[must_use]
-    pub fn has(&self, secret: &SecretArn, version: &VersionId) -> bool {
-        self.0.contains(&revocation(secret, version))
-    }
-}
-
 /// What the names of all tries of a revocation begin with. It says nothing but is within Scheduler's
 /// 64 characters whatever the secret's name.
 fn revocation(secret: &SecretArn, version: &VersionId) -> String {
@@ -327,11 +269,11 @@ fn revocation(secret: &SecretArn, version: &VersionId) -> String {
 /// A name of its own for each try of each revocation. The same try has the same name, so that
 /// repeating a step makes no second schedule.
 fn name(event: &RevokeEvent) -> String {
-    format!(
-        "{}-{}",
-        revocation(&event.secret, &event.version),
-        event.attempt
-    )
+    name_of(&event.secret, &event.version, event.attempt)
+}
+
+fn name_of(secret: &SecretArn, version: &VersionId, attempt: u32) -> String {
+    format!("{}-{attempt}", revocation(secret, version))
 }
 
 /// `at(yyyy-mm-ddThh:mm:ss)`, in UTC, which is Scheduler's default zone. Rounded up: the grace

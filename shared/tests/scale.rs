@@ -1,5 +1,5 @@
-//! The sweep of as many secrets as one stack may have, against a stand-in of that size: in a process of
-//! its own, whose memory is measured.
+//! The sweep and the survey of as many secrets as one stack may have, against a stand-in of that size: in
+//! a process of its own, whose memory is measured.
 
 #![cfg(test)]
 
@@ -11,7 +11,8 @@ use addon_rotation::Error;
 use addon_rotation::aws::sdk_config_with;
 use addon_rotation::configuration::ScheduleConfiguration;
 use addon_rotation::deadline::Deadline;
-use addon_rotation::schedule::Schedules;
+use addon_rotation::fleet::{State as InState, Survey};
+use addon_rotation::schedule::{Schedules, Timetable};
 use addon_rotation::secrets::Secrets;
 use addon_rotation::steps::{self, Order};
 use aws_credential_types::Credentials;
@@ -20,7 +21,7 @@ use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use http::StatusCode;
+use http::{HeaderMap, StatusCode};
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
@@ -41,6 +42,8 @@ const STACK: &str = "addon-rotation";
 struct Cloud {
     /// Whether the waiting version of each has a schedule.
     scheduled: Vec<bool>,
+    /// What the schedule of each is called.
+    names: Vec<String>,
     /// When each schedule that was made fires.
     times: Vec<DateTime>,
     requests: Requests,
@@ -53,12 +56,15 @@ struct Requests {
     secrets: usize,
     schedules: usize,
     created: usize,
+    /// `DescribeSecret` and `GetSchedule`.
+    single: usize,
 }
 
 const ALL: Requests = Requests {
     secrets: usize::MAX,
     schedules: usize::MAX,
     created: usize::MAX,
+    single: usize::MAX,
 };
 
 #[derive(Clone)]
@@ -132,8 +138,27 @@ impl Shared {
     }
 }
 
-async fn list_secrets(State(shared): State<Shared>, body: Bytes) -> Json<Value> {
+async fn secrets_manager(
+    State(shared): State<Shared>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Json<Value> {
     let request: Value = serde_json::from_slice(&body).unwrap();
+    match headers["x-amz-target"].to_str().unwrap() {
+        "secretsmanager.ListSecrets" => list_secrets(shared, &request).await,
+        "secretsmanager.DescribeSecret" => {
+            shared.count(|requests| &mut requests.single).await;
+            let id = request["SecretId"].as_str().unwrap();
+            let number = id.rsplit('/').next().unwrap().get(..8).unwrap();
+            let mut described = secret(usize::from_str_radix(number, 16).unwrap());
+            described["VersionIdsToStages"] = described["SecretVersionsToStages"].take();
+            Json(described)
+        }
+        other => panic!("{other} is not asked for"),
+    }
+}
+
+async fn list_secrets(shared: Shared, request: &Value) -> Json<Value> {
     assert_eq!(request["MaxResults"], PAGE);
     shared.count(|requests| &mut requests.secrets).await;
     let count = shared.cloud.lock().unwrap().scheduled.len();
@@ -156,19 +181,24 @@ async fn list_schedules(
         found.map(|(_, value)| value.as_str())
     };
     assert_eq!(parameter("MaxResults"), Some("100"));
-    assert_eq!(parameter("NamePrefix"), Some("revoke-"));
+    let prefix = parameter("NamePrefix").unwrap();
+    assert!(prefix.starts_with("revoke-"), "{prefix}");
     shared.count(|requests| &mut requests.schedules).await;
-    let (numbers, next) = {
-        let cloud = shared.cloud.lock().unwrap();
-        let scheduled = cloud.scheduled.iter().enumerate();
-        let numbers = scheduled.filter_map(|(number, is)| is.then_some(number));
-        page(numbers, parameter("NextToken"))
-    };
+    let cloud = shared.cloud.lock().unwrap();
+    let scheduled = cloud.scheduled.iter().enumerate();
+    let numbers = scheduled.filter_map(|(number, is)| is.then_some(number));
+    let numbers = numbers.filter(|number| cloud.names[*number].starts_with(prefix));
+    let (numbers, next) = page(numbers, parameter("NextToken"));
     let schedules: Vec<_> = numbers
         .into_iter()
-        .map(|number| json!({ "Name": name(number), "GroupName": STACK }))
+        .map(|number| json!({ "Name": cloud.names[number], "GroupName": STACK }))
         .collect();
     Json(json!({ "Schedules": schedules, "NextToken": next }))
+}
+
+async fn get_schedule(State(shared): State<Shared>, Path(name): Path<String>) -> Json<Value> {
+    shared.count(|requests| &mut requests.single).await;
+    Json(json!({ "Name": name, "ScheduleExpression": "at(2030-01-01T00:00:00)" }))
 }
 
 async fn create_schedule(
@@ -200,6 +230,7 @@ struct Stand {
     shared: Shared,
     secrets: Secrets,
     schedules: Schedules,
+    timetable: Timetable,
     _serving: AbortOnDropHandle<()>,
 }
 
@@ -207,6 +238,7 @@ impl Stand {
     async fn start(scheduled: Vec<bool>) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let cloud = Arc::new(Mutex::new(Cloud {
+            names: (0..scheduled.len()).map(name).collect(),
             scheduled,
             times: Vec::new(),
             requests: Requests::default(),
@@ -215,9 +247,9 @@ impl Stand {
         let (more, _) = watch::channel(());
         let shared = Shared { cloud, more };
         let router = Router::new()
-            .route("/", post(list_secrets))
+            .route("/", post(secrets_manager))
             .route("/schedules", get(list_schedules))
-            .route("/schedules/{name}", post(create_schedule))
+            .route("/schedules/{name}", post(create_schedule).get(get_schedule))
             .with_state(shared.clone());
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
@@ -235,6 +267,7 @@ impl Stand {
             shared,
             secrets: Secrets::new(&aws),
             schedules: Schedules::new(&aws, configuration),
+            timetable: Timetable::new(&aws, STACK),
             _serving: AbortOnDropHandle::new(serving),
         }
     }
@@ -307,6 +340,7 @@ async fn a_hundred_thousand_secrets_are_swept_in_one_invocation() {
         secrets: SECRETS / PAGE,
         schedules: (SECRETS - lost).div_ceil(PAGE),
         created: lost,
+        single: 0,
     };
     assert_eq!(requests, expected);
     assert_eq!(stand.scheduled().len(), SECRETS);
@@ -370,4 +404,56 @@ async fn what_a_sweep_has_no_time_for_the_next_ones_do() {
     let (requests, result) = stand.sweep(Order::OldestFirst, PATIENCE).await;
     result.unwrap();
     assert_eq!(requests.created, 0);
+}
+
+/// Each list of the survey's in turn, and what is listed side by side: two lists of secrets and four of
+/// schedules. Then eight single requests at a time.
+fn time_of_survey(requests: Requests) -> Duration {
+    let pages = (requests.secrets.div_ceil(2)).max(requests.schedules.div_ceil(4));
+    let count = |requests: usize| u32::try_from(requests).unwrap();
+    ONE_PAGE * count(pages) + ONE_SCHEDULE * count(requests.single) / AT_ONCE
+}
+
+#[tokio::test]
+async fn a_hundred_thousand_secrets_are_surveyed_in_two_minutes() {
+    // All wait for a revocation: as many schedules as there can be. Some have none.
+    let lost = 20;
+    let stand = Stand::start((0..SECRETS).map(|number| number >= lost).collect()).await;
+    let survey = Survey {
+        secrets: &stand.secrets,
+        timetable: &stand.timetable,
+        stack: STACK,
+        grace_period_seconds: 7200,
+        revocation: Duration::ZERO,
+    };
+    let deadline = Deadline::after(PATIENCE);
+    let mut rows = survey.look(deadline).await.unwrap();
+    assert_eq!(rows.len(), SECRETS);
+    let unscheduled = rows.iter().filter(|row| row.state == InState::Unscheduled);
+    assert_eq!(unscheduled.count(), lost);
+    // Those come first; the secrets have not changed for years.
+    assert_eq!(rows[lost].state, InState::Overdue);
+    rows.truncate(200);
+    survey.times(&mut rows, deadline).await.unwrap();
+    let times = rows.iter().flat_map(|row| &row.revocations);
+    assert_eq!(times.filter(|it| it.at.is_some()).count(), 200 - lost);
+
+    let requests = stand.shared.cloud.lock().unwrap().requests;
+    // Neither end goes on where the other has been, but for the page that shows it.
+    let pages = SECRETS / PAGE;
+    assert!(
+        (pages..=pages + 3).contains(&requests.secrets),
+        "{requests:?}"
+    );
+    // What seems lost is described and listed by itself, twice; the others' times are asked for.
+    assert_eq!(requests.single, 2 * lost + 200 - lost, "{requests:?}");
+    assert!(
+        requests.schedules <= SECRETS / PAGE + 16 + 2 * lost,
+        "{requests:?}"
+    );
+    let time = time_of_survey(requests);
+    assert!(time < Duration::from_mins(2), "{time:?}");
+    // 100 ListSecrets a second.
+    let a_second = requests.secrets as u64 / time.as_secs();
+    assert!(a_second <= 100, "{a_second}");
 }
