@@ -91,14 +91,14 @@ struct Environment {
 }
 
 /// What stands in for a function that is not here.
-type Answer = Box<dyn Fn(&Value) -> Result<Value, Diagnostic> + Send>;
+type StandIn = Box<dyn Fn(&Value) -> Result<Value, Diagnostic> + Send>;
 
 #[derive(Default)]
 struct Book {
     crashes: Vec<Crash>,
     twice: bool,
     timeout: Option<Duration>,
-    answers: BTreeMap<&'static str, Answer>,
+    answers: BTreeMap<&'static str, StandIn>,
     records: Vec<Record>,
     invariants: Vec<Invariants>,
 }
