@@ -1,14 +1,18 @@
 //! `rollback`: nobody is without a credential that works, wherever it is cut off.
 
+use std::time::Duration;
+
 use addon_rotation::event::VersionId;
 use addon_rotation_operator::rollback::{Options, run};
 use addon_rotation_operator::{OperatorError, Outcome};
+use http::Method;
 use local_cloud::events::EventKind;
+use local_cloud::heroku::{Fault, FaultRule};
 use serde_json::json;
 
 use super::{Words, id, stack};
 use crate::steps::{assert_settled, fire, schedule};
-use crate::support::{Api, Crash, Instance, Invariants, Stand, When, document, soon};
+use crate::support::{Api, Crash, Instance, Invariants, Stand, When, document, soon, within};
 
 async fn roll_back(
     stand: &Stand,
@@ -22,6 +26,24 @@ async fn roll_back(
         yes: true,
     };
     let result = run(&stack(stand), &words.output(), &options).await;
+    (words, result)
+}
+
+/// As [`roll_back`], with functions that have so much time.
+async fn roll_back_within(
+    stand: &Stand,
+    instance: &Instance,
+    timeout: Duration,
+) -> (Words, Result<Outcome, OperatorError>) {
+    let words = Words::default();
+    let options = Options {
+        addon: id(instance),
+        to: None,
+        yes: true,
+    };
+    let stack = stack(stand);
+    stand.lambda.tell_timeout(timeout);
+    let result = run(&stack, &words.output(), &options).await;
     (words, result)
 }
 
@@ -141,19 +163,46 @@ async fn a_revocation_that_died_on_its_way_has_ended_the_credential_and_nothing_
     assert_settled(&stand, &instance).await;
 }
 
+/// It has looked, also at the schedule, and goes on: Heroku's answer is late.
 #[tokio::test]
 async fn a_revocation_that_had_looked_is_waited_for() {
     let stand = Stand::start().await;
     let instance = stand.enrolled(Api::V1).await;
     let first = stand.current(&instance);
-    stand.rotate(&instance).await;
-    let (words, _) = roll_back(&stand, &instance, Some(&first)).await;
-    // The schedule was made just now.
-    let waited = |words: &Words| words.objects().iter().any(|it| it["step"] == "wait");
-    assert!(waited(&words));
-    let schedule = schedule(&stand, &first, 0).unwrap();
-    // It has its whole grace period from now.
-    assert!(schedule.fires_at.is_some());
+    let second = stand.rotate(&instance).await;
+    let shown = stand.shown(&instance);
+    let invariants = Invariants::of(&stand, &instance);
+    stand.heroku.fail_next(FaultRule {
+        method: Some(Method::GET),
+        path_prefix: "/".to_owned(),
+        count: 1,
+        fault: Fault::Slow(Duration::from_secs(2)),
+    });
+    let scheduled = schedule(&stand, &first, 0).unwrap();
+    assert!(stand.gateway.scheduler().bring_forward(&scheduled.name));
+    let has_looked = || {
+        let requests = stand.gateway.requests();
+        requests.iter().any(|request| {
+            request.access_key_id.as_deref() == Some("revoke-secret")
+                && request.operation == "secretsmanager:GetSecretValue"
+        })
+    };
+    let mut tick = tokio::time::interval(Duration::from_millis(5));
+    within(async {
+        while !has_looked() {
+            tick.tick().await;
+        }
+    })
+    .await;
+
+    let (words, result) = roll_back_within(&stand, &instance, Duration::from_secs(8)).await;
+    let error = result.unwrap_err().to_string();
+    assert!(error.starts_with("log-in"), "{error}");
+    assert!(words.objects().iter().any(|it| it["step"] == "wait"));
+    // Nothing shows what has ended.
+    assert_eq!(stand.current(&instance), second);
+    assert_eq!(stand.shown(&instance), shown);
+    invariants.assert_held();
 }
 
 #[tokio::test]
