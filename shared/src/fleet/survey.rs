@@ -283,24 +283,8 @@ impl Survey<'_> {
                 at: None,
             })
             .collect();
-        let unchanged = secret.last_changed.and_then(|it| it.elapsed().ok());
-        let state = if secret.deleted {
-            State::Deleted
-        } else if revocations.iter().any(|it| it.attempt.is_none()) {
-            State::Unscheduled
-        } else if waiting.iter().any(Waiting::is_overdue) {
-            State::Overdue
-        } else if !secret.rotation_enabled {
-            State::RotationOff
-        } else if pending.is_some() && unchanged > Some(FAILED_AFTER) {
-            State::RotationFailed
-        } else if pending.is_some() {
-            State::Rotating
-        } else if waiting.is_empty() {
-            State::Healthy
-        } else {
-            State::WaitingForRevocation
-        };
+        let is_scheduled = revocations.iter().all(|it| it.attempt.is_some());
+        let state = state(secret, pending.is_some(), &waiting, is_scheduled);
         Overview {
             secret: arn.clone(),
             name: secret.name.clone(),
@@ -311,5 +295,88 @@ impl Survey<'_> {
             revocations,
             next_rotation: secret.next_rotation,
         }
+    }
+}
+
+fn state(secret: &Secret, is_pending: bool, waiting: &[Waiting], is_scheduled: bool) -> State {
+    let unchanged = secret.last_changed.and_then(|it| it.elapsed().ok());
+    if secret.deleted {
+        State::Deleted
+    } else if !is_scheduled {
+        State::Unscheduled
+    } else if waiting.iter().any(Waiting::is_overdue) {
+        State::Overdue
+    } else if !secret.rotation_enabled {
+        State::RotationOff
+    } else if is_pending && unchanged > Some(FAILED_AFTER) {
+        State::RotationFailed
+    } else if is_pending {
+        State::Rotating
+    } else if waiting.is_empty() {
+        State::Healthy
+    } else {
+        State::WaitingForRevocation
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn secret(minutes_ago: u64) -> Secret {
+        Secret {
+            rotation_enabled: true,
+            last_changed: Some(SystemTime::now() - Duration::from_mins(minutes_ago)),
+            ..Secret::default()
+        }
+    }
+
+    fn waits(minutes: u64) -> [Waiting; 1] {
+        [Waiting {
+            secret: "arn:aws:secretsmanager:us-east-1:123456789012:secret:acme/db-AbCdEf"
+                .parse()
+                .unwrap(),
+            version: "0a1b2c3d-0000-4000-8000-000000000001".parse().unwrap(),
+            since: SystemTime::now() - Duration::from_mins(minutes),
+            grace_period: Duration::from_hours(2),
+        }]
+    }
+
+    #[test]
+    fn what_somebody_should_look_at_comes_before_what_is_merely_so() {
+        for (minutes, is_pending, waits, is_scheduled, expected) in [
+            (0, false, None, true, State::Healthy),
+            (0, true, None, true, State::Rotating),
+            (9, true, None, true, State::Rotating),
+            (11, true, None, true, State::RotationFailed),
+            (11, true, Some(11), true, State::RotationFailed),
+            (179, false, Some(179), true, State::WaitingForRevocation),
+            (181, false, Some(181), true, State::Overdue),
+            (181, true, Some(181), true, State::Overdue),
+            (181, true, Some(181), false, State::Unscheduled),
+        ] {
+            let waiting = waits.map(self::waits);
+            let waiting = waiting.as_ref().map_or([].as_slice(), |it| it.as_slice());
+            let state = |secret: &Secret| state(secret, is_pending, waiting, is_scheduled);
+            assert_eq!(state(&secret(minutes)), expected, "{minutes}");
+            let deleted = Secret {
+                deleted: true,
+                ..secret(minutes)
+            };
+            assert_eq!(state(&deleted), State::Deleted);
+        }
+        let off = Secret {
+            rotation_enabled: false,
+            ..secret(11)
+        };
+        assert_eq!(state(&off, true, &[], true), State::RotationOff);
+    }
+
+    #[test]
+    fn every_state_is_found_by_its_name() {
+        for state in State::ALL {
+            assert_eq!(state.as_str().parse(), Ok(state));
+        }
+        assert!(State::ALL.is_sorted(), "shown in this order");
     }
 }

@@ -36,7 +36,7 @@ fn stack(stand: &Stand) -> Stack {
     }
 }
 
-/// Keeps what the tool says, for programs.
+/// Keeps what the tool says.
 #[derive(Clone, Default)]
 struct Words(Arc<Mutex<Vec<u8>>>);
 
@@ -55,10 +55,17 @@ impl Words {
         Output::to(self.clone(), true)
     }
 
+    fn for_people(&self) -> Output {
+        Output::to(self.clone(), false)
+    }
+
+    fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+
     fn objects(&self) -> Vec<Value> {
-        let bytes = self.0.lock().unwrap().clone();
-        let text = String::from_utf8(bytes).unwrap();
-        text.lines()
+        self.text()
+            .lines()
             .map(|line| serde_json::from_str(line).unwrap())
             .collect()
     }

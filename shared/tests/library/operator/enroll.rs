@@ -91,6 +91,21 @@ async fn a_second_run_tries_what_failed_and_nothing_else() {
 
     refused.lock().unwrap().clear();
     asked.lock().unwrap().clear();
+    let people = Words::default();
+    let again = enroll::Options {
+        report: None,
+        ..options
+    };
+    let outcome = enroll::run(&stack(&stand), &people.for_people(), &again).await;
+    assert_eq!(outcome.unwrap(), Outcome::Fine);
+    println!("{}", people.text());
+    assert!(
+        people
+            .text()
+            .contains("✓ enroll: 20 enrolled, 0 failed, 0 skipped")
+    );
+    asked.lock().unwrap().clear();
+    let options = self::options(&directory);
     let outcome = enroll::run(&stack(&stand), &words.output(), &options).await;
     assert_eq!(outcome.unwrap(), Outcome::Fine);
     assert_eq!(*asked.lock().unwrap(), ["addon-7"]);
@@ -131,11 +146,22 @@ async fn what_cannot_be_deprovisioned_keeps_no_other_from_it() {
         }
         Ok(json!({ "SecretArn": "arn", "Revoked": ["a", "b"], "Outcome": "deprovisioned" }))
     });
-    let words = Words::default();
+    let people = Words::default();
     let mut options = deprovision::Options {
         addons: ["one", "unknown", "two"].map(ToOwned::to_owned).into(),
         yes: true,
     };
+    let outcome = deprovision::run(&stack(&stand), &people.for_people(), &options).await;
+    assert_eq!(outcome.unwrap(), Outcome::Attention);
+    let text = people.text();
+    for line in [
+        "these 3 add-ons",
+        "✓ one: deprovisioned, 2 credentials revoked",
+        "✗ unknown: there is no such add-on",
+    ] {
+        assert!(text.contains(line), "{text}");
+    }
+    let words = Words::default();
     let outcome = deprovision::run(&stack(&stand), &words.output(), &options).await;
     assert_eq!(outcome.unwrap(), Outcome::Attention);
     let said = words.objects();
