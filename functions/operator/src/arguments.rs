@@ -25,7 +25,8 @@ pub struct Arguments {
     /// The stack's name.
     #[arg(long, env = "STACK_NAME", global = true)]
     pub stack: Option<String>,
-    /// What the names of the rotating secrets begin with: the stack's SecretNamePrefix. The add-on's id follows.
+    /// What the names of the rotating secrets begin with: the stack's
+    /// `SecretNamePrefix`. The add-on's id follows.
     #[arg(
         long,
         env = "SECRET_NAME_PREFIX",

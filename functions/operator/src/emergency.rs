@@ -30,6 +30,10 @@ Examples:
   addon-rotation-operator emergency acme-1 --accept-downtime --rotated  # only end the old ones"
 )]
 #[group(skip)]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag on the command line"
+)]
 pub struct Options {
     /// The add-on's id: what follows the prefix in the secret's name. Or the secret's name or ARN.
     pub addon: String,

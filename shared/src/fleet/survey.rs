@@ -324,11 +324,10 @@ mod tests {
     use super::*;
 
     fn secret(minutes_ago: u64) -> Secret {
-        Secret {
-            rotation_enabled: true,
-            last_changed: Some(SystemTime::now() - Duration::from_mins(minutes_ago)),
-            ..Secret::default()
-        }
+        let mut secret = Secret::default();
+        secret.rotation_enabled = true;
+        secret.last_changed = SystemTime::now().checked_sub(Duration::from_mins(minutes_ago));
+        secret
     }
 
     fn waits(minutes: u64) -> [Waiting; 1] {
@@ -359,16 +358,12 @@ mod tests {
             let waiting = waiting.as_ref().map_or([].as_slice(), |it| it.as_slice());
             let state = |secret: &Secret| state(secret, is_pending, waiting, is_scheduled);
             assert_eq!(state(&secret(minutes)), expected, "{minutes}");
-            let deleted = Secret {
-                deleted: true,
-                ..secret(minutes)
-            };
+            let mut deleted = secret(minutes);
+            deleted.deleted = true;
             assert_eq!(state(&deleted), State::Deleted);
         }
-        let off = Secret {
-            rotation_enabled: false,
-            ..secret(11)
-        };
+        let mut off = secret(11);
+        off.rotation_enabled = false;
         assert_eq!(state(&off, true, &[], true), State::RotationOff);
     }
 

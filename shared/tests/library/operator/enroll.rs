@@ -12,15 +12,17 @@ use serde_json::{Value, json};
 use super::{Words, stack};
 use crate::support::Stand;
 
-/// Enrols whatever is not refused.
-fn enrolling(stand: &Stand) -> (Arc<Mutex<BTreeSet<String>>>, Arc<Mutex<Vec<String>>>) {
+type Shared<T> = Arc<Mutex<T>>;
+
+/// Enrols whatever is not refused: which are, and those that were asked for.
+fn enrolling(stand: &Stand) -> (Shared<BTreeSet<String>>, Shared<Vec<String>>) {
     let refused: Arc<Mutex<BTreeSet<String>>> = Arc::default();
     let asked: Arc<Mutex<Vec<String>>> = Arc::default();
-    let (refuses, asks) = (Arc::clone(&refused), Arc::clone(&asked));
+    let (no, log) = (Arc::clone(&refused), Arc::clone(&asked));
     stand.lambda.answer_with("enroll-addon", move |event| {
         let addon = event["Document"]["heroku"]["addon_id"].as_str().unwrap();
-        asks.lock().unwrap().push(addon.to_owned());
-        if refuses.lock().unwrap().contains(addon) {
+        log.lock().unwrap().push(addon.to_owned());
+        if no.lock().unwrap().contains(addon) {
             return Err(Diagnostic {
                 error_type: "DocumentError".to_owned(),
                 error_message: "the document is not usable: url is missing".to_owned(),

@@ -421,7 +421,7 @@ fn answered(answer: Result<Value, Diagnostic>) -> Response {
     }
 }
 
-/// Lambda's GetFunctionConfiguration.
+/// Lambda's `GetFunctionConfiguration`.
 async fn configured(State(lambda): State<Lambda>, Path(function): Path<String>) -> Json<Value> {
     let timeout = lambda.book().timeout.unwrap_or(TIMEOUT);
     let grace_period = grace_period_seconds().to_string();
