@@ -15,8 +15,8 @@ use local_cloud::process;
 use serde_json::{Value, json};
 use tokio::process::Command;
 
-use crate::Suite;
 use crate::support::check;
+use crate::{Suite, TestResult};
 
 pub(crate) fn tests(suite: &mut Suite) {
     suite.test(
@@ -40,6 +40,7 @@ pub(crate) fn tests(suite: &mut Suite) {
 
 /// The tool with an operator's credentials.
 struct Operator {
+    role: String,
     program: PathBuf,
     environment: Vec<(&'static str, String)>,
 }
@@ -107,6 +108,7 @@ impl Operator {
         program.pop();
         program.set_file_name("addon-rotation-operator");
         Ok(Self {
+            role: name,
             program,
             environment: vec![
                 (
@@ -120,6 +122,16 @@ impl Operator {
                 ("STACK_NAME", STACK.to_owned()),
             ],
         })
+    }
+
+    /// Takes the policy off the role: the stack's end would find it in use.
+    async fn dismiss(self, cloud: &Cloud) -> TestResult {
+        let policy = cloud.output("OperatorPolicyArn")?;
+        let detach = ["iam", "detach-role-policy", "--role-name", &self.role];
+        cloud
+            .aws(&[&detach[..], &["--policy-arn", policy]].concat())
+            .await?;
+        Ok(())
     }
 
     async fn run(&self, arguments: &[&str]) -> Result<Ended, Failed> {

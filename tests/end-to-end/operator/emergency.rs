@@ -28,6 +28,7 @@ pub(super) async fn after_a_time(cloud: Arc<Cloud>) -> TestResult {
     revoke(&cloud, &leaked).await?;
     live(&cloud, &instance, 1).await?;
     logins(&customer, 10).await?;
+    operator.dismiss(&cloud).await?;
     nobody_noticed(customer).await
 }
 
@@ -49,5 +50,6 @@ pub(super) async fn at_once(cloud: Arc<Cloud>) -> TestResult {
     let labelled = live_versions(&cloud, &instance)?;
     check(!labelled.contains(&leaked) && labelled.len() == 1, || {
         format!("{labelled:?} are labelled")
-    })
+    })?;
+    operator.dismiss(&cloud).await
 }

@@ -57,5 +57,6 @@ pub(super) async fn unnoticed(cloud: Arc<Cloud>) -> TestResult {
         .await?;
     check(ended.status == 2, || ended.errors.clone())?;
     names(&ended.errors, &["no LIVE- label", "rotate instead"])?;
+    operator.dismiss(&cloud).await?;
     nobody_noticed(customer).await
 }

@@ -74,7 +74,8 @@ pub(super) async fn agrees(cloud: Arc<Cloud>) -> TestResult {
     check(ended.status == 2, || {
         "watched without a terminal".to_owned()
     })?;
-    names(&ended.errors, &["terminal"])
+    names(&ended.errors, &["terminal"])?;
+    operator.dismiss(&cloud).await
 }
 
 pub(super) async fn rights(cloud: Arc<Cloud>) -> TestResult {
