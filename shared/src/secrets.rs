@@ -5,22 +5,24 @@
 //! label also keeps Secrets Manager from deleting a version that is still to be revoked.
 
 mod labels;
+mod listing;
+mod tokens;
 
 use std::time::Duration;
 
 use aws_sdk_secretsmanager::Client;
-use aws_sdk_secretsmanager::types::{Filter, FilterNameStringType, SortOrderType};
+use aws_sdk_secretsmanager::types::{Filter, FilterNameStringType};
 use aws_types::SdkConfig;
 use secrecy::{ExposeSecret, SecretString};
 
 use labels::STACK_TAG;
 pub use labels::{Label, Secret};
+pub use listing::{Listing, Order};
 
 use crate::aws::{AwsError, call};
 use crate::deadline::{Deadline, Passing, retry};
 use crate::document::{Document, Fields};
 use crate::event::{SecretArn, VersionId};
-use crate::heroku::{TokenFuture, TokenStore};
 
 /// Reads are eventually consistent: a version just written may not be found for a moment.
 const CONSISTENCY: Duration = Duration::from_secs(5);
@@ -52,35 +54,6 @@ pub enum SecretError {
 impl Passing for SecretError {
     fn is_passing(&self) -> bool {
         matches!(self, Self::NoValue { .. })
-    }
-}
-
-/// Which of the secrets of a stack are listed, and from which end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Listing<'a> {
-    /// The stack's name.
-    pub stack: &'a str,
-    /// Which come first.
-    pub order: Order,
-    /// Whether those marked for deletion are among them.
-    pub with_deleted: bool,
-}
-
-/// From which end secrets are listed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Order {
-    /// Those made first.
-    OldestFirst,
-    /// Those made last.
-    NewestFirst,
-}
-
-impl From<Order> for SortOrderType {
-    fn from(order: Order) -> Self {
-        match order {
-            Order::OldestFirst => Self::Asc,
-            Order::NewestFirst => Self::Desc,
-        }
     }
 }
 
@@ -412,49 +385,5 @@ impl Secrets {
         )
         .await
         .map(drop)
-    }
-}
-
-impl TokenStore for Secrets {
-    fn read<'a>(&'a self, secret: &'a SecretArn, deadline: Deadline) -> TokenFuture<'a, Fields> {
-        Box::pin(async move {
-            let value = self.current(secret, deadline).await?;
-            value
-                .and_then(|value| Fields::parse(value.expose_secret()))
-                .ok_or_else(|| {
-                    let message = "the value is not a JSON object; store one with a refresh_token";
-                    AwsError::new(
-                        "secretsmanager:GetSecretValue",
-                        secret,
-                        "NotAnObject",
-                        message,
-                        false,
-                    )
-                })
-        })
-    }
-
-    fn write<'a>(
-        &'a self,
-        secret: &'a SecretArn,
-        fields: Fields,
-        deadline: Deadline,
-    ) -> TokenFuture<'a, ()> {
-        Box::pin(async move {
-            let value = fields.to_secret();
-            let request = self
-                .client
-                .put_secret_value()
-                .secret_id(secret.as_str())
-                .secret_string(value.expose_secret());
-            call(
-                "secretsmanager:PutSecretValue",
-                secret,
-                deadline,
-                Box::pin(request.send()),
-            )
-            .await
-            .map(drop)
-        })
     }
 }
