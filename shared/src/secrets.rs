@@ -6,23 +6,25 @@
 
 mod labels;
 mod lifecycle;
+mod listing;
+mod tokens;
 
 use std::time::Duration;
 
 use aws_sdk_secretsmanager::Client;
-use aws_sdk_secretsmanager::types::{Filter, FilterNameStringType, SortOrderType};
+use aws_sdk_secretsmanager::types::{Filter, FilterNameStringType};
 use aws_types::SdkConfig;
 use secrecy::{ExposeSecret, SecretString};
 
 use labels::STACK_TAG;
 pub use labels::{Label, Secret};
 pub use lifecycle::{Deletion, NewSecret};
+pub use listing::{Listing, Order};
 
 use crate::aws::{AwsError, call};
 use crate::deadline::{Deadline, Passing, retry};
 use crate::document::{Document, Fields};
 use crate::event::{SecretArn, VersionId};
-use crate::heroku::{TokenFuture, TokenStore};
 
 /// Reads are eventually consistent: a version just written may not be found for a moment.
 const CONSISTENCY: Duration = Duration::from_secs(5);
@@ -81,26 +83,70 @@ impl Secrets {
         secret: &SecretArn,
         deadline: Deadline,
     ) -> Result<Secret, AwsError> {
-        let request = self.client.describe_secret().secret_id(secret.as_str());
+        Ok(self.described(secret.as_str(), deadline).await?.1)
+    }
+
+    /// As [`Secrets::describe`], of a secret of which no more than the name is known. `None` if there is none.
+    ///
+    /// # Errors
+    /// If AWS refuses or does not answer.
+    pub async fn find(
+        &self,
+        name: &str,
+        deadline: Deadline,
+    ) -> Result<Option<(SecretArn, Secret)>, AwsError> {
+        let (arn, secret) = match self.described(name, deadline).await {
+            Ok(found) => found,
+            Err(error) if error.is("ResourceNotFoundException") => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        Ok(arn.and_then(|arn| Some((arn.parse().ok()?, secret))))
+    }
+
+    async fn described(
+        &self,
+        secret: &str,
+        deadline: Deadline,
+    ) -> Result<(Option<String>, Secret), AwsError> {
+        let request = self.client.describe_secret().secret_id(secret);
         let answer = call(
             "secretsmanager:DescribeSecret",
+            &secret,
+            deadline,
+            Box::pin(request.send()),
+        )
+        .await?;
+        Ok((answer.arn.clone(), Secret::from(answer)))
+    }
+
+    /// Starts a rotation now; the new version's id.
+    ///
+    /// # Errors
+    /// If AWS refuses, as while a rotation is not complete (`InvalidRequestException`), or does not answer.
+    pub async fn rotate(
+        &self,
+        secret: &SecretArn,
+        deadline: Deadline,
+    ) -> Result<Option<VersionId>, AwsError> {
+        let request = self.client.rotate_secret().secret_id(secret.as_str());
+        let answer = call(
+            "secretsmanager:RotateSecret",
             secret,
             deadline,
             Box::pin(request.send()),
         )
         .await?;
-        Ok(Secret::from(answer))
+        Ok(answer.version_id.and_then(|version| version.parse().ok()))
     }
 
-    /// The secrets that the stack of this name rotates, a page of at most 100 of them by age, and the token
-    /// of the next page. Those marked for deletion are left out.
+    /// The secrets that the stack rotates, a page of at most 100 of them by age, and the token of the next
+    /// page.
     ///
     /// # Errors
     /// If AWS refuses or does not answer.
     pub async fn managed(
         &self,
-        stack: &str,
-        order: &SortOrderType,
+        listing: Listing<'_>,
         page: Option<String>,
         deadline: Deadline,
     ) -> Result<(Vec<(SecretArn, Secret)>, Option<String>), AwsError> {
@@ -109,9 +155,10 @@ impl Secrets {
             .client
             .list_secrets()
             .max_results(100)
-            .sort_order(order.clone())
+            .sort_order(listing.order.into())
             .filters(filter(FilterNameStringType::TagKey, STACK_TAG))
-            .filters(filter(FilterNameStringType::TagValue, stack))
+            .filters(filter(FilterNameStringType::TagValue, listing.stack))
+            .set_include_planned_deletion(listing.with_deleted.then_some(true))
             .set_next_token(page);
         let answer = call(
             "secretsmanager:ListSecrets",
@@ -124,7 +171,7 @@ impl Secrets {
         // The filters match beginnings of key and value, each in any tag.
         let managed = secrets
             .filter_map(|entry| Some((entry.arn.as_ref()?.parse().ok()?, Secret::from(entry))))
-            .filter(|(_, secret)| secret.is_of_stack(stack))
+            .filter(|(_, secret)| secret.is_of_stack(listing.stack))
             .collect();
         Ok((managed, answer.next_token))
     }
@@ -340,49 +387,5 @@ impl Secrets {
         )
         .await
         .map(drop)
-    }
-}
-
-impl TokenStore for Secrets {
-    fn read<'a>(&'a self, secret: &'a SecretArn, deadline: Deadline) -> TokenFuture<'a, Fields> {
-        Box::pin(async move {
-            let value = self.current(secret, deadline).await?;
-            value
-                .and_then(|value| Fields::parse(value.expose_secret()))
-                .ok_or_else(|| {
-                    let message = "the value is not a JSON object; store one with a refresh_token";
-                    AwsError::new(
-                        "secretsmanager:GetSecretValue",
-                        secret,
-                        "NotAnObject",
-                        message,
-                        false,
-                    )
-                })
-        })
-    }
-
-    fn write<'a>(
-        &'a self,
-        secret: &'a SecretArn,
-        fields: Fields,
-        deadline: Deadline,
-    ) -> TokenFuture<'a, ()> {
-        Box::pin(async move {
-            let value = fields.to_secret();
-            let request = self
-                .client
-                .put_secret_value()
-                .secret_id(secret.as_str())
-                .secret_string(value.expose_secret());
-            call(
-                "secretsmanager:PutSecretValue",
-                secret,
-                deadline,
-                Box::pin(request.send()),
-            )
-            .await
-            .map(drop)
-        })
     }
 }

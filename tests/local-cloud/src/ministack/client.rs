@@ -18,7 +18,7 @@ use serde_json::Value;
 use url::Url;
 
 use super::error::MiniStackError;
-use super::iam::FunctionKeys;
+use super::iam::Sessions;
 
 /// The root user's access key id in every MiniStack started here. It opens nothing else.
 pub const ROOT_ACCESS_KEY_ID: &str = "AKIALOCALCLOUDROOT00";
@@ -51,7 +51,7 @@ const HOP_BY_HOP: [HeaderName; 8] = [
 pub struct Client {
     endpoint: Url,
     http: hyper_util::client::legacy::Client<HttpConnector, Full<Bytes>>,
-    pub(super) function_keys: Arc<FunctionKeys>,
+    pub(super) sessions: Arc<Sessions>,
 }
 
 impl Client {
@@ -69,7 +69,7 @@ impl Client {
             endpoint,
             http: hyper_util::client::legacy::Client::builder(TokioExecutor::new())
                 .build(HttpConnector::new()),
-            function_keys: Arc::default(),
+            sessions: Arc::default(),
         })
     }
 

@@ -18,37 +18,47 @@ use super::xml;
 pub enum Principal {
     /// The account's root user, who may do everything.
     Root,
-    /// A function under its execution role.
+    /// A function under its execution role, or somebody who has assumed one.
     Role {
         /// The role's ARN.
         role_arn: String,
-        /// The function's ARN.
-        function_arn: String,
+        /// The session's name: the function's, or what was said when the role was assumed.
+        session: String,
     },
     /// Somebody else.
     Unknown,
 }
 
-/// The functions' access keys as far as they are known: key id to role and function.
-#[derive(Debug, Default)]
-pub(super) struct FunctionKeys(Mutex<HashMap<String, (String, String)>>);
+/// A role's ARN and a session's name.
+type Session = (String, String);
 
-impl FunctionKeys {
+/// The access keys of sessions as far as they are known, by key id.
+#[derive(Debug, Default)]
+pub(super) struct Sessions {
+    functions: Mutex<HashMap<String, Session>>,
+    assumed: Mutex<HashMap<String, Session>>,
+}
+
+impl Sessions {
     fn get(&self, access_key_id: &str) -> Option<Principal> {
-        let keys = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (role_arn, function_arn) = keys.get(access_key_id)?.clone();
-        Some(Principal::Role {
-            role_arn,
-            function_arn,
-        })
+        let find = |keys: &Mutex<HashMap<String, Session>>| {
+            let keys = keys.lock().unwrap_or_else(PoisonError::into_inner);
+            keys.get(access_key_id).cloned()
+        };
+        let (role_arn, session) = find(&self.assumed).or_else(|| find(&self.functions))?;
+        Some(Principal::Role { role_arn, session })
     }
 
-    fn replace(&self, functions: Vec<(String, String)>) {
+    fn replace_functions(&self, functions: Vec<(String, String)>) {
+        let name = |arn: &str| arn.rsplit(':').next().unwrap_or_default().to_owned();
         let keys = functions
             .into_iter()
-            .map(|(function, role)| (access_key_id(&function, &role), (role, function)))
+            .map(|(function, role)| (access_key_id(&function, &role), (role, name(&function))))
             .collect();
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = keys;
+        *self
+            .functions
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = keys;
     }
 }
 
@@ -108,14 +118,26 @@ impl Client {
         if access_key_id == ROOT_ACCESS_KEY_ID || access_key_id == "test" || account_id {
             return Ok(Principal::Root);
         }
-        if let Some(principal) = self.function_keys.get(access_key_id) {
+        if let Some(principal) = self.sessions.get(access_key_id) {
             return Ok(principal);
         }
-        self.function_keys.replace(self.functions().await?);
+        self.sessions.replace_functions(self.functions().await?);
         Ok(self
-            .function_keys
+            .sessions
             .get(access_key_id)
             .unwrap_or(Principal::Unknown))
+    }
+
+    /// Tells of somebody who has assumed a role: from now on its policies hold for them with the context
+    /// that MiniStack does not know.
+    pub fn know_session(&self, access_key_id: &str, role_arn: &str, session: &str) {
+        let mut assumed = self
+            .sessions
+            .assumed
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let session = (role_arn.to_owned(), session.to_owned());
+        assumed.insert(access_key_id.to_owned(), session);
     }
 
     /// Whether IAM lets the role do this to the resource. Conditions on request context that

@@ -233,10 +233,17 @@ async fn whoever_signs_is_known_and_the_rest_is_refused() {
     let function = Function::create(client, "f", &role_arn).await;
     let key = function.credentials.access_key_id();
     let principal = Principal::Role {
-        role_arn,
-        function_arn: function.arn.clone(),
+        role_arn: role_arn.clone(),
+        session: "f".to_owned(),
     };
     assert_eq!(client.principal(key).await.unwrap(), principal);
+    client.know_session("ASIAASSUMED", &role_arn, "on-call");
+    let principal = Principal::Role {
+        role_arn,
+        session: "on-call".to_owned(),
+    };
+    let assumed = client.clone().principal("ASIAASSUMED").await.unwrap();
+    assert_eq!(assumed, principal);
     assert_eq!(
         client.principal(ROOT_ACCESS_KEY_ID).await.unwrap(),
         Principal::Root

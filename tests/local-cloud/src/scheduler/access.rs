@@ -58,10 +58,7 @@ pub(super) async fn check(
         // Somebody whose policies are not known here: MiniStack's verdict stands.
         Principal::Unknown if denied => Err(answer),
         Principal::Root | Principal::Unknown => Ok(()),
-        Principal::Role {
-            role_arn,
-            function_arn,
-        } => authorise(upstream, &role_arn, &function_arn, need)
+        Principal::Role { role_arn, session } => authorise(upstream, &role_arn, &session, need)
             .await
             .map_err(|error| match error {
                 Denial::Refused(message) => refusal(&Refusal {
@@ -82,17 +79,12 @@ enum Denial {
 async fn authorise(
     upstream: &Client,
     role_arn: &str,
-    function_arn: &str,
+    session: &str,
     need: &Need<'_>,
 ) -> Result<(), Denial> {
     let unknown = |error| Denial::Unknown(Box::new(internal_error(&error)));
     let denial = |action: &str, resource: &str| {
         let role = role_arn.rsplit('/').next().unwrap_or_default();
-        let session = function_arn
-            .split(":function:")
-            .nth(1)
-            .and_then(|function| function.split(':').next())
-            .unwrap_or_default();
         Denial::Refused(format!(
             "User: arn:aws:sts::{ACCOUNT_ID}:assumed-role/{role}/{session} is not authorized to \
              perform: {action} on resource: {resource} because no identity-based policy allows \
