@@ -159,7 +159,9 @@ async fn a_revocation_that_died_on_its_way_has_ended_the_credential_and_nothing_
     assert_eq!(words.done(), ["put-off"]);
     assert_eq!(stand.current(&instance), second);
     assert_eq!(stand.shown(&instance), shown);
+    // Put off, it looks first, and is given a whole grace period then.
     fire(&stand, &first, 0).await;
+    fire(&stand, &first, 1).await;
     assert_settled(&stand, &instance).await;
 }
 
