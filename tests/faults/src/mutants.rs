@@ -120,16 +120,17 @@ impl Mutant {
 
     fn is_caught(&self, copy: &Path, target: &Path) -> Result<bool, Problem> {
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-        let mut build = Command::new(cargo);
-        local_cloud::process::forget_cargo(&mut build);
-        let status = build
+        let mut command = Command::new(cargo);
+        local_cloud::process::forget_cargo(&mut command);
+        let built = command
             .args(["build", "--quiet", "--profile", "faults"])
             .args(["--package", "faults", "--bin", PROGRAM])
             .current_dir(copy)
             .env("CARGO_TARGET_DIR", target)
-            .status()?;
-        if !status.success() {
-            return Err(format!("mutant \"{}\" cannot be built", self.name).into());
+            .output()?;
+        if !built.status.success() {
+            let said = String::from_utf8_lossy(&built.stderr);
+            return Err(format!("mutant \"{}\" cannot be built: {said}", self.name).into());
         }
         let arguments: &[&str] = match self.runs {
             Runs::Single => &["run"],

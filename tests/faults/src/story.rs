@@ -61,10 +61,14 @@ pub enum Operation {
         /// Whether Lambda delivers the event a second time.
         twice: bool,
     },
+    /// Time passes until the first schedule is due. Its event waits in Lambda's queue, until the history's end
+    /// if not until an earlier [`Operation::Deliver`].
+    Queue,
     /// A schedule is lost.
     LoseSchedule,
-    /// An event that was delivered is delivered again, much later.
-    DeliverAgain,
+    /// The first event that there was is delivered: late, or again.
+    #[serde(alias = "deliver-again")]
+    Deliver,
     /// The hourly sweep.
     Sweep,
     /// The operator makes an older version current that still is accepted, and publishes it.

@@ -138,14 +138,14 @@ pub(super) const MUTANTS: &[Mutant] = &[
         breaks: Rule::OneRelease,
     },
     Mutant {
-        name: "reads by AWSPENDING instead of the version's id",
+        name: "reads by AWSCURRENT instead of the version's id",
         changes: &[(
-            SECRETS,
-            "            .version_id(version.as_str());",
-            "            .version_stage(\"AWSPENDING\");",
+            REVOKE,
+            ".document(&event.secret, &event.version, deadline)",
+            ".document(&event.secret, &current, deadline)",
         )],
         runs: Runs::Single,
-        breaks: Rule::Converges,
+        breaks: Rule::OneAtRest,
     },
     Mutant {
         name: "takes any answer for a function's",

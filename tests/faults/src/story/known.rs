@@ -45,6 +45,26 @@ fn histories() -> Vec<Vec<Operation>> {
             Operation::RotateNow,
         ]
     };
-    let rollbacks = (0..8).map(given_up);
-    [1, 20, 30].map(late).into_iter().chain(rollbacks).collect()
+    // A rotation that was abandoned after Heroku shows its version, and the sweep.
+    let abandoned = |after| {
+        let interrupt = Operation::Interrupt {
+            after,
+            by: Interruption::Cancel,
+        };
+        let wait = |minutes| Operation::Wait { minutes };
+        vec![interrupt, Operation::Sweep, wait(10), wait(180)]
+    };
+    // The event of a try from before the rollback.
+    let queued = vec![
+        Operation::RotateNow,
+        Operation::Queue,
+        Operation::RollBack,
+        Operation::RotateNow,
+        Operation::Deliver,
+    ];
+    let mut all = vec![queued];
+    all.extend([1, 20, 30].map(late));
+    all.extend((0..8).map(given_up));
+    all.extend((20..36).step_by(3).map(abandoned));
+    all
 }

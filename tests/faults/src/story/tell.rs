@@ -25,7 +25,8 @@ pub async fn tell(story: &Story, servers: Arc<Servers>) -> Outcome {
 async fn attempt(story: &Story, servers: Arc<Servers>) -> Result<Outcome, Problem> {
     let mut telling = Telling {
         built: build(story.setup, servers).await?,
-        delivered: Vec::new(),
+        events: Vec::new(),
+        queued: Vec::new(),
     };
     let world = Arc::clone(&telling.built.world);
     let _customer = run::customer(&world);
@@ -35,6 +36,9 @@ async fn attempt(story: &Story, servers: Arc<Servers>) -> Result<Outcome, Proble
         world.passage.running.idle().await;
     }
     let not_reached = world.passage.desk.forget();
+    for event in std::mem::take(&mut telling.queued) {
+        world.invoke_asynchronously("revoke-secret", &event).await;
+    }
     telling.bring_to_rest().await;
     world.check_settled().await;
     if world.is_provisioned() && world.releases() != world.changes() {
@@ -48,7 +52,9 @@ async fn attempt(story: &Story, servers: Arc<Servers>) -> Result<Outcome, Proble
 struct Telling {
     built: Built,
     /// The events of the revocations so far.
-    delivered: Vec<Value>,
+    events: Vec<Value>,
+    /// Those that wait in Lambda's queue.
+    queued: Vec<Value>,
 }
 
 impl Telling {
@@ -86,8 +92,16 @@ impl Telling {
                     world.lose_schedule(&name).await;
                 }
             }
-            Operation::DeliverAgain => {
-                if let Some(event) = self.delivered.first() {
+            Operation::Queue => {
+                if let Some((at, name)) = world.due().into_iter().next() {
+                    world.clock.skip_to(at);
+                    let events = world.take(&name, &mut self.built.scheduled).await;
+                    self.queued.extend(events.iter().cloned());
+                    self.events.extend(events);
+                }
+            }
+            Operation::Deliver => {
+                if let Some(event) = self.events.first() {
                     world.invoke_asynchronously("revoke-secret", event).await;
                 }
             }
@@ -118,7 +132,7 @@ impl Telling {
                 world.invoke_asynchronously("revoke-secret", event).await;
             }
         }
-        self.delivered.extend(events);
+        self.events.extend(events);
     }
 
     async fn interrupt(&mut self, after: u32, by: Interruption) {
@@ -149,7 +163,7 @@ impl Telling {
         for event in &late {
             world.invoke_asynchronously("revoke-secret", event).await;
         }
-        self.delivered.extend(late);
+        self.events.extend(late);
     }
 
     /// What the operations page has whoever is on call do, until nothing is to be done any more.
