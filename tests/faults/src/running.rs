@@ -16,6 +16,26 @@ pub struct Running {
 struct Book {
     next: u64,
     invocations: Vec<Invocation>,
+    /// Also of functions whose processes have ended.
+    requests: usize,
+}
+
+impl Book {
+    fn is_idle(&self) -> bool {
+        self.invocations.is_empty() && self.requests == 0
+    }
+}
+
+/// A request under way, until it is dropped.
+#[derive(Debug)]
+pub struct Request(Running);
+
+impl Drop for Request {
+    fn drop(&mut self) {
+        let mut book = self.0.book();
+        book.requests -= 1;
+        self.0.notify(&book);
+    }
 }
 
 #[derive(Debug)]
@@ -46,16 +66,27 @@ impl Running {
     pub fn end(&self, id: u64) {
         let mut book = self.book();
         book.invocations.retain(|invocation| invocation.id != id);
-        if book.invocations.is_empty() {
+        self.notify(&book);
+    }
+
+    /// Notes a request, which goes on when the process of whoever made it has ended.
+    #[must_use]
+    pub fn request(&self) -> Request {
+        self.book().requests += 1;
+        Request(self.clone())
+    }
+
+    fn notify(&self, book: &Book) {
+        if book.is_idle() {
             self.idle.notify_waiters();
         }
     }
 
-    /// Waits until nothing runs: a function whose caller died goes on to its end.
+    /// Waits until nothing runs: a function whose caller died goes on to its end, and so does a request.
     pub async fn idle(&self) {
         loop {
             let notified = self.idle.notified();
-            if self.book().invocations.is_empty() {
+            if self.book().is_idle() {
                 return;
             }
             notified.await;

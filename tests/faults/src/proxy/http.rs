@@ -19,6 +19,7 @@ use url::Url;
 
 use super::{Passage, listen};
 use crate::fault::Kind;
+use crate::running;
 
 /// Who is behind a proxy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -126,19 +127,20 @@ impl Proxying {
         let request = Request::from_parts(parts, Full::new(body));
         let what = self.what(request.method(), request.uri().path(), request.headers());
         let function = function(request.headers());
+        let under_way = self.passage.running.request();
         let (id, kind) = self.passage.pass(function.as_deref(), &what);
         match kind {
-            None => self.forward(request).await,
+            None => self.forward(request, under_way).await,
             Some(Kind::RequestLost) => Err(Broken),
             Some(Kind::AnswerLost) => {
-                let _ = self.forward(request).await;
+                let _ = self.forward(request, under_way).await;
                 Err(Broken)
             }
             Some(Kind::Throttled) => Ok(self.throttled(None)),
             Some(Kind::ThrottledRetryAfter) => Ok(self.throttled(Some(1))),
             Some(Kind::ServerError) => Ok(self.server_error()),
             Some(Kind::ServerErrorAfterEffect) => {
-                let _ = self.forward(request).await;
+                let _ = self.forward(request, under_way).await;
                 Ok(self.server_error())
             }
             Some(Kind::Unavailable) => Ok(page(StatusCode::SERVICE_UNAVAILABLE)),
@@ -149,11 +151,11 @@ impl Proxying {
             }
             Some(Kind::DiesDuring) => {
                 self.passage.kill(id);
-                let _ = self.forward(request).await;
+                let _ = self.forward(request, under_way).await;
                 Err(Broken)
             }
             Some(Kind::DiesAfter) => {
-                let _ = self.forward(request).await;
+                let _ = self.forward(request, under_way).await;
                 self.passage.kill(id);
                 Err(Broken)
             }
@@ -161,9 +163,17 @@ impl Proxying {
     }
 
     /// Passes the request on, whatever becomes of whoever made it.
-    async fn forward(&self, request: Request<Full<Bytes>>) -> Result<Answer, Broken> {
+    async fn forward(
+        &self,
+        request: Request<Full<Bytes>>,
+        under_way: running::Request,
+    ) -> Result<Answer, Broken> {
         let desk = self.clone();
-        let forwarding = tokio::spawn(async move { desk.pass_on(request).await });
+        let forwarding = tokio::spawn(async move {
+            let answer = desk.pass_on(request).await;
+            drop(under_way);
+            answer
+        });
         forwarding.await.map_err(|_| Broken)?
     }
 
