@@ -50,7 +50,7 @@ pub(super) async fn agree(cloud: Arc<Cloud>) -> TestResult {
         }
     }
     // What infra/README.md reckons with.
-    check(named.len() == 49, || format!("{} metrics", named.len()))?;
+    check(named.len() == 52, || format!("{} metrics", named.len()))?;
     let silent: Vec<_> = named.difference(&emitted).collect();
     check(silent.is_empty(), || format!("nothing emits {silent:?}"))?;
     let unseen: Vec<_> = emitted.difference(&named).collect();
