@@ -72,10 +72,14 @@ async fn provoke(cloud: &Arc<Cloud>) -> TestResult {
         ("create-secret", "createSecret"),
         ("publish-to-heroku", "setSecret"),
         ("test-secret", "testSecret"),
+        ("test-secret", "createSecret"),
     ] {
         let event = json!({ "Step": step, "SecretId": secret, "VersionId": unknown });
         fails(cloud, function, &event).await?;
     }
+    let event = json!({ "Step": "createSecret", "SecretId": secret, "VersionId": version });
+    let error = invoke(cloud, "test-secret", &event).await?;
+    check(error.is_none(), || format!("test-secret: {error:?}"))?;
     let event = json!({ "SecretId": secret, "VersionId": unknown });
     without_permission(
         cloud,
