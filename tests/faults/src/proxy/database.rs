@@ -136,8 +136,6 @@ async fn relay(
                 if !under_way && !protocol.is_goodbye(said) {
                     under_way = true;
                     turn += 1;
-                    // It has its effect also when the process of whoever began it has ended.
-                    let _under_way = passage.running.request();
                     match begin(said, protocol, turn, passage, &mut client).await? {
                         Turn::PassOn => {}
                         Turn::Swallow(victim) => {
