@@ -118,14 +118,22 @@ async fn provoke(cloud: &Arc<Cloud>) -> TestResult {
     cloud.aws(&deletion).await?;
     fails(cloud, "revoke-secret", &revocation(&version, 0)).await?;
 
-    for function in ["enroll-addon", "deprovision-addon"] {
-        fails(cloud, function, &json!({ "AddonId": secret })).await?;
-    }
     let addon = cloud.provision_add_on(spec("measured-life", Api::V1, Engine::Http));
     let addon = addon.await?;
-    throttle(cloud, &addon.instance);
-    fleet::answer(cloud, "enroll-addon", &fleet::enrolment(&addon)).await?;
     let event = json!({ "AddonId": addon.instance.addon });
+    let enrolment = fleet::enrolment(&addon);
+    for (role, function, event) in [
+        ("EnrollAddonRole", "enroll-addon", &enrolment),
+        ("DeprovisionAddonRole", "deprovision-addon", &event),
+    ] {
+        let look = "secretsmanager:DescribeSecret";
+        without_permission(cloud, role, look, async || {
+            fails(cloud, function, event).await
+        })
+        .await?;
+    }
+    throttle(cloud, &addon.instance);
+    fleet::answer(cloud, "enroll-addon", &enrolment).await?;
     fleet::answer(cloud, "deprovision-addon", &event).await?;
     Ok(())
 }
