@@ -61,10 +61,7 @@ pub(crate) async fn start(
         // Secrets Manager says so of a rotation that is not complete, and tries it again now.
         Err(error) if error.is("InvalidRequestException") => {
             let secret = stack.again(instance).await?;
-            let pending = secret.labelled(&Label::Pending);
-            let version = pending
-                .filter(|version| !secret.carries(version, &Label::Current))
-                .ok_or(error)?;
+            let version = secret.under_rotation().ok_or(error)?;
             let message = format!("version {version} was under way already; it is tried again");
             output.step("rotate", Mark::Note, &message);
             Ok(version)

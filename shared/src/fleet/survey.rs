@@ -12,7 +12,7 @@ use crate::aws::AwsError;
 use crate::deadline::{Deadline, retry};
 use crate::event::{SecretArn, VersionId};
 use crate::schedule::Timetable;
-use crate::secrets::{Label, Listing, Order, Secret, Secrets};
+use crate::secrets::{Listing, Order, Secret, Secrets};
 
 /// A rotation takes seconds, and one whose first try failed some minutes. Secrets Manager goes on trying one
 /// that takes longer, but somebody should look.
@@ -271,9 +271,7 @@ impl Survey<'_> {
         secret: &Secret,
         attempt: impl Fn(&VersionId) -> Option<u32>,
     ) -> Overview {
-        let pending = secret
-            .labelled(&Label::Pending)
-            .filter(|version| !secret.carries(version, &Label::Current));
+        let pending = secret.under_rotation();
         let waiting: Vec<_> = Waiting::of(arn, secret, self.grace_period_seconds).collect();
         let revocations: Vec<_> = waiting
             .iter()

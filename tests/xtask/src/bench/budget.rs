@@ -33,6 +33,7 @@ fn requests(step: &str) -> (usize, usize) {
         "setSecret" => (5, 3),
         "testSecret" => (5, 2),
         "finishSecret" => (5, 0),
+        // One more than a revocation needs where nothing is late: it asks whether it was scheduled anew.
         _ => (8, 2),
     }
 }
