@@ -21,6 +21,7 @@ pub mod deadline;
 pub mod document;
 pub mod error;
 pub mod event;
+pub mod event_bus;
 pub mod function;
 pub mod heroku;
 pub mod invoke;

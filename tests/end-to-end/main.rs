@@ -7,6 +7,7 @@
     reason = "a test runner talks to whoever runs it"
 )]
 
+mod announced;
 mod documents;
 mod enrolment;
 mod events;
@@ -102,6 +103,7 @@ fn main() -> ExitCode {
                 enrolment::tests(suite);
                 events::tests(suite);
                 documents::tests(suite);
+                announced::tests(suite);
                 revocation::tests(suite);
                 faults::tests(suite);
                 http::tests(suite);

@@ -2,6 +2,7 @@
 
 use addon_rotation::configuration::{self, HerokuConfiguration, ScheduleConfiguration};
 use addon_rotation::event::RevokeEvent;
+use addon_rotation::event_bus::EventBus;
 use addon_rotation::heroku::HerokuClient;
 use addon_rotation::schedule::Schedules;
 use addon_rotation::secrets::Secrets;
@@ -22,6 +23,7 @@ async fn main() -> Result<(), lambda_runtime::Error> {
             .keeping_to(configuration::service_addresses()?)?,
         heroku: HerokuClient::new(http, &configuration),
         schedules: Schedules::when_needed(&aws, ScheduleConfiguration::from_environment()?),
+        bus: EventBus::new(&aws),
         configuration,
         grace_period_seconds: configuration::grace_period_seconds()?,
     };

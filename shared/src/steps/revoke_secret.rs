@@ -9,6 +9,7 @@ use crate::configuration::HerokuConfiguration;
 use crate::deadline::Deadline;
 use crate::document::Document;
 use crate::event::RevokeEvent;
+use crate::event_bus::{EventBus, Happening};
 use crate::heroku::{AddOn, HerokuClient, Partner};
 use crate::schedule::{Schedules, retry_delay};
 use crate::secrets::{Label, Secrets};
@@ -31,6 +32,8 @@ pub struct Revocation {
     pub configuration: HerokuConfiguration,
     /// Where the next try is scheduled.
     pub schedules: Schedules,
+    /// Where it is said that a credential is revoked.
+    pub bus: EventBus,
     /// The stack's grace period.
     pub grace_period_seconds: u32,
 }
@@ -59,6 +62,9 @@ pub async fn revoke_secret(
     let (next, delay) = match revocation.revoke(&event, deadline.less(SCHEDULING)).await {
         Ok(Outcome::Revoked) => {
             Metric::CredentialRevoked.count();
+            let revoked = Happening::CredentialRevoked;
+            let (secret, version) = (&event.secret, &event.version);
+            revocation.bus.put(secret, version, revoked, deadline).await;
             return Ok(());
         }
         Ok(Outcome::NothingToDo) => return Ok(()),

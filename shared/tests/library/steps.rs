@@ -1,6 +1,7 @@
 //! Rotations and revocations as Lambda, Secrets Manager and EventBridge Scheduler run them, with the
 //! functions in this process.
 
+mod announced;
 mod crashes;
 mod postponed;
 mod refused;

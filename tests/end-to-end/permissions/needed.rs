@@ -95,7 +95,7 @@ pub(super) async fn rotate_function(cloud: Arc<Cloud>) -> TestResult {
     let roles = roles(&cloud).await?;
     let role = role(&roles, "RotateRole")?;
     for (index, removed) in role.without_each().into_iter().enumerate() {
-        if removed.is_used_by_aws() {
+        if removed.is_used_by_aws() || removed.is_dispensable() {
             continue;
         }
         let instance = cloud
@@ -139,7 +139,7 @@ pub(super) async fn revoke_function(cloud: Arc<Cloud>) -> TestResult {
     delete_schedule(&cloud, &old).await?;
     let event = |version: &str, attempt: u32| json!({ "SecretId": instance.secret_arn, "VersionId": version, "Attempt": attempt, "ScheduledAt": "2026-01-01T00:00:00Z" });
     for removed in role.without_each() {
-        if removed.is_used_by_aws() {
+        if removed.is_used_by_aws() || removed.is_dispensable() {
             continue;
         }
         role.put(&cloud, &removed.policy).await?;

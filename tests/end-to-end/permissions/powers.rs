@@ -18,10 +18,11 @@ const LOOK: &str = "scheduler:GetSchedule";
 const UPDATE: &str = "scheduler:UpdateSchedule";
 const INVOKE: &str = "lambda:InvokeFunction";
 const DECRYPT: &str = "kms:Decrypt";
+const TELL: &str = "events:PutEvents";
 const ENCRYPT: &str = "kms:GenerateDataKey";
 
 /// Everything that somebody might be given by mistake.
-const ACTIONS: [&str; 38] = [
+const ACTIONS: [&str; 39] = [
     GET,
     PUT,
     DESCRIBE,
@@ -60,6 +61,7 @@ const ACTIONS: [&str; 38] = [
     "xray:PutTraceSegments",
     "cloudwatch:PutMetricData",
     "s3:GetObject",
+    TELL,
 ];
 
 /// Those that no policy can bind to a resource.
@@ -142,6 +144,7 @@ fn granted() -> [(&'static str, &'static str, Vec<Power>); 9] {
                 each(&[STAGE], &["managed", "managed, AWSCURRENT"]),
                 each(&[DECRYPT, ENCRYPT], &["the key for managed"]),
                 each(&[INVOKE], &FUNCTIONS[..4]),
+                each(&[TELL], &["the default event bus"]),
                 traces(),
             ]
             .concat(),
@@ -179,6 +182,7 @@ fn granted() -> [(&'static str, &'static str, Vec<Power>); 9] {
                 token_keys(),
                 scheduling(),
                 each(&[LOOK, UPDATE], &["a revocation's schedule"]),
+                each(&[TELL], &["the default event bus"]),
                 each(
                     &[
                         "sqs:SendMessage",

@@ -174,6 +174,11 @@ impl Removed {
             .any(|service| self.action.starts_with(service))
     }
 
+    /// Nothing depends on these: what lacks them is said to nobody, and logged (`announced.rs`).
+    pub(super) fn is_dispensable(&self) -> bool {
+        self.action == "events:PutEvents"
+    }
+
     /// What the error of a function says that lacks it.
     pub(super) fn denial(&self) -> [&str; 2] {
         let what = if self.action.starts_with("kms:") {

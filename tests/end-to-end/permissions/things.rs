@@ -132,10 +132,13 @@ pub(super) async fn things(
     let schedule = |group: &str, name: &str| {
         format!("arn:aws:scheduler:us-east-1:000000000000:schedule/{group}/{name}")
     };
+    let bus = |name: &str| format!("arn:aws:events:us-east-1:000000000000:event-bus/{name}");
     things.extend([
         Thing::new("a revocation's schedule", schedule(STACK, "revoke-0123-0")),
         Thing::new("the sweep's schedule", schedule(STACK, "sweep")),
         Thing::new("a schedule elsewhere", schedule("default", "revoke-0123-0")),
+        Thing::new("the default event bus", bus("default")),
+        Thing::new("another event bus", bus("another")),
     ]);
     let url = cloud.output("DeadLetterQueueUrl")?;
     let queue = [

@@ -9,6 +9,7 @@ use addon_rotation::aws::sdk_config_with;
 use addon_rotation::configuration::{HerokuConfiguration, ScheduleConfiguration, StepFunctions};
 use addon_rotation::deadline::Deadline;
 use addon_rotation::event::{Event, SweepEvent};
+use addon_rotation::event_bus::EventBus;
 use addon_rotation::heroku::HerokuClient;
 use addon_rotation::invoke::Functions;
 use addon_rotation::schedule::Schedules;
@@ -271,6 +272,7 @@ impl Environment {
             services: Services::new(self.http.clone()),
             heroku: HerokuClient::new(self.http.clone(), &self.heroku),
             configuration: self.heroku.clone(),
+            bus: EventBus::new(&self.sdk_config(NAME, &self.aws)),
             schedules: self.schedules(NAME),
             grace_period_seconds: grace_period_seconds(),
         }
@@ -298,6 +300,7 @@ impl Environment {
                     &secrets,
                     &functions,
                     &names,
+                    &EventBus::new(&aws),
                     deadline,
                 )
                 .await

@@ -31,8 +31,8 @@ fn requests(step: &str) -> (usize, usize) {
         "createSecret" => (6, 0),
         "setSecret" => (5, 3),
         "testSecret" => (5, 2),
-        "finishSecret" => (5, 0),
-        _ => (8, 2),
+        "finishSecret" => (6, 0),
+        _ => (9, 2),
     }
 }
 
