@@ -1,10 +1,15 @@
 //! A function's configuration: environment variables, read once at start. What is missing or
 //! malformed is reported all at once.
 
+mod fleet;
+
+use std::ops::RangeInclusive;
 use std::path::Path;
 use std::str::FromStr;
 
 use url::Url;
+
+pub use fleet::{DeprovisionConfiguration, EnrollConfiguration, FleetConfiguration};
 
 use crate::event::SecretArn;
 use crate::net::{Addresses, Roots};
@@ -53,6 +58,17 @@ impl Environment {
             self.problems.push(format!("{name} must be {expected}"));
         }
         value
+    }
+
+    /// A whole number that must be there, within bounds.
+    pub fn within(&mut self, name: &str, bounds: RangeInclusive<u32>) -> Option<u32> {
+        let expected = format!("a whole number from {} to {}", bounds.start(), bounds.end());
+        let number = self.required(name, &expected)?;
+        if bounds.contains(&number) {
+            return Some(number);
+        }
+        self.problems.push(format!("{name} must be {expected}"));
+        None
     }
 
     /// Ends the reading: `value` if nothing was wrong.
@@ -152,14 +168,14 @@ impl HerokuConfiguration {
     }
 }
 
-/// Where revocations are scheduled.
+/// Where functions are scheduled.
 #[derive(Clone, Debug)]
 pub struct ScheduleConfiguration {
     /// `SCHEDULE_GROUP`: the stack's schedule group.
     pub group: String,
-    /// `SCHEDULER_ROLE_ARN`: the role in which EventBridge Scheduler invokes `revoke-secret`.
+    /// `SCHEDULER_ROLE_ARN`: the role in which EventBridge Scheduler invokes the function.
     pub role: String,
-    /// `REVOKE_SECRET_FUNCTION_ARN`: the function to invoke.
+    /// `REVOKE_SECRET_FUNCTION_ARN`, or `DEPROVISION_ADDON_FUNCTION_ARN`: the function to invoke.
     pub function: String,
     /// `DEAD_LETTER_QUEUE_ARN`: where an event goes that could not be handed over.
     pub dead_letter_queue: String,
@@ -171,11 +187,22 @@ impl ScheduleConfiguration {
     /// # Errors
     /// If one is missing.
     pub fn from_environment() -> Result<Self, ConfigurationError> {
+        Self::of("REVOKE_SECRET_FUNCTION_ARN")
+    }
+
+    /// Reads the four names, that of the function from `DEPROVISION_ADDON_FUNCTION_ARN`.
+    ///
+    /// # Errors
+    /// If one is missing.
+    pub fn of_deprovisioning() -> Result<Self, ConfigurationError> {
+        Self::of("DEPROVISION_ADDON_FUNCTION_ARN")
+    }
+
+    fn of(function: &str) -> Result<Self, ConfigurationError> {
         let mut environment = Environment::new();
         let group = environment.required("SCHEDULE_GROUP", "a schedule group's name");
         let role = environment.required("SCHEDULER_ROLE_ARN", "a role's ARN");
-        let function =
-            environment.required("REVOKE_SECRET_FUNCTION_ARN", "a Lambda function's ARN");
+        let function = environment.required(function, "a Lambda function's ARN");
         let dead_letter_queue = environment.required("DEAD_LETTER_QUEUE_ARN", "an SQS queue's ARN");
         let configuration = (|| {
             Some(Self {

@@ -166,6 +166,30 @@ impl Document {
         template::render(&self.fields, &self.heroku.config)
     }
 
+    /// The same document with another OAuth secret.
+    ///
+    /// # Errors
+    /// If it is not usable so: its ARN makes it too large.
+    pub fn with_oauth(&self, oauth: &SecretArn) -> Result<Self, DocumentError> {
+        let mut fields = self.fields.clone();
+        fields.set_heroku("oauth", oauth.as_str());
+        Self::parse(&fields.to_secret())
+    }
+
+    /// The names of the fields in which another document differs, the OAuth secret's excepted.
+    #[must_use]
+    pub fn differences(&self, other: &Self) -> Vec<String> {
+        let mut names = self.fields.differences(&other.fields);
+        names.retain(|name| name != "heroku.oauth");
+        names
+    }
+
+    /// The document as a secret's value.
+    #[must_use]
+    pub fn to_secret(&self) -> SecretString {
+        self.fields.to_secret()
+    }
+
     /// The value of the next version, `version`: a new credential of the same kind, everything else
     /// carried over, fields that no engine knows included.
     ///
@@ -185,13 +209,11 @@ impl HerokuBlock {
             Some(_) => check.parsed("oauth").map(|oauth| Api::V3 { oauth }),
             None => None,
         };
-        let addon_id = check.text("addon_id", "the add-on's UUID, as Heroku gave it", |id| {
-            id.len() <= 255
-                && id.starts_with(|c: char| c.is_ascii_alphanumeric())
-                && id
-                    .chars()
-                    .all(|c| c.is_ascii_alphanumeric() || "@._-".contains(c))
-        });
+        let addon_id = check.text(
+            "addon_id",
+            "the add-on's UUID, as Heroku gave it",
+            is_addon_id,
+        );
         let config = check.templates("config");
         Some(Self {
             api: api?,
@@ -199,6 +221,15 @@ impl HerokuBlock {
             config: config?,
         })
     }
+}
+
+/// Whether Heroku may have given an add-on this id.
+pub(crate) fn is_addon_id(id: &str) -> bool {
+    id.len() <= 255
+        && id.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && id
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || "@._-".contains(c))
 }
 
 #[cfg(test)]

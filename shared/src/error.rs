@@ -10,7 +10,7 @@ use crate::heroku::HerokuError;
 use crate::invoke::InvokeError;
 use crate::secrets::SecretError;
 use crate::service::ServiceError;
-use crate::steps::StepError;
+use crate::steps::{DeprovisionError, EnrollError, StepError};
 
 /// Any failure of a step. Its message says what failed, on which resource, and what to do.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -39,6 +39,12 @@ pub enum Error {
     /// The rotation is in a state in which the step must not go on.
     #[error(transparent)]
     Step(#[from] StepError),
+    /// An instance cannot be enrolled.
+    #[error(transparent)]
+    Enroll(#[from] EnrollError),
+    /// An instance cannot be deprovisioned.
+    #[error(transparent)]
+    Deprovision(#[from] DeprovisionError),
 }
 
 impl Error {
@@ -54,6 +60,8 @@ impl Error {
             Self::Service(_) => "ServiceError",
             Self::Invoke(_) => "InvokeError",
             Self::Step(_) => "StepError",
+            Self::Enroll(_) => "EnrollError",
+            Self::Deprovision(_) => "DeprovisionError",
         }
     }
 }
@@ -67,6 +75,8 @@ impl Passing for Error {
             Self::Invoke(error) => error.is_passing(),
             Self::Step(error) => error.is_passing(),
             Self::Secret(error) => error.is_passing(),
+            Self::Enroll(error) => error.is_passing(),
+            Self::Deprovision(error) => error.is_passing(),
             Self::Event(_) | Self::Document(_) => false,
         }
     }

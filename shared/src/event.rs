@@ -1,8 +1,10 @@
 //! What Secrets Manager sends to the rotation function, and what the functions send one another.
 //!
 //! Fields that are not known are ignored, as AWS asks; what is missing or malformed is reported
-//! all at once. Between the functions pass ARNs, version ids and step names, never a value.
+//! all at once. Between the functions pass ARNs, version ids and step names, never a value: only whoever
+//! enrols an instance sends its document.
 
+mod enroll;
 mod ids;
 mod reader;
 mod revocation;
@@ -15,6 +17,7 @@ use secrecy::SecretString;
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 
+pub use enroll::{DeprovisionEvent, EnrollEvent, Grant};
 pub use ids::{SecretArn, VersionId};
 use reader::Reader;
 pub use revocation::{RevokeEvent, SweepEvent};

@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
+use serde::Serialize;
 use serde_json::Value;
 use tracing::Instrument;
 
@@ -15,8 +16,8 @@ use crate::{Error, telemetry};
 ///
 /// # Errors
 /// If the Lambda runtime cannot be reached.
-pub async fn run<E: Event>(
-    step: impl AsyncFn(E, Deadline) -> Result<(), Error>,
+pub async fn run<E: Event, A: Serialize>(
+    step: impl AsyncFn(E, Deadline) -> Result<A, Error>,
 ) -> Result<(), lambda_runtime::Error> {
     let step = &step;
     lambda_runtime::run(service_fn(move |event: LambdaEvent<Value>| async move {
@@ -33,12 +34,12 @@ pub async fn run<E: Event>(
 ///
 /// # Errors
 /// If the event cannot be read, or with the step's error.
-pub async fn handle<E: Event>(
-    step: impl AsyncFn(E, Deadline) -> Result<(), Error>,
+pub async fn handle<E: Event, A>(
+    step: impl AsyncFn(E, Deadline) -> Result<A, Error>,
     payload: &Value,
     request_id: &str,
     deadline: Deadline,
-) -> Result<(), Error> {
+) -> Result<A, Error> {
     let started = Instant::now();
     let event =
         E::read(payload).inspect_err(|error| tracing::error!(request_id, %error, "refused"))?;
@@ -55,7 +56,7 @@ pub async fn handle<E: Event>(
         let result = Box::pin(step(event, deadline)).await;
         let millis = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         match &result {
-            Ok(()) => tracing::info!(duration_ms = millis, outcome = "succeeded", "done"),
+            Ok(_) => tracing::info!(duration_ms = millis, outcome = "succeeded", "done"),
             Err(error) => {
                 let passing = error.is_passing();
                 tracing::error!(duration_ms = millis, outcome = "failed", kind = error.kind(), passing, %error, "failed");

@@ -18,7 +18,7 @@ use std::collections::BTreeMap;
 use secrecy::{ExposeSecret, SecretString};
 
 pub use error::HerokuError;
-pub use oauth::{Partner, TokenFuture, TokenStore};
+pub use oauth::{Exchanged, Partner, TokenFuture, TokenStore, exchange};
 pub use request::HerokuClient;
 
 use crate::deadline::{Deadline, retry};
@@ -100,6 +100,15 @@ impl<'a> AddOn<'a> {
             id: &document.heroku.addon_id,
             access,
         }
+    }
+
+    /// Begins with an access token that is known already.
+    #[must_use]
+    pub fn knowing(self, token: Option<SecretString>) -> Self {
+        if let Access::V3(access) = &self.access {
+            access.know(token);
+        }
+        self
     }
 
     /// Reads the config vars. Passing faults are retried within the deadline.

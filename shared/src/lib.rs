@@ -12,6 +12,7 @@
 //! | [`heroku`] | Heroku's partner API, v1 and v3, and its OAuth tokens |
 //! | [`service`] | the add-on's own service, one module per engine |
 //! | [`schedule`] | EventBridge Scheduler: the delayed revocation |
+//! | [`rotation_schedule`] | when Secrets Manager rotates an instance |
 //! | [`invoke`] | the functions that hold the powers `rotate` lacks |
 //! | [`function`], [`configuration`], [`telemetry`], [`aws`], [`net`], [`deadline`] | what every Lambda function needs |
 
@@ -26,6 +27,7 @@ pub mod function;
 pub mod heroku;
 pub mod invoke;
 pub mod net;
+pub mod rotation_schedule;
 pub mod schedule;
 pub mod secrets;
 pub mod service;

@@ -2,8 +2,9 @@
 //! [EventBridge Scheduler](https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html#one-time)
 //! in the stack's own group, which remove themselves.
 
+mod entry;
+
 use std::collections::HashSet;
-use std::fmt::Write as _;
 use std::sync::OnceLock;
 use std::time::{Duration, SystemTime};
 
@@ -12,24 +13,15 @@ use aws_sdk_scheduler::types::{
     ActionAfterCompletion, DeadLetterConfig, FlexibleTimeWindow, FlexibleTimeWindowMode,
     RetryPolicy, Target,
 };
-use aws_smithy_types::DateTime;
-use aws_smithy_types::date_time::Format;
 use aws_types::SdkConfig;
-use ring::digest::{SHA256, digest};
+
+use entry::{Entry, FIRST_RETRY, PREFIX, at, name, revocation};
+pub use entry::{Scheduled, retry_delay};
 
 use crate::aws::{AwsError, call};
 use crate::configuration::ScheduleConfiguration;
 use crate::deadline::{Deadline, retry};
-use crate::event::{Event as _, RevokeEvent, ScheduledAt, SecretArn, VersionId};
-
-/// The wait before the first further try of a revocation; it doubles with each.
-const FIRST_RETRY: Duration = Duration::from_mins(1);
-
-/// No further try is later than a day after the first.
-const LAST_RETRY: Duration = Duration::from_hours(24);
-
-/// What the names of all schedules begin with.
-const PREFIX: &str = "revoke-";
+use crate::event::{DeprovisionEvent, Event as _, RevokeEvent, ScheduledAt, SecretArn, VersionId};
 
 /// Where and how revocations are scheduled.
 #[derive(Debug, Clone)]
@@ -134,10 +126,63 @@ impl Schedules {
             scheduled_at: Some(ScheduledAt::now()),
         };
         let at = at(SystemTime::now() + FIRST_RETRY + delay);
-        match self.create(&event, &at, deadline).await {
+        self.ensure(&Entry::of_revocation(&event)?, &at, deadline)
+            .await
+    }
+
+    async fn ensure(&self, entry: &Entry, at: &str, deadline: Deadline) -> Result<(), AwsError> {
+        match self.create(entry, at, deadline).await {
             Err(error) if !error.is("ConflictException") => Err(error),
             Ok(()) | Err(_) => Ok(()),
         }
+    }
+
+    /// Has `deprovision-addon` invoked with `event` after `delay`, unless that is scheduled already: the
+    /// rotation that is waited for ended then.
+    ///
+    /// # Errors
+    /// If AWS refuses or does not answer.
+    pub async fn deprovision_after(
+        &self,
+        secret: &SecretArn,
+        event: &DeprovisionEvent,
+        delay: Duration,
+        deadline: Deadline,
+    ) -> Result<(), AwsError> {
+        let at = at(SystemTime::now() + delay);
+        let entry = Entry::of_deprovisioning(secret, event)?;
+        self.ensure(&entry, &at, deadline).await
+    }
+
+    /// Removes the schedules of a version's revocation, of whatever try.
+    ///
+    /// # Errors
+    /// If AWS refuses or does not answer.
+    pub async fn remove_revocation(
+        &self,
+        secret: &SecretArn,
+        version: &VersionId,
+        deadline: Deadline,
+    ) -> Result<(), AwsError> {
+        for name in self.names(&revocation(secret, version), deadline).await? {
+            let request = self
+                .client()
+                .delete_schedule()
+                .name(&name)
+                .group_name(&self.configuration.group);
+            let answer = call(
+                "scheduler:DeleteSchedule",
+                &name,
+                deadline,
+                Box::pin(request.send()),
+            );
+            match answer.await {
+                // It has just fired.
+                Err(error) if !error.is("ResourceNotFoundException") => return Err(error),
+                Ok(_) | Err(_) => {}
+            }
+        }
+        Ok(())
     }
 
     /// Has `revoke-secret` invoked with `event` after `delay`. If that is scheduled already, the
@@ -156,14 +201,15 @@ impl Schedules {
             ..event
         };
         let at = at(SystemTime::now() + delay);
-        match self.create(&event, &at, deadline).await {
+        let entry = Entry::of_revocation(&event)?;
+        match self.create(&entry, &at, deadline).await {
             Err(error) if error.is("ConflictException") => {}
             result => return result,
         }
-        match self.update(&event, &at, deadline).await {
+        match self.update(&entry, &at, deadline).await {
             // It has just fired and is gone: the revocation looks before it acts.
             Err(error) if error.is("ResourceNotFoundException") => {
-                self.create(&event, &at, deadline).await
+                self.create(&entry, &at, deadline).await
             }
             result => result,
         }
@@ -174,6 +220,13 @@ impl Schedules {
     /// # Errors
     /// If AWS refuses or does not answer.
     pub async fn scheduled(&self, deadline: Deadline) -> Result<Scheduled, AwsError> {
+        let names = self.names(PREFIX, deadline).await?.into_iter();
+        let revocations = names.filter_map(|name| Some(name.rsplit_once('-')?.0.to_owned()));
+        Ok(Scheduled(revocations.collect()))
+    }
+
+    /// The names of the group's schedules that begin so.
+    async fn names(&self, prefix: &str, deadline: Deadline) -> Result<HashSet<String>, AwsError> {
         let mut names = HashSet::new();
         let mut page = None;
         loop {
@@ -182,7 +235,7 @@ impl Schedules {
                     .client()
                     .list_schedules()
                     .group_name(&self.configuration.group)
-                    .name_prefix(PREFIX)
+                    .name_prefix(prefix)
                     .max_results(100)
                     .set_next_token(page.clone());
                 call(
@@ -193,35 +246,28 @@ impl Schedules {
                 )
             })
             .await?;
-            let found = answer.schedules.into_iter().filter_map(|it| it.name);
-            names.extend(found.filter_map(|name| Some(name.rsplit_once('-')?.0.to_owned())));
+            names.extend(answer.schedules.into_iter().filter_map(|it| it.name));
             page = answer.next_token;
             if page.is_none() {
-                return Ok(Scheduled(names));
+                return Ok(names);
             }
         }
     }
 
-    async fn create(
-        &self,
-        event: &RevokeEvent,
-        at: &str,
-        deadline: Deadline,
-    ) -> Result<(), AwsError> {
-        let name = name(event);
+    async fn create(&self, entry: &Entry, at: &str, deadline: Deadline) -> Result<(), AwsError> {
         let request = self
             .client()
             .create_schedule()
-            .name(&name)
+            .name(&entry.name)
             .group_name(&self.configuration.group)
-            .description(description(event))
+            .description(&entry.description)
             .schedule_expression(at)
             .flexible_time_window(exactly()?)
             .action_after_completion(ActionAfterCompletion::Delete)
-            .target(self.target(event)?);
+            .target(self.target(entry)?);
         call(
             "scheduler:CreateSchedule",
-            &name,
+            &entry.name,
             deadline,
             Box::pin(request.send()),
         )
@@ -229,26 +275,20 @@ impl Schedules {
         .map(drop)
     }
 
-    async fn update(
-        &self,
-        event: &RevokeEvent,
-        at: &str,
-        deadline: Deadline,
-    ) -> Result<(), AwsError> {
-        let name = name(event);
+    async fn update(&self, entry: &Entry, at: &str, deadline: Deadline) -> Result<(), AwsError> {
         let request = self
             .client()
             .update_schedule()
-            .name(&name)
+            .name(&entry.name)
             .group_name(&self.configuration.group)
-            .description(description(event))
+            .description(&entry.description)
             .schedule_expression(at)
             .flexible_time_window(exactly()?)
             .action_after_completion(ActionAfterCompletion::Delete)
-            .target(self.target(event)?);
+            .target(self.target(entry)?);
         call(
             "scheduler:UpdateSchedule",
-            &name,
+            &entry.name,
             deadline,
             Box::pin(request.send()),
         )
@@ -256,12 +296,11 @@ impl Schedules {
         .map(drop)
     }
 
-    fn target(&self, event: &RevokeEvent) -> Result<Target, AwsError> {
-        let input = serde_json::to_string(event).map_err(|error| incomplete(&error))?;
+    fn target(&self, entry: &Entry) -> Result<Target, AwsError> {
         Target::builder()
             .arn(&self.configuration.function)
             .role_arn(&self.configuration.role)
-            .input(input)
+            .input(&entry.input)
             // The handing over to Lambda; what the function itself cannot do it schedules again.
             .retry_policy(
                 RetryPolicy::builder()
@@ -294,114 +333,4 @@ fn incomplete(error: &dyn std::error::Error) -> AwsError {
         error.to_string(),
         false,
     )
-}
-
-fn description(event: &RevokeEvent) -> String {
-    let text = format!("Revokes version {} of {}", event.version, event.secret);
-    text.chars().take(512).collect()
-}
-
-/// The revocations for which something is scheduled.
-#[derive(Debug, Clone, Default)]
-pub struct Scheduled(HashSet<String>);
-
-impl Scheduled {
-    /// Whether a try of this version's revocation is among them.
-    #[must_use]
-    pub fn has(&self, secret: &SecretArn, version: &VersionId) -> bool {
-        self.0.contains(&revocation(secret, version))
-    }
-}
-
-/// What the names of all tries of a revocation begin with. It says nothing but is within Scheduler's
-/// 64 characters whatever the secret's name.
-fn revocation(secret: &SecretArn, version: &VersionId) -> String {
-    let mut name = String::from(PREFIX);
-    for byte in &digest(&SHA256, format!("{secret}\n{version}").as_bytes()).as_ref()[..20] {
-        // Writing to a String cannot fail.
-        let _ = write!(name, "{byte:02x}");
-    }
-    name
-}
-
-/// A name of its own for each try of each revocation. The same try has the same name, so that
-/// repeating a step makes no second schedule.
-fn name(event: &RevokeEvent) -> String {
-    format!(
-        "{}-{}",
-        revocation(&event.secret, &event.version),
-        event.attempt
-    )
-}
-
-/// `at(yyyy-mm-ddThh:mm:ss)`, in UTC, which is Scheduler's default zone. Rounded up: the grace
-/// period is never cut short.
-fn at(time: SystemTime) -> String {
-    let since_epoch = time
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .unwrap_or_default();
-    let seconds = since_epoch.as_secs() + u64::from(since_epoch.subsec_nanos() > 0);
-    let text = DateTime::from_secs(i64::try_from(seconds).unwrap_or(i64::MAX))
-        .fmt(Format::DateTime)
-        .unwrap_or_default();
-    format!("at({})", text.trim_end_matches('Z'))
-}
-
-/// How long to wait before the try that follows the `attempt`-th; `None` once a day is over.
-#[must_use]
-pub fn retry_delay(attempt: u32) -> Option<Duration> {
-    let delay = FIRST_RETRY.checked_mul(2_u32.checked_pow(attempt)?)?;
-    // The waits so far and this one: 1 + 2 + 4 + … times the first.
-    let total = delay.checked_mul(2)?.checked_sub(FIRST_RETRY)?;
-    (total <= LAST_RETRY).then_some(delay)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn event(attempt: u32) -> RevokeEvent {
-        RevokeEvent {
-            secret: "arn:aws:secretsmanager:us-east-1:123456789012:secret:acme/db-AbCdEf"
-                .parse()
-                .unwrap(),
-            version: "0a1b2c3d-0000-4000-8000-000000000001".parse().unwrap(),
-            attempt,
-            was_in_use: false,
-            scheduled_at: None,
-        }
-    }
-
-    #[test]
-    fn a_schedule_has_a_name_that_scheduler_takes_and_each_try_its_own() {
-        let name = name(&event(u32::MAX));
-        assert!(
-            name.len() <= 64
-                && name
-                    .chars()
-                    .all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
-        );
-        assert_eq!(name, super::name(&event(u32::MAX)));
-        assert_ne!(name, super::name(&event(1)));
-    }
-
-    #[test]
-    fn a_time_is_written_in_utc_and_never_earlier_than_asked() {
-        let time = SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_410_759);
-        assert_eq!(at(time), "at(2026-11-23T05:12:39)");
-        assert_eq!(
-            at(time + Duration::from_millis(1)),
-            "at(2026-11-23T05:12:40)"
-        );
-    }
-
-    #[test]
-    fn further_tries_come_later_each_time_and_end_within_a_day() {
-        let delays: Vec<_> = (0..).map_while(retry_delay).collect();
-        assert_eq!(delays[0], FIRST_RETRY);
-        assert!(delays.is_sorted() && delays.len() >= 8);
-        let total: Duration = delays.iter().sum();
-        assert!(total <= LAST_RETRY && total > LAST_RETRY / 2, "{total:?}");
-        assert_eq!(retry_delay(40), None);
-    }
 }

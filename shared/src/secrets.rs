@@ -5,6 +5,7 @@
 //! label also keeps Secrets Manager from deleting a version that is still to be revoked.
 
 mod labels;
+mod lifecycle;
 
 use std::time::Duration;
 
@@ -15,6 +16,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use labels::STACK_TAG;
 pub use labels::{Label, Secret};
+pub use lifecycle::{Deletion, NewSecret};
 
 use crate::aws::{AwsError, call};
 use crate::deadline::{Deadline, Passing, retry};

@@ -2,6 +2,8 @@
 //! safe at every point of failure.
 
 mod create_secret;
+mod deprovision_addon;
+mod enroll_addon;
 mod finish_secret;
 mod publish_to_heroku;
 mod revoke_secret;
@@ -10,6 +12,10 @@ mod sweep;
 mod test_secret;
 
 pub use create_secret::create_secret;
+pub use deprovision_addon::{
+    DeprovisionError, DeprovisionOutcome, Deprovisioned, Deprovisioning, deprovision_addon,
+};
+pub use enroll_addon::{EnrollError, EnrollOutcome, Enrolled, Enrollment, enroll_addon};
 pub use finish_secret::finish_secret;
 pub use publish_to_heroku::publish_to_heroku;
 pub use revoke_secret::{Revocation, revoke_secret};

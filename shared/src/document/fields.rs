@@ -1,6 +1,6 @@
 //! A JSON object that may hold secret values: wiped when it is dropped, and never printed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use secrecy::SecretString;
@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use zeroize::Zeroize;
 
 /// The fields of a secret's value.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub struct Fields(Map<String, Value>);
 
 impl Fields {
@@ -34,6 +34,38 @@ impl Fields {
         }
     }
 
+    /// A text of the block for Heroku, if there is one of this name, whatever it is.
+    pub(crate) fn heroku_text(&self, name: &str) -> Option<String> {
+        let value = self.0.get("heroku")?.get(name)?;
+        if value.is_null() {
+            return None;
+        }
+        Some(value.as_str().unwrap_or_default().to_owned())
+    }
+
+    pub(crate) fn set_heroku(&mut self, name: &str, value: &str) {
+        if let Some(heroku) = self.0.get_mut("heroku").and_then(Value::as_object_mut) {
+            heroku.insert(name.to_owned(), value.into());
+        }
+    }
+
+    /// The names of the fields in which the two differ, those of the block for Heroku one by one.
+    pub(crate) fn differences(&self, other: &Self) -> Vec<String> {
+        let (empty, mut names) = (Map::new(), Vec::new());
+        let heroku = |fields: &Self| fields.0.get("heroku").and_then(Value::as_object).cloned();
+        let (one, another) = (heroku(self), heroku(other));
+        for name in different(&self.0, &other.0) {
+            if name == "heroku" {
+                let (one, another) = (one.as_ref(), another.as_ref());
+                let within = different(one.unwrap_or(&empty), another.unwrap_or(&empty));
+                names.extend(within.map(|name| format!("heroku.{name}")));
+            } else {
+                names.push(name.clone());
+            }
+        }
+        names
+    }
+
     pub(crate) fn heroku_config(&self) -> Option<BTreeMap<String, String>> {
         let config = self.0.get("heroku")?.get("config")?.as_object()?;
         Some(
@@ -48,6 +80,22 @@ impl Fields {
     #[must_use]
     pub fn to_secret(&self) -> SecretString {
         SecretString::from(Value::Object(self.0.clone()).to_string())
+    }
+}
+
+fn different<'a>(
+    one: &'a Map<String, Value>,
+    other: &'a Map<String, Value>,
+) -> impl Iterator<Item = &'a String> {
+    let names: BTreeSet<_> = one.keys().chain(other.keys()).collect();
+    names
+        .into_iter()
+        .filter(|name| one.get(*name) != other.get(*name))
+}
+
+impl From<Map<String, Value>> for Fields {
+    fn from(fields: Map<String, Value>) -> Self {
+        Self(fields)
     }
 }
 

@@ -1,8 +1,9 @@
 //! What names a secret and its versions.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::str::FromStr;
 
+use ring::digest::{SHA256, digest};
 use serde::Serialize;
 
 /// The ARN of a secret.
@@ -56,6 +57,16 @@ impl fmt::Display for SecretArn {
 pub struct VersionId(String);
 
 impl VersionId {
+    /// An id that is always the same for the same text. `prefix` has at most 32 characters.
+    pub(crate) fn hashed(prefix: &str, text: &str) -> Self {
+        let mut id = String::from(prefix);
+        for byte in &digest(&SHA256, text.as_bytes()).as_ref()[..16] {
+            // Writing to a String cannot fail.
+            let _ = write!(id, "{byte:02x}");
+        }
+        Self(id)
+    }
+
     /// The id as text.
     #[must_use]
     pub fn as_str(&self) -> &str {

@@ -79,6 +79,24 @@ impl<'a> Reader<'a> {
         value.as_bool()
     }
 
+    /// An object that must be there.
+    pub(super) fn object(&mut self, name: &str) -> Option<&'a Map<String, Value>> {
+        self.fields?;
+        let value = self.get(name);
+        let object = value.and_then(Value::as_object);
+        if object.is_none() {
+            self.problem(match value {
+                Some(_) => format!("{name} must be a JSON object"),
+                None => format!("{name} is missing"),
+            });
+        }
+        object
+    }
+
+    pub(super) fn problem(&mut self, problem: impl Into<String>) {
+        self.problems.push(problem.into());
+    }
+
     pub(super) fn into_error(self) -> EventError {
         EventError {
             problems: self.problems,

@@ -8,9 +8,10 @@ use serde::Deserialize;
 
 use super::{HerokuClient, HerokuError, request};
 use crate::aws::AwsError;
-use crate::deadline::Deadline;
-use crate::document::Fields;
+use crate::deadline::{Deadline, retry};
+use crate::document::{Api, Fields};
 use crate::event::SecretArn;
+use crate::net::Answer;
 
 /// The add-on service's own secret: `id` and `password` for v1, `client_secret` for v3.
 #[derive(Debug, Clone)]
@@ -21,6 +22,18 @@ impl Partner {
     #[must_use]
     pub fn new(fields: Fields) -> Self {
         Self(fields)
+    }
+
+    /// Whether the secret has what an API asks the partner for.
+    ///
+    /// # Errors
+    /// With the field that is missing.
+    pub fn check(&self, api: &Api) -> Result<(), HerokuError> {
+        match api {
+            Api::V1 => self.text("id").and_then(|_| self.text("password")),
+            Api::V3 { .. } => self.text("client_secret"),
+        }
+        .map(drop)
     }
 
     pub(super) fn text(&self, field: &'static str) -> Result<&str, HerokuError> {
@@ -55,10 +68,69 @@ pub trait TokenStore: Sync {
     ) -> TokenFuture<'a, ()>;
 }
 
+/// What Heroku gave for a grant code.
+#[derive(Debug)]
+pub struct Exchanged {
+    /// Good for eight hours.
+    pub access_token: SecretString,
+    /// Good for as long as the add-on is there, and not to be had again.
+    pub refresh_token: SecretString,
+}
+
 #[derive(Deserialize)]
 struct Tokens {
     access_token: SecretString,
     refresh_token: Option<SecretString>,
+}
+
+/// Exchanges the [grant code](https://devcenter.heroku.com/articles/add-on-partner-api-reference) that came
+/// with the add-on `id`'s provisioning: once, and within five minutes. Passing faults are retried, as a code
+/// that was not looked at is still good.
+///
+/// # Errors
+/// If Heroku refuses, or does not answer in time; then the code may be used up.
+pub async fn exchange(
+    client: &HerokuClient,
+    partner: &Partner,
+    id: &str,
+    code: &SecretString,
+    deadline: Deadline,
+) -> Result<Exchanged, HerokuError> {
+    const REMEDY: &str = "a code is good for one exchange within five minutes: if it was used, or is older, no tokens are to be had for it; else correct client_secret in the partner secret and repeat";
+    let form = [
+        ("grant_type", "authorization_code"),
+        ("code", code.expose_secret()),
+        ("client_secret", partner.text("client_secret")?),
+    ];
+    let action = format!("exchange the grant code of add-on {id}");
+    retry(deadline, || async {
+        let answer = request::send(client.token_request().form(&form), &action, deadline).await?;
+        let tokens: Tokens = read(&answer, &action, REMEDY)?;
+        let refresh_token = tokens
+            .refresh_token
+            .filter(|token| !token.expose_secret().is_empty());
+        Ok(Exchanged {
+            access_token: tokens.access_token,
+            refresh_token: refresh_token.ok_or_else(|| HerokuError::Unauthorized {
+                action: action.clone(),
+                answer: format!("{}, without a refresh token", answer.status),
+                remedy: REMEDY.to_owned(),
+            })?,
+        })
+    })
+    .await
+}
+
+/// A token endpoint answers a grant that it does not know with 400 (RFC 6749, 5.2).
+fn read(answer: &Answer, action: &str, remedy: &str) -> Result<Tokens, HerokuError> {
+    request::read(answer, action, remedy).map_err(|error| match error {
+        HerokuError::Refused { action, answer } => HerokuError::Unauthorized {
+            action,
+            answer,
+            remedy: remedy.to_owned(),
+        },
+        error => error,
+    })
 }
 
 pub(super) fn remedy(secret: &SecretArn) -> String {
@@ -83,16 +155,7 @@ pub(super) async fn refresh(
     ];
     let action = format!("refresh the access token of {secret}");
     let answer = request::send(client.token_request().form(&form), &action, deadline).await?;
-    let remedy = remedy(secret);
-    // A token endpoint answers a refresh token that it does not know with 400 (RFC 6749, 5.2).
-    let tokens: Tokens = request::read(&answer, &action, &remedy).map_err(|error| match error {
-        HerokuError::Refused { action, answer } => HerokuError::Unauthorized {
-            action,
-            answer,
-            remedy: remedy.clone(),
-        },
-        error => error,
-    })?;
+    let tokens = read(&answer, &action, &remedy(secret))?;
     if let Some(renewed) = tokens.refresh_token
         && !renewed.expose_secret().is_empty()
         && renewed.expose_secret() != refresh_token

@@ -51,6 +51,10 @@ impl<'a> Access<'a> {
         }
     }
 
+    pub(super) fn know(&self, token: Option<SecretString>) {
+        *self.token.borrow_mut() = token;
+    }
+
     pub(super) async fn read(
         &self,
         client: &HerokuClient,

@@ -5,7 +5,7 @@ use std::fmt;
 use std::time::SystemTime;
 
 use aws_sdk_secretsmanager::operation::describe_secret::DescribeSecretOutput;
-use aws_sdk_secretsmanager::types::{SecretListEntry, Tag};
+use aws_sdk_secretsmanager::types::{RotationRulesType, SecretListEntry, Tag};
 use aws_smithy_types::DateTime;
 
 use crate::configuration::LONGEST_GRACE_PERIOD_SECONDS;
@@ -39,6 +39,10 @@ pub(crate) const GRACE_PERIOD_TAG: &str = "rotation:revoke-after";
 /// secrets.
 pub(crate) const STACK_TAG: &str = "rotation:stack";
 
+/// The tag that names the stack which an OAuth secret was made for: another than [`STACK_TAG`], by which the
+/// rotating secrets are listed.
+pub(crate) const OAUTH_TAG: &str = "rotation:oauth-of";
+
 /// A secret as `DescribeSecret` and `ListSecrets` show it: no value.
 #[derive(Debug, Clone, Default)]
 pub struct Secret {
@@ -46,6 +50,10 @@ pub struct Secret {
     pub rotation_enabled: bool,
     /// Whether the secret is marked for deletion: it can be restored, but no value be read.
     pub deleted: bool,
+    /// The function that rotates it, whether rotation is switched on or not.
+    pub rotation_function: Option<String>,
+    /// When it is rotated, if that is an expression.
+    pub schedule_expression: Option<String>,
     /// When anything about the secret was last changed.
     pub last_changed: Option<SystemTime>,
     labels: BTreeMap<String, BTreeSet<String>>,
@@ -93,6 +101,24 @@ impl Secret {
         self.live().filter(|version| {
             !self.carries(version, &Label::Current) && !self.carries(version, &Label::Pending)
         })
+    }
+
+    /// The version under rotation, if there is one that is not current yet, nor was made so.
+    #[must_use]
+    pub fn under_rotation(&self) -> Option<VersionId> {
+        let pending = Label::Pending.to_string();
+        let (version, _) = self
+            .labels
+            .iter()
+            .find(|(_, labels)| labels.contains(&pending))?;
+        let version = version.parse().ok()?;
+        (!self.carries(&version, &Label::Current)).then_some(version)
+    }
+
+    /// The stack that an OAuth secret was made for, if it says one.
+    #[must_use]
+    pub fn oauth_of(&self) -> Option<&str> {
+        self.tags.get(OAUTH_TAG).map(String::as_str)
     }
 
     /// Whether the stack of this name rotates the secret.
@@ -145,6 +171,8 @@ impl From<DescribeSecretOutput> for Secret {
         Self {
             rotation_enabled: answer.rotation_enabled.unwrap_or_default(),
             deleted: answer.deleted_date.is_some(),
+            rotation_function: answer.rotation_lambda_arn,
+            schedule_expression: answer.rotation_rules.and_then(expression),
             last_changed: time(answer.last_changed_date),
             ..Self::new(answer.version_ids_to_stages, answer.tags)
         }
@@ -156,10 +184,19 @@ impl From<SecretListEntry> for Secret {
         Self {
             rotation_enabled: entry.rotation_enabled.unwrap_or_default(),
             deleted: entry.deleted_date.is_some(),
+            rotation_function: entry.rotation_lambda_arn,
+            schedule_expression: entry.rotation_rules.and_then(expression),
             last_changed: time(entry.last_changed_date),
             ..Self::new(entry.secret_versions_to_stages, entry.tags)
         }
     }
+}
+
+fn expression(rules: RotationRulesType) -> Option<String> {
+    let days = rules.automatically_after_days;
+    rules
+        .schedule_expression
+        .or_else(|| days.map(|days| format!("rate({days} days)")))
 }
 
 fn time(time: Option<DateTime>) -> Option<SystemTime> {

@@ -139,17 +139,17 @@ fn is_deleted(error: &Error) -> bool {
 impl Revocation {
     async fn revoke(&self, event: &RevokeEvent, deadline: Deadline) -> Result<Outcome, Error> {
         let secret = self.secrets.describe(&event.secret, deadline).await?;
+        let live = Label::Live(event.version.clone());
+        if !secret.carries(&event.version, &live) {
+            tracing::info!("the version has no LIVE- label: it is revoked already");
+            return Ok(Outcome::NothingToDo);
+        }
         if secret.deleted {
             return Err(StepError::Deleted {
                 secret: event.secret.clone(),
                 version: event.version.clone(),
             }
             .into());
-        }
-        let live = Label::Live(event.version.clone());
-        if !secret.carries(&event.version, &live) {
-            tracing::info!("the version has no LIVE- label: it is revoked already");
-            return Ok(Outcome::NothingToDo);
         }
         let in_use = |reason: String| StepError::InUse {
             secret: event.secret.clone(),

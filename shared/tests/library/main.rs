@@ -12,5 +12,6 @@ mod http_network;
 mod mysql_engine;
 mod postgres_engine;
 mod redis_engine;
+mod rotation_schedule;
 mod steps;
 mod support;

@@ -3,6 +3,8 @@
 
 mod announced;
 mod crashes;
+mod deprovisioning;
+mod enrollment;
 mod postponed;
 mod refused;
 mod requests;

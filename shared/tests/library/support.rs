@@ -73,6 +73,41 @@ pub(crate) struct Instance {
     pub(crate) document: Value,
 }
 
+/// An add-on instance that is not enrolled.
+#[derive(Clone, Debug)]
+pub(crate) struct Provisioned {
+    pub(crate) addon: String,
+    pub(crate) heroku_id: String,
+    pub(crate) grant_code: String,
+    pub(crate) app: String,
+    /// What its credential is called at the service.
+    pub(crate) imported: String,
+    pub(crate) document: Value,
+}
+
+impl Provisioned {
+    /// The instance, whose secret `enroll-addon` has answered.
+    pub(crate) fn enrolled(&self, answer: &Value) -> Instance {
+        Instance {
+            secret: answer["SecretArn"].as_str().unwrap().parse().unwrap(),
+            oauth: None,
+            addon: self.addon.clone(),
+            heroku_id: self.heroku_id.clone(),
+            app: self.app.clone(),
+            imported: self.imported.clone(),
+            document: self.document.clone(),
+        }
+    }
+
+    /// The names of its secrets.
+    pub(crate) fn names(&self) -> [String; 2] {
+        [
+            format!("acme/credentials/{}", self.addon),
+            format!("acme/oauth/{}", self.addon),
+        ]
+    }
+}
+
 impl Stand {
     pub(crate) async fn start() -> Self {
         // Already installed is as good.
@@ -135,8 +170,8 @@ impl Stand {
         }
     }
 
-    /// Provisions an add-on instance and stores its secrets.
-    pub(crate) async fn instance(&self, api: Api) -> Instance {
+    /// Provisions an add-on instance. None of its secrets is stored yet.
+    pub(crate) fn provisioned(&self, api: Api) -> Provisioned {
         let app = format!("app-{}", Uuid::new_v4().simple());
         self.heroku
             .create_app(AppSpec {
@@ -162,16 +197,10 @@ impl Stand {
             })
             .unwrap();
         let template = self.url_with("{{ api_key }}");
-        let mut heroku = json!({ "api": "v1", "addon_id": addon.id, "config": { VAR: template } });
-        let mut oauth = None;
-        if api == Api::V3 {
-            let tokens = json!({ "refresh_token": self.heroku.refresh_token(&addon.id).unwrap() });
-            let name = format!("acme/oauth/{}", addon.id);
-            let secret = create_secret(&self.gateway, &name, &tokens, &json!([])).await;
-            heroku["api"] = "v3".into();
-            heroku["oauth"] = secret.as_str().into();
-            oauth = Some(secret);
-        }
+        let api = match api {
+            Api::V1 => "v1",
+            Api::V3 => "v3",
+        };
         let document = json!({
             "engine": "http",
             "url": self.service.url().as_str(),
@@ -180,16 +209,44 @@ impl Stand {
             "authorization": "Bearer {{ api_key }}",
             "generate": { "api_key": { "prefix": "acme_live_", "length": 40 } },
             "masterarn": self.administrator.as_str(),
-            "heroku": heroku,
+            "heroku": { "api": api, "addon_id": addon.id, "config": { VAR: template } },
             "note": "a field that no engine knows",
         });
+        Provisioned {
+            addon: addon.id,
+            heroku_id: addon.heroku_id,
+            grant_code: addon.grant_code,
+            app,
+            imported,
+            document,
+        }
+    }
+
+    /// Provisions an add-on instance and stores its secrets.
+    pub(crate) async fn instance(&self, api: Api) -> Instance {
+        let Provisioned {
+            addon,
+            heroku_id,
+            app,
+            imported,
+            mut document,
+            ..
+        } = self.provisioned(api);
+        let mut oauth = None;
+        if api == Api::V3 {
+            let tokens = json!({ "refresh_token": self.heroku.refresh_token(&addon).unwrap() });
+            let name = format!("acme/oauth/{addon}");
+            let secret = create_secret(&self.gateway, &name, &tokens, &json!([])).await;
+            document["heroku"]["oauth"] = secret.as_str().into();
+            oauth = Some(secret);
+        }
         let name = format!("acme/credentials/{app}");
         let tags = json!([{ "Key": "rotation:stack", "Value": "addon-rotation" }]);
         Instance {
             secret: create_secret(&self.gateway, &name, &document, &tags).await,
             oauth,
-            addon: addon.id,
-            heroku_id: addon.heroku_id,
+            addon,
+            heroku_id,
             app,
             imported,
             document,

@@ -6,7 +6,10 @@ use std::time::Duration;
 
 use addon_rotation::Error;
 use addon_rotation::aws::sdk_config_with;
-use addon_rotation::configuration::{HerokuConfiguration, ScheduleConfiguration, StepFunctions};
+use addon_rotation::configuration::{
+    DeprovisionConfiguration, EnrollConfiguration, FleetConfiguration, HerokuConfiguration,
+    ScheduleConfiguration, StepFunctions,
+};
 use addon_rotation::deadline::Deadline;
 use addon_rotation::event::{Event, SweepEvent};
 use addon_rotation::event_bus::EventBus;
@@ -15,7 +18,7 @@ use addon_rotation::invoke::Functions;
 use addon_rotation::schedule::Schedules;
 use addon_rotation::secrets::Secrets;
 use addon_rotation::service::Services;
-use addon_rotation::steps::{self, Revocation};
+use addon_rotation::steps::{self, Deprovisioning, Enrollment, Revocation};
 use aws_credential_types::Credentials;
 use aws_types::SdkConfig;
 use axum::body::Bytes;
@@ -190,8 +193,13 @@ impl Lambda {
         self.environment.functions()
     }
 
-    /// Invokes a function and waits for its answer.
+    /// Invokes a function and waits for its success.
     pub(crate) async fn invoke(&self, function: &str, payload: Value) -> Result<(), Diagnostic> {
+        self.ask(function, payload).await.map(drop)
+    }
+
+    /// Invokes a function and waits for its answer.
+    pub(crate) async fn ask(&self, function: &str, payload: Value) -> Result<Value, Diagnostic> {
         self.look().await;
         let (crash, times) = {
             let mut book = self.book();
@@ -202,7 +210,7 @@ impl Lambda {
             let crash = crash.map(|index| book.crashes.remove(index).when);
             (crash, if book.twice { 2 } else { 1 })
         };
-        let mut outcome = Ok(());
+        let mut outcome = Ok(Value::Null);
         if crash != Some(When::Before) {
             for _ in 0..times {
                 outcome = outcome.and(self.run(function, payload.clone()).await);
@@ -229,10 +237,10 @@ impl Lambda {
     }
 
     /// A step's future need not be `Send`, since a function runs on one thread: so it does here.
-    async fn run(&self, function: &str, payload: Value) -> Result<(), Diagnostic> {
+    async fn run(&self, function: &str, payload: Value) -> Result<Value, Diagnostic> {
         let (environment, function) = (Arc::clone(&self.environment), function.to_owned());
         let runtime = Handle::current();
-        let step = move || runtime.block_on(environment.run(&function, &payload));
+        let step = move || runtime.block_on(environment.answer(&function, &payload));
         let outcome = tokio::task::spawn_blocking(step).await.unwrap();
         outcome.map_err(Diagnostic::from)
     }
@@ -278,7 +286,67 @@ impl Environment {
         }
     }
 
-    /// What the function's `main` does with one event.
+    fn fleet() -> FleetConfiguration {
+        FleetConfiguration {
+            stack: "addon-rotation".to_owned(),
+            secrets: "acme/credentials/".to_owned(),
+            oauth: "acme/oauth/".to_owned(),
+        }
+    }
+
+    fn enrollment(&self) -> Enrollment {
+        Enrollment {
+            secrets: Secrets::new(&self.sdk_config("enroll-addon", &self.aws)),
+            services: Services::new(self.http.clone()),
+            heroku: HerokuClient::new(self.http.clone(), &self.heroku),
+            configuration: self.heroku.clone(),
+            enrollment: EnrollConfiguration {
+                fleet: Self::fleet(),
+                key: None,
+                rotate: arn("rotate"),
+                rotation_days: 90,
+            },
+        }
+    }
+
+    fn deprovisioning(&self) -> Deprovisioning {
+        const NAME: &str = "deprovision-addon";
+        let schedule = ScheduleConfiguration {
+            function: arn(NAME),
+            ..self.schedule.clone()
+        };
+        Deprovisioning {
+            secrets: Secrets::new(&self.sdk_config(NAME, &self.aws)),
+            services: Services::new(self.http.clone()),
+            schedules: Schedules::new(&self.sdk_config(NAME, &self.aws), schedule),
+            configuration: DeprovisionConfiguration {
+                fleet: Self::fleet(),
+                recovery_window_days: 30,
+                longest_step_seconds: 240,
+            },
+        }
+    }
+
+    /// What the function answers.
+    async fn answer(&self, function: &str, payload: &Value) -> Result<Value, Error> {
+        let deadline = Deadline::after(TIMEOUT);
+        match function {
+            "enroll-addon" => {
+                let event = Event::read(payload)?;
+                let answer = steps::enroll_addon(event, &self.enrollment(), deadline).await?;
+                Ok(serde_json::to_value(answer).unwrap())
+            }
+            "deprovision-addon" => {
+                let event = Event::read(payload)?;
+                let answer =
+                    steps::deprovision_addon(event, &self.deprovisioning(), deadline).await?;
+                Ok(serde_json::to_value(answer).unwrap())
+            }
+            _ => self.run(function, payload).await.map(|()| Value::Null),
+        }
+    }
+
+    /// What the `main` of a function that answers nothing does with one event.
     async fn run(&self, function: &str, payload: &Value) -> Result<(), Error> {
         let deadline = Deadline::after(TIMEOUT);
         let aws = self.sdk_config(function, &self.aws);
@@ -419,9 +487,10 @@ impl Target for Lambda {
     /// Handed over: what becomes of the event is the function's own affair.
     fn invoke(&self, function_arn: String, _role_arn: String, input: String) -> HandOver<'_> {
         Box::pin(async move {
-            assert_eq!(function_arn, arn("revoke-secret"));
+            let function = function_arn.rsplit(':').next().unwrap();
+            assert!(["revoke-secret", "deprovision-addon"].contains(&function));
             let payload = serde_json::from_str(&input).unwrap();
-            let _ = Self::invoke(self, "revoke-secret", payload).await;
+            let _ = Self::invoke(self, function, payload).await;
             Ok(())
         })
     }

@@ -11,7 +11,7 @@ pub type Context<'a> = &'a [(&'a str, &'a str)];
 /// Whether a resource policy or a role's trust policy lets a service do something.
 ///
 /// A condition on a key that the context does not hold is not met, as in AWS, unless its operator
-/// ends in `IfExists`; an operator that is not about text is not met either.
+/// ends in `IfExists` or is `Null`; an operator that is not played here is not met either.
 #[must_use]
 pub fn lets_service(policy: &Value, service: &str, action: &str, context: Context<'_>) -> bool {
     let applies = |statement: &Value| {
@@ -85,9 +85,18 @@ fn holds(operator: &str, actual: Option<&str>, wanted: &Value) -> bool {
         Some(operator) => (operator, true),
         None => (operator, false),
     };
+    if operator == "Null" {
+        return says(wanted, actual.is_none());
+    }
     let Some(actual) = actual else {
         return optional;
     };
+    if operator == "Bool" {
+        return actual.parse().is_ok_and(|actual| says(wanted, actual));
+    }
+    if let Some(comparison) = operator.strip_prefix("Numeric") {
+        return items(Some(wanted)).any(|wanted| compares(comparison, actual, wanted));
+    }
     let mut wanted = texts(Some(wanted));
     match operator {
         "StringEquals" => wanted.any(|wanted| wanted == actual),
@@ -97,6 +106,35 @@ fn holds(operator: &str, actual: Option<&str>, wanted: &Value) -> bool {
         "StringNotLike" | "ArnNotLike" | "ArnNotEquals" => {
             wanted.all(|wanted| !glob(wanted, actual))
         }
+        _ => false,
+    }
+}
+
+/// Policies have numbers and truth values as such or as text.
+fn says(wanted: &Value, actual: bool) -> bool {
+    items(Some(wanted)).any(|wanted| match wanted {
+        Value::Bool(wanted) => *wanted == actual,
+        Value::String(wanted) => wanted.eq_ignore_ascii_case(&actual.to_string()),
+        _ => false,
+    })
+}
+
+fn compares(comparison: &str, actual: &str, wanted: &Value) -> bool {
+    let wanted = match wanted {
+        Value::String(wanted) => wanted.parse().ok(),
+        wanted => wanted.as_f64(),
+    };
+    let (Ok(actual), Some(wanted)) = (actual.parse::<f64>(), wanted) else {
+        return false;
+    };
+    match comparison {
+        "LessThan" => actual < wanted,
+        "LessThanEquals" => actual <= wanted,
+        "GreaterThan" => actual > wanted,
+        "GreaterThanEquals" => actual >= wanted,
+        // Whole numbers are all that is compared here.
+        "Equals" => (actual - wanted).abs() < 0.5,
+        "NotEquals" => (actual - wanted).abs() >= 0.5,
         _ => false,
     }
 }
@@ -206,6 +244,34 @@ mod tests {
         assert!(!lets(
             &json!({"Bool": {"aws:SourceAccount": "000000000000"}})
         ));
+    }
+
+    #[test]
+    fn conditions_are_also_on_truth_numbers_and_absence() {
+        const DELETION: Context<'static> = &[("forced", "false"), ("days", "30")];
+        for (operator, key, wanted, met) in [
+            ("Bool", "forced", json!("false"), true),
+            ("Bool", "forced", json!(false), true),
+            ("Bool", "forced", json!("true"), false),
+            ("Bool", "days", json!("true"), false),
+            ("Bool", "absent", json!("false"), false),
+            ("NumericGreaterThanEquals", "days", json!("30"), true),
+            ("NumericGreaterThanEquals", "days", json!(31), false),
+            ("NumericGreaterThanEquals", "absent", json!(7), false),
+            ("NumericLessThan", "days", json!("31"), true),
+            ("NumericEquals", "days", json!(30), true),
+            ("NumericEquals", "forced", json!(0), false),
+            ("Null", "absent", json!("true"), true),
+            ("Null", "absent", json!("false"), false),
+            ("Null", "days", json!("true"), false),
+            ("Null", "days", json!("false"), true),
+        ] {
+            assert_eq!(
+                holds(operator, lookup(DELETION, key), &wanted),
+                met,
+                "{operator} {key} {wanted}"
+            );
+        }
     }
 
     #[test]

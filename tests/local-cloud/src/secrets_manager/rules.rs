@@ -37,7 +37,7 @@ enum Schedule {
 
 impl RotationRules {
     /// Refuses what Secrets Manager refuses.
-    pub(super) fn check(&self) -> Result<(), ServiceError> {
+    pub fn check(&self) -> Result<(), ServiceError> {
         let schedule = self.schedule()?;
         let Some(duration) = &self.duration else {
             return Ok(());
@@ -69,7 +69,8 @@ impl RotationRules {
 
     /// When the window of the first rotation after `after` opens; `None` without a schedule.
     /// Windows in days open at midnight UTC, others on the hour.
-    pub(super) fn next(&self, after: Timestamp) -> Option<Timestamp> {
+    #[must_use]
+    pub fn next(&self, after: Timestamp) -> Option<Timestamp> {
         let after: Zoned = after.to_zoned(TimeZone::UTC);
         match self.schedule().ok()?? {
             Schedule::Days(days) => {

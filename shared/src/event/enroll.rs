@@ -1,0 +1,154 @@
+//! What a partner's backend, or an operator, asks for: an instance's enrolment, and its end.
+
+use secrecy::SecretString;
+use serde::Serialize;
+use serde_json::Value;
+
+use super::reader::Reader;
+use super::{Event, EventError, SecretArn, VersionId};
+use crate::document::{Api, Document, Fields, is_addon_id};
+
+/// The interval of rotations may have so many days.
+const DAYS: std::ops::RangeInclusive<u32> = 1..=365;
+
+/// Where a v3 instance's tokens come from.
+#[derive(Debug, Clone)]
+pub enum Grant {
+    /// The `oauth_grant.code` of Heroku's provisioning request: good for one exchange, within five minutes.
+    Code(SecretString),
+    /// A refresh token that the partner has already.
+    RefreshToken(SecretString),
+}
+
+/// What `enroll-addon` is asked for. Its `Debug` shows no value.
+#[derive(Debug)]
+pub struct EnrollEvent {
+    /// The instance's document, checked. A v3 one names an OAuth secret that is not made yet, unless the
+    /// event's names one.
+    pub document: Document,
+    /// The OAuth secret that the event's document names.
+    pub oauth: Option<SecretArn>,
+    /// The tokens, of a v3 instance.
+    pub grant: Option<Grant>,
+    /// The interval of rotations, if it is not the stack's.
+    pub rotation_days: Option<u32>,
+}
+
+impl Event for EnrollEvent {
+    fn read(payload: &Value) -> Result<Self, EventError> {
+        let mut reader = Reader::new(payload);
+        let code = reader.optional_text("GrantCode");
+        let refresh_token = reader.optional_text("RefreshToken");
+        let rotation_days = reader.optional_number("RotationDays");
+        for (name, text) in [("GrantCode", &code), ("RefreshToken", &refresh_token)] {
+            if text.as_deref() == Some("") {
+                reader.problem(format!("{name} must not be empty"));
+            }
+        }
+        if code.is_some() && refresh_token.is_some() {
+            reader.problem(
+                "GrantCode and RefreshToken exclude one another: send the one that you have",
+            );
+        }
+        if rotation_days.is_some_and(|days| !DAYS.contains(&days)) {
+            reader.problem(format!(
+                "RotationDays must be from {} to {}",
+                DAYS.start(),
+                DAYS.end()
+            ));
+        }
+        let grant = code
+            .map(|code| Grant::Code(code.into()))
+            .or_else(|| refresh_token.map(|token| Grant::RefreshToken(token.into())));
+        let document = read_document(&mut reader);
+        if let Some((document, oauth)) = document {
+            if document.heroku.api == Api::V1 && grant.is_some() {
+                reader.problem("GrantCode and RefreshToken are for v3 alone: leave them out");
+            }
+            if reader.problems.is_empty() {
+                return Ok(Self {
+                    document,
+                    oauth,
+                    grant,
+                    rotation_days,
+                });
+            }
+        }
+        Err(reader.into_error())
+    }
+
+    fn subject(&self) -> Option<(&SecretArn, &VersionId)> {
+        None
+    }
+
+    fn step(&self) -> &'static str {
+        "enrollAddon"
+    }
+}
+
+/// The document, and the OAuth secret that it names.
+fn read_document(reader: &mut Reader<'_>) -> Option<(Document, Option<SecretArn>)> {
+    let object = reader.object("Document")?;
+    let mut fields = Fields::from(object.clone());
+    let oauth = fields.heroku_text("oauth");
+    let is_v3 = fields.heroku_text("api").as_deref() == Some("v3");
+    if is_v3 && oauth.is_none() {
+        fields.set_heroku("oauth", TO_BE_MADE);
+    }
+    match Document::parse(&fields.to_secret()) {
+        Ok(document) => Some((document, oauth.and_then(|oauth| oauth.parse().ok()))),
+        Err(error) => {
+            for problem in error.problems {
+                reader.problem(format!("Document: {problem}"));
+            }
+            None
+        }
+    }
+}
+
+/// Stands for the ARN of the OAuth secret until that is made.
+const TO_BE_MADE: &str = "arn:aws:secretsmanager:-:-:secret:to-be-made";
+
+/// What `deprovision-addon` is asked for, by the partner's handler of Heroku's `DELETE` or by itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct DeprovisionEvent {
+    /// The add-on's id, as its document has it.
+    #[serde(rename = "AddonId")]
+    pub addon: String,
+    /// Whether every step of a rotation that was under way when it was cancelled has ended by now.
+    pub rotation_is_over: bool,
+    /// How many earlier tries by schedule there were.
+    pub attempt: u32,
+}
+
+impl Event for DeprovisionEvent {
+    fn read(payload: &Value) -> Result<Self, EventError> {
+        let mut reader = Reader::new(payload);
+        let addon = reader.optional_text("AddonId");
+        if addon.is_none() && reader.problems.is_empty() {
+            reader.problem("AddonId is missing");
+        }
+        if addon.as_deref().is_some_and(|addon| !is_addon_id(addon)) {
+            reader.problem("AddonId must be the add-on's id, as heroku.addon_id has it");
+        }
+        let rotation_is_over = reader.optional_flag("RotationIsOver").unwrap_or_default();
+        let attempt = reader.optional_number("Attempt").unwrap_or_default();
+        match addon {
+            Some(addon) if reader.problems.is_empty() => Ok(Self {
+                addon,
+                rotation_is_over,
+                attempt,
+            }),
+            _ => Err(reader.into_error()),
+        }
+    }
+
+    fn subject(&self) -> Option<(&SecretArn, &VersionId)> {
+        None
+    }
+
+    fn step(&self) -> &'static str {
+        "deprovisionAddon"
+    }
+}

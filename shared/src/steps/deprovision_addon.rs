@@ -1,0 +1,405 @@
+//! The end of an instance: its credentials are revoked, and its secrets deleted.
+//!
+//! Heroku is not asked: the add-on may be gone there already.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::Error;
+use crate::configuration::DeprovisionConfiguration;
+use crate::deadline::{Deadline, Passing};
+use crate::document::{Api, Document};
+use crate::event::{DeprovisionEvent, SecretArn, VersionId};
+use crate::schedule::{Schedules, retry_delay};
+use crate::secrets::{Deletion, Label, Secret, Secrets};
+use crate::service::Services;
+use crate::telemetry::Metric;
+
+/// Kept back to schedule the next try, however long the service took.
+const SCHEDULING: Duration = Duration::from_secs(12);
+
+/// What a deprovisioning needs.
+#[derive(Debug)]
+pub struct Deprovisioning {
+    /// The instance's secrets, and the administrators'.
+    pub secrets: Secrets,
+    /// The services.
+    pub services: Services,
+    /// Where revocations are scheduled, and this function's next run is.
+    pub schedules: Schedules,
+    /// What the secrets are called, and for how long they can be restored.
+    pub configuration: DeprovisionConfiguration,
+}
+
+/// What `deprovision-addon` answers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Deprovisioned {
+    /// The instance's secret, if there is one.
+    pub secret_arn: Option<SecretArn>,
+    /// The versions whose credentials this call has ended, each shown to be refused.
+    pub revoked: Vec<VersionId>,
+    /// What was done.
+    pub outcome: DeprovisionOutcome,
+}
+
+/// What a deprovisioning did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DeprovisionOutcome {
+    /// No credential is alive, and the secrets are marked for deletion.
+    Deprovisioned,
+    /// What was found alive has ended. A rotation was under way, whose functions may still issue a credential:
+    /// it is scheduled to look again when they cannot any more, and to delete the secrets then.
+    Revoked,
+    /// There was nothing to do.
+    Unchanged,
+}
+
+/// An instance that cannot be deprovisioned.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum DeprovisionError {
+    /// The secret belongs to somebody else. Nothing was changed.
+    #[error("{secret} is not deprovisioned, and nothing was changed: {problem}")]
+    Foreign {
+        /// The secret.
+        secret: SecretArn,
+        /// Why it is not this add-on's.
+        problem: String,
+    },
+    /// Somebody deleted the secret, whose credentials may be alive.
+    #[error(
+        "{0} was marked for deletion before its credentials were ended, and its values cannot be read; restore it (RestoreSecret) and repeat, or end the credentials at the service by hand"
+    )]
+    Deleted(SecretArn),
+    /// Some credentials could not be ended.
+    #[error(
+        "add-on {addon} is not deprovisioned: {}; correct that and repeat, which does what is left", problems.join("; ")
+    )]
+    Alive {
+        /// The add-on's id.
+        addon: String,
+        /// What failed, by version.
+        problems: Vec<String>,
+        /// Whether all of it may pass.
+        passing: bool,
+    },
+    /// A day of tries is over.
+    #[error(
+        "add-on {addon} could not be deprovisioned for a day; the last try failed because: {cause}; correct that and invoke deprovision-addon with this AddonId"
+    )]
+    GaveUp {
+        /// The add-on's id.
+        addon: String,
+        /// Why the last try failed.
+        cause: String,
+    },
+}
+
+impl Passing for DeprovisionError {
+    fn is_passing(&self) -> bool {
+        match self {
+            Self::Alive { passing, .. } => *passing,
+            Self::Foreign { .. } | Self::Deleted(_) | Self::GaveUp { .. } => false,
+        }
+    }
+}
+
+/// Ends an instance: rotation is switched off, every credential that may be alive is revoked and shown to be
+/// refused, its label and its schedules are removed, and the secrets are deleted, last of all, as no value can
+/// be read then. It can be repeated from any point of failure. A run that it has scheduled itself schedules
+/// its next try when it fails, for a day.
+///
+/// # Errors
+/// If the secret is not this add-on's, or anything cannot be done. What can be is done all the same.
+pub async fn deprovision_addon(
+    event: DeprovisionEvent,
+    deprovisioning: &Deprovisioning,
+    deadline: Deadline,
+) -> Result<Deprovisioned, Error> {
+    tracing::info!(
+        addon = event.addon,
+        attempt = event.attempt,
+        "deprovisioning"
+    );
+    let name = deprovisioning.configuration.fleet.secret_of(&event.addon);
+    let Some((arn, secret)) = deprovisioning.secrets.find(&name, deadline).await? else {
+        return deprovisioning.without_secret(&event, deadline).await;
+    };
+    let done = deprovisioning.end(&event, &arn, secret, deadline.less(SCHEDULING));
+    match done.await {
+        Err(error) if event.rotation_is_over => {
+            deprovisioning.later(&event, arn, error, deadline).await
+        }
+        result => result,
+    }
+}
+
+impl Deprovisioning {
+    async fn end(
+        &self,
+        event: &DeprovisionEvent,
+        arn: &SecretArn,
+        secret: Secret,
+        deadline: Deadline,
+    ) -> Result<Deprovisioned, Error> {
+        let answer = |revoked, outcome| Deprovisioned {
+            secret_arn: Some(arn.clone()),
+            revoked,
+            outcome,
+        };
+        let stack = &self.configuration.fleet.stack;
+        if !secret.is_of_stack(stack) {
+            return Err(DeprovisionError::Foreign {
+                secret: arn.clone(),
+                problem: format!(
+                    "it is not this stack's; if it is to be, tag it with rotation:stack={stack}"
+                ),
+            }
+            .into());
+        }
+        if secret.deleted {
+            // What is deprovisioned has neither.
+            return if secret.rotation_enabled || secret.live().next().is_some() {
+                Err(DeprovisionError::Deleted(arn.clone()).into())
+            } else {
+                Ok(answer(Vec::new(), DeprovisionOutcome::Unchanged))
+            };
+        }
+        let current = match secret.current() {
+            Some(version) => Some(self.secrets.document(arn, &version, deadline).await?),
+            None => None,
+        };
+        if let Some(document) = &current
+            && document.heroku.addon_id != event.addon
+        {
+            return Err(DeprovisionError::Foreign {
+                secret: arn.clone(),
+                problem: format!(
+                    "it is add-on {}'s; correct AddonId",
+                    document.heroku.addon_id
+                ),
+            }
+            .into());
+        }
+        let was_rotated = secret.rotation_enabled;
+        if was_rotated {
+            self.secrets.switch_rotation_off(arn, deadline).await?;
+        }
+        // After that, so that a rotation which began before it is seen.
+        let secret = self.secrets.describe(arn, deadline).await?;
+        let pending = secret
+            .under_rotation()
+            .filter(|_| was_rotated || !event.rotation_is_over);
+        if pending.is_some() {
+            self.look_again(event, arn, deadline).await?;
+        }
+        let revoked = self
+            .revoke_all(event, arn, &secret, pending.as_ref(), deadline)
+            .await?;
+        if pending.is_some() {
+            return Ok(answer(revoked, DeprovisionOutcome::Revoked));
+        }
+        if let Some(oauth) = current.as_ref().and_then(oauth_of) {
+            self.delete_oauth(oauth.as_str(), true, deadline).await?;
+        }
+        let window = Deletion::Recoverable(self.configuration.recovery_window_days);
+        self.secrets.delete(arn, window, deadline).await?;
+        Ok(answer(revoked, DeprovisionOutcome::Deprovisioned))
+    }
+
+    /// What is left of an enrolment that was not completed.
+    async fn without_secret(
+        &self,
+        event: &DeprovisionEvent,
+        deadline: Deadline,
+    ) -> Result<Deprovisioned, Error> {
+        let oauth = self.configuration.fleet.oauth_of(&event.addon);
+        let outcome = if self.delete_oauth(&oauth, false, deadline).await? {
+            DeprovisionOutcome::Deprovisioned
+        } else {
+            DeprovisionOutcome::Unchanged
+        };
+        Ok(Deprovisioned {
+            secret_arn: None,
+            revoked: Vec::new(),
+            outcome,
+        })
+    }
+
+    /// Every step that is under way has ended then, and none has begun.
+    async fn look_again(
+        &self,
+        event: &DeprovisionEvent,
+        arn: &SecretArn,
+        deadline: Deadline,
+    ) -> Result<(), Error> {
+        let next = DeprovisionEvent {
+            addon: event.addon.clone(),
+            rotation_is_over: true,
+            attempt: if event.rotation_is_over {
+                event.attempt.saturating_add(1)
+            } else {
+                0
+            },
+        };
+        let delay = Duration::from_secs(self.configuration.longest_step_seconds.into());
+        self.schedules
+            .deprovision_after(arn, &next, delay, deadline)
+            .await?;
+        tracing::info!(
+            seconds = delay.as_secs(),
+            "a rotation was under way: scheduled to look again"
+        );
+        Ok(())
+    }
+
+    /// A scheduled run that failed: nobody else repeats it.
+    async fn later(
+        &self,
+        event: &DeprovisionEvent,
+        arn: SecretArn,
+        error: Error,
+        deadline: Deadline,
+    ) -> Result<Deprovisioned, Error> {
+        let Some(delay) = retry_delay(event.attempt) else {
+            return Err(DeprovisionError::GaveUp {
+                addon: event.addon.clone(),
+                cause: error.to_string(),
+            }
+            .into());
+        };
+        tracing::warn!(%error, next_try_in_seconds = delay.as_secs(), "not deprovisioned: tried again later");
+        let next = DeprovisionEvent {
+            attempt: event.attempt.saturating_add(1),
+            ..event.clone()
+        };
+        self.schedules
+            .deprovision_after(&arn, &next, delay, deadline)
+            .await?;
+        Ok(Deprovisioned {
+            secret_arn: Some(arn),
+            revoked: Vec::new(),
+            outcome: DeprovisionOutcome::Revoked,
+        })
+    }
+
+    /// Ends what may be alive: the versions with a `LIVE-` label, and the current one, which has none if it was
+    /// imported and not rotated yet. That of a rotation under way keeps its label: its credential may be issued
+    /// only now. One that cannot be ended keeps none of the others alive.
+    async fn revoke_all(
+        &self,
+        event: &DeprovisionEvent,
+        arn: &SecretArn,
+        secret: &Secret,
+        pending: Option<&VersionId>,
+        deadline: Deadline,
+    ) -> Result<Vec<VersionId>, Error> {
+        let versions: BTreeSet<_> = secret.live().chain(secret.current()).collect();
+        let (mut revoked, mut problems, mut passing) = (Vec::new(), Vec::new(), true);
+        for version in versions {
+            let live = Label::Live(version.clone());
+            let is_pending = pending == Some(&version);
+            let label = (secret.carries(&version, &live) && !is_pending).then_some(live);
+            match self.revoke(arn, &version, label, deadline).await {
+                Ok(()) => {
+                    Metric::CredentialRevoked.count();
+                    revoked.push(version);
+                }
+                // A step that is under way may issue it again just now: the next look ends it.
+                Err(error) if is_pending => {
+                    tracing::warn!(%version, %error, "not ended yet: its rotation was under way");
+                }
+                Err(error) => {
+                    passing &= error.is_passing();
+                    problems.push(format!("version {version} of {arn}: {error}"));
+                }
+            }
+        }
+        if problems.is_empty() {
+            return Ok(revoked);
+        }
+        Err(DeprovisionError::Alive {
+            addon: event.addon.clone(),
+            problems,
+            passing,
+        }
+        .into())
+    }
+
+    async fn revoke(
+        &self,
+        arn: &SecretArn,
+        version: &VersionId,
+        label: Option<Label>,
+        deadline: Deadline,
+    ) -> Result<(), Error> {
+        let document = self.secrets.document(arn, version, deadline).await?;
+        let administrator = self
+            .secrets
+            .fields(&document.administrator, deadline)
+            .await?;
+        self.services
+            .revoke(&document, &administrator, deadline)
+            .await?;
+        self.services
+            .prove_refused(&document, version, deadline)
+            .await?;
+        // Before the label: a revocation whose schedule is left finds no label, and nothing to do.
+        self.schedules
+            .remove_revocation(arn, version, deadline)
+            .await?;
+        if let Some(label) = label {
+            self.detach(arn, &label, version, deadline).await?;
+        }
+        Ok(())
+    }
+
+    /// The scheduled revocation may have been faster, or an earlier answer was lost.
+    async fn detach(
+        &self,
+        arn: &SecretArn,
+        label: &Label,
+        version: &VersionId,
+        deadline: Deadline,
+    ) -> Result<(), Error> {
+        let Err(error) = self.secrets.detach(arn, label, version, deadline).await else {
+            return Ok(());
+        };
+        let secret = self.secrets.describe(arn, deadline).await?;
+        if secret.carries(version, label) {
+            return Err(error.into());
+        }
+        Ok(())
+    }
+
+    /// Deletes an OAuth secret, unless it is another stack's. One that was made by hand says of none: that goes
+    /// if the instance's own secret names it.
+    async fn delete_oauth(
+        &self,
+        id: &str,
+        is_named: bool,
+        deadline: Deadline,
+    ) -> Result<bool, Error> {
+        let Some((oauth, secret)) = self.secrets.find(id, deadline).await? else {
+            return Ok(false);
+        };
+        let stack = &self.configuration.fleet.stack;
+        let is_ours = secret.oauth_of().map_or(is_named, |it| it == stack);
+        if secret.deleted || !is_ours {
+            return Ok(false);
+        }
+        let window = Deletion::Recoverable(self.configuration.recovery_window_days);
+        self.secrets.delete(&oauth, window, deadline).await?;
+        Ok(true)
+    }
+}
+
+fn oauth_of(document: &Document) -> Option<&SecretArn> {
+    match &document.heroku.api {
+        Api::V1 => None,
+        Api::V3 { oauth } => Some(oauth),
+    }
+}

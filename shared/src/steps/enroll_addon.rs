@@ -1,0 +1,345 @@
+//! Enrolment: an add-on instance's secrets are made, and its rotation is switched on.
+//!
+//! Nothing is changed before everything is looked at that can be: a grant code is good for one exchange, and a
+//! secret that is wrong would be found at its first rotation.
+
+mod error;
+mod look;
+
+use std::time::Duration;
+
+use secrecy::{ExposeSecret, SecretString};
+use serde::Serialize;
+
+pub use error::EnrollError;
+use look::Found;
+
+use crate::Error;
+use crate::configuration::{EnrollConfiguration, HerokuConfiguration};
+use crate::deadline::{Deadline, Passing, retry};
+use crate::document::{Api, Document, Fields};
+use crate::event::{EnrollEvent, Grant, SecretArn, VersionId};
+use crate::heroku::{AddOn, HerokuClient, Partner, exchange};
+use crate::rotation_schedule::schedule_expression;
+use crate::secrets::{Deletion, NewSecret, Secrets};
+use crate::service::Services;
+
+/// Kept back to take back what was made.
+const TAKING_BACK: Duration = Duration::from_secs(10);
+
+/// Kept back to store what was exchanged: a refresh token that is lost is not to be had again.
+const STORING: Duration = Duration::from_secs(10);
+
+/// Kept back to look whether rotation is on.
+const LOOKING_AGAIN: Duration = Duration::from_secs(5);
+
+/// What an enrolment needs.
+#[derive(Debug)]
+pub struct Enrollment {
+    /// The instance's secrets, and the partner's.
+    pub secrets: Secrets,
+    /// The services.
+    pub services: Services,
+    /// Heroku.
+    pub heroku: HerokuClient,
+    /// Where Heroku is, and who the partner is.
+    pub configuration: HerokuConfiguration,
+    /// What the secrets are called, and how they are rotated.
+    pub enrollment: EnrollConfiguration,
+}
+
+/// What `enroll-addon` answers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Enrolled {
+    /// The rotating secret.
+    pub secret_arn: SecretArn,
+    /// Its current version.
+    pub version_id: VersionId,
+    /// When it is rotated.
+    pub schedule_expression: String,
+    /// What had to be done.
+    pub outcome: EnrollOutcome,
+}
+
+/// What an enrolment did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum EnrollOutcome {
+    /// The instance is new.
+    Created,
+    /// An earlier enrolment had been left half-done.
+    Completed,
+    /// The instance was enrolled already.
+    Unchanged,
+}
+
+/// Enrols an instance: its secret, its OAuth secret, its rotation. Repeating it changes nothing; one that was
+/// left half-done is completed.
+///
+/// # Errors
+/// If anything is not as it must be, with all that is wrong. What this call made is removed again, but for the
+/// refresh token of a grant code, which cannot be had again: the error says so.
+pub async fn enroll_addon(
+    event: EnrollEvent,
+    enrollment: &Enrollment,
+    deadline: Deadline,
+) -> Result<Enrolled, Error> {
+    let addon = event.document.heroku.addon_id.as_str();
+    tracing::info!(addon, "enrolment");
+    let working = deadline.less(TAKING_BACK);
+    let (found, mut problems) = enrollment.look(&event, working).await?;
+    if problems.is_empty()
+        && let Some(enrolled) = found.enrolled()
+    {
+        tracing::info!(addon, "enrolled already: nothing to do");
+        return Ok(enrolled);
+    }
+    problems.extend(enrollment.check(&event, working).await);
+    EnrollError::unless_none(addon, problems)?;
+    let mut made = Made::default();
+    match enrollment.make(&event, found, &mut made, working).await {
+        Ok(enrolled) => Ok(enrolled),
+        Err(error) => Err(enrollment.take_back(addon, made, error, deadline).await),
+    }
+}
+
+/// What a call has made.
+#[derive(Debug, Default)]
+struct Made {
+    oauth: Option<Tokens>,
+    secret: Option<SecretArn>,
+}
+
+/// The OAuth secret that a call has made.
+#[derive(Debug)]
+enum Tokens {
+    /// Its refresh token came for a grant code.
+    Exchanged(SecretArn),
+    /// Its refresh token came with the event.
+    Given(SecretArn, SecretString),
+}
+
+impl Enrollment {
+    /// Makes what there is not yet, and notes it in `made` as soon as it may be there.
+    async fn make(
+        &self,
+        event: &EnrollEvent,
+        found: Found,
+        made: &mut Made,
+        deadline: Deadline,
+    ) -> Result<Enrolled, Error> {
+        let addon = event.document.heroku.addon_id.as_str();
+        let outcome = if found.is_something() {
+            EnrollOutcome::Completed
+        } else {
+            EnrollOutcome::Created
+        };
+        let document = match &event.document.heroku.api {
+            Api::V1 => event.document.clone(),
+            Api::V3 { .. } => {
+                self.document_with_tokens(event, found.oauth, made, deadline)
+                    .await?
+            }
+        };
+        let (secret, version) = match found.secret {
+            Some(secret) => (secret.arn, secret.version),
+            None => self.store(addon, &document, made, deadline).await?,
+        };
+        let days = event.rotation_days.unwrap_or(self.enrollment.rotation_days);
+        let schedule_expression = schedule_expression(addon, days);
+        self.switch_rotation_on(&secret, &schedule_expression, deadline)
+            .await?;
+        Ok(Enrolled {
+            secret_arn: secret,
+            version_id: version,
+            schedule_expression,
+            outcome,
+        })
+    }
+
+    /// A v3 instance's document, whose tokens are stored and show what it renders.
+    async fn document_with_tokens(
+        &self,
+        event: &EnrollEvent,
+        found: Option<SecretArn>,
+        made: &mut Made,
+        deadline: Deadline,
+    ) -> Result<Document, Error> {
+        let addon = event.document.heroku.addon_id.as_str();
+        let partner = self.partner(deadline).await?;
+        let (oauth, access_token) = match (found, &event.grant) {
+            (Some(oauth), _) => (oauth, None),
+            (None, Some(Grant::Code(code))) => {
+                let exchanged =
+                    exchange(&self.heroku, &partner, addon, code, deadline.less(STORING)).await?;
+                let stored = self
+                    .store_token(addon, &exchanged.refresh_token, deadline)
+                    .await;
+                let oauth = stored.map_err(|cause| EnrollError::TokenLost {
+                    addon: addon.to_owned(),
+                    cause: cause.to_string(),
+                })?;
+                made.oauth = Some(Tokens::Exchanged(oauth.clone()));
+                (oauth, Some(exchanged.access_token))
+            }
+            (None, Some(Grant::RefreshToken(token))) => {
+                let oauth = match self.store_token(addon, token, deadline).await {
+                    Ok(oauth) => oauth,
+                    Err(error) => {
+                        // Its answer may have been lost.
+                        let name = self.enrollment.fleet.oauth_of(addon);
+                        if let Ok(Some((oauth, _))) = self.secrets.find(&name, deadline).await {
+                            made.oauth = Some(Tokens::Given(oauth, token.clone()));
+                        }
+                        return Err(error);
+                    }
+                };
+                made.oauth = Some(Tokens::Given(oauth.clone(), token.clone()));
+                (oauth, None)
+            }
+            (None, None) => return Err(EnrollError::no_grant(addon).into()),
+        };
+        let document = event.document.with_oauth(&oauth)?;
+        let shown = AddOn::of(&document, &self.heroku, &partner, &self.secrets)
+            .knowing(access_token)
+            .config(deadline)
+            .await?;
+        EnrollError::unless_shown(&document, &shown)?;
+        Ok(document)
+    }
+
+    async fn store_token(
+        &self,
+        addon: &str,
+        refresh_token: &SecretString,
+        deadline: Deadline,
+    ) -> Result<SecretArn, Error> {
+        let mut fields = Fields::default();
+        fields.set("refresh_token", refresh_token.expose_secret());
+        let fleet = &self.enrollment.fleet;
+        let (name, version) = (fleet.oauth_of(addon), look::first_version(fleet, addon));
+        let value = fields.to_secret();
+        let key = self.enrollment.key.as_deref();
+        let secret = NewSecret::oauth(&fleet.stack, &name, &version, &value, key);
+        Ok(retry(deadline, || self.secrets.create(&secret, deadline)).await?)
+    }
+
+    async fn store(
+        &self,
+        addon: &str,
+        document: &Document,
+        made: &mut Made,
+        deadline: Deadline,
+    ) -> Result<(SecretArn, VersionId), Error> {
+        let fleet = &self.enrollment.fleet;
+        let (name, version) = (fleet.secret_of(addon), look::first_version(fleet, addon));
+        let value = document.to_secret();
+        let key = self.enrollment.key.as_deref();
+        let secret = NewSecret::rotating(&fleet.stack, &name, &version, &value, key);
+        match self.secrets.create(&secret, deadline).await {
+            Ok(arn) => {
+                made.secret = Some(arn.clone());
+                Ok((arn, version))
+            }
+            Err(error) => {
+                // Its answer may have been lost. One of another value is not this call's.
+                if !error.is("ResourceExistsException")
+                    && let Ok(Some((arn, _))) = self.secrets.find(&name, deadline).await
+                {
+                    made.secret = Some(arn);
+                }
+                Err(error.into())
+            }
+        }
+    }
+
+    /// Rotation may be on although no answer came.
+    async fn switch_rotation_on(
+        &self,
+        secret: &SecretArn,
+        schedule: &str,
+        deadline: Deadline,
+    ) -> Result<(), Error> {
+        let rotate = &self.enrollment.rotate;
+        let switched = self
+            .secrets
+            .switch_rotation_on(secret, rotate, schedule, deadline.less(LOOKING_AGAIN))
+            .await;
+        let Err(error) = switched else {
+            return Ok(());
+        };
+        match self.secrets.describe(secret, deadline).await {
+            Ok(it) if it.rotation_enabled && it.rotation_function.as_deref() == Some(rotate) => {
+                tracing::info!(%error, "rotation is on all the same");
+                Ok(())
+            }
+            Ok(_) | Err(_) => Err(error.into()),
+        }
+    }
+
+    async fn partner(&self, deadline: Deadline) -> Result<Partner, Error> {
+        let fields = self.secrets.fields(&self.configuration.partner, deadline);
+        Ok(Partner::new(fields.await?))
+    }
+
+    /// Removes what a failed call has made, but for a refresh token that is nowhere else. The error to give.
+    async fn take_back(&self, addon: &str, made: Made, error: Error, deadline: Deadline) -> Error {
+        let passing = error.is_passing();
+        let mut left = Vec::new();
+        if let Some(secret) = &made.secret
+            && let Err(problem) = self.remove(secret, deadline).await
+        {
+            left.push(format!("{secret} was left behind ({problem})"));
+        }
+        match &made.oauth {
+            None => {}
+            Some(Tokens::Exchanged(oauth)) => left.push(kept(oauth, "the grant code is used up")),
+            Some(Tokens::Given(oauth, token)) => {
+                match self.is_renewed(oauth, token, deadline).await {
+                    Ok(true) => left.push(kept(oauth, "Heroku has renewed the refresh token")),
+                    Ok(false) => {
+                        if let Err(problem) = self.remove(oauth, deadline).await {
+                            left.push(format!("{oauth} was left behind ({problem})"));
+                        }
+                    }
+                    Err(problem) => left.push(format!("{oauth} was left behind ({problem})")),
+                }
+            }
+        }
+        if left.is_empty() {
+            return error;
+        }
+        EnrollError::Left {
+            addon: addon.to_owned(),
+            cause: error.to_string(),
+            left: left.join("; "),
+            passing,
+        }
+        .into()
+    }
+
+    async fn remove(&self, secret: &SecretArn, deadline: Deadline) -> Result<(), Error> {
+        retry(deadline, || {
+            self.secrets.delete(secret, Deletion::Forced, deadline)
+        })
+        .await?;
+        Ok(())
+    }
+
+    async fn is_renewed(
+        &self,
+        oauth: &SecretArn,
+        given: &SecretString,
+        deadline: Deadline,
+    ) -> Result<bool, Error> {
+        let stored = self.secrets.fields(oauth, deadline).await?;
+        Ok(stored.text("refresh_token") != Some(given.expose_secret()))
+    }
+}
+
+fn kept(oauth: &SecretArn, why: &str) -> String {
+    format!(
+        "{oauth} is kept, as {why} and its refresh token cannot be had again: repeat the enrolment without GrantCode and RefreshToken to complete it"
+    )
+}

@@ -1,0 +1,425 @@
+//! The end of an instance: what is revoked and deleted, and in what order, whatever happens on the way.
+
+use addon_rotation::event::VersionId;
+use http::Method;
+use local_cloud::events::EventKind;
+use local_cloud::gateway::GatewayFault;
+use local_cloud::heroku::{Fault, FaultRule};
+use local_cloud::scheduler::ScheduleSummary;
+use serde_json::{Value, json};
+
+use super::{fire, seconds_until};
+use crate::support::{Api, Instance, Stand, soon, version_id};
+
+const FUNCTION: &str = "deprovision-addon";
+
+/// Enrols a new instance by the function.
+async fn enrolled(stand: &Stand, api: Api) -> Instance {
+    let addon = stand.provisioned(api);
+    let mut event = json!({ "Document": addon.document });
+    if api == Api::V3 {
+        event["GrantCode"] = addon.grant_code.as_str().into();
+    }
+    let answer = stand.lambda.ask("enroll-addon", event).await.unwrap();
+    addon.enrolled(&answer)
+}
+
+async fn deprovision(stand: &Stand, instance: &Instance) -> Value {
+    let event = json!({ "AddonId": instance.addon });
+    stand.lambda.ask(FUNCTION, event).await.unwrap()
+}
+
+async fn refused(stand: &Stand, event: Value) -> String {
+    let error = stand.lambda.ask(FUNCTION, event).await.unwrap_err();
+    stand.assert_holds_no_secret(&error.error_message);
+    error.error_message
+}
+
+/// No credential is alive, no label says that one may be, nothing is scheduled, no secret is in use.
+fn assert_gone(stand: &Stand, instance: &Instance, what: &str) {
+    assert_eq!(stand.service.live(), [""; 0], "{what}");
+    assert!(stand.gateway.scheduler().schedules().is_empty(), "{what}");
+    let secret = stand.snapshot(instance);
+    let labels: Vec<_> = secret.versions.iter().flat_map(|it| &it.labels).collect();
+    assert!(
+        !labels.iter().any(|it| it.starts_with("LIVE-")),
+        "{what}: {labels:?}"
+    );
+    assert!(secret.deletion.is_some(), "{what}");
+    let oauth = format!("acme/oauth/{}", instance.addon);
+    let oauth = stand.gateway.secrets_manager().secret(&oauth);
+    assert!(oauth.is_none_or(|it| it.deletion.is_some()), "{what}");
+}
+
+/// The schedule of the function's own next run.
+fn own_schedule(stand: &Stand) -> Option<ScheduleSummary> {
+    let mut schedules = stand.gateway.scheduler().schedules();
+    schedules.retain(|it| it.name.starts_with("deprovision-"));
+    assert!(schedules.len() <= 1, "{schedules:?}");
+    schedules.pop()
+}
+
+/// Has the function's own next run come now.
+async fn run_scheduled(stand: &Stand) {
+    let schedule = own_schedule(stand).expect("a next run is scheduled");
+    assert!(stand.gateway.scheduler().bring_forward(&schedule.name));
+    stand
+        .wait_for("the schedule's firing", |event| {
+            matches!(event, EventKind::ScheduleFired { input, .. } if *input == schedule.input)
+                .then_some(())
+        })
+        .await;
+}
+
+fn deletion_requests(stand: &Stand) -> usize {
+    let requests = stand.gateway.requests();
+    let deletions = requests
+        .iter()
+        .filter(|it| it.operation.contains("DeleteSecret"));
+    deletions.count()
+}
+
+#[tokio::test]
+async fn an_instance_that_was_never_rotated_ends_and_again_is_nothing_to_do() {
+    for api in Api::BOTH {
+        let stand = Stand::start().await;
+        let instance = enrolled(&stand, api).await;
+        let current = stand.current(&instance);
+        // Heroku has forgotten it, and is not asked.
+        stand.heroku.deprovision(&instance.addon).unwrap();
+        let asked = stand.heroku.requests().len();
+        let answer = deprovision(&stand, &instance).await;
+        let expected = json!({
+            "SecretArn": instance.secret.as_str(),
+            "Revoked": [current.as_str()],
+            "Outcome": "deprovisioned",
+        });
+        assert_eq!(answer, expected, "{api:?}");
+        assert_gone(&stand, &instance, &format!("{api:?}"));
+        let again = deprovision(&stand, &instance).await;
+        assert_eq!(again["Outcome"], "unchanged");
+        assert_eq!(again["SecretArn"], instance.secret.as_str());
+        assert_eq!(again["Revoked"], json!([]));
+        assert_eq!(stand.heroku.requests().len(), asked);
+    }
+}
+
+#[tokio::test]
+async fn every_version_within_its_grace_period_ends_with_its_schedule() {
+    for api in Api::BOTH {
+        let stand = Stand::start().await;
+        let instance = enrolled(&stand, api).await;
+        let first = stand.current(&instance);
+        let second = stand.rotate(&instance).await;
+        let third = stand.rotate(&instance).await;
+        // A late revocation comes after all: it has nothing to do, and is no alarm.
+        let answer = deprovision(&stand, &instance).await;
+        let mut revoked: Vec<_> = [&first, &second, &third].map(VersionId::as_str).into();
+        revoked.sort_unstable();
+        assert_eq!(answer["Revoked"], json!(revoked), "{api:?}");
+        assert_eq!(answer["Outcome"], "deprovisioned");
+        assert_gone(&stand, &instance, &format!("{api:?}"));
+        super::deliver(&stand, &instance, &first).await;
+    }
+}
+
+#[tokio::test]
+async fn a_sweep_passes_over_what_is_deprovisioned() {
+    let stand = Stand::start().await;
+    let instance = enrolled(&stand, Api::V1).await;
+    let first = stand.current(&instance);
+    stand.rotate(&instance).await;
+    fire(&stand, &first, 0).await;
+    deprovision(&stand, &instance).await;
+    stand.lambda.invoke("sweep", json!({})).await.unwrap();
+    assert_gone(&stand, &instance, "after a sweep");
+
+    // Deleted by hand: its label says that a credential waits for its revocation.
+    let other = enrolled(&stand, Api::V1).await;
+    stand.rotate(&other).await;
+    for it in stand.gateway.scheduler().schedules() {
+        let schedules = stand.lambda.schedules();
+        let input: Value = serde_json::from_str(&it.input).unwrap();
+        let version = input["VersionId"].as_str().unwrap().parse().unwrap();
+        schedules
+            .remove_revocation(&other.secret, &version, soon())
+            .await
+            .unwrap();
+    }
+    let parameters = json!({ "SecretId": other.secret.as_str() });
+    stand
+        .call("DeleteSecret", parameters.clone())
+        .await
+        .unwrap();
+    stand.lambda.invoke("sweep", json!({})).await.unwrap();
+    assert!(
+        stand.gateway.scheduler().schedules().is_empty(),
+        "marked for deletion"
+    );
+    stand.call("RestoreSecret", parameters).await.unwrap();
+    stand.lambda.invoke("sweep", json!({})).await.unwrap();
+    assert_eq!(stand.gateway.scheduler().schedules().len(), 1, "restored");
+}
+
+/// A rotation that is cancelled between its first two steps: its version is pending, and its credential alive.
+async fn under_rotation(stand: &Stand, instance: &Instance) {
+    // setSecret fails for as long as anybody tries.
+    stand.heroku.fail_next(FaultRule {
+        method: None,
+        path_prefix: "/".to_owned(),
+        count: 1000,
+        fault: Fault::Status {
+            status: 403,
+            retry_after: None,
+        },
+    });
+    stand.start_rotation(instance).await;
+    stand
+        .wait_for("a failed attempt", |event| {
+            matches!(event, EventKind::RotationFailed { .. }).then_some(())
+        })
+        .await;
+}
+
+#[tokio::test]
+async fn a_rotation_under_way_is_waited_for_and_what_it_still_issues_ends() {
+    for api in Api::BOTH {
+        let stand = Stand::start().await;
+        let instance = enrolled(&stand, api).await;
+        let first = stand.current(&instance);
+        under_rotation(&stand, &instance).await;
+        let secret = stand.snapshot(&instance);
+        let pending = secret.labelled("AWSPENDING").unwrap().parse().unwrap();
+        assert_eq!(stand.service.live().len(), 2);
+
+        let answer = deprovision(&stand, &instance).await;
+        assert_eq!(answer["Outcome"], "revoked", "{api:?}");
+        assert_eq!(answer["Revoked"].as_array().unwrap().len(), 2);
+        assert_eq!(stand.service.live(), [""; 0]);
+        assert!(!stand.is_labelled_live(&instance, &first));
+        assert!(stand.is_labelled_live(&instance, &pending));
+        assert!(stand.snapshot(&instance).deletion.is_none());
+        let next = own_schedule(&stand).unwrap();
+        assert!(
+            (235..=241).contains(&seconds_until(&next)),
+            "{}",
+            seconds_until(&next)
+        );
+        assert!(
+            next.input.contains("\"RotationIsOver\":true"),
+            "{}",
+            next.input
+        );
+        stand.assert_holds_no_secret(&next.input);
+
+        // Asked again meanwhile, it waits as before.
+        let again = deprovision(&stand, &instance).await;
+        assert_eq!(again["Outcome"], "revoked");
+        assert_eq!(own_schedule(&stand).unwrap().name, next.name);
+        // A function that was still running issues the credential only now.
+        let event = json!({
+            "Step": "createSecret", "SecretId": instance.secret.as_str(),
+            "VersionId": pending.as_str(),
+        });
+        stand.lambda.invoke("create-secret", event).await.unwrap();
+        assert_eq!(stand.service.live(), [pending.as_str()]);
+        stand.lambda.invoke("sweep", json!({})).await.unwrap();
+        assert_eq!(own_schedule(&stand).unwrap().name, next.name);
+
+        run_scheduled(&stand).await;
+        assert_gone(&stand, &instance, &format!("{api:?}"));
+        assert_eq!(deprovision(&stand, &instance).await["Outcome"], "unchanged");
+    }
+}
+
+/// The service refuses the administrator so many revocations.
+fn refuse(stand: &Stand, count: usize) {
+    stand.service.fail_next(FaultRule {
+        method: Some(Method::DELETE),
+        path_prefix: "/".to_owned(),
+        count,
+        fault: Fault::Status {
+            status: 403,
+            retry_after: None,
+        },
+    });
+}
+
+#[tokio::test]
+async fn a_scheduled_run_that_fails_schedules_the_next() {
+    let stand = Stand::start().await;
+    let instance = enrolled(&stand, Api::V1).await;
+    under_rotation(&stand, &instance).await;
+    deprovision(&stand, &instance).await;
+    refuse(&stand, 2);
+    run_scheduled(&stand).await;
+    let next = own_schedule(&stand).unwrap();
+    assert!(next.input.contains("\"Attempt\":1"), "{}", next.input);
+    assert!((50..=61).contains(&seconds_until(&next)));
+    run_scheduled(&stand).await;
+    assert_gone(&stand, &instance, "the second run");
+
+    // After a day of tries it says so, to the dead-letter queue.
+    let stand = Stand::start().await;
+    let instance = enrolled(&stand, Api::V1).await;
+    refuse(&stand, 1);
+    let event = json!({ "AddonId": instance.addon, "RotationIsOver": true, "Attempt": 20 });
+    let message = refused(&stand, event).await;
+    assert!(
+        message.contains("could not be deprovisioned for a day"),
+        "{message}"
+    );
+    assert!(own_schedule(&stand).is_none());
+}
+
+#[tokio::test]
+async fn one_credential_that_cannot_be_ended_keeps_no_other_alive_and_no_secret_goes() {
+    let stand = Stand::start().await;
+    let instance = enrolled(&stand, Api::V3).await;
+    stand.rotate(&instance).await;
+    refuse(&stand, 1);
+    let message = refused(&stand, json!({ "AddonId": instance.addon })).await;
+    assert!(message.contains("refuses the administrator"), "{message}");
+    assert!(
+        message.contains("repeat, which does what is left"),
+        "{message}"
+    );
+    assert_eq!(stand.service.live().len(), 1);
+    assert!(stand.snapshot(&instance).deletion.is_none());
+    assert_eq!(deletion_requests(&stand), 0);
+    assert_eq!(
+        deprovision(&stand, &instance).await["Outcome"],
+        "deprovisioned"
+    );
+    assert_gone(&stand, &instance, "repeated");
+}
+
+/// Fails every request of the function in turn, before and after its effect.
+#[tokio::test]
+async fn it_can_be_repeated_from_every_point_of_failure() {
+    let operations = [
+        "secretsmanager:DescribeSecret",
+        "secretsmanager:CancelRotateSecret",
+        "secretsmanager:GetSecretValue",
+        "secretsmanager:UpdateSecretVersionStage",
+        "secretsmanager:DeleteSecret",
+        "scheduler:ListSchedules",
+        "scheduler:DeleteSchedule",
+    ];
+    for operation in operations {
+        for fault in [
+            Fault::Status {
+                status: 400,
+                retry_after: None,
+            },
+            Fault::LoseAnswer,
+        ] {
+            let stand = Stand::start().await;
+            let instance = enrolled(&stand, Api::V3).await;
+            stand.rotate(&instance).await;
+            stand.gateway.fail_next(GatewayFault {
+                operation: operation.to_owned(),
+                about: String::new(),
+                fault: fault.clone(),
+            });
+            let what = format!("{operation} {fault:?}");
+            let event = json!({ "AddonId": instance.addon });
+            let answer = stand.lambda.ask(FUNCTION, event).await;
+            assert_eq!(stand.gateway.pending_faults(""), 0, "{what}");
+            if let Err(error) = answer {
+                assert!(error.error_message.contains("retry can help"), "{error:?}");
+                let answer = deprovision(&stand, &instance).await;
+                assert_ne!(answer["Outcome"], "revoked", "{what}");
+            }
+            assert_gone(&stand, &instance, &what);
+            assert_eq!(
+                deprovision(&stand, &instance).await["Outcome"],
+                "unchanged",
+                "{what}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_is_somebody_elses_is_not_touched() {
+    let stand = Stand::start().await;
+    let instance = enrolled(&stand, Api::V1).await;
+    let tag = |stack: &str| {
+        json!({
+            "SecretId": instance.secret.as_str(),
+            "Tags": [{ "Key": "rotation:stack", "Value": stack }],
+        })
+    };
+    stand.call("TagResource", tag("another")).await.unwrap();
+    let message = refused(&stand, json!({ "AddonId": instance.addon })).await;
+    assert!(message.contains("is not this stack's"), "{message}");
+    stand
+        .call("TagResource", tag("addon-rotation"))
+        .await
+        .unwrap();
+    let mut document = instance.document.clone();
+    document["heroku"]["addon_id"] = "acme-another".into();
+    let parameters = json!({
+        "SecretId": instance.secret.as_str(),
+        "SecretString": document.to_string(),
+        "ClientRequestToken": version_id().as_str(),
+    });
+    stand.call("PutSecretValue", parameters).await.unwrap();
+    let message = refused(&stand, json!({ "AddonId": instance.addon })).await;
+    assert!(message.contains("correct AddonId"), "{message}");
+    assert_eq!(stand.service.live(), [instance.imported.as_str()]);
+    assert!(stand.snapshot(&instance).deletion.is_none());
+
+    for (event, expected) in [
+        (json!({}), "AddonId is missing"),
+        (json!({ "AddonId": "../masters/db7" }), "AddonId must be"),
+        (json!({ "AddonId": 7 }), "AddonId must be a string"),
+    ] {
+        let message = refused(&stand, event).await;
+        assert!(message.contains(expected), "{message}");
+    }
+}
+
+#[tokio::test]
+async fn what_was_deleted_with_a_credential_alive_is_said_to_be() {
+    let stand = Stand::start().await;
+    for rotations in [0, 1] {
+        let instance = enrolled(&stand, Api::V1).await;
+        for _ in 0..rotations {
+            stand.rotate(&instance).await;
+        }
+        let parameters = json!({ "SecretId": instance.secret.as_str() });
+        stand
+            .call("DeleteSecret", parameters.clone())
+            .await
+            .unwrap();
+        let message = refused(&stand, json!({ "AddonId": instance.addon })).await;
+        assert!(message.contains("RestoreSecret"), "{message}");
+        stand.call("RestoreSecret", parameters).await.unwrap();
+        assert_eq!(
+            deprovision(&stand, &instance).await["Outcome"],
+            "deprovisioned"
+        );
+        assert_gone(&stand, &instance, "restored");
+    }
+}
+
+#[tokio::test]
+async fn an_enrolment_that_was_not_completed_leaves_no_tokens() {
+    let stand = Stand::start().await;
+    let addon = stand.provisioned(Api::V3);
+    let config = [(crate::support::VAR.to_owned(), "something else".to_owned())].into();
+    stand.heroku.set_config(&addon.addon, &config).unwrap();
+    let event = json!({ "Document": addon.document, "GrantCode": addon.grant_code });
+    stand.lambda.ask("enroll-addon", event).await.unwrap_err();
+    let event = json!({ "AddonId": addon.addon });
+    let answer = stand.lambda.ask(FUNCTION, event.clone()).await.unwrap();
+    assert_eq!(answer["Outcome"], "deprovisioned");
+    assert_eq!(answer["SecretArn"], Value::Null);
+    let answer = stand.lambda.ask(FUNCTION, event).await.unwrap();
+    assert_eq!(answer["Outcome"], "unchanged");
+    let never = json!({ "AddonId": "acme-never-seen" });
+    let answer = stand.lambda.ask(FUNCTION, never).await.unwrap();
+    assert_eq!(answer["Outcome"], "unchanged");
+}
