@@ -1,4 +1,7 @@
-//! Calls from `rotate` to the functions that hold the powers it lacks.
+//! Calls to the functions: from `rotate` to those that hold the powers it lacks, and an operator's.
+
+use std::collections::HashMap;
+use std::time::Duration;
 
 use aws_sdk_lambda::Client;
 use aws_sdk_lambda::primitives::Blob;
@@ -7,9 +10,10 @@ use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::SdkConfig;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::aws::{AwsError, call};
-use crate::deadline::{Deadline, Passing};
+use crate::deadline::{Deadline, Passing, retry};
 
 /// A called function failed, or could not be called.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -68,6 +72,62 @@ impl Functions {
         event: &E,
         deadline: Deadline,
     ) -> Result<(), InvokeError> {
+        let payload = self.answer(function, event, deadline).await?;
+        // What a function of this project answers. Anything else is not its word: it may never
+        // have been asked.
+        if payload.as_ref().trim_ascii() == b"null" {
+            return Ok(());
+        }
+        Err(unexpected(function).into())
+    }
+
+    /// As [`Functions::invoke`], of a function that answers with an object.
+    ///
+    /// # Errors
+    /// With the function's own error, or if it could not be called.
+    pub async fn ask<E: Serialize + Sync>(
+        &self,
+        function: &str,
+        event: &E,
+        deadline: Deadline,
+    ) -> Result<Value, InvokeError> {
+        let payload = self.answer(function, event, deadline).await?;
+        let answer: Option<Value> = serde_json::from_slice(payload.as_ref()).ok();
+        Ok(answer
+            .filter(Value::is_object)
+            .ok_or_else(|| unexpected(function))?)
+    }
+
+    /// What a function is configured with.
+    ///
+    /// # Errors
+    /// If AWS refuses or does not answer.
+    pub async fn settings(&self, function: &str, deadline: Deadline) -> Result<Settings, AwsError> {
+        let answer = retry(deadline, || {
+            let request = self.client.get_function_configuration();
+            call(
+                "lambda:GetFunctionConfiguration",
+                &function,
+                deadline,
+                Box::pin(request.function_name(function).send()),
+            )
+        })
+        .await?;
+        let seconds = answer.timeout.and_then(|it| u64::try_from(it).ok());
+        let variables = answer.environment.and_then(|it| it.variables);
+        Ok(Settings {
+            // Lambda's default.
+            timeout: Duration::from_secs(seconds.unwrap_or(3)),
+            variables: variables.unwrap_or_default(),
+        })
+    }
+
+    async fn answer<E: Serialize + Sync>(
+        &self,
+        function: &str,
+        event: &E,
+        deadline: Deadline,
+    ) -> Result<Blob, InvokeError> {
         #[derive(Deserialize)]
         #[serde(rename_all = "camelCase")]
         struct Failure {
@@ -98,19 +158,7 @@ impl Functions {
         .await?;
         let payload = answer.payload.unwrap_or_else(|| Blob::new([]));
         let Some(kind) = answer.function_error else {
-            // What a function of this project answers. Anything else is not its word: it may never
-            // have been asked.
-            if payload.as_ref().trim_ascii() == b"null" {
-                return Ok(());
-            }
-            return Err(AwsError::new(
-                "lambda:InvokeFunction",
-                function,
-                "UnexpectedAnswer",
-                "the answer is not the function's; check what answers at Lambda's address, and that the function is this stack's",
-                true,
-            )
-            .into());
+            return Ok(payload);
         };
         let failure = serde_json::from_slice::<Failure>(payload.as_ref()).ok();
         let (error_type, error_message): (Option<String>, Option<String>) = failure
@@ -133,4 +181,23 @@ impl Functions {
             },
         })
     }
+}
+
+/// What a function is configured with.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Its time-out: no invocation goes on longer.
+    pub timeout: Duration,
+    /// Its environment variables.
+    pub variables: HashMap<String, String>,
+}
+
+fn unexpected(function: &str) -> AwsError {
+    AwsError::new(
+        "lambda:InvokeFunction",
+        function,
+        "UnexpectedAnswer",
+        "the answer is not the function's; check what answers at Lambda's address, and that the function is this stack's",
+        true,
+    )
 }

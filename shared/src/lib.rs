@@ -14,6 +14,7 @@
 //! | [`schedule`] | EventBridge Scheduler: the delayed revocation |
 //! | [`rotation_schedule`] | when Secrets Manager rotates an instance |
 //! | [`invoke`] | the functions that hold the powers `rotate` lacks |
+//! | [`fleet`] | all secrets of a stack, by labels, tags and schedules alone |
 //! | [`function`], [`configuration`], [`telemetry`], [`aws`], [`net`], [`deadline`] | what every Lambda function needs |
 
 pub mod aws;
@@ -23,6 +24,7 @@ pub mod document;
 pub mod error;
 pub mod event;
 pub mod event_bus;
+pub mod fleet;
 pub mod function;
 pub mod heroku;
 pub mod invoke;

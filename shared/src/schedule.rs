@@ -3,9 +3,8 @@
 //! in the stack's own group, which remove themselves.
 
 mod entry;
+mod timetable;
 
-use std::collections::HashSet;
-use std::sync::OnceLock;
 use std::time::{Duration, SystemTime};
 
 use aws_sdk_scheduler::Client;
@@ -15,19 +14,19 @@ use aws_sdk_scheduler::types::{
 };
 use aws_types::SdkConfig;
 
-use entry::{Entry, FIRST_RETRY, PREFIX, at, name, revocation};
-pub use entry::{Scheduled, retry_delay};
+pub use entry::retry_delay;
+use entry::{Entry, FIRST_RETRY, at, revocation};
+pub use timetable::{Scheduled, Timetable, Try};
 
 use crate::aws::{AwsError, call};
 use crate::configuration::ScheduleConfiguration;
-use crate::deadline::{Deadline, retry};
-use crate::event::{DeprovisionEvent, Event as _, RevokeEvent, ScheduledAt, SecretArn, VersionId};
+use crate::deadline::Deadline;
+use crate::event::{DeprovisionEvent, RevokeEvent, ScheduledAt, SecretArn, VersionId};
 
 /// Where and how revocations are scheduled.
 #[derive(Debug, Clone)]
 pub struct Schedules {
-    config: SdkConfig,
-    client: OnceLock<Client>,
+    timetable: Timetable,
     configuration: ScheduleConfiguration,
 }
 
@@ -35,10 +34,9 @@ impl Schedules {
     /// A client with the execution role's credentials.
     #[must_use]
     pub fn new(config: &SdkConfig, configuration: ScheduleConfiguration) -> Self {
-        Self {
-            client: OnceLock::from(Client::new(config)),
-            ..Self::when_needed(config, configuration)
-        }
+        let schedules = Self::when_needed(config, configuration);
+        schedules.client();
+        schedules
     }
 
     /// A client that is made when it is first needed: the SDK reads its list of AWS's regions then, which
@@ -46,14 +44,13 @@ impl Schedules {
     #[must_use]
     pub fn when_needed(config: &SdkConfig, configuration: ScheduleConfiguration) -> Self {
         Self {
-            config: config.clone(),
-            client: OnceLock::new(),
+            timetable: Timetable::new(config, configuration.group.clone()),
             configuration,
         }
     }
 
     fn client(&self) -> &Client {
-        self.client.get_or_init(|| Client::new(&self.config))
+        self.timetable.client()
     }
 
     /// Whether the first try of the same revocation was scheduled later than this try, or is still to come
@@ -71,37 +68,17 @@ impl Schedules {
         let Some(own) = event.scheduled_at else {
             return Ok(false);
         };
-        let first = RevokeEvent {
-            attempt: 0,
-            ..event.clone()
-        };
-        let name = name(&first);
-        let request = self
-            .client()
-            .get_schedule()
-            .name(&name)
-            .group_name(&self.configuration.group);
-        let answer = call(
-            "scheduler:GetSchedule",
-            &name,
-            deadline,
-            Box::pin(request.send()),
-        );
-        let schedule = match answer.await {
-            Ok(schedule) => schedule,
-            Err(error) if error.is("ResourceNotFoundException") => return Ok(false),
-            Err(error) => return Err(error),
+        let first = self
+            .timetable
+            .planned(&event.secret, &event.version, 0, deadline)
+            .await?;
+        let Some(first) = first else {
+            return Ok(false);
         };
         // Both are written alike, so that the text's order is the time's.
-        let is_to_come = schedule
-            .schedule_expression
-            .is_some_and(|time| time > at(SystemTime::now()));
+        let is_to_come = at(first.at) > at(SystemTime::now());
         // One without a time is somebody else's.
-        let first = schedule
-            .target
-            .and_then(|target| serde_json::from_str(&target.input?).ok())
-            .and_then(|input| RevokeEvent::read(&input).ok()?.scheduled_at);
-        Ok(first > Some(own) || (event.attempt > 0 && is_to_come))
+        Ok(first.scheduled_at > Some(own) || (event.attempt > 0 && is_to_come))
     }
 
     /// Has a version revoked of which nobody knows since when it is out of use, unless that is
@@ -164,7 +141,8 @@ impl Schedules {
         version: &VersionId,
         deadline: Deadline,
     ) -> Result<(), AwsError> {
-        for name in self.names(&revocation(secret, version), deadline).await? {
+        let tries = revocation(secret, version);
+        for name in self.timetable.names(&tries, deadline).await? {
             let request = self
                 .client()
                 .delete_schedule()
@@ -220,38 +198,7 @@ impl Schedules {
     /// # Errors
     /// If AWS refuses or does not answer.
     pub async fn scheduled(&self, deadline: Deadline) -> Result<Scheduled, AwsError> {
-        let names = self.names(PREFIX, deadline).await?.into_iter();
-        let revocations = names.filter_map(|name| Some(name.rsplit_once('-')?.0.to_owned()));
-        Ok(Scheduled(revocations.collect()))
-    }
-
-    /// The names of the group's schedules that begin so.
-    async fn names(&self, prefix: &str, deadline: Deadline) -> Result<HashSet<String>, AwsError> {
-        let mut names = HashSet::new();
-        let mut page = None;
-        loop {
-            let answer = retry(deadline, || {
-                let request = self
-                    .client()
-                    .list_schedules()
-                    .group_name(&self.configuration.group)
-                    .name_prefix(prefix)
-                    .max_results(100)
-                    .set_next_token(page.clone());
-                call(
-                    "scheduler:ListSchedules",
-                    &self.configuration.group,
-                    deadline,
-                    Box::pin(request.send()),
-                )
-            })
-            .await?;
-            names.extend(answer.schedules.into_iter().filter_map(|it| it.name));
-            page = answer.next_token;
-            if page.is_none() {
-                return Ok(names);
-            }
-        }
+        self.timetable.scheduled(deadline).await
     }
 
     async fn create(&self, entry: &Entry, at: &str, deadline: Deadline) -> Result<(), AwsError> {

@@ -57,6 +57,35 @@ impl Passing for SecretError {
     }
 }
 
+/// Which of the secrets of a stack are listed, and from which end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Listing<'a> {
+    /// The stack's name.
+    pub stack: &'a str,
+    /// Which come first.
+    pub order: Order,
+    /// Whether those marked for deletion are among them.
+    pub with_deleted: bool,
+}
+
+/// From which end secrets are listed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// Those made first.
+    OldestFirst,
+    /// Those made last.
+    NewestFirst,
+}
+
+impl From<Order> for SortOrderType {
+    fn from(order: Order) -> Self {
+        match order {
+            Order::OldestFirst => Self::Asc,
+            Order::NewestFirst => Self::Desc,
+        }
+    }
+}
+
 /// The managed secrets and those beside them.
 #[derive(Debug, Clone)]
 pub struct Secrets {
@@ -81,26 +110,70 @@ impl Secrets {
         secret: &SecretArn,
         deadline: Deadline,
     ) -> Result<Secret, AwsError> {
-        let request = self.client.describe_secret().secret_id(secret.as_str());
+        Ok(self.described(secret.as_str(), deadline).await?.1)
+    }
+
+    /// As [`Secrets::describe`], of a secret of which no more than the name is known. `None` if there is none.
+    ///
+    /// # Errors
+    /// If AWS refuses or does not answer.
+    pub async fn find(
+        &self,
+        name: &str,
+        deadline: Deadline,
+    ) -> Result<Option<(SecretArn, Secret)>, AwsError> {
+        let (arn, secret) = match self.described(name, deadline).await {
+            Ok(found) => found,
+            Err(error) if error.is("ResourceNotFoundException") => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        Ok(arn.and_then(|arn| Some((arn.parse().ok()?, secret))))
+    }
+
+    async fn described(
+        &self,
+        secret: &str,
+        deadline: Deadline,
+    ) -> Result<(Option<String>, Secret), AwsError> {
+        let request = self.client.describe_secret().secret_id(secret);
         let answer = call(
             "secretsmanager:DescribeSecret",
+            &secret,
+            deadline,
+            Box::pin(request.send()),
+        )
+        .await?;
+        Ok((answer.arn.clone(), Secret::from(answer)))
+    }
+
+    /// Starts a rotation now; the new version's id.
+    ///
+    /// # Errors
+    /// If AWS refuses, as while a rotation is not complete (`InvalidRequestException`), or does not answer.
+    pub async fn rotate(
+        &self,
+        secret: &SecretArn,
+        deadline: Deadline,
+    ) -> Result<Option<VersionId>, AwsError> {
+        let request = self.client.rotate_secret().secret_id(secret.as_str());
+        let answer = call(
+            "secretsmanager:RotateSecret",
             secret,
             deadline,
             Box::pin(request.send()),
         )
         .await?;
-        Ok(Secret::from(answer))
+        Ok(answer.version_id.and_then(|version| version.parse().ok()))
     }
 
-    /// The secrets that the stack of this name rotates, a page of at most 100 of them by age, and the token
-    /// of the next page. Those marked for deletion are left out.
+    /// The secrets that the stack rotates, a page of at most 100 of them by age, and the token of the next
+    /// page.
     ///
     /// # Errors
     /// If AWS refuses or does not answer.
     pub async fn managed(
         &self,
-        stack: &str,
-        order: &SortOrderType,
+        listing: Listing<'_>,
         page: Option<String>,
         deadline: Deadline,
     ) -> Result<(Vec<(SecretArn, Secret)>, Option<String>), AwsError> {
@@ -109,9 +182,10 @@ impl Secrets {
             .client
             .list_secrets()
             .max_results(100)
-            .sort_order(order.clone())
+            .sort_order(listing.order.into())
             .filters(filter(FilterNameStringType::TagKey, STACK_TAG))
-            .filters(filter(FilterNameStringType::TagValue, stack))
+            .filters(filter(FilterNameStringType::TagValue, listing.stack))
+            .set_include_planned_deletion(listing.with_deleted.then_some(true))
             .set_next_token(page);
         let answer = call(
             "secretsmanager:ListSecrets",
@@ -124,7 +198,7 @@ impl Secrets {
         // The filters match beginnings of key and value, each in any tag.
         let managed = secrets
             .filter_map(|entry| Some((entry.arn.as_ref()?.parse().ok()?, Secret::from(entry))))
-            .filter(|(_, secret)| secret.is_of_stack(stack))
+            .filter(|(_, secret)| secret.is_of_stack(listing.stack))
             .collect();
         Ok((managed, answer.next_token))
     }

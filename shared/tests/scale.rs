@@ -2,243 +2,26 @@
 //! its own, whose memory is measured.
 
 #![cfg(test)]
+#![allow(dead_code, reason = "the stand-in is shared with the survey's test")]
 
-use std::fmt::Write as _;
-use std::sync::{Arc, Mutex};
+#[path = "scale/stand.rs"]
+mod stand;
+
 use std::time::Duration;
 
 use addon_rotation::Error;
-use addon_rotation::aws::sdk_config_with;
-use addon_rotation::configuration::ScheduleConfiguration;
 use addon_rotation::deadline::Deadline;
-use addon_rotation::schedule::Schedules;
-use addon_rotation::secrets::Secrets;
 use addon_rotation::steps::{self, Order};
-use aws_credential_types::Credentials;
-use axum::body::Bytes;
-use axum::extract::{Path, Query, State};
-use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
-use axum::{Json, Router};
-use http::StatusCode;
 use jiff::Timestamp;
-use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
-use ring::digest::{SHA256, digest};
-use serde_json::{Value, json};
-use tokio::net::TcpListener;
-use tokio::sync::watch;
-use tokio_util::task::AbortOnDropHandle;
+
+use stand::{
+    ALL, AT_ONCE, ONE_PAGE, ONE_SCHEDULE, PAGE, PATIENCE, Requests, SECRETS, STACK, Stand,
+};
 
 const TEMPLATE: &str = include_str!("../../infra/template.yaml");
 
-/// The most that `ListSecrets` and `ListSchedules` show at once.
-const PAGE: usize = 100;
-
-const STACK: &str = "addon-rotation";
-
-/// So many secrets, each with a version that waits for its revocation.
-struct Cloud {
-    /// Whether the waiting version of each has a schedule.
-    scheduled: Vec<bool>,
-    /// When each schedule that was made fires.
-    times: Vec<DateTime>,
-    requests: Requests,
-    /// What is answered; the rest never is.
-    answered: Requests,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Requests {
-    secrets: usize,
-    schedules: usize,
-    created: usize,
-}
-
-const ALL: Requests = Requests {
-    secrets: usize::MAX,
-    schedules: usize::MAX,
-    created: usize::MAX,
-};
-
-#[derive(Clone)]
-struct Shared {
-    cloud: Arc<Mutex<Cloud>>,
-    /// Told when more is answered.
-    more: watch::Sender<()>,
-}
-
-fn arn(number: usize) -> String {
-    format!(
-        "arn:aws:secretsmanager:us-east-1:123456789012:secret:addon/credentials/{number:08x}-0000-4000-8000-000000000000-AbCdEf"
-    )
-}
-
-fn version(number: usize, generation: u8) -> String {
-    format!("{number:08x}-0000-4000-8000-{generation:012}")
-}
-
-/// What the library calls the schedule of the first try.
-fn name(number: usize) -> String {
-    let revocation = format!("{}\n{}", arn(number), version(number, 1));
-    let digest = digest(&SHA256, revocation.as_bytes());
-    let mut name = String::from("revoke-");
-    for byte in &digest.as_ref()[..20] {
-        write!(name, "{byte:02x}").unwrap();
-    }
-    name + "-0"
-}
-
-fn secret(number: usize) -> Value {
-    json!({
-        "ARN": arn(number),
-        "Name": "addon/credentials",
-        "RotationEnabled": true,
-        "LastChangedDate": 1_700_000_000.0,
-        "Tags": [{ "Key": "rotation:stack", "Value": STACK }],
-        "SecretVersionsToStages": {
-            version(number, 1): ["AWSPREVIOUS", format!("LIVE-{}", version(number, 1))],
-            version(number, 2): ["AWSCURRENT", format!("LIVE-{}", version(number, 2))],
-        },
-    })
-}
-
-/// The items of a page, and the token of the next.
-fn page(
-    mut items: impl Iterator<Item = usize>,
-    token: Option<&str>,
-) -> (Vec<usize>, Option<String>) {
-    let begin: usize = token.map_or(0, |token| {
-        token.strip_prefix("from-").unwrap().parse().unwrap()
-    });
-    let page = items.by_ref().skip(begin).take(PAGE).collect();
-    let next = items.next().map(|_| format!("from-{}", begin + PAGE));
-    (page, next)
-}
-
-impl Shared {
-    /// Counts a request, and waits until as many are answered.
-    async fn count(&self, of: impl Fn(&mut Requests) -> &mut usize) {
-        let mut told = self.more.subscribe();
-        let number = {
-            let mut cloud = self.cloud.lock().unwrap();
-            let count = of(&mut cloud.requests);
-            *count += 1;
-            *count - 1
-        };
-        while *of(&mut self.cloud.lock().unwrap().answered) <= number {
-            told.changed().await.unwrap();
-        }
-    }
-}
-
-async fn list_secrets(State(shared): State<Shared>, body: Bytes) -> Json<Value> {
-    let request: Value = serde_json::from_slice(&body).unwrap();
-    assert_eq!(request["MaxResults"], PAGE);
-    shared.count(|requests| &mut requests.secrets).await;
-    let count = shared.cloud.lock().unwrap().scheduled.len();
-    let token = request["NextToken"].as_str();
-    let (numbers, next) = match request["SortOrder"].as_str().unwrap() {
-        "asc" => page(0..count, token),
-        "desc" => page((0..count).rev(), token),
-        other => panic!("{other}"),
-    };
-    let secrets: Vec<_> = numbers.into_iter().map(secret).collect();
-    Json(json!({ "SecretList": secrets, "NextToken": next }))
-}
-
-async fn list_schedules(
-    State(shared): State<Shared>,
-    Query(parameters): Query<Vec<(String, String)>>,
-) -> Json<Value> {
-    let parameter = |name: &str| {
-        let found = parameters.iter().find(|(key, _)| key == name);
-        found.map(|(_, value)| value.as_str())
-    };
-    assert_eq!(parameter("MaxResults"), Some("100"));
-    assert_eq!(parameter("NamePrefix"), Some("revoke-"));
-    shared.count(|requests| &mut requests.schedules).await;
-    let (numbers, next) = {
-        let cloud = shared.cloud.lock().unwrap();
-        let scheduled = cloud.scheduled.iter().enumerate();
-        let numbers = scheduled.filter_map(|(number, is)| is.then_some(number));
-        page(numbers, parameter("NextToken"))
-    };
-    let schedules: Vec<_> = numbers
-        .into_iter()
-        .map(|number| json!({ "Name": name(number), "GroupName": STACK }))
-        .collect();
-    Json(json!({ "Schedules": schedules, "NextToken": next }))
-}
-
-async fn create_schedule(
-    State(shared): State<Shared>,
-    Path(created): Path<String>,
-    body: Bytes,
-) -> Response {
-    let request: Value = serde_json::from_slice(&body).unwrap();
-    let input: Value = serde_json::from_str(request["Target"]["Input"].as_str().unwrap()).unwrap();
-    let number = &input["VersionId"].as_str().unwrap()[..8];
-    let number = usize::from_str_radix(number, 16).unwrap();
-    assert_eq!(created, name(number));
-    assert_eq!(input["WasInUse"], true, "the whole grace period");
-    shared.count(|requests| &mut requests.created).await;
-    let at = request["ScheduleExpression"].as_str().unwrap();
-    let at = at.strip_prefix("at(").and_then(|at| at.strip_suffix(')'));
-    let mut cloud = shared.cloud.lock().unwrap();
-    cloud.times.push(at.unwrap().parse().unwrap());
-    // A request whose answer nobody waited for may have taken effect.
-    if std::mem::replace(&mut cloud.scheduled[number], true) {
-        let conflict = [("x-amzn-errortype", "ConflictException")];
-        return (StatusCode::CONFLICT, conflict, Json(json!({}))).into_response();
-    }
-    Json(json!({ "ScheduleArn": "arn:aws:scheduler:us-east-1:123456789012:schedule/x/y" }))
-        .into_response()
-}
-
-struct Stand {
-    shared: Shared,
-    secrets: Secrets,
-    schedules: Schedules,
-    _serving: AbortOnDropHandle<()>,
-}
-
 impl Stand {
-    async fn start(scheduled: Vec<bool>) -> Self {
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let cloud = Arc::new(Mutex::new(Cloud {
-            scheduled,
-            times: Vec::new(),
-            requests: Requests::default(),
-            answered: ALL,
-        }));
-        let (more, _) = watch::channel(());
-        let shared = Shared { cloud, more };
-        let router = Router::new()
-            .route("/", post(list_secrets))
-            .route("/schedules", get(list_schedules))
-            .route("/schedules/{name}", post(create_schedule))
-            .with_state(shared.clone());
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-        let endpoint = format!("http://{}", listener.local_addr().unwrap());
-        let serving = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
-        let credentials = Credentials::new("key", "secret", None, None, "test");
-        let http = addon_rotation::net::http_client().unwrap();
-        let aws = sdk_config_with(&http, "us-east-1".to_owned(), credentials, Some(endpoint));
-        let configuration = ScheduleConfiguration {
-            group: STACK.to_owned(),
-            role: "arn:aws:iam::123456789012:role/scheduler".to_owned(),
-            function: "arn:aws:lambda:us-east-1:123456789012:function:revoke-secret".to_owned(),
-            dead_letter_queue: "arn:aws:sqs:us-east-1:123456789012:dead-letters".to_owned(),
-        };
-        Self {
-            shared,
-            secrets: Secrets::new(&aws),
-            schedules: Schedules::new(&aws, configuration),
-            _serving: AbortOnDropHandle::new(serving),
-        }
-    }
-
     /// The requests that a sweep makes, and what comes of it.
     async fn sweep(&self, order: Order, left: Duration) -> (Requests, Result<(), Error>) {
         self.shared.cloud.lock().unwrap().requests = Requests::default();
@@ -246,19 +29,6 @@ impl Stand {
         let (secrets, schedules) = (&self.secrets, &self.schedules);
         let result = steps::sweep(secrets, schedules, STACK, 7200, order, deadline).await;
         (self.shared.cloud.lock().unwrap().requests, result)
-    }
-
-    fn answer(&self, answered: Requests) {
-        self.shared.cloud.lock().unwrap().answered = answered;
-        self.shared.more.send_replace(());
-    }
-
-    fn scheduled(&self) -> Vec<usize> {
-        let cloud = self.shared.cloud.lock().unwrap();
-        let scheduled = cloud.scheduled.iter().enumerate();
-        scheduled
-            .filter_map(|(number, is)| is.then_some(number))
-            .collect()
     }
 }
 
@@ -278,23 +48,11 @@ fn setting(keys: &[&str]) -> usize {
     rest.lines().next().unwrap().trim().parse().unwrap()
 }
 
-/// What is assumed of AWS: how long a page takes, each of which waits for the one before it, and a
-/// schedule, some of which are made at once. That is below its quotas: 100 `ListSecrets` a second, 250
-/// `CreateSchedule` in the smallest regions.
-const ONE_PAGE: Duration = Duration::from_millis(200);
-const ONE_SCHEDULE: Duration = Duration::from_millis(100);
-const AT_ONCE: u32 = 8;
-
 fn time(requests: Requests) -> Duration {
     let count = |requests: usize| u32::try_from(requests).unwrap();
     ONE_PAGE * count(requests.secrets + requests.schedules)
         + ONE_SCHEDULE * count(requests.created) / AT_ONCE
 }
-
-/// An invocation of a test, far longer than the slowest machine takes.
-const PATIENCE: Duration = Duration::from_mins(15);
-
-const SECRETS: usize = 100_000;
 
 #[tokio::test]
 async fn a_hundred_thousand_secrets_are_swept_in_one_invocation() {
@@ -307,6 +65,7 @@ async fn a_hundred_thousand_secrets_are_swept_in_one_invocation() {
         secrets: SECRETS / PAGE,
         schedules: (SECRETS - lost).div_ceil(PAGE),
         created: lost,
+        single: 0,
     };
     assert_eq!(requests, expected);
     assert_eq!(stand.scheduled().len(), SECRETS);

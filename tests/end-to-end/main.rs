@@ -16,6 +16,7 @@ mod http;
 mod infrastructure;
 mod leaks;
 mod mysql;
+mod operator;
 mod permissions;
 mod postgres;
 mod redis;
@@ -109,6 +110,7 @@ fn main() -> ExitCode {
                 http::tests(suite);
                 postgres::tests(suite);
                 mysql::tests(suite);
+                operator::tests(suite);
                 infrastructure::reviews(suite);
                 redis::tests(suite);
             },

@@ -22,6 +22,12 @@ impl ScheduledAt {
             nanos - nanos % 1_000,
         ))
     }
+
+    /// The moment.
+    #[must_use]
+    pub fn time(self) -> SystemTime {
+        SystemTime::try_from(self.0).unwrap_or(SystemTime::UNIX_EPOCH)
+    }
 }
 
 impl FromStr for ScheduledAt {

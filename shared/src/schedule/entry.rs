@@ -1,6 +1,5 @@
 //! What schedules are called, what they say, and when they fire.
 
-use std::collections::HashSet;
 use std::fmt::Write as _;
 use std::time::{Duration, SystemTime};
 
@@ -65,18 +64,6 @@ fn shortened(text: &str) -> String {
     text.chars().take(512).collect()
 }
 
-/// The revocations for which something is scheduled.
-#[derive(Debug, Clone, Default)]
-pub struct Scheduled(pub(super) HashSet<String>);
-
-impl Scheduled {
-    /// Whether a try of this version's revocation is among them.
-    #[must_use]
-    pub fn has(&self, secret: &SecretArn, version: &VersionId) -> bool {
-        self.0.contains(&revocation(secret, version))
-    }
-}
-
 /// What the names of all tries of a revocation begin with.
 pub(super) fn revocation(secret: &SecretArn, version: &VersionId) -> String {
     hashed(PREFIX, &format!("{secret}\n{version}"))
@@ -94,12 +81,12 @@ fn hashed(prefix: &str, text: &str) -> String {
 
 /// A name of its own for each try of each revocation. The same try has the same name, so that
 /// repeating a step makes no second schedule.
-pub(super) fn name(event: &RevokeEvent) -> String {
-    format!(
-        "{}-{}",
-        revocation(&event.secret, &event.version),
-        event.attempt
-    )
+fn name(event: &RevokeEvent) -> String {
+    name_of(&event.secret, &event.version, event.attempt)
+}
+
+pub(super) fn name_of(secret: &SecretArn, version: &VersionId, attempt: u32) -> String {
+    format!("{}-{attempt}", revocation(secret, version))
 }
 
 /// `at(yyyy-mm-ddThh:mm:ss)`, in UTC, which is Scheduler's default zone. Rounded up: the grace

@@ -18,6 +18,8 @@ pub enum Label {
     Current,
     /// `AWSPENDING`: under rotation.
     Pending,
+    /// `AWSPREVIOUS`: the one that was current before.
+    Previous,
     /// `LIVE-<version id>`: the service may accept this version's credential.
     Live(VersionId),
 }
@@ -27,6 +29,7 @@ impl fmt::Display for Label {
         match self {
             Self::Current => f.write_str("AWSCURRENT"),
             Self::Pending => f.write_str("AWSPENDING"),
+            Self::Previous => f.write_str("AWSPREVIOUS"),
             Self::Live(version) => write!(f, "LIVE-{version}"),
         }
     }
@@ -46,6 +49,8 @@ pub(crate) const OAUTH_TAG: &str = "rotation:oauth-of";
 /// A secret as `DescribeSecret` and `ListSecrets` show it: no value.
 #[derive(Debug, Clone, Default)]
 pub struct Secret {
+    /// Its name, which ends in what names the instance.
+    pub name: String,
     /// Whether rotation is switched on.
     pub rotation_enabled: bool,
     /// Whether the secret is marked for deletion: it can be restored, but no value be read.
@@ -56,6 +61,12 @@ pub struct Secret {
     pub schedule_expression: Option<String>,
     /// When anything about the secret was last changed.
     pub last_changed: Option<SystemTime>,
+    /// When it was made.
+    pub created: Option<SystemTime>,
+    /// When a rotation was last completed.
+    pub last_rotated: Option<SystemTime>,
+    /// When the next rotation begins at the latest, by the secret's schedule.
+    pub next_rotation: Option<SystemTime>,
     labels: BTreeMap<String, BTreeSet<String>>,
     tags: BTreeMap<String, String>,
 }
@@ -78,11 +89,17 @@ impl Secret {
     /// The version that carries `AWSCURRENT`.
     #[must_use]
     pub fn current(&self) -> Option<VersionId> {
-        let current = Label::Current.to_string();
+        self.labelled(&Label::Current)
+    }
+
+    /// The version that carries a label.
+    #[must_use]
+    pub fn labelled(&self, label: &Label) -> Option<VersionId> {
+        let label = label.to_string();
         let (version, _) = self
             .labels
             .iter()
-            .find(|(_, labels)| labels.contains(&current))?;
+            .find(|(_, labels)| labels.contains(&label))?;
         version.parse().ok()
     }
 
@@ -106,13 +123,8 @@ impl Secret {
     /// The version under rotation, if there is one that is not current yet, nor was made so.
     #[must_use]
     pub fn under_rotation(&self) -> Option<VersionId> {
-        let pending = Label::Pending.to_string();
-        let (version, _) = self
-            .labels
-            .iter()
-            .find(|(_, labels)| labels.contains(&pending))?;
-        let version = version.parse().ok()?;
-        (!self.carries(&version, &Label::Current)).then_some(version)
+        self.labelled(&Label::Pending)
+            .filter(|version| !self.carries(version, &Label::Current))
     }
 
     /// The stack that an OAuth secret was made for, if it says one.
@@ -169,6 +181,10 @@ impl Secret {
 impl From<DescribeSecretOutput> for Secret {
     fn from(answer: DescribeSecretOutput) -> Self {
         Self {
+            name: answer.name.unwrap_or_default(),
+            created: time(answer.created_date),
+            last_rotated: time(answer.last_rotated_date),
+            next_rotation: time(answer.next_rotation_date),
             rotation_enabled: answer.rotation_enabled.unwrap_or_default(),
             deleted: answer.deleted_date.is_some(),
             rotation_function: answer.rotation_lambda_arn,
@@ -182,6 +198,10 @@ impl From<DescribeSecretOutput> for Secret {
 impl From<SecretListEntry> for Secret {
     fn from(entry: SecretListEntry) -> Self {
         Self {
+            name: entry.name.unwrap_or_default(),
+            created: time(entry.created_date),
+            last_rotated: time(entry.last_rotated_date),
+            next_rotation: time(entry.next_rotation_date),
             rotation_enabled: entry.rotation_enabled.unwrap_or_default(),
             deleted: entry.deleted_date.is_some(),
             rotation_function: entry.rotation_lambda_arn,

@@ -9,7 +9,7 @@ use aws_smithy_types::timeout::TimeoutConfig;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::labels::{OAUTH_TAG, STACK_TAG};
-use super::{Secret, Secrets};
+use super::Secrets;
 use crate::aws::{AwsError, call};
 use crate::deadline::Deadline;
 use crate::event::{SecretArn, VersionId};
@@ -80,28 +80,6 @@ pub enum Deletion {
 }
 
 impl Secrets {
-    /// The secret of this name, without any value; `None` if there is none. One that is marked for
-    /// deletion is found.
-    ///
-    /// # Errors
-    /// If AWS refuses or does not answer.
-    pub async fn find(
-        &self,
-        name: &str,
-        deadline: Deadline,
-    ) -> Result<Option<(SecretArn, Secret)>, AwsError> {
-        const OPERATION: &str = "secretsmanager:DescribeSecret";
-        let request = self.client.describe_secret().secret_id(name);
-        match call(OPERATION, &name, deadline, Box::pin(request.send())).await {
-            Ok(answer) => {
-                let arn = arn(OPERATION, name, answer.arn.as_deref())?;
-                Ok(Some((arn, Secret::from(answer))))
-            }
-            Err(error) if error.is("ResourceNotFoundException") => Ok(None),
-            Err(error) => Err(error),
-        }
-    }
-
     /// Makes a secret; its ARN.
     ///
     /// # Errors

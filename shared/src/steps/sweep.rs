@@ -1,76 +1,30 @@
 //! What waits for its revocation, over all secrets of the stack: measured, and scheduled where
 //! nothing is.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::ops::ControlFlow;
 use std::time::{Duration, SystemTime};
 
-use aws_sdk_secretsmanager::types::SortOrderType;
 use aws_smithy_types::DateTime;
 use aws_smithy_types::date_time::Format;
 
 use crate::Error;
 use crate::aws::AwsError;
-use crate::deadline::{Deadline, retry};
-use crate::event::{SecretArn, VersionId};
+use crate::deadline::Deadline;
+use crate::fleet::{self, Waiting};
 use crate::schedule::Schedules;
-use crate::secrets::{Secret, Secrets};
+use crate::secrets::{Listing, Secrets};
 use crate::telemetry::{self, Metric};
 
-/// A revocation that comes so much later than the grace period's end is overdue.
-const OVERDUE: Duration = Duration::from_hours(1);
+pub use crate::secrets::Order;
 
 /// The time between two looks of `revoke-secret` that a sweep causes. A stack that was restored may have
 /// 100,000 of them. Of a whole fleet of v1 add-ons Heroku answers 4,500 requests an hour, the second
 /// looks come a grace period later, and rotations go on meanwhile.
 const BETWEEN_LOOKS: Duration = Duration::from_secs(2);
 
-/// A credential that is neither current nor under rotation, and may be alive.
-struct Waiting {
-    secret: SecretArn,
-    version: VersionId,
-    /// Since when at the least: anything else that changes the secret begins the wait anew.
-    since: SystemTime,
-    grace_period: Duration,
-}
-
-impl Waiting {
-    fn of(
-        arn: &SecretArn,
-        secret: &Secret,
-        grace_period_seconds: u32,
-    ) -> impl Iterator<Item = Self> {
-        let own = secret.grace_period_seconds().ok().flatten();
-        let seconds = own.unwrap_or(grace_period_seconds);
-        let since = secret.last_changed.unwrap_or_else(SystemTime::now);
-        secret.waiting().map(move |version| Self {
-            secret: arn.clone(),
-            version,
-            since,
-            grace_period: Duration::from_secs(seconds.into()),
-        })
-    }
-
-    fn waited(&self) -> Duration {
-        self.since.elapsed().unwrap_or_default()
-    }
-
-    fn is_overdue(&self) -> bool {
-        self.waited() > self.grace_period + OVERDUE
-    }
-}
-
-/// From which end the secrets are listed. A sweep that has not time for all of them leaves those at
-/// the other end, where the next one begins.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Order {
-    /// Those made first.
-    OldestFirst,
-    /// Those made last.
-    NewestFirst,
-}
-
 impl Order {
-    /// The one of this hour.
+    /// The one of this hour. A sweep that has not time for all secrets leaves those at the other end,
+    /// where the next one begins.
     #[must_use]
     pub fn at(time: SystemTime) -> Self {
         let since_epoch = time
@@ -80,15 +34,6 @@ impl Order {
             Self::OldestFirst
         } else {
             Self::NewestFirst
-        }
-    }
-}
-
-impl From<Order> for SortOrderType {
-    fn from(order: Order) -> Self {
-        match order {
-            Order::OldestFirst => Self::Asc,
-            Order::NewestFirst => Self::Desc,
         }
     }
 }
@@ -175,22 +120,20 @@ impl Found {
         order: Order,
         deadline: Deadline,
     ) -> Result<(), AwsError> {
-        let (order, mut page) = (order.into(), None);
-        loop {
-            let (managed, next) = retry(deadline, || {
-                secrets.managed(stack, &order, page.clone(), deadline)
-            })
-            .await?;
-            for (arn, secret) in &managed {
+        let listing = Listing {
+            stack,
+            order,
+            with_deleted: false,
+        };
+        fleet::list(secrets, listing, deadline, |page| {
+            for (arn, secret) in &page {
                 self.secrets += 1;
                 self.waiting
                     .extend(Waiting::of(arn, secret, grace_period_seconds));
             }
-            if next.is_none() {
-                return Ok(());
-            }
-            page = next;
-        }
+            ControlFlow::Continue(())
+        })
+        .await
     }
 }
 
@@ -201,56 +144,23 @@ async fn schedule(
     lost: &[&Waiting],
     deadline: Deadline,
 ) -> Result<(), AwsError> {
-    let next = AtomicUsize::new(0);
-    let one_by_one = async || {
-        let mut result = Ok(());
-        loop {
-            let place = next.fetch_add(1, Ordering::Relaxed);
-            let Some(it) = lost.get(place) else {
-                break;
-            };
-            let before = u32::try_from(place).unwrap_or(u32::MAX);
-            let made = schedules
-                .ensure_revoked(&it.secret, &it.version, BETWEEN_LOOKS * before, deadline)
-                .await;
-            if let Err(error) = &made {
-                tracing::warn!(secret = %it.secret, version = %it.version, %error, "not scheduled: left to the next sweep");
-            }
-            result = result.and(made);
-            if deadline.left().is_zero() {
-                break;
-            }
+    fleet::eight_at_once(lost.len(), deadline, async |place| {
+        let it = lost[place];
+        let before = u32::try_from(place).unwrap_or(u32::MAX);
+        let made = schedules
+            .ensure_revoked(&it.secret, &it.version, BETWEEN_LOOKS * before, deadline)
+            .await;
+        if let Err(error) = &made {
+            tracing::warn!(secret = %it.secret, version = %it.version, %error, "not scheduled: left to the next sweep");
         }
-        result
-    };
-    let results: [_; 8] = tokio::join!(
-        one_by_one(),
-        one_by_one(),
-        one_by_one(),
-        one_by_one(),
-        one_by_one(),
-        one_by_one(),
-        one_by_one(),
-        one_by_one(),
-    )
-    .into();
-    results.into_iter().collect()
+        made
+    })
+    .await
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn waits(minutes: u64, grace_period_minutes: u64) -> Waiting {
-        Waiting {
-            secret: "arn:aws:secretsmanager:us-east-1:123456789012:secret:acme/db-AbCdEf"
-                .parse()
-                .unwrap(),
-            version: "0a1b2c3d-0000-4000-8000-000000000001".parse().unwrap(),
-            since: SystemTime::now() - Duration::from_mins(minutes),
-            grace_period: Duration::from_mins(grace_period_minutes),
-        }
-    }
 
     #[test]
     fn each_hour_begins_at_the_other_end() {
@@ -258,23 +168,5 @@ mod tests {
         let later = Order::at(now + Duration::from_hours(1));
         assert_ne!(Order::at(now), later);
         assert_eq!(Order::at(now), Order::at(now + Duration::from_hours(2)));
-    }
-
-    #[test]
-    fn overdue_is_an_hour_after_the_grace_period() {
-        for (minutes, grace_period, overdue) in [
-            (0, 0, false),
-            (59, 0, false),
-            (61, 0, true),
-            (61, 120, false),
-            (179, 120, false),
-            (181, 120, true),
-        ] {
-            assert_eq!(
-                waits(minutes, grace_period).is_overdue(),
-                overdue,
-                "{minutes}"
-            );
-        }
     }
 }

@@ -4,7 +4,7 @@ use super::StepError;
 use crate::Error;
 use crate::configuration::HerokuConfiguration;
 use crate::deadline::Deadline;
-use crate::event::StepEvent;
+use crate::event::{Step, StepEvent};
 use crate::heroku::{AddOn, HerokuClient, Partner};
 use crate::secrets::Secrets;
 use crate::service::Services;
@@ -14,6 +14,9 @@ use crate::service::Services;
 /// # Errors
 /// If the document is not usable, the service does not accept the credential, or Heroku shows
 /// another one, or either does not answer in time.
+///
+/// With the step createSecret nothing is published yet: then it is the service alone that is asked, as by
+/// an operator before a rollback.
 pub async fn test_secret(
     event: StepEvent,
     secrets: &Secrets,
@@ -25,6 +28,12 @@ pub async fn test_secret(
     let document = secrets
         .document(&event.secret, &event.version, deadline)
         .await?;
+    if event.step == Step::CreateSecret {
+        services
+            .prove_accepted(&document, &event.version, deadline)
+            .await?;
+        return Ok(());
+    }
     let rendered = document.render()?;
     let shown = async {
         let partner = Partner::new(secrets.fields(&configuration.partner, deadline).await?);

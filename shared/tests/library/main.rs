@@ -10,6 +10,7 @@ mod hostile;
 mod http_engine;
 mod http_network;
 mod mysql_engine;
+mod operator;
 mod postgres_engine;
 mod redis_engine;
 mod rotation_schedule;

@@ -48,7 +48,7 @@ pub(crate) async fn fire(stand: &Stand, version: &VersionId, attempt: u32) {
 }
 
 /// Whole seconds from now until a schedule fires.
-fn seconds_until(schedule: &ScheduleSummary) -> i64 {
+pub(crate) fn seconds_until(schedule: &ScheduleSummary) -> i64 {
     let fires_at = schedule.fires_at.unwrap();
     fires_at.duration_since(Timestamp::now()).as_secs()
 }

@@ -1,6 +1,7 @@
 //! Lambda: runs the steps in this process, called over HTTP as `rotate` calls the others, by Secrets
 //! Manager as rotation function, and by EventBridge Scheduler.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -24,7 +25,7 @@ use aws_types::SdkConfig;
 use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
-use axum::routing::post;
+use axum::routing::{get, post};
 use axum::{Json, Router};
 use http::StatusCode;
 use lambda_runtime::Diagnostic;
@@ -93,10 +94,15 @@ struct Environment {
     schedule: ScheduleConfiguration,
 }
 
+/// What stands in for a function that is not here.
+type StandIn = Box<dyn Fn(&Value) -> Result<Value, Diagnostic> + Send>;
+
 #[derive(Default)]
 struct Book {
     crashes: Vec<Crash>,
     twice: bool,
+    timeout: Option<Duration>,
+    answers: BTreeMap<&'static str, StandIn>,
     records: Vec<Record>,
     invariants: Vec<Invariants>,
 }
@@ -133,6 +139,10 @@ impl Lambda {
         };
         let router = Router::new()
             .route("/2015-03-31/functions/{name}/invocations", post(invoked))
+            .route(
+                "/2015-03-31/functions/{name}/configuration",
+                get(configured),
+            )
             .with_state(lambda.clone());
         (lambda, address.serve(router))
     }
@@ -149,6 +159,20 @@ impl Lambda {
     /// How many of the crashes asked for have not come about yet.
     pub(crate) fn pending_crashes(&self) -> usize {
         self.book().crashes.len()
+    }
+
+    /// What Lambda says that a function's time-out is.
+    pub(crate) fn tell_timeout(&self, timeout: Duration) {
+        self.book().timeout = Some(timeout);
+    }
+
+    /// What stands in for a function that is not here.
+    pub(crate) fn answer_with(
+        &self,
+        function: &'static str,
+        answer: impl Fn(&Value) -> Result<Value, Diagnostic> + Send + 'static,
+    ) {
+        self.book().answers.insert(function, Box::new(answer));
     }
 
     /// Has every event delivered a second time from now on.
@@ -423,6 +447,20 @@ async fn invoked(
     body: Bytes,
 ) -> Response {
     let payload: Value = serde_json::from_slice(&body).unwrap();
+    // An operator names those of the stack.
+    let function = function
+        .strip_prefix("addon-rotation-")
+        .unwrap_or(&function)
+        .to_owned();
+    let answer = {
+        let book = lambda.book();
+        let answer = book.answers.get(function.as_str());
+        answer.map(|answer| answer(&payload))
+    };
+    if let Some(answer) = answer {
+        lambda.record(&function, payload, None);
+        return answered(answer);
+    }
     // Three that Lambda itself answers for.
     let refusal = match function.as_str() {
         "busy" => Some((StatusCode::TOO_MANY_REQUESTS, "TooManyRequestsException")),
@@ -435,14 +473,34 @@ async fn invoked(
         let body = Json(json!({ "Message": "out of order" }));
         return (status, [("x-amzn-errortype", code)], body).into_response();
     }
-    match lambda.invoke(&function, payload).await {
-        Ok(()) => Json(Value::Null).into_response(),
+    answered(
+        lambda
+            .invoke(&function, payload)
+            .await
+            .map(|()| Value::Null),
+    )
+}
+
+fn answered(answer: Result<Value, Diagnostic>) -> Response {
+    match answer {
+        Ok(value) => Json(value).into_response(),
         Err(error) => (
             [("x-amz-function-error", "Unhandled")],
             Json(described(&error)),
         )
             .into_response(),
     }
+}
+
+/// Lambda's GetFunctionConfiguration.
+async fn configured(State(lambda): State<Lambda>, Path(function): Path<String>) -> Json<Value> {
+    let timeout = lambda.book().timeout.unwrap_or(TIMEOUT);
+    let grace_period = grace_period_seconds().to_string();
+    Json(json!({
+        "FunctionName": function,
+        "Timeout": timeout.as_secs(),
+        "Environment": { "Variables": { "GRACE_PERIOD_SECONDS": grace_period } },
+    }))
 }
 
 fn described(error: &Diagnostic) -> Value {

@@ -1,0 +1,147 @@
+//! `enroll`: instances from a file, through the function `enroll-addon`, and a report from which a second
+//! run goes on.
+
+mod lines;
+mod report;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::Args;
+use serde_json::Value;
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+
+use crate::output::{Mark, Output};
+use crate::stack::Stack;
+use crate::{OperatorError, Outcome};
+use lines::Line;
+use report::{Entry, Report};
+
+/// What to enrol.
+#[derive(Debug, Args)]
+#[command(after_help = "Each line is the event of the function enroll-addon:
+  {\"Document\": {...}, \"GrantCode\" or \"RefreshToken\": \"...\", \"RotationDays\": 90}
+The file holds secrets: keep it where nobody else can read it, and delete it afterwards. The report holds
+none. Run again with the same report, it skips what is done and tries what failed. Heroku's grant codes
+expire after five minutes.
+
+Examples:
+  addon-rotation-operator enroll fleet.jsonl --report enrolled.jsonl
+  gpg --decrypt fleet.jsonl.gpg | addon-rotation-operator enroll - --report enrolled.jsonl --concurrency 8")]
+pub struct Options {
+    /// A JSON Lines file; `-` is standard input.
+    pub file: PathBuf,
+    /// How many are enrolled at once.
+    #[arg(long, value_name = "N", default_value = "4",
+          value_parser = clap::value_parser!(u16).range(1..=50))]
+    pub concurrency: u16,
+    /// A JSON Lines file with what became of each, to which is added.
+    #[arg(long, value_name = "FILE")]
+    pub report: Option<PathBuf>,
+}
+
+/// Enrols all that the report does not say are enrolled.
+///
+/// # Errors
+/// If a file cannot be used: nothing is sent then, and all that is wrong is told. Or if the report cannot be
+/// written any more.
+pub async fn run(
+    stack: &Stack,
+    output: &Output,
+    options: &Options,
+) -> Result<Outcome, OperatorError> {
+    let lines = lines::read(&options.file)?;
+    let mut report = Report::open(options.report.as_deref())?;
+    let count = lines.len();
+    let left: Vec<_> = lines
+        .into_iter()
+        .filter(|line| !report.is_done(&line.addon_id))
+        .collect();
+    let skipped = count - left.len();
+    if skipped > 0 {
+        let message = format!("{skipped} of {count} are enrolled by the report");
+        output.step("enroll", Mark::Note, &message);
+    }
+    let bar = output.progress(left.len());
+    let places = Arc::new(Semaphore::new(options.concurrency.into()));
+    let mut tasks = JoinSet::new();
+    for line in left {
+        let (stack, places) = (stack.clone(), Arc::clone(&places));
+        tasks.spawn(async move {
+            // Never closed.
+            let _place = places.acquire().await;
+            enroll(&stack, &line).await
+        });
+    }
+    let (mut done, mut failed) = (0_usize, 0_usize);
+    while let Some(entry) = tasks.join_next().await {
+        let Ok(entry) = entry else {
+            failed += 1;
+            continue;
+        };
+        report.add(&entry)?;
+        bar.inc(1);
+        bar.suspend(|| tell(output, &entry));
+        match entry.error {
+            None => done += 1,
+            Some(_) => failed += 1,
+        }
+    }
+    bar.finish_and_clear();
+    let message = format!("{done} enrolled, {failed} failed, {skipped} skipped");
+    if failed == 0 {
+        output.step("enroll", Mark::Done, &message);
+        Ok(Outcome::Fine)
+    } else {
+        output.step("enroll", Mark::Failed, &message);
+        Ok(Outcome::Attention)
+    }
+}
+
+async fn enroll(stack: &Stack, line: &Line) -> Entry {
+    let answer = match line.event() {
+        Ok(event) => stack.ask("enroll-addon", &event).await,
+        Err(error) => Err(error),
+    };
+    let mut entry = Entry {
+        line: line.number,
+        addon_id: line.addon_id.clone(),
+        ..Entry::default()
+    };
+    match answer {
+        Ok(answer) => {
+            let text = |name: &str| answer[name].as_str().map(ToOwned::to_owned);
+            entry.outcome = text("Outcome");
+            entry.secret = text("SecretArn");
+            entry.version = text("VersionId");
+            entry.schedule = text("ScheduleExpression");
+            if entry.outcome.is_none() {
+                entry.error = Some(
+                    "the answer has no Outcome; check that the function is this stack's".to_owned(),
+                );
+            }
+        }
+        Err(error) => entry.error = Some(error.to_string()),
+    }
+    entry
+}
+
+fn tell(output: &Output, entry: &Entry) {
+    if output.is_json() {
+        output.object(&serde_json::to_value(entry).unwrap_or(Value::Null));
+        return;
+    }
+    match (&entry.error, &entry.outcome) {
+        (Some(error), _) => {
+            let message = format!("line {}: {error}", entry.line);
+            output.step(&entry.addon_id, Mark::Failed, &message);
+        }
+        (None, outcome) => {
+            let outcome = outcome.as_deref().unwrap_or_default();
+            let schedule = entry.schedule.as_deref().unwrap_or_default();
+            let message = format!("{outcome}, {schedule}");
+            output.step(&entry.addon_id, Mark::Done, &message);
+        }
+    }
+}

@@ -1,0 +1,343 @@
+//! `rollback`: an older credential again, within its grace period.
+//!
+//! The order keeps what holds of every rotation: no moment without a credential that works, and none that
+//! nothing revokes. Every step can be repeated.
+
+use std::time::{Duration, SystemTime};
+
+use addon_rotation::event::{Step, VersionId};
+use addon_rotation::schedule::Try;
+use addon_rotation::secrets::{Label, Secret};
+use clap::Args;
+
+use crate::confirm::confirm;
+use crate::output::{Mark, Output};
+use crate::stack::{Instance, Stack, soon};
+use crate::{OperatorError, Outcome, time};
+
+/// By so much no two clocks of AWS's and this machine's differ, and no schedule is early.
+const CLOCKS: Duration = Duration::from_mins(5);
+
+/// What to roll back.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  addon-rotation-operator rollback 01234567-89ab-cdef-0123-456789abcdef
+  addon-rotation-operator rollback 01234567-89ab-cdef-0123-456789abcdef \\
+    --to 0a1b2c3d-0000-4000-8000-000000000001 --yes")]
+pub struct Options {
+    /// The add-on's id: what follows the prefix in the secret's name. Or the secret's name or ARN.
+    pub addon: String,
+    /// The version to make current again; the previous one by default.
+    #[arg(long, value_name = "VERSION", value_parser = version)]
+    pub to: Option<VersionId>,
+    /// Do not ask.
+    #[arg(long)]
+    pub yes: bool,
+}
+
+fn version(text: &str) -> Result<VersionId, String> {
+    text.parse::<VersionId>().map_err(str::to_owned)
+}
+
+/// Which version becomes current in place of which.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Plan {
+    old: VersionId,
+    new: VersionId,
+}
+
+impl Plan {
+    /// Refuses what would leave somebody without a credential, or come between a rotation's steps.
+    fn of(instance: &Instance, secret: &Secret, to: Option<&VersionId>) -> Result<Self, String> {
+        let id = &instance.id;
+        if secret.deleted {
+            return Err(format!(
+                "{id} is marked for deletion; restore its secret first"
+            ));
+        }
+        let Some(new) = secret.current() else {
+            return Err(format!(
+                "no version of {id} is AWSCURRENT; put it on the one that Heroku shows"
+            ));
+        };
+        if let Some(pending) = secret.labelled(&Label::Pending) {
+            let remedy = "wait until status says that it is over; if it cannot succeed, give it up first \
+                          (\"Give up a rotation\" in infra/README.md)";
+            return Err(format!(
+                "a rotation of {id} to {pending} is under way; {remedy}"
+            ));
+        }
+        let candidates: Vec<_> = secret.waiting().collect();
+        let previous = secret.labelled(&Label::Previous);
+        let old = match (to, previous, candidates.as_slice()) {
+            (Some(to), _, _) => to.clone(),
+            (None, Some(previous), _) if candidates.contains(&previous) => previous,
+            (None, _, [only]) => only.clone(),
+            (None, _, []) => {
+                return Err(format!(
+                    "no older version of {id} has a credential that works: its grace period is over; \
+                     rotate instead"
+                ));
+            }
+            (None, _, several) => {
+                let several: Vec<_> = several.iter().map(VersionId::as_str).collect();
+                return Err(format!("which version? --to one of {}", several.join(", ")));
+            }
+        };
+        if old != new && !secret.carries(&old, &Label::Live(old.clone())) {
+            return Err(format!(
+                "version {old} of {id} has no LIVE- label: its credential is revoked; rotate instead"
+            ));
+        }
+        Ok(Self { old, new })
+    }
+}
+
+/// Whether a revocation may be under way that looked before its schedule was moved: the function asks for
+/// the schedule after its look, so that one that begins later leaves the credential alone. None is if the
+/// first try is still to come, and was scheduled longer ago than any invocation goes on: whatever began
+/// since then has seen that.
+fn may_be_under_way(first: Option<Try>, timeout: Duration, now: SystemTime) -> bool {
+    let Some(first) = first else {
+        return true;
+    };
+    let is_to_come = first.at > now + CLOCKS;
+    let is_old = first
+        .scheduled_at
+        .is_some_and(|at| at.time() + timeout + CLOCKS < now);
+    !(is_to_come && is_old)
+}
+
+/// Rolls back, step by step.
+///
+/// # Errors
+/// If it must not be done, or a step fails: then the error says what holds, and how to go on.
+pub async fn run(
+    stack: &Stack,
+    output: &Output,
+    options: &Options,
+) -> Result<Outcome, OperatorError> {
+    let instance = stack.instance(&options.addon).await?;
+    let plan = Plan::of(&instance, &instance.secret, options.to.as_ref())
+        .map_err(OperatorError::Refused)?;
+    let Plan { old, new } = &plan;
+    let rollback = Rollback {
+        stack,
+        output,
+        instance: &instance,
+        plan: &plan,
+    };
+    if old == new {
+        let message = format!("version {old} is AWSCURRENT already: only shown to work");
+        output.step("look", Mark::Note, &message);
+        rollback.prove().await?;
+        return Ok(Outcome::Fine);
+    }
+    let consequences = format!(
+        "{}: version {old} becomes current again in place of {new}.\n\
+         Heroku shows the old credential: the dynos of every app that the add-on is attached to restart.\n\
+         The new credential works on for its grace period, and is revoked then.",
+        instance.id
+    );
+    confirm(output, options.yes, &consequences)?;
+    rollback.put_off().await?;
+    rollback.show_that_it_works().await?;
+    rollback.publish().await?;
+    rollback.begin_grace_period().await?;
+    rollback.make_current().await?;
+    rollback.prove().await?;
+    Ok(Outcome::Fine)
+}
+
+struct Rollback<'a> {
+    stack: &'a Stack,
+    output: &'a Output,
+    instance: &'a Instance,
+    plan: &'a Plan,
+}
+
+impl Rollback<'_> {
+    /// From here on a revocation that begins leaves the credential alone; one that had looked before is
+    /// waited for.
+    async fn put_off(&self) -> Result<(), OperatorError> {
+        let Self {
+            stack,
+            output,
+            instance,
+            ..
+        } = self;
+        let old = &self.plan.old;
+        let timeout = stack.settings("revoke-secret").await?.timeout;
+        let first = stack
+            .timetable
+            .planned(&instance.arn, old, 0, soon())
+            .await?;
+        let wait = may_be_under_way(first, timeout, SystemTime::now());
+        self.then("put-off", "Nothing is changed", async {
+            stack.revoke_after(instance, old, None).await
+        })
+        .await?;
+        let message = format!("the revocation of {old} is put off by its grace period");
+        output.step("put-off", Mark::Done, &message);
+        if wait {
+            let what = "a revocation that began before may still be under way";
+            let message = format!("{what}: {} until it must be over", time::words(timeout));
+            output.step("wait", Mark::Note, &message);
+            output.count_down(timeout, what).await;
+        }
+        Ok(())
+    }
+
+    /// The label alone does not show it: it goes off last, and a revocation that died on the way has ended
+    /// the credential. So the stack logs in with it.
+    async fn show_that_it_works(&self) -> Result<(), OperatorError> {
+        let state = "The revocation is put off, and all else as it was. If its credential is refused, \
+                     a revocation had ended it: rotate instead";
+        let old = &self.plan.old;
+        self.then("log-in", state, async {
+            let secret = self.stack.again(self.instance).await?;
+            let plan =
+                Plan::of(self.instance, &secret, Some(old)).map_err(OperatorError::Overtaken)?;
+            if plan != *self.plan {
+                let message = format!("version {} became current meanwhile", plan.new);
+                return Err(OperatorError::Overtaken(message));
+            }
+            self.stack
+                .step("test-secret", Step::CreateSecret, self.instance, old)
+                .await
+        })
+        .await?;
+        let message = format!("the service accepts the credential of {old}");
+        self.output.step("log-in", Mark::Done, &message);
+        Ok(())
+    }
+
+    async fn publish(&self) -> Result<(), OperatorError> {
+        let state = "Both credentials work, and Heroku shows either of them";
+        let old = &self.plan.old;
+        self.then("publish", state, async {
+            self.stack
+                .step("publish-to-heroku", Step::SetSecret, self.instance, old)
+                .await
+        })
+        .await?;
+        let message = format!("Heroku shows the credential of {old}");
+        self.output.step("publish", Mark::Done, &message);
+        Ok(())
+    }
+
+    /// Before it is no longer current: a crash in between leaves a schedule that finds its version current
+    /// and waits, never a credential that nothing revokes.
+    async fn begin_grace_period(&self) -> Result<(), OperatorError> {
+        let state = "Both credentials work, and Heroku shows the old one";
+        let new = &self.plan.new;
+        self.then("grace-period", state, async {
+            let live = Label::Live(new.clone());
+            if !self.instance.secret.carries(new, &live) {
+                let attached = self
+                    .stack
+                    .secrets
+                    .attach(&self.instance.arn, &live, new, soon());
+                attached.await?;
+            }
+            self.stack.revoke_after(self.instance, new, None).await
+        })
+        .await?;
+        let message = format!("the grace period of {new} has begun");
+        self.output.step("grace-period", Mark::Done, &message);
+        Ok(())
+    }
+
+    async fn make_current(&self) -> Result<(), OperatorError> {
+        let state = "Both credentials work, and Heroku shows the old one. The new one's revocation finds \
+                     it AWSCURRENT, and waits";
+        let Plan { old, new } = self.plan;
+        self.then("current", state, async {
+            let promoted = self
+                .stack
+                .secrets
+                .promote(&self.instance.arn, old, new, soon());
+            Ok(promoted.await?)
+        })
+        .await?;
+        let message = format!("version {old} is AWSCURRENT");
+        self.output.step("current", Mark::Done, &message);
+        Ok(())
+    }
+
+    /// As at enrolment: the service accepts what is current, and Heroku shows it.
+    async fn prove(&self) -> Result<(), OperatorError> {
+        let state = "The old version is AWSCURRENT, and was published";
+        let old = &self.plan.old;
+        self.then("prove", state, async {
+            self.stack
+                .step("test-secret", Step::TestSecret, self.instance, old)
+                .await
+        })
+        .await?;
+        let message = "the service accepts the current credential, and Heroku shows it";
+        self.output.step("prove", Mark::Done, message);
+        Ok(())
+    }
+
+    /// Does a step; its error says what holds, and how to go on.
+    async fn then(
+        &self,
+        step: &'static str,
+        state: &str,
+        work: impl Future<Output = Result<(), OperatorError>>,
+    ) -> Result<(), OperatorError> {
+        work.await.map_err(|error| {
+            self.output.step(step, Mark::Failed, "see the error");
+            OperatorError::Step {
+                step,
+                source: Box::new(error),
+                state: state.to_owned(),
+                again: format!(
+                    "addon-rotation-operator --stack {} rollback {} --to {}",
+                    self.stack.name, self.instance.id, self.plan.old
+                ),
+            }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use addon_rotation::event::ScheduledAt;
+
+    use super::*;
+
+    const TIMEOUT: Duration = Duration::from_mins(1);
+
+    /// In this many minutes, scheduled as many minutes ago.
+    fn may_be(at: i64, scheduled: Option<u64>) -> bool {
+        let now = SystemTime::now();
+        let minutes = |minutes: u64| Duration::from_mins(minutes);
+        let at = if at < 0 {
+            now - minutes(at.unsigned_abs())
+        } else {
+            now + minutes(at.unsigned_abs())
+        };
+        let scheduled_at = scheduled.map(|ago| {
+            let time = time::text(now - minutes(ago)).unwrap();
+            time.parse::<ScheduledAt>().unwrap()
+        });
+        may_be_under_way(Some(Try { at, scheduled_at }), TIMEOUT, now)
+    }
+
+    #[test]
+    fn a_revocation_is_waited_for_unless_all_that_can_be_under_way_has_seen_a_later_schedule() {
+        assert!(!may_be(60, Some(60)), "it begins in an hour");
+        assert!(may_be(2, Some(118)), "it may have begun by another clock");
+        assert!(may_be(-1, Some(121)), "it has begun");
+        assert!(
+            may_be(120, Some(0)),
+            "it was moved just now: repeated, this waits again"
+        );
+        assert!(may_be(120, Some(5)));
+        assert!(!may_be(113, Some(7)));
+        assert!(may_be(60, None), "somebody else's");
+        assert!(may_be_under_way(None, TIMEOUT, SystemTime::now()), "gone");
+    }
+}

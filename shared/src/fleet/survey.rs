@@ -1,0 +1,315 @@
+//! What state each of a stack's secrets is in.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::ops::ControlFlow;
+use std::str::FromStr;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use super::{Waiting, eight_at_once, list};
+use crate::aws::AwsError;
+use crate::deadline::{Deadline, retry};
+use crate::event::{SecretArn, VersionId};
+use crate::schedule::Timetable;
+use crate::secrets::{Label, Listing, Order, Secret, Secrets};
+
+/// A rotation takes seconds, and one whose first try failed some minutes. Secrets Manager goes on trying one
+/// that takes longer, but somebody should look.
+const FAILED_AFTER: Duration = Duration::from_mins(10);
+
+/// So many without a schedule are no revocations that have just begun: they are not looked at once more.
+const MOST_SUSPECTS: usize = 1000;
+
+/// The state of a secret: of those that it is in, the one that comes first here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum State {
+    /// An old credential may be alive, and nothing is scheduled to end it. The next sweep schedules it.
+    Unscheduled,
+    /// An old credential may be alive an hour after its grace period.
+    Overdue,
+    /// A version is `AWSPENDING` for more than ten minutes.
+    RotationFailed,
+    /// A rotation is under way.
+    Rotating,
+    /// An old credential lives on until its grace period is over.
+    WaitingForRevocation,
+    /// Nothing waits, and it is rotated by its schedule.
+    Healthy,
+    /// Rotation is switched off.
+    RotationOff,
+    /// Marked for deletion.
+    Deleted,
+}
+
+impl State {
+    /// All of them, in the order in which an operator wants to see them.
+    pub const ALL: [Self; 8] = [
+        Self::Unscheduled,
+        Self::Overdue,
+        Self::RotationFailed,
+        Self::Rotating,
+        Self::WaitingForRevocation,
+        Self::Healthy,
+        Self::RotationOff,
+        Self::Deleted,
+    ];
+
+    /// Whether somebody should look.
+    #[must_use]
+    pub fn needs_attention(self) -> bool {
+        match self {
+            Self::Unscheduled | Self::Overdue | Self::RotationFailed => true,
+            Self::Rotating
+            | Self::WaitingForRevocation
+            | Self::Healthy
+            | Self::RotationOff
+            | Self::Deleted => false,
+        }
+    }
+
+    /// Its name, in words that scripts can rely upon.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Unscheduled => "unscheduled",
+            Self::Overdue => "overdue",
+            Self::RotationFailed => "rotation-failed",
+            Self::Rotating => "rotating",
+            Self::WaitingForRevocation => "waiting-for-revocation",
+            Self::Healthy => "healthy",
+            Self::RotationOff => "rotation-off",
+            Self::Deleted => "deleted",
+        }
+    }
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl FromStr for State {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::ALL
+            .into_iter()
+            .find(|state| state.as_str() == text)
+            .ok_or("is no state")
+    }
+}
+
+/// An old credential that waits for its revocation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Revocation {
+    /// Its version.
+    pub version: VersionId,
+    /// The try that is scheduled, counted from 0. None if none is.
+    pub attempt: Option<u32>,
+    /// When that begins, if [`Survey::times`] has asked for it.
+    pub at: Option<SystemTime>,
+}
+
+/// A secret as seen from outside.
+#[derive(Debug, Clone)]
+pub struct Overview {
+    /// The secret.
+    pub secret: SecretArn,
+    /// Its name.
+    pub name: String,
+    /// Its state.
+    pub state: State,
+    /// The current version.
+    pub current: Option<VersionId>,
+    /// Since when that is current: its rotation's end, or the secret's making.
+    pub since: Option<SystemTime>,
+    /// The version whose rotation is not complete.
+    pub pending: Option<VersionId>,
+    /// What waits for its revocation.
+    pub revocations: Vec<Revocation>,
+    /// When the next rotation begins at the latest, by the secret's schedule.
+    pub next_rotation: Option<SystemTime>,
+}
+
+/// A look at all secrets of a stack. No value is read.
+#[derive(Debug, Clone, Copy)]
+pub struct Survey<'a> {
+    /// The secrets.
+    pub secrets: &'a Secrets,
+    /// The stack's schedules.
+    pub timetable: &'a Timetable,
+    /// The stack's name.
+    pub stack: &'a str,
+    /// The stack's grace period.
+    pub grace_period_seconds: u32,
+    /// How long a revocation takes at the most: meanwhile its schedule is gone, and its label still there.
+    /// What has no schedule is looked at once more after it.
+    pub revocation: Duration,
+}
+
+impl Survey<'_> {
+    /// All secrets of the stack, those that need attention first. They are listed from both ends at once, as
+    /// each page waits for the one before it; `ListSecrets` may tell what was
+    /// [five minutes ago](https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_ListSecrets.html).
+    ///
+    /// # Errors
+    /// If AWS refuses or does not answer in time.
+    pub async fn look(&self, deadline: Deadline) -> Result<Vec<Overview>, AwsError> {
+        let found: Mutex<HashMap<SecretArn, Secret>> = Mutex::default();
+        let from = |order| {
+            let listing = Listing {
+                stack: self.stack,
+                order,
+                with_deleted: true,
+            };
+            list(self.secrets, listing, deadline, |page| {
+                let mut found = found.lock().unwrap_or_else(PoisonError::into_inner);
+                let (before, count) = (found.len(), page.len());
+                for (arn, secret) in page {
+                    found.entry(arn).or_insert(secret);
+                }
+                // The other end has been here. A whole page: what was made in the same moment may be in
+                // another order.
+                if count > 0 && found.len() == before {
+                    ControlFlow::Break(())
+                } else {
+                    ControlFlow::Continue(())
+                }
+            })
+        };
+        let (oldest, newest, scheduled) = tokio::join!(
+            from(Order::OldestFirst),
+            from(Order::NewestFirst),
+            self.timetable.scheduled_sooner(deadline),
+        );
+        oldest.and(newest)?;
+        let scheduled = scheduled?;
+        let found = found.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let mut rows: Vec<_> = found
+            .into_iter()
+            .map(|(arn, secret)| {
+                let attempt = |version: &VersionId| scheduled.attempt(&arn, version);
+                self.overview(&arn, &secret, attempt)
+            })
+            .collect();
+        self.look_again(&mut rows, deadline).await?;
+        rows.sort_unstable_by(|a, b| (a.state, &a.name).cmp(&(b.state, &b.name)));
+        Ok(rows)
+    }
+
+    /// Asks when the revocations of these begin: one request each.
+    ///
+    /// # Errors
+    /// If AWS refuses or does not answer in time.
+    pub async fn times(&self, rows: &mut [Overview], deadline: Deadline) -> Result<(), AwsError> {
+        let mut asked = Vec::new();
+        for row in &mut *rows {
+            let secret = &row.secret;
+            asked.extend(row.revocations.iter_mut().filter_map(|it| {
+                let attempt = it.attempt?;
+                Some((secret, it.version.clone(), attempt, Mutex::new(&mut it.at)))
+            }));
+        }
+        eight_at_once(asked.len(), deadline, async |place| {
+            let (secret, version, attempt, at) = &asked[place];
+            let planned = retry(deadline, || {
+                self.timetable.planned(secret, version, *attempt, deadline)
+            })
+            .await?;
+            **at.lock().unwrap_or_else(PoisonError::into_inner) = planned.map(|planned| planned.at);
+            Ok(())
+        })
+        .await
+    }
+
+    /// Labels and schedules were not listed in one moment, and while a revocation is under way there is no
+    /// schedule: what seems to have none is asked for by itself, and once more when that must be over.
+    async fn look_again(&self, rows: &mut [Overview], deadline: Deadline) -> Result<(), AwsError> {
+        for wait in [Duration::ZERO, self.revocation] {
+            let suspects: Vec<_> = rows
+                .iter_mut()
+                .filter(|row| row.state == State::Unscheduled)
+                .map(Mutex::new)
+                .collect();
+            if suspects.is_empty() || suspects.len() > MOST_SUSPECTS {
+                return Ok(());
+            }
+            tokio::time::sleep(wait).await;
+            eight_at_once(suspects.len(), deadline, async |place| {
+                let suspect = || {
+                    suspects[place]
+                        .lock()
+                        .unwrap_or_else(PoisonError::into_inner)
+                };
+                let arn = suspect().secret.clone();
+                let described = retry(deadline, || self.secrets.describe(&arn, deadline)).await;
+                let secret = match described {
+                    Ok(secret) => secret,
+                    Err(error) if error.is("ResourceNotFoundException") => return Ok(()),
+                    Err(error) => return Err(error),
+                };
+                let mut attempts = HashMap::new();
+                for version in secret.waiting() {
+                    let attempt = self.timetable.next_try(&arn, &version, deadline).await?;
+                    attempts.insert(version, attempt);
+                }
+                let attempt = |version: &VersionId| attempts.get(version).copied().flatten();
+                let row = self.overview(&arn, &secret, attempt);
+                **suspect() = row;
+                Ok(())
+            })
+            .await?;
+        }
+        Ok(())
+    }
+
+    fn overview(
+        &self,
+        arn: &SecretArn,
+        secret: &Secret,
+        attempt: impl Fn(&VersionId) -> Option<u32>,
+    ) -> Overview {
+        let pending = secret
+            .labelled(&Label::Pending)
+            .filter(|version| !secret.carries(version, &Label::Current));
+        let waiting: Vec<_> = Waiting::of(arn, secret, self.grace_period_seconds).collect();
+        let revocations: Vec<_> = waiting
+            .iter()
+            .map(|it| Revocation {
+                version: it.version.clone(),
+                attempt: attempt(&it.version),
+                at: None,
+            })
+            .collect();
+        let unchanged = secret.last_changed.and_then(|it| it.elapsed().ok());
+        let state = if secret.deleted {
+            State::Deleted
+        } else if revocations.iter().any(|it| it.attempt.is_none()) {
+            State::Unscheduled
+        } else if waiting.iter().any(Waiting::is_overdue) {
+            State::Overdue
+        } else if !secret.rotation_enabled {
+            State::RotationOff
+        } else if pending.is_some() && unchanged > Some(FAILED_AFTER) {
+            State::RotationFailed
+        } else if pending.is_some() {
+            State::Rotating
+        } else if waiting.is_empty() {
+            State::Healthy
+        } else {
+            State::WaitingForRevocation
+        };
+        Overview {
+            secret: arn.clone(),
+            name: secret.name.clone(),
+            state,
+            current: secret.current(),
+            since: secret.last_rotated.or(secret.created),
+            pending,
+            revocations,
+            next_rotation: secret.next_rotation,
+        }
+    }
+}

@@ -1,0 +1,234 @@
+//! What is scheduled, read and never changed.
+
+use std::collections::HashMap;
+use std::sync::OnceLock;
+use std::time::SystemTime;
+
+use aws_sdk_scheduler::Client;
+use aws_smithy_types::DateTime;
+use aws_smithy_types::date_time::Format;
+use aws_types::SdkConfig;
+
+use super::entry::{PREFIX, name_of, revocation};
+use crate::aws::{AwsError, call};
+use crate::deadline::{Deadline, retry};
+use crate::event::{Event as _, RevokeEvent, ScheduledAt, SecretArn, VersionId};
+
+/// The schedules of a stack's group.
+#[derive(Debug, Clone)]
+pub struct Timetable {
+    config: SdkConfig,
+    client: OnceLock<Client>,
+    group: String,
+}
+
+/// A try of a revocation that is scheduled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Try {
+    /// When it begins; precise to a minute.
+    pub at: SystemTime,
+    /// When it was scheduled. None if not by this project.
+    pub scheduled_at: Option<ScheduledAt>,
+}
+
+impl Timetable {
+    /// The schedules of the group, which has the stack's name. The client is made when it is first needed.
+    #[must_use]
+    pub fn new(config: &SdkConfig, group: impl Into<String>) -> Self {
+        Self {
+            config: config.clone(),
+            client: OnceLock::new(),
+            group: group.into(),
+        }
+    }
+
+    pub(super) fn client(&self) -> &Client {
+        self.client.get_or_init(|| Client::new(&self.config))
+    }
+
+    /// When a try of a version's revocation, counted from 0, is scheduled; `None` if it is not.
+    ///
+    /// # Errors
+    /// If AWS refuses or does not answer.
+    pub async fn planned(
+        &self,
+        secret: &SecretArn,
+        version: &VersionId,
+        attempt: u32,
+        deadline: Deadline,
+    ) -> Result<Option<Try>, AwsError> {
+        let name = name_of(secret, version, attempt);
+        let request = self
+            .client()
+            .get_schedule()
+            .name(&name)
+            .group_name(&self.group);
+        let answer = call(
+            "scheduler:GetSchedule",
+            &name,
+            deadline,
+            Box::pin(request.send()),
+        );
+        let schedule = match answer.await {
+            Ok(schedule) => schedule,
+            Err(error) if error.is("ResourceNotFoundException") => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let scheduled_at = schedule
+            .target
+            .and_then(|target| serde_json::from_str(&target.input?).ok())
+            .and_then(|input| RevokeEvent::read(&input).ok()?.scheduled_at);
+        let at = schedule.schedule_expression.as_deref().and_then(time);
+        Ok(at.map(|at| Try { at, scheduled_at }))
+    }
+
+    /// The revocations for which a try is scheduled, the first or a later one.
+    ///
+    /// # Errors
+    /// If AWS refuses or does not answer.
+    pub async fn scheduled(&self, deadline: Deadline) -> Result<Scheduled, AwsError> {
+        Ok(Scheduled::of(self.names(PREFIX, deadline).await?))
+    }
+
+    /// As [`Timetable::scheduled`], in a fourth of the time: four lists side by side. Each page of a list
+    /// waits for the one before it; that the names are digests divides them.
+    ///
+    /// # Errors
+    /// If AWS refuses or does not answer.
+    pub async fn scheduled_sooner(&self, deadline: Deadline) -> Result<Scheduled, AwsError> {
+        let list = async |digits: [char; 4]| {
+            let mut names = Vec::new();
+            for digit in digits {
+                let prefix = format!("{PREFIX}{digit}");
+                names.extend(self.names(&prefix, deadline).await?);
+            }
+            Ok(names)
+        };
+        let quarters = tokio::join!(
+            list(['0', '1', '2', '3']),
+            list(['4', '5', '6', '7']),
+            list(['8', '9', 'a', 'b']),
+            list(['c', 'd', 'e', 'f']),
+        );
+        let quarters: [Result<Vec<String>, AwsError>; 4] = quarters.into();
+        let mut all = Vec::new();
+        for quarter in quarters {
+            all.extend(quarter?);
+        }
+        Ok(Scheduled::of(all))
+    }
+
+    /// The first try, or the first later one, that is scheduled for a version; `None` if none is.
+    ///
+    /// # Errors
+    /// If AWS refuses or does not answer.
+    pub async fn next_try(
+        &self,
+        secret: &SecretArn,
+        version: &VersionId,
+        deadline: Deadline,
+    ) -> Result<Option<u32>, AwsError> {
+        let tries = revocation(secret, version);
+        let found = Scheduled::of(self.names(&tries, deadline).await?);
+        Ok(found.attempt(secret, version))
+    }
+
+    /// The names of the schedules that begin so.
+    pub(super) async fn names(
+        &self,
+        prefix: &str,
+        deadline: Deadline,
+    ) -> Result<Vec<String>, AwsError> {
+        let (mut names, mut page) = (Vec::new(), None);
+        loop {
+            let answer = retry(deadline, || {
+                let request = self
+                    .client()
+                    .list_schedules()
+                    .group_name(&self.group)
+                    .name_prefix(prefix)
+                    .max_results(100)
+                    .set_next_token(page.clone());
+                call(
+                    "scheduler:ListSchedules",
+                    &self.group,
+                    deadline,
+                    Box::pin(request.send()),
+                )
+            })
+            .await?;
+            names.extend(answer.schedules.into_iter().filter_map(|it| it.name));
+            page = answer.next_token;
+            if page.is_none() {
+                return Ok(names);
+            }
+        }
+    }
+}
+
+/// The revocations for which something is scheduled, each with its first try that is.
+#[derive(Debug, Clone, Default)]
+pub struct Scheduled(HashMap<String, u32>);
+
+impl Scheduled {
+    /// Whether a try of this version's revocation is among them.
+    #[must_use]
+    pub fn has(&self, secret: &SecretArn, version: &VersionId) -> bool {
+        self.attempt(secret, version).is_some()
+    }
+
+    /// The first of the tries of this version's revocation that are among them, counted from 0.
+    #[must_use]
+    pub fn attempt(&self, secret: &SecretArn, version: &VersionId) -> Option<u32> {
+        self.0.get(&revocation(secret, version)).copied()
+    }
+
+    fn of(names: Vec<String>) -> Self {
+        let mut tries = HashMap::new();
+        for name in names {
+            if let Some((revocation, attempt)) = name.rsplit_once('-') {
+                let attempt = attempt.parse().unwrap_or(u32::MAX);
+                tries
+                    .entry(revocation.to_owned())
+                    .and_modify(|first| *first = attempt.min(*first))
+                    .or_insert(attempt);
+            }
+        }
+        Self(tries)
+    }
+}
+
+/// The time in `at(yyyy-mm-ddThh:mm:ss)`.
+fn time(expression: &str) -> Option<SystemTime> {
+    let time = expression.strip_prefix("at(")?.strip_suffix(')')?;
+    let time = DateTime::from_str(&format!("{time}Z"), Format::DateTime).ok()?;
+    SystemTime::try_from(time).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::entry::at;
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn a_time_is_read_as_it_was_written() {
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_410_759);
+        assert_eq!(time(&at(now)), Some(now));
+        assert_eq!(time("rate(1 hour)"), None);
+    }
+
+    #[test]
+    fn of_several_tries_the_first_counts() {
+        let (secret, version): (SecretArn, VersionId) = (
+            "arn:aws:secretsmanager:us-east-1:123456789012:secret:acme/db-AbCdEf"
+                .parse()
+                .unwrap(),
+            "0a1b2c3d-0000-4000-8000-000000000001".parse().unwrap(),
+        );
+        assert!(!Scheduled::default().has(&secret, &version));
+        let names = [3, 1, 2].map(|attempt| name_of(&secret, &version, attempt));
+        let found = Scheduled::of(names.into());
+        assert_eq!(found.attempt(&secret, &version), Some(1));
+    }
+}

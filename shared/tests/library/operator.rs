@@ -1,0 +1,88 @@
+//! The operator's tool, with the functions in this process.
+
+mod emergency;
+mod enroll;
+mod rollback;
+mod status;
+
+use std::io::Write;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use addon_rotation::schedule::Timetable;
+use addon_rotation::secrets::Secrets;
+use addon_rotation_operator::output::Output;
+use addon_rotation_operator::stack::Stack;
+use serde_json::Value;
+
+use crate::support::{Instance, Stand};
+
+/// What the tool's caller is at AWS.
+const OPERATOR: &str = "an-operator";
+
+/// Functions say so of their time-out: so long is waited for a revocation.
+const TIMEOUT: Duration = Duration::from_secs(1);
+
+/// The stack as the tool reaches it.
+fn stack(stand: &Stand) -> Stack {
+    stand.lambda.tell_timeout(TIMEOUT);
+    let aws = stand.lambda.sdk_config(OPERATOR);
+    Stack {
+        name: "addon-rotation".to_owned(),
+        prefix: "acme/credentials/".to_owned(),
+        secrets: Secrets::new(&aws),
+        functions: stand.lambda.functions(),
+        timetable: Timetable::new(&aws, "addon-rotation"),
+    }
+}
+
+/// Keeps what the tool says, for programs.
+#[derive(Clone, Default)]
+struct Words(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Words {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Words {
+    fn output(&self) -> Output {
+        Output::to(self.clone(), true)
+    }
+
+    fn objects(&self) -> Vec<Value> {
+        let bytes = self.0.lock().unwrap().clone();
+        let text = String::from_utf8(bytes).unwrap();
+        text.lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect()
+    }
+
+    /// The steps that are done, in their order.
+    fn done(&self) -> Vec<String> {
+        let objects = self.objects().into_iter();
+        objects
+            .filter(|object| object["outcome"] == "done")
+            .map(|object| object["step"].as_str().unwrap().to_owned())
+            .collect()
+    }
+}
+
+/// What an operator calls the instance.
+fn id(instance: &Instance) -> String {
+    instance.app.clone()
+}
+
+/// The operations of Secrets Manager that the tool's caller has asked for.
+fn operations(stand: &Stand) -> Vec<String> {
+    let requests = stand.gateway.requests().into_iter();
+    requests
+        .filter(|request| request.access_key_id.as_deref() == Some(OPERATOR))
+        .map(|request| request.operation)
+        .collect()
+}

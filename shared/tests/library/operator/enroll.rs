@@ -1,0 +1,152 @@
+//! `enroll` and `deprovision`, with functions that answer as those of the stack do.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+
+use addon_rotation_operator::{Outcome, deprovision, enroll};
+use lambda_runtime::Diagnostic;
+use serde_json::{Value, json};
+
+use super::{Words, stack};
+use crate::support::Stand;
+
+/// Enrols whatever is not refused.
+fn enrolling(stand: &Stand) -> (Arc<Mutex<BTreeSet<String>>>, Arc<Mutex<Vec<String>>>) {
+    let refused: Arc<Mutex<BTreeSet<String>>> = Arc::default();
+    let asked: Arc<Mutex<Vec<String>>> = Arc::default();
+    let (refuses, asks) = (Arc::clone(&refused), Arc::clone(&asked));
+    stand.lambda.answer_with("enroll-addon", move |event| {
+        let addon = event["Document"]["heroku"]["addon_id"].as_str().unwrap();
+        asks.lock().unwrap().push(addon.to_owned());
+        if refuses.lock().unwrap().contains(addon) {
+            return Err(Diagnostic {
+                error_type: "DocumentError".to_owned(),
+                error_message: "the document is not usable: url is missing".to_owned(),
+            });
+        }
+        assert_eq!(event["RefreshToken"], "hunter2");
+        Ok(json!({
+            "SecretArn": format!("arn:aws:secretsmanager:us-east-1:0:secret:acme/credentials/{addon}-AbCdEf"),
+            "VersionId": "0a1b2c3d-0000-4000-8000-000000000001",
+            "ScheduleExpression": "cron(0 3 ? 1/3 MON#2 *)",
+            "Outcome": "created",
+        }))
+    });
+    (refused, asked)
+}
+
+fn options(directory: &tempfile::TempDir) -> enroll::Options {
+    enroll::Options {
+        file: directory.path().join("fleet.jsonl"),
+        concurrency: 4,
+        report: Some(directory.path().join("report.jsonl")),
+    }
+}
+
+fn fleet(count: usize) -> String {
+    (0..count)
+        .map(|number| {
+            let document = json!({ "password": "hunter2", "heroku": { "addon_id": format!("addon-{number}") } });
+            json!({ "Document": document, "RefreshToken": "hunter2" }).to_string() + "\n"
+        })
+        .collect()
+}
+
+#[tokio::test]
+async fn a_second_run_tries_what_failed_and_nothing_else() {
+    let stand = Stand::start().await;
+    let (refused, asked) = enrolling(&stand);
+    refused.lock().unwrap().insert("addon-7".to_owned());
+    let directory = tempfile::tempdir().unwrap();
+    let options = options(&directory);
+    fs::write(&options.file, fleet(20)).unwrap();
+    let report: PathBuf = options.report.clone().unwrap();
+
+    let words = Words::default();
+    let outcome = enroll::run(&stack(&stand), &words.output(), &options).await;
+    assert_eq!(outcome.unwrap(), Outcome::Attention);
+    assert_eq!(asked.lock().unwrap().len(), 20);
+    let read = || -> Vec<Value> {
+        let text = fs::read_to_string(&report).unwrap();
+        assert!(!text.contains("hunter2"));
+        text.lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect()
+    };
+    let failed: Vec<_> = read()
+        .into_iter()
+        .filter(|it| !it["error"].is_null())
+        .collect();
+    assert_eq!(failed.len(), 1);
+    assert_eq!(failed[0]["addon_id"], "addon-7");
+    assert_eq!(failed[0]["line"], 8);
+    assert!(
+        failed[0]["error"]
+            .as_str()
+            .unwrap()
+            .contains("url is missing")
+    );
+
+    refused.lock().unwrap().clear();
+    asked.lock().unwrap().clear();
+    let outcome = enroll::run(&stack(&stand), &words.output(), &options).await;
+    assert_eq!(outcome.unwrap(), Outcome::Fine);
+    assert_eq!(*asked.lock().unwrap(), ["addon-7"]);
+    assert_eq!(read().len(), 21);
+    let said = words.objects();
+    assert!(!format!("{said:?}").contains("hunter2"));
+}
+
+#[tokio::test]
+async fn a_file_that_is_wrong_is_refused_as_a_whole() {
+    let stand = Stand::start().await;
+    let (_, asked) = enrolling(&stand);
+    let directory = tempfile::tempdir().unwrap();
+    let options = options(&directory);
+    let text = fleet(3) + "hunter2\n{\"Document\": 1}\n";
+    fs::write(&options.file, text).unwrap();
+    let outcome = enroll::run(&stack(&stand), &Words::default().output(), &options).await;
+    let error = outcome.unwrap_err();
+    assert_eq!(error.status(), 2);
+    let error = error.to_string();
+    for words in ["line 4 is not JSON", "line 5 has no object Document"] {
+        assert!(error.contains(words), "{error}");
+    }
+    assert!(!error.contains("hunter2"), "{error}");
+    assert!(asked.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn what_cannot_be_deprovisioned_keeps_no_other_from_it() {
+    let stand = Stand::start().await;
+    stand.lambda.answer_with("deprovision-addon", |event| {
+        let addon = event["AddonId"].as_str().unwrap();
+        if addon == "unknown" {
+            return Err(Diagnostic {
+                error_type: "StepError".to_owned(),
+                error_message: "there is no such add-on".to_owned(),
+            });
+        }
+        Ok(json!({ "SecretArn": "arn", "Revoked": ["a", "b"], "Outcome": "deprovisioned" }))
+    });
+    let words = Words::default();
+    let mut options = deprovision::Options {
+        addons: ["one", "unknown", "two"].map(ToOwned::to_owned).into(),
+        yes: true,
+    };
+    let outcome = deprovision::run(&stack(&stand), &words.output(), &options).await;
+    assert_eq!(outcome.unwrap(), Outcome::Attention);
+    let said = words.objects();
+    assert_eq!(said[0]["outcome"], "deprovisioned");
+    assert_eq!(said[1]["error"], "there is no such add-on");
+    assert_eq!(said[2]["revoked"], json!(["a", "b"]));
+
+    // Nobody is there to agree.
+    options.yes = false;
+    let before = stand.lambda.records().len();
+    let outcome = deprovision::run(&stack(&stand), &words.output(), &options).await;
+    assert_eq!(outcome.unwrap_err().status(), 2);
+    assert_eq!(stand.lambda.records().len(), before);
+}

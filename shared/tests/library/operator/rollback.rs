@@ -1,0 +1,254 @@
+//! `rollback`: nobody is without a credential that works, wherever it is cut off.
+
+use std::time::Duration;
+
+use addon_rotation::event::VersionId;
+use addon_rotation_operator::rollback::{Options, run};
+use addon_rotation_operator::{OperatorError, Outcome};
+use http::Method;
+use local_cloud::events::EventKind;
+use local_cloud::heroku::{Fault, FaultRule};
+use serde_json::json;
+
+use super::{Words, id, stack};
+use crate::steps::{assert_settled, fire, schedule};
+use crate::support::{Api, Crash, Instance, Invariants, Stand, When, document, soon, within};
+
+async fn roll_back(
+    stand: &Stand,
+    instance: &Instance,
+    to: Option<&VersionId>,
+) -> (Words, Result<Outcome, OperatorError>) {
+    let words = Words::default();
+    let options = Options {
+        addon: id(instance),
+        to: to.cloned(),
+        yes: true,
+    };
+    let result = run(&stack(stand), &words.output(), &options).await;
+    (words, result)
+}
+
+/// As [`roll_back`], with functions that have so much time.
+async fn roll_back_within(
+    stand: &Stand,
+    instance: &Instance,
+    timeout: Duration,
+) -> (Words, Result<Outcome, OperatorError>) {
+    let words = Words::default();
+    let options = Options {
+        addon: id(instance),
+        to: None,
+        yes: true,
+    };
+    let stack = stack(stand);
+    stand.lambda.tell_timeout(timeout);
+    let result = run(&stack, &words.output(), &options).await;
+    (words, result)
+}
+
+const STEPS: [&str; 6] = [
+    "put-off",
+    "log-in",
+    "publish",
+    "grace-period",
+    "current",
+    "prove",
+];
+
+#[tokio::test]
+async fn the_previous_version_is_current_again_and_the_other_ends_after_its_grace_period() {
+    for api in Api::BOTH {
+        let stand = Stand::start().await;
+        let instance = stand.enrolled(api).await;
+        let first = stand.current(&instance);
+        let second = stand.rotate(&instance).await;
+        let invariants = Invariants::of(&stand, &instance);
+        let (words, result) = roll_back(&stand, &instance, None).await;
+        assert_eq!(result.unwrap(), Outcome::Fine);
+        assert_eq!(words.done(), STEPS);
+        assert_eq!(stand.current(&instance), first);
+        // Its revocation finds it current and waits; the other's ends the other.
+        fire(&stand, &first, 0).await;
+        assert!(stand.is_labelled_live(&instance, &first));
+        assert!(stand.service.is_live(second.as_str()));
+        fire(&stand, &second, 0).await;
+        assert_eq!(stand.service.live(), [instance.imported.as_str()]);
+        assert!(!stand.is_labelled_live(&instance, &second));
+        invariants.assert_held();
+
+        // Repeated with its version, it shows once more that it works, and changes nothing.
+        let before = stand.lambda.records().len();
+        let (words, result) = roll_back(&stand, &instance, Some(&first)).await;
+        assert_eq!(result.unwrap(), Outcome::Fine);
+        assert_eq!(words.done(), ["prove"]);
+        assert_eq!(stand.lambda.records().len(), before + 1);
+        for object in words.objects() {
+            stand.assert_holds_no_secret(&object.to_string());
+        }
+    }
+}
+
+#[tokio::test]
+async fn cut_off_at_any_call_it_goes_on_when_it_is_repeated() {
+    for (function, step, failed) in [
+        ("finish-secret", None, "put-off"),
+        ("test-secret", Some("createSecret"), "log-in"),
+        ("publish-to-heroku", Some("setSecret"), "publish"),
+        ("test-secret", Some("testSecret"), "prove"),
+    ] {
+        for when in [When::Before, When::After] {
+            let stand = Stand::start().await;
+            let instance = stand.enrolled(Api::V1).await;
+            let first = stand.current(&instance);
+            let second = stand.rotate(&instance).await;
+            let invariants = Invariants::of(&stand, &instance);
+            let crash = Crash {
+                function,
+                step,
+                when,
+            };
+            stand.lambda.crash_next(crash);
+            let (words, result) = roll_back(&stand, &instance, None).await;
+            let error = result.unwrap_err();
+            assert_eq!(error.status(), 1);
+            let error = error.to_string();
+            let again = format!("rollback {} --to {first}", id(&instance));
+            assert!(
+                error.contains(&again) && error.starts_with(failed),
+                "{error}"
+            );
+            let done = STEPS.iter().take_while(|it| **it != failed);
+            assert!(words.done().iter().eq(done), "{:?}", words.done());
+
+            let (_, result) = roll_back(&stand, &instance, Some(&first)).await;
+            assert_eq!(result.unwrap(), Outcome::Fine);
+            assert_eq!(stand.current(&instance), first);
+            fire(&stand, &first, 0).await;
+            fire(&stand, &second, 0).await;
+            assert_eq!(stand.service.live(), [instance.imported.as_str()]);
+            invariants.assert_held();
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_revocation_that_died_on_its_way_has_ended_the_credential_and_nothing_is_taken_back() {
+    let stand = Stand::start().await;
+    let instance = stand.enrolled(Api::V1).await;
+    let first = stand.current(&instance);
+    let second = stand.rotate(&instance).await;
+    let shown = stand.shown(&instance);
+    // The label is there still: it goes off last.
+    let services = stand.services();
+    let revoked = services
+        .revoke(
+            &document(&instance.document),
+            &stand.administrator().await,
+            soon(),
+        )
+        .await;
+    revoked.unwrap();
+    assert!(stand.is_labelled_live(&instance, &first));
+    let (words, result) = roll_back(&stand, &instance, None).await;
+    let error = result.unwrap_err().to_string();
+    assert!(
+        error.starts_with("log-in") && error.contains("rotate instead"),
+        "{error}"
+    );
+    assert_eq!(words.done(), ["put-off"]);
+    assert_eq!(stand.current(&instance), second);
+    assert_eq!(stand.shown(&instance), shown);
+    fire(&stand, &first, 0).await;
+    assert_settled(&stand, &instance).await;
+}
+
+/// It has looked, also at the schedule, and goes on: Heroku's answer is late.
+#[tokio::test]
+async fn a_revocation_that_had_looked_is_waited_for() {
+    let stand = Stand::start().await;
+    let instance = stand.enrolled(Api::V1).await;
+    let first = stand.current(&instance);
+    let second = stand.rotate(&instance).await;
+    let shown = stand.shown(&instance);
+    let invariants = Invariants::of(&stand, &instance);
+    stand.heroku.fail_next(FaultRule {
+        method: Some(Method::GET),
+        path_prefix: "/".to_owned(),
+        count: 1,
+        fault: Fault::Slow(Duration::from_secs(2)),
+    });
+    let scheduled = schedule(&stand, &first, 0).unwrap();
+    assert!(stand.gateway.scheduler().bring_forward(&scheduled.name));
+    let has_looked = || {
+        let requests = stand.gateway.requests();
+        requests.iter().any(|request| {
+            request.access_key_id.as_deref() == Some("revoke-secret")
+                && request.operation == "secretsmanager:GetSecretValue"
+        })
+    };
+    let mut tick = tokio::time::interval(Duration::from_millis(5));
+    within(async {
+        while !has_looked() {
+            tick.tick().await;
+        }
+    })
+    .await;
+
+    let (words, result) = roll_back_within(&stand, &instance, Duration::from_secs(8)).await;
+    let error = result.unwrap_err().to_string();
+    assert!(error.starts_with("log-in"), "{error}");
+    assert!(words.objects().iter().any(|it| it["step"] == "wait"));
+    // Nothing shows what has ended.
+    assert_eq!(stand.current(&instance), second);
+    assert_eq!(stand.shown(&instance), shown);
+    invariants.assert_held();
+}
+
+#[tokio::test]
+async fn what_would_lock_somebody_out_is_refused_before_anything_is_changed() {
+    let stand = Stand::start().await;
+    let instance = stand.enrolled(Api::V1).await;
+    let first = stand.current(&instance);
+    let refused = async |to: Option<&VersionId>, words: &[&str]| {
+        let before = stand.lambda.records().len();
+        let (_, result) = roll_back(&stand, &instance, to).await;
+        let error = result.unwrap_err();
+        assert_eq!(error.status(), 2, "{error}");
+        let error = error.to_string();
+        for word in words.iter().chain(&["Nothing is changed"]) {
+            assert!(error.contains(word), "{error}");
+        }
+        assert_eq!(stand.lambda.records().len(), before);
+    };
+    refused(None, &["no older version", "rotate instead"]).await;
+
+    let second = stand.rotate(&instance).await;
+    fire(&stand, &first, 0).await;
+    refused(Some(&first), &["no LIVE- label", "rotate instead"]).await;
+    refused(
+        Some(&crate::support::version_id()),
+        &["no LIVE- label", "rotate instead"],
+    )
+    .await;
+
+    // A rotation that does not come to its end.
+    for _ in 0..50 {
+        stand.lambda.crash_next(Crash {
+            function: "publish-to-heroku",
+            step: None,
+            when: When::Before,
+        });
+    }
+    let third = stand.start_rotation(&instance).await;
+    stand
+        .wait_for("a failed step", |event| {
+            matches!(event, EventKind::StepFailed { .. }).then_some(())
+        })
+        .await;
+    let secret = instance.secret.as_str();
+    let cancelled = stand.call("CancelRotateSecret", json!({ "SecretId": secret }));
+    cancelled.await.unwrap();
+    let pending = ["under way", third.as_str(), "Give up a rotation"];
+    refused(Some(&second), &pending).await;
+}

@@ -1,0 +1,159 @@
+//! The operator's tool as an operator has it: the binary, with the rights of the stack's managed policy and
+//! no other.
+
+mod emergency;
+mod rollback;
+mod status;
+
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use libtest_mimic::Failed;
+use local_cloud::cloud::{Cloud, STACK};
+use local_cloud::process;
+use serde_json::{Value, json};
+use tokio::process::Command;
+
+use crate::Suite;
+use crate::support::check;
+
+pub(crate) fn tests(suite: &mut Suite) {
+    suite.test(
+        "operator::a_rollback_is_noticed_by_nobody",
+        rollback::unnoticed,
+    );
+    suite.test(
+        "operator::a_leaked_credential_ends_when_the_dynos_are_back",
+        emergency::after_a_time,
+    );
+    suite.test(
+        "operator::a_leaked_credential_ends_at_once",
+        emergency::at_once,
+    );
+    suite.test(
+        "operator::the_status_agrees_with_what_the_service_accepts",
+        status::agrees,
+    );
+    suite.test("operator::rights_that_lack_are_named", status::rights);
+}
+
+/// The tool with an operator's credentials.
+struct Operator {
+    program: PathBuf,
+    environment: Vec<(&'static str, String)>,
+}
+
+/// What it printed, and its exit status.
+struct Ended {
+    status: i32,
+    text: String,
+    errors: String,
+}
+
+impl Operator {
+    /// In a role of its own, with the stack's policy or without.
+    async fn new(cloud: &Cloud, with_policy: bool) -> Result<Self, Failed> {
+        static COUNT: AtomicU64 = AtomicU64::new(0);
+        let name = format!("operator-{}", COUNT.fetch_add(1, Ordering::Relaxed));
+        let trust = json!({
+            "Version": "2012-10-17",
+            "Statement": [{
+                "Effect": "Allow",
+                "Principal": { "AWS": "arn:aws:iam::000000000000:root" },
+                "Action": "sts:AssumeRole",
+            }],
+        })
+        .to_string();
+        let role = cloud
+            .aws(&[
+                "iam",
+                "create-role",
+                "--role-name",
+                &name,
+                "--assume-role-policy-document",
+                &trust,
+            ])
+            .await?;
+        if with_policy {
+            let policy = cloud.output("OperatorPolicyArn")?;
+            cloud
+                .aws(&[
+                    "iam",
+                    "attach-role-policy",
+                    "--role-name",
+                    &name,
+                    "--policy-arn",
+                    policy,
+                ])
+                .await?;
+        }
+        let arn = role["Role"]["Arn"].as_str().ok_or("no ARN")?;
+        let assumed = [
+            "sts",
+            "assume-role",
+            "--role-arn",
+            arn,
+            "--role-session-name",
+            "on-call",
+        ];
+        let credentials = cloud.aws(&assumed).await?["Credentials"].take();
+        let text = |name: &str| credentials[name].as_str().unwrap_or_default().to_owned();
+        let endpoint = cloud.gateway.endpoint().as_str();
+        // Built with the functions, beside this test.
+        let mut program = std::env::current_exe()?;
+        program.pop();
+        program.set_file_name("addon-rotation-operator");
+        Ok(Self {
+            program,
+            environment: vec![
+                (
+                    "AWS_ENDPOINT_URL",
+                    endpoint.trim_end_matches('/').to_owned(),
+                ),
+                ("AWS_REGION", "us-east-1".to_owned()),
+                ("AWS_ACCESS_KEY_ID", text("AccessKeyId")),
+                ("AWS_SECRET_ACCESS_KEY", text("SecretAccessKey")),
+                ("AWS_SESSION_TOKEN", text("SessionToken")),
+                ("STACK_NAME", STACK.to_owned()),
+            ],
+        })
+    }
+
+    async fn run(&self, arguments: &[&str]) -> Result<Ended, Failed> {
+        let mut command = Command::new(&self.program);
+        process::forget_aws(&mut command);
+        command
+            .args(arguments)
+            .envs(self.environment.iter().cloned())
+            .stdin(Stdio::null())
+            .kill_on_drop(true);
+        let output = command.output().await?;
+        Ok(Ended {
+            status: output.status.code().unwrap_or(-1),
+            text: String::from_utf8_lossy(&output.stdout).into_owned(),
+            errors: String::from_utf8_lossy(&output.stderr).into_owned(),
+        })
+    }
+
+    /// Runs a command that must end well; what it printed.
+    async fn succeeds(&self, arguments: &[&str]) -> Result<String, Failed> {
+        let ended = self.run(arguments).await?;
+        check(ended.status == 0, || {
+            format!(
+                "{arguments:?} ended with {}: {}{}",
+                ended.status, ended.text, ended.errors
+            )
+        })?;
+        Ok(ended.text)
+    }
+
+    /// The row of one instance.
+    async fn row(&self, instance: &str) -> Result<Value, Failed> {
+        let ended = self.run(&["--json", "status", "--name", instance]).await?;
+        let rows: Result<Vec<Value>, _> = ended.text.lines().map(serde_json::from_str).collect();
+        let rows = rows?;
+        let row = rows.into_iter().find(|row| row["instance"] == instance);
+        row.ok_or_else(|| format!("no row of {instance}: {}{}", ended.text, ended.errors).into())
+    }
+}

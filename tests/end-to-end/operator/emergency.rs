@@ -1,0 +1,53 @@
+//! `emergency`: what the choice means.
+
+use std::sync::Arc;
+
+use local_cloud::cloud::{Api, Cloud, Engine};
+use local_cloud::customers::Login;
+
+use super::Operator;
+use crate::TestResult;
+use crate::support::engine::{customer, live, logins, nobody_noticed};
+use crate::support::{check, current, live_versions, names, restarted, revoke, spec};
+
+pub(super) async fn after_a_time(cloud: Arc<Cloud>) -> TestResult {
+    let operator = Operator::new(&cloud, true).await?;
+    let name = "leaked-slowly";
+    let instance = cloud.enrol(spec(name, Api::V1, Engine::Http)).await?;
+    let customer = customer(&cloud, &instance, Login::Http).await?;
+    let leaked = current(&cloud, &instance)?;
+    let said = operator
+        .succeeds(&["emergency", name, "--revoke-after", "15m", "--yes"])
+        .await?;
+    println!("{said}");
+    names(&said, &["Private Spaces", "15 min", &leaked])?;
+    live(&cloud, &instance, 2).await?;
+    restarted(&cloud, &instance).await?;
+    logins(&customer, 10).await?;
+    // The time is over.
+    revoke(&cloud, &leaked).await?;
+    live(&cloud, &instance, 1).await?;
+    logins(&customer, 10).await?;
+    nobody_noticed(customer).await
+}
+
+pub(super) async fn at_once(cloud: Arc<Cloud>) -> TestResult {
+    let operator = Operator::new(&cloud, true).await?;
+    let name = "leaked-badly";
+    let instance = cloud.enrol(spec(name, Api::V3, Engine::Http)).await?;
+    let leaked = current(&cloud, &instance)?;
+    let said = operator
+        .succeeds(&["emergency", name, "--accept-downtime", "--yes"])
+        .await?;
+    println!("{said}");
+    names(
+        &said,
+        &["LOSES ACCESS", "the service refuses its credential"],
+    )?;
+    // When the command has ended, so has the credential.
+    live(&cloud, &instance, 1).await?;
+    let labelled = live_versions(&cloud, &instance)?;
+    check(!labelled.contains(&leaked) && labelled.len() == 1, || {
+        format!("{labelled:?} are labelled")
+    })
+}
