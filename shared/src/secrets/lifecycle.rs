@@ -8,8 +8,8 @@ use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 use secrecy::{ExposeSecret, SecretString};
 
-use super::labels::{OAUTH_TAG, STACK_TAG};
 use super::Secrets;
+use super::labels::{OAUTH_TAG, STACK_TAG};
 use crate::aws::{AwsError, call};
 use crate::deadline::Deadline;
 use crate::event::{SecretArn, VersionId};
