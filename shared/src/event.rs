@@ -204,6 +204,9 @@ pub struct FinishEvent {
     /// Whether a schedule that is there already keeps its time: the version is not the one that is
     /// being replaced but an older one, left over by a rotation that was abandoned.
     pub only_if_unscheduled: bool,
+    /// Whether the version is to be in use again, or may be: an operator rolls back to it. When its time has
+    /// come and it is not, it has the whole grace period once more, since nobody knows since when.
+    pub was_in_use: bool,
 }
 
 impl Event for FinishEvent {
@@ -215,12 +218,14 @@ impl Event for FinishEvent {
         let only_if_unscheduled = reader
             .optional_flag("OnlyIfUnscheduled")
             .unwrap_or_default();
+        let was_in_use = reader.optional_flag("WasInUse").unwrap_or_default();
         match (secret, version) {
             (Some(secret), Some(version)) if reader.problems.is_empty() => Ok(Self {
                 secret,
                 version,
                 revoke_after_seconds,
                 only_if_unscheduled,
+                was_in_use,
             }),
             _ => Err(reader.into_error()),
         }

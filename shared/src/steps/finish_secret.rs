@@ -29,7 +29,7 @@ pub async fn finish_secret(
         secret: event.secret,
         version: event.version,
         attempt: 0,
-        was_in_use: false,
+        was_in_use: event.was_in_use,
         scheduled_at: None,
     };
     schedules

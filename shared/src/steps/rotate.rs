@@ -205,6 +205,7 @@ async fn finish(
         version,
         revoke_after_seconds,
         only_if_unscheduled,
+        was_in_use: false,
     };
     functions
         .invoke(&names.finish_secret, &finish(old.clone(), false), deadline)

@@ -108,10 +108,12 @@ pub(crate) async fn two_double_rotations(
 pub(crate) async fn take_back(cloud: &Cloud, instance: &Instance, old: &str) -> TestResult {
     let abandoned = current(cloud, instance)?;
     let event = |version: &str| json!({ "SecretId": instance.secret_arn, "VersionId": version });
+    let mut put_off = event(old);
+    put_off["WasInUse"] = true.into();
     let mut publish = event(old);
     publish["Step"] = "setSecret".into();
     for (function, event) in [
-        ("finish-secret", event(old)),
+        ("finish-secret", put_off),
         ("publish-to-heroku", publish),
         ("finish-secret", event(&abandoned)),
     ] {

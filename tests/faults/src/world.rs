@@ -114,16 +114,44 @@ impl World {
         self.book().logins
     }
 
-    /// Looks at what must hold at every instant.
+    /// Looks at what must hold at every instant. Each question takes its time, in which others go on: what
+    /// was seen counts if it must have held throughout.
     async fn look_now(&self) {
-        let Some(secret) = self.snapshot() else {
+        // At once: from the moment on in which Heroku ceases to show something, its grace period counts.
+        let needed = self.note_what_is_shown();
+        let Some(before) = self.snapshot() else {
             return;
         };
-        self.learn(&secret).await;
+        self.learn(&before).await;
         let live = match self.service.live().await {
             Ok(live) => live,
             Err(problem) => return self.violated(Rule::Stand, problem.to_string()),
         };
+        let Some(after) = self.snapshot() else {
+            return;
+        };
+        self.learn(&after).await;
+        for version in needed {
+            if !live.contains(&version.credential) && self.is_needed(&version) {
+                let what = format!(
+                    "the service refuses {}, which dynos may still have",
+                    version.credential
+                );
+                self.violated(Rule::NobodyLockedOut, what);
+            }
+        }
+        for credential in &live {
+            let labelled = |secret| is_labelled(secret, &self.book().versions, credential);
+            if !labelled(&before) && !labelled(&after) {
+                let what =
+                    format!("the service accepts {credential}, and no version with a label has it");
+                self.violated(Rule::AliveIsLabelled, what);
+            }
+        }
+    }
+
+    /// Notes what Heroku shows. The versions that dynos may have.
+    fn note_what_is_shown(&self) -> Vec<Version> {
         let (now, shown) = (self.clock.now(), self.shown());
         let mut book = self.book();
         book.looks += 1;
@@ -133,27 +161,7 @@ impl World {
         } else {
             book.shows(shown, now);
         }
-        let mut found = Vec::new();
-        for version in book.needed(now, grace(&self.clock)) {
-            if !live.contains(&version.credential) {
-                let what = format!(
-                    "the service refuses {}, which dynos may still have",
-                    version.credential
-                );
-                found.push((Rule::NobodyLockedOut, what));
-            }
-        }
-        for credential in &live {
-            if !is_labelled(&secret, &book.versions, credential) {
-                let what =
-                    format!("the service accepts {credential}, and no version with a label has it");
-                found.push((Rule::AliveIsLabelled, what));
-            }
-        }
-        drop(book);
-        for (rule, what) in found {
-            self.violated(rule, what);
-        }
+        book.needed(now, grace(&self.clock)).cloned().collect()
     }
 
     /// Logs in as dynos do that have what Heroku shows, or showed within the grace period.

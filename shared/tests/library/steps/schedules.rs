@@ -19,6 +19,7 @@ async fn a_schedule_that_exists_is_moved_and_not_doubled() {
             version: version.clone(),
             revoke_after_seconds,
             only_if_unscheduled: false,
+            was_in_use: false,
         };
         let schedules = stand.lambda.schedules();
         finish_secret(event, &schedules, 7_200, soon())

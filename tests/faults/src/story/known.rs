@@ -2,6 +2,7 @@
 
 use super::{Interruption, Operation, Story};
 use crate::engine::Engine;
+use crate::fault::{Fault, Kind, When};
 use crate::world::{Api, Setup};
 
 /// The histories, of each of these engines' instances.
@@ -30,5 +31,20 @@ fn histories() -> Vec<Vec<Operation>> {
         };
         vec![Operation::RotateNow, Operation::RollBack, interrupt]
     };
-    vec![late(1), late(20), late(30)]
+    // A rollback that is given up after Heroku shows the older version, and a rotation after it.
+    let given_up = |after| {
+        let fault = Fault {
+            when: When::After(after),
+            kind: Kind::DiesAfter,
+        };
+        vec![
+            Operation::RotateNow,
+            Operation::Faults(vec![fault]),
+            Operation::RollBack,
+            Operation::Wait { minutes: 30 },
+            Operation::RotateNow,
+        ]
+    };
+    let rollbacks = (0..8).map(given_up);
+    [1, 20, 30].map(late).into_iter().chain(rollbacks).collect()
 }

@@ -149,7 +149,9 @@ impl World {
             return;
         };
         let event = |version| json!({ "SecretId": self.secret, "VersionId": version });
-        let put_off = self.lambda.invoke("finish-secret", event(version));
+        let mut put_off = event(version);
+        put_off["WasInUse"] = true.into();
+        let put_off = self.lambda.invoke("finish-secret", put_off);
         if put_off.await.is_err() || self.accepted_before().await.as_deref() != Some(version) {
             return;
         }
