@@ -5,6 +5,7 @@ use faults::violation::Rule;
 use super::{Mutant, Runs};
 
 const ROTATE: &str = "shared/src/steps/rotate.rs";
+const FINISH: &str = "shared/src/steps/finish_secret.rs";
 const REVOKE: &str = "shared/src/steps/revoke_secret.rs";
 const SECRETS: &str = "shared/src/secrets.rs";
 const SCHEDULE: &str = "shared/src/schedule.rs";
@@ -106,6 +107,16 @@ pub(super) const MUTANTS: &[Mutant] = &[
             REVOKE,
             "if self.schedules.is_moved(event, deadline).await? {",
             "if false {",
+        )],
+        runs: Runs::Histories,
+        breaks: Rule::NobodyLockedOut,
+    },
+    Mutant {
+        name: "takes what is rolled back to for out of use",
+        changes: &[(
+            FINISH,
+            "was_in_use: event.was_in_use,",
+            "was_in_use: false,",
         )],
         runs: Runs::Histories,
         breaks: Rule::NobodyLockedOut,
