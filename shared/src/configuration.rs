@@ -9,7 +9,9 @@ use std::str::FromStr;
 
 use url::Url;
 
-pub use fleet::{DeprovisionConfiguration, EnrollConfiguration, FleetConfiguration};
+pub use fleet::{
+    DeprovisionConfiguration, EnrollConfiguration, FleetConfiguration, StartConfiguration,
+};
 
 use crate::event::SecretArn;
 use crate::net::{Addresses, Roots};

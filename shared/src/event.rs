@@ -17,7 +17,7 @@ use secrecy::SecretString;
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 
-pub use enroll::{DeprovisionEvent, EnrollEvent, Grant};
+pub use enroll::{DeprovisionEvent, EnrollEvent, Grant, StartRotationEvent};
 pub use ids::{SecretArn, VersionId};
 use reader::Reader;
 pub use revocation::{RevokeEvent, SweepEvent};

@@ -23,6 +23,7 @@ pub mod deadline;
 pub mod document;
 pub mod error;
 pub mod event;
+pub mod event_bus;
 pub mod fleet;
 pub mod function;
 pub mod heroku;

@@ -8,6 +8,7 @@ mod finish_secret;
 mod publish_to_heroku;
 mod revoke_secret;
 mod rotate;
+mod start_rotation;
 mod sweep;
 mod test_secret;
 
@@ -20,6 +21,7 @@ pub use finish_secret::finish_secret;
 pub use publish_to_heroku::publish_to_heroku;
 pub use revoke_secret::{Revocation, SCHEDULING, revoke_secret};
 pub use rotate::rotate;
+pub use start_rotation::{StartOutcome, Started, start_rotation};
 pub use sweep::{Order, sweep};
 pub use test_secret::test_secret;
 
@@ -33,6 +35,11 @@ pub enum StepError {
     /// Rotation is not switched on.
     #[error("rotation is not switched on for {0}; switch it on with RotateSecret")]
     RotationDisabled(SecretArn),
+    /// There is no such instance.
+    #[error(
+        "there is no secret {0} whose rotation is switched on; enrol the instance first (enroll-addon)"
+    )]
+    NotEnrolled(String),
     /// The token is not one of the secret's versions.
     #[error(
         "{version} is not a version of {secret}; only Secrets Manager starts a rotation (RotateSecret)"
@@ -130,6 +137,7 @@ impl Passing for StepError {
         match self {
             Self::Random(_) | Self::Current { .. } | Self::InUse { .. } => true,
             Self::RotationDisabled(_)
+            | Self::NotEnrolled(_)
             | Self::UnknownVersion { .. }
             | Self::NotPending { .. }
             | Self::NoCurrentVersion(_)

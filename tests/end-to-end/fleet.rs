@@ -240,11 +240,20 @@ async fn leaves_nothing(cloud: Arc<Cloud>) -> TestResult {
 
 /// The managed policies for a partner's backend name one action and one function each.
 async fn backend(cloud: Arc<Cloud>) -> TestResult {
-    for (output, function) in [
-        ("EnrollPolicyArn", "enroll-addon"),
-        ("DeprovisionPolicyArn", "deprovision-addon"),
+    for (policy, output, function) in [
+        ("EnrollPolicyArn", "EnrollAddonFunctionArn", "enroll-addon"),
+        (
+            "StartRotationPolicyArn",
+            "StartRotationFunctionArn",
+            "start-rotation",
+        ),
+        (
+            "DeprovisionPolicyArn",
+            "DeprovisionAddonFunctionArn",
+            "deprovision-addon",
+        ),
     ] {
-        let arn = cloud.output(output)?;
+        let arn = cloud.output(policy)?;
         let policy = cloud
             .aws(&["iam", "get-policy", "--policy-arn", arn])
             .await?;
@@ -270,11 +279,6 @@ async fn backend(cloud: Arc<Cloud>) -> TestResult {
                 && statement["Effect"] == "Allow",
             || format!("{statement}"),
         )?;
-        let output = if output.starts_with("Enroll") {
-            "EnrollAddonFunctionArn"
-        } else {
-            "DeprovisionAddonFunctionArn"
-        };
         check(cloud.output(output)? == function, || output.to_owned())?;
     }
     Ok(())

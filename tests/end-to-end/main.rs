@@ -7,6 +7,7 @@
     reason = "a test runner talks to whoever runs it"
 )]
 
+mod button;
 mod documents;
 mod enrolment;
 mod events;
@@ -104,6 +105,7 @@ fn main() -> ExitCode {
                 enrolment::tests(suite);
                 events::tests(suite);
                 documents::tests(suite);
+                button::tests(suite);
                 revocation::tests(suite);
                 faults::tests(suite);
                 http::tests(suite);

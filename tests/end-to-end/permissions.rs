@@ -62,6 +62,10 @@ pub(crate) fn tests(suite: &mut Suite) {
         refused::refused,
     );
     suite.test(
+        "permissions::a_button_rotates_as_enrolled_and_nothing_else",
+        refused::button,
+    );
+    suite.test(
         "permissions::each_of_a_step_function_is_needed",
         needed::step_functions,
     );
@@ -76,6 +80,10 @@ pub(crate) fn tests(suite: &mut Suite) {
     suite.test(
         "permissions::fleet_each_of_enroll_addon_is_needed",
         fleet::enroll_function,
+    );
+    suite.test(
+        "permissions::fleet_each_of_start_rotation_is_needed",
+        fleet::start_function,
     );
     suite.test(
         "permissions::fleet_each_of_deprovision_addon_is_needed",

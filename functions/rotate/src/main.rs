@@ -2,6 +2,7 @@
 
 use addon_rotation::configuration::{self, StepFunctions};
 use addon_rotation::event::RotationEvent;
+use addon_rotation::event_bus::EventBus;
 use addon_rotation::invoke::Functions;
 use addon_rotation::secrets::Secrets;
 use addon_rotation::{aws, function, net, steps, telemetry};
@@ -12,9 +13,10 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     let names = StepFunctions::from_environment()?;
     let aws = aws::sdk_config(&net::http_client_trusting(&configuration::roots()?)?)?;
     let (secrets, functions) = (Secrets::new(&aws), Functions::new(&aws));
+    let bus = EventBus::new(&aws);
 
     function::run(async |event: RotationEvent, deadline| {
-        steps::rotate(event, &secrets, &functions, &names, deadline).await
+        steps::rotate(event, &secrets, &functions, &names, &bus, deadline).await
     })
     .await
 }

@@ -1,5 +1,7 @@
 //! What `enroll-addon` and `deprovision-addon` know of all instances.
 
+use std::time::Duration;
+
 use super::{ConfigurationError, Environment};
 
 /// What the secrets of an instance are called, and what they have in common.
@@ -78,6 +80,33 @@ impl EnrollConfiguration {
                 rotation_days: rotation_days?,
             })
         })();
+        environment.finish(configuration)
+    }
+}
+
+/// How a customer's wish for a rotation is met.
+#[derive(Clone, Debug)]
+pub struct StartConfiguration {
+    /// What the secrets are called.
+    pub fleet: FleetConfiguration,
+    /// `MINIMUM_ROTATION_INTERVAL_SECONDS`: no rotation begins sooner after the last one's end, 0 to 604800
+    /// seconds.
+    pub minimum_interval: Duration,
+}
+
+impl StartConfiguration {
+    /// Reads the variables.
+    ///
+    /// # Errors
+    /// If one is missing or malformed.
+    pub fn from_environment() -> Result<Self, ConfigurationError> {
+        let fleet = FleetConfiguration::from_environment()?;
+        let mut environment = Environment::new();
+        let seconds = environment.within("MINIMUM_ROTATION_INTERVAL_SECONDS", 0..=604_800);
+        let configuration = seconds.map(|seconds| Self {
+            fleet,
+            minimum_interval: Duration::from_secs(seconds.into()),
+        });
         environment.finish(configuration)
     }
 }

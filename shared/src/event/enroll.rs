@@ -125,13 +125,7 @@ pub struct DeprovisionEvent {
 impl Event for DeprovisionEvent {
     fn read(payload: &Value) -> Result<Self, EventError> {
         let mut reader = Reader::new(payload);
-        let addon = reader.optional_text("AddonId");
-        if addon.is_none() && reader.problems.is_empty() {
-            reader.problem("AddonId is missing");
-        }
-        if addon.as_deref().is_some_and(|addon| !is_addon_id(addon)) {
-            reader.problem("AddonId must be the add-on's id, as heroku.addon_id has it");
-        }
+        let addon = read_addon(&mut reader);
         let rotation_is_over = reader.optional_flag("RotationIsOver").unwrap_or_default();
         let attempt = reader.optional_number("Attempt").unwrap_or_default();
         match addon {
@@ -151,4 +145,40 @@ impl Event for DeprovisionEvent {
     fn step(&self) -> &'static str {
         "deprovisionAddon"
     }
+}
+
+/// What `start-rotation` is asked for, by the backend of the partner's dashboard.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StartRotationEvent {
+    /// The add-on's id, as its document has it.
+    pub addon: String,
+}
+
+impl Event for StartRotationEvent {
+    fn read(payload: &Value) -> Result<Self, EventError> {
+        let mut reader = Reader::new(payload);
+        match read_addon(&mut reader) {
+            Some(addon) if reader.problems.is_empty() => Ok(Self { addon }),
+            _ => Err(reader.into_error()),
+        }
+    }
+
+    fn subject(&self) -> Option<(&SecretArn, &VersionId)> {
+        None
+    }
+
+    fn step(&self) -> &'static str {
+        "startRotation"
+    }
+}
+
+fn read_addon(reader: &mut Reader<'_>) -> Option<String> {
+    let addon = reader.optional_text("AddonId");
+    if addon.is_none() && reader.problems.is_empty() {
+        reader.problem("AddonId is missing");
+    }
+    if addon.as_deref().is_some_and(|addon| !is_addon_id(addon)) {
+        reader.problem("AddonId must be the add-on's id, as heroku.addon_id has it");
+    }
+    addon
 }

@@ -6,13 +6,15 @@ use crate::configuration::StepFunctions;
 use crate::deadline::Deadline;
 use crate::document::Document;
 use crate::event::{FinishEvent, RotationEvent, Step, StepEvent, VersionId};
+use crate::event_bus::{self, EventBus, Happening};
 use crate::invoke::Functions;
 use crate::secrets::{Label, Secret, Secrets};
 
 use super::StepError;
 
 /// Performs one step of a rotation. Every step may be repeated from any point of failure: Secrets
-/// Manager begins a failed rotation again at `createSecret`, with the same token.
+/// Manager begins a failed rotation again at `createSecret`, with the same token. Says on the event bus when
+/// the rotation is done, and what failed.
 ///
 /// # Errors
 /// If the rotation is not in the state for the step, or what the step does fails.
@@ -21,10 +23,38 @@ pub async fn rotate(
     secrets: &Secrets,
     functions: &Functions,
     names: &StepFunctions,
+    bus: &EventBus,
+    deadline: Deadline,
+) -> Result<(), Error> {
+    let step = perform(
+        &event,
+        secrets,
+        functions,
+        names,
+        deadline.less(event_bus::LONGEST),
+    );
+    let result = step.await;
+    let happening = match &result {
+        Ok(()) if event.step == Step::FinishSecret => Some(Happening::RotationSucceeded),
+        Ok(()) => None,
+        Err(error) => Some(Happening::RotationStepFailed(event.step, error)),
+    };
+    if let Some(happening) = happening {
+        bus.put(&event.secret, &event.version, happening, deadline)
+            .await;
+    }
+    result
+}
+
+async fn perform(
+    event: &RotationEvent,
+    secrets: &Secrets,
+    functions: &Functions,
+    names: &StepFunctions,
     deadline: Deadline,
 ) -> Result<(), Error> {
     let secret = secrets.describe(&event.secret, deadline).await?;
-    if !is_due(&event, &secret)? {
+    if !is_due(event, &secret)? {
         tracing::info!("the version is current already: nothing to do");
         return Ok(());
     }
@@ -35,7 +65,7 @@ pub async fn rotate(
     };
     match event.step {
         Step::CreateSecret => {
-            store_new_value(&event, &secret, secrets, deadline).await?;
+            store_new_value(event, &secret, secrets, deadline).await?;
             functions
                 .invoke(&names.create_secret, &step, deadline)
                 .await?;
@@ -46,12 +76,12 @@ pub async fn rotate(
                 .await?;
         }
         Step::TestSecret => {
-            let version = version_to_test(&event, &secret)?;
+            let version = version_to_test(event, &secret)?;
             functions
                 .invoke(&names.test_secret, &StepEvent { version, ..step }, deadline)
                 .await?;
         }
-        Step::FinishSecret => finish(&event, &secret, secrets, functions, names, deadline).await?,
+        Step::FinishSecret => finish(event, &secret, secrets, functions, names, deadline).await?,
     }
     Ok(())
 }

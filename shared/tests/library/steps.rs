@@ -1,6 +1,7 @@
 //! Rotations and revocations as Lambda, Secrets Manager and EventBridge Scheduler run them, with the
 //! functions in this process.
 
+mod announced;
 mod counts;
 mod crashes;
 mod deprovisioning;
@@ -11,6 +12,7 @@ mod requests;
 mod revocation;
 mod rotation;
 mod schedules;
+mod starting;
 mod sweep;
 
 use addon_rotation::event::VersionId;

@@ -50,7 +50,7 @@ pub(super) async fn agree(cloud: Arc<Cloud>) -> TestResult {
         }
     }
     // What infra/README.md reckons with.
-    check(named.len() == 52, || format!("{} metrics", named.len()))?;
+    check(named.len() == 55, || format!("{} metrics", named.len()))?;
     let silent: Vec<_> = named.difference(&emitted).collect();
     check(silent.is_empty(), || format!("nothing emits {silent:?}"))?;
     let unseen: Vec<_> = emitted.difference(&named).collect();
@@ -123,6 +123,7 @@ async fn provoke(cloud: &Arc<Cloud>) -> TestResult {
     let event = json!({ "AddonId": addon.instance.addon });
     let enrolment = fleet::enrolment(&addon);
     for (role, function, event) in [
+        ("StartRotationRole", "start-rotation", &event),
         ("EnrollAddonRole", "enroll-addon", &enrolment),
         ("DeprovisionAddonRole", "deprovision-addon", &event),
     ] {
@@ -134,6 +135,7 @@ async fn provoke(cloud: &Arc<Cloud>) -> TestResult {
     }
     throttle(cloud, &addon.instance);
     fleet::answer(cloud, "enroll-addon", &enrolment).await?;
+    fleet::answer(cloud, "start-rotation", &event).await?;
     fleet::answer(cloud, "deprovision-addon", &event).await?;
     Ok(())
 }

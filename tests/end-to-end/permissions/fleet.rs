@@ -1,4 +1,4 @@
-//! Each permission of `enroll-addon` and `deprovision-addon` is needed: without it the function fails and names
+//! Each permission of `enroll-addon`, `start-rotation` and `deprovision-addon` is needed: without it the function fails and names
 //! it; given back, the same call completes.
 
 use std::sync::Arc;
@@ -61,6 +61,30 @@ pub(super) async fn enroll_function(cloud: Arc<Cloud>) -> TestResult {
         answer(&cloud, FUNCTION, &event)
             .await
             .map_err(|error| format!("{what}, given back: {error:?}"))?;
+    }
+    Ok(())
+}
+
+pub(super) async fn start_function(cloud: Arc<Cloud>) -> TestResult {
+    const FUNCTION: &str = "start-rotation";
+    let roles = roles(&cloud).await?;
+    let role = role(&roles, "StartRotationRole")?;
+    for (index, removed) in role.without_each().into_iter().enumerate() {
+        if removed.is_used_by_aws() {
+            continue;
+        }
+        let name = format!("privileges-start-{index}");
+        let instance = enrolled(&cloud, &name, Api::V1, Engine::Http).await?;
+        let event = json!({ "AddonId": instance.addon });
+        role.put(&cloud, &removed.policy).await?;
+        let error = invoke(&cloud, FUNCTION, &event).await;
+        role.restore(&cloud).await?;
+        let what = format!("{FUNCTION} without {}", removed.action);
+        let error = error?.err().ok_or_else(|| format!("{what} still works"))?;
+        names(&error, &removed.denial()).map_err(|_| format!("{what} fails with {error:?}"))?;
+        let started = answer(&cloud, FUNCTION, &event).await;
+        let started = started.map_err(|error| format!("{what}, given back: {error:?}"))?;
+        check(started["Outcome"] == "started", || started.to_string())?;
     }
     Ok(())
 }

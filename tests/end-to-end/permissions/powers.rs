@@ -18,10 +18,11 @@ const LOOK: &str = "scheduler:GetSchedule";
 const UPDATE: &str = "scheduler:UpdateSchedule";
 const INVOKE: &str = "lambda:InvokeFunction";
 const DECRYPT: &str = "kms:Decrypt";
+const TELL: &str = "events:PutEvents";
 const ENCRYPT: &str = "kms:GenerateDataKey";
 
 /// Everything that somebody might be given by mistake.
-const ACTIONS: [&str; 39] = [
+const ACTIONS: [&str; 40] = [
     GET,
     PUT,
     DESCRIBE,
@@ -61,6 +62,7 @@ const ACTIONS: [&str; 39] = [
     "xray:PutTraceSegments",
     "cloudwatch:PutMetricData",
     "s3:GetObject",
+    TELL,
 ];
 
 /// Those that no policy can bind to a resource.
@@ -132,9 +134,12 @@ fn administrator() -> Vec<Power> {
     .concat()
 }
 
-/// The powers that each role is to have: its logical id, its function, the powers.
-fn granted() -> [(&'static str, &'static str, Vec<Power>); 12] {
-    [
+/// A role's logical id, its function, its powers.
+type Granted = (&'static str, &'static str, Vec<Power>);
+
+/// The powers that each role is to have.
+fn granted() -> Vec<Granted> {
+    let own = [
         (
             "RotateRole",
             "rotate",
@@ -143,6 +148,7 @@ fn granted() -> [(&'static str, &'static str, Vec<Power>); 12] {
                 each(&[STAGE], &["managed", "managed, AWSCURRENT"]),
                 each(&[DECRYPT, ENCRYPT], &["the key for managed"]),
                 each(&[INVOKE], &FUNCTIONS[..4]),
+                each(&[TELL], &["the default event bus"]),
                 traces(),
             ]
             .concat(),
@@ -217,6 +223,27 @@ fn granted() -> [(&'static str, &'static str, Vec<Power>); 12] {
             .concat(),
         ),
         ("SweepSchedulerRole", "", each(&[INVOKE], &["sweep"])),
+    ];
+    own.into_iter().chain(of_the_fleet()).collect()
+}
+
+/// Those of whoever enrols, rotates and deprovisions.
+fn of_the_fleet() -> [Granted; 4] {
+    [
+        (
+            "StartRotationRole",
+            "start-rotation",
+            [
+                each(&[DESCRIBE], &NAMED),
+                each(
+                    &["secretsmanager:RotateSecret"],
+                    &["managed", "managed, now"],
+                ),
+                each(&[INVOKE], &["rotate"]),
+                traces(),
+            ]
+            .concat(),
+        ),
         ("EnrollAddonRole", "enroll-addon", enrolling()),
         (
             "DeprovisionAddonRole",

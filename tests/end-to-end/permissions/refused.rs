@@ -98,14 +98,47 @@ pub(super) async fn refused(cloud: Arc<Cloud>) -> TestResult {
     ];
     let before = snapshot(&cloud, &instance)?;
     for (function, arguments) in tries {
-        // MiniStack makes a function's credentials when it first runs.
-        invoke(&cloud, function, &json!({})).await?;
-        let outcome = cloud.aws_as(function, &arguments).await;
-        let error = outcome.err().map(|error| error.to_string());
-        let error = error.ok_or_else(|| format!("{function} may {arguments:?}"))?;
-        names(&error, &["AccessDenied"]).map_err(|_| format!("{function}: {error}"))?;
+        is_refused(&cloud, function, &arguments).await?;
     }
     check(snapshot(&cloud, &instance)? == before, || {
         "the secret changed".to_owned()
     })
+}
+
+/// The customer's button rotates an instance as it is enrolled.
+pub(super) async fn button(cloud: Arc<Cloud>) -> TestResult {
+    let instance = cloud.enrol(spec("pressed", Api::V1, Engine::Http)).await?;
+    let (managed, another) = (&instance.secret_arn, cloud.function_arn("another"));
+    let of = |operation, how: &[&str]| -> Vec<String> {
+        let command = ["secretsmanager", operation, "--secret-id", managed];
+        let words = command.iter().chain(how);
+        words.map(|word| (*word).to_owned()).collect()
+    };
+    let before = snapshot(&cloud, &instance)?;
+    for arguments in [
+        of("get-secret-value", &[]),
+        of("put-secret-value", &["--secret-string", "{}"]),
+        of("cancel-rotate-secret", &[]),
+        of("delete-secret", &["--recovery-window-in-days", "7"]),
+        of("rotate-secret", &["--rotation-lambda-arn", &another]),
+        of(
+            "rotate-secret",
+            &["--rotation-rules", "AutomaticallyAfterDays=1"],
+        ),
+    ] {
+        let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
+        is_refused(&cloud, "start-rotation", &arguments).await?;
+    }
+    check(snapshot(&cloud, &instance)? == before, || {
+        "the secret changed".to_owned()
+    })
+}
+
+async fn is_refused(cloud: &Arc<Cloud>, function: &str, arguments: &[&str]) -> TestResult {
+    // MiniStack makes a function's credentials when it first runs.
+    invoke(cloud, function, &json!({})).await?;
+    let outcome = cloud.aws_as(function, arguments).await;
+    let error = outcome.err().map(|error| error.to_string());
+    let error = error.ok_or_else(|| format!("{function} may {arguments:?}"))?;
+    names(&error, &["AccessDenied"]).map_err(|_| format!("{function}: {error}").into())
 }

@@ -9,7 +9,7 @@ use super::roles::{Role, role};
 use crate::support::spec;
 
 /// The functions that `rotate` calls, then the others.
-pub(crate) const FUNCTIONS: [&str; 9] = [
+pub(crate) const FUNCTIONS: [&str; 10] = [
     "create-secret",
     "publish-to-heroku",
     "test-secret",
@@ -17,6 +17,7 @@ pub(crate) const FUNCTIONS: [&str; 9] = [
     "rotate",
     "revoke-secret",
     "sweep",
+    "start-rotation",
     "enroll-addon",
     "deprovision-addon",
 ];
@@ -27,11 +28,12 @@ const DELETE: &str = "secretsmanager:DeleteSecret";
 const CREATE: &str = "secretsmanager:CreateSecret";
 
 /// Things that differ from another by what one action asks for.
-pub(super) const ONLY_TO: [(&str, &str); 8] = [
+pub(super) const ONLY_TO: [(&str, &str); 9] = [
     ("managed, AWSCURRENT", STAGE),
     ("managed, AWSPENDING", STAGE),
     ("managed, now", ROTATE),
     ("managed, by another function", ROTATE),
+    ("managed, by other rules", ROTATE),
     ("managed, for good", DELETE),
     ("for another stack", CREATE),
     ("oauth of another stack", DELETE),
@@ -72,6 +74,7 @@ const TO_TAG: &str = "aws:RequestTag/rotation:stack";
 const TO_TAG_OAUTH: &str = "aws:RequestTag/rotation:oauth-of";
 const BY: &str = "secretsmanager:RotationLambdaARN";
 const NOW: &str = "secretsmanager:RotateImmediately";
+const RULES: &str = "secretsmanager:ModifyRotationRules";
 const WINDOW: &str = "secretsmanager:RecoveryWindowInDays";
 const FORCED: &str = "secretsmanager:ForceDeleteWithoutRecovery";
 const LABEL: &str = "secretsmanager:VersionStage";
@@ -117,9 +120,14 @@ async fn secrets(cloud: &Cloud) -> Result<Vec<Thing>, Failed> {
             .with(FORCED, "true"),
         asked("managed, now")
             .with(ROTATED_BY, rotate.as_str())
-            .with(BY, rotate.as_str())
+            .with(RULES, "false")
+            .with(NOW, "true"),
+        asked("managed, by other rules")
+            .with(ROTATED_BY, rotate.as_str())
+            .with(RULES, "true")
             .with(NOW, "true"),
         asked("managed, by another function")
+            .with(ROTATED_BY, rotate.as_str())
             .with(BY, cloud.function_arn("another"))
             .with(NOW, "false"),
         asked("managed, for good")
@@ -184,6 +192,7 @@ pub(super) async fn things(
     let schedule = |group: &str, name: &str| {
         format!("arn:aws:scheduler:us-east-1:000000000000:schedule/{group}/{name}")
     };
+    let bus = |name: &str| format!("arn:aws:events:us-east-1:000000000000:event-bus/{name}");
     things.extend([
         Thing::new("a revocation's schedule", schedule(STACK, "revoke-0123-0")),
         Thing::new("the sweep's schedule", schedule(STACK, "sweep")),
@@ -192,6 +201,8 @@ pub(super) async fn things(
             schedule(STACK, "deprovision-0123-0"),
         ),
         Thing::new("a schedule elsewhere", schedule("default", "revoke-0123-0")),
+        Thing::new("the default event bus", bus("default")),
+        Thing::new("another event bus", bus("another")),
     ]);
     for (name, output) in [
         ("the dead-letter queue", "DeadLetterQueueUrl"),

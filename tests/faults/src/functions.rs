@@ -8,6 +8,7 @@ use addon_rotation::aws::sdk_config_with;
 use addon_rotation::configuration::{HerokuConfiguration, ScheduleConfiguration, StepFunctions};
 use addon_rotation::deadline::Deadline;
 use addon_rotation::event::{FinishEvent, RevokeEvent, RotationEvent, StepEvent, SweepEvent};
+use addon_rotation::event_bus::EventBus;
 use addon_rotation::heroku::HerokuClient;
 use addon_rotation::invoke::Functions;
 use addon_rotation::schedule::Schedules;
@@ -201,8 +202,9 @@ impl Environment {
                     finish_secret: "finish-secret".to_owned(),
                 };
                 let functions = Functions::new(&self.sdk_config(name, &self.lambda));
+                let bus = EventBus::new(&aws);
                 let step = async |event: RotationEvent, deadline| {
-                    steps::rotate(event, &secrets, &functions, &names, deadline).await
+                    steps::rotate(event, &secrets, &functions, &names, &bus, deadline).await
                 };
                 function::handle(step, payload, "", deadline).await
             }

@@ -3,8 +3,8 @@
 
 use self::Op::{Ask, Close, From, Invoke, Mark, Open, Unless, When};
 use self::Request::{
-    CreateSchedule, GetSchedule, HerokuRead, HerokuWrite, Read, Service, Token, UpdateSchedule,
-    Write,
+    CreateSchedule, GetSchedule, HerokuRead, HerokuWrite, PutEvents, Read, Service, Token,
+    UpdateSchedule, Write,
 };
 
 #[cfg(test)]
@@ -44,6 +44,8 @@ pub enum Request {
     UpdateSchedule,
     /// `GetSchedule`.
     GetSchedule,
+    /// `PutEvents`: an event for others.
+    PutEvents,
     /// An access token, from Heroku.
     Token,
     /// A look at Heroku's config.
@@ -142,6 +144,7 @@ pub fn rotate(step: usize) -> &'static [Op] {
             Mark(LABELLED),
             Invoke(Function::FinishSecret),
             Ask(Write),
+            Ask(PutEvents),
         ],
     }
 }

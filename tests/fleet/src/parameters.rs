@@ -94,6 +94,8 @@ pub struct Network {
     pub write: Time,
     /// A request to EventBridge Scheduler.
     pub scheduler: Time,
+    /// An event for EventBridge.
+    pub events: Time,
     /// Lambda's own part of an invocation.
     pub invoke: Time,
     /// A look at Heroku's config.
@@ -114,6 +116,7 @@ impl Network {
             read: 15 * MILLISECOND,
             write: 40 * MILLISECOND,
             scheduler: 40 * MILLISECOND,
+            events: 20 * MILLISECOND,
             invoke: 15 * MILLISECOND,
             heroku_read: 200 * MILLISECOND,
             heroku_write: 1_500 * MILLISECOND,

@@ -16,12 +16,14 @@ const GB_SECOND: f64 = 0.000_016_666_7;
 const SCHEDULED: f64 = 1.00 / 1e6;
 /// Scheduler's invocations that are free, a month.
 const FREE: u64 = 14_000_000;
+/// An event for others: each attempt ends with one.
+const EVENT: f64 = 1.00 / 1e6;
 /// A gigabyte of logs.
 const LOGS: f64 = 0.50;
 /// Logs of a rotation with its revocation, GB: some 10 kB.
 const LOGGED: f64 = 10e-6;
 /// Metrics, alarms and the dashboard, a month.
-const WATCHING: f64 = 52.0 * 0.30 + 29.0 * 0.10 + 3.00;
+const WATCHING: f64 = 55.0 * 0.30 + 29.0 * 0.10 + 3.00;
 /// The sweeps of a month.
 const SWEEPS: u64 = 720;
 /// Secrets on a page of `ListSecrets`.
@@ -36,6 +38,8 @@ pub struct Rotations {
     pub lambda: f64,
     /// Scheduler's invocations.
     pub scheduler: f64,
+    /// Events on the event bus.
+    pub events: f64,
     /// The functions' logs.
     pub logs: f64,
 }
@@ -51,6 +55,7 @@ impl Rotations {
             requests: number(requests) * REQUEST,
             lambda: number(outcome.invocations) * INVOCATION + outcome.gb_seconds * GB_SECOND,
             scheduler: number(invoked.saturating_sub(FREE)) * SCHEDULED,
+            events: number(outcome.attempts) * EVENT,
             logs: number(outcome.attempts) * LOGGED * LOGS,
         }
     }
@@ -58,7 +63,7 @@ impl Rotations {
     /// All of it.
     #[must_use]
     pub fn together(&self) -> f64 {
-        self.requests + self.lambda + self.scheduler + self.logs
+        self.requests + self.lambda + self.scheduler + self.events + self.logs
     }
 }
 
@@ -116,10 +121,11 @@ mod tests {
             "requests at $0.05 per 10,000",
             "10 an hour for the sweep",
             "720 sweeps",
-            "52 metrics at $0.30",
+            "55 metrics at $0.30",
             "29 alarms at $0.10, a dashboard at $3.00",
             "logs at $0.50 a GB; some 10 kB a rotation",
             "14 million that are free",
+            "events at $1.00 a million",
         ] {
             assert!(page.contains(price), "{price}");
         }

@@ -248,6 +248,7 @@ impl<'a> Simulation<'a> {
             Request::CreateSchedule | Request::UpdateSchedule | Request::GetSchedule => {
                 network.scheduler
             }
+            Request::PutEvents => network.events,
             Request::Token => network.heroku_token,
             Request::HerokuRead => network.heroku_read,
             Request::HerokuWrite => network.heroku_write,

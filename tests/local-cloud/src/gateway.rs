@@ -9,6 +9,7 @@
 mod access;
 mod answer;
 mod credential;
+mod event_bus;
 mod faults;
 mod operation;
 mod record;
@@ -23,6 +24,7 @@ use axum::extract::State;
 use axum::{Router, body};
 use http::{HeaderMap, Request, Response};
 use jiff::Timestamp;
+use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use url::Url;
@@ -111,6 +113,7 @@ impl BoundGateway {
             scheduler: scheduler.clone(),
             upstream,
             requests: Mutex::default(),
+            bus: Mutex::default(),
         });
         let stop = CancellationToken::new();
         let stopped = stop.clone().cancelled_owned();
@@ -182,7 +185,14 @@ impl Gateway {
         self.faults.pending(about)
     }
 
-    /// The requests to Secrets Manager and EventBridge Scheduler so far, in the order in which they came.
+    /// The events that were put on the default event bus, where no MiniStack has one.
+    #[must_use]
+    pub fn bus_events(&self) -> Vec<Value> {
+        let events = self.routes.bus.lock();
+        events.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The requests to Secrets Manager, EventBridge Scheduler and EventBridge so far, in the order in which they came.
     #[must_use]
     pub fn requests(&self) -> Vec<RequestRecord> {
         let requests = self.routes.requests.lock();
@@ -211,6 +221,7 @@ struct Routes {
     secrets: Front,
     scheduler: Scheduler,
     requests: Mutex<Vec<RequestRecord>>,
+    bus: Mutex<Vec<Value>>,
 }
 
 async fn route(State(routes): State<Arc<Routes>>, request: Request<Body>) -> Response<Body> {
@@ -249,6 +260,12 @@ impl Routes {
             self.record(&request, format!("scheduler:{}", request.method()));
             return self.scheduler.handle(request).await;
         }
+        if names_event(request.headers()) {
+            self.record(&request, "events:PutEvents".to_owned());
+            if self.upstream.is_none() {
+                return event_bus::put(&self.bus, request.body());
+            }
+        }
         let Some(upstream) = &self.upstream else {
             return answer::text(
                 http::StatusCode::NOT_IMPLEMENTED,
@@ -279,6 +296,13 @@ impl Routes {
 fn secrets_manager_operation(headers: &HeaderMap) -> Option<String> {
     let target = headers.get("x-amz-target")?.to_str().ok()?;
     target.strip_prefix("secretsmanager.").map(str::to_owned)
+}
+
+/// Whether the request puts events on a bus.
+fn names_event(headers: &HeaderMap) -> bool {
+    headers
+        .get("x-amz-target")
+        .is_some_and(|target| target == "AWSEvents.PutEvents")
 }
 
 /// Whether the request is about schedules. A bucket may be called so too.

@@ -9,10 +9,11 @@ use addon_rotation::Error;
 use addon_rotation::aws::sdk_config_with;
 use addon_rotation::configuration::{
     DeprovisionConfiguration, EnrollConfiguration, FleetConfiguration, HerokuConfiguration,
-    ScheduleConfiguration, StepFunctions,
+    ScheduleConfiguration, StartConfiguration, StepFunctions,
 };
 use addon_rotation::deadline::Deadline;
 use addon_rotation::event::{Event, SweepEvent};
+use addon_rotation::event_bus::EventBus;
 use addon_rotation::heroku::HerokuClient;
 use addon_rotation::invoke::Functions;
 use addon_rotation::schedule::Schedules;
@@ -44,6 +45,9 @@ pub(crate) const FUNCTIONS: [&str; 4] = [
     "test-secret",
     "finish-secret",
 ];
+
+/// `start-rotation`'s, of the stack.
+pub(crate) const MINIMUM_ROTATION_INTERVAL: Duration = Duration::from_hours(1);
 
 /// What an invocation has.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -364,6 +368,17 @@ impl Environment {
                     steps::deprovision_addon(event, &self.deprovisioning(), deadline).await?;
                 Ok(serde_json::to_value(answer).unwrap())
             }
+            "start-rotation" => {
+                let event = Event::read(payload)?;
+                let secrets = Secrets::new(&self.sdk_config(function, &self.aws));
+                let configuration = StartConfiguration {
+                    fleet: Self::fleet(),
+                    minimum_interval: MINIMUM_ROTATION_INTERVAL,
+                };
+                let answer =
+                    steps::start_rotation(event, &secrets, &configuration, deadline).await?;
+                Ok(serde_json::to_value(answer).unwrap())
+            }
             _ => self.run(function, payload).await.map(|()| Value::Null),
         }
     }
@@ -390,6 +405,7 @@ impl Environment {
                     &secrets,
                     &functions,
                     &names,
+                    &EventBus::new(&aws),
                     deadline,
                 )
                 .await

@@ -54,7 +54,8 @@ impl Limits {
                 Some(Quota::Scheduler)
             }
             Request::Token | Request::HerokuRead | Request::HerokuWrite => Some(Quota::Heroku),
-            Request::Service => None,
+            // EventBridge takes 10,000 a second, and 400 in its smallest regions.
+            Request::PutEvents | Request::Service => None,
         }
     }
 
@@ -69,7 +70,7 @@ impl Limits {
             usize::try_from(instance).unwrap_or_default()
         };
         let bucket = match request {
-            Request::Read | Request::Service => &mut self.reads,
+            Request::Read | Request::PutEvents | Request::Service => &mut self.reads,
             Request::Write => &mut self.writes,
             Request::CreateSchedule => &mut self.scheduler[0],
             Request::UpdateSchedule => &mut self.scheduler[1],

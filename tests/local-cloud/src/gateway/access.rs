@@ -135,11 +135,18 @@ pub(super) async fn check_lifecycle(
         None => format!("arn:aws:secretsmanager:{REGION}:{ACCOUNT_ID}:secret:{id}-AbCdEf"),
     };
     let mut context = context_of(secret, parameters);
-    if operation == "RotateSecret" && parameters["RotateImmediately"].is_null() {
-        context.push((
-            "secretsmanager:RotateImmediately".to_owned(),
-            "true".to_owned(),
-        ));
+    let mut function = None;
+    if operation == "RotateSecret" {
+        let named = parameters["RotationLambdaARN"].as_str().map(str::to_owned);
+        function = named.or_else(|| secret?.rotation_lambda_arn.clone());
+        let rules = !parameters["RotationRules"].is_null();
+        let mut add = |key: &str, value: bool| {
+            context.push((format!("secretsmanager:{key}"), value.to_string()));
+        };
+        add("ModifyRotationRules", rules);
+        if parameters["RotateImmediately"].is_null() {
+            add("RotateImmediately", true);
+        }
     }
     let mut needed = vec![(format!("secretsmanager:{operation}"), arn.clone())];
     // CreateSecret's and RotateSecret's pages in the API reference.
@@ -150,8 +157,8 @@ pub(super) async fn check_lifecycle(
     {
         needed.push(("secretsmanager:TagResource".to_owned(), arn.clone()));
     }
-    if let Some(function) = parameters["RotationLambdaARN"].as_str() {
-        needed.push(("lambda:InvokeFunction".to_owned(), function.to_owned()));
+    if let Some(function) = function {
+        needed.push(("lambda:InvokeFunction".to_owned(), function));
     }
     let borrowed: Vec<_> = context
         .iter()

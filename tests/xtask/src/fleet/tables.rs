@@ -89,6 +89,7 @@ pub(super) fn costs(results: &[Result]) -> String {
         "rotations' requests",
         "Lambda",
         "Scheduler",
+        "events",
         "logs",
         "together",
     ];
@@ -108,6 +109,7 @@ pub(super) fn costs(results: &[Result]) -> String {
             month(rotations.requests),
             month(rotations.lambda),
             month(rotations.scheduler),
+            month(rotations.events),
             month(rotations.logs),
             together,
         ];
@@ -150,10 +152,11 @@ pub(super) fn given(parameters: &Parameters) -> Vec<String> {
             "one",
         ),
         format!(
-            "Network, on average, each half to one and a half times that (assumed): Secrets Manager {} a read, {} a write; Scheduler {}; an invocation {}; Heroku {} a look, {} a write, {} a token; the service {}; a refusal {}.",
+            "Network, on average, each half to one and a half times that (assumed): Secrets Manager {} a read, {} a write; Scheduler {}; EventBridge {}; an invocation {}; Heroku {} a look, {} a write, {} a token; the service {}; a refusal {}.",
             milliseconds(network.read),
             milliseconds(network.write),
             milliseconds(network.scheduler),
+            milliseconds(network.events),
             milliseconds(network.invoke),
             milliseconds(network.heroku_read),
             milliseconds(network.heroku_write),

@@ -1,0 +1,126 @@
+//! The "rotate" button of a partner's dashboard: one instance's rotation, now.
+
+use std::time::{Duration, SystemTime};
+
+use serde::Serialize;
+
+use super::StepError;
+use crate::Error;
+use crate::configuration::{FleetConfiguration, StartConfiguration};
+use crate::deadline::{Deadline, retry};
+use crate::event::{SecretArn, StartRotationEvent, VersionId};
+use crate::secrets::{Label, Secret, Secrets};
+
+/// What `start-rotation` answers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Started {
+    /// The instance's secret, which the events on the event bus name.
+    pub secret_arn: SecretArn,
+    /// The version under rotation, which they name as well. None if none is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version_id: Option<VersionId>,
+    /// What was done.
+    pub outcome: StartOutcome,
+    /// After so many seconds a rotation can be started.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retry_after_seconds: Option<u64>,
+}
+
+/// What became of a wish for a rotation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum StartOutcome {
+    /// It has begun.
+    Started,
+    /// Another one is under way.
+    UnderWay,
+    /// The last one was completed too short a time ago.
+    TooSoon,
+}
+
+/// Starts the rotation of one instance, unless one is under way or the last one was completed too short a
+/// time ago: each restarts the dynos of the customer's apps. Nothing is waited for: the event bus says how it
+/// ends.
+///
+/// # Errors
+/// If the instance is not enrolled, or Secrets Manager refuses or does not answer.
+pub async fn start_rotation(
+    event: StartRotationEvent,
+    secrets: &Secrets,
+    configuration: &StartConfiguration,
+    deadline: Deadline,
+) -> Result<Started, Error> {
+    let name = configuration.fleet.secret_of(&event.addon);
+    let (arn, secret) = enrolled(&configuration.fleet, &name, secrets, deadline).await?;
+    if let Some(outcome) = not_now(&arn, &secret, configuration.minimum_interval) {
+        return Ok(outcome);
+    }
+    // Not repeated: a second rotation might begin.
+    match secrets.rotate(&arn, deadline).await {
+        Ok(version_id) => {
+            tracing::info!(secret = %arn, version = version_id.as_ref().map(tracing::field::display), "a rotation has begun");
+            Ok(Started {
+                secret_arn: arn,
+                version_id,
+                outcome: StartOutcome::Started,
+                retry_after_seconds: None,
+            })
+        }
+        Err(error) => {
+            // Somebody else's button was faster, or the answer was lost.
+            let (arn, secret) = enrolled(&configuration.fleet, &name, secrets, deadline).await?;
+            not_now(&arn, &secret, Duration::ZERO).ok_or_else(|| error.into())
+        }
+    }
+}
+
+async fn enrolled(
+    fleet: &FleetConfiguration,
+    name: &str,
+    secrets: &Secrets,
+    deadline: Deadline,
+) -> Result<(SecretArn, Secret), Error> {
+    let found = retry(deadline, || secrets.find(name, deadline)).await?;
+    let (arn, secret) = found.ok_or_else(|| StepError::NotEnrolled(name.to_owned()))?;
+    let managed = secret.is_of_stack(&fleet.stack) && secret.rotation_enabled;
+    if secret.deleted || !managed {
+        return Err(StepError::NotEnrolled(name.to_owned()).into());
+    }
+    Ok((arn, secret))
+}
+
+/// Why no rotation is to begin.
+fn not_now(arn: &SecretArn, secret: &Secret, minimum_interval: Duration) -> Option<Started> {
+    let answer = |version_id, outcome, retry_after_seconds| Started {
+        secret_arn: arn.clone(),
+        version_id,
+        outcome,
+        retry_after_seconds,
+    };
+    if let Some(version) = secret.under_rotation().or_else(|| completing(secret)) {
+        return Some(answer(Some(version), StartOutcome::UnderWay, None));
+    }
+    let since = SystemTime::now()
+        .duration_since(secret.last_rotated?)
+        .unwrap_or_default();
+    let left = minimum_interval.checked_sub(since)?;
+    let seconds = left.as_secs() + u64::from(left.subsec_nanos() > 0);
+    (seconds > 0).then(|| answer(None, StartOutcome::TooSoon, Some(seconds)))
+}
+
+/// So long after finishSecret Secrets Manager may need to note that the rotation is complete: an assumption.
+const COMPLETION: Duration = Duration::from_mins(1);
+
+/// The version that a rotation has just made current, if Secrets Manager has yet to note it: later `AWSPENDING` on
+/// the current version tells nothing
+/// ([it may stay](https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_RotateSecret.html)).
+fn completing(secret: &Secret) -> Option<VersionId> {
+    let version = secret.labelled(&Label::Pending)?;
+    let changed = secret.last_changed?;
+    let noted = secret
+        .last_rotated
+        .is_some_and(|rotated| rotated >= changed);
+    let recent = changed.elapsed().unwrap_or_default() < COMPLETION;
+    (recent && !noted).then_some(version)
+}

@@ -1,0 +1,97 @@
+//! What the event bus hears.
+
+use http::Method;
+use local_cloud::credential_service::{Fault, FaultRule};
+use local_cloud::events::EventKind;
+use local_cloud::gateway::GatewayFault;
+use serde_json::{Value, json};
+
+use super::{assert_settled, fire};
+use crate::support::{Api, Stand};
+
+/// The events so far, each of which is as the schema says.
+fn events(stand: &Stand) -> Vec<Value> {
+    let schema = include_str!("../../../../infra/rotation-events.schema.json");
+    let schema = serde_json::from_str(schema).unwrap();
+    let schema = jsonschema::validator_for(&schema).unwrap();
+    let events = stand.gateway.bus_events();
+    for event in &events {
+        if let Err(error) = schema.validate(event) {
+            panic!("{event} is not as the schema says: {error}");
+        }
+        stand.assert_holds_no_secret(&event.to_string());
+    }
+    events
+}
+
+#[tokio::test]
+async fn a_rotation_is_announced_when_it_is_done() {
+    let stand = Stand::start().await;
+    let instance = stand.enrolled(Api::V3).await;
+    assert!(events(&stand).is_empty(), "of the enrolment");
+    let version = stand.rotate(&instance).await;
+    let events = events(&stand);
+    let [event] = &events[..] else {
+        panic!("{events:?}");
+    };
+    assert_eq!(event["detail-type"], "Credential Rotation Succeeded");
+    assert_eq!(event["resources"][0], instance.secret.as_str());
+    let detail = json!({ "SecretId": instance.secret.as_str(), "VersionId": version.as_str() });
+    assert_eq!(event["detail"], detail);
+}
+
+#[tokio::test]
+async fn a_step_that_fails_is_announced_in_the_words_of_its_error() {
+    let stand = Stand::start().await;
+    let instance = stand.enrolled(Api::V1).await;
+    stand.service.fail_next(FaultRule {
+        method: Some(Method::PUT),
+        path_prefix: "/v1/credentials/".to_owned(),
+        count: 1,
+        fault: Fault::Status {
+            status: 403,
+            retry_after: None,
+        },
+    });
+    let version = stand.rotate(&instance).await;
+    let record = stand.lambda.records_of("rotate");
+    let message = record.into_iter().find_map(|record| record.error).unwrap();
+    let events = events(&stand);
+    let [failed, succeeded] = &events[..] else {
+        panic!("{events:?}");
+    };
+    assert_eq!(failed["detail-type"], "Credential Rotation Step Failed");
+    assert_eq!(failed["detail"]["Step"], "createSecret");
+    assert_eq!(failed["detail"]["ErrorType"], "ServiceError");
+    assert_eq!(failed["detail"]["ErrorMessage"], message);
+    assert_eq!(succeeded["detail-type"], "Credential Rotation Succeeded");
+    for event in &events {
+        assert_eq!(event["detail"]["VersionId"], version.as_str());
+    }
+}
+
+#[tokio::test]
+async fn nothing_depends_on_the_bus() {
+    let stand = Stand::start().await;
+    let instance = stand.enrolled(Api::V1).await;
+    let first = stand.current(&instance);
+    for _ in 0..12 {
+        stand.gateway.fail_next(GatewayFault {
+            operation: "AWSEvents:PutEvents".to_owned(),
+            about: String::new(),
+            fault: local_cloud::heroku::Fault::Status {
+                status: 500,
+                retry_after: None,
+            },
+        });
+    }
+    stand.rotate(&instance).await;
+    fire(&stand, &first, 0).await;
+    assert!(stand.gateway.bus_events().is_empty());
+    let failed = stand.events.since(0);
+    let failed = failed
+        .iter()
+        .filter(|it| matches!(it.kind, EventKind::RotationFailed { .. }));
+    assert_eq!(failed.count(), 0);
+    assert_settled(&stand, &instance).await;
+}

@@ -1,0 +1,152 @@
+//! The "rotate" button of a partner's dashboard.
+
+use addon_rotation::event::VersionId;
+use lambda_runtime::Diagnostic;
+use local_cloud::events::EventKind;
+use local_cloud::gateway::GatewayFault;
+use local_cloud::heroku::Fault;
+use serde_json::{Value, json};
+
+use super::{assert_settled, fire};
+use crate::support::{Api, Crash, Instance, Stand, When};
+
+const FUNCTION: &str = "start-rotation";
+
+/// An instance whose secret bears the name that enrolment gives it.
+async fn enrolled(stand: &Stand, api: Api) -> Instance {
+    let addon = stand.provisioned(api);
+    let mut event = json!({ "Document": addon.document });
+    if api == Api::V3 {
+        event["GrantCode"] = addon.grant_code.as_str().into();
+    }
+    let answer = stand.lambda.ask("enroll-addon", event).await.unwrap();
+    addon.enrolled(&answer)
+}
+
+async fn press(stand: &Stand, addon: &str) -> Result<Value, Diagnostic> {
+    let answer = stand
+        .lambda
+        .ask(FUNCTION, json!({ "AddonId": addon }))
+        .await;
+    if let Ok(answer) = &answer {
+        stand.assert_holds_no_secret(&answer.to_string());
+    }
+    answer
+}
+
+/// Until the rotation that was begun is over, and the old credential as well.
+async fn over(stand: &Stand, instance: &Instance, old: &VersionId) {
+    stand
+        .wait_for("the rotation's success", |event| {
+            matches!(event, EventKind::RotationSucceeded { .. }).then_some(())
+        })
+        .await;
+    fire(stand, old, 0).await;
+    assert_settled(stand, instance).await;
+}
+
+#[tokio::test]
+async fn the_button_starts_a_rotation_and_the_bus_says_when_it_is_done() {
+    for api in [Api::V1, Api::V3] {
+        let stand = Stand::start().await;
+        let instance = enrolled(&stand, api).await;
+        let old = stand.current(&instance);
+        let started = press(&stand, &instance.addon).await.unwrap();
+        assert_eq!(started["Outcome"], "started");
+        assert_eq!(started["SecretArn"], instance.secret.as_str());
+        assert!(started.get("RetryAfterSeconds").is_none());
+        over(&stand, &instance, &old).await;
+        let version = stand.current(&instance);
+        assert_eq!(started["VersionId"], version.as_str());
+        let done = stand.gateway.bus_events().pop().unwrap();
+        assert_eq!(done["detail-type"], "Credential Rotation Succeeded");
+        assert_eq!(done["detail"]["VersionId"], version.as_str());
+    }
+}
+
+#[tokio::test]
+async fn pressed_again_it_says_how_long_to_wait_and_starts_nothing() {
+    let stand = Stand::start().await;
+    let instance = enrolled(&stand, Api::V1).await;
+    let old = stand.current(&instance);
+    press(&stand, &instance.addon).await.unwrap();
+    over(&stand, &instance, &old).await;
+    let called = stand.lambda.records().len();
+    let answer = press(&stand, &instance.addon).await.unwrap();
+    assert_eq!(answer["Outcome"], "too-soon");
+    let wait = answer["RetryAfterSeconds"].as_u64().unwrap();
+    assert!((3_500..=3_600).contains(&wait), "{wait}");
+    let later = stand.lambda.records().split_off(called);
+    assert!(later.iter().all(|it| it.function == FUNCTION), "{later:?}");
+}
+
+#[tokio::test]
+async fn a_rotation_that_is_under_way_is_told_and_no_other_begun() {
+    let stand = Stand::start().await;
+    let instance = enrolled(&stand, Api::V1).await;
+    stand.lambda.answer_with("create-secret", |_| {
+        Err(Diagnostic {
+            error_type: "ServiceError".to_owned(),
+            error_message: "the service is down".to_owned(),
+        })
+    });
+    // As well as where another one's was faster.
+    stand.gateway.fail_next(GatewayFault {
+        operation: "secretsmanager:RotateSecret".to_owned(),
+        about: String::new(),
+        fault: Fault::LoseAnswer,
+    });
+    let answer = press(&stand, &instance.addon).await.unwrap();
+    assert_eq!(answer["Outcome"], "under-way");
+    assert_eq!(press(&stand, &instance.addon).await.unwrap(), answer);
+    let snapshot = stand.snapshot(&instance);
+    assert_eq!(
+        answer["VersionId"],
+        snapshot.labelled("AWSPENDING").unwrap()
+    );
+    assert_eq!(snapshot.versions.len(), 2);
+}
+
+#[tokio::test]
+async fn a_rotation_that_secrets_manager_has_yet_to_complete_is_under_way() {
+    let stand = Stand::start().await;
+    let instance = enrolled(&stand, Api::V1).await;
+    // Promoted, and no answer to Secrets Manager, at any of its attempts.
+    for _ in 0..100 {
+        stand.lambda.crash_next(Crash {
+            function: "rotate",
+            step: Some("finishSecret"),
+            when: When::After,
+        });
+    }
+    let started = press(&stand, &instance.addon).await.unwrap();
+    let version = started["VersionId"].as_str().unwrap();
+    stand
+        .wait_for("the promotion", |event| {
+            matches!(event, EventKind::RotationFailed { .. }).then_some(())
+        })
+        .await;
+    assert_eq!(stand.current(&instance).as_str(), version);
+    let answer = press(&stand, &instance.addon).await.unwrap();
+    assert_eq!(answer["Outcome"], "under-way");
+    assert_eq!(answer["VersionId"], version);
+}
+
+#[tokio::test]
+async fn who_is_not_enrolled_is_told_so() {
+    let stand = Stand::start().await;
+    let addon = stand.provisioned(Api::V1);
+    let error = press(&stand, &addon.addon).await.unwrap_err();
+    assert!(
+        error.error_message.contains("enrol the instance first"),
+        "{error:?}"
+    );
+    for wrong in [
+        json!({}),
+        json!({ "AddonId": "../x" }),
+        json!({ "AddonId": 7 }),
+    ] {
+        let error = stand.lambda.ask(FUNCTION, wrong).await.unwrap_err();
+        assert!(error.error_message.contains("AddonId"), "{error:?}");
+    }
+}
