@@ -8,7 +8,7 @@ use local_cloud::heroku::Fault;
 use serde_json::{Value, json};
 
 use super::{assert_settled, fire};
-use crate::support::{Api, Crash, Instance, Stand, When};
+use crate::support::{Api, Crash, Instance, Provisioned, Stand, When, create_secret};
 
 const FUNCTION: &str = "start-rotation";
 
@@ -135,12 +135,24 @@ async fn a_rotation_that_secrets_manager_has_yet_to_complete_is_under_way() {
 #[tokio::test]
 async fn who_is_not_enrolled_is_told_so() {
     let stand = Stand::start().await;
-    let addon = stand.provisioned(Api::V1);
-    let error = press(&stand, &addon.addon).await.unwrap_err();
-    assert!(
-        error.error_message.contains("enrol the instance first"),
-        "{error:?}"
-    );
+    let refused = async |addon: &Provisioned| {
+        let error = press(&stand, &addon.addon).await.unwrap_err();
+        let wanted = error.error_message.contains("enrol the instance first");
+        assert!(wanted, "{error:?}");
+    };
+    refused(&stand.provisioned(Api::V1)).await;
+    // Of the stack and not rotated; rotated, and not of the stack.
+    for (stack, rotated) in [("addon-rotation", false), ("another", true)] {
+        let addon = stand.provisioned(Api::V1);
+        let [name, _] = addon.names();
+        let tags = json!([{ "Key": "rotation:stack", "Value": stack }]);
+        let secret = create_secret(&stand.gateway, &name, &addon.document, &tags).await;
+        if rotated {
+            let instance = addon.enrolled(&json!({ "SecretArn": secret.as_str() }));
+            stand.switch_on(&instance).await.unwrap();
+        }
+        refused(&addon).await;
+    }
     for wrong in [
         json!({}),
         json!({ "AddonId": "../x" }),
