@@ -1,4 +1,5 @@
-//! infra/README.md, typed as it stands: from nothing to a deployed stack and one rotated secret.
+//! infra/README.md, typed as it stands: from nothing to a deployed stack, one rotated secret, and a
+//! button for the customer.
 
 use std::path::Path;
 use std::process::Stdio;
@@ -33,7 +34,9 @@ pub(super) async fn page(cloud: Arc<Cloud>) -> TestResult {
     let values = position("# Your own values.")?;
     let with_document = position("enrolment.json")?;
     let result = position("describe-secret")?;
-    check(values == 0 && result == blocks.len() - 1, || {
+    let button = position("button.json")?;
+    let last = blocks.len() - 1;
+    check(values == 0 && result == last - 1 && button == last, || {
         format!("the page has {} blocks in another order", blocks.len())
     })?;
 
@@ -72,8 +75,14 @@ pub(super) async fn page(cloud: Arc<Cloud>) -> TestResult {
         None => current(&cloud, &instance)?,
     };
     rotated(&cloud, &instance, &version).await?;
-    let shown = session.run(&blocks[result..]).await?;
-    names(&shown, &[&version, "AWSCURRENT", "AWSPREVIOUS", "revoke-"])
+    let shown = session.run(&blocks[result..button]).await?;
+    names(&shown, &[&version, "AWSCURRENT", "AWSPREVIOUS", "revoke-"])?;
+
+    let event = json!({ "AddonId": instance.addon });
+    std::fs::write(files.path().join("button.json"), event.to_string())?;
+    let shown = session.run(&blocks[button..]).await?;
+    // It was rotated just now.
+    names(&shown, &["\"Outcome\":\"too-soon\"", "RetryAfterSeconds"])
 }
 
 struct Session<'a> {

@@ -147,8 +147,8 @@ impl BenchError {
     }
 }
 
-/// The functions, in the order in which a rotation and what follows call them.
-const FUNCTIONS: [&str; 7] = [
+/// The functions, in the order in which a rotation, what follows, and an instance's life call them.
+const FUNCTIONS: [&str; 10] = [
     "rotate",
     "create-secret",
     "publish-to-heroku",
@@ -156,6 +156,9 @@ const FUNCTIONS: [&str; 7] = [
     "finish-secret",
     "revoke-secret",
     "sweep",
+    "enroll-addon",
+    "start-rotation",
+    "deprovision-addon",
 ];
 
 /// What a function is compared with.

@@ -150,9 +150,12 @@ impl Desk {
         book.recordings.insert(name.to_owned(), recording);
     }
 
-    /// Ends the innermost invocation.
-    pub(crate) fn ends(&self) {
-        self.book().running.pop();
+    /// Ends the last invocation of this name, which a later one may outlive.
+    pub(crate) fn ends(&self, name: &str) {
+        let running = &mut self.book().running;
+        if let Some(place) = running.iter().rposition(|it| it == name) {
+            running.remove(place);
+        }
     }
 
     /// What was recorded since the last time, by the invocations' names.
@@ -256,10 +259,10 @@ impl Desk {
 fn question(door: Door, request: &Request<Bytes>) -> Question {
     let path = request.uri().path();
     let target = request.headers().get("x-amz-target");
-    let operation = target
-        .and_then(|target| target.to_str().ok())
-        .and_then(|target| target.strip_prefix("secretsmanager."));
+    let target = target.and_then(|target| target.to_str().ok());
+    let operation = target.and_then(|target| target.strip_prefix("secretsmanager."));
     let host = match door {
+        Door::Aws if target == Some("AWSEvents.PutEvents") => Host::Events,
         Door::Aws if operation.is_some() => Host::SecretsManager,
         Door::Aws if path.starts_with("/schedules") => Host::Scheduler,
         Door::Aws => Host::Lambda,

@@ -87,9 +87,10 @@ impl Lambda {
     ) -> Result<Result<Value, Value>, String> {
         let desk = self.0.desk.get().and_then(Weak::upgrade);
         let desk = desk.ok_or("there is no world yet")?;
-        desk.begins(&name(function, &event), &event);
+        let name = name(function, &event);
+        desk.begins(&name, &event);
         let outcome = self.run(function, event).await;
-        desk.ends();
+        desk.ends(&name);
         outcome
     }
 

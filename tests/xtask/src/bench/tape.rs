@@ -13,6 +13,9 @@ pub(crate) enum Host {
     /// Amazon `EventBridge` Scheduler.
     #[serde(rename = "scheduler")]
     Scheduler,
+    /// Amazon `EventBridge`.
+    #[serde(rename = "events")]
+    Events,
     /// AWS Lambda.
     #[serde(rename = "lambda")]
     Lambda,
@@ -32,6 +35,7 @@ impl Host {
         match self {
             Self::SecretsManager => "secretsmanager",
             Self::Scheduler => "scheduler",
+            Self::Events => "events",
             Self::Lambda => "lambda",
             Self::HerokuApi => "api.heroku.com",
             Self::HerokuId => "id.heroku.com",
@@ -41,7 +45,7 @@ impl Host {
 
     pub(crate) fn is_aws(self) -> bool {
         match self {
-            Self::SecretsManager | Self::Scheduler | Self::Lambda => true,
+            Self::SecretsManager | Self::Scheduler | Self::Events | Self::Lambda => true,
             Self::HerokuApi | Self::HerokuId | Self::Service => false,
         }
     }

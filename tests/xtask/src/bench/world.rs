@@ -1,5 +1,7 @@
 //! A partner with one add-on instance: what a rotation and its revocation are recorded with.
 
+mod environment;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -17,6 +19,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use serde_json::{Value, json};
 use tokio_rustls::TlsAcceptor;
 
+use self::environment::{CREDENTIALS, OAUTH, STACK, environment};
 use super::BenchError;
 use super::front::{Addresses, BoundFront, Desk, Front, Recording, Upstream};
 use super::lambda::{Lambda, arn};
@@ -24,8 +27,6 @@ use super::processors::Starter;
 
 /// The config var that shows the credential.
 const VAR: &str = "ACME_URL";
-/// The stack's name.
-const STACK: &str = "addon-rotation";
 const PASSWORD: &str = "a password of the manifest";
 const CLIENT_SECRET: &str = "a client secret";
 const ADMINISTRATOR: &str = "an administrator's token";
@@ -42,6 +43,12 @@ pub(crate) struct World {
     gateway: Gateway,
     addresses: Addresses,
     _front: Front,
+}
+
+/// An add-on instance that is not enrolled.
+struct Provisioned {
+    addon: String,
+    document: Value,
 }
 
 impl World {
@@ -118,26 +125,73 @@ impl World {
         Ok(())
     }
 
-    /// Rotates a new instance and revokes the old credential; the second time is recorded, as the
-    /// first rotation also labels the imported version.
+    /// The life of an instance by the functions that begin and end it; then rotates another one and revokes
+    /// its old credential. The second time is recorded, as the first rotation also labels the imported version.
     pub(crate) async fn record(&self, api: Api) -> Result<BTreeMap<String, Recording>, BenchError> {
+        self.live_and_end(api).await?;
+        let mut recordings = self.desk.take_recordings();
         let secret = self.enrol(api).await?;
         self.rotate(&secret).await?;
         self.revoke().await?;
         self.desk.take_recordings();
         self.rotate(&secret).await?;
-        let swept = self.lambda.invoke("sweep", json!({})).await;
-        let swept = swept.map_err(BenchError::Recording)?;
-        swept.map_err(|error| BenchError::Recording(error.to_string()))?;
+        self.ask("sweep", json!({})).await?;
         self.revoke().await?;
-        Ok(self.desk.take_recordings())
+        recordings.extend(self.desk.take_recordings());
+        Ok(recordings)
+    }
+
+    async fn ask(&self, function: &str, event: Value) -> Result<Value, BenchError> {
+        let answer = self.lambda.invoke(function, event).await;
+        let answer = answer.map_err(BenchError::Recording)?;
+        answer.map_err(|error| BenchError::Recording(format!("{function}: {error}")))
+    }
+
+    async fn live_and_end(&self, api: Api) -> Result<(), BenchError> {
+        let Provisioned { addon, document } =
+            self.provision(&format!("life-{}", name(api))).await?;
+        let mut enrolment = json!({ "Document": document });
+        enrolment["Document"]["heroku"]["api"] = name(api).into();
+        if api == Api::V3 {
+            enrolment["RefreshToken"] = self.heroku.refresh_token(&addon)?.into();
+        }
+        self.ask("enroll-addon", enrolment).await?;
+        let addon = json!({ "AddonId": addon });
+        let started = self.ask("start-rotation", addon.clone()).await?;
+        self.rotated(started["VersionId"].as_str().unwrap_or_default())
+            .await?;
+        self.ask("deprovision-addon", addon).await?;
+        Ok(())
     }
 
     async fn enrol(&self, api: Api) -> Result<String, BenchError> {
-        let app = match api {
-            Api::V1 => "app-v1",
-            Api::V3 => "app-v3",
-        };
+        let app = format!("app-{}", name(api));
+        let Provisioned {
+            addon,
+            mut document,
+        } = self.provision(&app).await?;
+        let heroku = &mut document["heroku"];
+        heroku["api"] = name(api).into();
+        if api == Api::V3 {
+            let tokens = json!({ "refresh_token": self.heroku.refresh_token(&addon)? });
+            let name = format!("{OAUTH}{app}");
+            heroku["oauth"] = self.create_secret(&name, &tokens).await?.into();
+        }
+        let name = format!("{CREDENTIALS}{app}");
+        let secret = self.create_secret(&name, &document).await?;
+        let enrolment = json!({
+            "SecretId": secret,
+            "ClientRequestToken": token(),
+            "RotationLambdaARN": arn("rotate"),
+            "RotationRules": { "AutomaticallyAfterDays": 90 },
+            "RotateImmediately": false,
+        });
+        self.call("RotateSecret", enrolment).await?;
+        Ok(secret)
+    }
+
+    /// An add-on with the document of its imported credential.
+    async fn provision(&self, app: &str) -> Result<Provisioned, BenchError> {
         self.heroku.create_app(AppSpec {
             name: app.to_owned(),
             dynos: 1,
@@ -157,17 +211,6 @@ impl World {
             owner_app: app.to_owned(),
             config: BTreeMap::from([(VAR.to_owned(), shown(&key))]),
         })?;
-        let mut heroku = json!({
-            "api": "v1",
-            "addon_id": addon.id,
-            "config": { VAR: shown("{{ api_key }}") },
-        });
-        if api == Api::V3 {
-            let tokens = json!({ "refresh_token": self.heroku.refresh_token(&addon.id)? });
-            let name = format!("addon/oauth/{app}");
-            heroku["api"] = "v3".into();
-            heroku["oauth"] = self.create_secret(&name, &tokens).await?.into();
-        }
         let administrator = json!({ "token": ADMINISTRATOR });
         let name = format!("addon/masters/{app}");
         let document = json!({
@@ -178,33 +221,30 @@ impl World {
             "authorization": "Bearer {{ api_key }}",
             "generate": { "api_key": { "prefix": "acme_live_", "length": 40 } },
             "masterarn": self.create_secret(&name, &administrator).await?,
-            "heroku": heroku,
+            "heroku": { "addon_id": addon.id, "config": { VAR: shown("{{ api_key }}") } },
         });
-        let name = format!("addon/credentials/{app}");
-        let secret = self.create_secret(&name, &document).await?;
-        let enrolment = json!({
-            "SecretId": secret,
-            "ClientRequestToken": token(),
-            "RotationLambdaARN": arn("rotate"),
-            "RotationRules": { "AutomaticallyAfterDays": 90 },
-            "RotateImmediately": false,
-        });
-        self.call("RotateSecret", enrolment).await?;
-        Ok(secret)
+        Ok(Provisioned {
+            addon: addon.id,
+            document,
+        })
     }
 
     async fn rotate(&self, secret: &str) -> Result<(), BenchError> {
         let version = token();
         let parameters = json!({ "SecretId": secret, "ClientRequestToken": version });
         self.call("RotateSecret", parameters).await?;
+        self.rotated(&version).await
+    }
+
+    async fn rotated(&self, version: &str) -> Result<(), BenchError> {
         let ended = self.events.wait_for(|events| {
             events.iter().find_map(|event| match &event.kind {
-                EventKind::RotationSucceeded { version: it, .. } if *it == version => Some(Ok(())),
+                EventKind::RotationSucceeded { version: it, .. } if it == version => Some(Ok(())),
                 EventKind::RotationFailed {
                     version: it,
                     message,
                     ..
-                } if *it == version => Some(Err(BenchError::Recording(message.clone()))),
+                } if it == version => Some(Err(BenchError::Recording(message.clone()))),
                 _ => None,
             })
         });
@@ -260,61 +300,16 @@ impl World {
     }
 }
 
-fn token() -> String {
-    uuid::Uuid::new_v4().to_string()
+/// As documents name it.
+fn name(api: Api) -> &'static str {
+    match api {
+        Api::V1 => "v1",
+        Api::V3 => "v3",
+    }
 }
 
-/// What the template gives each function.
-fn environment(
-    addresses: &Addresses,
-    partner: &str,
-    bundle: Option<&Path>,
-) -> BTreeMap<&'static str, Vec<(String, String)>> {
-    let functions = [
-        ("CREATE_SECRET_FUNCTION", arn("create-secret")),
-        ("PUBLISH_TO_HEROKU_FUNCTION", arn("publish-to-heroku")),
-        ("TEST_SECRET_FUNCTION", arn("test-secret")),
-        ("FINISH_SECRET_FUNCTION", arn("finish-secret")),
-    ];
-    let bundle = bundle.map(|path| path.display().to_string());
-    let service = [
-        ("ALLOW_PRIVATE_ADDRESSES", "false".to_owned()),
-        ("CA_BUNDLE_FILE", bundle.clone().unwrap_or_default()),
-    ];
-    let heroku = [
-        ("HEROKU_API_URL", addresses.heroku_api.to_string()),
-        ("HEROKU_OAUTH_URL", addresses.heroku_oauth.to_string()),
-        ("PARTNER_SECRET_ARN", partner.to_owned()),
-    ];
-    let queue = "arn:aws:sqs:us-east-1:000000000000:dead-letters";
-    let schedule = [
-        ("GRACE_PERIOD_SECONDS", "7200".to_owned()),
-        ("SCHEDULE_GROUP", STACK.to_owned()),
-        (
-            "SCHEDULER_ROLE_ARN",
-            "arn:aws:iam::000000000000:role/scheduler".to_owned(),
-        ),
-        ("REVOKE_SECRET_FUNCTION_ARN", arn("revoke-secret")),
-        ("DEAD_LETTER_QUEUE_ARN", queue.to_owned()),
-    ];
-    let mut common = vec![("AWS_ENDPOINT_URL", addresses.aws.to_string())];
-    common.extend(bundle.map(|bundle| ("AWS_CA_BUNDLE", bundle)));
-    let of = |own: &[&[(&'static str, String)]]| {
-        let variables = own.iter().copied().flatten().chain(&common);
-        variables
-            .map(|(name, value)| ((*name).to_owned(), value.clone()))
-            .collect::<Vec<_>>()
-    };
-    let stack = [("STACK_NAME", STACK.to_owned())];
-    BTreeMap::from([
-        ("rotate", of(&[&functions])),
-        ("create-secret", of(&[&service])),
-        ("publish-to-heroku", of(&[&heroku])),
-        ("test-secret", of(&[&heroku, &service])),
-        ("finish-secret", of(&[&schedule])),
-        ("revoke-secret", of(&[&heroku, &service, &schedule])),
-        ("sweep", of(&[&schedule, &stack])),
-    ])
+fn token() -> String {
+    uuid::Uuid::new_v4().to_string()
 }
 
 /// TLS by an authority that only `bundle` knows. Sessions are not resumed: each connection of a cold
