@@ -1,0 +1,150 @@
+//! Enrolments that fail half-way, and what they leave.
+
+use super::*;
+
+/// Fails every request of the function in turn, until it has answered.
+#[tokio::test]
+async fn a_failed_enrolment_leaves_nothing_behind_and_can_be_repeated() {
+    for by in By::ALL {
+        let stand = Stand::start().await;
+        let mut requests = vec![
+            ("DescribeSecret", Some(0)),
+            ("DescribeSecret", None),
+            ("GetSecretValue", None),
+            ("CreateSecret", Some(0)),
+            ("RotateSecret", None),
+        ];
+        if by != By::V1 {
+            requests.push(("DescribeSecret", Some(1)));
+            requests.push(("CreateSecret", Some(1)));
+        }
+        for (operation, secret) in requests {
+            for fault in [400, 0] {
+                let addon = stand.provisioned(by.api());
+                let about = secret.map(|index| addon.names()[index].clone());
+                let about = about.unwrap_or_default();
+                // One that SDK and function do not repeat, or one whose effect comes about.
+                let fault = match fault {
+                    0 => Fault::LoseAnswer,
+                    status => Fault::Status {
+                        status,
+                        retry_after: None,
+                    },
+                };
+                stand.gateway.fail_next(GatewayFault {
+                    operation: format!("secretsmanager:{operation}"),
+                    about: about.clone(),
+                    fault: fault.clone(),
+                });
+                let what = format!("{by:?} {operation} {about} {fault:?}");
+                let event = event(&stand, &addon, by);
+                let answer = stand.lambda.ask(FUNCTION, event.clone()).await;
+                assert_eq!(stand.gateway.pending_faults(&about), 0, "{what}");
+                match answer {
+                    Ok(answer) => {
+                        assert_eq!(answer["Outcome"], "created", "{what}");
+                    }
+                    Err(error) => {
+                        let message = error.error_message;
+                        stand.assert_holds_no_secret(&message);
+                        assert_eq!(
+                            fault,
+                            Fault::Status {
+                                status: 400,
+                                retry_after: None
+                            },
+                            "{what}: {message}"
+                        );
+                        let exchanged = message.contains("without GrantCode");
+                        assert_eq!(
+                            there(&stand, &addon),
+                            [false, exchanged],
+                            "{what}: {message}"
+                        );
+                        assert!(!exchanged || by == By::Code, "{what}: {message}");
+                        let answer = enroll(&stand, event).await;
+                        let outcome = if exchanged { "completed" } else { "created" };
+                        assert_eq!(answer["Outcome"], outcome, "{what}");
+                    }
+                }
+                let again = enroll(&stand, json!({ "Document": addon.document })).await;
+                assert_eq!(again["Outcome"], "unchanged", "{what}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_probe_that_fails_leaves_nothing_behind() {
+    for by in [By::V1, By::RefreshToken] {
+        let stand = Stand::start().await;
+        let addon = stand.provisioned(by.api());
+        stand.lambda.crash_next(crate::support::Crash {
+            function: "test-secret",
+            step: None,
+            when: crate::support::When::Before,
+        });
+        let event = event(&stand, &addon, by);
+        let message = refusal(&stand, stand.lambda.ask(FUNCTION, event.clone()).await);
+        assert!(message.contains("RotateSecret"), "{message}");
+        assert_eq!(there(&stand, &addon), [false, false], "{message}");
+        assert_eq!(enroll(&stand, event).await["Outcome"], "created");
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_taken_back_is_named_and_completed_by_the_next_call() {
+    let stand = Stand::start().await;
+    let addon = stand.provisioned(Api::V3);
+    stand.lambda.crash_next(crate::support::Crash {
+        function: "test-secret",
+        step: None,
+        when: crate::support::When::Before,
+    });
+    // Longer than anybody tries.
+    for _ in 0..1000 {
+        stand.gateway.fail_next(GatewayFault {
+            operation: "secretsmanager:DeleteSecret".to_owned(),
+            about: addon.names()[0].clone(),
+            fault: Fault::Status {
+                status: 400,
+                retry_after: None,
+            },
+        });
+    }
+    let event = event(&stand, &addon, By::RefreshToken);
+    let message = refusal(&stand, stand.lambda.ask(FUNCTION, event.clone()).await);
+    assert!(message.contains("RotateSecret"), "{message}");
+    assert!(message.contains("was left behind"), "{message}");
+    assert_eq!(there(&stand, &addon), [true, true]);
+    let answer = enroll(&stand, event).await;
+    assert_eq!(answer["Outcome"], "completed");
+}
+
+#[tokio::test]
+async fn heroku_and_the_service_out_of_order_leave_nothing_behind() {
+    let stand = Stand::start().await;
+    for by in By::ALL {
+        let addon = stand.provisioned(by.api());
+        let refused = |path: &str| FaultRule {
+            method: Some(Method::GET),
+            path_prefix: path.to_owned(),
+            count: 1,
+            fault: Fault::Status {
+                status: 403,
+                retry_after: None,
+            },
+        };
+        let path = match by {
+            By::V1 => format!("/vendor/apps/{}", addon.addon),
+            By::Code | By::RefreshToken => format!("/addons/{}", addon.addon),
+        };
+        stand.heroku.fail_next(refused(&path));
+        let event = event(&stand, &addon, by);
+        let message = refusal(&stand, stand.lambda.ask(FUNCTION, event.clone()).await);
+        assert!(message.contains("Heroku refuses to read"), "{message}");
+        assert_eq!(there(&stand, &addon), [false, by == By::Code], "{message}");
+        // The one that is good for nothing any more does no harm.
+        assert_ne!(enroll(&stand, event).await["Outcome"], "unchanged");
+    }
+}

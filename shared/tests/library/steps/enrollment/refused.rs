@@ -1,0 +1,159 @@
+//! What is not enrolled, and changes nothing.
+
+use super::*;
+
+#[tokio::test]
+async fn an_event_is_refused_with_all_that_is_wrong_in_it() {
+    let stand = Stand::start().await;
+    let addon = stand.provisioned(Api::V3);
+    let mut wrong = event(&stand, &addon, By::Code);
+    wrong["RefreshToken"] = stand.heroku.refresh_token(&addon.addon).unwrap().into();
+    wrong["RotationDays"] = 0.into();
+    wrong["Document"]["masterarn"] = "nobody".into();
+    wrong["Document"]["heroku"]["config"]["ACME_KEY"] = "{{ unknown }}".into();
+    let message = refusal(&stand, stand.lambda.ask(FUNCTION, wrong).await);
+    for part in [
+        "GrantCode and RefreshToken exclude",
+        "RotationDays must be from 1 to 365",
+        "Document: masterarn must be the ARN",
+        "Document: heroku.config.ACME_KEY uses an unknown field",
+        "A retry cannot help",
+    ] {
+        assert!(message.contains(part), "{message}");
+    }
+    let mut wrong = event(&stand, &stand.provisioned(Api::V1), By::V1);
+    wrong["GrantCode"] = addon.grant_code.as_str().into();
+    let message = refusal(&stand, stand.lambda.ask(FUNCTION, wrong).await);
+    assert!(message.contains("are for v3 alone"), "{message}");
+    for (wrong, expected) in [
+        (json!({}), "Document is missing"),
+        (
+            json!({ "Document": "text" }),
+            "Document must be a JSON object",
+        ),
+        (json!([]), "it must be a JSON object"),
+    ] {
+        let message = refusal(&stand, stand.lambda.ask(FUNCTION, wrong).await);
+        assert!(message.contains(expected), "{message}");
+    }
+    assert_eq!(asked(&stand), [""; 0]);
+}
+
+#[tokio::test]
+async fn what_is_wrong_elsewhere_is_told_at_once_before_a_code_is_used() {
+    for by in By::ALL {
+        let stand = Stand::start().await;
+        let addon = stand.provisioned(by.api());
+        show(&stand, &addon, "something else");
+        let mut wrong = event(&stand, &addon, by);
+        wrong["Document"]["api_key"] = "acme_live_that_nobody_issued".into();
+        let nobody = "arn:aws:secretsmanager:us-east-1:000000000000:secret:acme/nobody-AbCdEf";
+        wrong["Document"]["masterarn"] = nobody.into();
+        let message = refusal(&stand, stand.lambda.ask(FUNCTION, wrong).await);
+        assert!(message.contains("nothing was changed"), "{message}");
+        assert!(
+            message.contains("service refuses the document's credential"),
+            "{message}"
+        );
+        assert!(message.contains(nobody), "{message}");
+        assert_eq!(
+            message.contains("Heroku shows other values"),
+            by == By::V1,
+            "{message}"
+        );
+        assert_eq!(there(&stand, &addon), [false, false]);
+        assert_eq!(stand.token_requests(), 0);
+    }
+}
+
+#[tokio::test]
+async fn a_v3_instance_needs_its_tokens_from_somewhere() {
+    let stand = Stand::start().await;
+    let addon = stand.provisioned(Api::V3);
+    let without = json!({ "Document": addon.document });
+    let message = refusal(&stand, stand.lambda.ask(FUNCTION, without).await);
+    assert!(message.contains("needs GrantCode"), "{message}");
+
+    let mut wrong = event(&stand, &addon, By::Code);
+    wrong["GrantCode"] = "a-code-that-is-not".into();
+    let message = refusal(&stand, stand.lambda.ask(FUNCTION, wrong).await);
+    assert!(message.contains("good for one exchange"), "{message}");
+    assert_eq!(there(&stand, &addon), [false, false]);
+
+    let mut wrong = event(&stand, &addon, By::RefreshToken);
+    wrong["RefreshToken"] = "a-token-that-is-not".into();
+    let message = refusal(&stand, stand.lambda.ask(FUNCTION, wrong).await);
+    assert!(message.contains("correct refresh_token"), "{message}");
+    assert_eq!(there(&stand, &addon), [false, false]);
+
+    let mut wrong = event(&stand, &addon, By::Code);
+    wrong["Document"]["heroku"]["oauth"] = stand.administrator_arn().as_str().into();
+    let message = refusal(&stand, stand.lambda.ask(FUNCTION, wrong).await);
+    assert!(message.contains("heroku.oauth names"), "{message}");
+    let answer = enroll(&stand, event(&stand, &addon, By::Code)).await;
+    assert_eq!(answer["Outcome"], "created");
+}
+
+#[tokio::test]
+async fn what_is_somebody_elses_is_refused_before_anything_is_changed() {
+    let stand = Stand::start().await;
+    let stack = |name: &str| json!([{ "Key": "rotation:stack", "Value": name }]);
+    let function = "arn:aws:lambda:us-east-1:000000000000:function:another";
+    for (case, part) in [
+        ("another stack's", "is not this stack's"),
+        ("another add-on's", "correct heroku.addon_id"),
+        ("another credential", "differs in api_key"),
+        ("another template", "differs in heroku.config"),
+        ("deleted", "is marked for deletion"),
+        ("another stack's tokens", "rotation:oauth-of=addon-rotation"),
+        ("another function's", function),
+    ] {
+        let addon = stand.provisioned(Api::V3);
+        let [name, oauth] = addon.names();
+        let mut stored = addon.document.clone();
+        stored["heroku"]["oauth"] = stand.administrator_arn().as_str().into();
+        let (mut name, mut tags) = (name, stack("addon-rotation"));
+        match case {
+            "another stack's" => tags = stack("another"),
+            "another add-on's" => stored["heroku"]["addon_id"] = "acme-another".into(),
+            "another credential" => stored["api_key"] = "acme_live_another".into(),
+            "another template" => {
+                stored["heroku"]["config"]["ACME_KEY"] = "{{ api_key }}".into();
+            }
+            "another stack's tokens" => name = oauth,
+            _ => {}
+        }
+        let parameters = json!({
+            "Name": name, "SecretString": stored.to_string(), "Tags": tags,
+            "ClientRequestToken": crate::support::version_id().as_str(),
+        });
+        stand.call("CreateSecret", parameters).await.unwrap();
+        let named = json!({ "SecretId": name });
+        match case {
+            "deleted" => drop(stand.call("DeleteSecret", named).await.unwrap()),
+            "another function's" => {
+                let secrets = stand.gateway.secrets_manager();
+                let caller = local_cloud::secrets_manager::Caller("operator".to_owned());
+                let parameters = json!({
+                    "SecretId": name, "RotationLambdaARN": function,
+                    "RotationRules": { "AutomaticallyAfterDays": 90 },
+                    "ClientRequestToken": crate::support::version_id().as_str(),
+                    "RotateImmediately": true,
+                });
+                let _ = secrets.handle(&caller, "RotateSecret", parameters).await;
+            }
+            _ => {}
+        }
+        let before = stand.gateway.requests().len();
+        let event = event(&stand, &addon, By::Code);
+        let message = refusal(&stand, stand.lambda.ask(FUNCTION, event).await);
+        assert!(message.contains(part), "{case}: {message}");
+        assert!(message.contains(&name), "{case}: {message}");
+        let asked = stand.gateway.requests().split_off(before);
+        let changes = asked.iter().filter(|it| {
+            !it.operation.contains("DescribeSecret") && !it.operation.contains("GetSecretValue")
+        });
+        assert_eq!(changes.count(), 0, "{case}");
+    }
+    assert_eq!(stand.token_requests(), 0);
+}
