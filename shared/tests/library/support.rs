@@ -26,14 +26,12 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-pub(crate) use functions::{Crash, FUNCTIONS, Lambda, When};
+pub(crate) use functions::{Crash, Lambda, When};
 pub(crate) use invariants::Invariants;
+pub(crate) use lambda_in_process::{FUNCTIONS, GRACE_PERIOD};
 pub(crate) use patience::{soon, uncut, within};
 pub(crate) use publisher::{Publisher, rendered};
 pub(crate) use server::Server;
-
-/// The stack's grace period in these tests: the real one.
-pub(crate) const GRACE_PERIOD: Duration = Duration::from_hours(2);
 
 /// The config var that shows an instance's credential.
 pub(crate) const VAR: &str = "ACME_URL";
@@ -264,7 +262,7 @@ impl Stand {
         let parameters = json!({
             "SecretId": instance.secret.as_str(),
             "ClientRequestToken": Uuid::new_v4().to_string(),
-            "RotationLambdaARN": functions::arn("rotate"),
+            "RotationLambdaARN": lambda_in_process::arn("rotate"),
             "RotationRules": { "AutomaticallyAfterDays": 90 },
             "RotateImmediately": false,
         });

@@ -9,6 +9,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::SignedDuration;
+use lambda_in_process::GRACE_PERIOD;
 use local_cloud::events::EventLog;
 use local_cloud::gateway::Gateway;
 use local_cloud::heroku::Heroku;
@@ -17,7 +18,7 @@ use serde_json::Value;
 
 use crate::clock::Clock;
 use crate::engine::Service;
-use crate::functions::{GRACE_PERIOD, Lambda};
+use crate::functions::Lambda;
 use crate::proxy::{Passage, Watcher};
 use crate::violation::{Rule, Violation};
 

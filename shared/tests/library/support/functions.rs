@@ -5,22 +5,10 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use addon_rotation::Error;
-use addon_rotation::aws::sdk_config_with;
-use addon_rotation::configuration::{
-    DeprovisionConfiguration, EnrollConfiguration, FleetConfiguration, HerokuConfiguration,
-    ScheduleConfiguration, StartConfiguration, StepFunctions,
-};
-use addon_rotation::deadline::Deadline;
-use addon_rotation::event::{Event, SweepEvent};
-use addon_rotation::event_bus::EventBus;
-use addon_rotation::heroku::HerokuClient;
+use addon_rotation::configuration::HerokuConfiguration;
 use addon_rotation::invoke::Functions;
 use addon_rotation::schedule::Schedules;
-use addon_rotation::secrets::Secrets;
-use addon_rotation::service::Services;
-use addon_rotation::steps::{self, Deprovisioning, Enrollment, Revocation};
-use aws_credential_types::Credentials;
+use addon_rotation::steps::Revocation;
 use aws_types::SdkConfig;
 use axum::body::Bytes;
 use axum::extract::{Path, State};
@@ -28,6 +16,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use http::StatusCode;
+use lambda_in_process::{Environment, answered, arn, invocation, resource_policy};
 use lambda_runtime::Diagnostic;
 use local_cloud::ministack::Invocation;
 use local_cloud::scheduler::{HandOver, Target};
@@ -38,23 +27,8 @@ use url::Url;
 
 use super::{GRACE_PERIOD, Invariants, Server};
 
-/// The functions that `rotate` calls.
-pub(crate) const FUNCTIONS: [&str; 4] = [
-    "create-secret",
-    "publish-to-heroku",
-    "test-secret",
-    "finish-secret",
-];
-
-/// `start-rotation`'s, of the stack.
-pub(crate) const MINIMUM_ROTATION_INTERVAL: Duration = Duration::from_hours(1);
-
 /// What an invocation has.
 const TIMEOUT: Duration = Duration::from_secs(30);
-
-pub(crate) fn arn(function: &str) -> String {
-    format!("arn:aws:lambda:us-east-1:000000000000:function:{function}")
-}
 
 /// When a function's process ends without a word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,15 +60,6 @@ pub(crate) struct Record {
     pub(crate) function: String,
     pub(crate) payload: Value,
     pub(crate) error: Option<String>,
-}
-
-/// What each function's `main` has before its first invocation.
-struct Environment {
-    http: reqwest::Client,
-    aws: Url,
-    lambda: Url,
-    heroku: HerokuConfiguration,
-    schedule: ScheduleConfiguration,
 }
 
 /// What stands in for a function that is not here.
@@ -129,12 +94,8 @@ impl Lambda {
             aws: aws.clone(),
             lambda: address.url.clone(),
             heroku,
-            schedule: ScheduleConfiguration {
-                group: "addon-rotation".to_owned(),
-                role: "arn:aws:iam::000000000000:role/scheduler".to_owned(),
-                function: arn("revoke-secret"),
-                dead_letter_queue: "arn:aws:sqs:us-east-1:000000000000:dead-letters".to_owned(),
-            },
+            timeout: TIMEOUT,
+            reports: false,
         };
         let lambda = Self {
             environment: Arc::new(environment),
@@ -202,7 +163,7 @@ impl Lambda {
 
     /// A function's configuration of the AWS SDK: its credentials are its name's.
     pub(crate) fn sdk_config(&self, function: &str) -> SdkConfig {
-        self.environment.sdk_config(function, &self.environment.aws)
+        self.environment.sdk_config(function)
     }
 
     /// EventBridge Scheduler as a function reaches it.
@@ -267,7 +228,7 @@ impl Lambda {
     async fn run(&self, function: &str, payload: Value) -> Result<Value, Diagnostic> {
         let (environment, function) = (Arc::clone(&self.environment), function.to_owned());
         let runtime = Handle::current();
-        let step = move || runtime.block_on(environment.answer(&function, &payload));
+        let step = move || runtime.block_on(environment.invoke(&function, &payload));
         let outcome = tokio::task::spawn_blocking(step).await.unwrap();
         outcome.map_err(Diagnostic::from)
     }
@@ -282,175 +243,6 @@ impl Lambda {
     fn book(&self) -> MutexGuard<'_, Book> {
         self.book.lock().unwrap()
     }
-}
-
-impl Environment {
-    fn sdk_config(&self, function: &str, endpoint: &Url) -> SdkConfig {
-        let credentials = Credentials::new(function, "secret access key", None, None, "test");
-        let endpoint = Some(endpoint.to_string());
-        sdk_config_with(&self.http, "us-east-1".to_owned(), credentials, endpoint)
-    }
-
-    fn functions(&self) -> Functions {
-        Functions::new(&self.sdk_config("rotate", &self.lambda))
-    }
-
-    fn schedules(&self, function: &str) -> Schedules {
-        let aws = self.sdk_config(function, &self.aws);
-        Schedules::new(&aws, self.schedule.clone())
-    }
-
-    fn revocation(&self) -> Revocation {
-        const NAME: &str = "revoke-secret";
-        Revocation {
-            secrets: Secrets::new(&self.sdk_config(NAME, &self.aws)),
-            services: Services::new(self.http.clone()),
-            heroku: HerokuClient::new(self.http.clone(), &self.heroku),
-            configuration: self.heroku.clone(),
-            schedules: self.schedules(NAME),
-            grace_period_seconds: grace_period_seconds(),
-        }
-    }
-
-    fn fleet() -> FleetConfiguration {
-        FleetConfiguration {
-            stack: "addon-rotation".to_owned(),
-            secrets: "acme/credentials/".to_owned(),
-            oauth: "acme/oauth/".to_owned(),
-        }
-    }
-
-    fn enrollment(&self) -> Enrollment {
-        Enrollment {
-            secrets: Secrets::new(&self.sdk_config("enroll-addon", &self.aws)),
-            services: Services::new(self.http.clone()),
-            heroku: HerokuClient::new(self.http.clone(), &self.heroku),
-            configuration: self.heroku.clone(),
-            enrollment: EnrollConfiguration {
-                fleet: Self::fleet(),
-                key: None,
-                rotate: arn("rotate"),
-                rotation_days: 90,
-            },
-        }
-    }
-
-    fn deprovisioning(&self) -> Deprovisioning {
-        const NAME: &str = "deprovision-addon";
-        let schedule = ScheduleConfiguration {
-            function: arn(NAME),
-            ..self.schedule.clone()
-        };
-        Deprovisioning {
-            secrets: Secrets::new(&self.sdk_config(NAME, &self.aws)),
-            services: Services::new(self.http.clone()),
-            schedules: Schedules::new(&self.sdk_config(NAME, &self.aws), schedule),
-            configuration: DeprovisionConfiguration {
-                fleet: Self::fleet(),
-                recovery_window_days: 30,
-                longest_step_seconds: 240,
-            },
-        }
-    }
-
-    /// What the function answers.
-    async fn answer(&self, function: &str, payload: &Value) -> Result<Value, Error> {
-        let deadline = Deadline::after(TIMEOUT);
-        match function {
-            "enroll-addon" => {
-                let event = Event::read(payload)?;
-                let answer = steps::enroll_addon(event, &self.enrollment(), deadline).await?;
-                Ok(serde_json::to_value(answer).unwrap())
-            }
-            "deprovision-addon" => {
-                let event = Event::read(payload)?;
-                let answer =
-                    steps::deprovision_addon(event, &self.deprovisioning(), deadline).await?;
-                Ok(serde_json::to_value(answer).unwrap())
-            }
-            "start-rotation" => {
-                let event = Event::read(payload)?;
-                let secrets = Secrets::new(&self.sdk_config(function, &self.aws));
-                let configuration = StartConfiguration {
-                    fleet: Self::fleet(),
-                    minimum_interval: MINIMUM_ROTATION_INTERVAL,
-                };
-                let answer =
-                    steps::start_rotation(event, &secrets, &configuration, deadline).await?;
-                Ok(serde_json::to_value(answer).unwrap())
-            }
-            _ => self.run(function, payload).await.map(|()| Value::Null),
-        }
-    }
-
-    /// What the `main` of a function that answers nothing does with one event.
-    async fn run(&self, function: &str, payload: &Value) -> Result<(), Error> {
-        let deadline = Deadline::after(TIMEOUT);
-        let aws = self.sdk_config(function, &self.aws);
-        let (secrets, services) = (Secrets::new(&aws), Services::new(self.http.clone()));
-        let client = HerokuClient::new(self.http.clone(), &self.heroku);
-        match function {
-            "rotate" => {
-                let [create_secret, publish_to_heroku, test_secret, finish_secret] =
-                    super::FUNCTIONS.map(ToOwned::to_owned);
-                let names = StepFunctions {
-                    create_secret,
-                    publish_to_heroku,
-                    test_secret,
-                    finish_secret,
-                };
-                let functions = self.functions();
-                steps::rotate(
-                    Event::read(payload)?,
-                    &secrets,
-                    &functions,
-                    &names,
-                    &EventBus::new(&aws),
-                    deadline,
-                )
-                .await
-            }
-            "create-secret" => {
-                steps::create_secret(Event::read(payload)?, &secrets, &services, deadline).await
-            }
-            "publish-to-heroku" => {
-                let event = Event::read(payload)?;
-                steps::publish_to_heroku(event, &secrets, &client, &self.heroku, deadline).await
-            }
-            "test-secret" => {
-                let event = Event::read(payload)?;
-                steps::test_secret(event, &secrets, &services, &client, &self.heroku, deadline)
-                    .await
-            }
-            "finish-secret" => {
-                let (event, schedules) = (Event::read(payload)?, self.schedules(function));
-                steps::finish_secret(event, &schedules, grace_period_seconds(), deadline).await
-            }
-            "revoke-secret" => {
-                let event = Event::read(payload)?;
-                steps::revoke_secret(event, &self.revocation(), deadline).await
-            }
-            "sweep" => {
-                let schedules = self.schedules(function);
-                let grace_period = grace_period_seconds();
-                let SweepEvent = Event::read(payload)?;
-                steps::sweep(
-                    &secrets,
-                    &schedules,
-                    "addon-rotation",
-                    grace_period,
-                    steps::Order::OldestFirst,
-                    deadline,
-                )
-                .await
-            }
-            _ => panic!("there is no function {function}"),
-        }
-    }
-}
-
-fn grace_period_seconds() -> u32 {
-    u32::try_from(GRACE_PERIOD.as_secs()).unwrap()
 }
 
 /// Lambda's Invoke. See its API reference: a function that failed is a success with a header.
@@ -486,29 +278,13 @@ async fn invoked(
         let body = Json(json!({ "Message": "out of order" }));
         return (status, [("x-amzn-errortype", code)], body).into_response();
     }
-    answered(
-        lambda
-            .invoke(&function, payload)
-            .await
-            .map(|()| Value::Null),
-    )
-}
-
-fn answered(answer: Result<Value, Diagnostic>) -> Response {
-    match answer {
-        Ok(value) => Json(value).into_response(),
-        Err(error) => (
-            [("x-amz-function-error", "Unhandled")],
-            Json(described(&error)),
-        )
-            .into_response(),
-    }
+    answered(lambda.ask(&function, payload).await)
 }
 
 /// Lambda's `GetFunctionConfiguration`.
 async fn configured(State(lambda): State<Lambda>, Path(function): Path<String>) -> Json<Value> {
     let timeout = lambda.book().timeout.unwrap_or(TIMEOUT);
-    let grace_period = grace_period_seconds().to_string();
+    let grace_period = GRACE_PERIOD.as_secs().to_string();
     Json(json!({
         "FunctionName": function,
         "Timeout": timeout.as_secs(),
@@ -516,37 +292,14 @@ async fn configured(State(lambda): State<Lambda>, Path(function): Path<String>) 
     }))
 }
 
-fn described(error: &Diagnostic) -> Value {
-    json!({ "errorType": error.error_type, "errorMessage": error.error_message })
-}
-
 impl RotationFunctions for Lambda {
     fn invoke<'a>(&'a self, function_arn: &'a str, event: &'a Value) -> Answer<'a, Invocation> {
         assert_eq!(function_arn, arn("rotate"));
-        Box::pin(async move {
-            Ok(match Self::invoke(self, "rotate", event.clone()).await {
-                Ok(()) => Invocation {
-                    payload: Value::Null,
-                    function_error: None,
-                },
-                Err(error) => Invocation {
-                    payload: described(&error),
-                    function_error: Some("Unhandled".to_owned()),
-                },
-            })
-        })
+        Box::pin(async move { Ok(invocation(self.ask("rotate", event.clone()).await)) })
     }
 
     fn policy<'a>(&'a self, function_arn: &'a str) -> Answer<'a, Option<Value>> {
-        Box::pin(async move {
-            Ok(Some(json!({ "Statement": [{
-                "Effect": "Allow",
-                "Principal": { "Service": "secretsmanager.amazonaws.com" },
-                "Action": "lambda:InvokeFunction",
-                "Resource": function_arn,
-                "Condition": { "StringEquals": { "AWS:SourceAccount": "000000000000" } },
-            }] })))
-        })
+        Box::pin(async move { Ok(Some(resource_policy(function_arn))) })
     }
 
     fn principal<'a>(&'a self, _function_arn: &'a str) -> Answer<'a, Option<String>> {

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use addon_rotation::configuration::HerokuConfiguration;
 use addon_rotation::net;
+use lambda_in_process::{Environment, STACK, arn};
 use local_cloud::events::EventLog;
 use local_cloud::gateway::{Gateway, GatewayOptions};
 use local_cloud::heroku::{AppSpec, Heroku, Manifest, Provision, RestartSpeed};
@@ -18,7 +19,7 @@ use uuid::Uuid;
 use super::{VAR, World, rendered};
 use crate::clock::Clock;
 use crate::engine::{Engine, Imported, Servers, Service};
-use crate::functions::{Environment, Lambda, STACK, Scheduled, arn};
+use crate::functions::{Lambda, Scheduled, TIMEOUT};
 use crate::proxy::http::{Bound, Proxy, Upstream};
 use crate::proxy::{Passage, Watcher};
 use crate::running::Running;
@@ -104,6 +105,8 @@ pub async fn build(setup: Setup, servers: Arc<Servers>) -> Result<Built, Problem
                 .map_err(|problem: &str| Problem::from(problem))?,
         },
         http: http.clone(),
+        timeout: TIMEOUT,
+        reports: true,
     };
     let (errors_in, errors) = mpsc::unbounded_channel();
     let (lambda, scheduled) = Lambda::start(environment, running, errors_in);

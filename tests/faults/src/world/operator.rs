@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use lambda_in_process::{STACK, arn};
 use local_cloud::events::{Event, EventKind};
 use local_cloud::secrets_manager::{Caller, RotationOptions, ServiceError};
 use serde_json::{Value, json};
@@ -11,7 +12,7 @@ use uuid::Uuid;
 use super::World;
 use crate::Problem;
 use crate::clock::Time;
-use crate::functions::{STACK, Scheduled, arn};
+use crate::functions::Scheduled;
 use crate::story::tell::publication;
 use crate::violation::Rule;
 

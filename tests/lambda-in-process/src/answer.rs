@@ -1,0 +1,54 @@
+//! Lambda's answers.
+
+use axum::Json;
+use axum::response::{IntoResponse as _, Response};
+use lambda_runtime::Diagnostic;
+use local_cloud::ministack::Invocation;
+use serde_json::{Value, json};
+
+/// [Invoke](https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html)'s answer: a function that failed is a
+/// success with a header.
+#[must_use]
+pub fn answered(outcome: Result<Value, Diagnostic>) -> Response {
+    match outcome {
+        Ok(value) => Json(value).into_response(),
+        Err(error) => (
+            [("x-amz-function-error", "Unhandled")],
+            Json(described(&error)),
+        )
+            .into_response(),
+    }
+}
+
+/// The same, as Secrets Manager gets it.
+#[must_use]
+pub fn invocation(outcome: Result<Value, Diagnostic>) -> Invocation {
+    match outcome {
+        Ok(payload) => Invocation {
+            payload,
+            function_error: None,
+        },
+        Err(error) => Invocation {
+            payload: described(&error),
+            function_error: Some("Unhandled".to_owned()),
+        },
+    }
+}
+
+/// An error as [the runtime reports it](https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html).
+#[must_use]
+pub fn described(error: &Diagnostic) -> Value {
+    json!({ "errorType": error.error_type, "errorMessage": error.error_message })
+}
+
+/// The rotation function's resource policy, as the stack's template makes it.
+#[must_use]
+pub fn resource_policy(function_arn: &str) -> Value {
+    json!({ "Statement": [{
+        "Effect": "Allow",
+        "Principal": { "Service": "secretsmanager.amazonaws.com" },
+        "Action": "lambda:InvokeFunction",
+        "Resource": function_arn,
+        "Condition": { "StringEquals": { "AWS:SourceAccount": "000000000000" } },
+    }] })
+}

@@ -1,0 +1,33 @@
+//! Lambda in the process of a test: the functions' own steps, each invocation a cold start that keeps nothing, and
+//! the words in which Lambda answers. Which invocations there are, and what goes wrong with them, is the test's.
+
+mod answer;
+mod environment;
+
+use std::time::Duration;
+
+pub use answer::{answered, described, invocation, resource_policy};
+pub use environment::Environment;
+
+/// The stack's name: the value of the managed secrets' tag `rotation:stack`.
+pub const STACK: &str = "addon-rotation";
+
+/// The stack's grace period: the default.
+pub const GRACE_PERIOD: Duration = Duration::from_hours(2);
+
+/// The time between rotations that customers ask for: the default.
+pub const MINIMUM_ROTATION_INTERVAL: Duration = Duration::from_hours(1);
+
+/// The functions that `rotate` calls, in the order of a rotation.
+pub const FUNCTIONS: [&str; 4] = [
+    "create-secret",
+    "publish-to-heroku",
+    "test-secret",
+    "finish-secret",
+];
+
+/// A function's ARN.
+#[must_use]
+pub fn arn(function: &str) -> String {
+    format!("arn:aws:lambda:us-east-1:000000000000:function:{function}")
+}
