@@ -18,6 +18,7 @@ pub use entry::retry_delay;
 use entry::{Entry, FIRST_RETRY, at, revocation};
 pub use timetable::{Scheduled, Timetable, Try};
 
+use crate::Error;
 use crate::aws::{AwsError, call};
 use crate::configuration::ScheduleConfiguration;
 use crate::deadline::Deadline;
@@ -103,7 +104,7 @@ impl Schedules {
             scheduled_at: Some(ScheduledAt::now()),
         };
         let at = at(SystemTime::now() + FIRST_RETRY + delay);
-        self.ensure(&Entry::of_revocation(&event)?, &at, deadline)
+        self.ensure(&Entry::of_revocation(&event, None)?, &at, deadline)
             .await
     }
 
@@ -164,7 +165,8 @@ impl Schedules {
     }
 
     /// Has `revoke-secret` invoked with `event` after `delay`. If that is scheduled already, the
-    /// schedule is moved: an earlier attempt's time could end a credential too soon.
+    /// schedule is moved: an earlier attempt's time could end a credential too soon. The schedule tells of
+    /// `last_error`, for which it is a further try.
     ///
     /// # Errors
     /// If AWS refuses or does not answer.
@@ -172,6 +174,7 @@ impl Schedules {
         &self,
         event: RevokeEvent,
         delay: Duration,
+        last_error: Option<&Error>,
         deadline: Deadline,
     ) -> Result<(), AwsError> {
         let event = RevokeEvent {
@@ -179,7 +182,7 @@ impl Schedules {
             ..event
         };
         let at = at(SystemTime::now() + delay);
-        let entry = Entry::of_revocation(&event)?;
+        let entry = Entry::of_revocation(&event, last_error)?;
         match self.create(&entry, &at, deadline).await {
             Err(error) if error.is("ConflictException") => {}
             result => return result,

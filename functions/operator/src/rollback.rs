@@ -323,7 +323,15 @@ mod tests {
             let time = time::text(now - minutes(ago)).unwrap();
             time.parse::<ScheduledAt>().unwrap()
         });
-        may_be_under_way(Some(Try { at, scheduled_at }), TIMEOUT, now)
+        may_be_under_way(
+            Some(Try {
+                at,
+                scheduled_at,
+                last_error: None,
+            }),
+            TIMEOUT,
+            now,
+        )
     }
 
     #[test]

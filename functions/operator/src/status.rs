@@ -170,7 +170,12 @@ fn object(stack: &Stack, row: &Overview) -> Value {
         .iter()
         .map(|it| {
             let at = it.at.and_then(time::text);
-            json!({ "version": it.version, "at": at, "attempt": it.attempt })
+            json!({
+                "version": it.version,
+                "at": at,
+                "attempt": it.attempt,
+                "last_error": it.last_error,
+            })
         })
         .collect();
     json!({

@@ -110,6 +110,8 @@ pub struct Revocation {
     pub attempt: Option<u32>,
     /// When that begins, if [`Survey::times`] has asked for it.
     pub at: Option<SystemTime>,
+    /// Why the try before it failed, if one did, and that was asked for as well.
+    pub last_error: Option<String>,
 }
 
 /// A secret as seen from outside.
@@ -199,7 +201,7 @@ impl Survey<'_> {
         Ok(rows)
     }
 
-    /// Asks when the revocations of these begin: one request each.
+    /// Asks when the revocations of these begin, and why the last tries failed: one request each.
     ///
     /// # Errors
     /// If AWS refuses or does not answer in time.
@@ -209,16 +211,19 @@ impl Survey<'_> {
             let secret = &row.secret;
             asked.extend(row.revocations.iter_mut().filter_map(|it| {
                 let attempt = it.attempt?;
-                Some((secret, it.version.clone(), attempt, Mutex::new(&mut it.at)))
+                Some((secret, it.version.clone(), attempt, Mutex::new(it)))
             }));
         }
         eight_at_once(asked.len(), deadline, async |place| {
-            let (secret, version, attempt, at) = &asked[place];
+            let (secret, version, attempt, revocation) = &asked[place];
             let planned = retry(deadline, || {
                 self.timetable.planned(secret, version, *attempt, deadline)
             })
             .await?;
-            **at.lock().unwrap_or_else(PoisonError::into_inner) = planned.map(|planned| planned.at);
+            let mut revocation = revocation.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(planned) = planned {
+                (revocation.at, revocation.last_error) = (Some(planned.at), planned.last_error);
+            }
             Ok(())
         })
         .await
@@ -279,6 +284,7 @@ impl Survey<'_> {
                 version: it.version.clone(),
                 attempt: attempt(&it.version),
                 at: None,
+                last_error: None,
             })
             .collect();
         let is_scheduled = revocations.iter().all(|it| it.attempt.is_some());

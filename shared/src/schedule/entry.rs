@@ -8,6 +8,7 @@ use aws_smithy_types::date_time::Format;
 use ring::digest::{SHA256, digest};
 
 use super::incomplete;
+use crate::Error;
 use crate::aws::AwsError;
 use crate::event::{DeprovisionEvent, RevokeEvent, SecretArn, VersionId};
 
@@ -24,6 +25,9 @@ pub(super) const PREFIX: &str = "revoke-";
 /// revocation.
 const DEPROVISION_PREFIX: &str = "deprovision-";
 
+/// What the description of a further try begins with, before the error.
+pub(super) const LAST_ERROR: &str = "The last try failed: ";
+
 /// What a schedule is called, what it says of itself, and what it sends.
 pub(super) struct Entry {
     pub(super) name: String,
@@ -32,13 +36,18 @@ pub(super) struct Entry {
 }
 
 impl Entry {
-    pub(super) fn of_revocation(event: &RevokeEvent) -> Result<Self, AwsError> {
+    /// A further try tells why the last one failed, if it did: `status` and AWS's console show it.
+    pub(super) fn of_revocation(
+        event: &RevokeEvent,
+        last_error: Option<&Error>,
+    ) -> Result<Self, AwsError> {
+        let description = match last_error {
+            Some(error) => format!("{LAST_ERROR}{error}"),
+            None => format!("Revokes version {} of {}", event.version, event.secret),
+        };
         Ok(Self {
             name: name(event),
-            description: shortened(&format!(
-                "Revokes version {} of {}",
-                event.version, event.secret
-            )),
+            description: shortened(&description),
             input: serde_json::to_string(event).map_err(|error| incomplete(&error))?,
         })
     }

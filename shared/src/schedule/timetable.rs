@@ -9,7 +9,7 @@ use aws_smithy_types::DateTime;
 use aws_smithy_types::date_time::Format;
 use aws_types::SdkConfig;
 
-use super::entry::{PREFIX, name_of, revocation};
+use super::entry::{LAST_ERROR, PREFIX, name_of, revocation};
 use crate::aws::{AwsError, call};
 use crate::deadline::{Deadline, retry};
 use crate::event::{Event as _, RevokeEvent, ScheduledAt, SecretArn, VersionId};
@@ -23,12 +23,14 @@ pub struct Timetable {
 }
 
 /// A try of a revocation that is scheduled.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Try {
     /// When it begins; precise to a minute.
     pub at: SystemTime,
     /// When it was scheduled. None if not by this project.
     pub scheduled_at: Option<ScheduledAt>,
+    /// Why the try before it failed, if one did; it holds no secret value, and 490 characters at most.
+    pub last_error: Option<String>,
 }
 
 impl Timetable {
@@ -78,8 +80,15 @@ impl Timetable {
             .target
             .and_then(|target| serde_json::from_str(&target.input?).ok())
             .and_then(|input| RevokeEvent::read(&input).ok()?.scheduled_at);
+        let last_error = schedule
+            .description
+            .and_then(|text| text.strip_prefix(LAST_ERROR).map(str::to_owned));
         let at = schedule.schedule_expression.as_deref().and_then(time);
-        Ok(at.map(|at| Try { at, scheduled_at }))
+        Ok(at.map(|at| Try {
+            at,
+            scheduled_at,
+            last_error,
+        }))
     }
 
     /// The revocations for which a try is scheduled, the first or a later one.

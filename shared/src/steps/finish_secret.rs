@@ -33,7 +33,12 @@ pub async fn finish_secret(
         scheduled_at: None,
     };
     schedules
-        .revoke_after(revocation, Duration::from_secs(seconds.into()), deadline)
+        .revoke_after(
+            revocation,
+            Duration::from_secs(seconds.into()),
+            None,
+            deadline,
+        )
         .await?;
     tracing::info!(
         revoke_after_seconds = seconds,

@@ -56,7 +56,8 @@ pub async fn revoke_secret(
     deadline: Deadline,
 ) -> Result<(), Error> {
     let attempt = event.attempt.saturating_add(1);
-    let (next, delay) = match revocation.revoke(&event, deadline.less(SCHEDULING)).await {
+    let (next, delay, last_error) = match revocation.revoke(&event, deadline.less(SCHEDULING)).await
+    {
         Ok(Outcome::Revoked) => {
             Metric::CredentialRevoked.count();
             return Ok(());
@@ -72,7 +73,7 @@ pub async fn revoke_secret(
                 was_in_use: false,
                 ..event
             };
-            (next, Duration::from_secs(seconds.into()))
+            (next, Duration::from_secs(seconds.into()), None)
         }
         // Nobody can log in to end it; only a deletion with a recovery window can be undone.
         Err(error) if is_deleted(&error) => {
@@ -110,12 +111,13 @@ pub async fn revoke_secret(
                     ..event
                 },
                 delay,
+                Some(error),
             )
         }
     };
     Ok(revocation
         .schedules
-        .revoke_after(next, delay, deadline)
+        .revoke_after(next, delay, last_error.as_ref(), deadline)
         .await?)
 }
 

@@ -4,11 +4,17 @@ use std::time::SystemTime;
 
 use addon_rotation::fleet::{Overview, State};
 use comfy_table::presets::UTF8_FULL_CONDENSED;
-use comfy_table::{Cell, Color, Table};
+use comfy_table::{Cell, Color, ColumnConstraint, Table, Width};
 
 use super::Seen;
 use crate::stack::Stack;
 use crate::time::{from_now, words};
+
+/// An error is as long as a paragraph.
+const ERROR_WIDTH: u16 = 60;
+
+/// Neither a label nor a schedule tells of a rotation's error.
+const IN_THE_LOGS: &str = "rotation: see the logs of rotate";
 
 /// The table, and below it how many there are. `styled` gives states their colours.
 pub(super) fn text(stack: &Stack, seen: &Seen, styled: bool) -> String {
@@ -20,27 +26,40 @@ pub(super) fn text(stack: &Stack, seen: &Seen, styled: bool) -> String {
     } else {
         table.force_no_tty();
     }
-    table.set_header([
+    let mut header = vec![
         "instance",
         "state",
         "current for",
         "revocations",
         "next rotation",
-    ]);
-    for row in &seen.rows {
+    ];
+    let errors: Vec<_> = seen.rows.iter().map(last_error).collect();
+    let has_errors = errors.iter().any(|it| !it.is_empty());
+    if has_errors {
+        header.push("last error");
+    }
+    table.set_header(header);
+    if let Some(column) = table.column_mut(5) {
+        column.set_constraint(ColumnConstraint::UpperBoundary(Width::Fixed(ERROR_WIDTH)));
+    }
+    for (row, error) in seen.rows.iter().zip(errors) {
         let state = Cell::new(row.state);
         let state = match (styled, color(row.state)) {
             (true, Some(color)) => state.fg(color),
             _ => state,
         };
         let age = row.since.and_then(|since| since.elapsed().ok());
-        table.add_row([
+        let mut cells = vec![
             Cell::new(stack.id_of(&row.name)),
             state,
             Cell::new(age.map(words).unwrap_or_default()),
             Cell::new(revocations(row)),
             Cell::new(row.next_rotation.map(from_now).unwrap_or_default()),
-        ]);
+        ];
+        if has_errors {
+            cells.push(Cell::new(error));
+        }
+        table.add_row(cells);
     }
     let count: usize = seen.counts.values().sum();
     let counts: Vec<_> = seen
@@ -67,6 +86,17 @@ fn color(state: State) -> Option<Color> {
         State::Healthy => Some(Color::Green),
         State::RotationOff | State::Deleted => None,
     }
+}
+
+/// What went wrong last: of a revocation its schedule says so, of a rotation the logs alone do.
+fn last_error(row: &Overview) -> String {
+    let errors = row
+        .revocations
+        .iter()
+        .filter_map(|it| it.last_error.clone());
+    let rotation = (row.state == State::RotationFailed).then(|| IN_THE_LOGS.to_owned());
+    let errors: Vec<_> = rotation.into_iter().chain(errors).collect();
+    errors.join("\n")
 }
 
 /// How many wait, and when the first of them ends.

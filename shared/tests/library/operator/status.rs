@@ -8,11 +8,12 @@ use addon_rotation_operator::Outcome;
 use addon_rotation_operator::status::{Options, look, run};
 use axum::body::Bytes;
 use http::Request;
+use local_cloud::credential_service::{Fault, FaultRule};
 use local_cloud::events::EventKind;
 use serde_json::json;
 
 use super::{Words, id, operations, stack};
-use crate::steps::schedule;
+use crate::steps::{fire, schedule};
 use crate::support::{Api, Crash, GRACE_PERIOD, Stand, When};
 
 fn options() -> Options {
@@ -147,4 +148,52 @@ async fn filters_leave_what_the_exit_status_is_about() {
         (seen.rows.len(), seen.counts.values().sum::<usize>()),
         (1, 2)
     );
+}
+
+#[tokio::test]
+async fn why_the_last_try_of_a_revocation_failed_is_told_for_people_and_programs() {
+    let stand = Stand::start().await;
+    let instance = stand.enrolled(Api::V1).await;
+    let first = stand.current(&instance);
+    stand.rotate(&instance).await;
+    let words = Words::default();
+    run(&stack(&stand), &words.for_people(), &options())
+        .await
+        .unwrap();
+    assert!(!words.text().contains("last error"), "{}", words.text());
+
+    stand.service.fail_next(FaultRule {
+        method: Some(http::Method::DELETE),
+        path_prefix: "/v1/credentials/".to_owned(),
+        count: 1,
+        fault: Fault::Status {
+            status: 403,
+            retry_after: None,
+        },
+    });
+    fire(&stand, &first, 0).await;
+    let words = Words::default();
+    run(&stack(&stand), &words.output(), &options())
+        .await
+        .unwrap();
+    let [row] = &words.objects()[..] else {
+        panic!("{}", words.text());
+    };
+    let told = &row["revocations"][0];
+    assert_eq!(told["attempt"], 1);
+    let error = told["last_error"].as_str().unwrap();
+    assert!(
+        error.contains("HTTP 403") || error.contains("403"),
+        "{error}"
+    );
+    stand.assert_holds_no_secret(error);
+    let words = Words::default();
+    run(&stack(&stand), &words.for_people(), &options())
+        .await
+        .unwrap();
+    let text = words.text();
+    assert!(text.contains("last error"), "{text}");
+    // Within the column's width.
+    let start: Vec<_> = error.split(' ').take(3).collect();
+    assert!(text.contains(&start.join(" ")), "{text}");
 }

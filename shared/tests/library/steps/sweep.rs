@@ -156,7 +156,7 @@ async fn more_than_a_page_of_secrets_and_of_schedules() {
             was_in_use: false,
             scheduled_at: None,
         };
-        let scheduled = own_schedules.revoke_after(later_try, GRACE_PERIOD, soon());
+        let scheduled = own_schedules.revoke_after(later_try, GRACE_PERIOD, None, soon());
         scheduled.await.unwrap();
         waiting(&stand, &format!("acme/{number}/unscheduled"), &own()).await;
     }
