@@ -147,7 +147,23 @@ impl Operator {
 
     /// As [`Self::run`], with something on standard input.
     async fn run_with(&self, arguments: &[&str], input: &str) -> Result<Ended, Failed> {
-        let mut command = Command::new(&self.program);
+        self.run_command(Command::new(&self.program), arguments, input)
+            .await
+    }
+
+    /// The tool once for each of many add-ons, eight at once.
+    async fn run_for_each(&self, addons: &[&str], arguments: &[&str]) -> Result<Ended, Failed> {
+        let mut xargs = Command::new("xargs");
+        xargs.args(["-P", "8", "-n", "1"]).arg(&self.program);
+        self.run_command(xargs, arguments, &addons.join("\n")).await
+    }
+
+    async fn run_command(
+        &self,
+        mut command: Command,
+        arguments: &[&str],
+        input: &str,
+    ) -> Result<Ended, Failed> {
         process::forget_aws(&mut command);
         command
             .args(arguments)

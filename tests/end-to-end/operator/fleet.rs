@@ -4,24 +4,25 @@
 mod agreement;
 mod members;
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use jiff::{SignedDuration, Timestamp};
 use libtest_mimic::Failed;
 use local_cloud::cloud::Cloud;
 use serde_json::Value;
 use tokio::time::Instant;
 
-use super::Operator;
+use super::{Ended, Operator};
 use crate::TestResult;
 use crate::support::{check, current, fire, names, revoke, schedule, snapshot, wait_for};
 use members::{Fate, Member, eight_at_once};
 
-/// How many instances there are, if not [`FEW`].
+/// How many instances there are, if not [`MANY`].
 const INSTANCES: &str = "FLEET_INSTANCES";
 
-/// Some minutes' worth of instances.
-const FEW: usize = 60;
+/// Six minutes' worth of instances.
+const MANY: usize = 500;
 
 /// A fleet, and the tool that it is run with.
 struct Fleet {
@@ -87,7 +88,7 @@ pub(super) async fn whole(cloud: Arc<Cloud>) -> TestResult {
 fn size() -> Result<usize, Failed> {
     let size = match std::env::var(INSTANCES) {
         Ok(text) => text.parse().map_err(|_| format!("{INSTANCES}: {text}"))?,
-        Err(_) => FEW,
+        Err(_) => MANY,
     };
     check(size >= members::FEWEST, || {
         format!("{INSTANCES} is at least {}", members::FEWEST)
@@ -103,54 +104,56 @@ impl Fleet {
         objects.map_err(|error| format!("{error}: {}{}", ended.text, ended.errors).into())
     }
 
-    /// From standard input; every instance is made, and the report has them all.
+    /// From standard input, the first time with a line that is wrong. In the end the report has all.
     async fn enroll(&self) -> TestResult {
+        let count = self.members.len();
         let lines: String = self.members.iter().map(Member::line).collect();
         let directory = tempfile::tempdir()?;
         let report = directory.path().join("enrolled.jsonl");
         let report = report.display().to_string();
         let enroll = ["enroll", "-", "--concurrency", "8", "--report", &report];
-        let ended = self.operator.run_with(&enroll, &lines).await?;
-        let count = self.members.len();
-        let all = format!("✓ enroll: {count} enrolled, 0 failed, 0 skipped\n");
-        check(ended.status == 0 && ended.text.ends_with(&all), || {
-            format!("{}{}", ended.text, ended.errors)
-        })?;
+        let ends = |ended: &Ended, status, text: &str| {
+            check(ended.status == status && ended.text.ends_with(text), || {
+                format!("{}: {}{}", ended.status, ended.text, ended.errors)
+            })
+        };
+        let wrong = lines.replacen("\"url\":", "\"uri\":", 1);
+        let ended = self.operator.run_with(&enroll, &wrong).await?;
+        let all_but_one = format!("✗ enroll: {} enrolled, 1 failed, 0 skipped\n", count - 1);
+        ends(&ended, 1, &all_but_one)?;
+        let failed = ended.text.lines().find(|line| line.starts_with('✗'));
+        let failed = failed.unwrap_or_default();
         println!(
-            "{}\n…\n{all}",
+            "{}\n{failed}\n…\n{all_but_one}",
             ended.text.lines().next().unwrap_or_default()
         );
+        let addon = &self.members[0].instance.addon;
+        names(failed, &[addon, "line 1:", "url is missing"])?;
+
+        let ended = self.operator.run_with(&enroll, &lines).await?;
+        println!("{}", ended.text);
+        let one = format!("✓ enroll: 1 enrolled, 0 failed, {} skipped\n", count - 1);
+        ends(&ended, 0, &one)?;
         let written = std::fs::read_to_string(&report)?;
         let entries: Result<Vec<Value>, _> = written.lines().map(serde_json::from_str).collect();
-        let mut entries: BTreeMap<String, Value> = entries?
-            .into_iter()
-            .map(|entry| {
-                (
-                    entry["addon_id"].as_str().unwrap_or_default().to_owned(),
-                    entry,
-                )
-            })
-            .collect();
+        let entries = entries?;
+        check(entries.len() == count + 1, || written.clone())?;
         for (place, member) in self.members.iter().enumerate() {
-            let entry = entries.remove(&member.instance.addon).unwrap_or_default();
-            let secret = snapshot(&self.cloud, &member.instance)?;
+            let instance = &member.instance;
+            let its = |entry: &&Value| entry["addon_id"] == instance.addon.as_str();
+            let entry = entries.iter().rev().find(its).unwrap_or(&Value::Null);
             let is_so = entry["outcome"] == "created"
                 && entry["line"] == place + 1
-                && entry["secret"] == secret.arn.as_str()
-                && entry["version"] == current(&self.cloud, &member.instance)?.as_str();
-            check(is_so, || format!("{} has {entry}", member.instance.name))?;
+                && entry["secret"] == snapshot(&self.cloud, instance)?.arn.as_str()
+                && entry["version"] == current(&self.cloud, instance)?.as_str();
+            check(is_so, || format!("{} has {entry}", instance.name))?;
         }
-        check(entries.is_empty(), || format!("and {entries:?}"))?;
 
-        // A second run with the report asks for nothing: one may do it who has no rights.
+        // With the whole report it asks for nothing: one may do it who has no rights.
         let nobody = Operator::new(&self.cloud, false).await?;
-        let again = nobody.run_with(&enroll, &lines).await?;
-        let skipped = format!("✓ enroll: 0 enrolled, 0 failed, {count} skipped\n");
-        check(again.status == 0 && again.text.ends_with(&skipped), || {
-            format!("{}{}", again.text, again.errors)
-        })?;
-        println!("{}", again.text);
-        Ok(())
+        let ended = nobody.run_with(&enroll, &lines).await?;
+        let none = format!("✓ enroll: 0 enrolled, 0 failed, {count} skipped\n");
+        ends(&ended, 0, &none)
     }
 
     /// A second run that knows nothing of the first, from a file: every answer is `unchanged`, and so is all.
@@ -177,18 +180,61 @@ impl Fleet {
         check(secrets()? == before, || "something changed".to_owned())
     }
 
-    /// All of them, eight at once, as `xargs -P 8` would.
+    /// All that are not rotated yet by what `status` says, as the operations page has it.
     async fn rotate(&self) -> TestResult {
-        eight_at_once(&self.members, async |member: &Member| {
-            let rotate = ["rotate", &member.instance.addon, "--wait"];
-            let said = self.operator.succeeds(&rotate).await?;
-            let version = current(&self.cloud, &member.instance)?;
-            let all = format!(
-                "✓ rotate: version {version} begins\n✓ rotate: version {version} is current\n"
-            );
-            check(said == all, || format!("{said} not {all}"))
-        })
-        .await
+        let before: Vec<_> = self.currents()?;
+        let ours: BTreeSet<_> = self.members.iter().map(|it| &*it.instance.addon).collect();
+        let rows = async || {
+            let mut rows = self.objects(&["--json", "status"]).await?;
+            rows.retain(|row| row["instance"].as_str().is_some_and(|it| ours.contains(it)));
+            Ok::<_, Failed>(rows)
+        };
+        let since = |row: &Value| {
+            row["since"]
+                .as_str()
+                .and_then(|it| it.parse::<Timestamp>().ok())
+        };
+        let enrolled = rows().await?;
+        let last = enrolled.iter().filter_map(since).max().ok_or("no row")?;
+        // The status has whole seconds: what is rotated in the same one would seem not to be.
+        let from = last + SignedDuration::from_secs(1);
+        let wait = from.duration_since(Timestamp::now());
+        tokio::time::sleep(wait.try_into().unwrap_or_default()).await;
+        let left = async || {
+            let mut left = rows().await?;
+            left.retain(|row| since(row) < Some(from));
+            let addons = left
+                .iter()
+                .map(|row| row["instance"].as_str().map(ToOwned::to_owned));
+            Ok::<Vec<_>, Failed>(addons.flatten().collect())
+        };
+        let addons = left().await?;
+        check(addons.len() == self.members.len(), || format!("{addons:?}"))?;
+        let addons: Vec<_> = addons.iter().map(String::as_str).collect();
+        let ended = self
+            .operator
+            .run_for_each(&addons, &["rotate", "--wait"])
+            .await?;
+        check(ended.status == 0, || {
+            format!("{}{}", ended.text, ended.errors)
+        })?;
+        let said: BTreeSet<_> = ended.text.lines().collect();
+        for (version, old) in self.currents()?.iter().zip(&before) {
+            for what in ["begins", "is current"] {
+                let line = format!("✓ rotate: version {version} {what}");
+                check(version != old && said.contains(line.as_str()), || line)?;
+            }
+        }
+        let left = left().await?;
+        check(left.is_empty(), || format!("to be rotated still: {left:?}"))
+    }
+
+    /// The members' current versions.
+    fn currents(&self) -> Result<Vec<String>, Failed> {
+        let members = self.members.iter();
+        members
+            .map(|member| current(&self.cloud, &member.instance))
+            .collect()
     }
 
     async fn meet_their_fates(&self) -> TestResult {
