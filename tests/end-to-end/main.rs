@@ -96,9 +96,9 @@ fn main() -> ExitCode {
         None
     };
 
-    // Side by side; then what changes the deployed roles and the stack, one at a time; then what looks
+    // Side by side; then a fleet, alone; then what changes the deployed roles and the stack, one at a time; then what looks
     // back at everything before; last the stack's end.
-    let phases: [Phase; 5] = [
+    let phases: [Phase; 6] = [
         (
             |suite| {
                 rotation::tests(suite);
@@ -118,6 +118,7 @@ fn main() -> ExitCode {
             },
             Some(4),
         ),
+        (operator::fleet, Some(1)),
         (permissions::tests, Some(1)),
         (infrastructure::changes, Some(1)),
         (leaks::tests, Some(1)),

@@ -2,6 +2,7 @@
 //! no other.
 
 mod emergency;
+mod fleet;
 mod rollback;
 mod status;
 
@@ -13,6 +14,7 @@ use libtest_mimic::Failed;
 use local_cloud::cloud::{Cloud, STACK};
 use local_cloud::process;
 use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt as _;
 use tokio::process::Command;
 
 use crate::support::check;
@@ -36,6 +38,11 @@ pub(crate) fn tests(suite: &mut Suite) {
         status::agrees,
     );
     suite.test("operator::rights_that_lack_are_named", status::rights);
+}
+
+/// Alone: it takes all that the machine has, and then nothing else changes what `status` shows.
+pub(crate) fn fleet(suite: &mut Suite) {
+    suite.test("operator::a_whole_fleet_by_commands_alone", fleet::whole);
 }
 
 /// The tool with an operator's credentials.
@@ -135,14 +142,44 @@ impl Operator {
     }
 
     async fn run(&self, arguments: &[&str]) -> Result<Ended, Failed> {
-        let mut command = Command::new(&self.program);
+        self.run_with(arguments, "").await
+    }
+
+    /// As [`Self::run`], with something on standard input.
+    async fn run_with(&self, arguments: &[&str], input: &str) -> Result<Ended, Failed> {
+        self.run_command(Command::new(&self.program), arguments, input)
+            .await
+    }
+
+    /// The tool once for each of many add-ons, eight at once.
+    async fn run_for_each(&self, addons: &[&str], arguments: &[&str]) -> Result<Ended, Failed> {
+        let mut xargs = Command::new("xargs");
+        xargs.args(["-P", "8", "-n", "1"]).arg(&self.program);
+        self.run_command(xargs, arguments, &addons.join("\n")).await
+    }
+
+    async fn run_command(
+        &self,
+        mut command: Command,
+        arguments: &[&str],
+        input: &str,
+    ) -> Result<Ended, Failed> {
         process::forget_aws(&mut command);
         command
             .args(arguments)
             .envs(self.environment.iter().cloned())
-            .stdin(Stdio::null())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
             .kill_on_drop(true);
-        let output = command.output().await?;
+        let mut child = command.spawn()?;
+        let mut stdin = child.stdin.take();
+        // It reads all before it writes; one that reads nothing has ended, and says why.
+        if let Some(stdin) = &mut stdin {
+            let _ = stdin.write_all(input.as_bytes()).await;
+        }
+        drop(stdin);
+        let output = child.wait_with_output().await?;
         Ok(Ended {
             status: output.status.code().unwrap_or(-1),
             text: String::from_utf8_lossy(&output.stdout).into_owned(),

@@ -149,9 +149,12 @@ impl EventLog {
     /// it already does. Callers bound the wait with [`tokio::time::timeout`].
     pub async fn wait_for<T>(&self, mut found: impl FnMut(&[Event]) -> Option<T>) -> T {
         let mut length = self.length.subscribe();
+        // Each is copied once: a fleet's events are tens of thousands.
+        let mut events = Vec::new();
         loop {
             length.borrow_and_update();
-            if let Some(answer) = found(&self.since(0)) {
+            events.extend(self.since(events.len()));
+            if let Some(answer) = found(&events) {
                 return answer;
             }
             if length.changed().await.is_err() {

@@ -1,0 +1,312 @@
+//! A fleet of both APIs and all engines, by the tool's commands alone: enrolled, rotated, two rolled back, one
+//! rotated in an emergency, ten deprovisioned. After each of these `status` is what the services say.
+
+mod agreement;
+mod members;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+use libtest_mimic::Failed;
+use local_cloud::cloud::Cloud;
+use serde_json::Value;
+use tokio::time::Instant;
+
+use super::{Ended, Operator};
+use crate::TestResult;
+use crate::support::{check, current, fire, names, revoke, schedule, snapshot, wait_for};
+use members::{Fate, Member, eight_at_once};
+
+/// How many instances there are, if not [`MANY`].
+const INSTANCES: &str = "FLEET_INSTANCES";
+
+/// Six minutes' worth of instances.
+const MANY: usize = 500;
+
+/// A fleet, and the tool that it is run with.
+struct Fleet {
+    cloud: Arc<Cloud>,
+    operator: Operator,
+    members: Vec<Member>,
+    /// What the partner's own service let in before the fleet was there.
+    others: Vec<String>,
+}
+
+pub(super) async fn whole(cloud: Arc<Cloud>) -> TestResult {
+    let mut clock = Instant::now();
+    let mut took = |what: &str| {
+        println!("{what}: {:.0?}", clock.elapsed());
+        clock = Instant::now();
+    };
+    let fleet = Fleet::provision(cloud, size()?).await?;
+    took(&format!("{} provisioned", fleet.members.len()));
+
+    fleet.enroll().await?;
+    took("enrolled");
+    fleet.enroll_again().await?;
+    took("enrolled once more");
+    fleet.agrees(|_| ("healthy", 0)).await?;
+    fleet.heroku_shows_the_current(|_| Some(0)).await?;
+    took("compared");
+
+    fleet.rotate().await?;
+    took("rotated");
+    fleet.agrees(|_| ("waiting-for-revocation", 1)).await?;
+    fleet.heroku_shows_the_current(|_| Some(1)).await?;
+    took("compared");
+
+    fleet.meet_their_fates().await?;
+    took("rolled back, rotated in an emergency, deprovisioned");
+    let state = |fate| match fate {
+        Fate::Rotated | Fate::RolledBack => ("waiting-for-revocation", 1),
+        Fate::Leaked => ("healthy", 0),
+        Fate::Deprovisioned => ("deleted", 0),
+    };
+    fleet.agrees(state).await?;
+    // A rotation is a release, and a rollback is one.
+    let releases = |fate| match fate {
+        Fate::Rotated => Some(1),
+        Fate::RolledBack | Fate::Leaked => Some(2),
+        Fate::Deprovisioned => None,
+    };
+    fleet.heroku_shows_the_current(releases).await?;
+    took("compared");
+
+    fleet.revoke().await?;
+    took("revoked");
+    let state = |fate| match fate {
+        Fate::Deprovisioned => ("deleted", 0),
+        _ => ("healthy", 0),
+    };
+    fleet.agrees(state).await?;
+    fleet.heroku_shows_the_current(releases).await?;
+    took("compared");
+    fleet.operator.dismiss(&fleet.cloud).await
+}
+
+fn size() -> Result<usize, Failed> {
+    let size = match std::env::var(INSTANCES) {
+        Ok(text) => text.parse().map_err(|_| format!("{INSTANCES}: {text}"))?,
+        Err(_) => MANY,
+    };
+    check(size >= members::FEWEST, || {
+        format!("{INSTANCES} is at least {}", members::FEWEST)
+    })?;
+    Ok(size)
+}
+
+impl Fleet {
+    /// What the tool printed as JSON Lines.
+    async fn objects(&self, arguments: &[&str]) -> Result<Vec<Value>, Failed> {
+        let ended = self.operator.run(arguments).await?;
+        let objects: Result<_, _> = ended.text.lines().map(serde_json::from_str).collect();
+        objects.map_err(|error| format!("{error}: {}{}", ended.text, ended.errors).into())
+    }
+
+    /// From standard input, the first time with a line that is wrong. In the end the report has all.
+    async fn enroll(&self) -> TestResult {
+        let count = self.members.len();
+        let lines: String = self.members.iter().map(Member::line).collect();
+        let directory = tempfile::tempdir()?;
+        let report = directory.path().join("enrolled.jsonl");
+        let report = report.display().to_string();
+        let enroll = ["enroll", "-", "--concurrency", "8", "--report", &report];
+        let ends = |ended: &Ended, status, text: &str| {
+            check(ended.status == status && ended.text.ends_with(text), || {
+                format!("{}: {}{}", ended.status, ended.text, ended.errors)
+            })
+        };
+        let wrong = lines.replacen("\"url\":", "\"uri\":", 1);
+        let ended = self.operator.run_with(&enroll, &wrong).await?;
+        let all_but_one = format!("✗ enroll: {} enrolled, 1 failed, 0 skipped\n", count - 1);
+        ends(&ended, 1, &all_but_one)?;
+        let failed = ended.text.lines().find(|line| line.starts_with('✗'));
+        let failed = failed.unwrap_or_default();
+        println!(
+            "{}\n{failed}\n…\n{all_but_one}",
+            ended.text.lines().next().unwrap_or_default()
+        );
+        let addon = &self.members[0].instance.addon;
+        names(failed, &[addon, "line 1:", "url is missing"])?;
+
+        let ended = self.operator.run_with(&enroll, &lines).await?;
+        println!("{}", ended.text);
+        let one = format!("✓ enroll: 1 enrolled, 0 failed, {} skipped\n", count - 1);
+        ends(&ended, 0, &one)?;
+        let written = std::fs::read_to_string(&report)?;
+        let entries: Result<Vec<Value>, _> = written.lines().map(serde_json::from_str).collect();
+        let entries = entries?;
+        check(entries.len() == count + 1, || written.clone())?;
+        for (place, member) in self.members.iter().enumerate() {
+            let instance = &member.instance;
+            let its = |entry: &&Value| entry["addon_id"] == instance.addon.as_str();
+            let entry = entries.iter().rev().find(its).unwrap_or(&Value::Null);
+            let is_so = entry["outcome"] == "created"
+                && entry["line"] == place + 1
+                && entry["secret"] == snapshot(&self.cloud, instance)?.arn.as_str()
+                && entry["version"] == current(&self.cloud, instance)?.as_str();
+            check(is_so, || format!("{} has {entry}", instance.name))?;
+        }
+
+        // With the whole report it asks for nothing: one may do it who has no rights.
+        let nobody = Operator::new(&self.cloud, false).await?;
+        let ended = nobody.run_with(&enroll, &lines).await?;
+        let none = format!("✓ enroll: 0 enrolled, 0 failed, {count} skipped\n");
+        ends(&ended, 0, &none)
+    }
+
+    /// A second run that knows nothing of the first, from a file: every answer is `unchanged`, and so is all.
+    async fn enroll_again(&self) -> TestResult {
+        let secrets = || {
+            let secrets = self.members.iter();
+            let secrets = secrets.map(|member| snapshot(&self.cloud, &member.instance));
+            secrets.collect::<Result<Vec<_>, _>>()
+        };
+        let before = secrets()?;
+        let directory = tempfile::tempdir()?;
+        let file = directory.path().join("fleet.jsonl");
+        std::fs::write(
+            &file,
+            self.members.iter().map(Member::line).collect::<String>(),
+        )?;
+        let file = file.display().to_string();
+        let said = self
+            .objects(&["--json", "enroll", &file, "--concurrency", "8"])
+            .await?;
+        let unchanged = said.iter().filter(|it| it["outcome"] == "unchanged");
+        let count = self.members.len();
+        check(unchanged.count() == count, || format!("{said:?}"))?;
+        check(secrets()? == before, || "something changed".to_owned())
+    }
+
+    /// All that are not rotated yet by what `status` says, as the operations page has it.
+    async fn rotate(&self) -> TestResult {
+        let before: Vec<_> = self.currents()?;
+        let ours: BTreeSet<_> = self.members.iter().map(|it| &*it.instance.addon).collect();
+        let rows = async || {
+            let mut rows = self.objects(&["--json", "status"]).await?;
+            rows.retain(|row| row["instance"].as_str().is_some_and(|it| ours.contains(it)));
+            Ok::<_, Failed>(rows)
+        };
+        let since = |row: &Value| {
+            row["since"]
+                .as_str()
+                .and_then(|it| it.parse::<Timestamp>().ok())
+        };
+        let enrolled = rows().await?;
+        let last = enrolled.iter().filter_map(since).max().ok_or("no row")?;
+        // The status has whole seconds: what is rotated in the same one would seem not to be.
+        let from = last + SignedDuration::from_secs(1);
+        let wait = from.duration_since(Timestamp::now());
+        tokio::time::sleep(wait.try_into().unwrap_or_default()).await;
+        let left = async || {
+            let mut left = rows().await?;
+            left.retain(|row| since(row) < Some(from));
+            let addons = left
+                .iter()
+                .map(|row| row["instance"].as_str().map(ToOwned::to_owned));
+            Ok::<Vec<_>, Failed>(addons.flatten().collect())
+        };
+        let addons = left().await?;
+        check(addons.len() == self.members.len(), || format!("{addons:?}"))?;
+        let addons: Vec<_> = addons.iter().map(String::as_str).collect();
+        let ended = self
+            .operator
+            .run_for_each(&addons, &["rotate", "--wait"])
+            .await?;
+        check(ended.status == 0, || {
+            format!("{}{}", ended.text, ended.errors)
+        })?;
+        let said: BTreeSet<_> = ended.text.lines().collect();
+        for (version, old) in self.currents()?.iter().zip(&before) {
+            for what in ["begins", "is current"] {
+                let line = format!("✓ rotate: version {version} {what}");
+                check(version != old && said.contains(line.as_str()), || line)?;
+            }
+        }
+        let left = left().await?;
+        check(left.is_empty(), || format!("to be rotated still: {left:?}"))
+    }
+
+    /// The members' current versions.
+    fn currents(&self) -> Result<Vec<String>, Failed> {
+        let members = self.members.iter();
+        members
+            .map(|member| current(&self.cloud, &member.instance))
+            .collect()
+    }
+
+    async fn meet_their_fates(&self) -> TestResult {
+        let of = |fate| self.members.iter().filter(move |it| it.fate == fate);
+        // Each waits for whatever revocation might be under way.
+        let rolled_back: Vec<_> = of(Fate::RolledBack).collect();
+        let roll_back = eight_at_once(&rolled_back, async |member: &&Member| {
+            let instance = &member.instance;
+            let new = current(&self.cloud, instance)?;
+            let rollback = ["rollback", &instance.addon, "--yes"];
+            let said = self.operator.succeeds(&rollback).await?;
+            println!("{said}");
+            check(current(&self.cloud, instance)? != new, || said)
+        });
+        let leaked: Vec<_> = of(Fate::Leaked).collect();
+        let emergency = eight_at_once(&leaked, async |member: &&Member| {
+            let emergency = [
+                "emergency",
+                &member.instance.addon,
+                "--accept-downtime",
+                "--yes",
+            ];
+            let said = self.operator.succeeds(&emergency).await?;
+            println!("{said}");
+            names(&said, &["the service refuses its credential"])
+        });
+        let deprovision = async {
+            let gone: Vec<_> = of(Fate::Deprovisioned).collect();
+            let mut arguments = vec!["deprovision", "--yes"];
+            for member in &gone {
+                self.cloud.heroku.deprovision(&member.instance.addon)?;
+                arguments.push(&member.instance.addon);
+            }
+            let said = self.operator.succeeds(&arguments).await?;
+            println!("{said}");
+            for member in &gone {
+                let line = format!(
+                    "✓ {}: deprovisioned, 2 credentials revoked\n",
+                    member.instance.addon
+                );
+                names(&said, &[&line])?;
+            }
+            Ok(())
+        };
+        tokio::try_join!(roll_back, emergency, deprovision)?;
+        Ok(())
+    }
+
+    /// Every revocation that is to come, now.
+    async fn revoke(&self) -> TestResult {
+        let left = self.members.iter().filter(|it| match it.fate {
+            Fate::Rotated | Fate::RolledBack => true,
+            Fate::Leaked | Fate::Deprovisioned => false,
+        });
+        let left: Vec<_> = left.collect();
+        eight_at_once(&left, async |member: &&Member| {
+            let (cloud, instance) = (&self.cloud, &member.instance);
+            let kept = current(cloud, instance)?;
+            if member.fate == Fate::RolledBack {
+                // What was put off finds it in use.
+                fire(cloud, &kept, 0).await?;
+                wait_for(cloud, "the next try's schedule", |_| {
+                    schedule(cloud, &kept, 1).map(drop)
+                })
+                .await?;
+            }
+            let live = crate::support::live_versions(cloud, instance)?;
+            for version in live.iter().filter(|version| **version != kept) {
+                revoke(cloud, version).await?;
+            }
+            Ok(())
+        })
+        .await
+    }
+}
