@@ -96,6 +96,8 @@ impl Fleet {
         let shown: BTreeMap<_, _> = cells
             .skip_while(|(name, _)| *name != "instance")
             .skip(1)
+            // A long error goes on in the lines after its row's.
+            .filter(|(name, _)| !name.is_empty())
             .collect();
         for member in &self.members {
             let addon = member.instance.addon.as_str();
