@@ -29,7 +29,8 @@ pub struct Try {
     pub at: SystemTime,
     /// When it was scheduled. None if not by this project.
     pub scheduled_at: Option<ScheduledAt>,
-    /// Why the try before it failed, if one did; it holds no secret value, and 490 characters at most.
+    /// Why the try before it failed, if one did; it holds no secret value, and is cut where
+    /// a description ends.
     pub last_error: Option<String>,
 }
 

@@ -8,21 +8,11 @@ use local_cloud::heroku::{Fault, FaultRule};
 use local_cloud::scheduler::ScheduleSummary;
 use serde_json::{Value, json};
 
+use super::enrollment::enrolled;
 use super::{fire, seconds_until};
 use crate::support::{Api, Instance, Stand, soon, version_id};
 
 const FUNCTION: &str = "deprovision-addon";
-
-/// Enrols a new instance by the function.
-async fn enrolled(stand: &Stand, api: Api) -> Instance {
-    let addon = stand.provisioned(api);
-    let mut event = json!({ "Document": addon.document });
-    if api == Api::V3 {
-        event["GrantCode"] = addon.grant_code.as_str().into();
-    }
-    let answer = stand.lambda.ask("enroll-addon", event).await.unwrap();
-    addon.enrolled(&answer)
-}
 
 async fn deprovision(stand: &Stand, instance: &Instance) -> Value {
     let event = json!({ "AddonId": instance.addon });

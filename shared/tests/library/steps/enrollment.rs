@@ -11,7 +11,7 @@ use local_cloud::heroku::{Fault, FaultRule};
 use serde_json::{Value, json};
 
 use super::{assert_settled, fire, releases};
-use crate::support::{Api, Provisioned, Stand, VAR};
+use crate::support::{Api, Instance, Provisioned, Stand, VAR};
 
 const FUNCTION: &str = "enroll-addon";
 
@@ -48,6 +48,17 @@ fn event(stand: &Stand, addon: &Provisioned, by: By) -> Value {
 
 async fn enroll(stand: &Stand, event: Value) -> Value {
     stand.lambda.ask(FUNCTION, event).await.unwrap()
+}
+
+/// A new instance, enrolled by the function, so that its secrets bear the names that go with that.
+pub(super) async fn enrolled(stand: &Stand, api: Api) -> Instance {
+    let addon = stand.provisioned(api);
+    let by = match api {
+        Api::V1 => By::V1,
+        Api::V3 => By::Code,
+    };
+    let answer = enroll(stand, event(stand, &addon, by)).await;
+    addon.enrolled(&answer)
 }
 
 /// The message of an error that holds no secret.

@@ -7,21 +7,11 @@ use local_cloud::gateway::GatewayFault;
 use local_cloud::heroku::Fault;
 use serde_json::{Value, json};
 
+use super::enrollment::enrolled;
 use super::{assert_settled, fire};
 use crate::support::{Api, Crash, Instance, Provisioned, Stand, When, create_secret};
 
 const FUNCTION: &str = "start-rotation";
-
-/// An instance whose secret bears the name that enrolment gives it.
-async fn enrolled(stand: &Stand, api: Api) -> Instance {
-    let addon = stand.provisioned(api);
-    let mut event = json!({ "Document": addon.document });
-    if api == Api::V3 {
-        event["GrantCode"] = addon.grant_code.as_str().into();
-    }
-    let answer = stand.lambda.ask("enroll-addon", event).await.unwrap();
-    addon.enrolled(&answer)
-}
 
 async fn press(stand: &Stand, addon: &str) -> Result<Value, Diagnostic> {
     let answer = stand
