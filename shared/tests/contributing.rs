@@ -67,8 +67,8 @@ fn insert(text: &str, before: &str, new: &str) -> String {
 #[tokio::test]
 #[ignore = "builds the library a second time: cargo xtask test"]
 async fn the_page_s_engine_is_one_module_and_one_line() {
-    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let project = here.parent().unwrap();
+    let project = &local_cloud::tools::workspace();
+    let here = project.join("shared");
     let copied = Path::new(env!("CARGO_TARGET_TMPDIR")).join("contributing");
     let _ = fs::remove_dir_all(&copied);
     fs::create_dir_all(&copied).unwrap();

@@ -101,7 +101,7 @@ async fn sources(cloud: &Cloud) -> Result<Vec<(String, String)>, Failed> {
         ("the processes' arguments".to_owned(), arguments()?),
     ];
     // Servers of an instance's own have a directory each.
-    let mut directories = vec![cloud.logs()];
+    let mut directories = vec![cloud.logs().to_owned()];
     while let Some(directory) = directories.pop() {
         for entry in std::fs::read_dir(directory)? {
             let path = entry?.path();

@@ -27,7 +27,7 @@ async fn logged_in_throughout(cloud: Arc<Cloud>) -> TestResult {
         .await?;
     for document in two_double_rotations(&cloud, &instance, Login::MariadbClient).await? {
         let password = document["password"].as_str().ok_or("no password")?;
-        check(!cloud.mariadb.has_logged(password)?, || {
+        check(!cloud.mariadb().await?.0.has_logged(password)?, || {
             "a password is in MariaDB's logs".to_owned()
         })?;
     }

@@ -24,7 +24,7 @@ async fn throughout(cloud: Arc<Cloud>) -> TestResult {
         .await?;
     for document in two_double_rotations(&cloud, &instance, Login::Psql).await? {
         let password = document["password"].as_str().ok_or("no password")?;
-        check(!cloud.postgres.log().contains(password), || {
+        check(!cloud.postgres().await?.0.log().contains(password), || {
             "a password is in PostgreSQL's log".to_owned()
         })?;
     }

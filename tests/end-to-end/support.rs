@@ -12,19 +12,11 @@ use local_cloud::events::{Event, EventKind};
 use local_cloud::heroku::{AppSpec, RestartSpeed};
 use local_cloud::ministack::InvocationType;
 use local_cloud::secrets_manager::SecretSnapshot;
+pub(crate) use local_cloud::tools::workspace;
 use serde_json::{Value, json};
 
 /// Longer than anything here takes, on a machine that does other things as well.
 const PATIENCE: Duration = Duration::from_mins(2);
-
-pub(crate) fn workspace() -> PathBuf {
-    let manifest = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
-    manifest
-        .ancestors()
-        .nth(2)
-        .map(PathBuf::from)
-        .unwrap_or(manifest)
-}
 
 pub(crate) fn app(name: &str, first: Duration) -> AppSpec {
     let restart = RestartSpeed {

@@ -22,9 +22,8 @@ pub(super) async fn in_place(cloud: Arc<Cloud>) -> TestResult {
 
     let directory = cloud.logs().join("changed");
     let template = changed_code(&cloud.template, &directory)?;
-    let progress = Arc::new(|line: &str| println!("{line}"));
     cloud
-        .update(&template, &[("GracePeriodSeconds", "600")], progress)
+        .update(&template, &[("GracePeriodSeconds", "600")])
         .await?;
     let new_code = self::code(&cloud).await?;
     check(

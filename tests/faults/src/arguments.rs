@@ -1,6 +1,6 @@
 //! The command line.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use faults::engine::Engine;
@@ -63,7 +63,7 @@ impl Arguments {
 
     /// Where what comes of the runs is written.
     pub(crate) fn directory() -> PathBuf {
-        let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        let workspace = local_cloud::tools::workspace();
         target_directory(&workspace).join("faults")
     }
 }

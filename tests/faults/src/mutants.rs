@@ -70,7 +70,7 @@ struct Violation {
 
 /// Breaks the functions in every way of the table; whether each was seen.
 pub(crate) fn run(only: Option<&str>) -> Result<bool, Problem> {
-    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let workspace = local_cloud::tools::workspace();
     let target = target_directory(&workspace.canonicalize()?);
     let copy = target.join("faults/mutants");
     if copy.exists() {

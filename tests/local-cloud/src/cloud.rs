@@ -2,6 +2,7 @@
 //! stack deployed to it the way a user deploys it.
 
 mod account;
+mod embedded;
 mod error;
 mod functions;
 mod instance;
@@ -12,27 +13,25 @@ mod postgres;
 mod redis;
 
 use std::collections::BTreeMap;
+use std::fs::{File, TryLockError};
+use std::io::{Read as _, Write as _};
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
 
+pub use embedded::{Embedded, EmbeddedOptions};
 pub use error::CloudError;
 pub use functions::Held;
 pub use instance::{AddOn, Api, Engine, Instance, InstanceSpec};
 pub use own::Own;
+pub use partner::Partner;
 pub use redis::SharedRedis;
 
-use account::Account;
-
-use crate::credential_service::CredentialService;
-use crate::events::EventLog;
 use crate::gateway::{Gateway, GatewayOptions};
-use crate::heroku::Heroku;
-use crate::mariadb::Mariadb;
-use crate::ministack::{self, MiniStack, MiniStackOptions};
-use crate::postgres::Postgres;
+use crate::ministack::{MiniStack, MiniStackOptions};
 use crate::process::OnLine;
 use crate::stack::{self, BuildMode, Stack};
 use crate::tools::Tools;
@@ -68,43 +67,35 @@ pub struct CloudOptions {
 
 /// A running local cloud. Everything in it is stopped on drop.
 pub struct Cloud {
-    /// What happened so far.
-    pub events: EventLog,
-    /// Heroku.
-    pub heroku: Arc<Heroku>,
-    /// The partner's own service, for the `http` engine.
-    pub credential_service: CredentialService,
-    /// The partner's database server, for the `postgres` engine.
-    pub postgres: Postgres,
-    /// The partner's database server, for the `mysql` engine.
-    pub mariadb: Mariadb,
-    /// What the AWS CLI, the SDKs and the functions talk to.
-    pub gateway: Gateway,
+    partner: Partner,
     /// MiniStack behind the gateway.
     pub ministack: MiniStack,
     /// The programs.
     pub tools: Tools,
-    /// A client of the gateway with the account's root credentials.
-    pub root: ministack::Client,
     functions: functions::Functions,
-    account: Account,
     /// The stack.
     pub stack: Stack,
     /// The template as `sam build` left it.
     pub template: PathBuf,
     parameters: Vec<(String, String)>,
-    /// By instance.
-    redis: Mutex<BTreeMap<String, SharedRedis>>,
-    own_postgres: own::OwnServers<Postgres>,
-    own_mariadb: own::OwnServers<Mariadb>,
     outputs: BTreeMap<String, String>,
+    /// What it builds and deploys has one place in a checkout.
+    _only: Only,
+}
+
+impl Deref for Cloud {
+    type Target = Partner;
+
+    fn deref(&self) -> &Partner {
+        &self.partner
+    }
 }
 
 impl Cloud {
     /// Installs what is missing, builds the functions, starts everything and deploys the stack.
     ///
     /// # Errors
-    /// If anything of that fails; the error says what to do.
+    /// If anything of that fails, or another one runs in this checkout; the error says what to do.
     pub async fn start(options: CloudOptions) -> Result<Self, CloudError> {
         let CloudOptions {
             workspace,
@@ -114,77 +105,49 @@ impl Cloud {
         } = options;
         let target = crate::tools::target_directory(&workspace);
         let logs = target.join("local-cloud");
+        let only = Only::new(&logs)?;
+        progress("setting up the Python tools");
         let tools = Tools::ensure(&target, Arc::clone(&progress)).await?;
-        let template = stack::sam_build(
-            &workspace,
-            &tools,
-            BuildMode::Debug,
-            &logs,
-            Arc::clone(&progress),
-        )
-        .await?;
+        progress("building the functions (cargo, sam build)");
+        let template = stack::sam_build(&workspace, &tools, BuildMode::Debug, &logs).await?;
 
         progress("starting Heroku, the partner's services and AWS");
-        let events = EventLog::default();
-        let heroku = Arc::new(Heroku::start(events.clone()).await?);
-        let manifest = partner::manifest();
-        heroku.add_service(manifest.clone())?;
-        let services = partner::Services::start(&target, &logs, &events, &progress).await?;
-
         let bound = Gateway::bind().await?;
         let endpoint = bound.endpoint().clone();
-        let ministack = MiniStack::start(MiniStackOptions::new(
-            tools.ministack(),
-            endpoint.clone(),
-            logs.clone(),
-        ))
-        .await?;
+        let ministack = MiniStackOptions::new(tools.ministack(), endpoint.clone(), logs.clone());
+        let ministack = MiniStack::start(ministack).await?;
         let functions = functions::Functions::new(ministack.client().clone());
-        let gateway = bound.serve(GatewayOptions {
+        let gateway = GatewayOptions {
             upstream: Some(ministack.client().clone()),
-            events: events.clone(),
             functions: Some(Arc::new(functions.clone())),
             ..GatewayOptions::default()
-        });
-        let root = ministack::Client::new(endpoint.clone())?;
-
-        let aws = || stack::aws(&tools, &endpoint);
-        let administrators = &services.administrators;
-        let account = Account::set_up(&root, &aws, parameters, &manifest, administrators).await?;
+        };
+        let mut partner = Partner::start(&target, &logs, bound, gateway).await?;
+        if parameters == Parameters::All {
+            let aws = || stack::aws(&tools, &endpoint);
+            partner.account.set_all(&aws).await?;
+        }
+        partner.store_secrets().await?;
 
         progress("deploying the stack (sam deploy)");
-        let parameters = [
-            ("GracePeriodSeconds", grace_period.as_secs().to_string()),
-            ("HerokuApiUrl", heroku.api_url().to_string()),
-            ("HerokuOAuthUrl", heroku.oauth_url().to_string()),
-        ];
+        let parameters = partner.parameters(grace_period);
         let parameters: Vec<_> = parameters
             .into_iter()
-            .chain(account.parameters.iter().cloned())
             .map(|(name, value)| (name.to_owned(), value))
             .collect();
         let stack = Stack::new(tools.clone(), workspace, endpoint, STACK, logs);
-        stack.deploy(&template, &parameters, progress).await?;
+        stack.deploy(&template, &parameters).await?;
         let outputs = stack.outputs().await?;
         Ok(Self {
-            events,
-            heroku,
-            credential_service: services.credential_service,
-            postgres: services.postgres,
-            mariadb: services.mariadb,
-            gateway,
+            partner,
             ministack,
             tools,
-            root,
             functions,
-            account,
             stack,
             template,
             parameters,
-            redis: Mutex::default(),
-            own_postgres: own::OwnServers::default(),
-            own_mariadb: own::OwnServers::default(),
             outputs,
+            _only: only,
         })
     }
 
@@ -197,14 +160,13 @@ impl Cloud {
         &self,
         template: &Path,
         changed: &[(&str, &str)],
-        progress: OnLine,
     ) -> Result<(), CloudError> {
         let mut parameters = self.parameters.clone();
         for (name, value) in changed {
             parameters.retain(|(other, _)| other != name);
             parameters.push(((*name).to_owned(), (*value).to_owned()));
         }
-        Ok(self.stack.deploy(template, &parameters, progress).await?)
+        Ok(self.stack.deploy(template, &parameters).await?)
     }
 
     /// One of the stack's outputs.
@@ -254,12 +216,6 @@ impl Cloud {
         account::run(command, arguments).await
     }
 
-    /// The ARN of one of the stack's functions.
-    #[must_use]
-    pub fn function_arn(&self, name: &str) -> String {
-        format!("arn:aws:lambda:us-east-1:000000000000:function:{STACK}-{name}")
-    }
-
     /// From now on every step of this secret's rotations is called twice.
     pub fn call_steps_twice(&self, instance: &Instance) {
         self.functions.call_twice(&instance.secret_arn);
@@ -270,18 +226,47 @@ impl Cloud {
         self.functions.hold(&instance.secret_arn, step)
     }
 
-    /// Where the logs of all processes are.
-    #[must_use]
-    pub fn logs(&self) -> PathBuf {
-        log_directory(self.tools.target())
-    }
-
     /// Stops everything, and waits until it has stopped.
     pub async fn stop(self) {
         self.ministack.stop().await;
     }
 }
 
-fn log_directory(target: &Path) -> PathBuf {
-    target.join("local-cloud")
+/// Holds the place of the one deployed cloud that a checkout can have.
+struct Only(
+    #[expect(
+        dead_code,
+        reason = "held, and given back with the process at the latest"
+    )]
+    File,
+);
+
+impl Only {
+    fn new(logs: &Path) -> Result<Self, CloudError> {
+        let path = logs.join("deployed.lock");
+        let failed = |source| CloudError::File {
+            path: path.display().to_string(),
+            source,
+        };
+        std::fs::create_dir_all(logs).map_err(failed)?;
+        let options = File::options()
+            .create(true)
+            .read(true)
+            .write(true)
+            .truncate(false)
+            .open(&path);
+        let mut file = options.map_err(failed)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                let mut pid = String::new();
+                file.read_to_string(&mut pid).map_err(failed)?;
+                return Err(CloudError::Busy { pid });
+            }
+            Err(TryLockError::Error(source)) => return Err(failed(source)),
+        }
+        file.set_len(0).map_err(failed)?;
+        write!(file, "{}", std::process::id()).map_err(failed)?;
+        Ok(Self(file))
+    }
 }

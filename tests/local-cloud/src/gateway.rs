@@ -30,6 +30,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use url::Url;
 
 use crate::events::EventLog;
+use crate::lambda::{self, Lambda};
 use crate::ministack;
 use crate::scheduler::{HandOver, Scheduler, Target};
 use crate::secrets_manager::{NoFunctions, RotationFunctions, RotationOptions, SecretsManager};
@@ -70,6 +71,8 @@ pub struct GatewayOptions {
     pub functions: Option<Arc<dyn RotationFunctions>>,
     /// What schedules fire at: the upstream's functions, if not given.
     pub target: Option<Arc<dyn Target>>,
+    /// What answers for Lambda where there is no upstream, and runs and is fired at what is not given.
+    pub lambda: Option<Lambda>,
 }
 
 /// An address that is taken and not served yet: requests wait.
@@ -95,14 +98,17 @@ impl BoundGateway {
             rotation,
             functions,
             target,
+            lambda,
         } = options;
-        let functions = functions.unwrap_or_else(|| match &upstream {
-            Some(upstream) => Arc::new(upstream.clone()),
-            None => Arc::new(NoFunctions),
+        let functions = functions.unwrap_or_else(|| match (&upstream, &lambda) {
+            (Some(upstream), _) => Arc::new(upstream.clone()),
+            (None, Some(lambda)) => Arc::new(lambda.clone()),
+            (None, None) => Arc::new(NoFunctions),
         });
-        let target = target.unwrap_or_else(|| match &upstream {
-            Some(upstream) => Arc::new(upstream.clone()),
-            None => Arc::new(NoTarget),
+        let target = target.unwrap_or_else(|| match (&upstream, &lambda) {
+            (Some(upstream), _) => Arc::new(upstream.clone()),
+            (None, Some(lambda)) => Arc::new(lambda.clone()),
+            (None, None) => Arc::new(NoTarget),
         });
         let (secrets_manager, rotations) = SecretsManager::new(events.clone(), functions, rotation);
         let scheduler = Scheduler::new(upstream.clone(), events, target);
@@ -112,6 +118,7 @@ impl BoundGateway {
             secrets: Front::new(upstream.clone(), secrets_manager.clone()),
             scheduler: scheduler.clone(),
             upstream,
+            lambda,
             requests: Mutex::default(),
             bus: Mutex::default(),
         });
@@ -217,6 +224,7 @@ impl Target for NoTarget {
 
 struct Routes {
     upstream: Option<ministack::Client>,
+    lambda: Option<Lambda>,
     faults: Faults,
     secrets: Front,
     scheduler: Scheduler,
@@ -267,10 +275,15 @@ impl Routes {
             }
         }
         let Some(upstream) = &self.upstream else {
+            if let Some(lambda) = &self.lambda
+                && lambda::is_of_functions(&request)
+            {
+                return lambda.handle(&request).await;
+            }
             return answer::text(
                 http::StatusCode::NOT_IMPLEMENTED,
-                "there is no MiniStack behind this gateway, only Secrets Manager and EventBridge \
-                 Scheduler",
+                "there is no MiniStack behind this gateway, only Secrets Manager, EventBridge Scheduler, \
+                 EventBridge's PutEvents and Lambda's Invoke",
             );
         };
         upstream.forward(request).await.unwrap_or_else(|error| {

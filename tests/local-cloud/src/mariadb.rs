@@ -61,16 +61,18 @@ impl Mariadb {
         log_dir: &Path,
         options: &[&str],
     ) -> Result<Self, MariadbError> {
-        let directory = tempfile::Builder::new().prefix("mariadb-").tempdir()?;
+        let directory = crate::scratch::directory("mariadb-")?;
         let owner = Owner::find("mysql", Signal::SIGKILL)?;
         owner.give(directory.path())?;
         let password = Alphanumeric.sample_string(&mut rand::rng(), 32);
+        let programs = &programs.accessible(&owner, directory.path())?;
         initialise(programs, directory.path(), &owner, log_dir).await?;
         let init_file = directory.path().join("init.sql");
         write_private(&init_file, &init_sql(&password))?;
         owner.give(&init_file)?;
         let start = Start {
             server: programs.server.clone(),
+            base: programs.base().map(Path::to_owned),
             directory: directory.path().to_owned(),
             log: log_dir.join("mariadb.log"),
             options: options.iter().map(ToString::to_string).collect(),
@@ -240,8 +242,11 @@ async fn initialise(
     let mut install = owner.command(&programs.install);
     // A server that starts removes the temporary tables that it finds: those of others as well.
     install.env("TMPDIR", directory);
+    install.arg("--no-defaults");
+    if let Some(base) = programs.base() {
+        install.arg(format!("--basedir={}", base.display()));
+    }
     install
-        .arg("--no-defaults")
         .arg(format!("--datadir={}", directory.join("data").display()))
         .args(["--auth-root-authentication-method=normal", "--skip-test-db"])
         .args(["--skip-name-resolve", "--innodb-log-file-size=8M"]);
@@ -254,6 +259,7 @@ async fn initialise(
 #[derive(Debug)]
 struct Start {
     server: PathBuf,
+    base: Option<PathBuf>,
     directory: PathBuf,
     log: PathBuf,
     options: Vec<String>,
@@ -265,6 +271,9 @@ impl Start {
         let within = |name: &str| self.directory.join(name).display().to_string();
         let mut server = self.owner.command(&self.server);
         server.arg("--no-defaults");
+        if let Some(base) = &self.base {
+            server.arg(format!("--basedir={}", base.display()));
+        }
         for (option, value) in [
             ("datadir", within("data")),
             ("init-file", within("init.sql")),
@@ -326,7 +335,7 @@ mod tests {
     use crate::tools::{ensure_mariadb, target_directory};
 
     async fn start() -> (Mariadb, TempDir) {
-        let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        let workspace = crate::tools::workspace();
         let target = target_directory(&workspace);
         let progress = Arc::new(|line: &str| println!("{line}"));
         let programs = ensure_mariadb(&target, progress).await.unwrap();

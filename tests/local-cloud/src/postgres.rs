@@ -93,7 +93,7 @@ impl Postgres {
         log_dir: &Path,
         mut options: PostgresOptions,
     ) -> Result<Self, PostgresError> {
-        let directory = tempfile::Builder::new().prefix("postgres-").tempdir()?;
+        let directory = crate::scratch::directory("postgres-")?;
         let owner = Owner::find("postgres", Signal::SIGQUIT)?;
         owner.give(directory.path())?;
         let (password, administrator_password) = (random_text(), random_text());

@@ -9,11 +9,11 @@ use std::ffi::OsStr;
 use std::io;
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::sys::signal::{Signal, killpg};
-use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
 use nix::unistd::Pid;
 use tokio::process::{Child, Command};
 
@@ -51,22 +51,26 @@ pub enum ProcessError {
         source: io::Error,
     },
     /// It ended, with an error or before it was ready.
-    #[error("{name} ended with {status}; its last output:\n{tail}")]
+    #[error("{name} ended with {status}; its last output (all of it: {}):\n{tail}", .log.display())]
     Ended {
         /// What the process is called here.
         name: String,
         /// Exit status or signal.
         status: ExitStatus,
+        /// The file with its output.
+        log: Arc<Path>,
         /// The end of its output.
         tail: String,
     },
     /// It was not ready in time.
-    #[error("{name} was not ready within {} s; its last output:\n{tail}", .after.as_secs())]
+    #[error("{name} was not ready within {} s; its last output (all of it: {}):\n{tail}", .after.as_secs(), .log.display())]
     NotReady {
         /// What the process is called here.
         name: String,
         /// How long it was waited for.
         after: Duration,
+        /// The file with its output.
+        log: Arc<Path>,
         /// The end of its output.
         tail: String,
     },
@@ -93,8 +97,15 @@ pub fn command_as(
     at_death: Signal,
     setpriv_arguments: &[&str],
 ) -> Command {
+    let libraries = crate::tools::libraries(Path::new(program.as_ref()));
+    let set_libraries = |mut command: Command| {
+        if let Some(libraries) = &libraries {
+            command.env("LD_LIBRARY_PATH", libraries);
+        }
+        command
+    };
     if setpriv_arguments.is_empty() && find_program("setpriv", &[]).is_none() {
-        return Command::new(program);
+        return set_libraries(Command::new(program));
     }
     let signal = at_death.as_str();
     let mut command = Command::new("setpriv");
@@ -103,7 +114,7 @@ pub fn command_as(
         .args(setpriv_arguments)
         .arg("--")
         .arg(program);
-    command
+    set_libraries(command)
 }
 
 /// Takes all settings of AWS's tools out of a command's environment, so that no developer's
@@ -161,6 +172,7 @@ pub struct Process {
     child: Child,
     group: Option<Pid>,
     stop_signal: Signal,
+    log: Arc<Path>,
     output: Output,
 }
 
@@ -210,6 +222,7 @@ impl Process {
             child,
             group,
             stop_signal: Signal::SIGTERM,
+            log: log.into(),
             output,
         })
     }
@@ -257,6 +270,7 @@ impl Process {
                     return Err(ProcessError::NotReady {
                         name: self.name.clone(),
                         after: deadline,
+                        log: Arc::clone(&self.log),
                         tail: self.output.tail(TAIL),
                     });
                 }
@@ -286,6 +300,12 @@ impl Process {
         }
     }
 
+    /// Waits for its end.
+    pub async fn wait(&mut self) {
+        // It is this process's own child, and waited for here alone: nothing else can go wrong.
+        let _ = self.child.wait().await;
+    }
+
     /// Stops it as dropping it does, without blocking the runtime.
     pub async fn stop(self) {
         // The join fails only if dropping panics or the runtime is ending: stopped either way.
@@ -296,6 +316,7 @@ impl Process {
         ProcessError::Ended {
             name: self.name.clone(),
             status,
+            log: Arc::clone(&self.log),
             tail: self.output.tail(TAIL),
         }
     }
@@ -327,9 +348,19 @@ impl Process {
     }
 
     /// Whether the leader has ended; it stays a zombie, so that its group's id stays its own.
-    fn leader_ended(leader: Pid) -> bool {
+    #[cfg(target_os = "linux")]
+    #[expect(clippy::unused_self, reason = "elsewhere it asks the child")]
+    fn leader_ended(&mut self, leader: Pid) -> bool {
+        use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
+
         let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT | WaitPidFlag::WNOHANG;
         !matches!(waitid(Id::Pid(leader), flags), Ok(WaitStatus::StillAlive))
+    }
+
+    /// Whether the leader has ended. Elsewhere nix has no call that leaves it a zombie.
+    #[cfg(not(target_os = "linux"))]
+    fn leader_ended(&mut self, _leader: Pid) -> bool {
+        !matches!(self.child.try_wait(), Ok(None))
     }
 }
 
@@ -338,7 +369,7 @@ impl Drop for Process {
         let Some(group) = self.group else { return };
         self.signal_group(self.stop_signal);
         let patience = Instant::now() + GRACE;
-        while !Self::leader_ended(group) && Instant::now() < patience {
+        while !self.leader_ended(group) && Instant::now() < patience {
             std::thread::sleep(Duration::from_millis(10));
         }
         self.kill_group();

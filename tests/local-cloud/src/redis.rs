@@ -111,7 +111,7 @@ impl Redis {
             port: 0,
             tls_port: 0,
             password: Alphanumeric.sample_string(&mut rand::rng(), 32),
-            directory: tempfile::Builder::new().prefix("redis-").tempdir()?,
+            directory: crate::scratch::directory("redis-")?,
         };
         let mut tries = 1;
         loop {
@@ -349,7 +349,7 @@ mod tests {
     use crate::tools::{ensure_redis, target_directory};
 
     async fn start(users: Users) -> (Redis, TempDir) {
-        let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        let workspace = crate::tools::workspace();
         let target = target_directory(&workspace);
         let progress = Arc::new(|line: &str| println!("{line}"));
         let programs = ensure_redis(&target, progress).await.unwrap();

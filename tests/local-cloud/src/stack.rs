@@ -9,7 +9,7 @@ use tokio::process::Command;
 use url::Url;
 
 use crate::ministack::{REGION, ROOT_ACCESS_KEY_ID, ROOT_SECRET_ACCESS_KEY};
-use crate::process::{self, OnLine, ProcessError};
+use crate::process::{self, ProcessError};
 use crate::tools::Tools;
 
 /// The template, within the workspace.
@@ -38,7 +38,7 @@ pub enum StackError {
         /// The stack.
         stack: String,
         /// What `sam deploy` said.
-        source: ProcessError,
+        source: Box<ProcessError>,
         /// The stack's failed events: resource and reason.
         events: Vec<String>,
     },
@@ -69,7 +69,7 @@ pub struct Stack {
     log_dir: PathBuf,
 }
 
-/// Builds the functions by `sam build`, telling `progress` what happens. The template to deploy.
+/// Builds the functions by `sam build`. The template to deploy.
 ///
 /// The output goes to `log_dir`. Fails with the end of the build's output.
 pub async fn sam_build(
@@ -77,11 +77,10 @@ pub async fn sam_build(
     tools: &Tools,
     mode: BuildMode,
     log_dir: &Path,
-    progress: OnLine,
 ) -> Result<PathBuf, StackError> {
     let built = tools.target().join("sam");
     if mode == BuildMode::Debug {
-        // All at once, and with its progress, which sam keeps to itself.
+        // All at once: sam would build one after the other.
         let mut cargo = process::command("cargo", Signal::SIGTERM);
         process::forget_cargo(cargo.as_std_mut());
         cargo
@@ -90,7 +89,7 @@ pub async fn sam_build(
             .env("CARGO_BUILD_TARGET", "host-tuple")
             .current_dir(workspace);
         let log = log_dir.join("cargo-build.log");
-        process::run("cargo build", cargo, &log, Some(progress.clone())).await?;
+        process::run("cargo build", cargo, &log, None).await?;
     }
     let mut sam = sam(tools);
     sam.args(["build", "-t", TEMPLATE, "--build-dir"])
@@ -100,7 +99,7 @@ pub async fn sam_build(
         build_for_this_machine(&mut sam);
     }
     let log = log_dir.join("sam-build.log");
-    process::run("sam build", sam, &log, Some(progress)).await?;
+    process::run("sam build", sam, &log, None).await?;
     Ok(built.join("template.yaml"))
 }
 
@@ -136,7 +135,6 @@ impl Stack {
         &self,
         template: &Path,
         parameters: &[(String, String)],
-        progress: OnLine,
     ) -> Result<(), StackError> {
         let mut sam = sam(&self.tools);
         at(&mut sam, &self.endpoint);
@@ -155,13 +153,13 @@ impl Stack {
             }
         }
         let log = self.log_dir.join(format!("sam-deploy-{}.log", self.name));
-        let deployed = process::run("sam deploy", sam, &log, Some(progress)).await;
+        let deployed = process::run("sam deploy", sam, &log, None).await;
         let Err(source) = deployed else {
             return Ok(());
         };
         Err(StackError::Deploy {
             stack: self.name.clone(),
-            source,
+            source: Box::new(source),
             // The reasons explain a failure; that they cannot be had is not another one.
             events: self.failed_events().await.unwrap_or_default(),
         })

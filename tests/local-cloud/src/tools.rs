@@ -1,5 +1,5 @@
 //! The tools that the local cloud runs: Python programs in virtual environments of the project's
-//! own under `target/tools/`, pinned, and PostgreSQL from Debian's packages.
+//! own under `target/tools/`, pinned, and database servers.
 
 mod debian;
 mod environment;
@@ -8,14 +8,15 @@ mod newer_postgres;
 use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
 use nix::sys::signal::Signal;
 use tokio::process::Command;
 
 use crate::process::{self, OnLine, ProcessError};
 
-pub(crate) use debian::psql;
 pub use debian::{MariadbPrograms, ensure_mariadb, ensure_postgres, ensure_redis};
+pub(crate) use debian::{client, libraries, root_of};
 pub use newer_postgres::ensure_newer_postgres;
 
 /// What the local AWS is made of: MiniStack, the SAM translator, the AWS command line.
@@ -162,6 +163,43 @@ impl Tools {
         // Fails only for a directory with a colon in its name: then sam says what it does not find.
         std::env::join_paths(directories).unwrap_or(path)
     }
+}
+
+/// The root of the checkout that cargo runs this program or test in; where a program is run without cargo,
+/// that of the current directory. Not where it was built: a checkout that was moved with its `target/` is another.
+#[must_use]
+pub fn workspace() -> PathBuf {
+    let here = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
+    let here = here.or_else(|| std::env::current_dir().ok());
+    let here = here.unwrap_or_default();
+    let root = here.ancestors().find(|it| it.join("Cargo.lock").is_file());
+    root.unwrap_or(&here).to_owned()
+}
+
+/// Cargo, in the project's root, killed if it is no longer waited for.
+#[must_use]
+pub fn cargo(workspace: &Path) -> Command {
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    process::forget_cargo(cargo.as_std_mut());
+    cargo.current_dir(workspace).kill_on_drop(true);
+    cargo
+}
+
+/// Runs a task to its end, or to Ctrl-C. An error is told on standard error.
+///
+/// Dropping what runs stops every process that it started.
+#[expect(clippy::print_stderr, reason = "tasks talk to whoever runs them")]
+pub async fn task<E: std::fmt::Display>(
+    run: impl Future<Output = Result<ExitCode, E>>,
+) -> ExitCode {
+    let ended = tokio::select! {
+        ended = run => ended.map_err(|error| error.to_string()),
+        _ = tokio::signal::ctrl_c() => Err("stopped by Ctrl-C".to_owned()),
+    };
+    ended.unwrap_or_else(|error| {
+        eprintln!("error: {error}");
+        ExitCode::FAILURE
+    })
 }
 
 /// Cargo's target directory for this workspace.

@@ -1,121 +1,114 @@
-//! The project's developer tasks, called as `cargo xtask`.
+//! The project's developer tasks, called as `cargo xtask`. Each is a crate of its own, which is built when it
+//! is asked for: a task never waits for what another one needs.
 #![allow(
     clippy::print_stdout,
     clippy::print_stderr,
     reason = "tasks talk to whoever runs them"
 )]
 
-mod bench;
-mod conformance;
-mod demo;
-mod deny;
-mod drawing;
-mod faults;
-mod fleet;
-mod package;
-#[cfg(test)]
-mod readme;
-mod schema;
-mod test;
-mod up;
-
-use std::error::Error;
+use std::env;
+use std::ffi::OsString;
+use std::io;
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 
-use clap::{Parser, Subcommand};
-use local_cloud::cloud::Engine;
-use tokio::process::Command;
-
-/// The project's developer tasks.
-#[derive(Parser)]
-#[command(name = "cargo xtask")]
-struct Arguments {
-    #[command(subcommand)]
-    task: Task,
+/// How a task's program comes to run.
+enum Run {
+    /// By `cargo run`, with these arguments before the task's own.
+    Cargo(&'static str, &'static [&'static str]),
+    /// By cargo's profile for the faults.
+    Optimised(&'static str, &'static [&'static str]),
+    /// Built together with the functions, which it finds beside itself.
+    WithFunctions(&'static str, &'static [&'static str]),
 }
 
-#[derive(Subcommand)]
-enum Task {
-    /// Measures what a cold start of each function costs, beside a function that does nothing.
-    ///
-    /// Start-up, answers, memory, size, requests and instructions (by valgrind, if it is installed), without
-    /// TLS and with it, as a table and as target/bench/bench.svg. The release builds take some minutes.
-    Bench(bench::BenchOptions),
-    /// Rotates three add-on instances in a local cloud, and shows that nobody is locked out.
-    Demo {
-        /// Plain lines instead of a live view, as when the output is no terminal.
-        #[arg(long)]
-        plain: bool,
-        /// The engine of all three instances: http, postgres, mysql, redis. Without it, some of each.
-        #[arg(long, value_parser = engine)]
-        engine: Option<Engine>,
-    },
-    /// Sets up what is missing and runs all tests.
-    Test {
-        /// Only tests whose names contain this.
-        filter: Option<String>,
-    },
-    /// Builds the functions as zips to deploy, the same bytes from the same commit, with their sums.
-    ///
-    /// They come to target/package/, with a template that deploys them. The build is for Amazon Linux
-    /// 2023, by the pinned cargo-lambda and zig, which are set up if they are missing; the same bytes
-    /// also take the same version of Rust.
-    Package {
-        /// The processor of the functions. What is built for arm64 is not tested, and takes Rust's
-        /// target aarch64-unknown-linux-gnu.
-        #[arg(long, value_enum, default_value = "x86_64")]
-        architecture: package::Architecture,
-        /// Only this function; may be given several times.
-        #[arg(long = "function", value_name = "NAME")]
-        functions: Vec<String>,
-        /// Builds the commit again, from a fresh copy at another path, and fails if any byte differs, or if
-        /// a zip is larger than it may be.
-        #[arg(long)]
-        verify: bool,
-    },
-    /// Leaves a local cloud running, for the AWS CLI, until Ctrl-C.
-    Up,
-    /// Has every request of a rotation go wrong in every way, pairs of them, and random histories, and
-    /// looks whether what must hold does.
-    ///
-    /// Without arguments everything: the protocol's model, every single fault of every engine, a sample of
-    /// pairs and histories, and the functions broken on purpose. Else what the program
-    /// `faults` takes: `run --histories 10000 --seed 7`, `mutants`, `replay <script>`.
-    Faults {
-        /// For the program `faults`.
-        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-        arguments: Vec<String>,
-    },
-    /// Lets fleets of 1,000 to a million add-on instances rotate, in virtual time, under the quotas of AWS and
-    /// Heroku: what waits, for how long, for which quota, and what it costs.
-    ///
-    /// When a request is made again is decided by the library's own code. The same seed gives the same figures. Everything
-    /// takes some three minutes.
-    Fleet(fleet::FleetOptions),
-    /// Checks a service of your own against the `http` engine's contract,
-    /// infra/credential-service.openapi.yaml.
-    ///
-    /// It registers and revokes credentials of its own, and says what to change. The status is 0 if
-    /// every rule holds, 1 if one does not, 2 if the check could not run.
-    Conformance(conformance::Arguments),
-    /// Checks what the project depends on by deny.toml, with the pinned cargo-deny.
-    Deny,
-    /// Writes the JSON Schema of the secret's document to infra/.
-    Schema,
-}
+use Run::{Cargo, Optimised, WithFunctions};
 
-#[tokio::main]
-async fn main() -> ExitCode {
-    let task = Arguments::parse().task;
-    let is_dropped = !matches!(task, Task::Conformance(_));
-    let result = tokio::select! {
-        result = run(task) => result,
-        // Dropping what runs stops every process that it started. What another machine was told has
-        // to be taken back.
-        _ = tokio::signal::ctrl_c(), if is_dropped => Err("stopped by Ctrl-C".into()),
+/// By name, with what the usage says.
+const TASKS: [(&str, Run, &str); 13] = [
+    (
+        "demo",
+        WithFunctions("demo", &["demo"]),
+        "Rotates three add-on instances on this machine, and shows that nobody is locked out",
+    ),
+    (
+        "up",
+        WithFunctions("demo", &["up"]),
+        "Leaves the demo's cloud running, for the AWS CLI, until Ctrl-C",
+    ),
+    (
+        "test",
+        Cargo("checks", &["test"]),
+        "What to run before a commit: unit, contract, engine and end-to-end tests",
+    ),
+    (
+        "prove",
+        Cargo("checks", &["prove"]),
+        "Everything else: each permission removed, the faults, a fleet, the packages",
+    ),
+    (
+        "faults",
+        Optimised("faults", &[]),
+        "Has requests go wrong in every way, and looks whether what must hold does",
+    ),
+    (
+        "model",
+        Optimised("model", &[]),
+        "Explores all interleavings of the protocol",
+    ),
+    (
+        "bench",
+        Cargo("bench", &[]),
+        "Measures what a cold start of each function costs",
+    ),
+    (
+        "fleet",
+        Cargo("fleet", &[]),
+        "Simulates fleets of up to a million instances under the quotas",
+    ),
+    (
+        "conformance",
+        Cargo("conformance", &[]),
+        "Checks a service of your own against the http engine's contract",
+    ),
+    (
+        "package",
+        Cargo("package", &[]),
+        "Builds the functions as zips to deploy",
+    ),
+    (
+        "deny",
+        Cargo("checks", &["deny"]),
+        "Checks the dependencies by deny.toml",
+    ),
+    (
+        "schema",
+        Cargo("checks", &["schema"]),
+        "Writes the JSON Schema of the secret's document to infra/",
+    ),
+    (
+        "picture",
+        WithFunctions("demo", &["picture"]),
+        "Plays the demo, and writes its picture for the README",
+    ),
+];
+
+fn main() -> ExitCode {
+    let mut arguments = env::args_os().skip(1);
+    let name = arguments.next().unwrap_or_default();
+    let task = TASKS.iter().find(|(known, ..)| *known == name);
+    let Some((_, run, _)) = task else {
+        usage();
+        let is_help = ["help", "--help", "-h"].iter().any(|it| *it == name);
+        return if is_help {
+            ExitCode::SUCCESS
+        } else {
+            ExitCode::from(2)
+        };
     };
-    match result {
+    let arguments: Vec<OsString> = arguments.collect();
+    match start(run, &arguments) {
         Ok(code) => code,
         Err(error) => {
             eprintln!("error: {error}");
@@ -124,56 +117,65 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn run(task: Task) -> Result<ExitCode, Box<dyn Error>> {
-    let workspace = workspace();
-    match task {
-        Task::Bench(options) => Ok(bench::run(&workspace, options).await?),
-        Task::Demo { plain, engine } => Ok(demo::run(demo::DemoOptions {
-            workspace,
-            plain,
-            engine,
-        })
-        .await?),
-        Task::Package {
-            architecture,
-            functions,
-            verify,
-        } => Ok(package::run(package::PackageOptions {
-            workspace,
-            architecture,
-            functions,
-            verify,
-        })
-        .await?),
-        Task::Test { filter } => Ok(test::run(&workspace, filter.as_deref()).await?),
-        Task::Faults { arguments } => Ok(faults::run(&workspace, &arguments).await?),
-        Task::Fleet(options) => Ok(fleet::run(&workspace, &options)?),
-        Task::Conformance(arguments) => Ok(conformance::run(&arguments).await),
-        Task::Deny => Ok(deny::run(&workspace).await?),
-        Task::Up => Ok(up::run(workspace).await?),
-        Task::Schema => Ok(schema::write(&workspace).await?),
+fn usage() {
+    println!("cargo xtask TASK [--help]\n");
+    for (name, _, about) in &TASKS {
+        println!("  {name:<12} {about}");
     }
 }
 
-fn engine(name: &str) -> Result<Engine, String> {
-    let found = Engine::ALL.into_iter().find(|it| it.name() == name);
-    found.ok_or_else(|| {
-        let names = Engine::ALL.map(Engine::name);
-        format!("there is {}", names.join(", "))
-    })
+/// Does not come back where it can become the task's process.
+fn start(run: &Run, arguments: &[OsString]) -> io::Result<ExitCode> {
+    let mut command = match run {
+        Cargo(package, first) => {
+            let mut cargo = cargo();
+            cargo.args(["run", "--package", package, "--"]).args(*first);
+            cargo
+        }
+        Optimised(package, first) => {
+            let mut cargo = cargo();
+            cargo.args(["run", "--profile", "faults", "--package", package, "--"]);
+            cargo.args(*first);
+            cargo
+        }
+        WithFunctions(package, first) => {
+            println!("1 of 4  building (from nothing it takes some minutes)");
+            let mut cargo = cargo();
+            cargo.args(["build", "--package", package]);
+            for function in functions()? {
+                cargo.arg("--package").arg(function);
+            }
+            if !cargo.status()?.success() {
+                return Ok(ExitCode::FAILURE);
+            }
+            let mut task = Command::new(beside(package)?);
+            task.args(*first);
+            task
+        }
+    };
+    Err(command.args(arguments).exec())
 }
 
-/// Cargo, in the project's root, killed if it is no longer waited for.
-fn cargo(workspace: &Path) -> Command {
-    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    local_cloud::process::forget_cargo(cargo.as_std_mut());
-    cargo.current_dir(workspace).kill_on_drop(true);
-    cargo
+fn cargo() -> Command {
+    Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
 }
 
-/// The project's root.
-fn workspace() -> PathBuf {
-    let manifest = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
-    let root = manifest.ancestors().nth(2).map(PathBuf::from);
-    root.unwrap_or(manifest)
+/// The packages under functions/, the operator's tool among them.
+fn functions() -> io::Result<Vec<String>> {
+    let manifest = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default());
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(manifest.join("../../functions"))? {
+        let manifest = std::fs::read_to_string(entry?.path().join("Cargo.toml"))?;
+        let name = manifest
+            .lines()
+            .find_map(|line| line.strip_prefix("name = "));
+        names.extend(name.map(|name| name.trim_matches('"').to_owned()));
+    }
+    Ok(names)
+}
+
+/// A program that cargo has built where this one is.
+fn beside(package: &str) -> io::Result<PathBuf> {
+    let this = env::current_exe()?;
+    Ok(this.parent().unwrap_or(Path::new(".")).join(package))
 }

@@ -1,7 +1,6 @@
 //! A database server with an instance's imported user, and an administrator that may do what
 //! README.md says that it must.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use addon_rotation::document::{Document, Fields};
@@ -39,7 +38,7 @@ impl Stand {
     pub(super) async fn with(options: &[&str]) -> Self {
         // Already installed is as good.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        let workspace = local_cloud::tools::workspace();
         let progress = Arc::new(|line: &str| println!("{line}"));
         let programs = ensure_mariadb(&target_directory(&workspace), progress)
             .await

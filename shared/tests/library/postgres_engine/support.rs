@@ -1,6 +1,6 @@
 //! A partner's database server and its administrator.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
@@ -40,7 +40,7 @@ pub(crate) struct Stand {
 }
 
 async fn programs(version: Version) -> PathBuf {
-    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let workspace = local_cloud::tools::workspace();
     let target = target_directory(&workspace);
     let progress = Arc::new(|line: &str| println!("{line}"));
     match version {

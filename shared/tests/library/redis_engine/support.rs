@@ -1,6 +1,5 @@
 //! A server with an add-on instance on it.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use addon_rotation::document::{Document, Fields};
@@ -62,7 +61,7 @@ impl Stand {
     /// A server with these users besides the administrator, in an ACL file's words.
     pub(super) async fn start(mut options: RedisOptions, users: &[String]) -> Self {
         options.user_lines.extend(users.iter().cloned());
-        let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        let workspace = local_cloud::tools::workspace();
         let target = target_directory(&workspace);
         let programs = ensure_redis(&target, Arc::new(|line: &str| println!("{line}")));
         let programs = programs.await.unwrap();

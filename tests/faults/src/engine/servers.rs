@@ -1,6 +1,5 @@
 //! The database servers, shared by all runs of a process.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use local_cloud::mariadb::Mariadb;
@@ -30,7 +29,7 @@ impl Servers {
     /// # Errors
     /// If a server cannot be started.
     pub async fn start(engines: &[Engine]) -> Result<Self, Problem> {
-        let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        let workspace = local_cloud::tools::workspace();
         let target = target_directory(&workspace);
         let progress: local_cloud::process::OnLine = Arc::new(|_: &str| ());
         let logs = tempfile::tempdir()?;

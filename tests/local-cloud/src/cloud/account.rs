@@ -1,68 +1,34 @@
 //! The partner's AWS account before the stack is there: the secrets that exist once, and what the
 //! template's optional parameters name.
 
-use std::collections::BTreeMap;
-
 use serde_json::{Value, json};
 use tokio::process::Command;
 use uuid::Uuid;
 
-use super::{CloudError, Parameters, SERVICE, STACK};
-use crate::heroku::Manifest;
+use super::{CloudError, STACK};
 use crate::ministack;
 
 /// What the account has.
+#[derive(Default)]
 pub(super) struct Account {
     /// The template's parameters that name it.
     pub(super) parameters: Vec<(&'static str, String)>,
-    /// The administrators' secrets' ARNs, by service.
-    administrators: BTreeMap<&'static str, String>,
+    /// The ARN of the secret with the login of the `http` service's administrator.
+    pub(super) administrator: Option<String>,
     /// The customer-managed key of all secrets.
     key: Option<String>,
 }
 
 impl Account {
-    pub(super) async fn set_up(
-        root: &ministack::Client,
-        aws: &impl Fn() -> Command,
-        parameters: Parameters,
-        manifest: &Manifest,
-        administrators: &[(&'static str, Value)],
-    ) -> Result<Self, CloudError> {
-        let mut account = Self {
-            parameters: Vec::new(),
-            administrators: BTreeMap::new(),
-            key: None,
-        };
-        if parameters == Parameters::All {
-            account.set_all(aws).await?;
-        }
-        let partner = json!({
-            "id": manifest.id, "password": manifest.api_password, "client_secret": manifest.client_secret,
-        });
-        let partner = account
-            .create_secret(root, "addon/partner", &partner, &[])
-            .await?;
-        account.parameters.push(("PartnerSecretArn", partner));
-        for (service, login) in administrators {
-            let name = format!("addon/masters/{SERVICE}-{service}");
-            let arn = account.create_secret(root, &name, login, &[]).await?;
-            account.administrators.insert(service, arn);
-        }
-        Ok(account)
-    }
-
-    /// The ARN of the secret with the login of a service's administrator.
-    pub(super) fn administrator(&self, service: &str) -> Result<&str, CloudError> {
-        let arn = self.administrators.get(service);
-        arn.map(String::as_str)
-            .ok_or_else(|| CloudError::NoAdministrator {
-                service: service.to_owned(),
-            })
+    /// The ARN of the secret with the login of the `http` service's administrator.
+    pub(super) fn administrator(&self) -> Result<&str, CloudError> {
+        self.administrator
+            .as_deref()
+            .ok_or(CloudError::NoAdministrator)
     }
 
     /// Makes what the optional parameters name, with the AWS CLI.
-    async fn set_all(&mut self, aws: &impl Fn() -> Command) -> Result<(), CloudError> {
+    pub(super) async fn set_all(&mut self, aws: &impl Fn() -> Command) -> Result<(), CloudError> {
         let made = async |arguments: &[&str], pointer: &str| {
             let answer = run(aws(), arguments).await?;
             let made = answer.pointer(pointer).and_then(Value::as_str);

@@ -47,11 +47,8 @@ pub enum CloudError {
     #[error(transparent)]
     CredentialService(#[from] CredentialServiceError),
     /// The account has no administrator's secret for a service.
-    #[error("there is no secret addon/masters/acme-{service}: compare the local cloud's account")]
-    NoAdministrator {
-        /// The service.
-        service: String,
-    },
+    #[error("the account has no secret of the service's administrator yet")]
+    NoAdministrator,
     /// The template lacks an output.
     #[error("the stack has no output {name}: compare infra/template.yaml")]
     Output {
@@ -80,5 +77,25 @@ pub enum CloudError {
     NoApp {
         /// The instance's name.
         name: String,
+    },
+    /// The template is not understood.
+    #[error(transparent)]
+    Template(#[from] crate::lambda::TemplateError),
+    /// Another deployed cloud of this checkout is running.
+    #[error(
+        "another deployed cloud of this checkout runs, as process {pid} (`demo --deployed`, `up --deployed` or \
+         `test`): end it first, or wait for it"
+    )]
+    Busy {
+        /// The process.
+        pid: String,
+    },
+    /// A directory or file cannot be used.
+    #[error("cannot use {path}: {source}")]
+    File {
+        /// The file or directory.
+        path: String,
+        /// The system's error.
+        source: std::io::Error,
     },
 }

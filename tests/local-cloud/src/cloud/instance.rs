@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use rand::distr::{Alphanumeric, SampleString};
 use serde_json::{Value, json};
+use uuid::Uuid;
 
-use super::{Cloud, CloudError, SERVICE, STACK};
+use super::{CloudError, Partner, SERVICE, STACK};
 use crate::customers::{CustomerSpec, Login};
 use crate::heroku::{AppSpec, Provision};
 
@@ -108,7 +109,7 @@ impl std::fmt::Debug for AddOn {
 impl Instance {
     /// One of its apps as a customer that logs in with what its dynos have.
     #[must_use]
-    pub fn customer(&self, cloud: &Cloud, app: &str, every: Duration) -> CustomerSpec {
+    pub fn customer(&self, cloud: &Partner, app: &str, every: Duration) -> CustomerSpec {
         CustomerSpec {
             heroku: Arc::clone(&cloud.heroku),
             app: app.to_owned(),
@@ -140,9 +141,8 @@ pub(super) struct Imported {
     pub(super) template: String,
 }
 
-impl Cloud {
-    /// Provisions an add-on instance as a partner does and switches rotation on, through the AWS
-    /// CLI, without rotating it now.
+impl Partner {
+    /// Provisions an add-on instance as a partner does and switches rotation on, without rotating it now.
     ///
     /// # Errors
     /// If anything refuses.
@@ -166,16 +166,13 @@ impl Cloud {
             let refresh_token = self.heroku.refresh_token(&instance.addon)?;
             let tokens = json!({ "refresh_token": refresh_token });
             let name = format!("addon/oauth/{}", instance.addon);
-            let oauth = self.account.create_secret(&self.root, &name, &tokens, &[]);
-            document["heroku"]["oauth"] = oauth.await?.into();
+            let oauth = self.create_secret(&name, &tokens, &[]).await?;
+            document["heroku"]["oauth"] = oauth.into();
         }
         let secret_name = format!("addon/credentials/{}", spec.name);
         let mut tags = vec![("rotation:stack".to_owned(), STACK.to_owned())];
         tags.extend(spec.tags);
-        let secret_arn = self
-            .account
-            .create_secret(&self.root, &secret_name, &document, &tags)
-            .await?;
+        let secret_arn = self.create_secret(&secret_name, &document, &tags).await?;
         Ok(Instance {
             secret_name,
             secret_arn,
@@ -249,41 +246,36 @@ impl Cloud {
     /// # Errors
     /// If Secrets Manager refuses.
     pub async fn switch_rotation_on(&self, instance: &Instance) -> Result<(), CloudError> {
-        let function = self.output("RotationFunctionArn")?;
-        self.aws(&[
-            "secretsmanager",
-            "rotate-secret",
-            "--secret-id",
-            &instance.secret_name,
-            "--rotation-lambda-arn",
-            function,
-            "--rotation-rules",
-            "ScheduleExpression=rate(90 days)",
-            "--no-rotate-immediately",
-        ])
-        .await?;
-        Ok(())
+        let request = json!({
+            "SecretId": instance.secret_name,
+            "ClientRequestToken": Uuid::new_v4().to_string(),
+            "RotationLambdaARN": self.function_arn("rotate"),
+            "RotationRules": { "ScheduleExpression": "rate(90 days)" },
+            "RotateImmediately": false,
+        });
+        self.rotate_secret(&request).await.map(drop)
     }
 
-    /// Rotates now, through the AWS CLI; the new version's id.
+    /// Rotates now; the new version's id.
     ///
     /// # Errors
     /// If Secrets Manager refuses to start.
     pub async fn rotate_now(&self, instance: &Instance) -> Result<String, CloudError> {
+        let token = Uuid::new_v4().to_string();
+        let request = json!({ "SecretId": instance.secret_name, "ClientRequestToken": token });
+        self.rotate_secret(&request).await
+    }
+
+    async fn rotate_secret(&self, request: &Value) -> Result<String, CloudError> {
+        let target = "secretsmanager.RotateSecret";
         let answer = self
-            .aws(&[
-                "secretsmanager",
-                "rotate-secret",
-                "--secret-id",
-                &instance.secret_name,
-            ])
+            .root
+            .json_call("secretsmanager", target, request)
             .await?;
-        answer["VersionId"]
-            .as_str()
-            .map(ToOwned::to_owned)
-            .ok_or_else(|| CloudError::NotJson {
-                command: "rotate-secret".to_owned(),
-            })
+        let version = answer["VersionId"].as_str().map(ToOwned::to_owned);
+        version.ok_or_else(|| CloudError::NotJson {
+            command: "RotateSecret".to_owned(),
+        })
     }
 
     /// Makes the next occurrence of the instance's rotation schedule happen now.
@@ -342,7 +334,7 @@ impl Cloud {
                 "api_key": key,
                 "authorization": "Bearer {{ api_key }}",
                 "generate": { "api_key": { "prefix": "acme_live_", "length": 40 } },
-                "masterarn": self.account.administrator("api")?,
+                "masterarn": self.account.administrator()?,
             }),
             config_var: "ACME_URL",
             value,

@@ -3,10 +3,10 @@
 use serde_json::json;
 
 use super::instance::{Imported, random_text};
-use super::{Cloud, CloudError};
+use super::{CloudError, Partner};
 use crate::mariadb::{Mariadb, native_password};
 
-impl Cloud {
+impl Partner {
     /// The users with privileges in the instance's database whom the server lets in.
     pub(super) async fn live_mysql_users(&self, name: &str) -> Result<Vec<String>, CloudError> {
         let query = format!(
@@ -16,16 +16,17 @@ impl Cloud {
         );
         Ok(match self.own_mariadb.get(name) {
             Some(own) => own.server.lock().await.column(&query).await?,
-            None => self.mariadb.column(&query).await?,
+            None => self.mariadb().await?.0.column(&query).await?,
         })
     }
 
     /// A database with one user, who may do everything in it.
     pub(super) async fn import_mysql(&self, name: &str) -> Result<Imported, CloudError> {
-        match self.own_mariadb.get(name) {
-            Some(own) => import(&*own.server.lock().await, name, &own.administrator).await,
-            None => import(&self.mariadb, name, self.account.administrator("mysql")?).await,
+        if let Some(own) = self.own_mariadb.get(name) {
+            return import(&*own.server.lock().await, name, &own.administrator).await;
         }
+        let (server, administrator) = self.mariadb().await?;
+        import(server, name, administrator).await
     }
 }
 

@@ -3,9 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use serde_json::json;
-
-use super::{Cloud, CloudError};
+use super::partner::{login, silent};
+use super::{CloudError, Partner};
 use crate::mariadb::{self, Mariadb};
 use crate::postgres::{self, Postgres, PostgresOptions};
 
@@ -42,7 +41,7 @@ impl<S> OwnServers<S> {
         servers.get(name).cloned()
     }
 
-    fn add(&self, name: &str, server: S, administrator: String) -> Own<S> {
+    pub(super) fn add(&self, name: &str, server: S, administrator: String) -> Own<S> {
         let server = Arc::new(tokio::sync::Mutex::new(server));
         let owned = Owned {
             server: Arc::clone(&server),
@@ -54,14 +53,13 @@ impl<S> OwnServers<S> {
     }
 }
 
-impl Cloud {
+impl Partner {
     /// Starts a PostgreSQL server for the instance that will have this name.
     ///
     /// # Errors
     /// If it does not start.
     pub async fn postgres_of_its_own(&self, name: &str) -> Result<Own<Postgres>, CloudError> {
-        let target = self.tools.target();
-        let programs = crate::tools::ensure_postgres(target, Arc::new(|_: &str| ())).await?;
+        let programs = crate::tools::ensure_postgres(self.target(), silent()).await?;
         // It is stopped as by a crash, and must have kept by then what it has answered.
         let durable = ["synchronous_commit=on", "full_page_writes=on"];
         let options = PostgresOptions {
@@ -69,11 +67,9 @@ impl Cloud {
             ..PostgresOptions::default()
         };
         let server = Postgres::start_with(&programs, &self.logs().join(name), options).await?;
-        let password = server.administrator_password();
-        let administrator =
-            self.own_administrator(name, "postgres", postgres::ADMINISTRATOR, password);
-        let administrator = administrator.await?;
-        Ok(self.own_postgres.add(name, server, administrator))
+        let password = &server.administrator_password().to_owned();
+        let login = login("postgres", postgres::ADMINISTRATOR, password);
+        self.own(&self.own_postgres, name, server, login).await
     }
 
     /// Starts a MariaDB server for the instance that will have this name.
@@ -81,28 +77,12 @@ impl Cloud {
     /// # Errors
     /// If it does not start.
     pub async fn mariadb_of_its_own(&self, name: &str) -> Result<Own<Mariadb>, CloudError> {
-        let target = self.tools.target();
-        let programs = crate::tools::ensure_mariadb(target, Arc::new(|_: &str| ())).await?;
+        let programs = crate::tools::ensure_mariadb(self.target(), silent()).await?;
         // As above.
         let durable = ["--innodb-flush-log-at-trx-commit=2"];
         let server = Mariadb::start(&programs, &self.logs().join(name), &durable).await?;
-        let password = server.superuser_password();
-        let administrator = self.own_administrator(name, "mysql", mariadb::SUPERUSER, password);
-        let administrator = administrator.await?;
-        Ok(self.own_mariadb.add(name, server, administrator))
-    }
-
-    async fn own_administrator(
-        &self,
-        name: &str,
-        engine: &str,
-        username: &str,
-        password: &str,
-    ) -> Result<String, CloudError> {
-        let login = json!({ "engine": engine, "username": username, "password": password });
-        let secret = format!("addon/masters/{engine}-{name}");
-        self.account
-            .create_secret(&self.root, &secret, &login, &[])
-            .await
+        let password = &server.superuser_password().to_owned();
+        let login = login("mysql", mariadb::SUPERUSER, password);
+        self.own(&self.own_mariadb, name, server, login).await
     }
 }

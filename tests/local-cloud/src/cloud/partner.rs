@@ -1,77 +1,217 @@
-//! The partner's side: the add-on service's manifest, and the services whose credentials are rotated.
+//! The partner: its add-on service at Heroku, the services whose credentials are rotated, its AWS account.
 
-use std::path::Path;
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use serde_json::{Value, json};
+use tokio::sync::OnceCell;
 
+use super::account::Account;
 use super::instance::random_text;
-use super::{CloudError, SERVICE};
+use super::own::OwnServers;
+use super::redis::SharedRedis;
+use super::{CloudError, SERVICE, STACK};
 use crate::credential_service::{CredentialService, CredentialServiceOptions};
 use crate::events::EventLog;
-use crate::heroku::Manifest;
+use crate::gateway::{BoundGateway, Gateway, GatewayOptions};
+use crate::heroku::{Heroku, Manifest};
 use crate::mariadb::{self, Mariadb};
+use crate::ministack;
 use crate::postgres::{self, Postgres};
 use crate::process::OnLine;
 
 /// The config vars that the add-on may show.
 const CONFIG_VARS: [&str; 3] = ["ACME_URL", "ACME_DATABASE_URL", "ACME_REDIS_URL"];
 
-/// The add-on service, as Heroku knows it.
-pub(super) fn manifest() -> Manifest {
-    Manifest {
-        id: SERVICE.to_owned(),
-        api_password: random_text(32),
-        client_secret: random_text(32),
-        config_vars: CONFIG_VARS.map(ToOwned::to_owned).to_vec(),
-    }
+/// What every local cloud has, whoever runs the functions. Everything in it is stopped on drop.
+pub struct Partner {
+    /// What happened so far.
+    pub events: EventLog,
+    /// Heroku.
+    pub heroku: Arc<Heroku>,
+    /// The add-on service, as Heroku knows it. It holds secrets.
+    pub manifest: Manifest,
+    /// The partner's own service, for the `http` engine.
+    pub credential_service: Arc<CredentialService>,
+    /// What the AWS CLI, the SDKs and the functions talk to.
+    pub gateway: Gateway,
+    /// A client of the gateway with the account's root credentials.
+    pub root: ministack::Client,
+    pub(super) account: Account,
+    administrator_token: String,
+    target: PathBuf,
+    logs: PathBuf,
+    postgres: OnceCell<(Postgres, String)>,
+    mariadb: OnceCell<(Mariadb, String)>,
+    /// By instance.
+    pub(super) redis: Mutex<BTreeMap<String, SharedRedis>>,
+    pub(super) own_postgres: OwnServers<Postgres>,
+    pub(super) own_mariadb: OwnServers<Mariadb>,
 }
 
-/// The services that all instances share.
-pub(super) struct Services {
-    pub(super) credential_service: CredentialService,
-    pub(super) postgres: Postgres,
-    pub(super) mariadb: Mariadb,
-    /// The logins of their administrators.
-    pub(super) administrators: [(&'static str, Value); 3],
-}
-
-impl Services {
+impl Partner {
+    /// Starts Heroku and the partner's service, and has the gateway answer. The account is empty.
     pub(super) async fn start(
         target: &Path,
         logs: &Path,
-        events: &EventLog,
-        progress: &OnLine,
+        gateway: BoundGateway,
+        options: GatewayOptions,
     ) -> Result<Self, CloudError> {
-        let programs = crate::tools::ensure_postgres(target, Arc::clone(progress)).await?;
-        let postgres = Postgres::start(&programs, logs).await?;
-        let programs = crate::tools::ensure_mariadb(target, Arc::clone(progress)).await?;
-        let mariadb = Mariadb::start(&programs, logs, &[]).await?;
+        let events = EventLog::default();
+        let heroku = Heroku::start(events.clone()).await?;
+        let manifest = Manifest {
+            id: SERVICE.to_owned(),
+            api_password: random_text(32),
+            client_secret: random_text(32),
+            config_vars: CONFIG_VARS.map(ToOwned::to_owned).to_vec(),
+        };
+        heroku.add_service(manifest.clone())?;
         let administrator_token = random_text(32);
-        let options = CredentialServiceOptions {
+        let service = CredentialServiceOptions {
             name: format!("{SERVICE}-api"),
             administrator_token: administrator_token.clone(),
         };
-        let login = |engine: &str, username: &str, password: &str| json!({ "engine": engine, "username": username, "password": password });
+        let root = ministack::Client::new(gateway.endpoint().clone())?;
         Ok(Self {
-            administrators: [
-                ("api", json!({ "token": administrator_token })),
-                (
-                    "db",
-                    login(
-                        "postgres",
-                        postgres::ADMINISTRATOR,
-                        postgres.administrator_password(),
-                    ),
-                ),
-                (
-                    "mysql",
-                    login("mysql", mariadb::SUPERUSER, mariadb.superuser_password()),
-                ),
-            ],
-            credential_service: CredentialService::start(options, events.clone()).await?,
-            postgres,
-            mariadb,
+            heroku: Arc::new(heroku),
+            manifest,
+            credential_service: Arc::new(CredentialService::start(service, events.clone()).await?),
+            gateway: gateway.serve(GatewayOptions {
+                events: events.clone(),
+                ..options
+            }),
+            events,
+            root,
+            account: Account::default(),
+            administrator_token,
+            target: target.to_owned(),
+            logs: logs.to_owned(),
+            postgres: OnceCell::new(),
+            mariadb: OnceCell::new(),
+            redis: Mutex::default(),
+            own_postgres: OwnServers::default(),
+            own_mariadb: OwnServers::default(),
         })
     }
+
+    /// Stores the secrets that exist once: the add-on service's, and the service's administrator's.
+    pub(super) async fn store_secrets(&mut self) -> Result<(), CloudError> {
+        let manifest = &self.manifest;
+        let partner = json!({
+            "id": manifest.id, "password": manifest.api_password, "client_secret": manifest.client_secret,
+        });
+        let arn = self.create_secret("addon/partner", &partner, &[]).await?;
+        self.account.parameters.push(("PartnerSecretArn", arn));
+        let token = json!({ "token": self.administrator_token });
+        let arn = self.store_administrator("api", &token).await?;
+        self.account.administrator = Some(arn);
+        Ok(())
+    }
+
+    /// Stores the login of a service's administrator; its secret's ARN.
+    pub(super) async fn store_administrator(
+        &self,
+        service: &str,
+        login: &Value,
+    ) -> Result<String, CloudError> {
+        let name = format!("addon/masters/{SERVICE}-{service}");
+        self.create_secret(&name, login, &[]).await
+    }
+
+    pub(super) async fn create_secret(
+        &self,
+        name: &str,
+        value: &Value,
+        tags: &[(String, String)],
+    ) -> Result<String, CloudError> {
+        self.account
+            .create_secret(&self.root, name, value, tags)
+            .await
+    }
+
+    /// The database server of all `postgres` instances, started when the first is provisioned; and its
+    /// administrator's secret's ARN.
+    ///
+    /// # Errors
+    /// If there is no such server on this machine, or it does not start.
+    pub async fn postgres(&self) -> Result<&(Postgres, String), CloudError> {
+        let start = async || {
+            let programs = crate::tools::ensure_postgres(&self.target, silent()).await?;
+            let server = Postgres::start(&programs, &self.logs).await?;
+            let password = server.administrator_password();
+            let login = login("postgres", postgres::ADMINISTRATOR, password);
+            let administrator = self.store_administrator("db", &login).await?;
+            Ok((server, administrator))
+        };
+        self.postgres.get_or_try_init(start).await
+    }
+
+    /// As [`Self::postgres`], for `mysql`.
+    ///
+    /// # Errors
+    /// As [`Self::postgres`].
+    pub async fn mariadb(&self) -> Result<&(Mariadb, String), CloudError> {
+        let start = async || {
+            let programs = crate::tools::ensure_mariadb(&self.target, silent()).await?;
+            let server = Mariadb::start(&programs, &self.logs, &[]).await?;
+            let login = login("mysql", mariadb::SUPERUSER, server.superuser_password());
+            let administrator = self.store_administrator("mysql", &login).await?;
+            Ok((server, administrator))
+        };
+        self.mariadb.get_or_try_init(start).await
+    }
+
+    /// Gives an instance a database server of its own, which tests may stop.
+    pub(super) async fn own<S>(
+        &self,
+        servers: &OwnServers<S>,
+        name: &str,
+        server: S,
+        login: Value,
+    ) -> Result<super::Own<S>, CloudError> {
+        let engine = login["engine"].as_str().unwrap_or_default();
+        let secret = format!("addon/masters/{engine}-{name}");
+        let administrator = self.create_secret(&secret, &login, &[]).await?;
+        Ok(servers.add(name, server, administrator))
+    }
+
+    /// The template's parameters that every test stand sets.
+    pub(super) fn parameters(&self, grace_period: Duration) -> Vec<(&'static str, String)> {
+        let mut parameters = vec![
+            ("GracePeriodSeconds", grace_period.as_secs().to_string()),
+            ("HerokuApiUrl", self.heroku.api_url().to_string()),
+            ("HerokuOAuthUrl", self.heroku.oauth_url().to_string()),
+        ];
+        parameters.extend(self.account.parameters.iter().cloned());
+        parameters
+    }
+
+    /// The ARN of one of the stack's functions.
+    #[must_use]
+    pub fn function_arn(&self, name: &str) -> String {
+        crate::lambda::arn(&format!("{STACK}-{name}"))
+    }
+
+    /// Cargo's target directory.
+    #[must_use]
+    pub fn target(&self) -> &Path {
+        &self.target
+    }
+
+    /// Where the logs of all processes are.
+    #[must_use]
+    pub fn logs(&self) -> &Path {
+        &self.logs
+    }
+}
+
+/// An administrator's secret.
+pub(super) fn login(engine: &str, username: &str, password: &str) -> Value {
+    json!({ "engine": engine, "username": username, "password": password })
+}
+
+pub(super) fn silent() -> OnLine {
+    Arc::new(|_: &str| ())
 }

@@ -3,10 +3,10 @@
 use serde_json::json;
 
 use super::instance::{Imported, random_text};
-use super::{Cloud, CloudError};
+use super::{CloudError, Partner};
 use crate::postgres::{Postgres, PostgresError, SUPERUSER};
 
-impl Cloud {
+impl Partner {
     /// The roles that may log in: those of the group that owns the instance's objects, and the
     /// owner itself.
     pub(super) async fn live_roles(&self, name: &str) -> Result<Vec<String>, CloudError> {
@@ -17,7 +17,7 @@ impl Cloud {
         );
         let session = match self.own_postgres.get(name) {
             Some(own) => own.server.lock().await.connect(SUPERUSER).await?,
-            None => self.postgres.connect(SUPERUSER).await?,
+            None => self.postgres().await?.0.connect(SUPERUSER).await?,
         };
         let rows = session.query(&query, &[]).await;
         let rows = rows.map_err(|source| PostgresError::Statement {
@@ -29,10 +29,11 @@ impl Cloud {
 
     /// A database and its owner, who logs in.
     pub(super) async fn import_database(&self, name: &str) -> Result<Imported, CloudError> {
-        match self.own_postgres.get(name) {
-            Some(own) => import(&*own.server.lock().await, name, &own.administrator).await,
-            None => import(&self.postgres, name, self.account.administrator("db")?).await,
+        if let Some(own) = self.own_postgres.get(name) {
+            return import(&*own.server.lock().await, name, &own.administrator).await;
         }
+        let (server, administrator) = self.postgres().await?;
+        import(server, name, administrator).await
     }
 }
 

@@ -5,13 +5,14 @@ use std::sync::{Arc, PoisonError};
 use serde_json::json;
 
 use super::instance::{Imported, Instance, random_text};
-use super::{Cloud, CloudError};
+use super::partner::silent;
+use super::{CloudError, Partner};
 use crate::redis::{ADMINISTRATOR, Redis, RedisOptions, Users, hash};
 
 /// A server that tests may stop and start again.
 pub type SharedRedis = Arc<tokio::sync::Mutex<Redis>>;
 
-impl Cloud {
+impl Partner {
     /// The server of an instance.
     ///
     /// # Errors
@@ -29,7 +30,7 @@ impl Cloud {
     /// A server whose customer was given a password and no user, as before there were users.
     pub(super) async fn import_redis(&self, name: &str) -> Result<Imported, CloudError> {
         let password = random_text(32);
-        let programs = crate::tools::ensure_redis(self.tools.target(), Arc::new(|_: &str| ()));
+        let programs = crate::tools::ensure_redis(self.target(), silent());
         let options = RedisOptions {
             user_lines: vec![format!("default on {} ~* &* +@all", hash(&password))],
             ..RedisOptions::new(Users::AclFile)
@@ -41,10 +42,7 @@ impl Cloud {
             "engine": "redis", "username": ADMINISTRATOR, "password": redis.administrator_password(),
         });
         let secret = format!("addon/masters/redis-{name}");
-        let administrator = self
-            .account
-            .create_secret(&self.root, &secret, &administrator, &[])
-            .await?;
+        let administrator = self.create_secret(&secret, &administrator, &[]).await?;
         self.redis
             .lock()
             .unwrap_or_else(PoisonError::into_inner)

@@ -1,7 +1,5 @@
 //! Logging in to a Redis server with the unmodified `redis-cli`, and using it as an app does.
 
-use tokio::process::Command;
-
 use super::problem::{LogIn, Problem};
 use super::terminal::{Address, Terminal};
 
@@ -46,7 +44,7 @@ impl LogIn for RedisLogin {
 impl Session {
     fn open(release: u32, value: &str) -> Result<Self, Problem> {
         let address = Address::parse(value, "redis")?;
-        let mut client = Command::new("redis-cli");
+        let mut client = crate::tools::client("redis-cli");
         client
             .args(["-h", &address.host, "-p", &address.port])
             .env("REDISCLI_AUTH", address.password);

@@ -79,9 +79,7 @@ impl MiniStack {
 
     async fn start_once(options: &MiniStackOptions) -> Result<Self, MiniStackError> {
         let surroundings = |what| move |source| MiniStackError::Surroundings { what, source };
-        let directory = tempfile::Builder::new()
-            .prefix("ministack-")
-            .tempdir()
+        let directory = crate::scratch::directory("ministack-")
             .map_err(surroundings("a temporary directory"))?;
         let port = process::free_port().map_err(surroundings("a free port"))?;
         let endpoint = loopback(port)?;

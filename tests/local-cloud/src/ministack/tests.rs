@@ -13,7 +13,7 @@ use super::*;
 use crate::tools::{Tools, target_directory};
 
 async fn python() -> PathBuf {
-    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let workspace = crate::tools::workspace();
     let progress = Arc::new(|line: &str| println!("{line}"));
     let tools = Tools::ensure(&target_directory(&workspace), progress).await;
     tools.unwrap().ministack()

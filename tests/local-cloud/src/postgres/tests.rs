@@ -4,7 +4,7 @@ use super::*;
 use crate::tools::{ensure_postgres, target_directory};
 
 async fn start() -> (Postgres, TempDir) {
-    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let workspace = crate::tools::workspace();
     let target = target_directory(&workspace);
     let progress = Arc::new(|line: &str| println!("{line}"));
     let programs = ensure_postgres(&target, progress).await.unwrap();

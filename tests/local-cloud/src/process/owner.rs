@@ -1,7 +1,7 @@
 //! Whose processes and files a server's are.
 
 use std::io;
-use std::os::unix::fs::chown;
+use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::path::{Path, PathBuf};
 
 use nix::sys::signal::Signal;
@@ -41,20 +41,26 @@ impl Owner {
         chown(path, Some(user.uid.as_raw()), Some(user.gid.as_raw()))
     }
 
-    /// Programs that the user can run: a copy of those beyond the system's directories, which may
-    /// lie where only root can go.
+    /// Where this user can run the programs of a server: where they are, or in a copy within `directory` of all that
+    /// they belong to. The checkout may be one that only root can enter.
     pub(crate) fn accessible(&self, programs: &Path, directory: &Path) -> io::Result<PathBuf> {
-        if self.user.is_none() || programs.starts_with("/usr") {
+        if self.user.is_none() || is_open_to_all(programs) {
             return Ok(programs.to_owned());
         }
-        let (from, to) = (
-            programs.parent().unwrap_or(programs),
-            directory.join("server"),
-        );
-        for part in ["bin", "lib", "share"] {
-            copy(&from.join(part), &to.join(part))?;
+        let top = crate::tools::root_of(programs)
+            .or(programs.parent())
+            .unwrap_or(programs);
+        // Unpacked packages are known by the name of the directory that they are in.
+        let to = match top.file_name() {
+            Some(name) if crate::tools::root_of(programs).is_some() => {
+                directory.join("debian").join(name)
+            }
+            _ => directory.join("server"),
+        };
+        if !to.exists() {
+            copy(top, &to)?;
         }
-        Ok(to.join("bin"))
+        Ok(to.join(programs.strip_prefix(top).unwrap_or(Path::new("bin"))))
     }
 
     pub(crate) fn command(&self, program: &Path) -> Command {
@@ -72,7 +78,17 @@ impl Owner {
     }
 }
 
+fn is_open_to_all(path: &Path) -> bool {
+    path.ancestors().all(|directory| {
+        let mode = directory.metadata().map(|data| data.permissions().mode());
+        mode.is_ok_and(|mode| mode & 0o001 != 0)
+    })
+}
+
 fn copy(from: &Path, to: &Path) -> io::Result<()> {
+    if from.is_symlink() {
+        return std::os::unix::fs::symlink(std::fs::read_link(from)?, to);
+    }
     if !from.is_dir() {
         // A link is faster, where both are on one file system.
         return std::fs::hard_link(from, to).or_else(|_| std::fs::copy(from, to).map(drop));

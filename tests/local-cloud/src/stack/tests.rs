@@ -3,13 +3,13 @@ use std::sync::Arc;
 use super::*;
 use crate::ministack::{self, MiniStack, MiniStackOptions};
 
-fn progress() -> OnLine {
+fn progress() -> crate::process::OnLine {
     Arc::new(|line: &str| println!("{line}"))
 }
 
 /// A stack whose MiniStack takes the gateway's place.
 async fn stack(directory: &Path) -> (Stack, MiniStack) {
-    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let workspace = crate::tools::workspace();
     let target = crate::tools::target_directory(&workspace);
     let tools = Tools::ensure(&target, progress()).await.unwrap();
     let gateway = "http://127.0.0.1:9".parse().unwrap();
@@ -40,10 +40,7 @@ async fn a_stack_is_deployed_twice_and_tells_its_outputs() {
     let template = template(directory.path(), "AWS::SQS::Queue");
     for _ in 0..2 {
         let parameters = [("Suffix".to_owned(), "one".to_owned())];
-        stack
-            .deploy(&template, &parameters, progress())
-            .await
-            .unwrap();
+        stack.deploy(&template, &parameters).await.unwrap();
         let outputs = stack.outputs().await.unwrap();
         assert_eq!(outputs["Name"], "q-one");
     }
@@ -72,9 +69,6 @@ async fn a_failed_deployment_tells_why() {
     let (stack, _ministack) = stack(directory.path()).await;
     let template = template(directory.path(), "AWS::None::Such");
     let parameters = [("Suffix".to_owned(), "one".to_owned())];
-    let error = stack
-        .deploy(&template, &parameters, progress())
-        .await
-        .unwrap_err();
+    let error = stack.deploy(&template, &parameters).await.unwrap_err();
     assert!(error.to_string().contains("AWS::None::Such"), "{error}");
 }

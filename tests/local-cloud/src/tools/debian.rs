@@ -1,37 +1,80 @@
-//! What comes from Debian's packages.
+//! Database servers: those that the machine has, or Debian's packages, unpacked under `target/tools/`.
+//! Nothing is installed on the machine.
 
+use std::ffi::OsString;
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
-use nix::unistd::Uid;
-use tokio::sync::Mutex;
+use tokio::process::Command;
 
+use super::environment::lock;
 use super::{ToolsError, quiet};
-use crate::process::{self, OnLine};
+use crate::process::{self, OnLine, Owner};
 
-const POSTGRESQL: &str = "/usr/lib/postgresql";
+const POSTGRESQL: &str = "usr/lib/postgresql";
 
-/// The directory of PostgreSQL's server programs, the newest version there is. Installs them
-/// where that is possible: on Debian, as root.
-///
-/// Fails with the command to run where it is not.
-pub async fn ensure_postgres(target: &Path, progress: OnLine) -> Result<PathBuf, ToolsError> {
-    if let Some(found) = find_postgres() {
-        return Ok(found);
-    }
-    install("postgresql", target, &progress).await?;
-    find_postgres().ok_or(ToolsError::Missing {
-        program: "the PostgreSQL server (initdb, postgres)",
-        remedy: "apt-get install postgresql",
-    })
+/// Within `target/tools/`, where packages are unpacked.
+const UNPACKED: &str = "debian";
+
+/// Holds, once packages are unpacked, their names.
+const STAMP: &str = ".unpacked";
+
+/// A server's packages.
+struct Packages {
+    name: &'static str,
+    names: &'static [&'static str],
+    /// What is missing if they cannot be had.
+    program: &'static str,
+    remedy: &'static str,
 }
 
-/// `psql`: the one beside the server's programs, where Debian has it, since the one in `PATH` is a
-/// script that looks for servers of the system's; else whatever `PATH` has.
-pub(crate) fn psql() -> PathBuf {
-    let beside = find_postgres().map(|programs| programs.join("psql"));
-    beside
-        .filter(|program| program.is_file())
-        .unwrap_or_else(|| "psql".into())
+const POSTGRES: Packages = Packages {
+    name: "postgresql",
+    names: &["postgresql-15", "postgresql-client-15"],
+    program: "the PostgreSQL server (initdb, postgres)",
+    remedy: "apt-get install postgresql, or your system's package of it",
+};
+
+const MARIADB: Packages = Packages {
+    name: "mariadb",
+    names: &["mariadb-server-core", "mariadb-client-core"],
+    program: "MariaDB (mariadbd, mariadb-install-db, mariadb)",
+    remedy: "apt-get install mariadb-server, or your system's package of it",
+};
+
+const REDIS: Packages = Packages {
+    name: "redis",
+    names: &["redis-server", "redis-tools"],
+    program: "the Redis server (redis-server, redis-cli)",
+    remedy: "apt-get install redis-server, or your system's package of it",
+};
+
+/// The directory of PostgreSQL's server programs, the newest version there is.
+///
+/// Fails with the command to run where there is none and Debian's packages cannot be had.
+pub async fn ensure_postgres(target: &Path, progress: OnLine) -> Result<PathBuf, ToolsError> {
+    POSTGRES.ensure(target, &progress, find_postgres).await
+}
+
+/// A client of the field's own: `psql`, `mariadb` or `redis-cli`. The one beside the server's programs, since
+/// Debian's `psql` in `PATH` is a script that looks for servers of the system's; else what `PATH` has.
+pub(crate) fn client(name: &str) -> Command {
+    let target = super::target_directory(&super::workspace());
+    let found = match name {
+        "psql" => POSTGRES
+            .find(&target, find_postgres)
+            .map(|it| it.join(name)),
+        "redis-cli" => REDIS.find(&target, find_redis).map(|it| it.join(name)),
+        _ => MARIADB.find(&target, find_mariadb).map(|it| it.client),
+    };
+    let program = found.filter(|program| program.is_file());
+    let program = program.unwrap_or_else(|| name.into());
+    let mut command = Command::new(&program);
+    if let Some(libraries) = libraries(&program) {
+        command.env("LD_LIBRARY_PATH", libraries);
+    }
+    command
 }
 
 /// The version of the programs in a directory of Debian's.
@@ -50,28 +93,155 @@ pub struct MariadbPrograms {
     pub client: PathBuf,
 }
 
-/// MariaDB's programs. Installs them where that is possible: on Debian, as root.
-///
-/// Fails with the command to run where it is not.
+impl MariadbPrograms {
+    /// Where this user can run them.
+    pub(crate) fn accessible(&self, owner: &Owner, directory: &Path) -> io::Result<Self> {
+        let there = |program: &Path| owner.accessible(program, directory);
+        Ok(Self {
+            server: there(&self.server)?,
+            install: there(&self.install)?,
+            client: self.client.clone(),
+        })
+    }
+
+    /// What the programs' files are relative to.
+    pub(crate) fn base(&self) -> Option<&Path> {
+        self.server.parent()?.parent()
+    }
+}
+
+/// MariaDB's programs. Fails as [`ensure_postgres`] does.
 pub async fn ensure_mariadb(
     target: &Path,
     progress: OnLine,
 ) -> Result<MariadbPrograms, ToolsError> {
-    // Tests that run side by side need it at the same time.
-    static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
-    let _turn = ONE_AT_A_TIME.lock().await;
-    if let Some(found) = find_mariadb() {
-        return Ok(found);
-    }
-    install("mariadb-server", target, &progress).await?;
-    find_mariadb().ok_or(ToolsError::Missing {
-        program: "MariaDB (mariadbd, mariadb-install-db, mariadb)",
-        remedy: "apt-get install mariadb-server",
-    })
+    MARIADB.ensure(target, &progress, find_mariadb).await
 }
 
-fn find_mariadb() -> Option<MariadbPrograms> {
-    let find = |name| process::find_program(name, &["/usr/sbin".into()]);
+/// The directory of `redis-server` and `redis-cli`. Fails as [`ensure_postgres`] does.
+pub async fn ensure_redis(target: &Path, progress: OnLine) -> Result<PathBuf, ToolsError> {
+    REDIS.ensure(target, &progress, find_redis).await
+}
+
+impl Packages {
+    fn root(&self, target: &Path) -> PathBuf {
+        target.join("tools").join(UNPACKED).join(self.name)
+    }
+
+    /// The machine's own, else what is unpacked.
+    fn find<T>(&self, target: &Path, find: fn(Option<&Path>) -> Option<T>) -> Option<T> {
+        let unpacked = || {
+            let root = self.root(target);
+            root.join(STAMP).is_file().then(|| find(Some(&root)))?
+        };
+        find(None).or_else(unpacked)
+    }
+
+    async fn ensure<T>(
+        &self,
+        target: &Path,
+        progress: &OnLine,
+        find: fn(Option<&Path>) -> Option<T>,
+    ) -> Result<T, ToolsError> {
+        if let Some(found) = self.find(target, find) {
+            return Ok(found);
+        }
+        let tools = target.join("tools");
+        fs::create_dir_all(&tools).map_err(|source| ToolsError::file(&tools, source))?;
+        let _lock = lock(&tools.join("debian.lock"), UNPACKED, progress).await?;
+        if self.find(target, find).is_none() {
+            self.unpack(target, progress).await?;
+        }
+        self.find(target, find).ok_or(ToolsError::Missing {
+            program: self.program,
+            remedy: self.remedy,
+        })
+    }
+
+    /// Downloads the packages, with what they need and the machine does not have, and unpacks them. Where there is
+    /// no apt, nothing.
+    async fn unpack(&self, target: &Path, progress: &OnLine) -> Result<(), ToolsError> {
+        let find = |name| process::find_program(name, &[]);
+        let (Some(apt), Some(dpkg)) = (find("apt-get"), find("dpkg-deb")) else {
+            return Ok(());
+        };
+        progress(&format!("unpacking Debian's {} under target/", self.name));
+        let root = self.root(target);
+        let downloads = root.with_extension("apt");
+        let archives = downloads.join("cache/archives");
+        for directory in [
+            &root,
+            &archives.join("partial"),
+            &downloads.join("state/lists/partial"),
+        ] {
+            fs::create_dir_all(directory).map_err(|source| ToolsError::file(directory, source))?;
+        }
+        let log = |step: &str| target.join(format!("tools/{}-{step}.log", self.name));
+        let apt_get = |arguments: &[&str]| {
+            let mut command = quiet(&apt);
+            // Lists, downloads and locks of its own: that takes no rights.
+            for (name, value) in [("State", "state"), ("Cache", "cache")] {
+                let value = downloads.join(value);
+                command
+                    .arg("-o")
+                    .arg(format!("Dir::{name}={}", value.display()));
+            }
+            command
+                .args(["-o", "Dir::State::status=/var/lib/dpkg/status"])
+                .args(["-o", "Debug::NoLocking=1", "-o", "APT::Sandbox::User=root"])
+                .args(arguments);
+            command
+        };
+        process::run("apt-get update", apt_get(&["update"]), &log("update"), None).await?;
+        let mut install = apt_get(&["install", "-y", "--download-only"]);
+        install.arg("--no-install-recommends").args(self.names);
+        process::run(
+            "apt-get install --download-only",
+            install,
+            &log("download"),
+            None,
+        )
+        .await?;
+        let entries =
+            fs::read_dir(&archives).map_err(|source| ToolsError::file(&archives, source))?;
+        for archive in entries.flatten().map(|entry| entry.path()) {
+            if archive.extension().is_some_and(|it| it == "deb") {
+                let mut extract = quiet(&dpkg);
+                extract.arg("-x").arg(&archive).arg(&root);
+                process::run("dpkg-deb -x", extract, &log("unpack"), None).await?;
+            }
+        }
+        // Of use to nobody any more.
+        let _ = fs::remove_dir_all(&downloads);
+        let stamp = root.join(STAMP);
+        fs::write(&stamp, self.names.join("\n")).map_err(|source| ToolsError::file(&stamp, source))
+    }
+}
+
+/// Where packages are unpacked that a program is from.
+pub(crate) fn root_of(program: &Path) -> Option<&Path> {
+    let is_root = |it: &&Path| it.parent().and_then(Path::file_name) == Some(UNPACKED.as_ref());
+    program.ancestors().find(is_root)
+}
+
+/// The directories of the libraries that were unpacked with a program, for `LD_LIBRARY_PATH`.
+pub(crate) fn libraries(program: &Path) -> Option<OsString> {
+    let root = root_of(program)?;
+    let directories = ["usr/lib", "lib"].map(|parent| fs::read_dir(root.join(parent)));
+    let directories = directories.into_iter().flatten().flatten().flatten();
+    let directories = directories.map(|entry| entry.path());
+    let of_machine = |it: &PathBuf| it.to_string_lossy().contains("-linux-gnu");
+    std::env::join_paths(directories.filter(of_machine)).ok()
+}
+
+fn find_mariadb(root: Option<&Path>) -> Option<MariadbPrograms> {
+    let find = |name: &str| match root {
+        Some(root) => ["usr/sbin", "usr/bin"]
+            .map(|directory| root.join(directory).join(name))
+            .into_iter()
+            .find(|program| program.is_file()),
+        None => process::find_program(name, &["/usr/sbin".into()]),
+    };
     Some(MariadbPrograms {
         server: find("mariadbd")?,
         install: find("mariadb-install-db")?,
@@ -79,59 +249,27 @@ fn find_mariadb() -> Option<MariadbPrograms> {
     })
 }
 
-/// The directory of `redis-server` and `redis-cli`. Installs them where that is possible: on Debian,
-/// as root.
-///
-/// Fails with the command to run where it is not.
-pub async fn ensure_redis(target: &Path, progress: OnLine) -> Result<PathBuf, ToolsError> {
-    if let Some(found) = find_redis() {
-        return Ok(found);
-    }
-    install("redis-server", target, &progress).await?;
-    find_redis().ok_or(ToolsError::Missing {
-        program: "the Redis server (redis-server, redis-cli)",
-        remedy: "apt-get install redis-server",
-    })
+fn find_redis(root: Option<&Path>) -> Option<PathBuf> {
+    let directory = match root {
+        Some(root) => root.join("usr/bin"),
+        None => process::find_program("redis-server", &[])?
+            .parent()?
+            .to_owned(),
+    };
+    ["redis-server", "redis-cli"]
+        .iter()
+        .all(|program| directory.join(program).is_file())
+        .then_some(directory)
 }
 
-fn find_redis() -> Option<PathBuf> {
-    let server = process::find_program("redis-server", &[])?;
-    let directory = server.parent()?;
-    directory
-        .join("redis-cli")
-        .is_file()
-        .then(|| directory.to_owned())
-}
-
-/// Installs a package, on Debian and as root; elsewhere it does nothing.
-async fn install(package: &str, target: &Path, progress: &OnLine) -> Result<(), ToolsError> {
-    let apt = process::find_program("apt-get", &[]).filter(|_| Uid::effective().is_root());
-    let Some(apt) = apt else { return Ok(()) };
-    progress(&format!("installing Debian's package {package}"));
-    for (step, arguments) in [
-        ("update", &["update"][..]),
-        (
-            "install",
-            &["install", "-y", "--no-install-recommends", package],
-        ),
-    ] {
-        let mut command = quiet(&apt);
-        command
-            .args(arguments)
-            .env("DEBIAN_FRONTEND", "noninteractive")
-            // The local cloud starts servers of its own; no other is to be left running.
-            .env("RUNLEVEL", "1");
-        let log = target.join(format!("tools/apt-{step}-{package}.log"));
-        process::run("apt-get", command, &log, Some(progress.clone())).await?;
-    }
-    Ok(())
-}
-
-fn find_postgres() -> Option<PathBuf> {
-    let in_path = process::find_program("initdb", &[])
-        .and_then(|program| program.canonicalize().ok())
-        .and_then(|program| Some(program.parent()?.to_owned()));
-    let mut packaged: Vec<(u32, PathBuf)> = std::fs::read_dir(POSTGRESQL)
+fn find_postgres(root: Option<&Path>) -> Option<PathBuf> {
+    let in_path = || {
+        let program = process::find_program("initdb", &[])?.canonicalize().ok()?;
+        Some(program.parent()?.to_owned())
+    };
+    let in_path = if root.is_none() { in_path() } else { None };
+    let packaged = root.unwrap_or(Path::new("/")).join(POSTGRESQL);
+    let mut packaged: Vec<(u32, PathBuf)> = fs::read_dir(packaged)
         .into_iter()
         .flatten()
         .filter_map(|entry| {

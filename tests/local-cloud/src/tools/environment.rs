@@ -3,6 +3,8 @@
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 
+use tokio::process::Command;
+
 use super::{ToolsError, quiet};
 use crate::process::{self, OnLine, ProcessError};
 
@@ -13,8 +15,39 @@ const STAMP: &str = ".made-from";
 pub(super) struct Pins {
     pub(super) name: &'static str,
     pub(super) requirements: &'static str,
-    /// Further arguments to `pip install`.
+    /// Arguments to `pip install` where uv has no such option; else it is uv that installs.
     pub(super) pip: &'static [&'static str],
+}
+
+/// What makes the other environments, in a tenth of pip's time.
+const UV: Pins = Pins {
+    name: "uv",
+    requirements: include_str!("../../requirements/uv.txt"),
+    pip: &[],
+};
+
+const PIP: [&str; 3] = [
+    "--require-hashes",
+    "--disable-pip-version-check",
+    "--no-input",
+];
+
+const PYTHON: ToolsError = ToolsError::Missing {
+    program: "python3",
+    remedy: "apt-get install python3 python3-venv",
+};
+
+const VENV: ToolsError = ToolsError::Missing {
+    program: "Python's venv module",
+    remedy: "apt-get install python3-venv",
+};
+
+/// A command that makes an environment without pip, at the path that is still to be given.
+fn venv(uv: &Path) -> Command {
+    let mut venv = quiet(&uv.join("uv"));
+    venv.args(["venv", "--no-project", "--python"])
+        .arg(uv.join("python"));
+    venv
 }
 
 impl Pins {
@@ -31,9 +64,12 @@ impl Pins {
             return Ok(directory);
         }
         let lock = tools.join(format!("{}.lock", self.name));
-        let _lock = self.lock(&lock, progress).await?;
+        let _lock = self::lock(&lock, self.name, progress).await?;
         if self.is_complete(&directory) {
             return Ok(directory);
+        }
+        if self.name != UV.name {
+            Box::pin(UV.ensure(target, progress)).await?;
         }
         self.make(&tools, &directory, progress).await?;
         Ok(directory)
@@ -46,50 +82,40 @@ impl Pins {
                 .is_ok_and(|made_from| made_from == self.requirements)
     }
 
-    /// The lock is given back when the file is closed, also by a process that dies.
-    async fn lock(&self, path: &Path, progress: &OnLine) -> Result<File, ToolsError> {
-        let error = |source| ToolsError::file(path, source);
-        let file = File::create(path).map_err(error)?;
-        match file.try_lock() {
-            Ok(()) => return Ok(file),
-            Err(TryLockError::WouldBlock) => progress(&format!(
-                "waiting for another process that installs the {} tools",
-                self.name
-            )),
-            Err(TryLockError::Error(source)) => return Err(error(source)),
-        }
-        let file = tokio::task::spawn_blocking(move || file.lock().map(|()| file))
-            .await
-            .map_err(|join| error(std::io::Error::other(join)))?
-            .map_err(error)?;
-        Ok(file)
-    }
-
     async fn make(
         &self,
         tools: &Path,
         directory: &Path,
         progress: &OnLine,
     ) -> Result<(), ToolsError> {
-        const VENV: ToolsError = ToolsError::Missing {
-            program: "Python's venv module",
-            remedy: "apt-get install python3-venv",
-        };
-        let Some(python) = process::find_program("python3", &[]) else {
-            return Err(ToolsError::Missing {
-                program: "python3",
-                remedy: "apt-get install python3 python3-venv",
-            });
-        };
         if directory.exists() {
             fs::remove_dir_all(directory).map_err(|source| ToolsError::file(directory, source))?;
         }
-        progress(&format!("making {}", directory.display()));
+        progress(&format!("installing the {} tools under target/", self.name));
         let name = self.name;
-        let mut venv = quiet(&python);
-        venv.args(["-m", "venv"]).arg(directory);
-        let log = tools.join(format!("{name}-venv.log"));
-        match process::run("python3 -m venv", venv, &log, None).await {
+        let log = |step: &str| tools.join(format!("{name}-{step}.log"));
+        let uv = tools.join(UV.name).join("bin");
+        let (mut venv, mut install) = if name == UV.name {
+            let python = process::find_program("python3", &[]).ok_or(PYTHON)?;
+            let mut venv = quiet(&python);
+            venv.args(["-m", "venv"]);
+            let mut pip = quiet(&directory.join("bin/python"));
+            pip.args(["-m", "pip", "install"]).args(PIP);
+            (venv, pip)
+        } else if self.pip.is_empty() {
+            let mut install = quiet(&uv.join("uv"));
+            install.args(["pip", "install", "--require-hashes", "--python"]);
+            install.arg(directory.join("bin/python"));
+            (self::venv(&uv), install)
+        } else {
+            let mut pip = quiet(&uv.join("python"));
+            pip.args(["-m", "pip", "--python"])
+                .arg(directory.join("bin/python"));
+            pip.arg("install").args(PIP).args(self.pip);
+            (self::venv(&uv), pip)
+        };
+        venv.arg(directory);
+        match process::run("python3 -m venv", venv, &log("venv"), None).await {
             // What Debian's Python says without its package python3-venv.
             Err(ProcessError::Ended { tail, .. }) if tail.contains("ensurepip") => {
                 return Err(VENV);
@@ -103,18 +129,36 @@ impl Pins {
         let requirements = tools.join(format!("{name}.txt"));
         fs::write(&requirements, self.requirements)
             .map_err(|source| ToolsError::file(&requirements, source))?;
-        let mut pip = quiet(&directory.join("bin/python"));
-        pip.args(["-m", "pip", "install", "--disable-pip-version-check"])
-            .args(["--no-input", "--progress-bar", "off"])
-            .args(self.pip)
-            .arg("--requirement")
-            .arg(&requirements);
-        let log = tools.join(format!("{name}-pip.log"));
-        process::run("pip install", pip, &log, Some(progress.clone())).await?;
+        install.arg("--requirement").arg(&requirements);
+        process::run(
+            "the installation of Python packages",
+            install,
+            &log("install"),
+            None,
+        )
+        .await?;
 
         let stamp = directory.join(STAMP);
         fs::write(&stamp, self.requirements).map_err(|source| ToolsError::file(&stamp, source))
     }
+}
+
+/// Waits for its turn, and says so. The lock is given back when the file is closed, also by a process that dies.
+pub(super) async fn lock(path: &Path, name: &str, progress: &OnLine) -> Result<File, ToolsError> {
+    let error = |source| ToolsError::file(path, source);
+    let file = File::create(path).map_err(error)?;
+    match file.try_lock() {
+        Ok(()) => return Ok(file),
+        Err(TryLockError::WouldBlock) => progress(&format!(
+            "waiting for another process that sets up the {name} tools"
+        )),
+        Err(TryLockError::Error(source)) => return Err(error(source)),
+    }
+    let file = tokio::task::spawn_blocking(move || file.lock().map(|()| file))
+        .await
+        .map_err(|join| error(std::io::Error::other(join)))?
+        .map_err(error)?;
+    Ok(file)
 }
 
 #[cfg(test)]
@@ -152,7 +196,7 @@ mod tests {
         let made = Arc::new(std::sync::Mutex::new(0));
         let progress: OnLine = Arc::new({
             let made = made.clone();
-            move |line: &str| *made.lock().unwrap() += u32::from(line.starts_with("making "))
+            move |line: &str| *made.lock().unwrap() += u32::from(line.starts_with("installing "))
         });
         let (pins, others) = (nothing(), nothing());
         let (one, other) = tokio::join!(

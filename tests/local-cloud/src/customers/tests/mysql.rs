@@ -1,7 +1,5 @@
 //! Apps of a MariaDB database, on a private server.
 
-use std::path::Path;
-
 use tempfile::TempDir;
 
 use super::*;
@@ -16,7 +14,7 @@ struct Database {
 
 impl Database {
     async fn new() -> Self {
-        let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        let workspace = crate::tools::workspace();
         let target = target_directory(&workspace);
         let programs = ensure_mariadb(&target, Arc::new(|_: &str| ()))
             .await

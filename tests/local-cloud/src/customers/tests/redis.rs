@@ -1,7 +1,5 @@
 //! Apps of a cache, on a private Redis server.
 
-use std::path::Path;
-
 use tempfile::TempDir;
 
 use super::*;
@@ -15,7 +13,7 @@ struct Cache {
 
 impl Cache {
     async fn new() -> Self {
-        let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        let workspace = crate::tools::workspace();
         let target = target_directory(&workspace);
         let programs = ensure_redis(&target, Arc::new(|_: &str| ())).await.unwrap();
         let logs = tempfile::tempdir().unwrap();

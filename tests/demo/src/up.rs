@@ -1,0 +1,240 @@
+//! `cargo xtask up`: a local cloud to try things in with the AWS CLI and boto3.
+
+mod breaking;
+
+use std::fmt::Display;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use local_cloud::cloud::{AddOn, Api, Engine, InstanceSpec, Partner, STACK};
+use local_cloud::heroku::{AppSpec, RestartSpeed};
+use local_cloud::ministack::{InvocationType, ROOT_ACCESS_KEY_ID, ROOT_SECRET_ACCESS_KEY};
+use local_cloud::tools;
+use serde_json::{Value, json};
+
+use self::breaking::Breaking;
+use crate::view::View;
+use crate::{CloudKind, Running};
+
+/// Short enough to watch a revocation.
+const GRACE_PERIOD: Duration = Duration::from_mins(1);
+
+/// Why there is nothing to try.
+#[derive(Debug, thiserror::Error)]
+enum UpError {
+    /// The cloud does not start.
+    #[error(transparent)]
+    Cloud(#[from] crate::DemoError),
+    /// A file cannot be written, or an address not served.
+    #[error("{what}: {source}")]
+    System { what: String, source: io::Error },
+    /// The first instance is not enrolled.
+    #[error("enroll-addon refused the first instance: {0}")]
+    Enrolment(Value),
+    /// Lambda's stand-in did not answer.
+    #[error(transparent)]
+    Lambda(#[from] local_cloud::ministack::MiniStackError),
+    /// The instance is not provisioned.
+    #[error(transparent)]
+    Provision(#[from] local_cloud::cloud::CloudError),
+}
+
+/// Runs until Ctrl-C, which is its proper end.
+pub(crate) async fn run(workspace: &Path, kind: CloudKind) -> ExitCode {
+    let stopped = std::pin::pin!(tokio::signal::ctrl_c());
+    let up = std::pin::pin!(up(workspace, kind));
+    let error = tokio::select! {
+        ended = up => match ended {
+            Ok(never) => match never {},
+            Err(error) => error,
+        },
+        _ = stopped => {
+            println!("\nStopped.");
+            return ExitCode::SUCCESS;
+        }
+    };
+    eprintln!("error: {error}");
+    ExitCode::FAILURE
+}
+
+async fn up(workspace: &Path, kind: CloudKind) -> Result<std::convert::Infallible, UpError> {
+    let view = View::new(true);
+    view.phase(2, "setting up the local cloud");
+    let cloud = Running::start(workspace, kind, GRACE_PERIOD, &view).await?;
+    view.phase(3, "two add-ons are provisioned, and the first is enrolled");
+    let first = cloud
+        .provision_add_on(spec("fluffy-6756", "fluffy"))
+        .await?;
+    let second = cloud.provision_add_on(spec("calm-1234", "calm")).await?;
+    let function = cloud.function_arn("enroll-addon");
+    let event = enrolment(&first);
+    let enrolled = cloud
+        .root
+        .invoke(&function, &event, InvocationType::RequestResponse);
+    let enrolled = enrolled.await?;
+    if enrolled.function_error.is_some() {
+        return Err(UpError::Enrolment(enrolled.payload));
+    }
+    let breaking = Breaking::start(&cloud)
+        .await
+        .map_err(system("cannot listen on a free port of 127.0.0.1"))?;
+    let files = Files::write(workspace, &first, &second)?;
+    view.phase(4, "up; Ctrl-C stops it");
+    let operator = operator();
+    println!("\n{}", exports(&cloud, kind));
+    println!("{}", lines(&first, &second, &files, &breaking, &operator));
+    std::future::pending().await
+}
+
+fn spec(name: &str, app: &str) -> InstanceSpec {
+    InstanceSpec {
+        name: name.to_owned(),
+        api: Api::V3,
+        engine: Engine::Http,
+        apps: vec![AppSpec {
+            name: app.to_owned(),
+            dynos: 2,
+            restart: RestartSpeed {
+                first: Duration::from_secs(2),
+                stagger: Duration::from_secs(1),
+            },
+        }],
+        tags: Vec::new(),
+    }
+}
+
+fn enrolment(add_on: &AddOn) -> Value {
+    json!({ "Document": add_on.document, "GrantCode": add_on.grant_code })
+}
+
+fn system(what: impl Display) -> impl FnOnce(io::Error) -> UpError {
+    move |source| UpError::System {
+        what: what.to_string(),
+        source,
+    }
+}
+
+/// What the functions are given, as files. They go with this process.
+struct Files {
+    directory: PathBuf,
+    enrolment: PathBuf,
+    button: PathBuf,
+}
+
+impl Files {
+    fn write(workspace: &Path, first: &AddOn, second: &AddOn) -> Result<Self, UpError> {
+        let name = format!("demo/up-{}", std::process::id());
+        let directory = tools::target_directory(workspace).join(name);
+        let failed = |source| system(format!("cannot write to {}", directory.display()))(source);
+        fs::create_dir_all(&directory).map_err(failed)?;
+        let files = Self {
+            enrolment: directory.join("enrolment.json"),
+            button: directory.join("button.json"),
+            directory: directory.clone(),
+        };
+        let button = json!({ "AddonId": first.instance.addon });
+        fs::write(&files.enrolment, enrolment(second).to_string()).map_err(failed)?;
+        fs::write(&files.button, button.to_string()).map_err(failed)?;
+        Ok(files)
+    }
+}
+
+impl Drop for Files {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.directory);
+    }
+}
+
+/// The operator's tool, beside this program.
+fn operator() -> String {
+    let this = std::env::current_exe().unwrap_or_default();
+    let tool = this.with_file_name("addon-rotation-operator");
+    format!("{} --stack {STACK}", tool.display())
+}
+
+fn exports(cloud: &Partner, kind: CloudKind) -> String {
+    let endpoint = cloud.gateway.endpoint().as_str().trim_end_matches('/');
+    let manifest = &cloud.manifest;
+    let path = if kind.deployed {
+        let bin = cloud.target().join("tools/cloud/bin");
+        format!("export PATH={}:$PATH\n", bin.display())
+    } else {
+        String::new()
+    };
+    format!(
+        "# Paste this into another shell:\n\
+         export AWS_ENDPOINT_URL={endpoint} AWS_REGION=us-east-1 AWS_DEFAULT_REGION=us-east-1 AWS_PAGER=\n\
+         export AWS_ACCESS_KEY_ID={ROOT_ACCESS_KEY_ID} AWS_SECRET_ACCESS_KEY={ROOT_SECRET_ACCESS_KEY}\n\
+         export HEROKU_API_URL={} HEROKU_USER={}:{}\n{path}",
+        cloud.heroku.api_url().as_str().trim_end_matches('/'),
+        manifest.id,
+        manifest.api_password,
+    )
+}
+
+/// What to type, each with what it does. Every line works as it stands.
+fn lines(
+    first: &AddOn,
+    second: &AddOn,
+    files: &Files,
+    breaking: &Breaking,
+    operator: &str,
+) -> String {
+    let (secret, addon) = (&first.instance.secret_name, &first.instance.addon);
+    let other = &second.instance.addon;
+    let invoke = |function: &str, file: &Path| {
+        format!(
+            "aws lambda invoke --function-name {STACK}-{function} --payload fileb://{} /dev/stdout",
+            file.display()
+        )
+    };
+    let url = breaking.url();
+    let seconds = GRACE_PERIOD.as_secs();
+    let entries = [
+        (
+            "Enrol the second add-on".to_owned(),
+            invoke("enroll-addon", &files.enrolment),
+        ),
+        (
+            "Press the customer's rotate button; pressed again at once, it is refused".to_owned(),
+            invoke("start-rotation", &files.button),
+        ),
+        (
+            "Rotate now, as the console does".to_owned(),
+            format!("aws secretsmanager rotate-secret --secret-id {secret}"),
+        ),
+        (
+            "Watch the versions and their labels".to_owned(),
+            format!(
+                "aws secretsmanager describe-secret --secret-id {secret} --query VersionIdsToStages"
+            ),
+        ),
+        (
+            format!("See which credentials are to be revoked, {seconds} s after each rotation"),
+            format!("aws scheduler list-schedules --group-name {STACK} --query 'Schedules[].Name'"),
+        ),
+        (
+            "See what Heroku shows the customer's apps".to_owned(),
+            format!("curl -s -u \"$HEROKU_USER\" \"$HEROKU_API_URL/vendor/apps/{addon}\""),
+        ),
+        ("See the fleet".to_owned(), format!("{operator} status")),
+        (
+            "Take the last rotation back, while the old credential is still accepted".to_owned(),
+            format!("{operator} rollback {addon} --yes"),
+        ),
+        (
+            "Break something: Heroku answers its next 20 requests with 503, or the service does"
+                .to_owned(),
+            format!("curl -s -X POST {url}/heroku\ncurl -s -X POST {url}/service"),
+        ),
+        (
+            "Deprovision the second add-on".to_owned(),
+            format!("{operator} deprovision {other} --yes"),
+        ),
+    ];
+    let entries = entries.map(|(what, line)| format!("# {what}:\n{line}\n"));
+    entries.join("\n")
+}

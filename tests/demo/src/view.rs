@@ -1,0 +1,395 @@
+//! What whoever runs the demo sees while it runs: a line for each event, and below them, on a
+//! terminal, a line for each add-on instance that is kept up to date.
+
+mod describe;
+#[cfg(test)]
+mod tests;
+
+use std::convert::Infallible;
+use std::io::{self, IsTerminal as _, Write as _};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use jiff::Timestamp;
+use local_cloud::customers::Tally;
+use local_cloud::events::{Event, EventLog};
+use local_cloud::process::OnLine;
+use tokio::time::MissedTickBehavior;
+use tokio_util::task::AbortOnDropHandle;
+
+use self::describe::{Cast, Line};
+use super::history::History;
+use super::recording::Subject;
+use super::verdict::{short, thousands};
+
+const REFRESH: Duration = Duration::from_millis(200);
+/// How long nothing may be said of what takes long.
+const SILENCE: Duration = Duration::from_secs(10);
+/// How often the figures are told where no line can be kept up to date.
+const REPORT: Duration = Duration::from_secs(5);
+const STEPS: u64 = 4;
+const CHAPTER: &str = "▶ ";
+
+// The lines on a terminal.
+const SOUND: &str = "{prefix:.bold}  {bar:12.green/dim}  {wide_msg}";
+const ALARMING: &str = "{prefix:.red.bold}  {bar:12.red/dim}  {wide_msg:.red}";
+const WHOLE: &str =
+    "{prefix:.bold}  {bar:12.cyan/dim}  {pos} of {len} rotations and revocations done";
+
+/// The screen or the log. Clones share it.
+#[derive(Clone)]
+pub(crate) struct View {
+    /// `None` where no line can be kept up to date.
+    screen: Option<MultiProgress>,
+    told: Arc<Mutex<Told>>,
+}
+
+struct Told {
+    /// What the elapsed seconds are counted from.
+    zero: Timestamp,
+    /// While events are followed: what is to be told among them, in its place.
+    waiting: Option<Vec<(Timestamp, String)>>,
+}
+
+impl View {
+    /// Plain lines if asked for, or if the output is no terminal.
+    pub(crate) fn new(plain: bool) -> Self {
+        let terminal = !plain && io::stdout().is_terminal() && io::stderr().is_terminal();
+        Self {
+            screen: terminal.then(|| MultiProgress::with_draw_target(ProgressDrawTarget::stderr())),
+            told: Arc::new(Mutex::new(Told {
+                zero: Timestamp::now(),
+                waiting: None,
+            })),
+        }
+    }
+
+    /// Whether colours are of use.
+    pub(crate) fn is_terminal(&self) -> bool {
+        self.screen.is_some()
+    }
+
+    /// Counts the elapsed seconds from `zero` on.
+    pub(crate) fn count_from(&self, zero: Timestamp) {
+        self.told().zero = zero;
+    }
+
+    /// A line with the elapsed seconds.
+    pub(crate) fn say(&self, text: &str) {
+        self.tell(text.to_owned());
+    }
+
+    /// A line that begins a part of the story.
+    pub(crate) fn chapter(&self, text: &str) {
+        self.tell(format!("{CHAPTER}{text}"));
+    }
+
+    /// A line that begins one of the four phases; the first, building, is told before.
+    pub(crate) fn phase(&self, number: u8, text: &str) {
+        self.tell(format!("{CHAPTER}{number} of 4  {text}"));
+    }
+
+    fn tell(&self, text: String) {
+        let now = Timestamp::now();
+        let mut told = self.told();
+        if let Some(waiting) = &mut told.waiting {
+            waiting.push((now, text));
+        } else {
+            drop(told);
+            self.line(now, &text);
+        }
+    }
+
+    /// Text as it is.
+    pub(crate) fn print(&self, text: &str) {
+        let print = || {
+            // Nobody is left to be told that nobody reads it.
+            let _ = writeln!(io::stdout().lock(), "{text}");
+        };
+        match &self.screen {
+            Some(screen) => screen.suspend(print),
+            None => print(),
+        }
+    }
+
+    /// What is told of the set-up: on a terminal, one line that changes; elsewhere a line each, and another now
+    /// and then while it lasts.
+    pub(crate) fn progress(&self) -> OnLine {
+        let view = self.clone();
+        let Some(screen) = &self.screen else {
+            let waiting = Mutex::new(None);
+            return Arc::new(move |line| {
+                view.say(line.trim_end());
+                let (view, line) = (view.clone(), line.trim().to_owned());
+                let began = Timestamp::now();
+                let mut waiting = waiting.lock().unwrap_or_else(PoisonError::into_inner);
+                *waiting = Some(AbortOnDropHandle::new(tokio::spawn(async move {
+                    let mut ticks = tokio::time::interval(SILENCE);
+                    ticks.tick().await;
+                    loop {
+                        ticks.tick().await;
+                        let seconds = Timestamp::now().duration_since(began).as_secs();
+                        view.say(&format!("{line} … {seconds} s"));
+                    }
+                })));
+            });
+        };
+        let spinner = screen.add(ProgressBar::new_spinner());
+        spinner.set_style(style("{spinner:.cyan} {elapsed:>4} {wide_msg}"));
+        spinner.enable_steady_tick(REFRESH);
+        // Ends with the last clone of the closure.
+        let spinner = Spinner(spinner);
+        Arc::new(move |line| spinner.0.set_message(line.trim().to_owned()))
+    }
+
+    /// Shows what happens to `subjects` from now on.
+    pub(crate) fn follow<'a>(
+        &self,
+        subjects: &'a [(Subject, usize)],
+        events: &'a EventLog,
+        tally: impl Fn(&str) -> Tally + 'a,
+    ) -> Live<'a> {
+        self.told().waiting = Some(Vec::new());
+        let names = subjects
+            .iter()
+            .map(|(subject, _)| subject.name.chars().count());
+        let width = names.max().unwrap_or_default();
+        let bar = |name: &str, template: &str| {
+            let screen = self.screen.as_ref()?;
+            let bar = screen.add(ProgressBar::new(STEPS));
+            bar.set_style(style(template));
+            bar.set_prefix(format!("{name:<width$}"));
+            Some(bar)
+        };
+        Live {
+            bars: subjects
+                .iter()
+                .map(|(subject, _)| bar(&subject.name, SOUND))
+                .collect(),
+            whole: bar("all", WHOLE),
+            view: self.clone(),
+            subjects,
+            events,
+            tally: Box::new(tally),
+            seen: events.since(0).len(),
+            reported: Timestamp::now(),
+        }
+    }
+
+    fn line(&self, at: Timestamp, text: &str) {
+        if text.starts_with(CHAPTER) {
+            self.print("");
+        }
+        self.print(&format!("{:>7.1} s  {text}", self.seconds(at)));
+    }
+
+    fn seconds(&self, at: Timestamp) -> f64 {
+        at.duration_since(self.told().zero).as_secs_f64()
+    }
+
+    fn told(&self) -> MutexGuard<'_, Told> {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Takes its line off the screen when dropped.
+struct Spinner(ProgressBar);
+
+impl Drop for Spinner {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
+    }
+}
+
+/// The view of a run; takes its lines off the screen when dropped.
+pub(crate) struct Live<'a> {
+    view: View,
+    subjects: &'a [(Subject, usize)],
+    events: &'a EventLog,
+    tally: Box<dyn Fn(&str) -> Tally + 'a>,
+    bars: Vec<Option<ProgressBar>>,
+    whole: Option<ProgressBar>,
+    seen: usize,
+    reported: Timestamp,
+}
+
+impl Live<'_> {
+    /// Keeps up with the events for ever.
+    pub(crate) async fn run(&mut self) -> Infallible {
+        let mut ticks = tokio::time::interval(REFRESH);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        loop {
+            ticks.tick().await;
+            self.catch_up();
+        }
+    }
+
+    /// Shows what has happened up to now.
+    pub(crate) fn catch_up(&mut self) {
+        let events = self.events.since(0);
+        let cast = Cast::new(self.subjects.iter().map(|(subject, _)| subject));
+        let waiting = self.view.told().waiting.as_mut().map(std::mem::take);
+        let mut lines = waiting.unwrap_or_default();
+        for event in events.get(self.seen..).unwrap_or_default() {
+            let line = cast.describe(&event.kind, |at| self.view.seconds(at));
+            if let Some(Line { who, what }) = line {
+                lines.push((event.at, format!("{who}  {what}")));
+            }
+        }
+        lines.sort_by_key(|(at, _)| *at);
+        for (at, line) in lines {
+            self.view.line(at, &line);
+        }
+        self.seen = events.len();
+        if self.view.is_terminal() {
+            self.refresh(&events);
+        } else if Timestamp::now()
+            .duration_since(self.reported)
+            .unsigned_abs()
+            >= REPORT
+        {
+            self.reported = Timestamp::now();
+            self.report(&events);
+        }
+    }
+
+    fn refresh(&self, events: &[Event]) {
+        let (mut done, mut asked) = (0, 0);
+        for ((subject, rotations), bar) in self.subjects.iter().zip(&self.bars) {
+            let history = History::of(subject, events);
+            done += finished(&history);
+            asked += 2 * rotations;
+            let Some(bar) = bar else { continue };
+            let figures = Figures::of(subject, &self.tally);
+            if figures.lost > 0 {
+                bar.set_style(style(ALARMING));
+            }
+            bar.set_position(
+                history
+                    .rotations
+                    .last()
+                    .map_or(0, |it| it.steps_done.min(STEPS)),
+            );
+            bar.set_message(format!(
+                "{} · {}",
+                figures.text(),
+                state(&history, Timestamp::now())
+            ));
+        }
+        if let Some(whole) = &self.whole {
+            whole.set_length(u64::try_from(asked).unwrap_or(u64::MAX));
+            whole.set_position(u64::try_from(done).unwrap_or(u64::MAX));
+        }
+    }
+
+    fn report(&self, events: &[Event]) {
+        let now = Timestamp::now();
+        for (subject, _) in self.subjects {
+            let history = History::of(subject, events);
+            let figures = Figures::of(subject, &self.tally).text();
+            self.view.line(
+                now,
+                &format!("· {}: {figures} · {}", subject.name, state(&history, now)),
+            );
+        }
+    }
+}
+
+impl Drop for Live<'_> {
+    fn drop(&mut self) {
+        self.view.told().waiting = None;
+        for bar in self.bars.iter().chain([&self.whole]).flatten() {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+struct Figures {
+    accepted: u64,
+    refused: u64,
+    /// Refused, or failed otherwise.
+    lost: u64,
+}
+
+impl Figures {
+    fn of(subject: &Subject, tally: &dyn Fn(&str) -> Tally) -> Self {
+        let mut figures = Self {
+            accepted: 0,
+            refused: 0,
+            lost: 0,
+        };
+        for app in &subject.apps {
+            let tally = tally(&app.name);
+            let refused = tally.refused + tally.overtaken;
+            figures.accepted += tally.accepted;
+            figures.refused += refused;
+            figures.lost += refused + tally.errors + tally.missing;
+        }
+        figures
+    }
+
+    fn text(&self) -> String {
+        let (accepted, refused) = (thousands(self.accepted), thousands(self.refused));
+        let failed = self.lost - self.refused;
+        let failed = if failed == 0 {
+            String::new()
+        } else {
+            format!(", {} failed", thousands(failed))
+        };
+        format!("{accepted} logins accepted, {refused} refused{failed}")
+    }
+}
+
+/// The rotations and revocations that are done.
+fn finished(history: &History) -> usize {
+    history.succeeded()
+        + history
+            .credentials
+            .iter()
+            .filter(|it| it.closed.is_some())
+            .count()
+}
+
+/// What an instance is about.
+fn state(history: &History, now: Timestamp) -> String {
+    let rotating = history.rotations.last().filter(|it| it.succeeded.is_none());
+    let mut parts = Vec::new();
+    match rotating {
+        Some(rotation) => parts.push(
+            rotation
+                .step
+                .clone()
+                .unwrap_or_else(|| "rotating".to_owned()),
+        ),
+        None if history.rotations.is_empty() => parts.push("not yet rotated".to_owned()),
+        None => {}
+    }
+    for credential in history.old_credentials().filter(|it| it.closed.is_none()) {
+        let version = short(&credential.version);
+        parts.push(match credential.scheduled {
+            Some((_, due)) if due > now => {
+                format!(
+                    "{version} ends in {} s",
+                    due.duration_since(now).as_secs() + 1
+                )
+            }
+            _ => format!("{version} ends now"),
+        });
+    }
+    let ended = history
+        .credentials
+        .iter()
+        .filter(|it| it.closed.is_some())
+        .count();
+    if ended > 0 {
+        parts.push(format!("{ended} revoked"));
+    }
+    parts.join(" · ")
+}
+
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template)
+        .unwrap_or_else(|_| ProgressStyle::default_bar())
+        .progress_chars("━╸─")
+}

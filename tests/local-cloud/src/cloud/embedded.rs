@@ -1,0 +1,65 @@
+//! The local cloud that needs nothing but this program and the functions' binaries.
+
+use std::collections::BTreeMap;
+use std::ops::Deref;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::{CloudError, Partner, STACK};
+use crate::gateway::{Gateway, GatewayOptions};
+use crate::lambda::{self, Lambda};
+
+/// How the cloud is set up.
+#[derive(Clone, Debug)]
+pub struct EmbeddedOptions {
+    /// Cargo's target directory, where database servers are looked for.
+    pub target: PathBuf,
+    /// Where the logs of all processes go.
+    pub logs: PathBuf,
+    /// Where the functions' binaries are.
+    pub executables: PathBuf,
+    /// The stack's grace period; whole seconds.
+    pub grace_period: Duration,
+}
+
+/// A running cloud without MiniStack: the functions that the template deploys, with the variables that it gives
+/// them, run as Lambda runs them; Secrets Manager, EventBridge Scheduler and Heroku are strict, and IAM allows all.
+/// Everything in it is stopped on drop.
+pub struct Embedded {
+    partner: Partner,
+}
+
+impl Embedded {
+    /// Starts everything.
+    ///
+    /// # Errors
+    /// If an address cannot be served, or the template is not understood.
+    pub async fn start(options: EmbeddedOptions) -> Result<Self, CloudError> {
+        let lambda = Lambda::new(&options.executables, &options.logs);
+        let bound = Gateway::bind().await?;
+        let endpoint = bound.endpoint().as_str().trim_end_matches('/').to_owned();
+        let gateway = GatewayOptions {
+            lambda: Some(lambda.clone()),
+            ..GatewayOptions::default()
+        };
+        let mut partner = Partner::start(&options.target, &options.logs, bound, gateway).await?;
+        partner.store_secrets().await?;
+        let parameters = partner.parameters(options.grace_period);
+        let parameters: BTreeMap<_, _> = parameters.into_iter().collect();
+        let mut functions = lambda::functions(STACK, &parameters)?;
+        for function in &mut functions {
+            let variable = "AWS_ENDPOINT_URL".to_owned();
+            function.environment.insert(variable, endpoint.clone());
+        }
+        lambda.deploy(functions);
+        Ok(Self { partner })
+    }
+}
+
+impl Deref for Embedded {
+    type Target = Partner;
+
+    fn deref(&self) -> &Partner {
+        &self.partner
+    }
+}

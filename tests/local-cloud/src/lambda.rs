@@ -1,0 +1,238 @@
+//! Lambda without MiniStack: the real function binaries, each in a process that speaks Lambda's Runtime API,
+//! invoked over HTTP as the SDKs do, by Secrets Manager and by EventBridge Scheduler. Who may invoke what is not
+//! asked here: IAM takes MiniStack.
+
+mod environment;
+mod front;
+mod process;
+mod runtime_api;
+mod template;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::ministack::Invocation;
+use crate::process::ProcessError;
+use crate::scheduler::{HandOver, Target};
+use crate::secrets_manager::{Answer, RotationFunctions};
+
+pub use environment::Launch;
+pub(crate) use front::is_of_functions;
+pub use runtime_api::{Call, RuntimeApi};
+pub use template::{TemplateError, functions};
+
+use process::Sandbox;
+
+/// What the ARNs of the functions begin with.
+const ARN: &str = "arn:aws:lambda:us-east-1:000000000000:function:";
+
+/// A function's ARN.
+#[must_use]
+pub fn arn(name: &str) -> String {
+    format!("{ARN}{name}")
+}
+
+/// A deployed function.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Function {
+    /// Its name at Lambda, the stack's included.
+    pub name: String,
+    /// The name of its executable.
+    pub binary: String,
+    /// How long an invocation may take.
+    pub timeout: Duration,
+    /// Its memory, in MB.
+    pub memory: u32,
+    /// Its variables.
+    pub environment: BTreeMap<String, String>,
+}
+
+/// Why an invocation has no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum LambdaError {
+    /// There is no such function.
+    #[error("Function not found: {0}")]
+    NotFound(String),
+    /// Its process does not start.
+    #[error(transparent)]
+    Process(#[from] ProcessError),
+    /// The Runtime API cannot be served to it.
+    #[error("cannot serve the Runtime API to {function}: {source}")]
+    RuntimeApi {
+        /// The function.
+        function: String,
+        /// The system's error.
+        source: std::io::Error,
+    },
+}
+
+/// Lambda. Clones share everything; the functions' processes end with the last one.
+#[derive(Clone)]
+pub struct Lambda(Arc<Shared>);
+
+struct Shared {
+    executables: PathBuf,
+    logs: PathBuf,
+    functions: OnceLock<BTreeMap<String, Function>>,
+    /// Processes that wait for an event, by function.
+    idle: Mutex<BTreeMap<String, Vec<Sandbox>>>,
+    /// How many processes were started.
+    started: Mutex<u32>,
+}
+
+impl Lambda {
+    /// Runs what is in the directory `executables`; the processes' output goes to files in `logs`.
+    #[must_use]
+    pub fn new(executables: &Path, logs: &Path) -> Self {
+        Self(Arc::new(Shared {
+            executables: executables.to_owned(),
+            logs: logs.to_owned(),
+            functions: OnceLock::new(),
+            idle: Mutex::default(),
+            started: Mutex::default(),
+        }))
+    }
+
+    /// Deploys the functions. Only the first deployment counts.
+    pub fn deploy(&self, functions: Vec<Function>) {
+        let by_name = functions.into_iter().map(|it| (it.name.clone(), it));
+        let _ = self.0.functions.set(by_name.collect());
+    }
+
+    /// A function by name or ARN.
+    fn function(&self, id: &str) -> Result<&Function, LambdaError> {
+        let name = id.strip_prefix(ARN).unwrap_or(id);
+        let functions = self.0.functions.get();
+        functions
+            .and_then(|functions| functions.get(name))
+            .ok_or_else(|| LambdaError::NotFound(arn(name)))
+    }
+
+    /// Invokes a function, by name or ARN, and waits for its answer. A failure of the function's own is an answer
+    /// with [`Invocation::function_error`].
+    ///
+    /// # Errors
+    /// If there is no such function, or it does not start.
+    pub async fn invoke(&self, function: &str, event: &Value) -> Result<Invocation, LambdaError> {
+        let function = self.function(function)?;
+        let idle = self.idle().get_mut(&function.name).and_then(Vec::pop);
+        let mut sandbox = match idle {
+            Some(sandbox) => sandbox,
+            None => self.start(function).await?,
+        };
+        let ended = tokio::time::timeout(function.timeout, sandbox.invoke(event)).await;
+        let (invocation, is_reusable) = match ended {
+            Ok(Some(invocation)) => (invocation, true),
+            Ok(None) => (failure("Runtime.ExitError", "the process ended"), false),
+            // As recorded in 2025; in 2024 there was no type.
+            Err(_) => (failure("Sandbox.Timedout", "Task timed out"), false),
+        };
+        if is_reusable {
+            let mut idle = self.idle();
+            idle.entry(function.name.clone()).or_default().push(sandbox);
+        }
+        Ok(invocation)
+    }
+
+    async fn start(&self, function: &Function) -> Result<Sandbox, LambdaError> {
+        let number = {
+            let mut started = self
+                .0
+                .started
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            *started += 1;
+            *started
+        };
+        let launch = Launch {
+            function: function.name.clone(),
+            executable: self.0.executables.join(&function.binary),
+            memory: function.memory,
+            environment: function.environment.clone(),
+        };
+        let log = self
+            .0
+            .logs
+            .join(format!("{}-{number}.log", function.binary));
+        Sandbox::start(&launch, function.timeout, &log).await
+    }
+
+    fn idle(&self) -> MutexGuard<'_, BTreeMap<String, Vec<Sandbox>>> {
+        self.0.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn failure(kind: &str, message: &str) -> Invocation {
+    Invocation {
+        payload: json!({ "errorType": kind, "errorMessage": message }),
+        function_error: Some("Unhandled".to_owned()),
+    }
+}
+
+impl RotationFunctions for Lambda {
+    fn invoke<'a>(&'a self, function_arn: &'a str, event: &'a Value) -> Answer<'a, Invocation> {
+        let invocation = Lambda::invoke(self, function_arn, event);
+        Box::pin(async move { invocation.await.map_err(|error| error.to_string()) })
+    }
+
+    fn policy<'a>(&'a self, function_arn: &'a str) -> Answer<'a, Option<Value>> {
+        let is_there = self.function(function_arn).is_ok();
+        Box::pin(async move {
+            // The one statement that the template's permission makes.
+            let statement = json!({ "Statement": [{
+                "Effect": "Allow",
+                "Principal": { "Service": "secretsmanager.amazonaws.com" },
+                "Action": "lambda:InvokeFunction",
+                "Resource": function_arn,
+            }] });
+            Ok(is_there.then_some(statement))
+        })
+    }
+
+    fn principal<'a>(&'a self, function_arn: &'a str) -> Answer<'a, Option<String>> {
+        // Nobody checks signatures here: each function's access key id is its name.
+        let name = self.function(function_arn).ok().map(|it| it.name.clone());
+        Box::pin(async move { Ok(name) })
+    }
+}
+
+impl Target for Lambda {
+    fn invoke(&self, function_arn: String, _role_arn: String, input: String) -> HandOver<'_> {
+        Box::pin(async move {
+            let event: Value = serde_json::from_str(&input)
+                .map_err(|error| format!("the input is not JSON: {error}"))?;
+            self.function(&function_arn)
+                .map_err(|error| error.to_string())?;
+            // As Lambda does it for an asynchronous invocation: the hand-over is all that the caller hears of.
+            let lambda = self.clone();
+            tokio::spawn(async move { lambda.invoke_twice_more(&function_arn, &event).await });
+            Ok(())
+        })
+    }
+}
+
+impl Lambda {
+    /// An asynchronous invocation, which Lambda tries twice more.
+    async fn invoke_twice_more(&self, function: &str, event: &Value) {
+        for _ in 0..3 {
+            match Lambda::invoke(self, function, event).await {
+                Ok(Invocation {
+                    function_error: None,
+                    ..
+                }) => return,
+                Ok(_) => {}
+                Err(error) => {
+                    tracing::error!(function, %error, "not invoked");
+                    return;
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

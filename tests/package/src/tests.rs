@@ -1,0 +1,210 @@
+use super::*;
+use package::archive::sha256;
+
+fn workspace() -> PathBuf {
+    local_cloud::tools::workspace()
+}
+
+fn package(function: &str, bootstrap: &[u8]) -> Package {
+    let zip = archive::zip(bootstrap).unwrap();
+    Package {
+        function: function.to_owned(),
+        bootstrap: bootstrap.to_vec(),
+        sha256: sha256(&zip),
+        zip,
+        glibc: amazon_linux(),
+    }
+}
+
+#[test]
+fn the_functions_are_the_directories_with_a_manifest() {
+    let workspace = tempfile::tempdir().unwrap();
+    for name in ["rotate", "create-secret", "notes"] {
+        std::fs::create_dir_all(workspace.path().join("functions").join(name)).unwrap();
+    }
+    for name in ["rotate", "create-secret"] {
+        let manifest = workspace
+            .path()
+            .join("functions")
+            .join(name)
+            .join("Cargo.toml");
+        std::fs::write(manifest, "").unwrap();
+    }
+    let functions = source::functions(workspace.path()).unwrap();
+    assert_eq!(functions, ["create-secret", "rotate"]);
+}
+
+#[test]
+fn all_functions_are_chosen_unless_some_are_named_and_none_may_be_unknown() {
+    let functions = ["create-secret", "finish-secret", "rotate"].map(str::to_owned);
+    let chosen = |names: &[&str]| {
+        let names: Vec<_> = names.iter().map(|&name| name.to_owned()).collect();
+        choose(&functions, &names)
+    };
+    assert_eq!(chosen(&[]).unwrap(), functions);
+    assert_eq!(
+        chosen(&["rotate", "create-secret"]).unwrap(),
+        ["create-secret", "rotate"]
+    );
+    let error = chosen(&["rotate", "rotato"]).unwrap_err().to_string();
+    assert_eq!(
+        error,
+        "there is no function rotato; there are: create-secret, finish-secret, rotate"
+    );
+}
+
+#[test]
+fn a_zip_that_is_larger_than_it_may_be_is_named() {
+    let sized = |function: &str, size: u64| Package {
+        zip: vec![0; usize::try_from(size).unwrap()],
+        ..package(function, b"")
+    };
+    let most = most_bytes("finish-secret");
+    keep_to_budgets(&[sized("rotate", most + 1), sized("finish-secret", most)]).unwrap();
+    let error = keep_to_budgets(&[sized("finish-secret", most + 1)]).unwrap_err();
+    assert!(error.to_string().contains("finish-secret"), "{error}");
+}
+
+#[test]
+fn the_first_function_that_differs_is_named() {
+    let first = [
+        package("a", b"same"),
+        package("b", b"one"),
+        package("c", b"x"),
+    ];
+    let same = [
+        package("a", b"same"),
+        package("b", b"one"),
+        package("c", b"x"),
+    ];
+    compare(&first, &same, Path::new("/zips")).unwrap();
+    let second = [
+        package("a", b"same"),
+        package("b", b"two"),
+        package("c", b"y"),
+    ];
+    let error = compare(&first, &second, Path::new("/zips")).unwrap_err();
+    assert!(
+        error.to_string().starts_with("b is not reproducible"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_zip_holds_the_executable_and_nothing_that_changes() {
+    let executable = b"#!/bin/sh\nexit 0\n".repeat(1000);
+    let zip = archive::zip(&executable).unwrap();
+    assert_eq!(zip, archive::zip(&executable).unwrap());
+    // On every machine. An update of the crates may change it.
+    assert_eq!(
+        sha256(&zip),
+        "08e355b5418cfc2a4ffbce506dd13699edda3716a71ea689e0dd7c5058d57c7b"
+    );
+
+    let mut archive = zip::ZipArchive::new(std::io::Cursor::new(&zip)).unwrap();
+    assert_eq!(archive.len(), 1);
+    let mut file = archive.by_name("bootstrap").unwrap();
+    assert_eq!(file.unix_mode(), Some(0o100_755));
+    assert_eq!(
+        file.last_modified().map(|it| it.to_string()).as_deref(),
+        Some("1980-01-01 00:00:00")
+    );
+    assert_eq!(file.compression(), zip::CompressionMethod::Deflated);
+    let mut read = Vec::new();
+    std::io::Read::read_to_end(&mut file, &mut read).unwrap();
+    assert_eq!(read, executable);
+}
+
+/// A repository with one committed file.
+async fn repository() -> (tempfile::TempDir, PathBuf) {
+    let directory = tempfile::tempdir().unwrap();
+    let workspace = directory.path().join("work");
+    std::fs::create_dir(&workspace).unwrap();
+    std::fs::write(workspace.join("Cargo.toml"), "committed").unwrap();
+    for arguments in [
+        &["init", "--quiet"][..],
+        &["add", "."],
+        &[
+            "-c",
+            "user.name=a",
+            "-c",
+            "user.email=a@b.example",
+            "commit",
+            "--quiet",
+            "-m",
+            "c",
+        ],
+    ] {
+        let status = tokio::process::Command::new("git")
+            .args(arguments)
+            .current_dir(&workspace)
+            .status()
+            .await
+            .unwrap();
+        assert!(status.success());
+    }
+    (directory, workspace)
+}
+
+#[tokio::test]
+async fn a_copy_has_the_committed_files_and_goes_with_its_value() {
+    let (directory, workspace) = repository().await;
+    let commit = source::commit(&workspace, directory.path()).await.unwrap();
+    std::fs::write(workspace.join("Cargo.toml"), "changed").unwrap();
+
+    let copy = FreshCopy::of(&commit, &workspace, directory.path())
+        .await
+        .unwrap();
+    let place = copy.place();
+    let copied = place.workspace.clone();
+    assert_eq!(
+        output::read(&copied.join("Cargo.toml")).unwrap(),
+        "committed"
+    );
+    assert_ne!(copied, workspace);
+    let cargo_home = source::cargo_home().unwrap();
+    assert_ne!(place.cargo_home, cargo_home);
+    let downloads = || {
+        cargo_home
+            .read_dir()
+            .map(Iterator::count)
+            .unwrap_or_default()
+    };
+    let before = downloads();
+    drop(copy);
+    assert!(!copied.exists());
+    assert_eq!(downloads(), before);
+}
+
+#[tokio::test]
+async fn a_working_tree_that_differs_is_no_commit() {
+    let (directory, workspace) = repository().await;
+    source::commit(&workspace, directory.path()).await.unwrap();
+    std::fs::write(workspace.join("new.rs"), "").unwrap();
+    let error = source::commit(&workspace, directory.path())
+        .await
+        .unwrap_err();
+    assert!(
+        matches!(&error, PackageError::Dirty { changes } if changes == &["?? new.rs"]),
+        "{error}"
+    );
+}
+
+#[test]
+fn the_real_template_deploys_every_function_of_the_workspace() {
+    let template = output::read(&workspace().join(template::FILE)).unwrap();
+    let functions = source::functions(&workspace()).unwrap();
+    let rewritten = template::with_zips(&template, &functions).unwrap();
+
+    assert!(!rewritten.contains("../functions/"), "{rewritten}");
+    let mut changed = 0;
+    for (old, new) in template.lines().zip(rewritten.lines()) {
+        if old != new {
+            changed += 1;
+            let function = old.trim().strip_prefix("CodeUri: ../functions/").unwrap();
+            assert_eq!(new.trim(), format!("CodeUri: ./{function}.zip"));
+        }
+    }
+    assert_eq!(changed, functions.len());
+    assert_eq!(template.lines().count(), rewritten.lines().count());
+}
