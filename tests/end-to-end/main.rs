@@ -33,8 +33,9 @@ use libtest_mimic::{Arguments, Failed, Trial};
 use local_cloud::cloud::{Cloud, CloudOptions, Parameters};
 use tokio::runtime::Runtime;
 
-/// Set by `cargo xtask test`.
-const ENABLED: &str = "LOCAL_CLOUD";
+/// Which tests run: `core`, what `cargo xtask test` runs; `rest`, what is left to `cargo xtask prove`; or `all`.
+/// Without it, none.
+const WHICH: &str = "LOCAL_CLOUD";
 
 /// What a test answers.
 pub(crate) type TestResult = Result<(), Failed>;
@@ -42,8 +43,73 @@ pub(crate) type TestResult = Result<(), Failed>;
 /// The production default: the schedules' times are asserted, and then brought forward.
 const GRACE_PERIOD: Duration = Duration::from_hours(2);
 
-/// What adds a phase's tests, and how many run side by side.
-type Phase = (fn(&mut Suite), Option<usize>);
+/// A part of the tests.
+struct Phase {
+    /// Who runs it.
+    tiers: &'static [&'static str],
+    /// Adds its tests.
+    add: fn(&mut Suite),
+    /// How many run side by side.
+    threads: usize,
+}
+
+const CORE: &[&str] = &["core", "all"];
+const REST: &[&str] = &["rest", "all"];
+const BOTH: &[&str] = &["core", "rest", "all"];
+
+/// Side by side; then a fleet, alone; then what changes the deployed roles and the stack, one at a time; then what
+/// looks back at everything before; last the stack's end.
+const PHASES: [Phase; 7] = [
+    Phase {
+        tiers: CORE,
+        add: |suite| {
+            rotation::tests(suite);
+            enrolment::tests(suite);
+            events::tests(suite);
+            documents::tests(suite);
+            button::tests(suite);
+            revocation::tests(suite);
+            faults::tests(suite);
+            http::tests(suite);
+            postgres::tests(suite);
+            mysql::tests(suite);
+            operator::tests(suite);
+            redis::tests(suite);
+            fleet::tests(suite);
+        },
+        threads: 4,
+    },
+    Phase {
+        tiers: REST,
+        add: infrastructure::reviews,
+        threads: 4,
+    },
+    Phase {
+        tiers: REST,
+        add: operator::fleet,
+        threads: 1,
+    },
+    Phase {
+        tiers: REST,
+        add: permissions::tests,
+        threads: 1,
+    },
+    Phase {
+        tiers: REST,
+        add: infrastructure::changes,
+        threads: 1,
+    },
+    Phase {
+        tiers: BOTH,
+        add: leaks::tests,
+        threads: 1,
+    },
+    Phase {
+        tiers: REST,
+        add: infrastructure::end,
+        threads: 1,
+    },
+];
 
 struct Suite {
     runtime: Arc<Runtime>,
@@ -73,8 +139,12 @@ impl Suite {
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
-    let enabled = std::env::var_os(ENABLED).is_some();
-    if !enabled && !arguments.list {
+    let which = std::env::var(WHICH).ok();
+    if let Some(unknown) = which.as_ref().filter(|it| !BOTH.contains(&it.as_str())) {
+        eprintln!("{WHICH} is {unknown}: there is core, rest and all");
+        return ExitCode::FAILURE;
+    }
+    if which.is_none() && !arguments.list {
         println!("Left out: these tests need the local cloud. Run `cargo xtask test`.");
     }
     let runtime = match Runtime::new() {
@@ -84,7 +154,7 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let cloud = if enabled && !arguments.list {
+    let cloud = if which.is_some() && !arguments.list {
         match runtime.block_on(Cloud::start(options())) {
             Ok(cloud) => Some(Arc::new(cloud)),
             Err(error) => {
@@ -96,44 +166,20 @@ fn main() -> ExitCode {
         None
     };
 
-    // Side by side; then a fleet, alone; then what changes the deployed roles and the stack, one at a time; then what looks
-    // back at everything before; last the stack's end.
-    let phases: [Phase; 6] = [
-        (
-            |suite| {
-                rotation::tests(suite);
-                enrolment::tests(suite);
-                events::tests(suite);
-                documents::tests(suite);
-                button::tests(suite);
-                revocation::tests(suite);
-                faults::tests(suite);
-                http::tests(suite);
-                postgres::tests(suite);
-                mysql::tests(suite);
-                operator::tests(suite);
-                infrastructure::reviews(suite);
-                redis::tests(suite);
-                fleet::tests(suite);
-            },
-            Some(4),
-        ),
-        (operator::fleet, Some(1)),
-        (permissions::tests, Some(1)),
-        (infrastructure::changes, Some(1)),
-        (leaks::tests, Some(1)),
-        (infrastructure::end, Some(1)),
-    ];
     let mut failed = false;
-    for (add, threads) in phases {
+    let is_chosen = |phase: &&Phase| match &which {
+        Some(which) => phase.tiers.contains(&which.as_str()),
+        None => true,
+    };
+    for phase in PHASES.iter().filter(is_chosen) {
         let mut suite = Suite {
             runtime: Arc::clone(&runtime),
             cloud: cloud.clone(),
             trials: Vec::new(),
         };
-        add(&mut suite);
+        (phase.add)(&mut suite);
         let arguments = Arguments {
-            test_threads: threads,
+            test_threads: Some(phase.threads),
             ..arguments.clone()
         };
         failed |= libtest_mimic::run(&arguments, suite.trials).has_failed();
