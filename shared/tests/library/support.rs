@@ -108,6 +108,24 @@ impl Provisioned {
 
 impl Stand {
     pub(crate) async fn start() -> Self {
+        Self::with(RotationOptions {
+            retry_interval: Duration::from_millis(10),
+            ..RotationOptions::default()
+        })
+        .await
+    }
+
+    /// One whose Secrets Manager has not tried a failed rotation again when the test is over: until then the
+    /// rotation stands still, under way.
+    pub(crate) async fn start_without_retries() -> Self {
+        Self::with(RotationOptions {
+            retry_interval: Duration::MAX,
+            ..RotationOptions::default()
+        })
+        .await
+    }
+
+    pub(crate) async fn with(rotation: RotationOptions) -> Self {
         // Already installed is as good.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let events = EventLog::default();
@@ -143,10 +161,7 @@ impl Stand {
         let (lambda, functions) = Lambda::start(&http, gateway.endpoint(), configuration).await;
         let gateway = gateway.serve(GatewayOptions {
             events: events.clone(),
-            rotation: RotationOptions {
-                retry_interval: Duration::from_millis(10),
-                ..RotationOptions::default()
-            },
+            rotation,
             functions: Some(Arc::new(lambda.clone())),
             target: Some(Arc::new(lambda.clone())),
             ..GatewayOptions::default()

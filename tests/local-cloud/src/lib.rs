@@ -13,6 +13,7 @@ pub mod gateway;
 pub mod heroku;
 pub mod mariadb;
 pub mod ministack;
+pub mod patience;
 pub mod postgres;
 pub mod process;
 pub mod redis;
