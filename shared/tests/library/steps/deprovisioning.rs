@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::enrollment::enrolled;
 use super::{fire, seconds_until};
-use crate::support::{Api, Instance, Stand, soon, version_id};
+use crate::support::{Api, Crash, Instance, Stand, When, soon, version_id};
 
 const FUNCTION: &str = "deprovision-addon";
 
@@ -153,15 +153,10 @@ async fn a_sweep_passes_over_what_is_deprovisioned() {
 
 /// A rotation that is cancelled between its first two steps: its version is pending, and its credential alive.
 async fn under_rotation(stand: &Stand, instance: &Instance) {
-    // setSecret fails for as long as anybody tries.
-    stand.heroku.fail_next(FaultRule {
-        method: None,
-        path_prefix: "/".to_owned(),
-        count: 1000,
-        fault: Fault::Status {
-            status: 403,
-            retry_after: None,
-        },
+    stand.lambda.crash_next(Crash {
+        function: "publish-to-heroku",
+        step: None,
+        when: When::Before,
     });
     stand.start_rotation(instance).await;
     stand
@@ -174,7 +169,7 @@ async fn under_rotation(stand: &Stand, instance: &Instance) {
 #[tokio::test]
 async fn a_rotation_under_way_is_waited_for_and_what_it_still_issues_ends() {
     for api in Api::BOTH {
-        let stand = Stand::start().await;
+        let stand = Stand::start_without_retries().await;
         let instance = enrolled(&stand, api).await;
         let first = stand.current(&instance);
         under_rotation(&stand, &instance).await;
@@ -237,7 +232,7 @@ fn refuse(stand: &Stand, count: usize) {
 
 #[tokio::test]
 async fn a_scheduled_run_that_fails_schedules_the_next() {
-    let stand = Stand::start().await;
+    let stand = Stand::start_without_retries().await;
     let instance = enrolled(&stand, Api::V1).await;
     under_rotation(&stand, &instance).await;
     deprovision(&stand, &instance).await;
