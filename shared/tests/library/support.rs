@@ -1,5 +1,6 @@
 //! A partner with its add-on service, its instances and its AWS account, in one process.
 
+mod clock;
 mod functions;
 mod invariants;
 mod patience;
@@ -21,15 +22,17 @@ use local_cloud::credential_service::{CredentialService, CredentialServiceOption
 use local_cloud::events::{Event, EventKind, EventLog};
 use local_cloud::gateway::{Gateway, GatewayOptions};
 use local_cloud::heroku::{AppSpec, Heroku, Manifest, Provision, RestartSpeed};
+use local_cloud::patience::PATIENCE;
 use local_cloud::secrets_manager::{Caller, RotationOptions, SecretSnapshot, ServiceError};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+pub(crate) use clock::Clock;
 pub(crate) use functions::{Crash, Lambda, When};
 pub(crate) use invariants::Invariants;
 pub(crate) use lambda_in_process::{FUNCTIONS, GRACE_PERIOD};
-pub(crate) use patience::{soon, uncut, within};
+pub(crate) use patience::{in_time, once, soon, until, within};
 pub(crate) use publisher::{Publisher, rendered};
 pub(crate) use server::Server;
 
@@ -323,7 +326,7 @@ impl Stand {
         found: impl Fn(&EventKind) -> Option<T>,
     ) -> T {
         let found = |events: &[Event]| events.iter().find_map(|event| found(&event.kind));
-        tokio::time::timeout(patience::PATIENCE, self.events.wait_for(found))
+        tokio::time::timeout(PATIENCE, self.events.wait_for(found))
             .await
             .unwrap_or_else(|_| panic!("{what} never came"))
     }

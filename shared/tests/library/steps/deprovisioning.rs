@@ -2,6 +2,7 @@
 
 use addon_rotation::event::VersionId;
 use http::Method;
+use jiff::Timestamp;
 use local_cloud::events::EventKind;
 use local_cloud::gateway::GatewayFault;
 use local_cloud::heroku::{Fault, FaultRule};
@@ -9,7 +10,7 @@ use local_cloud::scheduler::ScheduleSummary;
 use serde_json::{Value, json};
 
 use super::enrollment::enrolled;
-use super::{fire, seconds_until};
+use super::{assert_fires, fire, fired};
 use crate::support::{Api, Crash, Instance, Stand, When, soon, version_id};
 
 const FUNCTION: &str = "deprovision-addon";
@@ -53,12 +54,7 @@ fn own_schedule(stand: &Stand) -> Option<ScheduleSummary> {
 async fn run_scheduled(stand: &Stand) {
     let schedule = own_schedule(stand).expect("a next run is scheduled");
     assert!(stand.gateway.scheduler().bring_forward(&schedule.name));
-    stand
-        .wait_for("the schedule's firing", |event| {
-            matches!(event, EventKind::ScheduleFired { input, .. } if *input == schedule.input)
-                .then_some(())
-        })
-        .await;
+    fired(stand, &schedule).await;
 }
 
 fn deletion_requests(stand: &Stand) -> usize {
@@ -177,6 +173,7 @@ async fn a_rotation_under_way_is_waited_for_and_what_it_still_issues_ends() {
         let pending = secret.labelled("AWSPENDING").unwrap().parse().unwrap();
         assert_eq!(stand.service.live().len(), 2);
 
+        let began = Timestamp::now();
         let answer = deprovision(&stand, &instance).await;
         assert_eq!(answer["Outcome"], "revoked", "{api:?}");
         assert_eq!(answer["Revoked"].as_array().unwrap().len(), 2);
@@ -185,11 +182,7 @@ async fn a_rotation_under_way_is_waited_for_and_what_it_still_issues_ends() {
         assert!(stand.is_labelled_live(&instance, &pending));
         assert!(stand.snapshot(&instance).deletion.is_none());
         let next = own_schedule(&stand).unwrap();
-        assert!(
-            (235..=241).contains(&seconds_until(&next)),
-            "{}",
-            seconds_until(&next)
-        );
+        assert_fires(&next, 4 * 60, began);
         assert!(
             next.input.contains("\"RotationIsOver\":true"),
             "{}",
@@ -237,10 +230,11 @@ async fn a_scheduled_run_that_fails_schedules_the_next() {
     under_rotation(&stand, &instance).await;
     deprovision(&stand, &instance).await;
     refuse(&stand, 2);
+    let began = Timestamp::now();
     run_scheduled(&stand).await;
     let next = own_schedule(&stand).unwrap();
     assert!(next.input.contains("\"Attempt\":1"), "{}", next.input);
-    assert!((50..=61).contains(&seconds_until(&next)));
+    assert_fires(&next, 60, began);
     run_scheduled(&stand).await;
     assert_gone(&stand, &instance, "the second run");
 
