@@ -4,6 +4,8 @@
 #![cfg(test)]
 #![allow(dead_code, reason = "the stand-in is shared with the survey's test")]
 
+#[path = "library/support/clock.rs"]
+mod clock;
 #[path = "scale/stand.rs"]
 mod stand;
 
@@ -15,9 +17,12 @@ use addon_rotation::steps::{self, Order};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+use clock::Clock;
 use stand::{
     ALL, AT_ONCE, ONE_PAGE, ONE_SCHEDULE, PAGE, PATIENCE, Requests, SECRETS, STACK, Stand,
 };
+
+const SCARCE: Duration = Duration::from_secs(2);
 
 const TEMPLATE: &str = include_str!("../../infra/template.yaml");
 
@@ -29,6 +34,21 @@ impl Stand {
         let (secrets, schedules) = (&self.secrets, &self.schedules);
         let result = steps::sweep(secrets, schedules, STACK, 7200, order, deadline).await;
         (self.shared.cloud.lock().unwrap().requests, result)
+    }
+
+    /// As [`Self::sweep`], and so much of its [`SCARCE`] time passes when so much was asked.
+    async fn sweep_while(
+        &self,
+        order: Order,
+        passes: Duration,
+        enough: impl Fn(Requests) -> bool,
+    ) -> (Requests, Result<(), Error>) {
+        let clock = Clock::stop();
+        let time_passes = async {
+            self.asked(enough).await;
+            clock.advance(passes).await;
+        };
+        tokio::join!(self.sweep(order, SCARCE), time_passes).0
     }
 }
 
@@ -103,25 +123,33 @@ async fn what_a_sweep_schedules_is_not_looked_at_all_at_once() {
 #[tokio::test]
 async fn what_a_sweep_has_no_time_for_the_next_ones_do() {
     let stand = Stand::start(vec![false; 500]).await;
-    let scarce = Duration::from_secs(2);
     // The third page never comes: the first two are swept all the same.
     stand.answer(Requests { secrets: 2, ..ALL });
-    let (_, result) = stand.sweep(Order::OldestFirst, scarce * 2).await;
+    let third_page = |requests: Requests| requests.secrets == 3;
+    let half = SCARCE / 2;
+    let (_, result) = stand
+        .sweep_while(Order::OldestFirst, half, third_page)
+        .await;
     let error = result.unwrap_err().to_string();
     assert!(error.contains("secretsmanager:ListSecrets"), "{error}");
     assert!(stand.scheduled().into_iter().eq(0..200));
     // The next one begins at the other end.
-    let (_, result) = stand.sweep(Order::NewestFirst, scarce * 2).await;
+    let (_, result) = stand
+        .sweep_while(Order::NewestFirst, half, third_page)
+        .await;
     assert!(result.is_err());
     assert!(stand.scheduled().into_iter().eq((0..200).chain(300..500)));
 
     // All pages come, and time is over while schedules are made: it ends, and says so.
     stand.answer(Requests { created: 30, ..ALL });
-    let (requests, result) = stand.sweep(Order::OldestFirst, scarce).await;
+    let all_wait = |requests: Requests| requests.created == 38;
+    let (requests, result) = stand
+        .sweep_while(Order::OldestFirst, SCARCE, all_wait)
+        .await;
     let error = result.unwrap_err().to_string();
     assert!(error.contains("scheduler:CreateSchedule"), "{error}");
     assert_eq!(stand.scheduled().len(), 430);
-    assert!(requests.created < 60, "{requests:?}");
+    assert_eq!(requests.created, 38, "{requests:?}");
     stand.answer(ALL);
     let (_, result) = stand.sweep(Order::NewestFirst, PATIENCE).await;
     result.unwrap();

@@ -5,11 +5,10 @@ use std::sync::Arc;
 
 use libtest_mimic::Failed;
 use local_cloud::cloud::{Api, Cloud, Engine, Instance};
-use local_cloud::credential_service::{Fault, FaultRule};
 use serde_json::{Value, json};
 
 use crate::fleet::{answer, enrolled, invoke};
-use crate::support::{check, current, names};
+use crate::support::{check, current, faults, names};
 use crate::{Suite, TestResult};
 
 const FUNCTION: &str = "start-rotation";
@@ -27,15 +26,7 @@ async fn press(cloud: &Cloud, instance: &Instance) -> Result<Value, Failed> {
 async fn followed(cloud: Arc<Cloud>) -> TestResult {
     let instance = enrolled(&cloud, "followed", Api::V1, Engine::Http).await?;
     let queue = subscribe(&cloud, &instance).await?;
-    cloud.credential_service.fail_next(FaultRule {
-        method: Some(http::Method::PUT),
-        path_prefix: "/v1/credentials/".to_owned(),
-        count: 1,
-        fault: Fault::Status {
-            status: 403,
-            retry_after: None,
-        },
-    });
+    faults::at_aws(&cloud, &instance, "create-secret", faults::status(500));
     let started = press(&cloud, &instance).await?;
     check(started["Outcome"] == "started", || started.to_string())?;
     check(started["SecretArn"] == *instance.secret_arn, || {

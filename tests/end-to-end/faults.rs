@@ -12,11 +12,11 @@ use faults::world;
 use libtest_mimic::Failed;
 use local_cloud::cloud::{Api, Cloud, Engine};
 use local_cloud::events::EventKind;
-use local_cloud::gateway::GatewayFault;
-use local_cloud::heroku::{Fault, FaultRule};
+use local_cloud::heroku::Fault;
 use tokio::runtime;
 use tokio::task::LocalSet;
 
+use crate::support::faults::{at_aws, at_heroku, status};
 use crate::support::{check, current, live_versions, revoke, rotate, spec};
 use crate::{Suite, TestResult};
 
@@ -37,14 +37,7 @@ pub(crate) fn tests(suite: &mut Suite) {
     let faults = [
         ("the_answer_to_the_write_is_lost", true, Fault::LoseAnswer),
         ("the_write_is_lost", true, Fault::LoseRequest),
-        (
-            "the_write_meets_a_server_error",
-            true,
-            Fault::Status {
-                status: 503,
-                retry_after: None,
-            },
-        ),
+        ("the_write_meets_a_server_error", true, status(503)),
         (
             "the_rate_limit_is_used_up",
             false,
@@ -79,26 +72,12 @@ pub(crate) fn tests(suite: &mut Suite) {
 async fn agreed(cloud: Arc<Cloud>, name: String, what: &str, kind: Kind) -> TestResult {
     let instance = cloud.enrol(spec(&name, Api::V1, Engine::Http)).await?;
     let old = current(&cloud, &instance)?;
-    let operation = if what.contains(':') {
-        what.to_owned()
-    } else {
-        let arn = cloud.function_arn(what);
-        let function = arn.rsplit(':').next().unwrap_or_default();
-        format!("lambda:InvokeFunction {function}")
-    };
     let fault = match kind {
         Kind::RequestLost => Fault::LoseRequest,
         Kind::AnswerLost | Kind::ServerErrorAfterEffect => Fault::LoseAnswer,
-        _ => Fault::Status {
-            status: 500,
-            retry_after: None,
-        },
+        _ => status(500),
     };
-    cloud.gateway.fail_next(GatewayFault {
-        operation,
-        about: instance.secret_arn.clone(),
-        fault,
-    });
+    at_aws(&cloud, &instance, what, fault);
     let new = rotate(&cloud, &instance).await?;
     check(
         cloud.gateway.pending_faults(&instance.secret_arn) == 0,
@@ -170,23 +149,11 @@ async fn survived(
     fault: Fault,
 ) -> TestResult {
     let instance = cloud.enrol(spec(&name, api, Engine::Http)).await?;
-    let (path, method) = match api {
-        Api::V1 => (
-            format!("/vendor/apps/{}", instance.addon),
-            http::Method::PUT,
-        ),
-        Api::V3 => (
-            format!("/addons/{}/config", instance.addon),
-            http::Method::PATCH,
-        ),
+    let method = match api {
+        Api::V1 => http::Method::PUT,
+        Api::V3 => http::Method::PATCH,
     };
-    let method = write.then_some(method);
-    cloud.heroku.fail_next(FaultRule {
-        method,
-        path_prefix: path,
-        count: 1,
-        fault,
-    });
+    at_heroku(&cloud, &instance, write.then_some(method), 1, fault);
     let version = rotate(&cloud, &instance).await?;
     check(current(&cloud, &instance)? == version, || {
         "the new version is not current".to_owned()

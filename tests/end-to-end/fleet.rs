@@ -6,11 +6,10 @@ use std::sync::Arc;
 use libtest_mimic::Failed;
 use local_cloud::cloud::{AddOn, Api, Cloud, Engine, Instance};
 use local_cloud::events::EventKind;
-use local_cloud::heroku::{Fault, FaultRule};
 use serde_json::{Value, json};
 
 use crate::support::{
-    check, current, failed, live_versions, names, revoke, rotate, schedule, snapshot, spec,
+    check, current, failed, faults, live_versions, names, revoke, rotate, schedule, snapshot, spec,
     wait_for,
 };
 use crate::{Suite, TestResult};
@@ -158,19 +157,7 @@ async fn whole_life(cloud: Arc<Cloud>) -> TestResult {
 
 /// A rotation that cannot publish: its version is pending, its credential issued.
 pub(crate) async fn rotate_in_vain(cloud: &Cloud, instance: &Instance) -> Result<String, Failed> {
-    let path = match instance.api {
-        Api::V1 => format!("/vendor/apps/{}", instance.addon),
-        Api::V3 => format!("/addons/{}", instance.addon),
-    };
-    cloud.heroku.fail_next(FaultRule {
-        method: None,
-        path_prefix: path,
-        count: 1000,
-        fault: Fault::Status {
-            status: 403,
-            retry_after: None,
-        },
-    });
+    faults::at_heroku(cloud, instance, None, faults::ALWAYS, faults::status(403));
     let pending = cloud.rotate_now(instance).await?;
     failed(cloud, instance).await?;
     Ok(pending)

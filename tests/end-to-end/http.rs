@@ -5,13 +5,13 @@ use std::cell::OnceCell;
 use std::sync::Arc;
 
 use local_cloud::cloud::{Api, Cloud, Engine};
-use local_cloud::credential_service::{Fault, FaultRule};
+use local_cloud::credential_service::Fault;
 use local_cloud::customers::Login;
 
 use crate::support::engine::{
     customer, down_before, nobody_noticed, rotation_taken_back, two_double_rotations,
 };
-use crate::support::spec;
+use crate::support::{faults, spec};
 use crate::{Suite, TestResult};
 
 pub(crate) fn tests(suite: &mut Suite) {
@@ -42,15 +42,11 @@ async fn down(cloud: Arc<Cloud>) -> TestResult {
         .await?;
     let customer = customer(&cloud, &instance, Login::Http).await?;
     let address = cloud.credential_service.url().to_string();
-    let unavailable = Fault::Status {
-        status: 503,
-        retry_after: None,
-    };
     for (step, fault, word) in [
         ("createSecret", Fault::LoseRequest, "cannot be reached"),
-        ("testSecret", unavailable, "503"),
+        ("testSecret", faults::status(503), "503"),
     ] {
-        let path = OnceCell::new();
+        let credential = OnceCell::new();
         down_before(
             &cloud,
             &instance,
@@ -58,19 +54,13 @@ async fn down(cloud: Arc<Cloud>) -> TestResult {
             step,
             &[&address, word],
             async |version| {
-                let path_prefix = path.get_or_init(|| format!("/v1/credentials/{version}"));
-                cloud.credential_service.fail_next(FaultRule {
-                    method: None,
-                    path_prefix: path_prefix.clone(),
-                    // More than the function tries in its time.
-                    count: 1000,
-                    fault,
-                });
+                let credential = credential.get_or_init(|| version.to_owned());
+                faults::at_service(&cloud, credential, faults::ALWAYS, fault);
                 Ok(())
             },
             async || {
-                let path_prefix = path.get().ok_or("the service was not down")?;
-                cloud.credential_service.mend(path_prefix);
+                let credential = credential.get().ok_or("the service was not down")?;
+                faults::mend_service(&cloud, credential);
                 Ok(())
             },
         )

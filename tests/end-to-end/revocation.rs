@@ -5,14 +5,12 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use local_cloud::cloud::{Api, Cloud, Engine, Instance};
-use local_cloud::credential_service::FaultRule;
-use local_cloud::heroku::Fault;
 use serde_json::json;
 
 use crate::support::engine::take_back;
 use crate::support::{
-    check, current, document, fire, invoke, live_versions, names, revoke, rotate, schedule, spec,
-    store, wait_for,
+    check, current, document, faults, fire, invoke, live_versions, names, revoke, rotate, schedule,
+    spec, store, wait_for,
 };
 use crate::{GRACE_PERIOD, Suite, TestResult};
 
@@ -139,15 +137,8 @@ async fn service_refuses(cloud: Arc<Cloud>) -> TestResult {
     let instance = cloud.enrol(spec("stubborn", Api::V3, Engine::Http)).await?;
     let old = current(&cloud, &instance)?;
     rotate(&cloud, &instance).await?;
-    cloud.credential_service.fail_next(FaultRule {
-        method: None,
-        path_prefix: format!("/v1/credentials/imported-{}", instance.name),
-        count: 1,
-        fault: Fault::Status {
-            status: 403,
-            retry_after: None,
-        },
-    });
+    let imported = format!("imported-{}", instance.name);
+    faults::at_service(&cloud, &imported, 1, faults::status(403));
     fire(&cloud, &old, 0).await?;
     postponed(&cloud, &old, 1).await?;
     check(live_versions(&cloud, &instance)?.contains(&old), || {

@@ -1,6 +1,7 @@
 //! What the tests share: instances, waits on events, and questions to the cloud.
 
 pub(crate) mod engine;
+pub(crate) mod faults;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;

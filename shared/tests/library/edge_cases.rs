@@ -1,8 +1,6 @@
 //! What a second look found: each of these went wrong once.
 
-use std::time::Duration;
-
-use addon_rotation::deadline::{Deadline, Passing};
+use addon_rotation::deadline::Passing;
 use addon_rotation::document::Fields;
 use http::Method;
 use local_cloud::events::EventKind;
@@ -102,11 +100,7 @@ async fn a_token_with_a_line_end_is_a_lasting_fault() {
     let administrator = Fields::parse(&json!({"token": "token\n"}).to_string()).unwrap();
     let error = stand
         .services()
-        .issue(
-            &document,
-            &administrator,
-            Deadline::after(Duration::from_secs(3)),
-        )
+        .issue(&document, &administrator, soon())
         .await
         .unwrap_err();
     assert!(!error.is_passing(), "{error}");
@@ -122,7 +116,7 @@ async fn an_oversized_answer_is_a_lasting_fault() {
     value["url"] = server.url.as_str().into();
     let error = stand
         .services()
-        .verify(&document(&value), Deadline::after(Duration::from_secs(1)))
+        .verify(&document(&value), soon())
         .await
         .unwrap_err();
     assert!(!error.is_passing(), "{error}");
@@ -196,9 +190,7 @@ async fn failures(stand: &Stand, count: usize) {
             .count();
         (failed >= count).then_some(())
     });
-    tokio::time::timeout(Duration::from_secs(20), wait)
-        .await
-        .unwrap();
+    within(wait).await;
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ mod answers;
 mod refusals;
 mod tokens;
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use addon_rotation::heroku::Publication;
 use http::Method;
@@ -128,7 +128,7 @@ async fn a_write_that_met_the_rate_limit_is_repeated_without_another_look() {
 }
 
 #[tokio::test]
-async fn heroku_is_waited_for_as_long_as_it_asks() {
+async fn a_write_is_repeated_when_heroku_says() {
     for api in Api::BOTH {
         let stand = Stand::start().await;
         let instance = stand.instance(api).await;
@@ -138,13 +138,11 @@ async fn heroku_is_waited_for_as_long_as_it_asks() {
         };
         fail(&stand, api, &instance, &write(api), 1, limited);
         let publisher = Publisher::new(&stand, &instance).await;
-        let started = Instant::now();
         publisher
             .addon()
             .publish(&rendered(&[(VAR, "the new one")]), soon())
             .await
             .unwrap();
-        assert!(started.elapsed() >= Duration::from_secs(1), "{api:?}");
         let writes = stand.heroku.config_writes(&instance.addon).unwrap();
         assert_eq!(writes, 1, "{api:?}");
     }

@@ -16,7 +16,7 @@ mod starting;
 mod sweep;
 
 use addon_rotation::event::VersionId;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use local_cloud::events::EventKind;
 use local_cloud::scheduler::ScheduleSummary;
 use serde_json::{Value, json};
@@ -37,10 +37,17 @@ pub(crate) fn schedule(
 }
 
 /// Has the schedule of a try fire now instead of after the grace period, and waits until the
-/// function is done with it.
-pub(crate) async fn fire(stand: &Stand, version: &VersionId, attempt: u32) {
+/// function is done with it. When it began.
+pub(crate) async fn fire(stand: &Stand, version: &VersionId, attempt: u32) -> Timestamp {
     let schedule = schedule(stand, version, attempt).expect("the schedule of this try");
+    let began = Timestamp::now();
     assert!(stand.gateway.scheduler().bring_forward(&schedule.name));
+    fired(stand, &schedule).await;
+    began
+}
+
+/// Waits until the function is done with what a schedule gave it.
+pub(crate) async fn fired(stand: &Stand, schedule: &ScheduleSummary) {
     stand
         .wait_for("the schedule's firing", |event| {
             matches!(event, EventKind::ScheduleFired { input, .. } if *input == schedule.input)
@@ -49,10 +56,17 @@ pub(crate) async fn fire(stand: &Stand, version: &VersionId, attempt: u32) {
         .await;
 }
 
-/// Whole seconds from now until a schedule fires.
-pub(crate) fn seconds_until(schedule: &ScheduleSummary) -> i64 {
+/// The schedule fires so many seconds after it was made, at some time since something began: however long
+/// that took.
+pub(crate) fn assert_fires(schedule: &ScheduleSummary, seconds: i64, began: Timestamp) {
+    let wait = SignedDuration::from_secs(seconds);
+    // It fires at a whole second.
+    let latest = Timestamp::now() + wait + SignedDuration::from_secs(1);
     let fires_at = schedule.fires_at.unwrap();
-    fires_at.duration_since(Timestamp::now()).as_secs()
+    assert!(
+        (began + wait..=latest).contains(&fires_at),
+        "{seconds} s after {began} or later: {schedule:?}"
+    );
 }
 
 fn grace_period() -> i64 {

@@ -1,5 +1,6 @@
 //! A partner with its add-on service, its instances and its AWS account, in one process.
 
+mod clock;
 mod functions;
 mod invariants;
 mod patience;
@@ -21,15 +22,17 @@ use local_cloud::credential_service::{CredentialService, CredentialServiceOption
 use local_cloud::events::{Event, EventKind, EventLog};
 use local_cloud::gateway::{Gateway, GatewayOptions};
 use local_cloud::heroku::{AppSpec, Heroku, Manifest, Provision, RestartSpeed};
+use local_cloud::patience::PATIENCE;
 use local_cloud::secrets_manager::{Caller, RotationOptions, SecretSnapshot, ServiceError};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+pub(crate) use clock::Clock;
 pub(crate) use functions::{Crash, Lambda, When};
 pub(crate) use invariants::Invariants;
 pub(crate) use lambda_in_process::{FUNCTIONS, GRACE_PERIOD};
-pub(crate) use patience::{soon, uncut, within};
+pub(crate) use patience::{in_time, once, soon, until, within};
 pub(crate) use publisher::{Publisher, rendered};
 pub(crate) use server::Server;
 
@@ -108,6 +111,24 @@ impl Provisioned {
 
 impl Stand {
     pub(crate) async fn start() -> Self {
+        Self::with(RotationOptions {
+            retry_interval: Duration::from_millis(10),
+            ..RotationOptions::default()
+        })
+        .await
+    }
+
+    /// One whose Secrets Manager has not tried a failed rotation again when the test is over: until then the
+    /// rotation stands still, under way.
+    pub(crate) async fn start_without_retries() -> Self {
+        Self::with(RotationOptions {
+            retry_interval: Duration::MAX,
+            ..RotationOptions::default()
+        })
+        .await
+    }
+
+    pub(crate) async fn with(rotation: RotationOptions) -> Self {
         // Already installed is as good.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let events = EventLog::default();
@@ -143,10 +164,7 @@ impl Stand {
         let (lambda, functions) = Lambda::start(&http, gateway.endpoint(), configuration).await;
         let gateway = gateway.serve(GatewayOptions {
             events: events.clone(),
-            rotation: RotationOptions {
-                retry_interval: Duration::from_millis(10),
-                ..RotationOptions::default()
-            },
+            rotation,
             functions: Some(Arc::new(lambda.clone())),
             target: Some(Arc::new(lambda.clone())),
             ..GatewayOptions::default()
@@ -308,7 +326,7 @@ impl Stand {
         found: impl Fn(&EventKind) -> Option<T>,
     ) -> T {
         let found = |events: &[Event]| events.iter().find_map(|event| found(&event.kind));
-        tokio::time::timeout(patience::PATIENCE, self.events.wait_for(found))
+        tokio::time::timeout(PATIENCE, self.events.wait_for(found))
             .await
             .unwrap_or_else(|_| panic!("{what} never came"))
     }

@@ -59,7 +59,7 @@ pub(crate) const ALL: Requests = Requests {
 #[derive(Clone)]
 pub(crate) struct Shared {
     pub(crate) cloud: Arc<Mutex<Cloud>>,
-    /// Told when more is answered.
+    /// Told when more is asked or answered.
     more: watch::Sender<()>,
 }
 
@@ -121,6 +121,7 @@ impl Shared {
             *count += 1;
             *count - 1
         };
+        self.more.send_replace(());
         while *of(&mut self.cloud.lock().unwrap().answered) <= number {
             told.changed().await.unwrap();
         }
@@ -276,6 +277,14 @@ impl Stand {
         self.shared.more.send_replace(());
     }
 
+    /// Waits until so much was asked.
+    pub(crate) async fn asked(&self, enough: impl Fn(Requests) -> bool) {
+        let mut told = self.shared.more.subscribe();
+        while !enough(self.shared.cloud.lock().unwrap().requests) {
+            told.changed().await.unwrap();
+        }
+    }
+
     pub(crate) fn scheduled(&self) -> Vec<usize> {
         let cloud = self.shared.cloud.lock().unwrap();
         let scheduled = cloud.scheduled.iter().enumerate();
@@ -293,6 +302,6 @@ pub(crate) const ONE_SCHEDULE: Duration = Duration::from_millis(100);
 pub(crate) const AT_ONCE: u32 = 8;
 
 /// An invocation of a test, far longer than the slowest machine takes.
-pub(crate) const PATIENCE: Duration = Duration::from_mins(15);
+pub(crate) const PATIENCE: Duration = local_cloud::patience::PATIENCE;
 
 pub(crate) const SECRETS: usize = 100_000;

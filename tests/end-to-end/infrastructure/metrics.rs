@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use libtest_mimic::Failed;
 use local_cloud::cloud::{Api, Cloud, Engine, Instance, STACK};
-use local_cloud::heroku::{Fault, FaultRule};
+use local_cloud::heroku::Fault;
 use serde_json::{Value, json};
 
 use crate::TestResult;
 use crate::fleet;
 use crate::permissions::{FUNCTIONS, without_permission};
-use crate::support::{check, current, invoke, rotate, spec, token};
+use crate::support::{check, current, faults, invoke, rotate, spec, token};
 
 const NAMESPACE: &str = "HerokuAddonRotation";
 
@@ -141,15 +141,11 @@ async fn provoke(cloud: &Arc<Cloud>) -> TestResult {
 }
 
 fn throttle(cloud: &Cloud, instance: &Instance) {
-    cloud.heroku.fail_next(FaultRule {
-        method: Some(http::Method::GET),
-        path_prefix: format!("/vendor/apps/{}", instance.addon),
-        count: 1,
-        fault: Fault::Status {
-            status: 429,
-            retry_after: Some(Duration::from_secs(1)),
-        },
-    });
+    let throttled = Fault::Status {
+        status: 429,
+        retry_after: Some(Duration::from_secs(1)),
+    };
+    faults::at_heroku(cloud, instance, Some(http::Method::GET), 1, throttled);
 }
 
 async fn fails(cloud: &Cloud, function: &str, event: &Value) -> TestResult {

@@ -14,6 +14,7 @@ pub mod heroku;
 pub mod lambda;
 pub mod mariadb;
 pub mod ministack;
+pub mod patience;
 pub mod postgres;
 pub mod process;
 pub mod redis;

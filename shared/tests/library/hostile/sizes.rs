@@ -9,7 +9,7 @@ use crate::support::{Api, Instance, Stand, VAR, version_id};
 
 /// What a rotation of a document that is changed so fails with. Nothing else has come of it.
 async fn refusal(api: Api, change: impl Fn(&mut Value)) -> String {
-    let stand = Stand::start().await;
+    let stand = Stand::start_without_retries().await;
     let instance = stand.enrolled(api).await;
     let mut document = instance.document.clone();
     change(&mut document);

@@ -11,17 +11,12 @@ use nix::unistd::Pid;
 use serde_json::Value;
 
 use super::stand::{ADMINISTRATOR, Stand};
-use crate::support::{document, next_document, soon, uncut, version_id, within};
-
-/// Whether a deadline ended an attempt before the server answered.
-fn cut(error: &ServiceError) -> bool {
-    matches!(error, ServiceError::Unreachable { .. })
-}
+use crate::support::{document, next_document, once, soon, version_id, within};
 
 /// The error of making a version's user, for which the server has all the time that it takes.
 async fn issue_error(stand: &Stand, next: &Value) -> ServiceError {
     let document = document(next);
-    let error = uncut(cut, async |deadline| {
+    let error = once(async |deadline| {
         let issue = stand
             .services
             .issue(&document, &stand.administrator, deadline);
@@ -116,7 +111,6 @@ async fn a_server_full_of_connections() {
                     Ok(session) => return session,
                     Err(error) => assert!(error.to_string().contains("1040"), "{error}"),
                 }
-                tokio::time::sleep(Duration::from_millis(10)).await;
             }
         };
         sessions.push(within(session).await);
@@ -128,7 +122,7 @@ async fn a_server_full_of_connections() {
         let verify = stand.services.verify(&imported, deadline);
         within(verify).await.unwrap_err()
     };
-    assert_passing(&uncut(cut, verify).await, &["1040"]);
+    assert_passing(&once(verify).await, &["1040"]);
     drop(sessions);
     assert_can_be_rotated(&stand, &next).await;
 }
@@ -192,27 +186,11 @@ async fn grant_tables_that_somebody_locks() {
     ] {
         let mut backup = stand.server.connect().await.unwrap();
         backup.query_drop(lock).await.unwrap();
-        let error = locked_out(&stand, &next).await;
+        let error = issue_error(&stand, &next).await;
         assert_passing(&error, &["holds a lock", "end it or wait"]);
         backup.query_drop("UNLOCK TABLES").await.unwrap();
     }
     assert_can_be_rotated(&stand, &next).await;
-}
-
-/// The error of one try that waits for a lock: no second one fits in, to be cut off.
-async fn locked_out(stand: &Stand, next: &Value) -> ServiceError {
-    let document = document(next);
-    for time in [5190, 5400, 6000] {
-        let deadline = Deadline::after(Duration::from_millis(time));
-        let issue = stand
-            .services
-            .issue(&document, &stand.administrator, deadline);
-        let error = within(issue).await.unwrap_err();
-        if !matches!(error, ServiceError::Unreachable { .. }) {
-            return error;
-        }
-    }
-    panic!("each try was cut off by its deadline")
 }
 
 #[tokio::test]

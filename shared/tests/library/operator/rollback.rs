@@ -11,8 +11,8 @@ use local_cloud::heroku::{Fault, FaultRule};
 use serde_json::json;
 
 use super::{Words, id, stack};
-use crate::steps::{assert_settled, fire, schedule};
-use crate::support::{Api, Crash, Instance, Invariants, Stand, When, document, soon, within};
+use crate::steps::{assert_settled, fire, fired, schedule};
+use crate::support::{Api, Clock, Crash, Instance, Invariants, Stand, When, document, soon, until};
 
 async fn roll_back(
     stand: &Stand,
@@ -20,31 +20,16 @@ async fn roll_back(
     to: Option<&VersionId>,
 ) -> (Words, Result<Outcome, OperatorError>) {
     let words = Words::default();
-    let options = Options {
-        addon: id(instance),
-        to: to.cloned(),
-        yes: true,
-    };
-    let result = run(&stack(stand), &words.output(), &options).await;
+    let result = run(&stack(stand), &words.output(), &options(instance, to)).await;
     (words, result)
 }
 
-/// As [`roll_back`], with functions that have so much time.
-async fn roll_back_within(
-    stand: &Stand,
-    instance: &Instance,
-    timeout: Duration,
-) -> (Words, Result<Outcome, OperatorError>) {
-    let words = Words::default();
-    let options = Options {
+fn options(instance: &Instance, to: Option<&VersionId>) -> Options {
+    Options {
         addon: id(instance),
-        to: None,
+        to: to.cloned(),
         yes: true,
-    };
-    let stack = stack(stand);
-    stand.lambda.tell_timeout(timeout);
-    let result = run(&stack, &words.output(), &options).await;
-    (words, result)
+    }
 }
 
 const STEPS: [&str; 6] = [
@@ -165,6 +150,9 @@ async fn a_revocation_that_died_on_its_way_has_ended_the_credential_and_nothing_
     assert_settled(&stand, &instance).await;
 }
 
+/// How late Heroku's answer is.
+const LATE: Duration = Duration::from_secs(2);
+
 /// It has looked, also at the schedule, and goes on: Heroku's answer is late.
 #[tokio::test]
 async fn a_revocation_that_had_looked_is_waited_for() {
@@ -178,29 +166,33 @@ async fn a_revocation_that_had_looked_is_waited_for() {
         method: Some(Method::GET),
         path_prefix: "/".to_owned(),
         count: 1,
-        fault: Fault::Slow(Duration::from_secs(2)),
+        fault: Fault::Slow(LATE),
     });
+    let clock = Clock::stop();
     let scheduled = schedule(&stand, &first, 0).unwrap();
     assert!(stand.gateway.scheduler().bring_forward(&scheduled.name));
-    let has_looked = || {
+    until(async || {
         let requests = stand.gateway.requests();
         requests.iter().any(|request| {
             request.access_key_id.as_deref() == Some("revoke-secret")
                 && request.operation == "secretsmanager:GetSecretValue"
         })
-    };
-    let mut tick = tokio::time::interval(Duration::from_millis(5));
-    within(async {
-        while !has_looked() {
-            tick.tick().await;
-        }
     })
     .await;
 
-    let (words, result) = roll_back_within(&stand, &instance, Duration::from_secs(8)).await;
+    let (words, stack, timeout) = (Words::default(), stack(&stand), LATE * 4);
+    stand.lambda.tell_timeout(timeout);
+    let (output, options) = (words.output(), options(&instance, None));
+    let time_passes = async {
+        until(async || words.objects().iter().any(|it| it["step"] == "wait")).await;
+        assert_eq!(words.done(), ["put-off"]);
+        clock.advance(LATE).await;
+        fired(&stand, &scheduled).await;
+        clock.advance(timeout - LATE).await;
+    };
+    let (result, ()) = tokio::join!(run(&stack, &output, &options), time_passes);
     let error = result.unwrap_err().to_string();
     assert!(error.starts_with("log-in"), "{error}");
-    assert!(words.objects().iter().any(|it| it["step"] == "wait"));
     // Nothing shows what has ended.
     assert_eq!(stand.current(&instance), second);
     assert_eq!(stand.shown(&instance), shown);
@@ -209,7 +201,7 @@ async fn a_revocation_that_had_looked_is_waited_for() {
 
 #[tokio::test]
 async fn what_would_lock_somebody_out_is_refused_before_anything_is_changed() {
-    let stand = Stand::start().await;
+    let stand = Stand::start_without_retries().await;
     let instance = stand.enrolled(Api::V1).await;
     let first = stand.current(&instance);
     let refused = async |to: Option<&VersionId>, words: &[&str]| {
@@ -235,13 +227,11 @@ async fn what_would_lock_somebody_out_is_refused_before_anything_is_changed() {
     .await;
 
     // A rotation that does not come to its end.
-    for _ in 0..50 {
-        stand.lambda.crash_next(Crash {
-            function: "publish-to-heroku",
-            step: None,
-            when: When::Before,
-        });
-    }
+    stand.lambda.crash_next(Crash {
+        function: "publish-to-heroku",
+        step: None,
+        when: When::Before,
+    });
     let third = stand.start_rotation(&instance).await;
     stand
         .wait_for("a failed step", |event| {

@@ -3,7 +3,7 @@
 use addon_rotation::service::Verdict;
 
 use super::support::{Stand, Version, answer, execute, username};
-use crate::support::{soon, uncut};
+use crate::support::{in_time, soon};
 
 on_both!(
     what_a_version_owns_itself_is_the_owners_after_it_in_every_database,
@@ -66,8 +66,8 @@ async fn a_prepared_transaction_postpones_the_revocation_and_not_the_refusal(ver
     execute(&client, prepare).await;
     let second = stand.issued(&first).await;
 
-    let cut = |error: &_| !format!("{error}").contains("prepared transactions");
-    let error = uncut(cut, async |deadline| {
+    let says_so = |error: &_| format!("{error}").contains("prepared transactions");
+    let error = in_time(says_so, async |deadline| {
         stand.revoke(&first, deadline).await.unwrap_err()
     })
     .await;
@@ -101,8 +101,8 @@ async fn a_locked_table_postpones_the_revocation_and_hangs_nothing(version: Vers
     let holder = stand.server.connect("shop").await.unwrap();
     execute(&holder, "BEGIN; LOCK TABLE own IN ACCESS SHARE MODE").await;
 
-    let cut = |error: &_| !format!("{error}").contains("55P03");
-    let error = uncut(cut, async |deadline| {
+    let says_so = |error: &_| format!("{error}").contains("55P03");
+    let error = in_time(says_so, async |deadline| {
         stand.revoke(&first, deadline).await.unwrap_err()
     })
     .await;

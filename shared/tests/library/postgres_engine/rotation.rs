@@ -241,22 +241,23 @@ async fn an_app_with_psql_never_notices(version: Version) {
     let mut stand = Stand::start(version, &[]).await;
     let imported = stand.imported.clone();
     let client = stand.log_in(&imported, "shop").await;
-    execute(&client, "CREATE TABLE logins (who name)").await;
+    execute(&client, "CREATE TABLE logins (who name, login name)").await;
     drop(client);
     let mut old = stand.psql(&imported);
-    stand.wait_for_logins(3).await;
+    stand.wait_for_logins(&imported, 3).await;
     let mut value = imported;
     for _ in 0..2 {
         let next = stand.issued(&value).await;
         // Dynos restart one after the other: both are logged in.
         let mut new = stand.psql(&next);
-        stand.wait_for_logins(9).await;
+        stand.wait_for_logins(&next, 3).await;
+        stand.wait_for_logins(&value, 3).await;
         assert_eq!(old.try_wait().unwrap(), None);
         stand.revoked(&value).await;
         let ended = old.wait_with_output().await.unwrap();
         let words = String::from_utf8_lossy(&ended.stderr).into_owned();
         assert!(words.contains("administrator command"), "{words}");
-        stand.wait_for_logins(3).await;
+        stand.wait_for_logins(&next, 3).await;
         assert_eq!(new.try_wait().unwrap(), None);
         (value, old) = (next, new);
     }

@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::sync::Arc;
-use std::time::Duration;
 
 use addon_rotation::deadline::{Deadline, Passing as _};
 use addon_rotation::document::{Document, Fields};
@@ -17,7 +16,7 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::process::{Child, Command};
 use tokio_postgres::{Client, NoTls, SimpleQueryMessage};
 
-use crate::support::{document, next_document, random, soon, version_id, within};
+use crate::support::{document, next_document, random, soon, until, version_id, within};
 
 /// Which server.
 #[derive(Clone, Copy, Debug)]
@@ -194,23 +193,22 @@ impl Stand {
         tokio::spawn(async move {
             // It ends before its input does.
             let _ = stdin
-                .write_all(b"INSERT INTO logins VALUES (current_user) \\watch 0.02\n")
+                .write_all(b"INSERT INTO logins VALUES (current_user, session_user) \\watch 0.02\n")
                 .await;
         });
         child
     }
 
-    /// Waits until apps have logged in so many times more.
-    pub(crate) async fn wait_for_logins(&self, more: u32) {
+    /// Waits until the app with this document has logged in so many times more.
+    pub(crate) async fn wait_for_logins(&self, value: &Value, more: u32) {
         let client = self.server.connect("shop").await.unwrap();
-        let count = async || {
-            let count = answer(&client, "SELECT count(*) FROM logins").await;
-            count.parse::<u32>().unwrap()
-        };
+        let query = format!(
+            "SELECT count(*) FROM logins WHERE login = '{}'",
+            username(value)
+        );
+        let count = async || answer(&client, &query).await.parse::<u32>().unwrap();
         let wanted = count().await + more;
-        while count().await < wanted {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+        within(until(async || count().await >= wanted)).await;
     }
 
     /// The superuser's answer to a query of one value.

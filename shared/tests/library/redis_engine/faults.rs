@@ -10,7 +10,7 @@ use tokio::net::TcpListener;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::support::{Customer, Stand, administrator, imported, services, user};
-use crate::support::{random, soon, uncut, within};
+use crate::support::{once, random, soon, within};
 
 async fn stand(users: Users) -> (Stand, super::support::Version) {
     let (line, password) = user("bob", "~* resetchannels -@all +get");
@@ -113,7 +113,7 @@ async fn a_server_full_of_connections_refuses_nobodys_credential() {
     stand.redis.command(&one).await.unwrap();
     let fields = stand.administrator();
     for verify in [true, false] {
-        let error = uncut(cut, async |deadline| {
+        let error = once(async |deadline| {
             let (services, document) = (&stand.services, &first.document);
             let result = if verify {
                 services.verify(document, deadline).await.map(drop)
@@ -283,7 +283,7 @@ async fn what_passes_is_told_from_what_does_not() {
         ])
         .await;
         let version = imported("127.0.0.1", server.port, "bob", &random());
-        let error = uncut(cut, async |deadline| {
+        let error = once(async |deadline| {
             let services = services();
             let revoke = services.revoke(&version.document, &fields, deadline);
             within(revoke).await.unwrap_err()

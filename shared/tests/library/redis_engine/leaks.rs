@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use addon_rotation::deadline::Deadline;
 use addon_rotation::service::ServiceError;
+use local_cloud::patience::PATIENCE;
 use local_cloud::process::Process;
 use local_cloud::redis::{ADMINISTRATOR, RedisOptions, Users, hash};
 use tokio::io::AsyncReadExt as _;
@@ -33,9 +34,8 @@ async fn whoever_watches_the_server_sees_no_password() {
     let mut monitor = Process::spawn("redis-cli", command, &logs.path().join("monitor.log"))
         .await
         .unwrap();
-    let patience = Duration::from_secs(15);
     monitor
-        .wait_until(patience, async |output| output.contains("OK"))
+        .wait_until(PATIENCE, async |output| output.contains("OK"))
         .await
         .unwrap();
 
@@ -49,7 +49,7 @@ async fn whoever_watches_the_server_sees_no_password() {
     stand.revoke(&first).await.unwrap();
     stand.redis.command(&["PING", "the last"]).await.unwrap();
     monitor
-        .wait_until(patience, async |output| output.contains("the last"))
+        .wait_until(PATIENCE, async |output| output.contains("the last"))
         .await
         .unwrap();
 

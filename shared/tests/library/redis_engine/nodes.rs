@@ -6,7 +6,7 @@ use local_cloud::redis::{ADMINISTRATOR, RedisOptions, Users, hash};
 use serde_json::json;
 
 use super::support::{Stand, Version, user};
-use crate::support::{uncut, version_id};
+use crate::support::{once, version_id};
 
 /// Two servers with the same users, and a document for both.
 async fn pair() -> (Stand, Stand, Version) {
@@ -53,7 +53,7 @@ async fn nodes_that_do_not_agree_prove_nothing() {
     let cut = |error: &ServiceError| matches!(error, ServiceError::Unreachable { .. });
     let version = version_id();
     for expected in [Verdict::Accepted, Verdict::Refused] {
-        let error = uncut(cut, async |deadline: Deadline| {
+        let error = once(async |deadline: Deadline| {
             let (services, document) = (&one.services, &first.document);
             let proof = match expected {
                 Verdict::Accepted => services.prove_accepted(document, &version, deadline).await,

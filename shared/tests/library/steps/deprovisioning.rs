@@ -2,6 +2,7 @@
 
 use addon_rotation::event::VersionId;
 use http::Method;
+use jiff::Timestamp;
 use local_cloud::events::EventKind;
 use local_cloud::gateway::GatewayFault;
 use local_cloud::heroku::{Fault, FaultRule};
@@ -9,8 +10,8 @@ use local_cloud::scheduler::ScheduleSummary;
 use serde_json::{Value, json};
 
 use super::enrollment::enrolled;
-use super::{fire, seconds_until};
-use crate::support::{Api, Instance, Stand, soon, version_id};
+use super::{assert_fires, fire, fired};
+use crate::support::{Api, Crash, Instance, Stand, When, soon, version_id};
 
 const FUNCTION: &str = "deprovision-addon";
 
@@ -53,12 +54,7 @@ fn own_schedule(stand: &Stand) -> Option<ScheduleSummary> {
 async fn run_scheduled(stand: &Stand) {
     let schedule = own_schedule(stand).expect("a next run is scheduled");
     assert!(stand.gateway.scheduler().bring_forward(&schedule.name));
-    stand
-        .wait_for("the schedule's firing", |event| {
-            matches!(event, EventKind::ScheduleFired { input, .. } if *input == schedule.input)
-                .then_some(())
-        })
-        .await;
+    fired(stand, &schedule).await;
 }
 
 fn deletion_requests(stand: &Stand) -> usize {
@@ -153,15 +149,10 @@ async fn a_sweep_passes_over_what_is_deprovisioned() {
 
 /// A rotation that is cancelled between its first two steps: its version is pending, and its credential alive.
 async fn under_rotation(stand: &Stand, instance: &Instance) {
-    // setSecret fails for as long as anybody tries.
-    stand.heroku.fail_next(FaultRule {
-        method: None,
-        path_prefix: "/".to_owned(),
-        count: 1000,
-        fault: Fault::Status {
-            status: 403,
-            retry_after: None,
-        },
+    stand.lambda.crash_next(Crash {
+        function: "publish-to-heroku",
+        step: None,
+        when: When::Before,
     });
     stand.start_rotation(instance).await;
     stand
@@ -174,7 +165,7 @@ async fn under_rotation(stand: &Stand, instance: &Instance) {
 #[tokio::test]
 async fn a_rotation_under_way_is_waited_for_and_what_it_still_issues_ends() {
     for api in Api::BOTH {
-        let stand = Stand::start().await;
+        let stand = Stand::start_without_retries().await;
         let instance = enrolled(&stand, api).await;
         let first = stand.current(&instance);
         under_rotation(&stand, &instance).await;
@@ -182,6 +173,7 @@ async fn a_rotation_under_way_is_waited_for_and_what_it_still_issues_ends() {
         let pending = secret.labelled("AWSPENDING").unwrap().parse().unwrap();
         assert_eq!(stand.service.live().len(), 2);
 
+        let began = Timestamp::now();
         let answer = deprovision(&stand, &instance).await;
         assert_eq!(answer["Outcome"], "revoked", "{api:?}");
         assert_eq!(answer["Revoked"].as_array().unwrap().len(), 2);
@@ -190,11 +182,7 @@ async fn a_rotation_under_way_is_waited_for_and_what_it_still_issues_ends() {
         assert!(stand.is_labelled_live(&instance, &pending));
         assert!(stand.snapshot(&instance).deletion.is_none());
         let next = own_schedule(&stand).unwrap();
-        assert!(
-            (235..=241).contains(&seconds_until(&next)),
-            "{}",
-            seconds_until(&next)
-        );
+        assert_fires(&next, 4 * 60, began);
         assert!(
             next.input.contains("\"RotationIsOver\":true"),
             "{}",
@@ -237,15 +225,16 @@ fn refuse(stand: &Stand, count: usize) {
 
 #[tokio::test]
 async fn a_scheduled_run_that_fails_schedules_the_next() {
-    let stand = Stand::start().await;
+    let stand = Stand::start_without_retries().await;
     let instance = enrolled(&stand, Api::V1).await;
     under_rotation(&stand, &instance).await;
     deprovision(&stand, &instance).await;
     refuse(&stand, 2);
+    let began = Timestamp::now();
     run_scheduled(&stand).await;
     let next = own_schedule(&stand).unwrap();
     assert!(next.input.contains("\"Attempt\":1"), "{}", next.input);
-    assert!((50..=61).contains(&seconds_until(&next)));
+    assert_fires(&next, 60, began);
     run_scheduled(&stand).await;
     assert_gone(&stand, &instance, "the second run");
 

@@ -92,7 +92,7 @@ async fn a_version_that_is_neither_current_nor_pending_is_not_rotated_to() {
 
 #[tokio::test]
 async fn a_tag_that_is_no_grace_period_is_refused_before_anything_exists() {
-    let stand = Stand::start().await;
+    let stand = Stand::start_without_retries().await;
     let instance = stand.enrolled(Api::V1).await;
     let first = stand.current(&instance);
     tag(&stand, instance.secret.as_str(), "two hours").await;
@@ -107,7 +107,7 @@ async fn a_tag_that_is_no_grace_period_is_refused_before_anything_exists() {
 #[tokio::test]
 async fn a_var_that_heroku_refuses_leaves_the_old_credential_in_place() {
     for api in Api::BOTH {
-        let stand = Stand::start().await;
+        let stand = Stand::start_without_retries().await;
         let instance = stand.enrolled(api).await;
         let mut value = instance.document.clone();
         value["heroku"]["config"]["ACME_UNDECLARED"] = "{{ api_key }}".into();
@@ -159,7 +159,7 @@ async fn enrolment_refuses_what_could_never_be_rotated() {
 
 #[tokio::test]
 async fn only_rotate_may_store_the_pending_value() {
-    let stand = Stand::start().await;
+    let stand = Stand::start_without_retries().await;
     let instance = stand.enrolled(Api::V1).await;
     tag(&stand, instance.secret.as_str(), "two hours").await;
     let (version, _) = failed_rotation(&stand, &instance).await;

@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use addon_rotation::deadline::Deadline;
 use addon_rotation::event::RevokeEvent;
-use addon_rotation::steps::revoke_secret;
+use addon_rotation::steps::{SCHEDULING, revoke_secret};
 use http::Method;
 use local_cloud::credential_service::{Fault, FaultRule};
 use local_cloud::heroku::GoneAs;
 use serde_json::json;
 
 use super::{assert_settled, deliver, fire, schedule};
-use crate::support::{Api, Stand, document, soon};
+use crate::support::{Api, Clock, Stand, document, soon, until};
 
 fn revocations(stand: &Stand) -> usize {
     let requests = stand.service.requests();
@@ -88,7 +88,8 @@ async fn the_label_goes_only_when_the_service_refuses_the_credential() {
         },
     });
     // All but two seconds are kept back to schedule the next try.
-    let deadline = Deadline::after(Duration::from_secs(14));
+    let (clock, two_seconds) = (Clock::stop(), Duration::from_secs(2));
+    let deadline = Deadline::after(SCHEDULING + two_seconds);
     let revocation = stand.lambda.revocation();
     let event = RevokeEvent {
         secret: instance.secret.clone(),
@@ -97,7 +98,22 @@ async fn the_label_goes_only_when_the_service_refuses_the_credential() {
         was_in_use: false,
         scheduled_at: None,
     };
-    revoke_secret(event, &revocation, deadline).await.unwrap();
+    // The deletion is answered, and the login after it.
+    let time_passes = async {
+        until(async || {
+            let requests = stand.service.requests();
+            let deleted = requests.iter().rposition(|it| it.method == Method::DELETE);
+            deleted.is_some_and(|at| {
+                let mut after = requests[at + 1..].iter();
+                after.any(|it| it.method == Method::GET && it.status.is_some())
+            })
+        })
+        .await;
+        clock.advance(two_seconds).await;
+    };
+    let (revoked, ()) = tokio::join!(revoke_secret(event, &revocation, deadline), time_passes);
+    revoked.unwrap();
+    drop(clock);
     assert!(stand.service.is_live(&instance.imported));
     assert!(stand.is_labelled_live(&instance, &first));
     assert!(schedule(&stand, &first, 1).is_some());

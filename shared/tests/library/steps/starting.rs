@@ -72,7 +72,7 @@ async fn pressed_again_it_says_how_long_to_wait_and_starts_nothing() {
 
 #[tokio::test]
 async fn a_rotation_that_is_under_way_is_told_and_no_other_begun() {
-    let stand = Stand::start().await;
+    let stand = Stand::start_without_retries().await;
     let instance = enrolled(&stand, Api::V1).await;
     stand.lambda.answer_with("create-secret", |_| {
         Err(Diagnostic {
@@ -99,16 +99,14 @@ async fn a_rotation_that_is_under_way_is_told_and_no_other_begun() {
 
 #[tokio::test]
 async fn a_rotation_that_secrets_manager_has_yet_to_complete_is_under_way() {
-    let stand = Stand::start().await;
+    let stand = Stand::start_without_retries().await;
     let instance = enrolled(&stand, Api::V1).await;
-    // Promoted, and no answer to Secrets Manager, at any of its attempts.
-    for _ in 0..100 {
-        stand.lambda.crash_next(Crash {
-            function: "rotate",
-            step: Some("finishSecret"),
-            when: When::After,
-        });
-    }
+    // Promoted, and no answer to Secrets Manager.
+    stand.lambda.crash_next(Crash {
+        function: "rotate",
+        step: Some("finishSecret"),
+        when: When::After,
+    });
     let started = press(&stand, &instance.addon).await.unwrap();
     let version = started["VersionId"].as_str().unwrap();
     stand

@@ -3,32 +3,48 @@
 use std::time::Duration;
 
 use addon_rotation::deadline::Deadline;
+use local_cloud::patience::PATIENCE;
 
-/// Far longer than anything here takes: what is still awaited then never comes.
-pub(super) const PATIENCE: Duration = Duration::from_secs(20);
+use super::Clock;
 
 /// Time enough for whatever succeeds.
 pub(crate) fn soon() -> Deadline {
     Deadline::after(PATIENCE)
 }
 
-/// The error of a short attempt. The last request before a deadline may be cut off, which is an error
-/// of another kind: then it is attempted again, with more time for a machine that has other work.
-pub(crate) async fn uncut<E>(cut: impl Fn(&E) -> bool, attempt: impl AsyncFn(Deadline) -> E) -> E {
-    for doublings in 0..6 {
-        let time = Duration::from_millis(500) * 2_u32.pow(doublings);
-        let error = attempt(Deadline::after(time)).await;
-        if !cut(&error) {
-            return error;
-        }
-    }
-    panic!("each attempt was cut off by its deadline")
+/// The error of one attempt, which has all the time that it takes: the clock stands still, and less is left
+/// than the wait before a second one.
+pub(crate) async fn once<E>(attempt: impl AsyncFnOnce(Deadline) -> E) -> E {
+    let _standing = Clock::stop();
+    attempt(Deadline::after(Duration::from_millis(100))).await
 }
 
-/// Runs something that ends by itself, whatever comes of it: long before the slowest answer, and
-/// before [`soon`].
+/// The error that is expected, or the last one: attempts have ever more time, since what must come about
+/// within it, at a server say, takes longer on a machine that has other work.
+pub(crate) async fn in_time<E>(
+    expected: impl Fn(&E) -> bool,
+    attempt: impl AsyncFn(Deadline) -> E,
+) -> E {
+    let mut time = Duration::from_millis(500);
+    loop {
+        let error = attempt(Deadline::after(time)).await;
+        if expected(&error) || time > PATIENCE / 4 {
+            return error;
+        }
+        time *= 2;
+    }
+}
+
+/// Runs something that ends by itself, whatever comes of it: before [`soon`].
 pub(crate) async fn within<T>(work: impl Future<Output = T>) -> T {
     tokio::time::timeout(PATIENCE * 3 / 4, work)
         .await
         .expect("it must not hang")
+}
+
+/// Waits until something is so that nobody tells, whatever the clock says.
+pub(crate) async fn until(is_so: impl AsyncFn() -> bool) {
+    while !is_so().await {
+        tokio::task::yield_now().await;
+    }
 }
