@@ -100,7 +100,7 @@ async fn a_token_with_a_line_end_is_a_lasting_fault() {
     let administrator = Fields::parse(&json!({"token": "token\n"}).to_string()).unwrap();
     let error = stand
         .services()
-        .issue(&document, &administrator, soon())
+        .issue(&document, &serving(&administrator, &document), soon())
         .await
         .unwrap_err();
     assert!(!error.is_passing(), "{error}");

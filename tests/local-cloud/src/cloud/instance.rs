@@ -169,12 +169,12 @@ impl Partner {
             let oauth = self.create_secret(&name, &tokens, &[]).await?;
             document["heroku"]["oauth"] = oauth.into();
         }
-        let secret_name = format!("addon/credentials/{}", spec.name);
         let mut tags = vec![("rotation:stack".to_owned(), STACK.to_owned())];
         tags.extend(spec.tags);
-        let secret_arn = self.create_secret(&secret_name, &document, &tags).await?;
+        let secret_arn = self
+            .create_secret(&instance.secret_name, &document, &tags)
+            .await?;
         Ok(Instance {
-            secret_name,
             secret_arn,
             ..instance
         })

@@ -67,8 +67,8 @@ impl Partner {
             ..PostgresOptions::default()
         };
         let server = Postgres::start_with(&programs, &self.logs().join(name), options).await?;
-        let password = &server.administrator_password().to_owned();
-        let login = login("postgres", postgres::ADMINISTRATOR, password);
+        let password = server.administrator_password();
+        let login = login("postgres", postgres::ADMINISTRATOR, password, server.port());
         self.own(&self.own_postgres, name, server, login).await
     }
 
@@ -81,8 +81,8 @@ impl Partner {
         // As above.
         let durable = ["--innodb-flush-log-at-trx-commit=2"];
         let server = Mariadb::start(&programs, &self.logs().join(name), &durable).await?;
-        let password = &server.superuser_password().to_owned();
-        let login = login("mysql", mariadb::SUPERUSER, password);
+        let password = server.superuser_password();
+        let login = login("mysql", mariadb::SUPERUSER, password, server.port());
         self.own(&self.own_mariadb, name, server, login).await
     }
 }

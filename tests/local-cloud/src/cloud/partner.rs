@@ -104,7 +104,8 @@ impl Partner {
         });
         let arn = self.create_secret("addon/partner", &partner, &[]).await?;
         self.account.parameters.push(("PartnerSecretArn", arn));
-        let token = json!({ "token": self.administrator_token });
+        let url = self.credential_service.url();
+        let token = json!({ "token": self.administrator_token, "url": url.as_str() });
         let arn = self.store_administrator("api", &token).await?;
         self.account.administrator = Some(arn);
         Ok(())
@@ -141,7 +142,7 @@ impl Partner {
             let programs = crate::tools::ensure_postgres(&self.target, silent()).await?;
             let server = Postgres::start(&programs, &self.logs).await?;
             let password = server.administrator_password();
-            let login = login("postgres", postgres::ADMINISTRATOR, password);
+            let login = login("postgres", postgres::ADMINISTRATOR, password, server.port());
             let administrator = self.store_administrator("db", &login).await?;
             Ok((server, administrator))
         };
@@ -156,7 +157,8 @@ impl Partner {
         let start = async || {
             let programs = crate::tools::ensure_mariadb(&self.target, silent()).await?;
             let server = Mariadb::start(&programs, &self.logs, &[]).await?;
-            let login = login("mysql", mariadb::SUPERUSER, server.superuser_password());
+            let password = server.superuser_password();
+            let login = login("mysql", mariadb::SUPERUSER, password, server.port());
             let administrator = self.store_administrator("mysql", &login).await?;
             Ok((server, administrator))
         };
@@ -208,8 +210,11 @@ impl Partner {
 }
 
 /// An administrator's secret.
-pub(super) fn login(engine: &str, username: &str, password: &str) -> Value {
-    json!({ "engine": engine, "username": username, "password": password })
+pub(super) fn login(engine: &str, username: &str, password: &str, port: u16) -> Value {
+    json!({
+        "engine": engine, "host": "127.0.0.1", "port": port,
+        "username": username, "password": password,
+    })
 }
 
 pub(super) fn silent() -> OnLine {
