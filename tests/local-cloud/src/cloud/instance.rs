@@ -166,7 +166,10 @@ impl Cloud {
             let refresh_token = self.heroku.refresh_token(&instance.addon)?;
             let tokens = json!({ "refresh_token": refresh_token });
             let name = format!("addon/oauth/{}", instance.addon);
-            let oauth = self.account.create_secret(&self.root, &name, &tokens, &[]);
+            let tags = [("rotation:oauth-of".to_owned(), STACK.to_owned())];
+            let oauth = self
+                .account
+                .create_secret(&self.root, &name, &tokens, &tags);
             document["heroku"]["oauth"] = oauth.await?.into();
         }
         let secret_name = format!("addon/credentials/{}", spec.name);

@@ -54,7 +54,10 @@ pub(super) fn environment(
             .map(|(name, value)| ((*name).to_owned(), value.clone()))
             .collect::<Vec<_>>()
     };
-    let stack = [("STACK_NAME", STACK.to_owned())];
+    let stack = [
+        ("STACK_NAME", STACK.to_owned()),
+        ("SECRET_NAME_PREFIX", CREDENTIALS.to_owned()),
+    ];
     let fleet = [
         ("STACK_NAME", STACK.to_owned()),
         ("SECRET_NAME_PREFIX", CREDENTIALS.to_owned()),
