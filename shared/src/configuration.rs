@@ -307,6 +307,16 @@ pub fn stack_name() -> Result<String, ConfigurationError> {
     environment.finish(name)
 }
 
+/// What the names of the stack's rotating secrets begin with: `SECRET_NAME_PREFIX`.
+///
+/// # Errors
+/// If it is missing.
+pub fn secret_name_prefix() -> Result<String, ConfigurationError> {
+    let mut environment = Environment::new();
+    let prefix = environment.required("SECRET_NAME_PREFIX", "the rotating secrets' prefix");
+    environment.finish(prefix)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

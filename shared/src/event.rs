@@ -17,6 +17,8 @@ use secrecy::SecretString;
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 
+use crate::configuration::LONGEST_GRACE_PERIOD_SECONDS;
+
 pub use enroll::{DeprovisionEvent, EnrollEvent, Grant, StartRotationEvent};
 pub use ids::{SecretArn, VersionId};
 use reader::Reader;
@@ -198,7 +200,8 @@ pub struct FinishEvent {
     /// The version that is current until now and whose credential is to end.
     #[serde(rename = "VersionId")]
     pub version: VersionId,
-    /// The secret's own grace period in seconds, from its tag; the stack's if absent.
+    /// The secret's own grace period in seconds, from its tag, or an operator's choice: from 1 second to 7 days.
+    /// The stack's if absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub revoke_after_seconds: Option<u32>,
     /// Whether a schedule that is there already keeps its time: the version is not the one that is
@@ -214,7 +217,8 @@ impl Event for FinishEvent {
         let mut reader = Reader::new(payload);
         let secret = reader.parse("SecretId");
         let version = reader.parse("VersionId");
-        let revoke_after_seconds = reader.optional_number("RevokeAfterSeconds");
+        let revoke_after_seconds =
+            reader.optional_number("RevokeAfterSeconds", 1..=LONGEST_GRACE_PERIOD_SECONDS);
         let only_if_unscheduled = reader
             .optional_flag("OnlyIfUnscheduled")
             .unwrap_or_default();

@@ -157,6 +157,7 @@ impl Secrets {
             .list_secrets()
             .max_results(100)
             .sort_order(listing.order.into())
+            .filters(filter(FilterNameStringType::Name, listing.prefix))
             .filters(filter(FilterNameStringType::TagKey, STACK_TAG))
             .filters(filter(FilterNameStringType::TagValue, listing.stack))
             .set_include_planned_deletion(listing.with_deleted.then_some(true))
@@ -172,7 +173,7 @@ impl Secrets {
         // The filters match beginnings of key and value, each in any tag.
         let managed = secrets
             .filter_map(|entry| Some((entry.arn.as_ref()?.parse().ok()?, Secret::from(entry))))
-            .filter(|(_, secret)| secret.is_of_stack(listing.stack))
+            .filter(|(arn, secret)| listing.has(arn, secret))
             .collect();
         Ok((managed, answer.next_token))
     }

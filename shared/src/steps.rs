@@ -22,7 +22,7 @@ pub use publish_to_heroku::publish_to_heroku;
 pub use revoke_secret::{Revocation, SCHEDULING, revoke_secret};
 pub use rotate::rotate;
 pub use start_rotation::{StartOutcome, Started, start_rotation};
-pub use sweep::{Order, sweep};
+pub use sweep::{Order, Swept, sweep};
 pub use test_secret::test_secret;
 
 use crate::deadline::Passing;

@@ -13,13 +13,13 @@ use std::time::Duration;
 
 use addon_rotation::Error;
 use addon_rotation::deadline::Deadline;
-use addon_rotation::steps::{self, Order};
+use addon_rotation::steps::{self, Order, Swept};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use clock::Clock;
 use stand::{
-    ALL, AT_ONCE, ONE_PAGE, ONE_SCHEDULE, PAGE, PATIENCE, Requests, SECRETS, STACK, Stand,
+    ALL, AT_ONCE, ONE_PAGE, ONE_SCHEDULE, PAGE, PATIENCE, PREFIX, Requests, SECRETS, STACK, Stand,
 };
 
 const SCARCE: Duration = Duration::from_secs(2);
@@ -32,7 +32,12 @@ impl Stand {
         self.shared.cloud.lock().unwrap().requests = Requests::default();
         let deadline = Deadline::after(left);
         let (secrets, schedules) = (&self.secrets, &self.schedules);
-        let result = steps::sweep(secrets, schedules, STACK, 7200, order, deadline).await;
+        let swept = Swept {
+            stack: STACK,
+            prefix: PREFIX,
+            grace_period_seconds: 7200,
+        };
+        let result = steps::sweep(secrets, schedules, swept, order, deadline).await;
         (self.shared.cloud.lock().unwrap().requests, result)
     }
 

@@ -12,7 +12,9 @@ use std::time::Duration;
 use addon_rotation::deadline::Deadline;
 use addon_rotation::fleet::{State, Survey};
 
-use stand::{AT_ONCE, ONE_PAGE, ONE_SCHEDULE, PAGE, PATIENCE, Requests, SECRETS, STACK, Stand};
+use stand::{
+    AT_ONCE, ONE_PAGE, ONE_SCHEDULE, PAGE, PATIENCE, PREFIX, Requests, SECRETS, STACK, Stand,
+};
 
 /// Each list of the survey's in turn, and what is listed side by side: two lists of secrets and four of
 /// schedules. Then eight single requests at a time.
@@ -31,6 +33,7 @@ async fn a_hundred_thousand_secrets_are_surveyed_in_two_minutes() {
         secrets: &stand.secrets,
         timetable: &stand.timetable,
         stack: STACK,
+        prefix: PREFIX,
         grace_period_seconds: 7200,
         revocation: Duration::ZERO,
     };

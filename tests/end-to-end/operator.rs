@@ -45,9 +45,16 @@ pub(crate) fn fleet(suite: &mut Suite) {
     suite.test("operator::a_whole_fleet_by_commands_alone", fleet::whole);
 }
 
+/// What whoever is on call has, as the stack's outputs name it.
+const ON_CALL: &[&str] = &["OperatorPolicyArn"];
+
+/// What whoever enrols instances has.
+const ENROLLER: &[&str] = &["OperatorPolicyArn", "EnrollPolicyArn"];
+
 /// The tool with an operator's credentials.
 struct Operator {
     role: String,
+    policies: &'static [&'static str],
     program: PathBuf,
     environment: Vec<(&'static str, String)>,
 }
@@ -60,8 +67,8 @@ struct Ended {
 }
 
 impl Operator {
-    /// In a role of its own, with the stack's policy or without.
-    async fn new(cloud: &Cloud, with_policy: bool) -> Result<Self, Failed> {
+    /// In a role of its own, with these of the stack's policies.
+    async fn new(cloud: &Cloud, policies: &'static [&'static str]) -> Result<Self, Failed> {
         static COUNT: AtomicU64 = AtomicU64::new(0);
         let name = format!("operator-{}", COUNT.fetch_add(1, Ordering::Relaxed));
         let trust = json!({
@@ -83,8 +90,8 @@ impl Operator {
                 &trust,
             ])
             .await?;
-        if with_policy {
-            let policy = cloud.output("OperatorPolicyArn")?;
+        for policy in policies {
+            let policy = cloud.output(policy)?;
             cloud
                 .aws(&[
                     "iam",
@@ -116,6 +123,7 @@ impl Operator {
         program.set_file_name("addon-rotation-operator");
         Ok(Self {
             role: name,
+            policies,
             program,
             environment: vec![
                 (
@@ -131,13 +139,15 @@ impl Operator {
         })
     }
 
-    /// Takes the policy off the role: the stack's end would find it in use.
+    /// Takes the policies off the role: the stack's end would find them in use.
     async fn dismiss(self, cloud: &Cloud) -> TestResult {
-        let policy = cloud.output("OperatorPolicyArn")?;
-        let detach = ["iam", "detach-role-policy", "--role-name", &self.role];
-        cloud
-            .aws(&[&detach[..], &["--policy-arn", policy]].concat())
-            .await?;
+        for policy in self.policies {
+            let policy = cloud.output(policy)?;
+            let detach = ["iam", "detach-role-policy", "--role-name", &self.role];
+            cloud
+                .aws(&[&detach[..], &["--policy-arn", policy]].concat())
+                .await?;
+        }
         Ok(())
     }
 

@@ -7,6 +7,7 @@ mod needed;
 mod powers;
 mod refused;
 mod roles;
+mod sequences;
 mod things;
 
 use std::sync::Arc;
@@ -60,6 +61,18 @@ pub(crate) fn tests(suite: &mut Suite) {
     suite.test(
         "permissions::what_lies_outside_a_step_is_refused",
         refused::refused,
+    );
+    suite.test(
+        "permissions::no_sequence_of_a_functions_calls_reaches_what_one_is_denied",
+        sequences::of_functions,
+    );
+    suite.test(
+        "permissions::no_sequence_of_peoples_calls_reaches_a_value",
+        sequences::of_people,
+    );
+    suite.test(
+        "permissions::a_sequence_that_a_missing_condition_opens_is_found",
+        sequences::finds_ways,
     );
     suite.test(
         "permissions::a_button_rotates_as_enrolled_and_nothing_else",

@@ -121,8 +121,8 @@ impl OperatorError {
     }
 }
 
-const RIGHTS: &str =
-    " (yours, if this is not about a function's role: the stack's managed policy OperatorPolicy)";
+const RIGHTS: &str = " (yours, if this is not about a function's role: the stack's managed policies \
+    OperatorPolicy and, to enrol, EnrollPolicy)";
 
 fn rights(error: &AwsError) -> &'static str {
     if error.is("AccessDeniedException") {

@@ -106,6 +106,7 @@ pub async fn look(stack: &Stack, options: &Options, limit: usize) -> Result<Seen
         secrets: &stack.secrets,
         timetable: &stack.timetable,
         stack: &stack.name,
+        prefix: &stack.prefix,
         // The template's default, for a function that does not say.
         grace_period_seconds: grace_period.unwrap_or(7200),
         revocation: REVOCATION.min(settings.timeout),

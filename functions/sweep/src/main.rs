@@ -6,13 +6,14 @@ use addon_rotation::configuration::{self, ScheduleConfiguration};
 use addon_rotation::event::SweepEvent;
 use addon_rotation::schedule::Schedules;
 use addon_rotation::secrets::Secrets;
-use addon_rotation::steps::{self, Order};
+use addon_rotation::steps::{self, Order, Swept};
 use addon_rotation::{aws, function, net, telemetry};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
     telemetry::init();
     let stack = configuration::stack_name()?;
+    let prefix = configuration::secret_name_prefix()?;
     let grace_period_seconds = configuration::grace_period_seconds()?;
     let aws = aws::sdk_config(&net::http_client_trusting(&configuration::roots()?)?)?;
     let secrets = Secrets::new(&aws);
@@ -20,15 +21,12 @@ async fn main() -> Result<(), lambda_runtime::Error> {
 
     function::run(async |_: SweepEvent, deadline| {
         let order = Order::at(SystemTime::now());
-        steps::sweep(
-            &secrets,
-            &schedules,
-            &stack,
+        let swept = Swept {
+            stack: &stack,
+            prefix: &prefix,
             grace_period_seconds,
-            order,
-            deadline,
-        )
-        .await
+        };
+        steps::sweep(&secrets, &schedules, swept, order, deadline).await
     })
     .await
 }

@@ -5,6 +5,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::reader::Reader;
+use super::revocation::ATTEMPTS;
 use super::{Event, EventError, SecretArn, VersionId};
 use crate::document::{Api, Document, Fields, is_addon_id};
 
@@ -39,7 +40,7 @@ impl Event for EnrollEvent {
         let mut reader = Reader::new(payload);
         let code = reader.optional_text("GrantCode");
         let refresh_token = reader.optional_text("RefreshToken");
-        let rotation_days = reader.optional_number("RotationDays");
+        let rotation_days = reader.optional_number("RotationDays", DAYS);
         for (name, text) in [("GrantCode", &code), ("RefreshToken", &refresh_token)] {
             if text.as_deref() == Some("") {
                 reader.problem(format!("{name} must not be empty"));
@@ -49,13 +50,6 @@ impl Event for EnrollEvent {
             reader.problem(
                 "GrantCode and RefreshToken exclude one another: send the one that you have",
             );
-        }
-        if rotation_days.is_some_and(|days| !DAYS.contains(&days)) {
-            reader.problem(format!(
-                "RotationDays must be from {} to {}",
-                DAYS.start(),
-                DAYS.end()
-            ));
         }
         let grant = code
             .map(|code| Grant::Code(code.into()))
@@ -127,7 +121,9 @@ impl Event for DeprovisionEvent {
         let mut reader = Reader::new(payload);
         let addon = read_addon(&mut reader);
         let rotation_is_over = reader.optional_flag("RotationIsOver").unwrap_or_default();
-        let attempt = reader.optional_number("Attempt").unwrap_or_default();
+        let attempt = reader
+            .optional_number("Attempt", ATTEMPTS)
+            .unwrap_or_default();
         match addon {
             Some(addon) if reader.problems.is_empty() => Ok(Self {
                 addon,

@@ -1,5 +1,6 @@
 //! Reads an event's fields and collects what is wrong with them, without any value.
 
+use std::ops::RangeInclusive;
 use std::str::FromStr;
 
 use serde_json::{Map, Value};
@@ -59,13 +60,20 @@ impl<'a> Reader<'a> {
         value.as_str().map(ToOwned::to_owned)
     }
 
-    pub(super) fn optional_number(&mut self, name: &str) -> Option<u32> {
+    /// Every number has bounds: one that nobody meant would move a revocation into another century.
+    pub(super) fn optional_number(
+        &mut self,
+        name: &str,
+        bounds: RangeInclusive<u32>,
+    ) -> Option<u32> {
         let value = self.get(name)?;
         let number = value.as_u64().and_then(|number| u32::try_from(number).ok());
+        let number = number.filter(|number| bounds.contains(number));
         if number.is_none() {
             self.problems.push(format!(
-                "{name} must be a whole number from 0 to {}",
-                u32::MAX
+                "{name} must be a whole number from {} to {}",
+                bounds.start(),
+                bounds.end()
             ));
         }
         number

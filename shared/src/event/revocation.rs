@@ -1,10 +1,15 @@
 //! What EventBridge Scheduler sends: one revocation's event, and the sweep's.
 
+use std::ops::RangeInclusive;
+
 use serde::Serialize;
 use serde_json::Value;
 
 use super::reader::Reader;
 use super::{Event, EventError, ScheduledAt, SecretArn, VersionId};
+
+/// The numbers that a try may have. A day has some ten of them, and a schedule's name two digits.
+pub(super) const ATTEMPTS: RangeInclusive<u32> = 0..=99;
 
 /// What EventBridge Scheduler sends to `revoke-secret` when the grace period is over.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -35,7 +40,9 @@ impl Event for RevokeEvent {
         let mut reader = Reader::new(letter.as_ref().unwrap_or(payload));
         let secret = reader.parse("SecretId");
         let version = reader.parse("VersionId");
-        let attempt = reader.optional_number("Attempt").unwrap_or_default();
+        let attempt = reader
+            .optional_number("Attempt", ATTEMPTS)
+            .unwrap_or_default();
         let was_in_use = reader.optional_flag("WasInUse").unwrap_or_default();
         let scheduled_at = reader.optional("ScheduledAt");
         match (secret, version) {

@@ -114,3 +114,43 @@ fn a_dead_letter_is_read_however_it_is_wrapped_and_begins_anew() {
         );
     }
 }
+
+#[test]
+fn a_number_or_time_out_of_its_bounds_is_refused_at_reading() {
+    let finish = |seconds: i64| {
+        FinishEvent::read(
+            &json!({ "SecretId": ARN, "VersionId": TOKEN, "RevokeAfterSeconds": seconds }),
+        )
+        .map(|event| event.revoke_after_seconds)
+    };
+    for seconds in [1, 604_800] {
+        assert_eq!(finish(seconds), Ok(u32::try_from(seconds).ok()));
+    }
+    for seconds in [-1, 0, 604_801, 4_000_000_000, 5_000_000_000] {
+        let error = finish(seconds).unwrap_err();
+        assert_eq!(
+            error.problems,
+            ["RevokeAfterSeconds must be a whole number from 1 to 604800"]
+        );
+    }
+    let addon = "01234567-89ab-cdef-0123-456789abcdef";
+    let attempt = |attempt: u32| {
+        let revoke = json!({ "SecretId": ARN, "VersionId": TOKEN, "Attempt": attempt });
+        let deprovision = json!({ "AddonId": addon, "Attempt": attempt });
+        [
+            RevokeEvent::read(&revoke).map(|event| event.attempt),
+            DeprovisionEvent::read(&deprovision).map(|event| event.attempt),
+        ]
+    };
+    assert_eq!(attempt(99), [Ok(99), Ok(99)]);
+    for read in [attempt(100), attempt(u32::MAX)].concat() {
+        let problems = read.unwrap_err().problems;
+        assert_eq!(problems, ["Attempt must be a whole number from 0 to 99"]);
+    }
+    let scheduled = |at: &str| {
+        RevokeEvent::read(&json!({ "SecretId": ARN, "VersionId": TOKEN, "ScheduledAt": at }))
+    };
+    assert!(scheduled("2026-01-01T00:00:00Z").is_ok());
+    let error = scheduled("2999-01-01T00:00:00Z").unwrap_err();
+    assert_eq!(error.problems, ["ScheduledAt must not lie in the future"]);
+}

@@ -1,7 +1,7 @@
 //! When a try of a revocation was scheduled.
 
 use std::str::FromStr;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use aws_smithy_types::DateTime;
 use aws_smithy_types::date_time::Format;
@@ -10,6 +10,9 @@ use serde::{Serialize, Serializer};
 /// When a try of a revocation was scheduled: of two tries the later one knows more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ScheduledAt(DateTime);
+
+/// By so much the clocks of two machines may differ.
+const CLOCKS: Duration = Duration::from_mins(5);
 
 impl ScheduledAt {
     /// Now, by this machine's clock, to the microsecond: no more is written.
@@ -34,10 +37,14 @@ impl FromStr for ScheduledAt {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match DateTime::from_str(text, Format::DateTime) {
-            Ok(time) => Ok(Self(time)),
-            Err(_) => Err("must be a time in UTC as in 2026-11-23T05:12:39.25Z"),
+        let time = DateTime::from_str(text, Format::DateTime)
+            .map_err(|_| "must be a time in UTC as in 2026-11-23T05:12:39.25Z")?;
+        let time = Self(time);
+        if time.time() > SystemTime::now() + CLOCKS {
+            // Every other try would yield to it.
+            return Err("must not lie in the future");
         }
+        Ok(time)
     }
 }
 

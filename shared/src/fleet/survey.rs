@@ -144,6 +144,8 @@ pub struct Survey<'a> {
     pub timetable: &'a Timetable,
     /// The stack's name.
     pub stack: &'a str,
+    /// What the names of its rotating secrets begin with.
+    pub prefix: &'a str,
     /// The stack's grace period.
     pub grace_period_seconds: u32,
     /// How long a revocation takes at the most: meanwhile its schedule is gone, and its label still there.
@@ -163,6 +165,7 @@ impl Survey<'_> {
         let from = |order| {
             let listing = Listing {
                 stack: self.stack,
+                prefix: self.prefix,
                 order,
                 with_deleted: true,
             };

@@ -9,7 +9,7 @@ use aws_sdk_secretsmanager::types::{RotationRulesType, SecretListEntry, Tag};
 use aws_smithy_types::DateTime;
 
 use crate::configuration::LONGEST_GRACE_PERIOD_SECONDS;
-use crate::event::VersionId;
+use crate::event::{SecretArn, VersionId};
 
 /// A staging label.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -139,6 +139,20 @@ impl Secret {
         self.tags.get(STACK_TAG).is_some_and(|name| name == stack)
     }
 
+    /// Whether the stack of this name rotates the secret whose ARN this is, by the function that it names, the
+    /// template's `<stack>-rotate` of the secret's own account and region. `None` if it names none.
+    #[must_use]
+    pub fn is_rotated_by(&self, stack: &str, secret: &SecretArn) -> Option<bool> {
+        let function = self.rotation_function.as_deref()?;
+        // arn:partition:service:region:account:…
+        let parts: Vec<&str> = secret.as_str().split(':').collect();
+        let [arn, partition, _, region, account, ..] = parts.as_slice() else {
+            return Some(false);
+        };
+        let own = format!("{arn}:{partition}:lambda:{region}:{account}:function:{stack}-rotate");
+        Some(function == own)
+    }
+
     /// The secret's own grace period in seconds, if it has the tag.
     ///
     /// # Errors
@@ -238,6 +252,31 @@ mod tests {
     fn a_secret_may_have_a_grace_period_of_its_own() {
         assert_eq!(Secret::default().grace_period_seconds(), Ok(None));
         assert_eq!(tagged("14400").grace_period_seconds(), Ok(Some(14_400)));
+    }
+
+    #[test]
+    fn only_the_stacks_own_rotation_function_is_its_own() {
+        let secret = "arn:aws-cn:secretsmanager:cn-north-1:123456789012:secret:acme/db-AbCdEf";
+        let secret: SecretArn = secret.parse().unwrap();
+        let rotated = |function: Option<&str>| {
+            let rotated = Secret {
+                rotation_function: function.map(ToOwned::to_owned),
+                ..Secret::default()
+            };
+            rotated.is_rotated_by("acme", &secret)
+        };
+        let own = "arn:aws-cn:lambda:cn-north-1:123456789012:function:acme-rotate";
+        assert_eq!(rotated(Some(own)), Some(true));
+        assert_eq!(rotated(None), None);
+        for (part, another) in [
+            ("123456789012", "210987654321"),
+            ("cn-north-1", "cn-northwest-1"),
+            ("acme-rotate", "acme-2-rotate"),
+            ("acme-rotate", "rotate"),
+        ] {
+            let another = own.replace(part, another);
+            assert_eq!(rotated(Some(&another)), Some(false), "{another}");
+        }
     }
 
     #[test]

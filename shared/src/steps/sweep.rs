@@ -38,6 +38,17 @@ impl Order {
     }
 }
 
+/// Whose secrets are swept.
+#[derive(Debug, Clone, Copy)]
+pub struct Swept<'a> {
+    /// The stack's name, with which they are tagged.
+    pub stack: &'a str,
+    /// What their names begin with.
+    pub prefix: &'a str,
+    /// The stack's grace period.
+    pub grace_period_seconds: u32,
+}
+
 /// Lists the stack's secrets by their labels alone, measures what waits for its revocation, and
 /// schedules what has no schedule: a schedule that was lost, a rotation that was abandoned, a
 /// revocation that was given up. Nobody knows since when such a credential is out of use: the first try
@@ -50,16 +61,13 @@ impl Order {
 pub async fn sweep(
     secrets: &Secrets,
     schedules: &Schedules,
-    stack: &str,
-    grace_period_seconds: u32,
+    swept: Swept<'_>,
     order: Order,
     deadline: Deadline,
 ) -> Result<(), Error> {
     let mut found = Found::default();
     let half = deadline.at_most(deadline.left() / 2);
-    let listed = found
-        .list(secrets, stack, grace_period_seconds, order, half)
-        .await;
+    let listed = found.list(secrets, swept, order, half).await;
     if let Err(error) = &listed {
         tracing::warn!(%error, secrets = found.secrets, "not all secrets were looked at: the next sweep begins at the other end");
     }
@@ -115,21 +123,24 @@ impl Found {
     async fn list(
         &mut self,
         secrets: &Secrets,
-        stack: &str,
-        grace_period_seconds: u32,
+        swept: Swept<'_>,
         order: Order,
         deadline: Deadline,
     ) -> Result<(), AwsError> {
         let listing = Listing {
-            stack,
+            stack: swept.stack,
+            prefix: swept.prefix,
             order,
             with_deleted: false,
         };
         fleet::list(secrets, listing, deadline, |page| {
             for (arn, secret) in &page {
-                self.secrets += 1;
-                self.waiting
-                    .extend(Waiting::of(arn, secret, grace_period_seconds));
+                // revoke-secret has no right to another.
+                if secret.is_rotated_by(swept.stack, arn) == Some(true) {
+                    self.secrets += 1;
+                    self.waiting
+                        .extend(Waiting::of(arn, secret, swept.grace_period_seconds));
+                }
             }
             ControlFlow::Continue(())
         })

@@ -27,6 +27,8 @@ pub(crate) const PAGE: usize = 100;
 
 pub(crate) const STACK: &str = "addon-rotation";
 
+pub(crate) const PREFIX: &str = "addon/credentials/";
+
 /// So many secrets, each with a version that waits for its revocation.
 pub(crate) struct Cloud {
     /// Whether the waiting version of each has a schedule.
@@ -87,8 +89,9 @@ pub(crate) fn name(number: usize) -> String {
 pub(crate) fn secret(number: usize) -> Value {
     json!({
         "ARN": arn(number),
-        "Name": "addon/credentials",
+        "Name": format!("{PREFIX}{number}"),
         "RotationEnabled": true,
+        "RotationLambdaARN": format!("arn:aws:lambda:us-east-1:123456789012:function:{STACK}-rotate"),
         "LastChangedDate": 1_700_000_000.0,
         "Tags": [{ "Key": "rotation:stack", "Value": STACK }],
         "SecretVersionsToStages": {

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use local_cloud::cloud::{Api, Cloud, Engine};
 use local_cloud::customers::Login;
 
-use super::Operator;
+use super::{ON_CALL, Operator};
 use crate::TestResult;
 use crate::support::engine::{customer, live, logins, nobody_noticed};
 use crate::support::{check, current, live_versions, names, restarted, revoke, spec};
 
 pub(super) async fn after_a_time(cloud: Arc<Cloud>) -> TestResult {
-    let operator = Operator::new(&cloud, true).await?;
+    let operator = Operator::new(&cloud, ON_CALL).await?;
     let name = "leaked-slowly";
     let instance = cloud.enrol(spec(name, Api::V1, Engine::Http)).await?;
     let customer = customer(&cloud, &instance, Login::Http).await?;
@@ -33,7 +33,7 @@ pub(super) async fn after_a_time(cloud: Arc<Cloud>) -> TestResult {
 }
 
 pub(super) async fn at_once(cloud: Arc<Cloud>) -> TestResult {
-    let operator = Operator::new(&cloud, true).await?;
+    let operator = Operator::new(&cloud, ON_CALL).await?;
     let name = "leaked-badly";
     let instance = cloud.enrol(spec(name, Api::V3, Engine::Http)).await?;
     let leaked = current(&cloud, &instance)?;

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use local_cloud::cloud::{Api, Cloud, Engine};
 use local_cloud::customers::Login;
 
-use super::Operator;
+use super::{ON_CALL, Operator};
 use crate::TestResult;
 use crate::support::engine::{customer, live, logins, nobody_noticed};
 use crate::support::{check, current, fire, names, restarted, revoke, schedule, spec, wait_for};
 
 pub(super) async fn unnoticed(cloud: Arc<Cloud>) -> TestResult {
-    let operator = Operator::new(&cloud, true).await?;
+    let operator = Operator::new(&cloud, ON_CALL).await?;
     let name = "rolled-back";
     let instance = cloud.enrol(spec(name, Api::V3, Engine::Postgres)).await?;
     let customer = customer(&cloud, &instance, Login::PostgresSession).await?;

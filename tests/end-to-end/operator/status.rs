@@ -3,15 +3,15 @@
 use std::sync::Arc;
 
 use local_cloud::cloud::{Api, Cloud, Engine};
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::Operator;
+use super::{ON_CALL, Operator};
 use crate::TestResult;
 use crate::permissions::delete_schedule;
 use crate::support::{check, current, names, revoke, spec};
 
 pub(super) async fn agrees(cloud: Arc<Cloud>) -> TestResult {
-    let operator = Operator::new(&cloud, true).await?;
+    let operator = Operator::new(&cloud, ON_CALL).await?;
     let name = "looked-at";
     let instance = cloud.enrol(spec(name, Api::V1, Engine::Http)).await?;
     let is = async |state: &str, waiting: usize| -> TestResult {
@@ -79,7 +79,7 @@ pub(super) async fn agrees(cloud: Arc<Cloud>) -> TestResult {
 }
 
 pub(super) async fn rights(cloud: Arc<Cloud>) -> TestResult {
-    let nobody = Operator::new(&cloud, false).await?;
+    let nobody = Operator::new(&cloud, &[]).await?;
     let instance = cloud
         .enrol(spec("untouchable", Api::V1, Engine::Http))
         .await?;
@@ -98,6 +98,22 @@ pub(super) async fn rights(cloud: Arc<Cloud>) -> TestResult {
     check(current(&cloud, &instance)? == before, || {
         "rotated by nobody".to_owned()
     })?;
+    // Whoever is on call does not enrol: that is a right of its own.
+    let operator = Operator::new(&cloud, ON_CALL).await?;
+    let addon = spec("not-for-operators", Api::V1, Engine::Http);
+    let addon = cloud.provision_add_on(addon).await?;
+    let line = json!({ "Document": addon.document }).to_string();
+    let ended = operator.run_with(&["enroll", "-"], &line).await?;
+    let said = format!("{}{}", ended.text, ended.errors);
+    check(ended.status == 1, || said.clone())?;
+    names(
+        &said,
+        &["AccessDenied", "lambda:InvokeFunction", "EnrollPolicy"],
+    )?;
+    let secrets = cloud.gateway.secrets_manager();
+    let name = format!("addon/credentials/{}", addon.instance.addon);
+    check(secrets.secret(&name).is_none(), || "enrolled".to_owned())?;
+    operator.dismiss(&cloud).await?;
     // The policy reads no value.
     let arn = cloud.output("OperatorPolicyArn")?;
     let version = ["iam", "get-policy-version", "--policy-arn", arn];

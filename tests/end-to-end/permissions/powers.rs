@@ -271,24 +271,27 @@ const NAMED: [&str; 5] = [
     "rotated by another function",
 ];
 
-/// Those of them that the stack is to rotate.
-const TAGGED: [&str; 3] = [
-    "managed",
-    "managed, not rotated yet",
-    "rotated by another function",
+/// Those of them that the stack rotates, or is to rotate.
+const OWN: [&str; 2] = ["managed", "managed, not rotated yet"];
+
+/// The OAuth secrets, whoever they are of.
+const OAUTH: [&str; 3] = [
+    "oauth",
+    "oauth of another stack",
+    "oauth without the stack's tag",
 ];
 
 fn enrolling() -> Vec<Power> {
-    const NEW: [&str; 2] = ["managed", "managed, not rotated yet"];
     [
         each(&[DESCRIBE], &NAMED),
-        each(&[DESCRIBE], &["administrator", "oauth"]),
-        each(&[GET], &TAGGED),
+        each(&[DESCRIBE], &OAUTH),
+        each(&[DESCRIBE], &["administrator"]),
+        each(&[GET], &OWN),
         each(
             &["secretsmanager:CreateSecret", "secretsmanager:TagResource"],
-            &[NEW[0], NEW[1], "oauth"],
+            &[OWN[0], OWN[1], "oauth"],
         ),
-        each(&["secretsmanager:RotateSecret"], &NEW),
+        each(&["secretsmanager:RotateSecret"], &OWN),
         each(
             &["secretsmanager:DeleteSecret"],
             &["managed, not rotated yet", "oauth"],
@@ -306,12 +309,12 @@ fn enrolling() -> Vec<Power> {
 fn deprovisioning() -> Vec<Power> {
     [
         each(&[DESCRIBE], &NAMED),
-        each(&[DESCRIBE], &["oauth"]),
-        each(&[GET], &TAGGED),
+        each(&[DESCRIBE], &OAUTH),
+        each(&[GET], &OWN),
         each(&[DECRYPT], &["the key for managed"]),
         administrator(),
         each(&["secretsmanager:CancelRotateSecret"], &["managed"]),
-        each(&[STAGE], &["managed", "rotated by another function"]),
+        each(&[STAGE], &["managed"]),
         each(&["secretsmanager:DeleteSecret"], &["managed", "oauth"]),
         each(&["scheduler:ListSchedules"], &["anything"]),
         each(&["scheduler:DeleteSchedule"], &["a revocation's schedule"]),

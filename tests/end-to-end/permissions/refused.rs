@@ -52,6 +52,10 @@ pub(super) async fn refused(cloud: Arc<Cloud>) -> TestResult {
         let delete = ["secretsmanager", "delete-secret", "--secret-id", secret];
         [&delete[..], how].concat()
     };
+    let tag = |secret, tag| {
+        let tag_it = ["secretsmanager", "tag-resource", "--secret-id", secret];
+        [&tag_it[..], &["--tags", tag]].concat()
+    };
     let rotate_now = vec!["secretsmanager", "rotate-secret", "--secret-id", managed];
     let forced = ["--force-delete-without-recovery"];
     let window = ["--recovery-window-in-days", "7"];
@@ -87,6 +91,15 @@ pub(super) async fn refused(cloud: Arc<Cloud>) -> TestResult {
         ("enroll-addon", rotate_now.clone()),
         ("enroll-addon", delete(managed, &forced)),
         ("enroll-addon", delete(managed, &window)),
+        // Else what follows would be allowed.
+        (
+            "enroll-addon",
+            tag(&stray, "Key=rotation:stack,Value=addon-rotation"),
+        ),
+        (
+            "enroll-addon",
+            tag(&stray, "Key=rotation:oauth-of,Value=addon-rotation"),
+        ),
         ("enroll-addon", delete(&stray, &forced)),
         ("deprovision-addon", write()),
         ("deprovision-addon", read("addon/partner")),

@@ -26,9 +26,10 @@ const STAGE: &str = "secretsmanager:UpdateSecretVersionStage";
 const ROTATE: &str = "secretsmanager:RotateSecret";
 const DELETE: &str = "secretsmanager:DeleteSecret";
 const CREATE: &str = "secretsmanager:CreateSecret";
+const TAG_RESOURCE: &str = "secretsmanager:TagResource";
 
 /// Things that differ from another by what one action asks for.
-pub(super) const ONLY_TO: [(&str, &str); 9] = [
+pub(super) const ONLY_TO: [(&str, &str); 10] = [
     ("managed, AWSCURRENT", STAGE),
     ("managed, AWSPENDING", STAGE),
     ("managed, now", ROTATE),
@@ -36,8 +37,9 @@ pub(super) const ONLY_TO: [(&str, &str); 9] = [
     ("managed, by other rules", ROTATE),
     ("managed, for good", DELETE),
     ("for another stack", CREATE),
-    ("oauth of another stack", DELETE),
     ("oauth for another stack", CREATE),
+    ("managed, there already", TAG_RESOURCE),
+    ("oauth, there already", TAG_RESOURCE),
 ];
 
 /// A resource, and what a request about it carries besides.
@@ -76,6 +78,7 @@ const BY: &str = "secretsmanager:RotationLambdaARN";
 const NOW: &str = "secretsmanager:RotateImmediately";
 const RULES: &str = "secretsmanager:ModifyRotationRules";
 const WINDOW: &str = "secretsmanager:RecoveryWindowInDays";
+const NAMED: &str = "secretsmanager:SecretId";
 const FORCED: &str = "secretsmanager:ForceDeleteWithoutRecovery";
 const LABEL: &str = "secretsmanager:VersionStage";
 const THROUGH: &str = "kms:ViaService";
@@ -139,7 +142,16 @@ async fn secrets(cloud: &Cloud) -> Result<Vec<Thing>, Failed> {
             .with(OAUTH_OF, STACK)
             .with(TO_TAG_OAUTH, STACK)
             .with(WINDOW, "30"),
-        Thing::new("oauth of another stack", oauth.as_str()).with(OAUTH_OF, "another"),
+        Thing::new("oauth of another stack", oauth.as_str())
+            .with(OAUTH_OF, "another")
+            .with(WINDOW, "30"),
+        Thing::new("oauth without the stack's tag", oauth.as_str()).with(WINDOW, "30"),
+        asked("managed, there already")
+            .with(TO_TAG, STACK)
+            .with(NAMED, managed),
+        Thing::new("oauth, there already", oauth.as_str())
+            .with(TO_TAG_OAUTH, STACK)
+            .with(NAMED, oauth.as_str()),
         Thing::new("oauth for another stack", oauth.as_str()).with(TO_TAG_OAUTH, "another"),
         Thing::new("managed by another stack", managed)
             .with(TAG, "another")

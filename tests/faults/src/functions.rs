@@ -9,7 +9,7 @@ use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::response::Response;
 use axum::routing::post;
-use lambda_in_process::{Environment, answered, invocation, resource_policy};
+use lambda_in_process::{Environment, answered, function_of, invocation, resource_policy};
 use lambda_runtime::Diagnostic;
 use local_cloud::ministack::Invocation;
 use local_cloud::scheduler::{HandOver, Target};
@@ -143,7 +143,7 @@ async fn invoked(
 impl RotationFunctions for Lambda {
     fn invoke<'a>(&'a self, function_arn: &'a str, event: &'a Value) -> Answer<'a, Invocation> {
         Box::pin(async move {
-            let function = function_arn.rsplit(':').next().unwrap_or_default();
+            let function = function_of(function_arn);
             Ok(invocation(
                 Self::invoke(self, function, event.clone()).await,
             ))

@@ -19,7 +19,7 @@ use addon_rotation::invoke::Functions;
 use addon_rotation::schedule::Schedules;
 use addon_rotation::secrets::Secrets;
 use addon_rotation::service::Services;
-use addon_rotation::steps::{self, Deprovisioning, Enrollment, Order, Revocation};
+use addon_rotation::steps::{self, Deprovisioning, Enrollment, Order, Revocation, Swept};
 use addon_rotation::{Error, function};
 use aws_credential_types::Credentials;
 use aws_types::SdkConfig;
@@ -154,10 +154,14 @@ impl Environment {
                 .await
             }
             "sweep" => {
-                let (schedules, grace) = (self.schedules(function), grace_period_seconds());
-                let order = Order::OldestFirst;
+                let (schedules, order) = (self.schedules(function), Order::OldestFirst);
+                let swept = Swept {
+                    stack: STACK,
+                    prefix: "acme/credentials/",
+                    grace_period_seconds: grace_period_seconds(),
+                };
                 self.handle(payload, async |_: SweepEvent, deadline| {
-                    steps::sweep(&secrets, &schedules, STACK, grace, order, deadline).await
+                    steps::sweep(&secrets, &schedules, swept, order, deadline).await
                 })
                 .await
             }

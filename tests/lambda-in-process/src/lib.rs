@@ -29,5 +29,13 @@ pub const FUNCTIONS: [&str; 4] = [
 /// A function's ARN.
 #[must_use]
 pub fn arn(function: &str) -> String {
-    format!("arn:aws:lambda:us-east-1:000000000000:function:{function}")
+    format!("arn:aws:lambda:us-east-1:000000000000:function:{STACK}-{function}")
+}
+
+/// Which of the stack's functions is meant by its ARN, or by its name with the stack's or without.
+#[must_use]
+pub fn function_of(name: &str) -> &str {
+    let name = name.rsplit(':').next().unwrap_or(name);
+    let own = name.strip_prefix(STACK);
+    own.and_then(|own| own.strip_prefix('-')).unwrap_or(name)
 }

@@ -35,6 +35,7 @@ use crate::ministack;
 use crate::scheduler::{HandOver, Scheduler, Target};
 use crate::secrets_manager::{NoFunctions, RotationFunctions, RotationOptions, SecretsManager};
 
+pub use access::{Needed, needed};
 use credential::Credential;
 use faults::Faults;
 pub use faults::GatewayFault;

@@ -6,6 +6,7 @@ use addon_rotation::event::{RevokeEvent, SecretArn, VersionId};
 use axum::body::Bytes;
 use http::Request;
 use jiff::{SignedDuration, Timestamp};
+use lambda_in_process::arn;
 use local_cloud::events::EventKind;
 use serde_json::{Value, json};
 
@@ -116,26 +117,27 @@ async fn a_rotation_that_was_abandoned_leaves_nothing_alive() {
 async fn other_stacks_secrets_and_deleted_ones_are_left_alone() {
     let stand = Stand::start().await;
     for (name, tags) in [
-        ("acme/untagged", json!([])),
+        ("acme/credentials/untagged", json!([])),
         (
-            "acme/other",
+            "acme/credentials/other",
             json!([{ "Key": "rotation:stack", "Value": "another" }]),
         ),
         // The filters match beginnings.
         (
-            "acme/longer",
+            "acme/credentials/longer",
             json!([{ "Key": "rotation:stack", "Value": "addon-rotation-2" }]),
         ),
         (
-            "acme/key",
+            "acme/credentials/key",
             json!([
                 { "Key": "rotation:stack-of", "Value": "addon-rotation" },
             ]),
         ),
     ] {
-        waiting(&stand, name, &tags).await;
+        waiting(&stand, name, &tags, &arn("rotate")).await;
     }
-    let (deleted, _) = waiting(&stand, "acme/deleted", &own()).await;
+    let (name, function) = ("acme/credentials/deleted", arn("rotate"));
+    let (deleted, _) = waiting(&stand, name, &own(), &function).await;
     let parameters = json!({ "SecretId": deleted.as_str(), "RecoveryWindowInDays": 7 });
     stand.call("DeleteSecret", parameters).await.unwrap();
     sweep(&stand).await;
@@ -143,11 +145,39 @@ async fn other_stacks_secrets_and_deleted_ones_are_left_alone() {
 }
 
 #[tokio::test]
+async fn anothers_secret_is_left_alone_however_it_is_tagged() {
+    let stand = Stand::start().await;
+    for (name, function) in [
+        ("payroll/database", arn("rotate")),
+        ("acme/database", arn("rotate")),
+        (
+            "acme/credentials/theirs",
+            "arn:aws:lambda:us-east-1:000000000000:function:payroll-rotate".to_owned(),
+        ),
+        (
+            "acme/credentials/elsewhere",
+            arn("rotate").replace("000000000000", "111111111111"),
+        ),
+    ] {
+        waiting(&stand, name, &own(), &function).await;
+    }
+    let nobodys = create_secret(&stand.gateway, "acme/credentials/none", &json!({}), &own()).await;
+    label(&stand, &nobodys).await;
+    sweep(&stand).await;
+    assert!(schedules(&stand).is_empty());
+    // The stack's own is not.
+    waiting(&stand, "acme/credentials/own", &own(), &arn("rotate")).await;
+    sweep(&stand).await;
+    assert_eq!(schedules(&stand).len(), 1);
+}
+
+#[tokio::test]
 async fn more_than_a_page_of_secrets_and_of_schedules() {
     let stand = Stand::start().await;
     let own_schedules = stand.lambda.schedules();
     for number in 0..105 {
-        let (secret, version) = waiting(&stand, &format!("acme/{number}"), &own()).await;
+        let name = format!("acme/credentials/{number}");
+        let (secret, version) = waiting(&stand, &name, &own(), &arn("rotate")).await;
         let later_try = RevokeEvent {
             secret,
             version,
@@ -157,7 +187,8 @@ async fn more_than_a_page_of_secrets_and_of_schedules() {
         };
         let scheduled = own_schedules.revoke_after(later_try, GRACE_PERIOD, None, soon());
         scheduled.await.unwrap();
-        waiting(&stand, &format!("acme/{number}/unscheduled"), &own()).await;
+        let name = format!("{name}/unscheduled");
+        waiting(&stand, &name, &own(), &arn("rotate")).await;
     }
     sweep(&stand).await;
     let before = schedules(&stand);
@@ -170,14 +201,37 @@ fn own() -> Value {
     json!([{ "Key": "rotation:stack", "Value": "addon-rotation" }])
 }
 
-/// A secret with a version that waits for its revocation.
-async fn waiting(stand: &Stand, name: &str, tags: &Value) -> (SecretArn, VersionId) {
-    let secret = create_secret(&stand.gateway, name, &json!({ "a": 1 }), tags).await;
+/// A secret with a version that waits for its revocation, and the function that rotates it.
+async fn waiting(
+    stand: &Stand,
+    name: &str,
+    tags: &Value,
+    function: &str,
+) -> (SecretArn, VersionId) {
+    let described = json!({
+        "ARN": format!("arn:aws:secretsmanager:us-east-1:000000000000:secret:{name}-AbCdEf"),
+        "Name": name,
+        "Tags": tags,
+        "RotationEnabled": true,
+        "RotationLambdaARN": function,
+        "RotationRules": { "AutomaticallyAfterDays": 90 },
+    });
+    // As one that is there already: to be enrolled, its function would be tried.
+    let current = json!({ "SecretString": "{}", "VersionId": version_id().as_str() });
+    let secrets = stand.gateway.secrets_manager();
+    secrets.import(&described, Some(&current));
+    let secret: SecretArn = described["ARN"].as_str().unwrap().parse().unwrap();
+    let version = label(stand, &secret).await;
+    (secret, version)
+}
+
+/// Stores a version that is neither current nor pending, and may be alive.
+async fn label(stand: &Stand, secret: &SecretArn) -> VersionId {
     let version = version_id();
     let parameters = json!({
         "SecretId": secret.as_str(), "SecretString": "{}",
         "ClientRequestToken": version.as_str(), "VersionStages": [format!("LIVE-{version}")],
     });
     stand.call("PutSecretValue", parameters).await.unwrap();
-    (secret, version)
+    version
 }

@@ -16,7 +16,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use http::StatusCode;
-use lambda_in_process::{Environment, answered, arn, invocation, resource_policy};
+use lambda_in_process::{Environment, answered, arn, function_of, invocation, resource_policy};
 use lambda_runtime::Diagnostic;
 use local_cloud::ministack::Invocation;
 use local_cloud::scheduler::{HandOver, Target};
@@ -252,11 +252,7 @@ async fn invoked(
     body: Bytes,
 ) -> Response {
     let payload: Value = serde_json::from_slice(&body).unwrap();
-    // An operator names those of the stack.
-    let function = function
-        .strip_prefix("addon-rotation-")
-        .unwrap_or(&function)
-        .to_owned();
+    let function = function_of(&function).to_owned();
     let answer = {
         let book = lambda.book();
         let answer = book.answers.get(function.as_str());
@@ -311,7 +307,7 @@ impl Target for Lambda {
     /// Handed over: what becomes of the event is the function's own affair.
     fn invoke(&self, function_arn: String, _role_arn: String, input: String) -> HandOver<'_> {
         Box::pin(async move {
-            let function = function_arn.rsplit(':').next().unwrap();
+            let function = function_of(&function_arn);
             assert!(["revoke-secret", "deprovision-addon"].contains(&function));
             let payload = serde_json::from_str(&input).unwrap();
             let _ = Self::invoke(self, function, payload).await;

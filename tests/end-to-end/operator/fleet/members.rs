@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::Fleet;
 use crate::TestResult;
-use crate::operator::Operator;
+use crate::operator::{ENROLLER, Operator};
 use crate::support::spec;
 
 /// So many have every fate.
@@ -72,7 +72,7 @@ impl Fleet {
     /// At Heroku and at the services: AWS knows none of them.
     pub(super) async fn provision(cloud: Arc<Cloud>, size: usize) -> Result<Self, Failed> {
         let others = cloud.credential_service.live();
-        let operator = Operator::new(&cloud, true).await?;
+        let operator = Operator::new(&cloud, ENROLLER).await?;
         let places: Vec<_> = (0..size).collect();
         let members = std::sync::Mutex::new(Vec::new());
         eight_at_once(&places, async |place: &usize| {

@@ -166,7 +166,8 @@ impl Partner {
             let refresh_token = self.heroku.refresh_token(&instance.addon)?;
             let tokens = json!({ "refresh_token": refresh_token });
             let name = format!("addon/oauth/{}", instance.addon);
-            let oauth = self.create_secret(&name, &tokens, &[]).await?;
+            let tags = [("rotation:oauth-of".to_owned(), STACK.to_owned())];
+            let oauth = self.create_secret(&name, &tokens, &tags).await?;
             document["heroku"]["oauth"] = oauth.into();
         }
         let mut tags = vec![("rotation:stack".to_owned(), STACK.to_owned())];

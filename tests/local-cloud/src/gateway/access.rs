@@ -9,62 +9,71 @@ use serde_json::Value;
 use crate::ministack::{ACCOUNT_ID, Client, MiniStackError, Principal, REGION};
 use crate::secrets_manager::{SecretSnapshot, ServiceError};
 
-/// The function that asks, and what it asks for.
-pub(super) struct Request<'a> {
-    role_arn: &'a str,
-    operation: &'a str,
-    parameters: &'a Value,
-    secret: &'a SecretSnapshot,
+/// What IAM asks of whoever makes a request: the right to an action on a resource, in the request's context.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Needed {
+    /// As policies name it.
+    pub action: String,
+    /// An ARN.
+    pub resource: String,
+    /// The condition keys and their values.
+    pub context: Vec<(String, String)>,
 }
 
-impl<'a> Request<'a> {
-    /// `None` if it is no function that asks, or about no secret.
-    pub(super) fn of(
-        principal: &'a Principal,
-        operation: &'a str,
-        parameters: &'a Value,
-        secret: Option<&'a SecretSnapshot>,
-    ) -> Option<Self> {
-        match (principal, secret) {
-            (Principal::Role { role_arn, .. }, Some(secret)) => Some(Self {
-                role_arn,
-                operation,
-                parameters,
-                secret,
-            }),
-            (Principal::Role { .. } | Principal::Root | Principal::Unknown, _) => None,
+impl Needed {
+    /// The context as [`Client::is_allowed_in`] takes it.
+    #[must_use]
+    pub fn context(&self) -> Vec<(&str, &str)> {
+        let pairs = self.context.iter();
+        pairs
+            .map(|(key, value)| (key.as_str(), value.as_str()))
+            .collect()
+    }
+}
+
+/// What a request to Secrets Manager needs. `secret` is the one that it is about, if that exists.
+#[must_use]
+pub fn needed(operation: &str, parameters: &Value, secret: Option<&SecretSnapshot>) -> Vec<Needed> {
+    let id = ["SecretId", "Name"].map(|name| parameters[name].as_str());
+    let id = id[0].or(id[1]).unwrap_or_default();
+    let arn = match secret {
+        Some(secret) => secret.arn.clone(),
+        None if id.starts_with("arn:") => id.to_owned(),
+        None => format!("arn:aws:secretsmanager:{REGION}:{ACCOUNT_ID}:secret:{id}-AbCdEf"),
+    };
+    let mut context = context_of(secret, parameters);
+    let mut others = Vec::new();
+    if operation == "RotateSecret" {
+        let named = parameters["RotationLambdaARN"].as_str().map(str::to_owned);
+        let function = named.or_else(|| secret?.rotation_lambda_arn.clone());
+        others.extend(function.map(|function| ("lambda:InvokeFunction", function)));
+        let rules = !parameters["RotationRules"].is_null();
+        let mut add = |key: &str, value: bool| {
+            context.push((format!("secretsmanager:{key}"), value.to_string()));
+        };
+        add("ModifyRotationRules", rules);
+        if parameters["RotateImmediately"].is_null() {
+            add("RotateImmediately", true);
         }
     }
-
-    /// Whether the role's policies allow the request, with the conditions that they set on the
-    /// secret's tags, its rotation function and the request's staging label.
-    pub(super) async fn is_allowed(&self, iam: &Client) -> Result<bool, MiniStackError> {
-        let context = context_of(Some(self.secret), self.parameters);
-        let context: Vec<(&str, &str)> = context
-            .iter()
-            .map(|(key, value)| (key.as_str(), value.as_str()))
-            .collect();
-        let action = format!("secretsmanager:{}", self.operation);
-        iam.is_allowed_in(self.role_arn, &action, &self.secret.arn, &context)
-            .await
+    // CreateSecret's and RotateSecret's pages in the API reference.
+    let tags = parameters["Tags"].as_array();
+    if operation == "CreateSecret" && tags.is_some_and(|it| !it.is_empty()) {
+        others.push(("secretsmanager:TagResource", arn.clone()));
     }
-
-    /// Refuses a request that reads or stores a value under a customer-managed key which the role has
-    /// no right to use through Secrets Manager for this secret.
-    pub(super) async fn check_key(
-        &self,
-        iam: &Client,
-    ) -> Result<Result<(), ServiceError>, MiniStackError> {
-        let Some(key) = self.secret.kms_key_id.as_deref() else {
-            return Ok(Ok(()));
-        };
-        let actions: &[&str] = match self.operation {
-            "GetSecretValue" => &["kms:Decrypt"],
-            "PutSecretValue" => &["kms:GenerateDataKey", "kms:Decrypt"],
-            _ => &[],
-        };
-        has_key(iam, self.role_arn, key, actions, &self.secret.arn).await
-    }
+    let own = (format!("secretsmanager:{operation}"), arn);
+    let others = others
+        .into_iter()
+        .map(|(action, resource)| (action.to_owned(), resource));
+    [own]
+        .into_iter()
+        .chain(others)
+        .map(|(action, resource)| Needed {
+            action,
+            resource,
+            context: context.clone(),
+        })
+        .collect()
 }
 
 /// The keys of a request to Secrets Manager that policies have conditions on.
@@ -85,6 +94,7 @@ fn context_of(secret: Option<&SecretSnapshot>, parameters: &Value) -> Vec<(Strin
     }
     for (parameter, key) in [
         ("Name", "Name"),
+        ("SecretId", "SecretId"),
         ("VersionStage", "VersionStage"),
         ("RotationLambdaARN", "RotationLambdaARN"),
         ("RecoveryWindowInDays", "RecoveryWindowInDays"),
@@ -101,20 +111,9 @@ fn context_of(secret: Option<&SecretSnapshot>, parameters: &Value) -> Vec<(Strin
     context
 }
 
-/// What makes, rotates or ends a secret: MiniStack must not have done it before it is known whether the
-/// function may.
-const LIFECYCLE: [&str; 7] = [
-    "CancelRotateSecret",
-    "CreateSecret",
-    "DeleteSecret",
-    "RestoreSecret",
-    "RotateSecret",
-    "TagResource",
-    "UntagResource",
-];
-
-/// Refuses a function what it has no right to of these.
-pub(super) async fn check_lifecycle(
+/// Refuses a function, or somebody who has assumed a role, what it has no right to. MiniStack takes some
+/// conditions that it does not know for met, and must not have made or ended a secret before this is known.
+pub(super) async fn check(
     iam: &Client,
     principal: &Principal,
     operation: &str,
@@ -124,49 +123,14 @@ pub(super) async fn check_lifecycle(
     let Principal::Role { role_arn, .. } = principal else {
         return Ok(Ok(()));
     };
-    if !LIFECYCLE.contains(&operation) {
+    if parameters["SecretId"].is_null() && parameters["Name"].is_null() {
         return Ok(Ok(()));
     }
-    let id = ["SecretId", "Name"].map(|name| parameters[name].as_str());
-    let id = id[0].or(id[1]).unwrap_or_default();
-    let arn = match secret {
-        Some(secret) => secret.arn.clone(),
-        None if id.starts_with("arn:") => id.to_owned(),
-        None => format!("arn:aws:secretsmanager:{REGION}:{ACCOUNT_ID}:secret:{id}-AbCdEf"),
-    };
-    let mut context = context_of(secret, parameters);
-    let mut function = None;
-    if operation == "RotateSecret" {
-        let named = parameters["RotationLambdaARN"].as_str().map(str::to_owned);
-        function = named.or_else(|| secret?.rotation_lambda_arn.clone());
-        let rules = !parameters["RotationRules"].is_null();
-        let mut add = |key: &str, value: bool| {
-            context.push((format!("secretsmanager:{key}"), value.to_string()));
-        };
-        add("ModifyRotationRules", rules);
-        if parameters["RotateImmediately"].is_null() {
-            add("RotateImmediately", true);
-        }
-    }
-    let mut needed = vec![(format!("secretsmanager:{operation}"), arn.clone())];
-    // CreateSecret's and RotateSecret's pages in the API reference.
-    if operation == "CreateSecret"
-        && parameters["Tags"]
-            .as_array()
-            .is_some_and(|it| !it.is_empty())
-    {
-        needed.push(("secretsmanager:TagResource".to_owned(), arn.clone()));
-    }
-    if let Some(function) = function {
-        needed.push(("lambda:InvokeFunction".to_owned(), function));
-    }
-    let borrowed: Vec<_> = context
-        .iter()
-        .map(|(key, value)| (key.as_str(), value.as_str()))
-        .collect();
-    for (action, resource) in &needed {
+    for needed in needed(operation, parameters, secret) {
+        let (action, resource) = (&needed.action, &needed.resource);
+        let context = needed.context();
         if !iam
-            .is_allowed_in(role_arn, action, resource, &borrowed)
+            .is_allowed_in(role_arn, action, resource, &context)
             .await?
         {
             return Ok(Err(ServiceError::access_denied(format!(
@@ -175,19 +139,36 @@ pub(super) async fn check_lifecycle(
             ))));
         }
     }
-    if operation == "CreateSecret"
-        && let Some(key) = parameters["KmsKeyId"].as_str()
-    {
-        return has_key(
-            iam,
-            role_arn,
-            key,
-            &["kms:GenerateDataKey", "kms:Decrypt"],
-            &arn,
-        )
-        .await;
-    }
     Ok(Ok(()))
+}
+
+/// Refuses a request that makes, reads or stores a value under a customer-managed key which the role has
+/// no right to use through Secrets Manager for this secret.
+pub(super) async fn check_key(
+    iam: &Client,
+    principal: &Principal,
+    operation: &str,
+    parameters: &Value,
+    secret: Option<&SecretSnapshot>,
+) -> Result<Result<(), ServiceError>, MiniStackError> {
+    let Principal::Role { role_arn, .. } = principal else {
+        return Ok(Ok(()));
+    };
+    let actions: &[&str] = match operation {
+        "GetSecretValue" => &["kms:Decrypt"],
+        "CreateSecret" | "PutSecretValue" => &["kms:GenerateDataKey", "kms:Decrypt"],
+        _ => return Ok(Ok(())),
+    };
+    let key = match secret {
+        Some(secret) => secret.kms_key_id.as_deref(),
+        None => parameters["KmsKeyId"].as_str(),
+    };
+    let Some(key) = key else {
+        return Ok(Ok(()));
+    };
+    let of = needed(operation, parameters, secret);
+    let of = of.first().map_or("", |needed| needed.resource.as_str());
+    has_key(iam, role_arn, key, actions, of).await
 }
 
 /// Whether the role may do this with the key, through Secrets Manager and for this secret.

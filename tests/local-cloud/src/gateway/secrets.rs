@@ -94,32 +94,30 @@ impl Front {
         }
         let principal = upstream.principal(key).await?;
         let secret = id.as_deref().and_then(|id| self.service.secret(id));
-        if let Ok(parameters) = &parameters
-            && let Err(error) = access::check_lifecycle(
-                upstream,
-                &principal,
-                operation,
-                parameters,
-                secret.as_ref(),
-            )
-            .await?
-        {
-            return Ok(answer::json(Err(error)));
+        if let Ok(parameters) = &parameters {
+            let secret = secret.as_ref();
+            let checked = access::check(upstream, &principal, operation, parameters, secret);
+            if let Err(error) = checked.await? {
+                tracing::debug!(operation, key, "refused");
+                return Ok(answer::json(Err(error)));
+            }
+            if creates {
+                let checked = access::check_key(upstream, &principal, operation, parameters, None);
+                if let Err(error) = checked.await? {
+                    return Ok(answer::json(Err(error)));
+                }
+            }
         }
         let body = request.body().clone();
         let mut verdict = upstream.forward(request).await?;
         if is_refusal(&verdict) {
             // MiniStack takes a condition that it does not know for unmet.
             let denied = error_of(&verdict).0 == "AccessDeniedException";
-            let secret = id.as_deref().and_then(|id| self.service.secret(id));
-            let asks = parameters.as_ref().ok().and_then(|parameters| {
-                access::Request::of(&principal, operation, parameters, secret.as_ref())
-            });
-            let is_function = matches!(principal, ministack::Principal::Role { .. });
-            let allowed = match asks {
-                Some(asks) if denied => asks.is_allowed(upstream).await?,
-                _ => false,
-            };
+            let is_checked = id.is_some() && matches!(principal, ministack::Principal::Role { .. });
+            if !denied || !is_checked {
+                tracing::debug!(operation, key, status = %verdict.status(), "refused");
+                return Ok(verdict);
+            }
             let in_both = [
                 "CreateSecret",
                 "DeleteSecret",
@@ -127,14 +125,11 @@ impl Front {
                 "TagResource",
                 "UntagResource",
             ];
-            if (allowed || (creates && is_function)) && denied && in_both.contains(&operation) {
+            if in_both.contains(&operation) {
                 // Allowed by what MiniStack does not know: it must have it done all the same.
                 verdict = upstream
                     .signed("secretsmanager", again(operation, body)?)
                     .await?;
-            } else if !allowed {
-                tracing::debug!(operation, key, status = %verdict.status(), "refused");
-                return Ok(verdict);
             }
         }
         let parameters = match parameters {
@@ -150,8 +145,10 @@ impl Front {
             self.reconcile(upstream, id, &verdict).await?;
         }
         let secret = id.as_deref().and_then(|id| self.service.secret(id));
-        if let Some(asks) = access::Request::of(&principal, operation, &parameters, secret.as_ref())
-            && let Err(error) = asks.check_key(upstream).await?
+        let secret = secret.as_ref();
+        if secret.is_some()
+            && let Err(error) =
+                access::check_key(upstream, &principal, operation, &parameters, secret).await?
         {
             return Ok(answer::json(Err(error)));
         }

@@ -184,12 +184,18 @@ impl Client {
         resource_arn: &str,
         context: Context<'_>,
     ) -> Result<Vec<String>, MiniStackError> {
-        let policies: Vec<String> = self
-            .role_policies(role_arn)
-            .await?
-            .iter()
-            .map(|document| policy::resolve(document, context).to_string())
-            .collect();
+        let policies = self.role_policies(role_arn).await?;
+        let policies = resolved(&policies, context);
+        self.simulated(&policies, actions, resource_arn).await
+    }
+
+    /// Which of the actions policies allow that are [`resolved`].
+    pub async fn simulated(
+        &self,
+        policies: &[String],
+        actions: &[&str],
+        resource_arn: &str,
+    ) -> Result<Vec<String>, MiniStackError> {
         let numbered = |list: &str, length: usize| -> Vec<String> {
             (1..=length)
                 .map(|number| format!("{list}.member.{number}"))
@@ -222,7 +228,7 @@ impl Client {
     }
 
     /// The documents of the role's policies, its own and attached ones.
-    async fn role_policies(&self, role_arn: &str) -> Result<Vec<Value>, MiniStackError> {
+    pub async fn role_policies(&self, role_arn: &str) -> Result<Vec<Value>, MiniStackError> {
         let role = role_name(role_arn)?;
         let mut documents = Vec::new();
         let own = self.iam("ListRolePolicies", &[("RoleName", role)]).await?;
@@ -274,6 +280,15 @@ impl Client {
             .await?;
         Ok(String::from_utf8_lossy(answer.body()).into_owned())
     }
+}
+
+/// Policies for a request of this context: what their conditions on its keys amount to is decided.
+#[must_use]
+pub fn resolved(policies: &[Value], context: Context<'_>) -> Vec<String> {
+    policies
+        .iter()
+        .map(|document| policy::resolve(document, context).to_string())
+        .collect()
 }
 
 /// The name of a role, without the path in its ARN.

@@ -215,7 +215,7 @@ impl SecretsManager {
     }
 
     /// Takes over a secret that was made elsewhere. See [`Model::import`].
-    pub(crate) fn import(&self, described: &Value, current: Option<&Value>) {
+    pub fn import(&self, described: &Value, current: Option<&Value>) {
         self.lock().import(described, current, Timestamp::now());
         self.schedule_changed();
     }

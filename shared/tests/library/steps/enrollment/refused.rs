@@ -14,7 +14,7 @@ async fn an_event_is_refused_with_all_that_is_wrong_in_it() {
     let message = refusal(&stand, stand.lambda.ask(FUNCTION, wrong).await);
     for part in [
         "GrantCode and RefreshToken exclude",
-        "RotationDays must be from 1 to 365",
+        "RotationDays must be a whole number from 1 to 365",
         "Document: masterarn must be the ARN",
         "Document: heroku.config.ACME_KEY uses an unknown field",
         "A retry cannot help",
