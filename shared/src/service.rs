@@ -17,7 +17,7 @@ use url::Url;
 use crate::deadline::{Deadline, Passing, retry};
 use crate::document::{Check, Document, Fields, RandomError};
 use crate::event::{SecretArn, VersionId};
-use crate::net::{self, Addresses, Answer, NetError, Roots, Unreachable};
+use crate::net::{self, Addresses, Answer, NetError, PlainText, Roots, Unreachable};
 
 /// The longest that a service may take to act upon what it has confirmed.
 const SETTLING: Duration = Duration::from_secs(20);
@@ -35,6 +35,7 @@ pub enum Verdict {
 pub(crate) struct Context<'a> {
     http: &'a reqwest::Client,
     addresses: Addresses,
+    plain_text: PlainText,
     roots: &'a Roots,
     administrator: Option<(&'a SecretArn, &'a Fields)>,
     deadline: Deadline,
@@ -46,13 +47,20 @@ impl Context<'_> {
         net::tls(self.roots)
     }
 
+    /// Whether a connection to `host` is in plain text instead of TLS.
+    fn is_plain(&self, host: &str) -> bool {
+        self.plain_text == PlainText::OnLoopback && net::is_loopback(host)
+    }
+
     /// Asks a service that is reached over HTTP, unless it has an address that documents may not name.
     async fn ask(
         &self,
         service: &Url,
         request: reqwest::RequestBuilder,
     ) -> Result<Answer, ServiceError> {
-        let answer = if self.addresses.allow(service) {
+        let answer = if service.scheme() != "https" && !service.host_str().is_some_and(|host| self.is_plain(host)) {
+            Err(Unreachable::PlainText)
+        } else if self.addresses.allow(service) {
             net::send(request, self.deadline.attempt(net::REQUEST_TIMEOUT)).await
         } else {
             Err(Unreachable::Private)
@@ -63,9 +71,14 @@ impl Context<'_> {
         })
     }
 
+    /// The administrator's secret and its fields.
+    fn administrators_secret(&self) -> Result<(&SecretArn, &Fields), ServiceError> {
+        self.administrator.ok_or(ServiceError::NoAdministrator)
+    }
+
     /// A field of the administrator's secret.
     fn administrator(&self, field: &'static str) -> Result<&str, ServiceError> {
-        let (secret, fields) = self.administrator.ok_or(ServiceError::NoAdministrator)?;
+        let (secret, fields) = self.administrators_secret()?;
         fields
             .text(field)
             .filter(|text| !text.is_empty())
@@ -196,6 +209,15 @@ pub enum ServiceError {
         /// Its answer.
         reason: String,
     },
+    /// The password is not told in the way in which the server asks for it, or the server has not
+    /// proved that it knows it.
+    #[error("the login at {service} was given up, and the password was not told: {reason}")]
+    Withheld {
+        /// The service.
+        service: String,
+        /// What it asked for, and what to do.
+        reason: String,
+    },
     /// The administrator's secret lacks a field.
     #[error("the administrator's secret {secret} has no text in {field:?}; store it there")]
     AdministratorField {
@@ -203,6 +225,16 @@ pub enum ServiceError {
         secret: SecretArn,
         /// The field that the engine needs.
         field: &'static str,
+    },
+    /// The administrator's secret has another value in a field than those that it may have.
+    #[error("the administrator's secret {secret} has another {field:?} than {expected}; correct it there")]
+    AdministratorOption {
+        /// The administrator's secret.
+        secret: SecretArn,
+        /// The field.
+        field: &'static str,
+        /// What may be in it.
+        expected: &'static str,
     },
     /// The step has no right to the administrator's secret, by design.
     #[error("this function has no administrator's credential; this is a fault of the function")]
@@ -234,7 +266,9 @@ impl Passing for ServiceError {
             Self::Unavailable { .. } | Self::NotAccepted(_) | Self::StillAccepted(_) => true,
             Self::Administrator { .. }
             | Self::Rejected { .. }
+            | Self::Withheld { .. }
             | Self::AdministratorField { .. }
+            | Self::AdministratorOption { .. }
             | Self::NoAdministrator => false,
         }
     }
@@ -252,6 +286,7 @@ impl Passing for ServiceError {
 pub struct Services {
     http: reqwest::Client,
     addresses: Addresses,
+    plain_text: PlainText,
     roots: Roots,
 }
 
@@ -263,6 +298,7 @@ impl Services {
         Self {
             http,
             addresses: Addresses::Any,
+            plain_text: PlainText::Never,
             roots: Roots::mozilla(),
         }
     }
@@ -289,6 +325,12 @@ impl Services {
             Addresses::Any => Ok(self),
             Addresses::Public => Self { addresses, ..self }.with_own_client(),
         }
+    }
+
+    /// Speaks plain text with services on loopback, if that is allowed.
+    #[must_use]
+    pub fn speaking(self, plain_text: PlainText) -> Self {
+        Self { plain_text, ..self }
     }
 
     fn with_own_client(self) -> Result<Self, NetError> {
@@ -406,6 +448,7 @@ impl Services {
         Context {
             http: &self.http,
             addresses: self.addresses,
+            plain_text: self.plain_text,
             roots: &self.roots,
             administrator,
             deadline,

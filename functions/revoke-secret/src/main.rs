@@ -19,7 +19,8 @@ async fn main() -> Result<(), lambda_runtime::Error> {
         secrets: Secrets::new(&aws),
         services: Services::new(http.clone())
             .trusting(configuration::service_roots()?)?
-            .keeping_to(configuration::service_addresses()?)?,
+            .keeping_to(configuration::service_addresses()?)?
+            .speaking(configuration::plain_text()?),
         heroku: HerokuClient::new(http, &configuration),
         schedules: Schedules::when_needed(&aws, ScheduleConfiguration::from_environment()?),
         configuration,

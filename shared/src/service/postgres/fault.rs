@@ -5,6 +5,7 @@ use std::io;
 
 use tokio_postgres::error::SqlState;
 
+use super::guard::Refused;
 use crate::net::Unreachable;
 use crate::service::ServiceError;
 
@@ -99,8 +100,13 @@ pub(super) fn fault(
     error: &tokio_postgres::Error,
 ) -> ServiceError {
     let Some(code) = error.code() else {
-        let reason = without_answer(error);
-        return ServiceError::Unreachable { service, reason };
+        return match withheld(error) {
+            Some(reason) => ServiceError::Withheld { service, reason },
+            None => ServiceError::Unreachable {
+                service,
+                reason: without_answer(error),
+            },
+        };
     };
     let reason = reason(action, error);
     match code.code().get(..2) {
@@ -126,6 +132,28 @@ pub(super) fn fault(
             reason,
         },
     }
+}
+
+/// Why this side gave the login up, and what to do.
+fn withheld(error: &tokio_postgres::Error) -> Option<String> {
+    const SCRAM: &str = "set password_encryption to scram-sha-256 there, give the administrator its password again, and have pg_hba.conf ask for scram-sha-256";
+    let cause = error.source()?;
+    let guard = cause
+        .downcast_ref::<io::Error>()
+        .and_then(io::Error::get_ref)
+        .and_then(|cause| cause.downcast_ref::<Refused>());
+    if let Some(refused) = guard {
+        return Some(format!("{refused}; {SCRAM}"));
+    }
+    // The driver's errors of this kind have no other sign.
+    if !error.to_string().starts_with("authentication error") {
+        return None;
+    }
+    Some(match cause.to_string().as_str() {
+        "server did not use channel binding" => "it does not bind the login to the TLS connection (SCRAM-SHA-256-PLUS), so that something may stand between; if that is a pooler of your own, put \"channel_binding\": \"prefer\" into the administrator's secret (masterarn)".to_owned(),
+        "unsupported SASL mechanism" => format!("it offers no SCRAM-SHA-256; {SCRAM}"),
+        cause => format!("{cause}; it has not proved that it knows the password: see that host and port lead to the right server"),
+    })
 }
 
 fn without_answer(error: &tokio_postgres::Error) -> Unreachable {

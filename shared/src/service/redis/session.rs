@@ -9,7 +9,6 @@ use ::redis::{
 };
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
 use super::Node;
@@ -240,10 +239,8 @@ fn refusal(error: &RedisError) -> Option<Refusal> {
 }
 
 async fn connect(node: &Node, context: &Context<'_>) -> Result<MultiplexedConnection, Unreachable> {
-    let plain = TcpStream::connect((node.host.as_str(), node.port))
-        .await
-        .map_err(|_| Unreachable::Connection)?;
-    if net::is_loopback(&node.host) {
+    let plain = net::connect(&node.host, node.port, context.deadline).await?;
+    if context.is_plain(&node.host) {
         return speak(plain).await;
     }
     let tls = context.tls().map_err(|_| Unreachable::Protocol)?;
