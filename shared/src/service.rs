@@ -58,7 +58,9 @@ impl Context<'_> {
         service: &Url,
         request: reqwest::RequestBuilder,
     ) -> Result<Answer, ServiceError> {
-        let answer = if service.scheme() != "https" && !service.host_str().is_some_and(|host| self.is_plain(host)) {
+        let answer = if service.scheme() != "https"
+            && !service.host_str().is_some_and(|host| self.is_plain(host))
+        {
             Err(Unreachable::PlainText)
         } else if self.addresses.allow(service) {
             net::send(request, self.deadline.attempt(net::REQUEST_TIMEOUT)).await
@@ -227,7 +229,9 @@ pub enum ServiceError {
         field: &'static str,
     },
     /// The administrator's secret has another value in a field than those that it may have.
-    #[error("the administrator's secret {secret} has another {field:?} than {expected}; correct it there")]
+    #[error(
+        "the administrator's secret {secret} has another {field:?} than {expected}; correct it there"
+    )]
     AdministratorOption {
         /// The administrator's secret.
         secret: SecretArn,

@@ -21,7 +21,9 @@ pub enum Unreachable {
     #[error("the connection broke before the whole answer had come")]
     Broken,
     /// The other side does not speak the protocol that is expected, or no version of TLS in common.
-    #[error("it does not speak the protocol that is expected, or no TLS 1.2 or 1.3; correct host and port")]
+    #[error(
+        "it does not speak the protocol that is expected, or no TLS 1.2 or 1.3; correct host and port"
+    )]
     Protocol,
     /// The chain ends at a certificate authority that is not known.
     #[error(
@@ -43,7 +45,9 @@ pub enum Unreachable {
     #[error("it offers no TLS; switch TLS on there")]
     NoTls,
     /// The address is one for plain text.
-    #[error("its address is for plain text, in which nothing is sent; give it one that begins with https://")]
+    #[error(
+        "its address is for plain text, in which nothing is sent; give it one that begins with https://"
+    )]
     PlainText,
     /// The service has a private address, and only public ones are allowed.
     #[error(

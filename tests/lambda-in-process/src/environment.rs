@@ -14,8 +14,8 @@ use addon_rotation::event::{
 };
 use addon_rotation::event_bus::EventBus;
 use addon_rotation::heroku::HerokuClient;
-use addon_rotation::net::PlainText;
 use addon_rotation::invoke::Functions;
+use addon_rotation::net::PlainText;
 use addon_rotation::schedule::Schedules;
 use addon_rotation::secrets::Secrets;
 use addon_rotation::service::Services;

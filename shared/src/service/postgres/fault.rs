@@ -57,6 +57,13 @@ fn says_what(code: &SqlState) -> bool {
     .contains(code)
 }
 
+/// PgBouncer's words: it has one code for all that it refuses.
+fn is_about_a_parameter(error: &tokio_postgres::Error) -> bool {
+    error.as_db_error().is_some_and(|answer| {
+        *answer.code() == SqlState::PROTOCOL_VIOLATION && answer.message().contains("parameter")
+    })
+}
+
 /// <https://www.postgresql.org/docs/current/errcodes-appendix.html>
 fn advice(
     action: &'static str,
@@ -66,6 +73,9 @@ fn advice(
     Some(match *code {
         _ if by_pg_hba(error) => {
             "allow this role, this database and the function's network in pg_hba.conf, the versions' roles by +<owner>"
+        }
+        _ if is_about_a_parameter(error) => {
+            "have the pooler pass it on or ignore it (PgBouncer: ignore_startup_parameters)"
         }
         SqlState::INSUFFICIENT_PRIVILEGE if action == LET_IN => "grant it to the owner's role",
         SqlState::INSUFFICIENT_PRIVILEGE => {
@@ -117,6 +127,12 @@ pub(super) fn fault(
                 reason,
             }
         }
+        // A pooler that knows fewer parameters of a start than the server.
+        _ if is_about_a_parameter(error) => ServiceError::Rejected {
+            service,
+            action,
+            reason,
+        },
         // Connection trouble, read-only, rolled back, out of resources, busy, operator's
         // intervention, system; XX is also "tuple concurrently updated": somebody else changed the
         // same role just then.
@@ -173,6 +189,10 @@ fn without_answer(error: &tokio_postgres::Error) -> Unreachable {
             | io::ErrorKind::BrokenPipe
             | io::ErrorKind::UnexpectedEof,
         ) => Unreachable::Broken,
+        // What TLS or the driver finds wrong.
+        Some(io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput | io::ErrorKind::Other) => {
+            Unreachable::Protocol
+        }
         Some(_) => Unreachable::Connection,
         None if cause.to_string() == "server does not support TLS" => Unreachable::NoTls,
         None => Unreachable::Protocol,

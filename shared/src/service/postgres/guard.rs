@@ -87,7 +87,11 @@ impl Watch {
     fn after(&mut self, header: [u8; HEADER], filled: usize) -> Result<State, Refused> {
         let [kind, a, b, c, d, w, x, y, z] = header;
         let is_login = kind == b'R';
-        let length = if is_login { HEADER } else { HEADER_WITHOUT_CODE };
+        let length = if is_login {
+            HEADER
+        } else {
+            HEADER_WITHOUT_CODE
+        };
         if filled < length {
             return Ok(State::Header(header, filled));
         }
@@ -245,10 +249,26 @@ mod tests {
             (message(3, b""), Err(Refused::Clear), Ok(())),
             (message(5, b"salt"), Err(Refused::Md5), Ok(())),
             (message(0, b""), Err(Refused::Nothing), Ok(())),
-            (message(7, b""), Err(Refused::Unknown), Err(Refused::Unknown)),
-            ([notice, message(3, b"")].concat(), Err(Refused::Clear), Ok(())),
-            ([message(10, b"SCRAM-SHA-256\0\0"), message(3, b"")].concat(), Err(Refused::Clear), Ok(())),
-            ([message(10, b"x"), message(11, b"y"), message(0, b"")].concat(), Err(Refused::Nothing), Ok(())),
+            (
+                message(7, b""),
+                Err(Refused::Unknown),
+                Err(Refused::Unknown),
+            ),
+            (
+                [notice, message(3, b"")].concat(),
+                Err(Refused::Clear),
+                Ok(()),
+            ),
+            (
+                [message(10, b"SCRAM-SHA-256\0\0"), message(3, b"")].concat(),
+                Err(Refused::Clear),
+                Ok(()),
+            ),
+            (
+                [message(10, b"x"), message(11, b"y"), message(0, b"")].concat(),
+                Err(Refused::Nothing),
+                Ok(()),
+            ),
         ] {
             assert_eq!(seen(Methods::Scram, &said), strict, "{said:?}");
             assert_eq!(seen(Methods::Known, &said), lax, "{said:?}");

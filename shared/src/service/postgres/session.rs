@@ -297,7 +297,8 @@ async fn connect(
     let tls = context
         .tls()
         .map_err(|_| Failure::Unreachable(Unreachable::Protocol))?;
-    let Ok(tls) = MakeTlsConnect::<TcpStream>::make_tls_connect(&mut MakeRustlsConnect::new(tls), host);
+    let Ok(tls) =
+        MakeTlsConnect::<TcpStream>::make_tls_connect(&mut MakeRustlsConnect::new(tls), host);
     log_in(&config, tcp, GuardedTls::new(tls, login.methods)).await
 }
 

@@ -255,10 +255,11 @@ async fn connect(node: &Node, context: &Context<'_>) -> Result<MultiplexedConnec
 /// Why there is no encrypted connection.
 fn without_tls(error: &io::Error) -> Unreachable {
     let cause = error.get_ref().and_then(|cause| cause.downcast_ref());
-    if let Some(rustls::Error::InvalidMessage(_)) = cause {
-        return Unreachable::NoTls;
+    match cause {
+        Some(rustls::Error::InvalidMessage(_)) => Unreachable::NoTls,
+        Some(_) => Unreachable::by_certificate(error).unwrap_or(Unreachable::Protocol),
+        None => Unreachable::Broken,
     }
-    Unreachable::by_certificate(error).unwrap_or(Unreachable::Broken)
 }
 
 async fn speak<S>(stream: S) -> Result<MultiplexedConnection, Unreachable>

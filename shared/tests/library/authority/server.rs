@@ -17,6 +17,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 /// The nonces and salts of all of them, as no adversary cares for others.
 pub(super) const NONCE: [u8; 20] = *b"hostile-nonce-of-20b";
+pub(super) const SALT: [u8; 4] = *b"salt";
 
 /// What a server does with whoever connects.
 #[derive(Clone, Debug)]
@@ -115,6 +116,7 @@ async fn serve(mut line: Line, ask: Ask) -> io::Result<()> {
             );
             line.some().await?;
             line.say(answer.as_bytes()).await?;
+            line.stream.shutdown().await?;
             line.to_the_end().await
         }
     }
