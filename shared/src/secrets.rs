@@ -21,6 +21,7 @@ pub use labels::{Label, Secret};
 pub use lifecycle::{Deletion, NewSecret};
 pub use listing::{Listing, Order};
 
+use crate::authority::Names;
 use crate::aws::{AwsError, call};
 use crate::deadline::{Deadline, Passing, retry};
 use crate::document::{Document, Fields};
@@ -187,6 +188,17 @@ impl Secrets {
         version: &VersionId,
         deadline: Deadline,
     ) -> Result<Option<SecretString>, crate::Error> {
+        let named = self.named_value(secret, version, deadline).await?;
+        Ok(named.map(|(_, value)| value))
+    }
+
+    /// The secret's name as well, which a caller's ARN does not tell for sure.
+    async fn named_value(
+        &self,
+        secret: &SecretArn,
+        version: &VersionId,
+        deadline: Deadline,
+    ) -> Result<Option<(String, SecretString)>, crate::Error> {
         let request = self
             .client
             .get_secret_value()
@@ -201,7 +213,7 @@ impl Secrets {
         .await
         {
             Ok(answer) => match answer.secret_string {
-                Some(text) => Ok(Some(text.into())),
+                Some(text) => Ok(Some((answer.name.unwrap_or_default(), text.into()))),
                 None => Err(SecretError::NoText {
                     secret: secret.clone(),
                     version: version.clone(),
@@ -213,41 +225,29 @@ impl Secrets {
         }
     }
 
-    /// A version's value that is known to have been stored: it is looked for during some seconds.
-    ///
-    /// # Errors
-    /// If AWS refuses or does not answer, or the version has no value.
-    pub(crate) async fn stored_value(
-        &self,
-        secret: &SecretArn,
-        version: &VersionId,
-        deadline: Deadline,
-    ) -> Result<SecretString, crate::Error> {
-        retry(deadline.at_most(CONSISTENCY), || async {
-            let value = self.value(secret, version, deadline).await?;
-            value.ok_or_else(|| {
-                SecretError::NoValue {
-                    secret: secret.clone(),
-                    version: version.clone(),
-                }
-                .into()
-            })
-        })
-        .await
-    }
-
-    /// A version's document, checked. The version is known to have been stored.
+    /// A version's document: checked, and shown to be the instance's own. The version is known to have been
+    /// stored: it is looked for during some seconds.
     ///
     /// # Errors
     /// If AWS refuses or does not answer, the version has no value, or the document is not usable.
     pub async fn document(
         &self,
+        names: &Names,
         secret: &SecretArn,
         version: &VersionId,
         deadline: Deadline,
     ) -> Result<Document, crate::Error> {
-        let value = self.stored_value(secret, version, deadline).await?;
-        Ok(Document::parse(&value)?)
+        let stored = retry(deadline.at_most(CONSISTENCY), || async {
+            let stored = self.named_value(secret, version, deadline).await?;
+            stored.ok_or_else(|| {
+                crate::Error::from(SecretError::NoValue {
+                    secret: secret.clone(),
+                    version: version.clone(),
+                })
+            })
+        });
+        let (name, value) = stored.await?;
+        names.document(secret, &name, &value)
     }
 
     /// The fields of a secret that does not rotate here: the administrator's, the partner's, an

@@ -21,6 +21,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use self::session::{Login, Session};
 use super::{Call, Context, ServiceError, Verdict};
+use crate::authority::Place;
 use crate::document::{Check, Fields, RandomError, password, username};
 use crate::event::VersionId;
 
@@ -90,6 +91,10 @@ impl Call for Mysql {
 
     fn credential(&self) -> &str {
         &self.username
+    }
+
+    fn places(&self) -> Vec<Place> {
+        vec![Place::server("", &self.host, self.port, 3306)]
     }
 
     fn renewed(&self) -> Vec<&str> {

@@ -16,6 +16,7 @@ use secrecy::SecretString;
 
 use self::session::{Session, literal};
 use super::{Call, Context, ServiceError, Verdict};
+use crate::authority::Place;
 use crate::document::{Check, Fields, RandomError, password, username};
 use crate::event::VersionId;
 
@@ -80,6 +81,10 @@ impl Call for Postgres {
 
     fn credential(&self) -> &str {
         &self.username
+    }
+
+    fn places(&self) -> Vec<Place> {
+        vec![Place::server("", &self.host, self.port, 5432)]
     }
 
     fn renewed(&self) -> Vec<&str> {

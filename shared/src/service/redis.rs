@@ -14,6 +14,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use self::session::{Login, Session};
 use super::{Call, Context, ServiceError, Verdict};
+use crate::authority::Place;
 use crate::document::{Check, Fields, RandomError, password, username};
 use crate::event::VersionId;
 
@@ -81,6 +82,10 @@ impl Node {
             port: port?,
         })
     }
+
+    fn place(&self, path: &str) -> Place {
+        Place::server(path, &self.host, self.port, 6379)
+    }
 }
 
 impl Call for Redis {
@@ -122,6 +127,14 @@ impl Call for Redis {
         } else {
             &self.username
         }
+    }
+
+    fn places(&self) -> Vec<Place> {
+        let further = self.nodes.iter().enumerate();
+        let further = further.map(|(index, node)| node.place(&format!("nodes[{index}].")));
+        std::iter::once(self.node.place(""))
+            .chain(further)
+            .collect()
     }
 
     fn renewed(&self) -> Vec<&str> {

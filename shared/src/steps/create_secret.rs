@@ -1,6 +1,7 @@
 //! createSecret's power: has the service issue the stored credential, and tries it.
 
 use crate::Error;
+use crate::authority::Names;
 use crate::deadline::Deadline;
 use crate::event::StepEvent;
 use crate::secrets::Secrets;
@@ -14,11 +15,12 @@ use crate::service::Services;
 pub async fn create_secret(
     event: StepEvent,
     secrets: &Secrets,
+    names: &Names,
     services: &Services,
     deadline: Deadline,
 ) -> Result<(), Error> {
     let document = secrets
-        .document(&event.secret, &event.version, deadline)
+        .document(names, &event.secret, &event.version, deadline)
         .await?;
     let administrator = secrets.fields(&document.administrator, deadline).await?;
     services.issue(&document, &administrator, deadline).await?;

@@ -79,7 +79,11 @@ pub async fn deprovision_addon(
         attempt = event.attempt,
         "deprovisioning"
     );
-    let name = deprovisioning.configuration.fleet.secret_of(&event.addon);
+    let name = deprovisioning
+        .configuration
+        .fleet
+        .names
+        .secret_of(&event.addon);
     let Some((arn, secret)) = deprovisioning.secrets.find(&name, deadline).await? else {
         return deprovisioning.without_secret(&event, deadline).await;
     };
@@ -124,21 +128,9 @@ impl Deprovisioning {
             };
         }
         let current = match secret.current() {
-            Some(version) => Some(self.secrets.document(arn, &version, deadline).await?),
+            Some(version) => Some(self.document(arn, &version, deadline).await?),
             None => None,
         };
-        if let Some(document) = &current
-            && document.heroku.addon_id != event.addon
-        {
-            return Err(DeprovisionError::Foreign {
-                secret: arn.clone(),
-                problem: format!(
-                    "it is add-on {}'s; correct AddonId",
-                    document.heroku.addon_id
-                ),
-            }
-            .into());
-        }
         let was_rotated = secret.rotation_enabled;
         if was_rotated {
             self.secrets.switch_rotation_off(arn, deadline).await?;
@@ -157,8 +149,8 @@ impl Deprovisioning {
         if pending.is_some() {
             return Ok(answer(revoked, DeprovisionOutcome::Revoked));
         }
-        if let Some(oauth) = current.as_ref().and_then(oauth_of) {
-            self.delete_oauth(oauth.as_str(), true, deadline).await?;
+        if current.is_some_and(|document| document.heroku.api != Api::V1) {
+            self.delete_oauth(&event.addon, true, deadline).await?;
         }
         let window = Deletion::Recoverable(self.configuration.recovery_window_days);
         self.secrets.delete(arn, window, deadline).await?;
@@ -171,8 +163,7 @@ impl Deprovisioning {
         event: &DeprovisionEvent,
         deadline: Deadline,
     ) -> Result<Deprovisioned, Error> {
-        let oauth = self.configuration.fleet.oauth_of(&event.addon);
-        let outcome = if self.delete_oauth(&oauth, false, deadline).await? {
+        let outcome = if self.delete_oauth(&event.addon, false, deadline).await? {
             DeprovisionOutcome::Deprovisioned
         } else {
             DeprovisionOutcome::Unchanged
@@ -291,7 +282,7 @@ impl Deprovisioning {
         label: Option<Label>,
         deadline: Deadline,
     ) -> Result<(), Error> {
-        let document = self.secrets.document(arn, version, deadline).await?;
+        let document = self.document(arn, version, deadline).await?;
         let administrator = self
             .secrets
             .fields(&document.administrator, deadline)
@@ -310,6 +301,16 @@ impl Deprovisioning {
             self.detach(arn, &label, version, deadline).await?;
         }
         Ok(())
+    }
+
+    async fn document(
+        &self,
+        arn: &SecretArn,
+        version: &VersionId,
+        deadline: Deadline,
+    ) -> Result<Document, Error> {
+        let names = &self.configuration.fleet.names;
+        self.secrets.document(names, arn, version, deadline).await
     }
 
     /// The scheduled revocation may have been faster, or an earlier answer was lost.
@@ -334,11 +335,12 @@ impl Deprovisioning {
     /// if the instance's own secret names it.
     async fn delete_oauth(
         &self,
-        id: &str,
+        addon: &str,
         is_named: bool,
         deadline: Deadline,
     ) -> Result<bool, Error> {
-        let Some((oauth, secret)) = self.secrets.find(id, deadline).await? else {
+        let name = self.configuration.fleet.names.oauth_of(addon);
+        let Some((oauth, secret)) = self.secrets.find(&name, deadline).await? else {
             return Ok(false);
         };
         let stack = &self.configuration.fleet.stack;
@@ -349,12 +351,5 @@ impl Deprovisioning {
         let window = Deletion::Recoverable(self.configuration.recovery_window_days);
         self.secrets.delete(&oauth, window, deadline).await?;
         Ok(true)
-    }
-}
-
-fn oauth_of(document: &Document) -> Option<&SecretArn> {
-    match &document.heroku.api {
-        Api::V1 => None,
-        Api::V3 { oauth } => Some(oauth),
     }
 }

@@ -2,9 +2,9 @@
 //! function that holds it.
 
 use crate::Error;
+use crate::authority::Names;
 use crate::configuration::StepFunctions;
 use crate::deadline::Deadline;
-use crate::document::Document;
 use crate::event::{FinishEvent, RotationEvent, Step, StepEvent, VersionId};
 use crate::event_bus::{self, EventBus, Happening};
 use crate::invoke::Functions;
@@ -21,16 +21,18 @@ use super::StepError;
 pub async fn rotate(
     event: RotationEvent,
     secrets: &Secrets,
+    names: &Names,
     functions: &Functions,
-    names: &StepFunctions,
+    steps: &StepFunctions,
     bus: &EventBus,
     deadline: Deadline,
 ) -> Result<(), Error> {
     let step = perform(
         &event,
         secrets,
-        functions,
         names,
+        functions,
+        steps,
         deadline.less(event_bus::LONGEST),
     );
     let result = step.await;
@@ -49,8 +51,9 @@ pub async fn rotate(
 async fn perform(
     event: &RotationEvent,
     secrets: &Secrets,
+    names: &Names,
     functions: &Functions,
-    names: &StepFunctions,
+    steps: &StepFunctions,
     deadline: Deadline,
 ) -> Result<(), Error> {
     let secret = secrets.describe(&event.secret, deadline).await?;
@@ -65,23 +68,23 @@ async fn perform(
     };
     match event.step {
         Step::CreateSecret => {
-            store_new_value(event, &secret, secrets, deadline).await?;
+            store_new_value(event, &secret, secrets, names, deadline).await?;
             functions
-                .invoke(&names.create_secret, &step, deadline)
+                .invoke(&steps.create_secret, &step, deadline)
                 .await?;
         }
         Step::SetSecret => {
             functions
-                .invoke(&names.publish_to_heroku, &step, deadline)
+                .invoke(&steps.publish_to_heroku, &step, deadline)
                 .await?;
         }
         Step::TestSecret => {
             let version = version_to_test(event, &secret)?;
             functions
-                .invoke(&names.test_secret, &StepEvent { version, ..step }, deadline)
+                .invoke(&steps.test_secret, &StepEvent { version, ..step }, deadline)
                 .await?;
         }
-        Step::FinishSecret => finish(event, &secret, secrets, functions, names, deadline).await?,
+        Step::FinishSecret => finish(event, &secret, secrets, functions, steps, deadline).await?,
     }
     Ok(())
 }
@@ -130,6 +133,7 @@ async fn store_new_value(
     event: &RotationEvent,
     secret: &Secret,
     secrets: &Secrets,
+    names: &Names,
     deadline: Deadline,
 ) -> Result<(), Error> {
     grace_period(event, secret)?;
@@ -145,29 +149,29 @@ async fn store_new_value(
     } else {
         None
     };
-    let value = if let Some(value) = known {
-        value
-    } else {
-        let document = secrets.document(&event.secret, &current, deadline).await?;
-        let next = document.next(&event.version).map_err(StepError::from)?;
-        // A new credential may be longer, and what shows it more than Heroku takes.
-        Document::parse(&next)?;
-        let token = event.rotation_token.as_ref();
-        if secrets
-            .put_pending(&event.secret, &event.version, token, &next, deadline)
-            .await?
-        {
-            return Ok(());
-        }
+    if let Some(value) = known {
+        names.document(&event.secret, &secret.name, &value)?;
+        return Ok(());
+    }
+    let document = secrets
+        .document(names, &event.secret, &current, deadline)
+        .await?;
+    let next = document.next(&event.version).map_err(StepError::from)?;
+    // A new credential may be longer, and what shows it more than Heroku takes.
+    names.document(&event.secret, &secret.name, &next)?;
+    let token = event.rotation_token.as_ref();
+    let stored = secrets
+        .put_pending(&event.secret, &event.version, token, &next, deadline)
+        .await?;
+    if !stored {
         secrets
-            .stored_value(&event.secret, &event.version, deadline)
-            .await?
-    };
-    Document::parse(&value)?;
-    if !is_live {
-        secrets
-            .attach(&event.secret, &live, &event.version, deadline)
+            .document(names, &event.secret, &event.version, deadline)
             .await?;
+        if !is_live {
+            secrets
+                .attach(&event.secret, &live, &event.version, deadline)
+                .await?;
+        }
     }
     Ok(())
 }
@@ -191,7 +195,7 @@ async fn finish(
     secret: &Secret,
     secrets: &Secrets,
     functions: &Functions,
-    names: &StepFunctions,
+    steps: &StepFunctions,
     deadline: Deadline,
 ) -> Result<(), Error> {
     let old = current(event, secret)?;
@@ -208,7 +212,7 @@ async fn finish(
         was_in_use: false,
     };
     functions
-        .invoke(&names.finish_secret, &finish(old.clone(), false), deadline)
+        .invoke(&steps.finish_secret, &finish(old.clone(), false), deadline)
         .await?;
     // What earlier rotations left behind and nobody came to revoke ends as well.
     for version in secret
@@ -216,7 +220,7 @@ async fn finish(
         .filter(|version| *version != old && *version != event.version)
     {
         functions
-            .invoke(&names.finish_secret, &finish(version, true), deadline)
+            .invoke(&steps.finish_secret, &finish(version, true), deadline)
             .await?;
     }
     secrets

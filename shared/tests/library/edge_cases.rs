@@ -104,7 +104,7 @@ async fn a_token_with_a_line_end_is_a_lasting_fault() {
         .services()
         .issue(
             &document,
-            &administrator,
+            &serving(&administrator, &document),
             Deadline::after(Duration::from_secs(3)),
         )
         .await

@@ -82,7 +82,7 @@ impl Words {
 
 /// What an operator calls the instance.
 fn id(instance: &Instance) -> String {
-    instance.app.clone()
+    instance.addon.clone()
 }
 
 /// The operations of Secrets Manager that the tool's caller has asked for.
