@@ -28,7 +28,9 @@ impl Up {
             let line = line.unwrap();
             said.push_str(&line);
             said.push('\n');
-            if line.contains("operator --stack addon-rotation deprovision") || line.contains(" deprovision ") {
+            if line.contains("operator --stack addon-rotation deprovision")
+                || line.contains(" deprovision ")
+            {
                 break;
             }
         }
@@ -40,7 +42,9 @@ impl Up {
     /// The line that stands under this comment.
     fn line(&self, comment: &str) -> &str {
         let mut lines = self.said.lines();
-        lines.find(|line| line.starts_with("# ") && line.contains(comment)).unwrap();
+        lines
+            .find(|line| line.starts_with("# ") && line.contains(comment))
+            .unwrap();
         lines.next().unwrap()
     }
 
@@ -51,13 +55,21 @@ impl Up {
 
     /// Types a line into a shell that has the exports.
     fn type_in(&self, tools: &Tools, line: &str) -> String {
-        let Output { status, stdout, stderr } = Command::new("bash")
+        let Output {
+            status,
+            stdout,
+            stderr,
+        } = Command::new("bash")
             .args(["-ec", &format!("{}\n{line}", self.exports())])
             .env("PATH", tools.search_path())
             .output()
             .unwrap();
         let said = String::from_utf8_lossy(&stdout).into_owned();
-        assert!(status.success(), "{line}: {said}{}", String::from_utf8_lossy(&stderr));
+        assert!(
+            status.success(),
+            "{line}: {said}{}",
+            String::from_utf8_lossy(&stderr)
+        );
         said
     }
 
@@ -73,7 +85,9 @@ impl Up {
 #[ignore = "needs the functions' binaries and the AWS CLI: cargo xtask test"]
 async fn every_line_works_as_it_stands_and_two_clouds_do_not_collide() {
     let target = target_directory(&workspace());
-    let tools = Tools::ensure(&target, Arc::new(|line| println!("{line}"))).await.unwrap();
+    let tools = Tools::ensure(&target, Arc::new(|line| println!("{line}")))
+        .await
+        .unwrap();
     let (up, other) = (Up::start(), Up::start());
     let shown = up.line("Heroku shows");
     let before = up.type_in(&tools, shown);
@@ -85,7 +99,10 @@ async fn every_line_works_as_it_stands_and_two_clouds_do_not_collide() {
     let pressed = up.type_in(&tools, button);
     assert!(pressed.contains("\"Outcome\":\"started\""), "{pressed}");
     let again = up.type_in(&tools, button);
-    assert!(again.contains("under-way") || again.contains("too-soon"), "{again}");
+    assert!(
+        again.contains("under-way") || again.contains("too-soon"),
+        "{again}"
+    );
 
     // The next waits for the end of the rotation that the button began.
     let status = up.line("See the fleet").to_owned();

@@ -42,7 +42,10 @@ async fn a_process_that_ends_is_an_exit_error_and_one_that_is_too_slow_a_time_ou
             function("sleeps", Duration::from_millis(1)),
         ],
     );
-    for (name, kind) in [("ends", "Runtime.ExitError"), ("sleeps", "Sandbox.Timedout")] {
+    for (name, kind) in [
+        ("ends", "Runtime.ExitError"),
+        ("sleeps", "Sandbox.Timedout"),
+    ] {
         let invocation = lambda.invoke(name, &json!({})).await.unwrap();
         assert_eq!(invocation.function_error.as_deref(), Some("Unhandled"));
         assert_eq!(invocation.payload["errorType"], kind);
@@ -85,9 +88,17 @@ async fn what_is_not_deployed_is_not_found() {
     ] {
         let answer = lambda.handle(&request).await;
         assert_eq!(answer.status(), 404);
-        assert_eq!(answer.headers()["x-amzn-errortype"], "ResourceNotFoundException");
+        assert_eq!(
+            answer.headers()["x-amzn-errortype"],
+            "ResourceNotFoundException"
+        );
     }
-    assert!(RotationFunctions::policy(&lambda, &arn("none")).await.unwrap().is_none());
+    assert!(
+        RotationFunctions::policy(&lambda, &arn("none"))
+            .await
+            .unwrap()
+            .is_none()
+    );
 }
 
 #[test]
@@ -101,7 +112,10 @@ fn the_template_s_functions_have_its_variables() {
     let (rotate, revoke) = (of("rotate"), of("revoke-secret"));
     assert_eq!(rotate.name, "stack-rotate");
     assert_eq!(rotate.timeout, Duration::from_mins(3));
-    assert_eq!(rotate.environment["CREATE_SECRET_FUNCTION"], arn("stack-create-secret"));
+    assert_eq!(
+        rotate.environment["CREATE_SECRET_FUNCTION"],
+        arn("stack-create-secret")
+    );
     assert_eq!(revoke.timeout, Duration::from_mins(1));
     let variable = |name: &str| revoke.environment.get(name).map(String::as_str);
     assert_eq!(variable("GRACE_PERIOD_SECONDS"), Some("20"));
