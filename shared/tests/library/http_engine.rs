@@ -16,7 +16,8 @@ use local_cloud::credential_service::{Fault, FaultRule};
 use serde_json::json;
 
 use crate::support::{
-    Api, Server, Stand, document, in_time, next_document, once, random, serving, soon, version_id, within,
+    Api, Server, Stand, document, in_time, next_document, once, random, serving, soon, version_id,
+    within,
 };
 
 /// A document whose credential is this version's, not yet issued.

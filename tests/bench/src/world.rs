@@ -26,6 +26,8 @@ use super::processors::Starter;
 pub(super) const STACK: &str = "addon-rotation";
 /// What the rotating secrets' names begin with.
 const CREDENTIALS: &str = "addon/credentials/";
+/// What the administrators' secrets' names begin with.
+const ADMINISTRATORS: &str = "addon/masters/";
 /// What the OAuth secrets' names begin with.
 const OAUTH: &str = "addon/oauth/";
 
@@ -135,6 +137,7 @@ impl World {
                 function.environment.insert(name.to_owned(), value);
             };
             set("AWS_ENDPOINT_URL", self.addresses.aws.to_string());
+            set("ALLOW_PLAIN_TEXT_ON_LOOPBACK", "true".to_owned());
             if let Some(bundle) = bundle {
                 set("CA_BUNDLE_FILE", bundle.display().to_string());
                 set("AWS_CA_BUNDLE", bundle.display().to_string());
