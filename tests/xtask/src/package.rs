@@ -5,6 +5,7 @@ pub(crate) mod archive;
 mod build;
 mod elf;
 mod output;
+mod sbom;
 mod source;
 mod template;
 
@@ -194,7 +195,8 @@ pub(crate) async fn run(options: PackageOptions) -> Result<ExitCode, PackageErro
             cache: None,
         })
         .await?;
-    output::write(&directory, &packages)?;
+    let bill = sbom::of(workspace, options.architecture, &build.chosen, &directory);
+    output::write(&directory, &packages, &bill.await?)?;
     println!("\n{}\n", output::table(&packages));
     if build.is_complete() {
         let path = directory.join("template.yaml");
