@@ -73,6 +73,11 @@ impl Environment {
         None
     }
 
+    /// Notes what is wrong with variables that each are right.
+    pub(crate) fn problem(&mut self, problem: &str) {
+        self.problems.push(problem.to_owned());
+    }
+
     /// Ends the reading: `value` if nothing was wrong.
     ///
     /// # Errors

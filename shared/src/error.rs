@@ -2,6 +2,7 @@
 
 use lambda_runtime::Diagnostic;
 
+use crate::authority::AuthorityError;
 use crate::aws::AwsError;
 use crate::deadline::Passing;
 use crate::document::DocumentError;
@@ -21,6 +22,9 @@ pub enum Error {
     /// A secret's document is not usable.
     #[error(transparent)]
     Document(#[from] DocumentError),
+    /// A document claims what is not its own.
+    #[error(transparent)]
+    Authority(#[from] AuthorityError),
     /// A secret holds no usable value.
     #[error(transparent)]
     Secret(#[from] SecretError),
@@ -54,6 +58,7 @@ impl Error {
         match self {
             Self::Event(_) => "EventError",
             Self::Document(_) => "DocumentError",
+            Self::Authority(_) => "AuthorityError",
             Self::Secret(_) => "SecretError",
             Self::Aws(_) => "AwsError",
             Self::Heroku(_) => "HerokuError",
@@ -77,6 +82,7 @@ impl Passing for Error {
             Self::Secret(error) => error.is_passing(),
             Self::Enroll(error) => error.is_passing(),
             Self::Deprovision(error) => error.is_passing(),
+            Self::Authority(error) => error.is_passing(),
             Self::Event(_) | Self::Document(_) => false,
         }
     }

@@ -8,6 +8,7 @@
 //! |---|---|
 //! | [`event`] | what Secrets Manager and the functions send one another |
 //! | [`document`] | the secret's document: checked as a whole, rendered to config vars, renewed |
+//! | [`authority`] | what a document may have done: names, addresses |
 //! | [`secrets`] | Secrets Manager: versions and their staging labels |
 //! | [`heroku`] | Heroku's partner API, v1 and v3, and its OAuth tokens |
 //! | [`service`] | the add-on's own service, one module per engine |
@@ -17,6 +18,7 @@
 //! | [`fleet`] | all secrets of a stack, by labels, tags and schedules alone |
 //! | [`function`], [`configuration`], [`telemetry`], [`aws`], [`net`], [`deadline`] | what every Lambda function needs |
 
+pub mod authority;
 pub mod aws;
 pub mod configuration;
 pub mod deadline;

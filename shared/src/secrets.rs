@@ -12,6 +12,7 @@ mod tokens;
 use std::time::Duration;
 
 use aws_sdk_secretsmanager::Client;
+use aws_sdk_secretsmanager::operation::get_secret_value::GetSecretValueOutput;
 use aws_sdk_secretsmanager::types::{Filter, FilterNameStringType};
 use aws_types::SdkConfig;
 use secrecy::{ExposeSecret, SecretString};
@@ -21,6 +22,7 @@ pub use labels::{Label, Secret};
 pub use lifecycle::{Deletion, NewSecret};
 pub use listing::{Listing, Order};
 
+use crate::authority::Names;
 use crate::aws::{AwsError, call};
 use crate::deadline::{Deadline, Passing, retry};
 use crate::document::{Document, Fields};
@@ -188,6 +190,17 @@ impl Secrets {
         version: &VersionId,
         deadline: Deadline,
     ) -> Result<Option<SecretString>, crate::Error> {
+        let named = self.named_value(secret, version, deadline).await?;
+        Ok(named.map(|(_, value)| value))
+    }
+
+    /// The secret's name as well, which a caller's ARN does not tell for sure.
+    async fn named_value(
+        &self,
+        secret: &SecretArn,
+        version: &VersionId,
+        deadline: Deadline,
+    ) -> Result<Option<(String, SecretString)>, crate::Error> {
         let request = self
             .client
             .get_secret_value()
@@ -202,7 +215,7 @@ impl Secrets {
         .await
         {
             Ok(answer) => match answer.secret_string {
-                Some(text) => Ok(Some(text.into())),
+                Some(text) => Ok(Some((answer.name.unwrap_or_default(), text.into()))),
                 None => Err(SecretError::NoText {
                     secret: secret.clone(),
                     version: version.clone(),
@@ -214,41 +227,49 @@ impl Secrets {
         }
     }
 
-    /// A version's value that is known to have been stored: it is looked for during some seconds.
-    ///
-    /// # Errors
-    /// If AWS refuses or does not answer, or the version has no value.
-    pub(crate) async fn stored_value(
-        &self,
-        secret: &SecretArn,
-        version: &VersionId,
-        deadline: Deadline,
-    ) -> Result<SecretString, crate::Error> {
-        retry(deadline.at_most(CONSISTENCY), || async {
-            let value = self.value(secret, version, deadline).await?;
-            value.ok_or_else(|| {
-                SecretError::NoValue {
-                    secret: secret.clone(),
-                    version: version.clone(),
-                }
-                .into()
-            })
-        })
-        .await
-    }
-
-    /// A version's document, checked. The version is known to have been stored.
+    /// A version's document: checked, and shown to be the instance's own. The version is known to have been
+    /// stored: it is looked for during some seconds.
     ///
     /// # Errors
     /// If AWS refuses or does not answer, the version has no value, or the document is not usable.
     pub async fn document(
         &self,
+        names: &Names,
         secret: &SecretArn,
         version: &VersionId,
         deadline: Deadline,
     ) -> Result<Document, crate::Error> {
-        let value = self.stored_value(secret, version, deadline).await?;
-        Ok(Document::parse(&value)?)
+        let stored = retry(deadline.at_most(CONSISTENCY), || async {
+            let stored = self.named_value(secret, version, deadline).await?;
+            stored.ok_or_else(|| {
+                crate::Error::from(SecretError::NoValue {
+                    secret: secret.clone(),
+                    version: version.clone(),
+                })
+            })
+        });
+        let (name, value) = stored.await?;
+        names.document(secret, &name, &value)
+    }
+
+    /// The current version's document: checked, and shown to be the instance's own.
+    ///
+    /// # Errors
+    /// If AWS refuses or does not answer, or the document is not usable.
+    pub(crate) async fn current_document(
+        &self,
+        names: &Names,
+        secret: &SecretArn,
+        deadline: Deadline,
+    ) -> Result<(VersionId, Document), crate::Error> {
+        let answer = self.current_value(secret, deadline).await?;
+        let value = answer.secret_string.map(SecretString::from);
+        let version = answer.version_id.and_then(|version| version.parse().ok());
+        let (Some(value), Some(version)) = (value, version) else {
+            return Err(SecretError::NotAnObject(secret.clone()).into());
+        };
+        let name = answer.name.unwrap_or_default();
+        Ok((version, names.document(secret, &name, &value)?))
     }
 
     /// The fields of a secret that does not rotate here: the administrator's, the partner's, an
@@ -271,15 +292,23 @@ impl Secrets {
         secret: &SecretArn,
         deadline: Deadline,
     ) -> Result<Option<SecretString>, AwsError> {
+        let answer = self.current_value(secret, deadline).await?;
+        Ok(answer.secret_string.map(SecretString::from))
+    }
+
+    async fn current_value(
+        &self,
+        secret: &SecretArn,
+        deadline: Deadline,
+    ) -> Result<GetSecretValueOutput, AwsError> {
         let request = self.client.get_secret_value().secret_id(secret.as_str());
-        let answer = call(
+        call(
             "secretsmanager:GetSecretValue",
             secret,
             deadline,
             Box::pin(request.send()),
         )
-        .await?;
-        Ok(answer.secret_string.map(SecretString::from))
+        .await
     }
 
     /// Stores the pending version's value, and in the same call the label that says that its

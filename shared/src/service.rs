@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use url::Url;
 
+use crate::authority::{self, AuthorityError, Place};
 use crate::deadline::{Deadline, Passing, retry};
 use crate::document::{Check, Document, Fields, RandomError};
 use crate::event::{SecretArn, VersionId};
@@ -82,6 +83,8 @@ pub(crate) trait Call: Sized {
     fn read(check: &mut Check<'_>) -> Option<Self>;
     /// What names the credential at the service.
     fn credential(&self) -> &str;
+    /// Every address that the administrator's login may be sent to.
+    fn places(&self) -> Vec<Place>;
     /// The fields that are new in each version.
     fn renewed(&self) -> Vec<&str>;
     /// Replaces them.
@@ -115,6 +118,10 @@ macro_rules! engines {
             /// What names the credential at the service: an id or a user's name.
             pub(crate) fn credential(&self) -> &str {
                 match self { $(Self::$variant(engine) => engine.credential(),)+ }
+            }
+
+            pub(crate) fn places(&self) -> Vec<Place> {
+                match self { $(Self::$variant(engine) => engine.places(),)+ }
             }
 
             pub(crate) fn renewed(&self) -> Vec<&str> {
@@ -204,6 +211,9 @@ pub enum ServiceError {
         /// The field that the engine needs.
         field: &'static str,
     },
+    /// The document has no right to the administrator's login. Nobody was asked anything.
+    #[error(transparent)]
+    Authority(#[from] AuthorityError),
     /// The step has no right to the administrator's secret, by design.
     #[error("this function has no administrator's credential; this is a fault of the function")]
     NoAdministrator,
@@ -235,6 +245,7 @@ impl Passing for ServiceError {
             Self::Administrator { .. }
             | Self::Rejected { .. }
             | Self::AdministratorField { .. }
+            | Self::Authority(_)
             | Self::NoAdministrator => false,
         }
     }
@@ -300,14 +311,14 @@ impl Services {
     /// secret that `masterarn` names.
     ///
     /// # Errors
-    /// If the service or its administrator's credential is not as it must be.
+    /// If that login is for another address than the document's, or the service or its administrator's credential is not as it must be.
     pub async fn issue(
         &self,
         document: &Document,
         administrator: &Fields,
         deadline: Deadline,
     ) -> Result<(), ServiceError> {
-        let context = self.context(Some((&document.administrator, administrator)), deadline);
+        let context = self.authorised(document, administrator, deadline)?;
         retry(deadline, || document.engine.issue(&context)).await
     }
 
@@ -375,7 +386,7 @@ impl Services {
         administrator: &Fields,
         deadline: Deadline,
     ) -> Result<(), ServiceError> {
-        let context = self.context(Some((&document.administrator, administrator)), deadline);
+        let context = self.authorised(document, administrator, deadline)?;
         retry(deadline, || document.engine.revoke(&context)).await
     }
 
@@ -396,6 +407,17 @@ impl Services {
             }
         })
         .await
+    }
+
+    /// The one way to a context with an administrator's login: only for the addresses that it is for.
+    fn authorised<'a>(
+        &'a self,
+        document: &'a Document,
+        administrator: &'a Fields,
+        deadline: Deadline,
+    ) -> Result<Context<'a>, ServiceError> {
+        authority::serves(document, administrator)?;
+        Ok(self.context(Some((&document.administrator, administrator)), deadline))
     }
 
     fn context<'a>(

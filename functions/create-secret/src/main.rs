@@ -1,5 +1,6 @@
 //! createSecret's power: has the service issue the stored credential, and tries it.
 
+use addon_rotation::authority::Names;
 use addon_rotation::event::StepEvent;
 use addon_rotation::secrets::Secrets;
 use addon_rotation::service::Services;
@@ -8,6 +9,7 @@ use addon_rotation::{aws, configuration, function, net, steps, telemetry};
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
     telemetry::init();
+    let names = Names::from_environment()?;
     let http = net::http_client_trusting(&configuration::roots()?)?;
     let secrets = Secrets::new(&aws::sdk_config(&http)?);
     let services = Services::new(http)
@@ -15,7 +17,7 @@ async fn main() -> Result<(), lambda_runtime::Error> {
         .keeping_to(configuration::service_addresses()?)?;
 
     function::run(async |event: StepEvent, deadline| {
-        steps::create_secret(event, &secrets, &services, deadline).await
+        steps::create_secret(event, &secrets, &names, &services, deadline).await
     })
     .await
 }

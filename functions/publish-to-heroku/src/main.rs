@@ -1,5 +1,6 @@
 //! setSecret's power: the config vars at Heroku, through v1 or v3.
 
+use addon_rotation::authority::Names;
 use addon_rotation::configuration::{self, HerokuConfiguration};
 use addon_rotation::event::StepEvent;
 use addon_rotation::heroku::HerokuClient;
@@ -9,13 +10,14 @@ use addon_rotation::{aws, function, net, steps, telemetry};
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
     telemetry::init();
+    let names = Names::from_environment()?;
     let configuration = HerokuConfiguration::from_environment()?;
     let http = net::http_client_trusting(&configuration::roots()?)?;
     let secrets = Secrets::new(&aws::sdk_config(&http)?);
     let heroku = HerokuClient::new(http, &configuration);
 
     function::run(async |event: StepEvent, deadline| {
-        steps::publish_to_heroku(event, &secrets, &heroku, &configuration, deadline).await
+        steps::publish_to_heroku(event, &secrets, &names, &heroku, &configuration, deadline).await
     })
     .await
 }

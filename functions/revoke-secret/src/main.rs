@@ -1,5 +1,6 @@
 //! After the grace period: the old credential ends.
 
+use addon_rotation::authority::Names;
 use addon_rotation::configuration::{self, HerokuConfiguration, ScheduleConfiguration};
 use addon_rotation::event::RevokeEvent;
 use addon_rotation::heroku::HerokuClient;
@@ -17,6 +18,7 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     let aws = aws::sdk_config(&http)?;
     let revocation = Revocation {
         secrets: Secrets::new(&aws),
+        names: Names::from_environment()?,
         services: Services::new(http.clone())
             .trusting(configuration::service_roots()?)?
             .keeping_to(configuration::service_addresses()?)?,

@@ -1,5 +1,6 @@
 //! testSecret's power: the service accepts the credential, Heroku shows it.
 
+use addon_rotation::authority::Names;
 use addon_rotation::configuration::{self, HerokuConfiguration};
 use addon_rotation::event::StepEvent;
 use addon_rotation::heroku::HerokuClient;
@@ -10,6 +11,7 @@ use addon_rotation::{aws, function, net, steps, telemetry};
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
     telemetry::init();
+    let names = Names::from_environment()?;
     let configuration = HerokuConfiguration::from_environment()?;
     let http = net::http_client_trusting(&configuration::roots()?)?;
     let secrets = Secrets::new(&aws::sdk_config(&http)?);
@@ -22,6 +24,7 @@ async fn main() -> Result<(), lambda_runtime::Error> {
         steps::test_secret(
             event,
             &secrets,
+            &names,
             &services,
             &heroku,
             &configuration,

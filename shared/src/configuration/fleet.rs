@@ -3,48 +3,27 @@
 use std::time::Duration;
 
 use super::{ConfigurationError, Environment};
+use crate::authority::Names;
 
-/// What the secrets of an instance are called, and what they have in common.
+/// What the secrets of all instances have in common.
 #[derive(Clone, Debug)]
 pub struct FleetConfiguration {
     /// `STACK_NAME`: the value of the tag `rotation:stack`.
     pub stack: String,
-    /// `SECRET_NAME_PREFIX`: what the rotating secrets' names begin with.
-    pub secrets: String,
-    /// `OAUTH_SECRET_NAME_PREFIX`: what the OAuth secrets' names begin with.
-    pub oauth: String,
+    /// What they are called.
+    pub names: Names,
 }
 
 impl FleetConfiguration {
-    /// Reads the stack's name and the two prefixes.
+    /// Reads the stack's name and the prefixes.
     ///
     /// # Errors
     /// If one is missing.
     pub fn from_environment() -> Result<Self, ConfigurationError> {
-        let mut environment = Environment::new();
-        let stack = environment.required("STACK_NAME", "the stack's name");
-        let secrets = environment.required("SECRET_NAME_PREFIX", "the rotating secrets' prefix");
-        let oauth = environment.required("OAUTH_SECRET_NAME_PREFIX", "the OAuth secrets' prefix");
-        let configuration = (|| {
-            Some(Self {
-                stack: stack?,
-                secrets: secrets?,
-                oauth: oauth?,
-            })
-        })();
-        environment.finish(configuration)
-    }
-
-    /// The name of an instance's rotating secret.
-    #[must_use]
-    pub fn secret_of(&self, addon: &str) -> String {
-        format!("{}{addon}", self.secrets)
-    }
-
-    /// The name of an instance's OAuth secret.
-    #[must_use]
-    pub fn oauth_of(&self, addon: &str) -> String {
-        format!("{}{addon}", self.oauth)
+        Ok(Self {
+            stack: super::stack_name()?,
+            names: Names::from_environment()?,
+        })
     }
 }
 

@@ -17,6 +17,18 @@ impl SecretArn {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// What names the secret within its account and region: its name and six random characters.
+    pub(crate) fn resource(&self) -> &str {
+        self.0.splitn(7, ':').nth(6).unwrap_or_default()
+    }
+
+    /// The secret's name, if this is the whole ARN.
+    pub(crate) fn name(&self) -> Option<&str> {
+        let (name, random) = self.resource().rsplit_once('-')?;
+        let is_whole = random.len() == 6 && random.bytes().all(|it| it.is_ascii_alphanumeric());
+        is_whole.then_some(name)
+    }
 }
 
 impl FromStr for SecretArn {

@@ -14,6 +14,7 @@ use serde_json::{Map, Value};
 use url::Url;
 
 use super::{Call, Context, ServiceError, Verdict};
+use crate::authority::Place;
 use crate::document::{Check, Fields, Generate, RandomError};
 use crate::event::VersionId;
 use crate::net::{self, Answer};
@@ -105,6 +106,10 @@ impl Call for Http {
 
     fn credential(&self) -> &str {
         &self.credential_id
+    }
+
+    fn places(&self) -> Vec<Place> {
+        vec![Place::url(&self.url)]
     }
 
     fn renewed(&self) -> Vec<&str> {

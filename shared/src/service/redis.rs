@@ -14,6 +14,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use self::session::{Login, Session};
 use super::{Call, Context, ServiceError, Verdict};
+use crate::authority::Place;
 use crate::document::{Check, Fields, RandomError, password, username};
 use crate::event::VersionId;
 
@@ -81,6 +82,10 @@ impl Node {
             port: port?,
         })
     }
+
+    fn place(&self, path: &str) -> Place {
+        Place::server(path, &self.host, self.port, 6379)
+    }
 }
 
 impl Call for Redis {
@@ -124,13 +129,21 @@ impl Call for Redis {
         }
     }
 
+    fn places(&self) -> Vec<Place> {
+        let further = self.nodes.iter().enumerate();
+        let further = further.map(|(index, node)| node.place(&format!("nodes[{index}].")));
+        std::iter::once(self.node.place(""))
+            .chain(further)
+            .collect()
+    }
+
     fn renewed(&self) -> Vec<&str> {
         vec!["username", "password"]
     }
 
-    fn renew(&self, fields: &mut Fields, _: &VersionId) -> Result<(), RandomError> {
+    fn renew(&self, fields: &mut Fields, version: &VersionId) -> Result<(), RandomError> {
         fields.set("rules_from", self.credential());
-        fields.set("username", username()?);
+        fields.set("username", username(fields, version));
         fields.set("password", password()?);
         Ok(())
     }

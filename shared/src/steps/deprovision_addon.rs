@@ -12,13 +12,14 @@ use serde::Serialize;
 pub use error::DeprovisionError;
 
 use crate::Error;
+use crate::authority;
 use crate::configuration::DeprovisionConfiguration;
 use crate::deadline::{Deadline, Passing};
 use crate::document::{Api, Document};
 use crate::event::{DeprovisionEvent, SecretArn, VersionId};
 use crate::schedule::{Schedules, retry_delay};
 use crate::secrets::{Deletion, Label, Secret, Secrets};
-use crate::service::Services;
+use crate::service::{Services, Verdict};
 use crate::telemetry::Metric;
 
 /// Kept back to schedule the next try, however long the service took.
@@ -79,7 +80,11 @@ pub async fn deprovision_addon(
         attempt = event.attempt,
         "deprovisioning"
     );
-    let name = deprovisioning.configuration.fleet.secret_of(&event.addon);
+    let name = deprovisioning
+        .configuration
+        .fleet
+        .names
+        .secret_of(&event.addon);
     let Some((arn, secret)) = deprovisioning.secrets.find(&name, deadline).await? else {
         return deprovisioning.without_secret(&event, deadline).await;
     };
@@ -124,21 +129,9 @@ impl Deprovisioning {
             };
         }
         let current = match secret.current() {
-            Some(version) => Some(self.secrets.document(arn, &version, deadline).await?),
+            Some(version) => Some(self.document(arn, &version, deadline).await?),
             None => None,
         };
-        if let Some(document) = &current
-            && document.heroku.addon_id != event.addon
-        {
-            return Err(DeprovisionError::Foreign {
-                secret: arn.clone(),
-                problem: format!(
-                    "it is add-on {}'s; correct AddonId",
-                    document.heroku.addon_id
-                ),
-            }
-            .into());
-        }
         let was_rotated = secret.rotation_enabled;
         if was_rotated {
             self.secrets.switch_rotation_off(arn, deadline).await?;
@@ -157,8 +150,8 @@ impl Deprovisioning {
         if pending.is_some() {
             return Ok(answer(revoked, DeprovisionOutcome::Revoked));
         }
-        if let Some(oauth) = current.as_ref().and_then(oauth_of) {
-            self.delete_oauth(oauth.as_str(), true, deadline).await?;
+        if current.is_some_and(|document| document.heroku.api != Api::V1) {
+            self.delete_oauth(&event.addon, true, deadline).await?;
         }
         let window = Deletion::Recoverable(self.configuration.recovery_window_days);
         self.secrets.delete(arn, window, deadline).await?;
@@ -171,8 +164,7 @@ impl Deprovisioning {
         event: &DeprovisionEvent,
         deadline: Deadline,
     ) -> Result<Deprovisioned, Error> {
-        let oauth = self.configuration.fleet.oauth_of(&event.addon);
-        let outcome = if self.delete_oauth(&oauth, false, deadline).await? {
+        let outcome = if self.delete_oauth(&event.addon, false, deadline).await? {
             DeprovisionOutcome::Deprovisioned
         } else {
             DeprovisionOutcome::Unchanged
@@ -257,9 +249,25 @@ impl Deprovisioning {
         for version in versions {
             let live = Label::Live(version.clone());
             let is_pending = pending == Some(&version);
-            let label = (secret.carries(&version, &live) && !is_pending).then_some(live);
-            match self.revoke(arn, &version, label, deadline).await {
-                Ok(()) => {
+            let is_labelled = secret.carries(&version, &live);
+            let ended = async {
+                // Nobody has seen it log in: it was imported, and never rotated. From here on an ending that is
+                // cut off is completed, although it logs in no more.
+                if !is_labelled {
+                    if !self.is_accepted(arn, &version, deadline).await? {
+                        return Ok(false);
+                    }
+                    self.secrets.attach(arn, &live, &version, deadline).await?;
+                }
+                let label = (!is_pending).then_some(&live);
+                self.revoke(arn, &version, label, deadline).await?;
+                Ok::<_, Error>(true)
+            };
+            match ended.await {
+                Ok(false) => {
+                    tracing::warn!(%version, "the service refuses the current credential, which has never logged in here: not ended");
+                }
+                Ok(true) => {
                     Metric::CredentialRevoked.count();
                     revoked.push(version);
                 }
@@ -288,10 +296,10 @@ impl Deprovisioning {
         &self,
         arn: &SecretArn,
         version: &VersionId,
-        label: Option<Label>,
+        label: Option<&Label>,
         deadline: Deadline,
     ) -> Result<(), Error> {
-        let document = self.secrets.document(arn, version, deadline).await?;
+        let document = self.document(arn, version, deadline).await?;
         let administrator = self
             .secrets
             .fields(&document.administrator, deadline)
@@ -307,9 +315,36 @@ impl Deprovisioning {
             .remove_revocation(arn, version, deadline)
             .await?;
         if let Some(label) = label {
-            self.detach(arn, &label, version, deadline).await?;
+            self.detach(arn, label, version, deadline).await?;
         }
         Ok(())
+    }
+
+    async fn is_accepted(
+        &self,
+        arn: &SecretArn,
+        version: &VersionId,
+        deadline: Deadline,
+    ) -> Result<bool, Error> {
+        let document = self.document(arn, version, deadline).await?;
+        let administrator = self
+            .secrets
+            .fields(&document.administrator, deadline)
+            .await?;
+        // Before any login.
+        authority::serves(&document, &administrator)?;
+        let verdict = self.services.verify(&document, deadline).await?;
+        Ok(verdict == Verdict::Accepted)
+    }
+
+    async fn document(
+        &self,
+        arn: &SecretArn,
+        version: &VersionId,
+        deadline: Deadline,
+    ) -> Result<Document, Error> {
+        let names = &self.configuration.fleet.names;
+        self.secrets.document(names, arn, version, deadline).await
     }
 
     /// The scheduled revocation may have been faster, or an earlier answer was lost.
@@ -334,11 +369,12 @@ impl Deprovisioning {
     /// if the instance's own secret names it.
     async fn delete_oauth(
         &self,
-        id: &str,
+        addon: &str,
         is_named: bool,
         deadline: Deadline,
     ) -> Result<bool, Error> {
-        let Some((oauth, secret)) = self.secrets.find(id, deadline).await? else {
+        let name = self.configuration.fleet.names.oauth_of(addon);
+        let Some((oauth, secret)) = self.secrets.find(&name, deadline).await? else {
             return Ok(false);
         };
         let stack = &self.configuration.fleet.stack;
@@ -349,12 +385,5 @@ impl Deprovisioning {
         let window = Deletion::Recoverable(self.configuration.recovery_window_days);
         self.secrets.delete(&oauth, window, deadline).await?;
         Ok(true)
-    }
-}
-
-fn oauth_of(document: &Document) -> Option<&SecretArn> {
-    match &document.heroku.api {
-        Api::V1 => None,
-        Api::V3 { oauth } => Some(oauth),
     }
 }

@@ -188,7 +188,7 @@ impl Enrollment {
                     Ok(oauth) => oauth,
                     Err(error) => {
                         // Its answer may have been lost.
-                        let name = self.enrollment.fleet.oauth_of(addon);
+                        let name = self.enrollment.fleet.names.oauth_of(addon);
                         if let Ok(Some((oauth, _))) = self.secrets.find(&name, deadline).await {
                             made.oauth = Some(Tokens::Given(oauth, token.clone()));
                         }
@@ -218,7 +218,10 @@ impl Enrollment {
         let mut fields = Fields::default();
         fields.set("refresh_token", refresh_token.expose_secret());
         let fleet = &self.enrollment.fleet;
-        let (name, version) = (fleet.oauth_of(addon), look::first_version(fleet, addon));
+        let (name, version) = (
+            fleet.names.oauth_of(addon),
+            look::first_version(fleet, addon),
+        );
         let value = fields.to_secret();
         let key = self.enrollment.key.as_deref();
         let secret = NewSecret::oauth(&fleet.stack, &name, &version, &value, key);
@@ -233,7 +236,10 @@ impl Enrollment {
         deadline: Deadline,
     ) -> Result<(SecretArn, VersionId), Error> {
         let fleet = &self.enrollment.fleet;
-        let (name, version) = (fleet.secret_of(addon), look::first_version(fleet, addon));
+        let (name, version) = (
+            fleet.names.secret_of(addon),
+            look::first_version(fleet, addon),
+        );
         let value = document.to_secret();
         let key = self.enrollment.key.as_deref();
         let secret = NewSecret::rotating(&fleet.stack, &name, &version, &value, key);

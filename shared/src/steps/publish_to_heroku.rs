@@ -1,6 +1,7 @@
 //! setSecret's power: the config vars at Heroku.
 
 use crate::Error;
+use crate::authority::Names;
 use crate::configuration::HerokuConfiguration;
 use crate::deadline::Deadline;
 use crate::event::StepEvent;
@@ -15,12 +16,13 @@ use crate::telemetry::Metric;
 pub async fn publish_to_heroku(
     event: StepEvent,
     secrets: &Secrets,
+    names: &Names,
     client: &HerokuClient,
     configuration: &HerokuConfiguration,
     deadline: Deadline,
 ) -> Result<(), Error> {
     let document = secrets
-        .document(&event.secret, &event.version, deadline)
+        .document(names, &event.secret, &event.version, deadline)
         .await?;
     let rendered = document.render()?;
     let partner = Partner::new(secrets.fields(&configuration.partner, deadline).await?);

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::StepError;
 use crate::Error;
+use crate::authority::Names;
 use crate::configuration::HerokuConfiguration;
 use crate::deadline::Deadline;
 use crate::document::Document;
@@ -23,6 +24,8 @@ pub const SCHEDULING: Duration = Duration::from_secs(12);
 pub struct Revocation {
     /// The managed secrets, and those of administrator, partner and add-on.
     pub secrets: Secrets,
+    /// What the secrets are called.
+    pub names: Names,
     /// The services.
     pub services: Services,
     /// Heroku.
@@ -174,10 +177,10 @@ impl Revocation {
             .ok_or_else(|| StepError::NoCurrentVersion(event.secret.clone()))?;
         let (old, current) = (
             self.secrets
-                .document(&event.secret, &event.version, deadline)
+                .document(&self.names, &event.secret, &event.version, deadline)
                 .await?,
             self.secrets
-                .document(&event.secret, &current, deadline)
+                .document(&self.names, &event.secret, &current, deadline)
                 .await?,
         );
         if old.engine.credential() == current.engine.credential() {

@@ -2,15 +2,15 @@
 //! function that holds it.
 
 use crate::Error;
+use crate::authority::Names;
 use crate::configuration::StepFunctions;
 use crate::deadline::Deadline;
-use crate::document::Document;
 use crate::event::{FinishEvent, RotationEvent, Step, StepEvent, VersionId};
 use crate::event_bus::{self, EventBus, Happening};
 use crate::invoke::Functions;
 use crate::secrets::{Label, Secret, Secrets};
 
-use super::StepError;
+use super::{Created, StepError};
 
 /// Performs one step of a rotation. Every step may be repeated from any point of failure: Secrets
 /// Manager begins a failed rotation again at `createSecret`, with the same token. Says on the event bus when
@@ -21,16 +21,18 @@ use super::StepError;
 pub async fn rotate(
     event: RotationEvent,
     secrets: &Secrets,
+    names: &Names,
     functions: &Functions,
-    names: &StepFunctions,
+    steps: &StepFunctions,
     bus: &EventBus,
     deadline: Deadline,
 ) -> Result<(), Error> {
     let step = perform(
         &event,
         secrets,
-        functions,
         names,
+        functions,
+        steps,
         deadline.less(event_bus::LONGEST),
     );
     let result = step.await;
@@ -49,8 +51,9 @@ pub async fn rotate(
 async fn perform(
     event: &RotationEvent,
     secrets: &Secrets,
+    names: &Names,
     functions: &Functions,
-    names: &StepFunctions,
+    steps: &StepFunctions,
     deadline: Deadline,
 ) -> Result<(), Error> {
     let secret = secrets.describe(&event.secret, deadline).await?;
@@ -62,26 +65,25 @@ async fn perform(
         step: event.step,
         secret: event.secret.clone(),
         version: event.version.clone(),
+        vouched: false,
     };
     match event.step {
         Step::CreateSecret => {
-            store_new_value(event, &secret, secrets, deadline).await?;
-            functions
-                .invoke(&names.create_secret, &step, deadline)
-                .await?;
+            store_new_value(event, &secret, secrets, names, deadline).await?;
+            create(&step, &secret, secrets, functions, steps, deadline).await?;
         }
         Step::SetSecret => {
             functions
-                .invoke(&names.publish_to_heroku, &step, deadline)
+                .invoke(&steps.publish_to_heroku, &step, deadline)
                 .await?;
         }
         Step::TestSecret => {
             let version = version_to_test(event, &secret)?;
             functions
-                .invoke(&names.test_secret, &StepEvent { version, ..step }, deadline)
+                .invoke(&steps.test_secret, &StepEvent { version, ..step }, deadline)
                 .await?;
         }
-        Step::FinishSecret => finish(event, &secret, secrets, functions, names, deadline).await?,
+        Step::FinishSecret => finish(event, &secret, secrets, functions, steps, deadline).await?,
     }
     Ok(())
 }
@@ -130,6 +132,7 @@ async fn store_new_value(
     event: &RotationEvent,
     secret: &Secret,
     secrets: &Secrets,
+    names: &Names,
     deadline: Deadline,
 ) -> Result<(), Error> {
     grace_period(event, secret)?;
@@ -145,31 +148,56 @@ async fn store_new_value(
     } else {
         None
     };
-    let value = if let Some(value) = known {
-        value
-    } else {
-        let document = secrets.document(&event.secret, &current, deadline).await?;
-        let next = document.next(&event.version).map_err(StepError::from)?;
-        // A new credential may be longer, and what shows it more than Heroku takes.
-        Document::parse(&next)?;
-        let token = event.rotation_token.as_ref();
-        if secrets
-            .put_pending(&event.secret, &event.version, token, &next, deadline)
-            .await?
-        {
-            return Ok(());
-        }
+    if let Some(value) = known {
+        names.document(&event.secret, &secret.name, &value)?;
+        return Ok(());
+    }
+    let document = secrets
+        .document(names, &event.secret, &current, deadline)
+        .await?;
+    let next = document.next(&event.version).map_err(StepError::from)?;
+    // A new credential may be longer, and what shows it more than Heroku takes.
+    names.document(&event.secret, &secret.name, &next)?;
+    let token = event.rotation_token.as_ref();
+    let stored = secrets
+        .put_pending(&event.secret, &event.version, token, &next, deadline)
+        .await?;
+    if !stored {
         secrets
-            .stored_value(&event.secret, &event.version, deadline)
-            .await?
-    };
-    Document::parse(&value)?;
-    if !is_live {
-        secrets
-            .attach(&event.secret, &live, &event.version, deadline)
+            .document(names, &event.secret, &event.version, deadline)
             .await?;
+        if !is_live {
+            secrets
+                .attach(&event.secret, &live, &event.version, deadline)
+                .await?;
+        }
     }
     Ok(())
+}
+
+/// Has the credential issued. The current version has its `LIVE-` label from then on, if its credential was seen
+/// to log in: that version, if it was.
+async fn create(
+    step: &StepEvent,
+    secret: &Secret,
+    secrets: &Secrets,
+    functions: &Functions,
+    steps: &StepFunctions,
+    deadline: Deadline,
+) -> Result<Option<VersionId>, Error> {
+    let function = &steps.create_secret;
+    let created: Created = functions.ask(function, step, deadline).await?;
+    let current: Option<VersionId> = created.current_version_id.parse().ok();
+    let Some(current) = current.filter(|_| created.current_accepted) else {
+        return Ok(None);
+    };
+    let live = Label::Live(current.clone());
+    if !secret.carries(&current, &live) {
+        secrets
+            .attach(&step.secret, &live, &current, deadline)
+            .await?;
+    }
+    Ok(Some(current))
 }
 
 /// Secrets Manager also asks for testSecret when a secret is enrolled without being rotated
@@ -191,15 +219,21 @@ async fn finish(
     secret: &Secret,
     secrets: &Secrets,
     functions: &Functions,
-    names: &StepFunctions,
+    steps: &StepFunctions,
     deadline: Deadline,
 ) -> Result<(), Error> {
     let old = current(event, secret)?;
     let revoke_after_seconds = grace_period(event, secret)?;
-    let live = Label::Live(old.clone());
-    if !secret.carries(&old, &live) {
-        secrets.attach(&event.secret, &live, &old, deadline).await?;
-    }
+    let create_step = StepEvent {
+        step: Step::CreateSecret,
+        secret: event.secret.clone(),
+        version: event.version.clone(),
+        vouched: false,
+    };
+    // Without a label it was stored by hand since createSecret, or an operator vouched for it.
+    let is_live = secret.carries(&old, &Label::Live(old.clone()))
+        || create(&create_step, secret, secrets, functions, steps, deadline).await?
+            == Some(old.clone());
     let finish = |version: VersionId, only_if_unscheduled| FinishEvent {
         secret: event.secret.clone(),
         version,
@@ -207,16 +241,18 @@ async fn finish(
         only_if_unscheduled,
         was_in_use: false,
     };
-    functions
-        .invoke(&names.finish_secret, &finish(old.clone(), false), deadline)
-        .await?;
+    if is_live {
+        functions
+            .invoke(&steps.finish_secret, &finish(old.clone(), false), deadline)
+            .await?;
+    }
     // What earlier rotations left behind and nobody came to revoke ends as well.
     for version in secret
         .live()
         .filter(|version| *version != old && *version != event.version)
     {
         functions
-            .invoke(&names.finish_secret, &finish(version, true), deadline)
+            .invoke(&steps.finish_secret, &finish(version, true), deadline)
             .await?;
     }
     secrets

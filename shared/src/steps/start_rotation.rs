@@ -51,7 +51,7 @@ pub async fn start_rotation(
     configuration: &StartConfiguration,
     deadline: Deadline,
 ) -> Result<Started, Error> {
-    let name = configuration.fleet.secret_of(&event.addon);
+    let name = configuration.fleet.names.secret_of(&event.addon);
     let (arn, secret) = enrolled(&configuration.fleet, &name, secrets, deadline).await?;
     if let Some(outcome) = not_now(&arn, &secret, configuration.minimum_interval) {
         return Ok(outcome);

@@ -2,6 +2,7 @@
 
 use super::StepError;
 use crate::Error;
+use crate::authority::Names;
 use crate::configuration::HerokuConfiguration;
 use crate::deadline::Deadline;
 use crate::event::{Step, StepEvent};
@@ -20,13 +21,14 @@ use crate::service::Services;
 pub async fn test_secret(
     event: StepEvent,
     secrets: &Secrets,
+    names: &Names,
     services: &Services,
     client: &HerokuClient,
     configuration: &HerokuConfiguration,
     deadline: Deadline,
 ) -> Result<(), Error> {
     let document = secrets
-        .document(&event.secret, &event.version, deadline)
+        .document(names, &event.secret, &event.version, deadline)
         .await?;
     if event.step == Step::CreateSecret {
         services

@@ -90,8 +90,8 @@ fn parse(document: &Value) -> Document {
     Document::parse(&SecretString::from(document.to_string())).unwrap()
 }
 
-fn administrator(token: &str) -> Fields {
-    Fields::parse(&json!({ "token": token }).to_string()).unwrap()
+fn administrator(token: &str, url: &Value) -> Fields {
+    Fields::parse(&json!({ "token": token, "url": url }).to_string()).unwrap()
 }
 
 fn soon() -> Deadline {
@@ -118,7 +118,10 @@ async fn a_credential_is_rotated() {
     };
 
     assert_eq!(verdicts().await, (Verdict::Accepted, Verdict::Refused));
-    let (administrator, nobody) = (administrator("hunter2"), administrator("wrong"));
+    let (administrator, nobody) = (
+        administrator("hunter2", &first["url"]),
+        administrator("wrong", &first["url"]),
+    );
     let error = services.issue(&new, &nobody, soon()).await.unwrap_err();
     assert!(!error.is_passing() && error.to_string().contains("masterarn"));
     for _ in 0..2 {

@@ -15,7 +15,7 @@ use local_cloud::credential_service::{Fault, FaultRule};
 use serde_json::json;
 
 use crate::support::{
-    Api, Server, Stand, document, next_document, random, soon, uncut, version_id, within,
+    Api, Server, Stand, document, next_document, random, serving, soon, uncut, version_id, within,
 };
 
 /// A document whose credential is this version's, not yet issued.
@@ -59,7 +59,7 @@ async fn a_credential_lives_from_its_issue_to_its_revocation_each_of_which_can_b
     assert_eq!(verdict, Ok(Verdict::Refused));
     for _ in 0..2 {
         services
-            .issue(&document, &administrator, soon())
+            .issue(&document, &serving(&administrator, &document), soon())
             .await
             .unwrap();
         let verdict = services.verify(&document, soon()).await;
@@ -68,7 +68,7 @@ async fn a_credential_lives_from_its_issue_to_its_revocation_each_of_which_can_b
     assert!(stand.service.is_live(version.as_str()));
     for _ in 0..2 {
         services
-            .revoke(&document, &administrator, soon())
+            .revoke(&document, &serving(&administrator, &document), soon())
             .await
             .unwrap();
         services
@@ -97,7 +97,7 @@ async fn an_imported_credential_has_the_id_that_its_document_says() {
 
     let administrator = stand.administrator().await;
     services
-        .revoke(&imported, &administrator, soon())
+        .revoke(&imported, &serving(&administrator, &imported), soon())
         .await
         .unwrap();
     assert!(!stand.service.is_live(&instance.imported));
@@ -111,7 +111,11 @@ async fn another_credential_under_the_same_id_is_a_lasting_conflict() {
     stand.service.register(version.as_str(), &random()).unwrap();
     let error = stand
         .services()
-        .issue(&document, &stand.administrator().await, soon())
+        .issue(
+            &document,
+            &serving(&stand.administrator().await, &document),
+            soon(),
+        )
         .await
         .unwrap_err();
     assert!(matches!(error, ServiceError::Rejected { .. }), "{error:?}");
@@ -130,8 +134,12 @@ async fn a_wrong_administrator_names_the_secret_to_correct() {
     let (version, services) = (version_id(), stand.services());
     let document = next(&stand, &version).await;
     let wrong = Fields::parse(&json!({ "token": "an old token" }).to_string()).unwrap();
-    let issued = services.issue(&document, &wrong, soon()).await;
-    let revoked = services.revoke(&document, &wrong, soon()).await;
+    let issued = services
+        .issue(&document, &serving(&wrong, &document), soon())
+        .await;
+    let revoked = services
+        .revoke(&document, &serving(&wrong, &document), soon())
+        .await;
     for error in [issued.unwrap_err(), revoked.unwrap_err()] {
         assert!(matches!(error, ServiceError::Administrator { .. }));
         assert!(!error.is_passing());
@@ -144,7 +152,10 @@ async fn a_wrong_administrator_names_the_secret_to_correct() {
 
     for empty in [json!({}), json!({ "token": "" }), json!({ "token": 7 })] {
         let empty = Fields::parse(&empty.to_string()).unwrap();
-        let error = services.issue(&document, &empty, soon()).await.unwrap_err();
+        let error = services
+            .issue(&document, &serving(&empty, &document), soon())
+            .await
+            .unwrap_err();
         let text = error.to_string();
         assert!(text.contains(stand.administrator_arn().as_str()), "{text}");
         assert!(text.contains("\"token\""), "{text}");
@@ -185,7 +196,7 @@ async fn passing_faults_pass() {
     }
     let started = Instant::now();
     services
-        .issue(&document, &administrator, soon())
+        .issue(&document, &serving(&administrator, &document), soon())
         .await
         .unwrap();
     assert!(started.elapsed() >= Duration::from_secs(1));
@@ -194,7 +205,7 @@ async fn passing_faults_pass() {
 
     fail(&stand, Method::DELETE, 1, Fault::LoseAnswer);
     services
-        .revoke(&document, &administrator, soon())
+        .revoke(&document, &serving(&administrator, &document), soon())
         .await
         .unwrap();
     assert!(!stand.service.is_live(version.as_str()));
@@ -207,7 +218,7 @@ async fn a_service_may_take_a_moment_to_act_upon_what_it_confirmed() {
     let document = next(&stand, &version).await;
     let administrator = stand.administrator().await;
     services
-        .issue(&document, &administrator, soon())
+        .issue(&document, &serving(&administrator, &document), soon())
         .await
         .unwrap();
     fail(&stand, Method::GET, 2, status(401));
@@ -228,7 +239,7 @@ async fn a_service_that_does_not_act_upon_what_it_confirmed_is_found_out() {
     );
     let administrator = stand.administrator().await;
     services
-        .issue(&issued, &administrator, soon())
+        .issue(&issued, &serving(&administrator, &issued), soon())
         .await
         .unwrap();
     let cut = |error: &ServiceError| matches!(error, ServiceError::Unreachable { .. });
@@ -281,9 +292,13 @@ async fn a_redirect_carries_no_credential_elsewhere() {
     value["url"] = redirecting.url.as_str().into();
     let (services, document) = (stand.services(), document(&value));
     let administrator = stand.administrator().await;
-    let issued = services.issue(&document, &administrator, soon()).await;
+    let issued = services
+        .issue(&document, &serving(&administrator, &document), soon())
+        .await;
     let verified = services.verify(&document, soon()).await;
-    let revoked = services.revoke(&document, &administrator, soon()).await;
+    let revoked = services
+        .revoke(&document, &serving(&administrator, &document), soon())
+        .await;
     for error in [
         issued.unwrap_err(),
         verified.unwrap_err(),
@@ -305,6 +320,7 @@ async fn a_slow_service_ends_in_an_error_before_the_deadline() {
     fail(&stand, Method::PUT, 9, Fault::Slow(Duration::from_mins(1)));
     let deadline = Deadline::after(Duration::from_millis(500));
     let (services, administrator) = (stand.services(), stand.administrator().await);
+    let administrator = serving(&administrator, &document);
     let issue = services.issue(&document, &administrator, deadline);
     let error = within(issue).await.unwrap_err();
     assert!(matches!(error, ServiceError::Unreachable { .. }));

@@ -2,6 +2,7 @@
 
 mod emergency;
 mod enroll;
+mod recover;
 mod rollback;
 mod status;
 
@@ -82,7 +83,7 @@ impl Words {
 
 /// What an operator calls the instance.
 fn id(instance: &Instance) -> String {
-    instance.app.clone()
+    instance.addon.clone()
 }
 
 /// The operations of Secrets Manager that the tool's caller has asked for.

@@ -2,6 +2,7 @@
 //! functions in this process.
 
 mod announced;
+mod authority;
 mod counts;
 mod crashes;
 mod deprovisioning;

@@ -153,9 +153,9 @@ impl Stand {
         });
         let partner = json!({ "id": "acme", "password": password, "client_secret": client_secret });
         create_secret(&gateway, "acme/partner", &partner, &json!([])).await;
-        let administrator = json!({ "token": administrator_token });
+        let administrator = json!({ "token": administrator_token, "url": service.url().as_str() });
         let administrator =
-            create_secret(&gateway, "acme/administrator", &administrator, &json!([])).await;
+            create_secret(&gateway, "acme/masters/api", &administrator, &json!([])).await;
         Self {
             events,
             heroku,
@@ -238,7 +238,7 @@ impl Stand {
             document["heroku"]["oauth"] = secret.as_str().into();
             oauth = Some(secret);
         }
-        let name = format!("acme/credentials/{app}");
+        let name = format!("acme/credentials/{addon}");
         let tags = json!([{ "Key": "rotation:stack", "Value": "addon-rotation" }]);
         Instance {
             secret: create_secret(&self.gateway, &name, &document, &tags).await,
@@ -422,6 +422,21 @@ impl Stand {
             assert!(!text.contains(&value), "a secret value is in: {text}");
         }
     }
+}
+
+/// An administrator's secret that is for the addresses of the document as well.
+pub(crate) fn serving(administrator: &Fields, document: &Document) -> Fields {
+    let json =
+        |secret: SecretString| -> Value { serde_json::from_str(secret.expose_secret()).unwrap() };
+    let (mut administrator, document) =
+        (json(administrator.to_secret()), json(document.to_secret()));
+    for field in ["host", "port", "url"] {
+        administrator[field] = document[field].clone();
+    }
+    let nodes = document["nodes"].as_array().into_iter().flatten();
+    let hosts = nodes.map(|node| format!("{}:{}", node["host"].as_str().unwrap(), node["port"]));
+    administrator["hosts"] = hosts.collect();
+    Fields::parse(&administrator.to_string()).unwrap()
 }
 
 pub(crate) fn document(value: &Value) -> Document {

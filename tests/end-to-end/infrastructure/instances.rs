@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::sync::Arc;
 
 use libtest_mimic::Failed;
-use local_cloud::cloud::{Api, Cloud, Engine, Instance};
+use local_cloud::cloud::{AddOn, Api, Cloud, Engine, Instance};
 use serde_json::{Value, json};
 
 use crate::support::{
@@ -38,10 +38,10 @@ pub(crate) fn tests(suite: &mut Suite) {
 }
 
 async fn instance(cloud: Arc<Cloud>, name: String, api: Api, engine: Engine) -> TestResult {
-    let provisioned = cloud.provision(spec(&name, api, engine)).await?;
-    let parameters = parameters(&cloud, &provisioned).await?;
+    let provisioned = cloud.provision_add_on(spec(&name, api, engine)).await?;
+    let parameters = parameters(&cloud, &provisioned)?;
     deploy(&cloud, &name, &parameters, &[]).await?;
-    let instance = by_cloudformation(&cloud, &name, provisioned).await?;
+    let instance = by_cloudformation(&cloud, &name, provisioned.instance).await?;
     let secret = snapshot(&cloud, &instance)?;
     check(
         secret.rotation_enabled
@@ -93,9 +93,9 @@ async fn instance(cloud: Arc<Cloud>, name: String, api: Api, engine: Engine) -> 
 /// Secrets Manager asks testSecret at the enrolment, and the stack fails with what that says.
 async fn refused(cloud: Arc<Cloud>) -> TestResult {
     let provisioned = cloud
-        .provision(spec("iac-refused", Api::V1, Engine::Http))
+        .provision_add_on(spec("iac-refused", Api::V1, Engine::Http))
         .await?;
-    let mut parameters = parameters(&cloud, &provisioned).await?;
+    let mut parameters = parameters(&cloud, &provisioned)?;
     parameters["ConfigTemplate"] = "https://key:{{ apikey }}@api.acme.example/".into();
     let error = deploy(&cloud, "iac-refused", &parameters, &[]).await;
     check(error.is_err(), || "the stack was made".to_owned())?;
@@ -109,10 +109,12 @@ async fn refused(cloud: Arc<Cloud>) -> TestResult {
     names(&events.to_string(), &["CREATE_FAILED", "heroku.config"])
 }
 
-/// The template's parameters for an instance that is provisioned already; its own secrets are under
-/// another name.
-async fn parameters(cloud: &Cloud, instance: &Instance) -> Result<Value, Failed> {
-    let document = document(cloud, instance).await?;
+/// The template's parameters for an add-on that AWS does not know yet.
+fn parameters(cloud: &Cloud, add_on: &AddOn) -> Result<Value, Failed> {
+    let AddOn {
+        instance, document, ..
+    } = add_on;
+    let partner = cloud.gateway.secrets_manager().secret("addon/partner");
     let text = |name: &str| document[name].as_str().unwrap_or_default().to_owned();
     let template = &document["heroku"]["config"][&instance.config_var];
     let mut parameters = json!({
@@ -121,8 +123,7 @@ async fn parameters(cloud: &Cloud, instance: &Instance) -> Result<Value, Failed>
         "ConfigTemplate": template,
         "AdministratorSecretArn": text("masterarn"),
         "RevokeAfterSeconds": "14400",
-        "SecretsKmsKeyArn": snapshot(cloud, instance)?.kms_key_id,
-        "OAuthSecretNamePrefix": "addon/oauth/iac/",
+        "SecretsKmsKeyArn": partner.and_then(|partner| partner.kms_key_id),
     });
     let mut set = |name: &str, value: String| parameters[name] = value.into();
     match instance.engine {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use addon_rotation::authority::Names;
 use addon_rotation::aws::sdk_config_with;
 use addon_rotation::configuration::{
     DeprovisionConfiguration, EnrollConfiguration, FleetConfiguration, HerokuConfiguration,
@@ -70,6 +71,7 @@ impl Environment {
         const NAME: &str = "revoke-secret";
         Revocation {
             secrets: self.secrets(NAME),
+            names: names(),
             services: self.services(),
             heroku: self.heroku_client(),
             configuration: self.heroku.clone(),
@@ -87,12 +89,13 @@ impl Environment {
     /// If there is no such function.
     pub async fn invoke(&self, function: &str, payload: &Value) -> Result<Value, Error> {
         let (secrets, services) = (self.secrets(function), self.services());
+        let names = names();
         let (client, heroku) = (self.heroku_client(), &self.heroku);
         match function {
             "rotate" => {
                 let [create_secret, publish_to_heroku, test_secret, finish_secret] =
                     FUNCTIONS.map(ToOwned::to_owned);
-                let names = StepFunctions {
+                let step_functions = StepFunctions {
                     create_secret,
                     publish_to_heroku,
                     test_secret,
@@ -101,25 +104,38 @@ impl Environment {
                 let (functions, bus) =
                     (self.functions(), EventBus::new(&self.sdk_config(function)));
                 self.handle(payload, async |event: RotationEvent, deadline| {
-                    steps::rotate(event, &secrets, &functions, &names, &bus, deadline).await
+                    steps::rotate(
+                        event,
+                        &secrets,
+                        &names,
+                        &functions,
+                        &step_functions,
+                        &bus,
+                        deadline,
+                    )
+                    .await
                 })
                 .await
             }
             "create-secret" => {
                 self.handle(payload, async |event: StepEvent, deadline| {
-                    steps::create_secret(event, &secrets, &services, deadline).await
+                    steps::create_secret(event, &secrets, &names, &services, deadline).await
                 })
                 .await
             }
             "publish-to-heroku" => {
                 self.handle(payload, async |event: StepEvent, deadline| {
-                    steps::publish_to_heroku(event, &secrets, &client, heroku, deadline).await
+                    steps::publish_to_heroku(event, &secrets, &names, &client, heroku, deadline)
+                        .await
                 })
                 .await
             }
             "test-secret" => {
                 self.handle(payload, async |event: StepEvent, deadline| {
-                    steps::test_secret(event, &secrets, &services, &client, heroku, deadline).await
+                    steps::test_secret(
+                        event, &secrets, &names, &services, &client, heroku, deadline,
+                    )
+                    .await
                 })
                 .await
             }
@@ -158,8 +174,7 @@ impl Environment {
         let secrets = self.secrets(function);
         let fleet = FleetConfiguration {
             stack: STACK.to_owned(),
-            secrets: "acme/credentials/".to_owned(),
-            oauth: "acme/oauth/".to_owned(),
+            names: names(),
         };
         match function {
             "enroll-addon" => {
@@ -256,4 +271,14 @@ impl Environment {
 
 fn grace_period_seconds() -> u32 {
     u32::try_from(GRACE_PERIOD.as_secs()).unwrap_or(u32::MAX)
+}
+
+/// What the names of the stand's secrets begin with.
+#[must_use]
+pub fn names() -> Names {
+    Names {
+        credentials: "acme/credentials/".to_owned(),
+        administrators: "acme/masters/".to_owned(),
+        oauth: "acme/oauth/".to_owned(),
+    }
 }

@@ -23,7 +23,6 @@ pub(super) struct FoundSecret {
     pub(super) arn: SecretArn,
     pub(super) version: VersionId,
     described: Secret,
-    document: Document,
 }
 
 impl Found {
@@ -52,7 +51,7 @@ impl Found {
 pub(super) fn first_version(fleet: &FleetConfiguration, addon: &str) -> VersionId {
     VersionId::hashed(
         "enrolled-",
-        &format!("{}\n{}", fleet.stack, fleet.secret_of(addon)),
+        &format!("{}\n{}", fleet.stack, fleet.names.secret_of(addon)),
     )
 }
 
@@ -65,7 +64,7 @@ impl Enrollment {
     ) -> Result<(Found, Vec<Problem>), Error> {
         let fleet = &self.enrollment.fleet;
         let addon = event.document.heroku.addon_id.as_str();
-        let (name, oauth_name) = (fleet.secret_of(addon), fleet.oauth_of(addon));
+        let (name, oauth_name) = (fleet.names.secret_of(addon), fleet.names.oauth_of(addon));
         let is_v3 = event.document.heroku.api != Api::V1;
         let (secret, oauth) = tokio::join!(self.secrets.find(&name, deadline), async {
             if is_v3 {
@@ -89,20 +88,13 @@ impl Enrollment {
             }
         }
         if is_v3 {
-            // What the secret names is used already, whatever it is called.
-            let named = found.secret.as_ref().and_then(|it| oauth_of(&it.document));
-            let oauth = match (oauth?, named) {
-                (Some(it), Some(named)) if it.0 == *named => Some(it),
-                (_, Some(named)) => self.secrets.find(named.as_str(), deadline).await?,
-                (it, None) => it,
-            };
+            let (oauth, is_named) = (oauth?, found.secret.is_some());
             match &oauth {
                 Some((arn, described)) => {
-                    problems.extend(self.foreign_oauth(arn, described, named.is_some()));
+                    problems.extend(self.foreign_oauth(arn, described, is_named));
                 }
-                None if named.is_some() => problems.push(Problem::lasting(format!(
-                    "the OAuth secret {} of the instance is not there: make one with its refresh token, and name it in the secret's document",
-                    named.map(SecretArn::as_str).unwrap_or_default()
+                None if is_named => problems.push(Problem::lasting(format!(
+                    "the OAuth secret {oauth_name} of the instance is not there: make one with its refresh token, and name it in the secret's document"
                 ))),
                 None if event.grant.is_none() => problems.push(Problem::lasting(NO_GRANT)),
                 None => {}
@@ -139,6 +131,8 @@ impl Enrollment {
         document: &Document,
         deadline: Deadline,
     ) -> Result<(), Problem> {
+        let (names, rotate) = (&self.enrollment.fleet.names, &self.enrollment.rotate);
+        names.bind_administrator(rotate, document)?;
         let administrator = &document.administrator;
         if self
             .secrets
@@ -227,13 +221,11 @@ impl Enrollment {
                 "no version of {arn} carries AWSCURRENT: put it back on the one that Heroku shows"
             ))));
         };
-        let document = self.secrets.document(&arn, &version, deadline).await?;
-        if document.heroku.addon_id != *addon {
-            return Ok(Err(Problem::lasting(format!(
-                "{arn} is add-on {}'s: correct heroku.addon_id, or delete that secret",
-                document.heroku.addon_id
-            ))));
-        }
+        let names = &self.enrollment.fleet.names;
+        let document = match self.secrets.document(names, &arn, &version, deadline).await {
+            Err(Error::Authority(problem)) => return Ok(Err(problem.into())),
+            document => document?,
+        };
         let mut differences = event.document.differences(&document);
         // It may have been rotated since.
         let first = first_version(&self.enrollment.fleet, addon);
@@ -252,19 +244,11 @@ impl Enrollment {
                 arn,
                 version,
                 described,
-                document,
             }));
         }
         Ok(Err(Problem::lasting(format!(
             "{arn} holds another document, which differs in {}: it is enrolled with that, and nothing is to be done if that is right; to change it store the right one there (PutSecretValue)",
             differences.join(", ")
         ))))
-    }
-}
-
-fn oauth_of(document: &Document) -> Option<&SecretArn> {
-    match &document.heroku.api {
-        Api::V1 => None,
-        Api::V3 { oauth } => Some(oauth),
     }
 }

@@ -16,7 +16,7 @@ use tokio::runtime::Runtime;
 use super::documents::http;
 use super::reply::{Replying, any_reply, marked_bodies, ok, reply};
 use super::{CANARY, assert_without_values, cases};
-use crate::support::{Api, VAR, document, rendered, within};
+use crate::support::{Api, VAR, document, rendered, serving, within};
 
 const ARN: &str = "arn:aws:secretsmanager:us-east-1:123456789012:secret:acme/partner-AbCdEf";
 
@@ -136,9 +136,9 @@ fn whatever_the_service_answers_is_a_verdict_or_an_error() {
         server.with(reply);
         let (issued, verdict, revoked) = runtime.block_on(within(async {
             (
-                services.issue(&document, &administrator, Deadline::after(ONCE)).await,
+                services.issue(&document, &serving(&administrator, &document), Deadline::after(ONCE)).await,
                 services.verify(&document, Deadline::after(ONCE)).await,
-                services.revoke(&document, &administrator, Deadline::after(ONCE)).await,
+                services.revoke(&document, &serving(&administrator, &document), Deadline::after(ONCE)).await,
             )
         }));
         for error in [issued.err(), verdict.err(), revoked.err()].into_iter().flatten() {

@@ -8,7 +8,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::stand::{Stand, username};
-use crate::support::{document, next_document, soon, version_id};
+use crate::support::{document, next_document, serving, soon, version_id};
 
 /// A way to the server that ends for good after so many messages of the client: the server gets
 /// and does the last one, its answer is lost.
@@ -98,7 +98,7 @@ async fn a_user_that_is_half_made_lets_nobody_in_and_is_made_whole_when_the_call
         let cut = document(&by_way_of(&next, &way));
         let result = stand
             .services
-            .issue(&cut, &stand.administrator, soon())
+            .issue(&cut, &serving(&stand.administrator, &cut), soon())
             .await;
         match stand.verdict(&next).await {
             Verdict::Refused => locked += usize::from(stand.has_user(&next).await),
@@ -130,7 +130,7 @@ async fn a_revocation_that_is_cut_off_is_completed_when_the_call_is_repeated() {
         let cut = document(&by_way_of(&old, &way));
         let result = stand
             .services
-            .revoke(&cut, &stand.administrator, soon())
+            .revoke(&cut, &serving(&stand.administrator, &cut), soon())
             .await;
         cuts += usize::from(result.is_err());
         stand.revoke(&document(&old)).await;

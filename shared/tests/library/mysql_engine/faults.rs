@@ -11,7 +11,7 @@ use nix::unistd::Pid;
 use serde_json::Value;
 
 use super::stand::{ADMINISTRATOR, Stand};
-use crate::support::{document, next_document, soon, uncut, version_id, within};
+use crate::support::{document, next_document, serving, soon, uncut, version_id, within};
 
 /// Whether a deadline ended an attempt before the server answered.
 fn cut(error: &ServiceError) -> bool {
@@ -22,9 +22,8 @@ fn cut(error: &ServiceError) -> bool {
 async fn issue_error(stand: &Stand, next: &Value) -> ServiceError {
     let document = document(next);
     let error = uncut(cut, async |deadline| {
-        let issue = stand
-            .services
-            .issue(&document, &stand.administrator, deadline);
+        let administrator = serving(&stand.administrator, &document);
+        let issue = stand.services.issue(&document, &administrator, deadline);
         within(issue).await.unwrap_err()
     })
     .await;
@@ -59,9 +58,13 @@ async fn a_server_that_is_down() {
     let (services, administrator) = (stand.services.clone(), stand.administrator.clone());
     let down = async {
         let short = || Deadline::after(Duration::from_millis(500));
-        let issued = services.issue(&new, &administrator, short()).await;
+        let issued = services
+            .issue(&new, &serving(&administrator, &new), short())
+            .await;
         let verified = services.verify(&old, short()).await.map(drop);
-        let revoked = services.revoke(&old, &administrator, short()).await;
+        let revoked = services
+            .revoke(&old, &serving(&administrator, &old), short())
+            .await;
         for result in [issued, verified, revoked] {
             let error = result.unwrap_err();
             assert!(matches!(error, ServiceError::Unreachable { .. }), "{error}");
@@ -86,9 +89,8 @@ async fn a_server_that_does_not_answer() {
     kill(Pid::from_raw(process), Signal::SIGSTOP).unwrap();
     let document = document(&next);
     let deadline = Deadline::after(Duration::from_millis(500));
-    let issue = stand
-        .services
-        .issue(&document, &stand.administrator, deadline);
+    let administrator = serving(&stand.administrator, &document);
+    let issue = stand.services.issue(&document, &administrator, deadline);
     let error = within(issue).await.unwrap_err();
     kill(Pid::from_raw(process), Signal::SIGCONT).unwrap();
     assert_names(&error, &["no answer in time"]);
@@ -204,9 +206,8 @@ async fn locked_out(stand: &Stand, next: &Value) -> ServiceError {
     let document = document(next);
     for time in [5190, 5400, 6000] {
         let deadline = Deadline::after(Duration::from_millis(time));
-        let issue = stand
-            .services
-            .issue(&document, &stand.administrator, deadline);
+        let administrator = serving(&stand.administrator, &document);
+        let issue = stand.services.issue(&document, &administrator, deadline);
         let error = within(issue).await.unwrap_err();
         if !matches!(error, ServiceError::Unreachable { .. }) {
             return error;
@@ -224,9 +225,13 @@ async fn nothing_is_sent_in_plain_text_beyond_loopback() {
     value["host"] = "127.1".into();
     let document = document(&value);
     let (services, administrator) = (&stand.services, &stand.administrator);
-    let issued = services.issue(&document, administrator, soon()).await;
+    let issued = services
+        .issue(&document, &serving(administrator, &document), soon())
+        .await;
     let verified = services.verify(&document, soon()).await.map(drop);
-    let revoked = services.revoke(&document, administrator, soon()).await;
+    let revoked = services
+        .revoke(&document, &serving(administrator, &document), soon())
+        .await;
     for result in [issued, verified, revoked] {
         let error = result.unwrap_err();
         assert!(matches!(error, ServiceError::Rejected { .. }), "{error}");

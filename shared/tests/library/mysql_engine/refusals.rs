@@ -7,14 +7,20 @@ use mysql_async::prelude::Queryable as _;
 use serde_json::{Value, json};
 
 use super::stand::{ADMINISTRATOR, Stand, administrator};
-use crate::support::{document, next_document, soon, version_id};
+use crate::support::{document, next_document, serving, soon, version_id};
 
 /// The error of a lasting kind that an issue and a revocation both end with.
 async fn errors(stand: &Stand, value: &Value, administrator: &Fields) -> [ServiceError; 2] {
     let next = document(&next_document(value, &version_id()));
     let old = document(value);
-    let issued = stand.services.issue(&next, administrator, soon()).await;
-    let revoked = stand.services.revoke(&old, administrator, soon()).await;
+    let issued = stand
+        .services
+        .issue(&next, &serving(administrator, &next), soon())
+        .await;
+    let revoked = stand
+        .services
+        .revoke(&old, &serving(administrator, &old), soon())
+        .await;
     [issued.unwrap_err(), revoked.unwrap_err()].map(|error| {
         assert!(!error.is_passing(), "{error}");
         stand.assert_holds_no_secret(&format!("{error} {error:?}"), &[value]);
@@ -62,7 +68,7 @@ async fn an_administrator_that_lacks_a_right_loses_nothing() {
         let next = document(&next_document(&stand.imported, &version_id()));
         let issued = stand
             .services
-            .issue(&next, &stand.administrator, soon())
+            .issue(&next, &serving(&stand.administrator, &next), soon())
             .await;
         let error = issued.unwrap_err();
         assert!(
@@ -87,7 +93,7 @@ async fn an_administrator_that_lacks_a_right_loses_nothing() {
     let imported = document(&stand.imported);
     let revoked = stand
         .services
-        .revoke(&imported, &stand.administrator, soon())
+        .revoke(&imported, &serving(&stand.administrator, &imported), soon())
         .await;
     assert_names(&revoked.unwrap_err(), &["1227", "PROCESS"]);
     assert_eq!(stand.verdict(&stand.imported).await, Verdict::Accepted);
@@ -105,7 +111,7 @@ async fn an_administrator_that_may_not_end_sessions_says_so_unless_a_procedure_d
     let imported = document(&stand.imported);
     let revoked = stand
         .services
-        .revoke(&imported, &stand.administrator, soon())
+        .revoke(&imported, &serving(&stand.administrator, &imported), soon())
         .await;
     let error = revoked.unwrap_err();
     assert!(
@@ -155,7 +161,11 @@ async fn a_user_that_is_no_model_for_another() {
         stand.execute(&[change]).await;
         let issued = stand
             .services
-            .issue(&document(&next), &stand.administrator, soon())
+            .issue(
+                &document(&next),
+                &serving(&stand.administrator, &document(&next)),
+                soon(),
+            )
             .await;
         let error = issued.unwrap_err();
         assert!(matches!(error, ServiceError::Rejected { .. }), "{error}");

@@ -12,7 +12,7 @@ use local_cloud::tools::{ensure_mariadb, target_directory};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::support::{document, next_document, random, soon, version_id};
+use crate::support::{document, next_document, random, serving, soon, version_id};
 
 /// The instance's database and imported user.
 pub(super) const IMPORTED: &str = "shop";
@@ -104,14 +104,14 @@ impl Stand {
 
     pub(super) async fn issue(&self, document: &Document) {
         self.services
-            .issue(document, &self.administrator, soon())
+            .issue(document, &serving(&self.administrator, document), soon())
             .await
             .unwrap();
     }
 
     pub(super) async fn revoke(&self, document: &Document) {
         self.services
-            .revoke(document, &self.administrator, soon())
+            .revoke(document, &serving(&self.administrator, document), soon())
             .await
             .unwrap();
     }

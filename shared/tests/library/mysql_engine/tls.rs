@@ -7,7 +7,7 @@ use local_cloud::certificates::Authority;
 use serde_json::Value;
 
 use super::stand::Stand;
-use crate::support::{document, next_document, soon, version_id, within};
+use crate::support::{document, next_document, serving, soon, version_id, within};
 
 /// An address that leads to this machine and yet is none of its loopback addresses, so that no
 /// plain text is sent there.
@@ -50,7 +50,8 @@ fn at(value: &Value, host: &str) -> Value {
 async fn refused(stand: &Stand, services: &Services) -> String {
     let document = document(&at(&stand.imported, HERE));
     let verify = within(services.verify(&document, soon())).await.map(drop);
-    let issue = services.issue(&document, &stand.administrator, soon());
+    let administrator = serving(&stand.administrator, &document);
+    let issue = services.issue(&document, &administrator, soon());
     let mut texts = Vec::new();
     for error in [verify.unwrap_err(), within(issue).await.unwrap_err()] {
         assert!(matches!(error, ServiceError::Unreachable { .. }), "{error}");

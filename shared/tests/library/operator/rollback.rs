@@ -12,7 +12,9 @@ use serde_json::json;
 
 use super::{Words, id, stack};
 use crate::steps::{assert_settled, fire, schedule};
-use crate::support::{Api, Crash, Instance, Invariants, Stand, When, document, soon, within};
+use crate::support::{
+    Api, Crash, Instance, Invariants, Stand, When, document, serving, soon, within,
+};
 
 async fn roll_back(
     stand: &Stand,
@@ -144,7 +146,7 @@ async fn a_revocation_that_died_on_its_way_has_ended_the_credential_and_nothing_
     let revoked = services
         .revoke(
             &document(&instance.document),
-            &stand.administrator().await,
+            &serving(&stand.administrator().await, &document(&instance.document)),
             soon(),
         )
         .await;

@@ -17,7 +17,7 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::process::{Child, Command};
 use tokio_postgres::{Client, NoTls, SimpleQueryMessage};
 
-use crate::support::{document, next_document, random, soon, version_id, within};
+use crate::support::{document, next_document, random, serving, soon, version_id, within};
 
 /// Which server.
 #[derive(Clone, Copy, Debug)]
@@ -130,9 +130,8 @@ impl Stand {
         deadline: Deadline,
     ) -> Result<(), ServiceError> {
         let document = document(value);
-        let issue = self
-            .services
-            .issue(&document, &self.administrator, deadline);
+        let administrator = serving(&self.administrator, &document);
+        let issue = self.services.issue(&document, &administrator, deadline);
         within(issue).await
     }
 
@@ -142,9 +141,8 @@ impl Stand {
         deadline: Deadline,
     ) -> Result<(), ServiceError> {
         let document = document(value);
-        let revoke = self
-            .services
-            .revoke(&document, &self.administrator, deadline);
+        let administrator = serving(&self.administrator, &document);
+        let revoke = self.services.revoke(&document, &administrator, deadline);
         within(revoke).await
     }
 

@@ -10,7 +10,7 @@ use tokio::net::TcpListener;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::support::{Customer, Stand, administrator, imported, services, user};
-use crate::support::{random, soon, uncut, within};
+use crate::support::{random, serving, soon, uncut, within};
 
 async fn stand(users: Users) -> (Stand, super::support::Version) {
     let (line, password) = user("bob", "~* resetchannels -@all +get");
@@ -35,7 +35,11 @@ async fn a_server_that_is_down_is_waited_for() {
     for error in [
         stand
             .services
-            .issue(&second.document, &fields, short())
+            .issue(
+                &second.document,
+                &serving(&fields, &second.document),
+                short(),
+            )
             .await
             .unwrap_err(),
         stand
@@ -45,7 +49,7 @@ async fn a_server_that_is_down_is_waited_for() {
             .unwrap_err(),
         stand
             .services
-            .revoke(&first.document, &fields, short())
+            .revoke(&first.document, &serving(&fields, &first.document), short())
             .await
             .unwrap_err(),
     ] {
@@ -54,7 +58,8 @@ async fn a_server_that_is_down_is_waited_for() {
         assert!(error.to_string().contains(&address), "{error}");
     }
     let services = stand.services.clone();
-    let issue = services.issue(&second.document, &fields, soon());
+    let administrator = serving(&fields, &second.document);
+    let issue = services.issue(&second.document, &administrator, soon());
     let (issued, restarted) = tokio::join!(within(issue), stand.redis.restart());
     restarted.unwrap();
     issued.unwrap();
@@ -83,11 +88,15 @@ async fn an_administrator_who_may_not_is_named() {
         let fields = administrator(user, password);
         let issued = stand
             .services
-            .issue(&second.document, &fields, soon())
+            .issue(
+                &second.document,
+                &serving(&fields, &second.document),
+                soon(),
+            )
             .await;
         let revoked = stand
             .services
-            .revoke(&first.document, &fields, soon())
+            .revoke(&first.document, &serving(&fields, &first.document), soon())
             .await;
         for error in [issued.unwrap_err(), revoked.unwrap_err()] {
             assert!(
@@ -118,7 +127,9 @@ async fn a_server_full_of_connections_refuses_nobodys_credential() {
             let result = if verify {
                 services.verify(document, deadline).await.map(drop)
             } else {
-                services.revoke(document, &fields, deadline).await
+                services
+                    .revoke(document, &serving(&fields, document), deadline)
+                    .await
             };
             result.unwrap_err()
         })
@@ -200,7 +211,13 @@ async fn a_command_that_a_managed_service_forbids_is_named() {
     let server = Fake::start(vec![Some("+OK\r\n".to_owned()), quoting("ACL")]).await;
     let version = imported("127.0.0.1", server.port, "bob", &password);
     let fields = administrator("administrator", "a password");
-    let error = services().issue(&version.document, &fields, soon()).await;
+    let error = services()
+        .issue(
+            &version.document,
+            &serving(&fields, &version.document),
+            soon(),
+        )
+        .await;
     names_the_forbidden(&error.unwrap_err(), &password);
 }
 
@@ -285,7 +302,8 @@ async fn what_passes_is_told_from_what_does_not() {
         let version = imported("127.0.0.1", server.port, "bob", &random());
         let error = uncut(cut, async |deadline| {
             let services = services();
-            let revoke = services.revoke(&version.document, &fields, deadline);
+            let administrator = serving(&fields, &version.document);
+            let revoke = services.revoke(&version.document, &administrator, deadline);
             within(revoke).await.unwrap_err()
         })
         .await;

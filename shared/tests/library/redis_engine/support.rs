@@ -13,7 +13,7 @@ use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::TcpStream;
 
-use crate::support::{document, next_document, random, soon, version_id, within};
+use crate::support::{document, next_document, random, serving, soon, version_id, within};
 
 /// A server, and what the functions reach it through.
 pub(super) struct Stand {
@@ -87,19 +87,21 @@ impl Stand {
 
     pub(super) async fn issue(&self, version: &Version) -> Result<(), ServiceError> {
         let administrator = self.administrator();
-        within(
-            self.services
-                .issue(&version.document, &administrator, soon()),
-        )
+        within(self.services.issue(
+            &version.document,
+            &serving(&administrator, &version.document),
+            soon(),
+        ))
         .await
     }
 
     pub(super) async fn revoke(&self, version: &Version) -> Result<(), ServiceError> {
         let administrator = self.administrator();
-        within(
-            self.services
-                .revoke(&version.document, &administrator, soon()),
-        )
+        within(self.services.revoke(
+            &version.document,
+            &serving(&administrator, &version.document),
+            soon(),
+        ))
         .await
     }
 

@@ -11,7 +11,7 @@ use local_cloud::heroku::GoneAs;
 use serde_json::json;
 
 use super::{assert_settled, deliver, fire, schedule};
-use crate::support::{Api, Stand, document, soon};
+use crate::support::{Api, Stand, document, serving, soon};
 
 fn revocations(stand: &Stand) -> usize {
     let requests = stand.service.requests();
@@ -63,7 +63,7 @@ async fn a_credential_that_the_service_does_not_know_is_revoked() {
     let imported = document(&instance.document);
     stand
         .services()
-        .revoke(&imported, &administrator, soon())
+        .revoke(&imported, &serving(&administrator, &imported), soon())
         .await
         .unwrap();
     fire(&stand, &first, 0).await;

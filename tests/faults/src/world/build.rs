@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use addon_rotation::configuration::HerokuConfiguration;
 use addon_rotation::net;
-use lambda_in_process::{Environment, STACK, arn};
+use lambda_in_process::{Environment, STACK, arn, names};
 use local_cloud::events::EventLog;
 use local_cloud::gateway::{Gateway, GatewayOptions};
 use local_cloud::heroku::{AppSpec, Heroku, Manifest, Provision, RestartSpeed};
@@ -218,13 +218,11 @@ async fn store(
             stagger: Duration::ZERO,
         },
     })?;
-    let administrator = create_secret(
-        gateway,
-        "acme/administrator",
-        &imported.administrator,
-        false,
-    )
-    .await?;
+    let mut administrator = imported.administrator.clone();
+    for field in ["host", "port", "url"] {
+        administrator[field] = imported.fields[field].clone();
+    }
+    let administrator = create_secret(gateway, "acme/masters/shop", &administrator, false).await?;
     let addon = heroku.provision(Provision {
         service: "acme".to_owned(),
         name: "acme-shop".to_owned(),
@@ -244,7 +242,7 @@ async fn store(
     });
     if api == Api::V3 {
         let tokens = json!({ "refresh_token": heroku.refresh_token(&addon.id)? });
-        block["oauth"] = create_secret(gateway, "acme/oauth", &tokens, false)
+        block["oauth"] = create_secret(gateway, &names().oauth_of(&addon.id), &tokens, false)
             .await?
             .into();
     }
@@ -252,7 +250,7 @@ async fn store(
     document["masterarn"] = administrator.into();
     document["heroku"] = block;
     Ok(Stored {
-        secret: create_secret(gateway, "acme/credentials", &document, true).await?,
+        secret: create_secret(gateway, &names().secret_of(&addon.id), &document, true).await?,
         addon: addon.id,
     })
 }

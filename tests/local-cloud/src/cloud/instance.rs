@@ -172,15 +172,13 @@ impl Cloud {
                 .create_secret(&self.root, &name, &tokens, &tags);
             document["heroku"]["oauth"] = oauth.await?.into();
         }
-        let secret_name = format!("addon/credentials/{}", spec.name);
         let mut tags = vec![("rotation:stack".to_owned(), STACK.to_owned())];
         tags.extend(spec.tags);
         let secret_arn = self
             .account
-            .create_secret(&self.root, &secret_name, &document, &tags)
+            .create_secret(&self.root, &instance.secret_name, &document, &tags)
             .await?;
         Ok(Instance {
-            secret_name,
             secret_arn,
             ..instance
         })

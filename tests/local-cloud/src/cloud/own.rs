@@ -69,10 +69,12 @@ impl Cloud {
             ..PostgresOptions::default()
         };
         let server = Postgres::start_with(&programs, &self.logs().join(name), options).await?;
-        let password = server.administrator_password();
-        let administrator =
-            self.own_administrator(name, "postgres", postgres::ADMINISTRATOR, password);
-        let administrator = administrator.await?;
+        let login = (
+            postgres::ADMINISTRATOR,
+            server.administrator_password(),
+            server.port(),
+        );
+        let administrator = self.own_administrator(name, "postgres", login).await?;
         Ok(self.own_postgres.add(name, server, administrator))
     }
 
@@ -86,9 +88,12 @@ impl Cloud {
         // As above.
         let durable = ["--innodb-flush-log-at-trx-commit=2"];
         let server = Mariadb::start(&programs, &self.logs().join(name), &durable).await?;
-        let password = server.superuser_password();
-        let administrator = self.own_administrator(name, "mysql", mariadb::SUPERUSER, password);
-        let administrator = administrator.await?;
+        let login = (
+            mariadb::SUPERUSER,
+            server.superuser_password(),
+            server.port(),
+        );
+        let administrator = self.own_administrator(name, "mysql", login).await?;
         Ok(self.own_mariadb.add(name, server, administrator))
     }
 
@@ -96,10 +101,12 @@ impl Cloud {
         &self,
         name: &str,
         engine: &str,
-        username: &str,
-        password: &str,
+        (username, password, port): (&str, &str, u16),
     ) -> Result<String, CloudError> {
-        let login = json!({ "engine": engine, "username": username, "password": password });
+        let login = json!({
+            "engine": engine, "host": "127.0.0.1", "port": port,
+            "username": username, "password": password,
+        });
         let secret = format!("addon/masters/{engine}-{name}");
         self.account
             .create_secret(&self.root, &secret, &login, &[])

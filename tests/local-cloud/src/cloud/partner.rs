@@ -52,24 +52,39 @@ impl Services {
             name: format!("{SERVICE}-api"),
             administrator_token: administrator_token.clone(),
         };
-        let login = |engine: &str, username: &str, password: &str| json!({ "engine": engine, "username": username, "password": password });
+        let credential_service = CredentialService::start(options, events.clone()).await?;
+        let login = |engine: &str, port: u16, username: &str, password: &str| {
+            json!({
+                "engine": engine, "host": "127.0.0.1", "port": port,
+                "username": username, "password": password,
+            })
+        };
         Ok(Self {
             administrators: [
-                ("api", json!({ "token": administrator_token })),
+                (
+                    "api",
+                    json!({ "token": administrator_token, "url": credential_service.url().as_str() }),
+                ),
                 (
                     "db",
                     login(
                         "postgres",
+                        postgres.port(),
                         postgres::ADMINISTRATOR,
                         postgres.administrator_password(),
                     ),
                 ),
                 (
                     "mysql",
-                    login("mysql", mariadb::SUPERUSER, mariadb.superuser_password()),
+                    login(
+                        "mysql",
+                        mariadb.port(),
+                        mariadb::SUPERUSER,
+                        mariadb.superuser_password(),
+                    ),
                 ),
             ],
-            credential_service: CredentialService::start(options, events.clone()).await?,
+            credential_service,
             postgres,
             mariadb,
         })

@@ -38,7 +38,7 @@ impl Cloud {
         let redis = Redis::start(&programs.await?, &log, options).await?;
         let port = redis.port();
         let administrator = json!({
-            "engine": "redis", "username": ADMINISTRATOR, "password": redis.administrator_password(),
+            "engine": "redis", "host": "127.0.0.1", "port": port, "username": ADMINISTRATOR, "password": redis.administrator_password(),
         });
         let secret = format!("addon/masters/redis-{name}");
         let administrator = self

@@ -174,10 +174,10 @@ impl World {
         heroku["api"] = name(api).into();
         if api == Api::V3 {
             let tokens = json!({ "refresh_token": self.heroku.refresh_token(&addon)? });
-            let name = format!("{OAUTH}{app}");
+            let name = format!("{OAUTH}{addon}");
             heroku["oauth"] = self.create_secret(&name, &tokens).await?.into();
         }
-        let name = format!("{CREDENTIALS}{app}");
+        let name = format!("{CREDENTIALS}{addon}");
         let secret = self.create_secret(&name, &document).await?;
         let enrolment = json!({
             "SecretId": secret,
@@ -211,8 +211,9 @@ impl World {
             owner_app: app.to_owned(),
             config: BTreeMap::from([(VAR.to_owned(), shown(&key))]),
         })?;
-        let administrator = json!({ "token": ADMINISTRATOR });
-        let name = format!("addon/masters/{app}");
+        let administrator =
+            json!({ "token": ADMINISTRATOR, "url": self.addresses.service.as_str() });
+        let name = format!("{ADMINISTRATORS}{app}");
         let document = json!({
             "engine": "http",
             "url": self.addresses.service.as_str(),

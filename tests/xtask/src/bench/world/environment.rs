@@ -12,6 +12,8 @@ pub(super) const STACK: &str = "addon-rotation";
 pub(super) const CREDENTIALS: &str = "addon/credentials/";
 /// What the OAuth secrets' names begin with.
 pub(super) const OAUTH: &str = "addon/oauth/";
+/// What the administrators' secrets' names begin with.
+pub(super) const ADMINISTRATORS: &str = "addon/masters/";
 
 /// What the template gives each function.
 pub(super) fn environment(
@@ -58,9 +60,12 @@ pub(super) fn environment(
         ("STACK_NAME", STACK.to_owned()),
         ("SECRET_NAME_PREFIX", CREDENTIALS.to_owned()),
     ];
-    let fleet = [
-        ("STACK_NAME", STACK.to_owned()),
+    let names = [
         ("SECRET_NAME_PREFIX", CREDENTIALS.to_owned()),
+        (
+            "ADMINISTRATOR_SECRET_NAME_PREFIX",
+            ADMINISTRATORS.to_owned(),
+        ),
         ("OAUTH_SECRET_NAME_PREFIX", OAUTH.to_owned()),
     ];
     let enrolment = [
@@ -74,18 +79,21 @@ pub(super) fn environment(
         ("DEPROVISION_ADDON_FUNCTION_ARN", arn("deprovision-addon")),
     ];
     BTreeMap::from([
-        ("rotate", of(&[&functions])),
-        ("create-secret", of(&[&service])),
-        ("publish-to-heroku", of(&[&heroku])),
-        ("test-secret", of(&[&heroku, &service])),
+        ("rotate", of(&[&functions, &names])),
+        ("create-secret", of(&[&service, &names])),
+        ("publish-to-heroku", of(&[&heroku, &names])),
+        ("test-secret", of(&[&heroku, &service, &names])),
         ("finish-secret", of(&[&schedule])),
-        ("revoke-secret", of(&[&heroku, &service, &schedule])),
+        ("revoke-secret", of(&[&heroku, &service, &schedule, &names])),
         ("sweep", of(&[&schedule, &stack])),
-        ("enroll-addon", of(&[&heroku, &service, &fleet, &enrolment])),
-        ("start-rotation", of(&[&fleet, &button])),
+        (
+            "enroll-addon",
+            of(&[&heroku, &service, &stack, &names, &enrolment]),
+        ),
+        ("start-rotation", of(&[&stack, &names, &button])),
         (
             "deprovision-addon",
-            of(&[&service, &fleet, &schedule, &deprovisioning]),
+            of(&[&service, &stack, &names, &schedule, &deprovisioning]),
         ),
     ])
 }

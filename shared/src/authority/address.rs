@@ -1,0 +1,224 @@
+//! Addresses of services, so written that two are the same exactly if they lead to the same place.
+
+use std::fmt::{self, Write as _};
+use std::net::IpAddr;
+
+use serde_json::Value;
+use url::{Host, Url};
+
+use crate::document::Fields;
+
+/// An address that a document names.
+#[derive(Debug, Clone)]
+pub(crate) struct Place {
+    /// Where in the document.
+    pub(super) path: String,
+    at: At,
+}
+
+#[derive(Debug, Clone)]
+enum At {
+    Server {
+        host: String,
+        port: u16,
+        /// What an administrator's secret means that says no port.
+        default: u16,
+    },
+    Url(String),
+}
+
+impl Place {
+    /// A server, by the path in the document of what has its `host` and `port`, and the port that its kind has
+    /// by default.
+    pub(crate) fn server(path: &str, host: &str, port: u16, default: u16) -> Self {
+        Self {
+            path: format!("{path}host"),
+            at: At::Server {
+                host: normal_host(host),
+                port,
+                default,
+            },
+        }
+    }
+
+    /// A service reached over HTTP.
+    pub(crate) fn url(url: &Url) -> Self {
+        Self {
+            path: "url".to_owned(),
+            at: At::Url(normal_url(url)),
+        }
+    }
+}
+
+impl Place {
+    /// What an administrator's secret that is for this place has, in jq's words.
+    pub(super) fn example(&self) -> &'static str {
+        match self.at {
+            At::Server { .. } => r#"{host: "<the server>", port: <its port>}"#,
+            At::Url(_) => r#"{url: "<the service>"}"#,
+        }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.at {
+            At::Server { host, port, .. } => server(f, host, Some(*port)),
+            At::Url(url) => f.write_str(url),
+        }
+    }
+}
+
+/// What an administrator's secret says that its login is for.
+#[derive(Debug, Default)]
+pub(super) struct Served {
+    servers: Vec<(String, Option<u16>)>,
+    url: Option<String>,
+}
+
+impl Served {
+    /// Reads `host` and `port`, `hosts`, and `url`; what is wrong with them.
+    pub(super) fn read(fields: &Fields) -> Result<Self, &'static str> {
+        const HOSTS: &str = "its hosts must be a list of texts such as db7.acme.example:5432";
+        const PORT: &str = "its port must be a whole number from 1 to 65535";
+        let map = fields.map();
+        let known = |name| map.get(name).filter(|value: &&Value| !value.is_null());
+        let mut served = Self::default();
+        let port = known("port")
+            .map(|port| match port {
+                // AWS's own secrets have either.
+                Value::String(text) => text.parse().ok(),
+                other => other.as_u64().and_then(|port| u16::try_from(port).ok()),
+            })
+            .map(|port| port.filter(|port| *port != 0).ok_or(PORT))
+            .transpose()?;
+        if let Some(host) = known("host") {
+            let host = host.as_str().filter(|host| !host.is_empty());
+            let host = host.ok_or("its host must be a host name or address")?;
+            served.servers.push((normal_host(host), port));
+        }
+        if let Some(hosts) = known("hosts") {
+            for host in hosts.as_array().ok_or(HOSTS)? {
+                let host = host.as_str().and_then(host_and_port).ok_or(HOSTS)?;
+                served.servers.push(host);
+            }
+        }
+        if let Some(url) = known("url") {
+            let url = url.as_str().and_then(|url| Url::parse(url).ok());
+            served.url = Some(normal_url(&url.ok_or("its url must be a URL")?));
+        }
+        if served.servers.is_empty() && served.url.is_none() {
+            return Err("it does not say which address its login is for");
+        }
+        Ok(served)
+    }
+
+    pub(super) fn has(&self, place: &Place) -> bool {
+        match &place.at {
+            At::Server {
+                host,
+                port,
+                default,
+            } => self
+                .servers
+                .iter()
+                .any(|(name, own)| name == host && own.unwrap_or(*default) == *port),
+            At::Url(url) => self.url.as_ref() == Some(url),
+        }
+    }
+}
+
+impl fmt::Display for Served {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut separator = "";
+        for (host, port) in &self.servers {
+            f.write_str(separator)?;
+            server(f, host, *port)?;
+            separator = ", ";
+        }
+        if let Some(url) = &self.url {
+            write!(f, "{separator}{url}")?;
+        }
+        Ok(())
+    }
+}
+
+fn server(f: &mut fmt::Formatter<'_>, host: &str, port: Option<u16>) -> fmt::Result {
+    match (host.contains(':'), port) {
+        (true, Some(port)) => write!(f, "[{host}]:{port}"),
+        (false, Some(port)) => write!(f, "{host}:{port}"),
+        (_, None) => f.write_str(host),
+    }
+}
+
+/// `host`, `host:port`, `[address]:port`, or an IPv6 address alone.
+fn host_and_port(text: &str) -> Option<(String, Option<u16>)> {
+    let (host, port) = match text.rsplit_once(':') {
+        Some((host, port)) if host.ends_with(']') || !host.contains(':') => (host, Some(port)),
+        _ => (text, None),
+    };
+    let port = port
+        .map(|port| port.parse().ok().filter(|port| *port != 0).ok_or(()))
+        .transpose()
+        .ok()?;
+    (!host.is_empty()).then(|| (normal_host(host), port))
+}
+
+/// A name in lower case without the dot of the root, an address in its shortest form and without brackets.
+fn normal_host(host: &str) -> String {
+    let bare = host.strip_prefix('[').and_then(|it| it.strip_suffix(']'));
+    if let Ok(address) = bare.unwrap_or(host).parse::<IpAddr>() {
+        return address.to_canonical().to_string();
+    }
+    let name = host.to_lowercase();
+    name.strip_suffix('.').unwrap_or(&name).to_owned()
+}
+
+/// Scheme, host, port and path: what a request's own path is put behind.
+fn normal_url(url: &Url) -> String {
+    let host = match url.host() {
+        Some(Host::Domain(name)) => normal_host(name),
+        Some(Host::Ipv4(address)) => address.to_string(),
+        Some(Host::Ipv6(address)) => match IpAddr::V6(address).to_canonical() {
+            IpAddr::V4(address) => address.to_string(),
+            IpAddr::V6(address) => format!("[{address}]"),
+        },
+        None => String::new(),
+    };
+    let port = url.port_or_known_default().unwrap_or_default();
+    let path = normal_path(url.path());
+    format!(
+        "{}://{host}:{port}{}",
+        url.scheme(),
+        path.trim_end_matches('/')
+    )
+}
+
+/// With what may stand as it is not percent-encoded, and all else in capitals
+/// ([RFC 3986](https://www.rfc-editor.org/rfc/rfc3986#section-6.2.2)).
+fn normal_path(path: &str) -> String {
+    let mut normal = String::with_capacity(path.len());
+    let mut rest = path;
+    while let Some((before, after)) = rest.split_once('%') {
+        normal.push_str(before);
+        let is_hex = |code: &&str| code.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let code = after.get(..2).filter(is_hex);
+        match code.and_then(|code| u8::from_str_radix(code, 16).ok()) {
+            Some(byte) if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) => {
+                normal.push(byte.into());
+                rest = &after[2..];
+            }
+            Some(byte) => {
+                // Writing to a String cannot fail.
+                let _ = write!(normal, "%{byte:02X}");
+                rest = &after[2..];
+            }
+            None => {
+                normal.push('%');
+                rest = after;
+            }
+        }
+    }
+    normal.push_str(rest);
+    normal
+}

@@ -1,0 +1,114 @@
+//! Why a document has nothing done with a login that is not its own.
+
+use crate::deadline::Passing;
+use crate::event::{SecretArn, VersionId};
+
+/// A document that claims what is not its own. Nothing was sent to any address that it names.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AuthorityError {
+    /// The document is another add-on's.
+    #[error(
+        "secret {secret} holds a document whose heroku.addon_id is {addon}, and that add-on's secret is {expected}. → Correct heroku.addon_id, or enrol the add-on under its own name"
+    )]
+    Name {
+        /// The secret's name.
+        secret: String,
+        /// The add-on that its document names.
+        addon: String,
+        /// The name of that add-on's secret.
+        expected: String,
+    },
+    /// `masterarn` is no administrator's secret.
+    #[error(
+        "masterarn of add-on {addon} is {administrator}, which is no administrator's secret of this stack. → Name one of {expected}"
+    )]
+    Administrator {
+        /// The add-on's id.
+        addon: String,
+        /// What its document names.
+        administrator: SecretArn,
+        /// What it may name.
+        expected: String,
+    },
+    /// `heroku.oauth` is not the instance's.
+    #[error(
+        "heroku.oauth of add-on {addon} is {oauth}, which does not hold this add-on's tokens. → Name {expected}, by its whole ARN"
+    )]
+    OAuth {
+        /// The add-on's id.
+        addon: String,
+        /// What its document names.
+        oauth: SecretArn,
+        /// What it must name.
+        expected: String,
+    },
+    /// The administrator's secret does not say what it is for.
+    #[error(
+        "the administrator's secret {administrator} cannot be used: {problem}. → Complete it from your own records, not from a document: {}",
+        complete(administrator, example)
+    )]
+    Addresses {
+        /// The administrator's secret.
+        administrator: SecretArn,
+        /// What is wrong with what it says.
+        problem: &'static str,
+        /// What it must have, as jq writes it.
+        example: &'static str,
+    },
+    /// An address of the document is none of the administrator's.
+    #[error(
+        "{path} of add-on {addon}'s document is {address}, and the administrator's secret {administrator} is for {served}. → Correct the document; if the login is for that address as well, add it to the administrator's secret (hosts)"
+    )]
+    NotServed {
+        /// The add-on's id.
+        addon: String,
+        /// The address's path in the document.
+        path: String,
+        /// The address.
+        address: String,
+        /// The administrator's secret.
+        administrator: SecretArn,
+        /// The addresses that its login is for.
+        served: String,
+    },
+    /// The pending document is another than rotation makes.
+    #[error(
+        "version {pending} of {secret} is not the renewal of the current version {current}: they differ in {}. → Give this rotation up (take AWSPENDING off version {pending}) and begin another",
+        paths.join(", ")
+    )]
+    NoRenewal {
+        /// The secret.
+        secret: SecretArn,
+        /// The pending version.
+        pending: VersionId,
+        /// The current version.
+        current: VersionId,
+        /// Where they differ.
+        paths: Vec<String>,
+    },
+    /// The current credential does not work.
+    #[error(
+        "the service refuses the credential of version {current} of {secret}, which is AWSCURRENT, so that none is issued in its place. → Store the one that works (PutSecretValue), or have an operator vouch for the instance: addon-rotation-operator recover {addon}"
+    )]
+    NotShown {
+        /// The secret.
+        secret: SecretArn,
+        /// The current version.
+        current: VersionId,
+        /// The add-on's id.
+        addon: String,
+    },
+}
+
+/// The command that completes an administrator's secret. No value is among its arguments.
+fn complete(administrator: &SecretArn, example: &str) -> String {
+    format!(
+        "aws secretsmanager get-secret-value --secret-id {administrator} --query SecretString --output text | jq '. + {example}' | aws secretsmanager put-secret-value --secret-id {administrator} --secret-string file:///dev/stdin"
+    )
+}
+
+impl Passing for AuthorityError {
+    fn is_passing(&self) -> bool {
+        false
+    }
+}

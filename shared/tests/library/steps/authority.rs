@@ -1,0 +1,465 @@
+//! Documents that name what is not theirs: refused by every function, before anything is sent to what they name.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+
+use addon_rotation::event::VersionId;
+use axum::Router;
+use axum::extract::Request;
+use http::StatusCode;
+use lambda_runtime::Diagnostic;
+use local_cloud::events::EventKind;
+use serde_json::{Value, json};
+
+use super::enrollment::enrolled;
+use crate::support::{Api, Instance, Server, Stand, create_secret, version_id};
+
+/// A server of the adversary's: it takes everything and remembers it.
+struct Hostile {
+    server: Server,
+    received: Arc<Mutex<Vec<String>>>,
+}
+
+impl Hostile {
+    async fn start() -> Self {
+        let received: Arc<Mutex<Vec<String>>> = Arc::default();
+        let book = Arc::clone(&received);
+        let router = Router::new().fallback(move |request: Request| {
+            let head = format!("{} {:?}", request.uri(), request.headers());
+            book.lock().unwrap().push(head);
+            async { StatusCode::OK }
+        });
+        Self {
+            server: Server::start(router).await,
+            received,
+        }
+    }
+
+    fn assert_received_nothing(&self) {
+        assert_eq!(self.received.lock().unwrap().clone(), [""; 0]);
+    }
+}
+
+/// Stores a document as the current version, as whoever may write one does.
+async fn store(stand: &Stand, instance: &Instance, document: &Value) -> VersionId {
+    let version = version_id();
+    let parameters = json!({
+        "SecretId": instance.secret.as_str(),
+        "SecretString": document.to_string(),
+        "ClientRequestToken": version.as_str(),
+    });
+    stand.call("PutSecretValue", parameters).await.unwrap();
+    version
+}
+
+async fn label(stand: &Stand, instance: &Instance, version: &VersionId) {
+    let parameters = json!({
+        "SecretId": instance.secret.as_str(),
+        "VersionStage": format!("LIVE-{version}"),
+        "MoveToVersionId": version.as_str(),
+    });
+    stand
+        .call("UpdateSecretVersionStage", parameters)
+        .await
+        .unwrap();
+}
+
+/// The message of the rotation's first failure.
+async fn failed_rotation(stand: &Stand, instance: &Instance) -> (VersionId, String) {
+    let version = stand.start_rotation(instance).await;
+    let message = stand
+        .wait_for("the rotation's failure", |event| match event {
+            EventKind::RotationFailed {
+                version: failed,
+                message,
+                ..
+            } if failed == version.as_str() => Some(message.clone()),
+            _ => None,
+        })
+        .await;
+    (version, message)
+}
+
+/// What a function says to an event that it must refuse.
+async fn refusal(stand: &Stand, function: &str, event: Value) -> String {
+    let outcome = stand.lambda.ask(function, event).await;
+    let message = outcome.expect_err(function).error_message;
+    stand.assert_holds_no_secret(&message);
+    message
+}
+
+fn step(step: &str, instance: &Instance, version: &VersionId) -> Value {
+    json!({ "Step": step, "SecretId": instance.secret.as_str(), "VersionId": version.as_str() })
+}
+
+/// What `revoke-secret` says of its last try: it schedules no further one.
+async fn revocation(stand: &Stand, instance: &Instance, version: &VersionId) -> String {
+    let event = json!({
+        "SecretId": instance.secret.as_str(), "VersionId": version.as_str(), "Attempt": 99,
+    });
+    refusal(stand, "revoke-secret", event).await
+}
+
+#[tokio::test]
+async fn no_function_sends_the_administrator_s_login_to_a_server_that_a_document_names() {
+    let (stand, hostile) = (Stand::start().await, Hostile::start().await);
+    let instance = enrolled(&stand, Api::V1).await;
+    let mut document = instance.document.clone();
+    document["url"] = hostile.server.url.as_str().into();
+    let names_both = |message: &str| {
+        let own = stand.administrator_arn().as_str();
+        let host = hostile.server.url.authority().to_owned();
+        let served = stand.service.url().authority().to_owned();
+        for words in [own, &host, &served, "A retry cannot help"] {
+            assert!(message.contains(words), "{words}: {message}");
+        }
+    };
+
+    let old = store(&stand, &instance, &document).await;
+    let (_, message) = failed_rotation(&stand, &instance).await;
+    names_both(&message);
+    hostile.assert_received_nothing();
+
+    // Of the old version, in a revocation.
+    label(&stand, &instance, &old).await;
+    let mut current = instance.document.clone();
+    current["credential_id"] = "another".into();
+    store(&stand, &instance, &current).await;
+    names_both(&revocation(&stand, &instance, &old).await);
+    hostile.assert_received_nothing();
+
+    store(&stand, &instance, &document).await;
+    let event = json!({ "AddonId": instance.addon });
+    let message = refusal(&stand, "deprovision-addon", event).await;
+    for words in [hostile.server.url.authority(), "is for"] {
+        assert!(message.contains(words), "{message}");
+    }
+    hostile.assert_received_nothing();
+}
+
+#[tokio::test]
+async fn an_administrator_s_secret_without_an_address_is_refused_with_the_remedy() {
+    let stand = Stand::start().await;
+    let instance = stand.enrolled(Api::V1).await;
+    let token = stand
+        .administrator()
+        .await
+        .text("token")
+        .unwrap()
+        .to_owned();
+    let parameters = json!({
+        "SecretId": stand.administrator_arn().as_str(),
+        "SecretString": json!({ "token": token }).to_string(),
+        "ClientRequestToken": version_id().as_str(),
+    });
+    stand.call("PutSecretValue", parameters).await.unwrap();
+    let (version, message) = failed_rotation(&stand, &instance).await;
+    let completes = "aws secretsmanager put-secret-value";
+    for words in [stand.administrator_arn().as_str(), completes, "{url:"] {
+        assert!(message.contains(words), "{message}");
+    }
+    assert_eq!(stand.service.live(), [instance.imported.as_str()]);
+
+    // Completed, the same rotation goes on.
+    let url = stand.service.url().to_string();
+    let parameters = json!({
+        "SecretId": stand.administrator_arn().as_str(),
+        "SecretString": json!({ "token": token, "url": url }).to_string(),
+        "ClientRequestToken": version_id().as_str(),
+    });
+    stand.call("PutSecretValue", parameters).await.unwrap();
+    let again = json!({ "SecretId": instance.secret.as_str() });
+    let _ = stand.call("RotateSecret", again).await;
+    stand
+        .wait_for("the rotation's success", |event| {
+            matches!(event, EventKind::RotationSucceeded { version: done, .. } if done == version.as_str())
+                .then_some(())
+        })
+        .await;
+}
+
+/// A document's change, and what the error names.
+type Claim = (fn(&mut Value, &Foreign), &'static str);
+
+/// What is not the instance's.
+struct Foreign {
+    administrator: String,
+    secret: String,
+    oauth: String,
+    addon: String,
+}
+
+const CLAIMS: [Claim; 4] = [
+    (
+        |document, foreign| document["masterarn"] = foreign.administrator.as_str().into(),
+        "masterarn",
+    ),
+    (
+        |document, foreign| document["masterarn"] = foreign.secret.as_str().into(),
+        "masterarn",
+    ),
+    (
+        |document, foreign| document["heroku"]["oauth"] = foreign.oauth.as_str().into(),
+        "heroku.oauth",
+    ),
+    (
+        |document, foreign| document["heroku"]["addon_id"] = foreign.addon.as_str().into(),
+        "heroku.addon_id",
+    ),
+];
+
+#[tokio::test]
+async fn every_function_that_acts_on_a_document_shows_that_its_names_are_its_own() {
+    let stand = Stand::start().await;
+    let other = stand.enrolled(Api::V3).await;
+    let administrator = json!({ "token": "another", "url": stand.service.url().as_str() });
+    let administrator = create_secret(
+        &stand.gateway,
+        "payroll/masters/api",
+        &administrator,
+        &json!([]),
+    )
+    .await;
+    let foreign = Foreign {
+        administrator: administrator.as_str().to_owned(),
+        secret: other.secret.as_str().to_owned(),
+        oauth: other.oauth.as_ref().unwrap().as_str().to_owned(),
+        addon: other.addon.clone(),
+    };
+    for (claim, words) in CLAIMS {
+        let instance = stand.enrolled(Api::V3).await;
+        let mut document = instance.document.clone();
+        claim(&mut document, &foreign);
+        let (live, shown) = (stand.service.live(), stand.shown(&instance));
+        let asked = stand.heroku.requests().len();
+
+        let version = store(&stand, &instance, &document).await;
+        let functions = [
+            ("create-secret", "createSecret"),
+            ("publish-to-heroku", "setSecret"),
+            ("test-secret", "testSecret"),
+            ("test-secret", "createSecret"),
+        ];
+        for (function, of) in functions {
+            let message = refusal(&stand, function, step(of, &instance, &version)).await;
+            assert!(message.contains(words), "{function}: {message}");
+        }
+        let event = json!({ "AddonId": instance.addon });
+        let message = refusal(&stand, "deprovision-addon", event).await;
+        assert!(message.contains(words), "{message}");
+        let message = revocation_of_the_first(&stand, &instance).await;
+        assert!(message.contains(words), "{message}");
+
+        // rotate stores nothing.
+        let (pending, message) = failed_rotation(&stand, &instance).await;
+        assert!(message.contains(words), "{message}");
+        let secret = stand.snapshot(&instance);
+        let pending = secret.versions.iter().find(|it| it.id == pending.as_str());
+        assert!(pending.is_none_or(|it| !it.has_value), "{pending:?}");
+
+        assert_eq!(stand.service.live(), live);
+        assert_eq!(stand.shown(&instance), shown);
+        assert_eq!(stand.heroku.requests().len(), asked, "Heroku was asked");
+    }
+}
+
+/// The revocation of the imported version, whose own document is right, while the current one is not.
+async fn revocation_of_the_first(stand: &Stand, instance: &Instance) -> String {
+    let secret = stand.snapshot(instance);
+    let first = secret.labelled("AWSPREVIOUS").unwrap().parse().unwrap();
+    label(stand, instance, &first).await;
+    revocation(stand, instance, &first).await
+}
+
+#[tokio::test]
+async fn an_add_on_is_not_enrolled_under_two_names() {
+    let stand = Stand::start().await;
+    let instance = stand.enrolled(Api::V1).await;
+    for name in ["acme/credentials/shop", "shop"] {
+        let tags = json!([{ "Key": "rotation:stack", "Value": "addon-rotation" }]);
+        let secret = create_secret(&stand.gateway, name, &instance.document, &tags).await;
+        let second = Instance {
+            secret,
+            ..instance.clone()
+        };
+        let error = stand.switch_on(&second).await.unwrap_err().message;
+        let own = format!("acme/credentials/{}", instance.addon);
+        for words in [name, &instance.addon, &own] {
+            assert!(error.contains(words), "{error}");
+        }
+    }
+}
+
+/// The requests that only an administrator makes.
+fn administrators(stand: &Stand) -> usize {
+    let requests = stand.service.requests();
+    let administrators = requests.iter().filter(|it| it.method != http::Method::GET);
+    administrators.count()
+}
+
+#[tokio::test]
+async fn nothing_is_issued_before_the_current_credential_has_logged_in() {
+    for api in Api::BOTH {
+        let stand = Stand::start().await;
+        let (instance, victim) = (stand.enrolled(api).await, stand.enrolled(api).await);
+        let asked = administrators(&stand);
+        let live = stand.service.live();
+        // Another's credential, with a key that is not its own.
+        let mut document = instance.document.clone();
+        document["credential_id"] = victim.imported.as_str().into();
+        let claimed = store(&stand, &instance, &document).await;
+        let (pending, message) = failed_rotation(&stand, &instance).await;
+        for words in [
+            claimed.as_str(),
+            instance.secret.as_str(),
+            "PutSecretValue",
+            &format!("addon-rotation-operator recover {}", instance.addon),
+            "A retry cannot help",
+        ] {
+            assert!(message.contains(words), "{words}: {message}");
+        }
+        assert_eq!(administrators(&stand), asked, "{api:?}");
+        assert!(!stand.is_labelled_live(&instance, &claimed), "{api:?}");
+        assert!(stand.is_labelled_live(&instance, &pending), "{api:?}");
+
+        // Nor is it ended with the instance, which nobody has shown to have it.
+        let event = json!({ "AddonId": instance.addon });
+        stand.lambda.ask("deprovision-addon", event).await.unwrap();
+        assert!(stand.service.is_live(&victim.imported), "{api:?}");
+        assert_eq!(stand.service.live(), live, "{api:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_version_is_labelled_when_it_was_seen_to_log_in() {
+    let stand = Stand::start().await;
+    let instance = stand.enrolled(Api::V1).await;
+    let first = stand.current(&instance);
+    assert!(!stand.is_labelled_live(&instance, &first));
+    let second = stand.rotate(&instance).await;
+    let label = format!("LIVE-{first}");
+    let events = stand.events.since(0);
+    let position = |found: &dyn Fn(&EventKind) -> bool| {
+        events.iter().position(|event| found(&event.kind)).unwrap()
+    };
+    let issued = position(
+        &|event| matches!(event, EventKind::CredentialIssued { credential, .. } if *credential == second.as_str()),
+    );
+    let labelled = position(
+        &|event| matches!(event, EventKind::LabelAttached { label: it, .. } if *it == label),
+    );
+    let shown = position(&|event| matches!(event, EventKind::ConfigChanged { .. }));
+    assert!(issued < labelled && labelled < shown);
+    // rotate never vouches.
+    for record in stand.lambda.records_of("create-secret") {
+        assert_eq!(record.payload.get("Vouched"), None);
+    }
+}
+
+#[tokio::test]
+async fn a_pending_document_that_rotation_has_not_made_is_refused() {
+    let (stand, hostile) = (Stand::start().await, Hostile::start().await);
+    let victim = stand.enrolled(Api::V1).await;
+    let administrator = stand
+        .administrator()
+        .await
+        .text("token")
+        .unwrap()
+        .to_owned();
+    let second = json!({ "token": administrator, "url": hostile.server.url.as_str() });
+    let second = create_secret(&stand.gateway, "acme/masters/second", &second, &json!([])).await;
+    let changes: [(&str, Value); 5] = [
+        ("/url", hostile.server.url.as_str().into()),
+        ("/masterarn", second.as_str().into()),
+        ("/credential_id", victim.imported.as_str().into()),
+        ("/heroku/config/ACME_URL", "{{ api_key }}".into()),
+        ("/note", "another".into()),
+    ];
+    for (path, value) in changes {
+        let instance = stand.enrolled(Api::V1).await;
+        let asked = administrators(&stand);
+        super::schedules::tag(&stand, instance.secret.as_str(), "two hours").await;
+        let version = stand.start_rotation(&instance).await;
+        let mut next = crate::support::next_document(&instance.document, &version);
+        *next.pointer_mut(path).unwrap() = value;
+        let stored = json!({
+            "SecretId": instance.secret.as_str(),
+            "ClientRequestToken": version.as_str(),
+            "SecretString": next.to_string(),
+            "VersionStages": ["AWSPENDING", format!("LIVE-{version}")],
+        });
+        let rotate = local_cloud::secrets_manager::Caller("rotate".to_owned());
+        let secrets = stand.gateway.secrets_manager();
+        secrets
+            .handle(&rotate, "PutSecretValue", stored)
+            .await
+            .unwrap();
+        let event = step("createSecret", &instance, &version);
+        let message = refusal(&stand, "create-secret", event).await;
+        let field = path.trim_start_matches('/').split('/').next().unwrap();
+        assert!(
+            message.contains("is not the renewal") && message.contains(field),
+            "{path}: {message}"
+        );
+        assert_eq!(administrators(&stand), asked, "{path}");
+        hostile.assert_received_nothing();
+    }
+}
+
+#[tokio::test]
+async fn a_broken_current_credential_holds_up_no_revocation() {
+    for api in Api::BOTH {
+        let stand = Stand::start().await;
+        let instance = stand.enrolled(api).await;
+        let leaked = stand.current(&instance);
+        stand.rotate(&instance).await;
+        let mut broken = stand.value(&instance.secret, None).await;
+        broken["api_key"] = "not the key".into();
+        store(&stand, &instance, &broken).await;
+        super::fire(&stand, &leaked, 0).await;
+        assert!(!stand.service.is_live(&instance.imported), "{api:?}");
+        assert!(!stand.is_labelled_live(&instance, &leaked), "{api:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_stored_by_hand_during_a_rotation_is_shown_to_work_before_it_is_labelled() {
+    for key in ["right", "wrong"] {
+        let stand = Stand::start().await;
+        let instance = stand.enrolled(Api::V1).await;
+        let stored_by_hand = Arc::new(AtomicBool::new(false));
+        let goes_on = Arc::clone(&stored_by_hand);
+        // The rotation gets as far as this, again and again.
+        stand.lambda.answer_with("finish-secret", move |_| {
+            if goes_on.load(Ordering::SeqCst) {
+                return Ok(Value::Null);
+            }
+            Err(Diagnostic {
+                error_type: "Error".to_owned(),
+                error_message: "not yet".to_owned(),
+            })
+        });
+        let (version, _) = failed_rotation(&stand, &instance).await;
+        let mut by_hand = instance.document.clone();
+        if key == "wrong" {
+            by_hand["api_key"] = "not the key".into();
+        }
+        let stored = store(&stand, &instance, &by_hand).await;
+        stored_by_hand.store(true, Ordering::SeqCst);
+        stand
+            .wait_for("the rotation's success", |event| {
+                matches!(event, EventKind::RotationSucceeded { version: it, .. } if it == version.as_str())
+                    .then_some(())
+            })
+            .await;
+        let is_right = key == "right";
+        assert_eq!(
+            stand.is_labelled_live(&instance, &stored),
+            is_right,
+            "{key}"
+        );
+        let mut scheduled = stand.lambda.records_of("finish-secret").into_iter();
+        let is_scheduled = scheduled.any(|it| it.payload["VersionId"] == stored.as_str());
+        assert_eq!(is_scheduled, is_right, "{key}");
+    }
+}
