@@ -14,7 +14,7 @@ pub use fleet::{
 };
 
 use crate::event::SecretArn;
-use crate::net::{Addresses, Roots};
+use crate::net::{Addresses, PlainText, Roots};
 
 /// Configuration that a function cannot start with.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -254,6 +254,23 @@ pub fn service_addresses() -> Result<Addresses, ConfigurationError> {
             Addresses::Any
         } else {
             Addresses::Public
+        }
+    }))
+}
+
+/// Whether services on loopback may be spoken with in plain text: `ALLOW_PLAIN_TEXT_ON_LOOPBACK`, `true` or
+/// `false`, which is the default. For test stands; the template never sets it.
+///
+/// # Errors
+/// If it is another text.
+pub fn plain_text() -> Result<PlainText, ConfigurationError> {
+    let mut environment = Environment::new();
+    let allowed = environment.or("ALLOW_PLAIN_TEXT_ON_LOOPBACK", "true or false", "false");
+    environment.finish(allowed.map(|allowed: bool| {
+        if allowed {
+            PlainText::OnLoopback
+        } else {
+            PlainText::Never
         }
     }))
 }

@@ -1,8 +1,9 @@
 //! The time that an invocation has left, and retries that stay inside it.
 
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
 use backon::{BackoffBuilder, ExponentialBuilder, Retryable};
+use tokio::time::Instant;
 
 /// When an invocation must have answered. Lambda ends the process at its time-out without a word,
 /// so work stops a little earlier and reports why.

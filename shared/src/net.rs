@@ -14,10 +14,13 @@ use reqwest::redirect::Policy;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::{ClientConfig, RootCertStore};
+use tokio::net::TcpStream;
 use url::{Host, Url};
 
 pub use addresses::Addresses;
 pub use unreachable::Unreachable;
+
+use crate::deadline::Deadline;
 
 /// A client that could not be built.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -164,6 +167,16 @@ fn client(roots: &Roots) -> Result<reqwest::ClientBuilder, NetError> {
         .user_agent(concat!("heroku-addon-rotation/", env!("CARGO_PKG_VERSION"))))
 }
 
+/// Where a service may be spoken with in plain text. A document names the service's address, and what
+/// listens on loopback in a function is not the service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PlainText {
+    /// Nowhere: with TLS alone.
+    Never,
+    /// On loopback, where test stands are.
+    OnLoopback,
+}
+
 /// Whether credentials may be sent to `url`: HTTPS, or HTTP that does not leave this machine.
 #[must_use]
 pub fn is_safe(url: &Url) -> bool {
@@ -182,11 +195,32 @@ pub fn is_safe(url: &Url) -> bool {
 #[must_use]
 pub fn is_loopback(host: &str) -> bool {
     host.eq_ignore_ascii_case("localhost")
-        || host
-            .trim_start_matches('[')
-            .trim_end_matches(']')
+        || without_brackets(host)
             .parse::<IpAddr>()
             .is_ok_and(|address| address.is_loopback())
+}
+
+/// An address in brackets is as in a URL.
+pub(crate) fn without_brackets(host: &str) -> &str {
+    host.trim_start_matches('[').trim_end_matches(']')
+}
+
+/// Opens a connection.
+pub(crate) async fn connect(
+    host: &str,
+    port: u16,
+    deadline: Deadline,
+) -> Result<TcpStream, Unreachable> {
+    let connecting = TcpStream::connect((host, port));
+    match tokio::time::timeout(deadline.attempt(CONNECT_TIMEOUT), connecting).await {
+        Ok(Ok(stream)) => {
+            // What waits for more bytes waits for the other side's delayed acknowledgement.
+            let _ = stream.set_nodelay(true);
+            Ok(stream)
+        }
+        Ok(Err(_)) => Err(Unreachable::Connection),
+        Err(_) => Err(Unreachable::Timeout),
+    }
 }
 
 /// An answer, read whole.

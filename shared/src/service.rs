@@ -18,7 +18,7 @@ use crate::authority::{self, AuthorityError, Place};
 use crate::deadline::{Deadline, Passing, retry};
 use crate::document::{Check, Document, Fields, RandomError};
 use crate::event::{SecretArn, VersionId};
-use crate::net::{self, Addresses, Answer, NetError, Roots, Unreachable};
+use crate::net::{self, Addresses, Answer, NetError, PlainText, Roots, Unreachable};
 
 /// The longest that a service may take to act upon what it has confirmed.
 const SETTLING: Duration = Duration::from_secs(20);
@@ -36,6 +36,7 @@ pub enum Verdict {
 pub(crate) struct Context<'a> {
     http: &'a reqwest::Client,
     addresses: Addresses,
+    plain_text: PlainText,
     roots: &'a Roots,
     administrator: Option<(&'a SecretArn, &'a Fields)>,
     deadline: Deadline,
@@ -47,13 +48,22 @@ impl Context<'_> {
         net::tls(self.roots)
     }
 
+    /// Whether a connection to `host` is in plain text instead of TLS.
+    fn is_plain(&self, host: &str) -> bool {
+        self.plain_text == PlainText::OnLoopback && net::is_loopback(host)
+    }
+
     /// Asks a service that is reached over HTTP, unless it has an address that documents may not name.
     async fn ask(
         &self,
         service: &Url,
         request: reqwest::RequestBuilder,
     ) -> Result<Answer, ServiceError> {
-        let answer = if self.addresses.allow(service) {
+        let answer = if service.scheme() != "https"
+            && !service.host_str().is_some_and(|host| self.is_plain(host))
+        {
+            Err(Unreachable::PlainText)
+        } else if self.addresses.allow(service) {
             net::send(request, self.deadline.attempt(net::REQUEST_TIMEOUT)).await
         } else {
             Err(Unreachable::Private)
@@ -64,9 +74,14 @@ impl Context<'_> {
         })
     }
 
+    /// The administrator's secret and its fields.
+    fn administrators_secret(&self) -> Result<(&SecretArn, &Fields), ServiceError> {
+        self.administrator.ok_or(ServiceError::NoAdministrator)
+    }
+
     /// A field of the administrator's secret.
     fn administrator(&self, field: &'static str) -> Result<&str, ServiceError> {
-        let (secret, fields) = self.administrator.ok_or(ServiceError::NoAdministrator)?;
+        let (secret, fields) = self.administrators_secret()?;
         fields
             .text(field)
             .filter(|text| !text.is_empty())
@@ -203,6 +218,15 @@ pub enum ServiceError {
         /// Its answer.
         reason: String,
     },
+    /// The password is not told in the way in which the server asks for it, or the server has not
+    /// proved that it knows it.
+    #[error("the login at {service} was given up, and the password was not told: {reason}")]
+    Withheld {
+        /// The service.
+        service: String,
+        /// What it asked for, and what to do.
+        reason: String,
+    },
     /// The administrator's secret lacks a field.
     #[error("the administrator's secret {secret} has no text in {field:?}; store it there")]
     AdministratorField {
@@ -210,6 +234,18 @@ pub enum ServiceError {
         secret: SecretArn,
         /// The field that the engine needs.
         field: &'static str,
+    },
+    /// The administrator's secret has another value in a field than those that it may have.
+    #[error(
+        "the administrator's secret {secret} has another {field:?} than {expected}; correct it there"
+    )]
+    AdministratorOption {
+        /// The administrator's secret.
+        secret: SecretArn,
+        /// The field.
+        field: &'static str,
+        /// What may be in it.
+        expected: &'static str,
     },
     /// The document has no right to the administrator's login. Nobody was asked anything.
     #[error(transparent)]
@@ -244,7 +280,9 @@ impl Passing for ServiceError {
             Self::Unavailable { .. } | Self::NotAccepted(_) | Self::StillAccepted(_) => true,
             Self::Administrator { .. }
             | Self::Rejected { .. }
+            | Self::Withheld { .. }
             | Self::AdministratorField { .. }
+            | Self::AdministratorOption { .. }
             | Self::Authority(_)
             | Self::NoAdministrator => false,
         }
@@ -263,6 +301,7 @@ impl Passing for ServiceError {
 pub struct Services {
     http: reqwest::Client,
     addresses: Addresses,
+    plain_text: PlainText,
     roots: Roots,
 }
 
@@ -274,6 +313,7 @@ impl Services {
         Self {
             http,
             addresses: Addresses::Any,
+            plain_text: PlainText::Never,
             roots: Roots::mozilla(),
         }
     }
@@ -300,6 +340,12 @@ impl Services {
             Addresses::Any => Ok(self),
             Addresses::Public => Self { addresses, ..self }.with_own_client(),
         }
+    }
+
+    /// Speaks plain text with services on loopback, if that is allowed.
+    #[must_use]
+    pub fn speaking(self, plain_text: PlainText) -> Self {
+        Self { plain_text, ..self }
     }
 
     fn with_own_client(self) -> Result<Self, NetError> {
@@ -428,6 +474,7 @@ impl Services {
         Context {
             http: &self.http,
             addresses: self.addresses,
+            plain_text: self.plain_text,
             roots: &self.roots,
             administrator,
             deadline,

@@ -14,7 +14,8 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     let secrets = Secrets::new(&aws::sdk_config(&http)?);
     let services = Services::new(http)
         .trusting(configuration::service_roots()?)?
-        .keeping_to(configuration::service_addresses()?)?;
+        .keeping_to(configuration::service_addresses()?)?
+        .speaking(configuration::plain_text()?);
 
     function::run(async |event: StepEvent, deadline| {
         steps::create_secret(event, &secrets, &names, &services, deadline).await

@@ -17,7 +17,8 @@ async fn main() -> Result<(), lambda_runtime::Error> {
         secrets: Secrets::new(&aws),
         services: Services::new(http)
             .trusting(configuration::service_roots()?)?
-            .keeping_to(configuration::service_addresses()?)?,
+            .keeping_to(configuration::service_addresses()?)?
+            .speaking(configuration::plain_text()?),
         schedules: Schedules::new(&aws, ScheduleConfiguration::of_deprovisioning()?),
         configuration: DeprovisionConfiguration::from_environment()?,
     };

@@ -17,7 +17,8 @@ async fn main() -> Result<(), lambda_runtime::Error> {
         secrets: Secrets::new(&aws::sdk_config(&http)?),
         services: Services::new(http.clone())
             .trusting(configuration::service_roots()?)?
-            .keeping_to(configuration::service_addresses()?)?,
+            .keeping_to(configuration::service_addresses()?)?
+            .speaking(configuration::plain_text()?),
         heroku: HerokuClient::new(http, &configuration),
         configuration,
         enrollment: EnrollConfiguration::from_environment()?,

@@ -21,7 +21,8 @@ async fn main() -> Result<(), lambda_runtime::Error> {
         names: Names::from_environment()?,
         services: Services::new(http.clone())
             .trusting(configuration::service_roots()?)?
-            .keeping_to(configuration::service_addresses()?)?,
+            .keeping_to(configuration::service_addresses()?)?
+            .speaking(configuration::plain_text()?),
         heroku: HerokuClient::new(http, &configuration),
         schedules: Schedules::when_needed(&aws, ScheduleConfiguration::from_environment()?),
         configuration,

@@ -18,7 +18,8 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     let heroku = HerokuClient::new(http.clone(), &configuration);
     let services = Services::new(http)
         .trusting(configuration::service_roots()?)?
-        .keeping_to(configuration::service_addresses()?)?;
+        .keeping_to(configuration::service_addresses()?)?
+        .speaking(configuration::plain_text()?);
 
     function::run(async |event: StepEvent, deadline| {
         steps::test_secret(

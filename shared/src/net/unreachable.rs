@@ -20,8 +20,10 @@ pub enum Unreachable {
     /// The connection ended too early.
     #[error("the connection broke before the whole answer had come")]
     Broken,
-    /// The other side does not speak the protocol that is expected.
-    #[error("the connection failed (address, network, certificate or protocol)")]
+    /// The other side does not speak the protocol that is expected, or no version of TLS in common.
+    #[error(
+        "it does not speak the protocol that is expected, or no TLS 1.2 or 1.3; correct host and port"
+    )]
     Protocol,
     /// The chain ends at a certificate authority that is not known.
     #[error(
@@ -42,6 +44,11 @@ pub enum Unreachable {
     /// The server does not speak TLS, and plain text is for loopback only.
     #[error("it offers no TLS; switch TLS on there")]
     NoTls,
+    /// The address is one for plain text.
+    #[error(
+        "its address is for plain text, in which nothing is sent; give it one that begins with https://"
+    )]
+    PlainText,
     /// The service has a private address, and only public ones are allowed.
     #[error(
         "its address is a private one; if the service is in the functions' own network, set ALLOW_PRIVATE_ADDRESSES to true"
@@ -60,12 +67,14 @@ pub enum Unreachable {
 impl Passing for Unreachable {
     fn is_passing(&self) -> bool {
         match self {
-            Self::Timeout | Self::Connection | Self::Broken | Self::Protocol => true,
-            Self::UnknownIssuer
+            Self::Timeout | Self::Connection | Self::Broken => true,
+            Self::Protocol
+            | Self::UnknownIssuer
             | Self::OtherName
             | Self::OutOfDate
             | Self::Certificate
             | Self::NoTls
+            | Self::PlainText
             | Self::Private
             | Self::Request
             | Self::TooLarge => false,

@@ -181,6 +181,7 @@ impl Mysql {
             database: None,
             user,
             password,
+            is_plain: context.is_plain(&self.host),
             roots: context.roots,
         }
     }

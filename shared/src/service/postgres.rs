@@ -7,6 +7,7 @@
 //! revoked it loses its login and password, not its objects.
 
 mod fault;
+mod guard;
 mod issue;
 mod revoke;
 mod session;

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use addon_rotation::deadline::{Deadline, Passing as _};
 use addon_rotation::document::{Document, Fields, schema};
-use addon_rotation::net::http_client;
+use addon_rotation::net::{PlainText, http_client};
 use addon_rotation::service::{Services, Verdict};
 use axum::Router;
 use axum::extract::{Path, State};
@@ -111,7 +111,7 @@ async fn a_credential_is_rotated() {
     let next: Value = serde_json::from_str(old.next(&version).unwrap().expose_secret()).unwrap();
     let new = parse(&next);
     assert!(next["username"] != first["username"] && next["password"] != first["password"]);
-    let services = Services::new(http_client().unwrap());
+    let services = Services::new(http_client().unwrap()).speaking(PlainText::OnLoopback);
     let verdicts = async || {
         let old = services.verify(&old, soon()).await.unwrap();
         (old, services.verify(&new, soon()).await.unwrap())

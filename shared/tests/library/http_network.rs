@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use addon_rotation::deadline::Passing as _;
 use addon_rotation::document::Document;
-use addon_rotation::net::{self, Addresses, Roots, Unreachable};
+use addon_rotation::net::{self, Addresses, PlainText, Roots, Unreachable};
 use addon_rotation::service::{ServiceError, Services, Verdict};
 use local_cloud::certificates::{Authority, ServerCertificate};
 use rustls::ServerConfig;
@@ -23,7 +23,7 @@ const HERE: &str = "0.0.0.0";
 
 fn services() -> Services {
     let _ = rustls::crypto::ring::default_provider().install_default();
-    Services::new(net::http_client().unwrap())
+    Services::new(net::http_client().unwrap()).speaking(PlainText::OnLoopback)
 }
 
 fn at(url: &str) -> Document {

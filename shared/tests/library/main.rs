@@ -4,6 +4,7 @@
 
 #![cfg(test)]
 
+mod authority;
 mod edge_cases;
 mod heroku;
 mod hostile;

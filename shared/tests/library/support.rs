@@ -14,7 +14,7 @@ use addon_rotation::configuration::HerokuConfiguration;
 use addon_rotation::document::{Document, Fields};
 use addon_rotation::event::{SecretArn, VersionId};
 use addon_rotation::heroku::{HerokuClient, Partner};
-use addon_rotation::net;
+use addon_rotation::net::{self, PlainText};
 use addon_rotation::secrets::Secrets;
 use addon_rotation::service::Services;
 use local_cloud::credential_service::{CredentialService, CredentialServiceOptions};
@@ -377,7 +377,7 @@ impl Stand {
     }
 
     pub(crate) fn services(&self) -> Services {
-        Services::new(self.http.clone())
+        Services::new(self.http.clone()).speaking(PlainText::OnLoopback)
     }
 
     pub(crate) fn http(&self) -> &reqwest::Client {

@@ -16,6 +16,7 @@ use addon_rotation::event::{
 use addon_rotation::event_bus::EventBus;
 use addon_rotation::heroku::HerokuClient;
 use addon_rotation::invoke::Functions;
+use addon_rotation::net::PlainText;
 use addon_rotation::schedule::Schedules;
 use addon_rotation::secrets::Secrets;
 use addon_rotation::service::Services;
@@ -245,7 +246,7 @@ impl Environment {
     }
 
     fn services(&self) -> Services {
-        Services::new(self.http.clone())
+        Services::new(self.http.clone()).speaking(PlainText::OnLoopback)
     }
 
     fn heroku_client(&self) -> HerokuClient {

@@ -76,8 +76,8 @@ impl From<Error> for Fault {
             Error::Server(error) => Self::Server(error),
             Error::Io(IoError::Io(error)) => Self::Unreachable(
                 Unreachable::by_certificate(&error).unwrap_or(match error.kind() {
-                    // What TLS finds wrong comes as invalid data.
-                    ErrorKind::InvalidData => Unreachable::Protocol,
+                    // What TLS finds wrong comes as invalid data, and packets out of order as others.
+                    ErrorKind::InvalidData | ErrorKind::Other => Unreachable::Protocol,
                     ErrorKind::UnexpectedEof
                     | ErrorKind::ConnectionReset
                     | ErrorKind::ConnectionAborted
@@ -95,6 +95,9 @@ impl From<Error> for Fault {
                 DriverError::CleartextPluginDisabled | DriverError::MysqlOldPasswordDisabled,
             ) => Self::Incompatible(
                 "the user logs in by a plugin that gives its password away; give it mysql_native_password or caching_sha2_password".to_owned(),
+            ),
+            Error::Driver(DriverError::LocalInfile(_)) => Self::Incompatible(
+                "it asks for a file of the function's (LOAD DATA LOCAL), which no server gets; see that host and port lead to the right one".to_owned(),
             ),
             Error::Driver(DriverError::ConnectionClosed) => Self::Unreachable(Unreachable::Broken),
             Error::Io(IoError::Tls(_)) | Error::Driver(_) | Error::Other(_) | Error::Url(_) => {

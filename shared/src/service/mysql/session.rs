@@ -34,16 +34,17 @@ pub(super) struct Login<'a> {
     pub(super) database: Option<&'a str>,
     pub(super) user: &'a str,
     pub(super) password: &'a str,
+    /// In plain text instead of TLS.
+    pub(super) is_plain: bool,
     pub(super) roots: &'a Roots,
 }
 
 impl Login<'_> {
     fn options(&self) -> Opts {
-        // An address in brackets is as in a URL.
-        let host = self.host.trim_start_matches('[').trim_end_matches(']');
+        let host = net::without_brackets(self.host);
         // The driver makes its own TLS configuration and takes none: with ring and Mozilla's roots
         // like ours, certificate and host name verified.
-        let tls = (!net::is_loopback(host)).then(|| {
+        let tls = (!self.is_plain).then(|| {
             let bundle = self.roots.bundle().iter();
             let roots = bundle.map(|certificate| certificate.to_vec().into());
             SslOpts::default().with_root_certs(roots.collect())

@@ -5,6 +5,7 @@ use std::io;
 
 use tokio_postgres::error::SqlState;
 
+use super::guard::Refused;
 use crate::net::Unreachable;
 use crate::service::ServiceError;
 
@@ -56,6 +57,13 @@ fn says_what(code: &SqlState) -> bool {
     .contains(code)
 }
 
+/// PgBouncer's words: it has one code for all that it refuses.
+fn is_about_a_parameter(error: &tokio_postgres::Error) -> bool {
+    error.as_db_error().is_some_and(|answer| {
+        *answer.code() == SqlState::PROTOCOL_VIOLATION && answer.message().contains("parameter")
+    })
+}
+
 /// <https://www.postgresql.org/docs/current/errcodes-appendix.html>
 fn advice(
     action: &'static str,
@@ -65,6 +73,9 @@ fn advice(
     Some(match *code {
         _ if by_pg_hba(error) => {
             "allow this role, this database and the function's network in pg_hba.conf, the versions' roles by +<owner>"
+        }
+        _ if is_about_a_parameter(error) => {
+            "have the pooler pass it on or ignore it (PgBouncer: ignore_startup_parameters)"
         }
         SqlState::INSUFFICIENT_PRIVILEGE if action == LET_IN => "grant it to the owner's role",
         SqlState::INSUFFICIENT_PRIVILEGE => {
@@ -99,8 +110,13 @@ pub(super) fn fault(
     error: &tokio_postgres::Error,
 ) -> ServiceError {
     let Some(code) = error.code() else {
-        let reason = without_answer(error);
-        return ServiceError::Unreachable { service, reason };
+        return match withheld(error) {
+            Some(reason) => ServiceError::Withheld { service, reason },
+            None => ServiceError::Unreachable {
+                service,
+                reason: without_answer(error),
+            },
+        };
     };
     let reason = reason(action, error);
     match code.code().get(..2) {
@@ -111,6 +127,12 @@ pub(super) fn fault(
                 reason,
             }
         }
+        // A pooler that knows fewer parameters of a start than the server.
+        _ if is_about_a_parameter(error) => ServiceError::Rejected {
+            service,
+            action,
+            reason,
+        },
         // Connection trouble, read-only, rolled back, out of resources, busy, operator's
         // intervention, system; XX is also "tuple concurrently updated": somebody else changed the
         // same role just then.
@@ -126,6 +148,28 @@ pub(super) fn fault(
             reason,
         },
     }
+}
+
+/// Why this side gave the login up, and what to do.
+fn withheld(error: &tokio_postgres::Error) -> Option<String> {
+    const SCRAM: &str = "set password_encryption to scram-sha-256 there, give the administrator its password again, and have pg_hba.conf ask for scram-sha-256";
+    let cause = error.source()?;
+    let guard = cause
+        .downcast_ref::<io::Error>()
+        .and_then(io::Error::get_ref)
+        .and_then(|cause| cause.downcast_ref::<Refused>());
+    if let Some(refused) = guard {
+        return Some(format!("{refused}; {SCRAM}"));
+    }
+    // The driver's errors of this kind have no other sign.
+    if !error.to_string().starts_with("authentication error") {
+        return None;
+    }
+    Some(match cause.to_string().as_str() {
+        "server did not use channel binding" => "it does not bind the login to the TLS connection (SCRAM-SHA-256-PLUS), so that something may stand between; if that is a pooler of your own, put \"channel_binding\": \"prefer\" into the administrator's secret (masterarn)".to_owned(),
+        "unsupported SASL mechanism" => format!("it offers no SCRAM-SHA-256; {SCRAM}"),
+        cause => format!("{cause}; it has not proved that it knows the password: see that host and port lead to the right server"),
+    })
 }
 
 fn without_answer(error: &tokio_postgres::Error) -> Unreachable {
@@ -145,6 +189,10 @@ fn without_answer(error: &tokio_postgres::Error) -> Unreachable {
             | io::ErrorKind::BrokenPipe
             | io::ErrorKind::UnexpectedEof,
         ) => Unreachable::Broken,
+        // What TLS or the driver finds wrong.
+        Some(io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput | io::ErrorKind::Other) => {
+            Unreachable::Protocol
+        }
         Some(_) => Unreachable::Connection,
         None if cause.to_string() == "server does not support TLS" => Unreachable::NoTls,
         None => Unreachable::Protocol,

@@ -3,11 +3,15 @@
 use std::time::Duration;
 
 use secrecy::ExposeSecret;
-use tokio_postgres::config::SslMode;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio_postgres::config::{ChannelBinding, SslMode};
+use tokio_postgres::tls::{MakeTlsConnect, TlsConnect};
 use tokio_postgres::{Client, Config, NoTls, SimpleQueryMessage, SimpleQueryRow};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::fault::{LET_IN, fault, is_login_failure, reason};
+use super::guard::{Guarded, GuardedTls, Methods};
 use super::{Fault, Postgres};
 use crate::deadline::Deadline;
 use crate::net::{self, Unreachable};
@@ -58,9 +62,13 @@ impl Session {
         postgres: &Postgres,
         context: &Context<'_>,
     ) -> Result<Self, Fault> {
-        let password = postgres.password.expose_secret();
-        let user = (postgres.username.as_str(), password);
-        open(postgres, context, &postgres.dbname, user, LET_IN).await
+        let login = Login {
+            user: &postgres.username,
+            password: postgres.password.expose_secret(),
+            methods: Methods::Known,
+            channel_binding: ChannelBinding::Prefer,
+        };
+        open(postgres, context, &postgres.dbname, login, LET_IN).await
     }
 
     /// The administrator's, in one of the cluster's databases.
@@ -70,11 +78,13 @@ impl Session {
         database: &str,
         action: &'static str,
     ) -> Result<Self, ServiceError> {
-        let user = (
-            context.administrator("username")?,
-            context.administrator("password")?,
-        );
-        open(postgres, context, database, user, action)
+        let login = Login {
+            user: context.administrator("username")?,
+            password: context.administrator("password")?,
+            methods: Methods::Scram,
+            channel_binding: channel_binding(context)?,
+        };
+        open(postgres, context, database, login, action)
             .await
             .map_err(|fault| match fault {
                 Fault::Login(reason) => ServiceError::Administrator {
@@ -186,61 +196,122 @@ impl Session {
     }
 }
 
+/// Who logs in, and what the server must do for it.
+struct Login<'a> {
+    user: &'a str,
+    password: &'a str,
+    methods: Methods,
+    channel_binding: ChannelBinding,
+}
+
+/// What the administrator's secret says of channel binding: required, unless a pooler stands between,
+/// which has none.
+fn channel_binding(context: &Context<'_>) -> Result<ChannelBinding, ServiceError> {
+    const FIELD: &str = "channel_binding";
+    let (secret, fields) = context.administrators_secret()?;
+    match fields.map().get(FIELD).map(|value| value.as_str()) {
+        None | Some(Some("require")) => Ok(ChannelBinding::Require),
+        Some(Some("prefer")) => Ok(ChannelBinding::Prefer),
+        Some(_) => Err(ServiceError::AdministratorOption {
+            secret: secret.clone(),
+            field: FIELD,
+            expected: "\"require\", the default, or \"prefer\", for poolers",
+        }),
+    }
+}
+
 async fn open(
     postgres: &Postgres,
     context: &Context<'_>,
     database: &str,
-    (user, password): (&str, &str),
+    login: Login<'_>,
     action: &'static str,
 ) -> Result<Session, Fault> {
-    let loopback = net::is_loopback(&postgres.host);
-    let mut config = Config::new();
-    config
-        .host(&postgres.host)
-        .port(postgres.port)
-        .dbname(database)
-        .user(user)
-        .password(password)
-        .application_name("heroku-addon-rotation")
-        .connect_timeout(net::CONNECT_TIMEOUT)
-        .ssl_mode(if loopback {
-            SslMode::Disable
-        } else {
-            SslMode::Require
-        });
     let service = postgres.service(database);
+    let opened = tokio::time::timeout(
+        context.deadline.attempt(net::REQUEST_TIMEOUT),
+        connect(postgres, context, database, &login),
+    );
     let unreachable = |reason| {
         Fault::Other(ServiceError::Unreachable {
             service: service.clone(),
             reason,
         })
     };
-    let left = context.deadline.attempt(net::REQUEST_TIMEOUT);
-    let opened = tokio::time::timeout(left, async {
-        if loopback {
-            let (client, connection) = config.connect(NoTls).await?;
-            tokio::spawn(connection);
-            return Ok(Some(client));
-        }
-        let Ok(tls) = context.tls() else {
-            return Ok(None);
-        };
-        let (client, connection) = config.connect(MakeRustlsConnect::new(tls)).await?;
-        tokio::spawn(connection);
-        Ok(Some(client))
-    });
     match opened.await {
-        Ok(Ok(Some(client))) => Ok(Session {
+        Ok(Ok(client)) => Ok(Session {
             client,
             service,
             action,
             deadline: context.deadline,
         }),
-        Ok(Ok(None)) => Err(unreachable(Unreachable::Protocol)),
-        Ok(Err(error)) if is_login_failure(&error) => Err(Fault::Login(reason(action, &error))),
-        Ok(Err(error)) => Err(Fault::Other(fault(service, action, &error))),
+        Ok(Err(Failure::Unreachable(reason))) => Err(unreachable(reason)),
+        Ok(Err(Failure::Driver(error))) if is_login_failure(&error) => {
+            Err(Fault::Login(reason(action, &error)))
+        }
+        Ok(Err(Failure::Driver(error))) => Err(Fault::Other(fault(service, action, &error))),
         Err(_) => Err(unreachable(Unreachable::Timeout)),
     }
+}
+
+enum Failure {
+    Unreachable(Unreachable),
+    Driver(tokio_postgres::Error),
+}
+
+impl From<tokio_postgres::Error> for Failure {
+    fn from(error: tokio_postgres::Error) -> Self {
+        Self::Driver(error)
+    }
+}
+
+async fn connect(
+    postgres: &Postgres,
+    context: &Context<'_>,
+    database: &str,
+    login: &Login<'_>,
+) -> Result<Client, Failure> {
+    let host = net::without_brackets(&postgres.host);
+    let is_plain = context.is_plain(host);
+    let mut config = Config::new();
+    config
+        .dbname(database)
+        .user(login.user)
+        .password(login.password)
+        .application_name("heroku-addon-rotation")
+        .ssl_mode(if is_plain {
+            SslMode::Disable
+        } else {
+            SslMode::Require
+        })
+        .channel_binding(if is_plain {
+            ChannelBinding::Prefer
+        } else {
+            login.channel_binding
+        });
+    let tcp = net::connect(host, postgres.port, context.deadline)
+        .await
+        .map_err(Failure::Unreachable)?;
+    if is_plain {
+        return log_in(&config, Guarded::new(tcp, login.methods), NoTls).await;
+    }
+    let tls = context
+        .tls()
+        .map_err(|_| Failure::Unreachable(Unreachable::Protocol))?;
+    let Ok(tls) =
+        MakeTlsConnect::<TcpStream>::make_tls_connect(&mut MakeRustlsConnect::new(tls), host);
+    log_in(&config, tcp, GuardedTls::new(tls, login.methods)).await
+}
+
+async fn log_in<S, T>(config: &Config, stream: S, tls: T) -> Result<Client, Failure>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    T: TlsConnect<S>,
+    T::Stream: Send + 'static,
+{
+    let (client, connection) = config.connect_raw(stream, tls).await?;
+    tokio::spawn(connection);
+    Ok(client)
 }
 
 /// A column's text; nothing for NULL.

@@ -9,7 +9,6 @@ use ::redis::{
 };
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
 use super::Node;
@@ -240,10 +239,8 @@ fn refusal(error: &RedisError) -> Option<Refusal> {
 }
 
 async fn connect(node: &Node, context: &Context<'_>) -> Result<MultiplexedConnection, Unreachable> {
-    let plain = TcpStream::connect((node.host.as_str(), node.port))
-        .await
-        .map_err(|_| Unreachable::Connection)?;
-    if net::is_loopback(&node.host) {
+    let plain = net::connect(&node.host, node.port, context.deadline).await?;
+    if context.is_plain(&node.host) {
         return speak(plain).await;
     }
     let tls = context.tls().map_err(|_| Unreachable::Protocol)?;
@@ -258,10 +255,11 @@ async fn connect(node: &Node, context: &Context<'_>) -> Result<MultiplexedConnec
 /// Why there is no encrypted connection.
 fn without_tls(error: &io::Error) -> Unreachable {
     let cause = error.get_ref().and_then(|cause| cause.downcast_ref());
-    if let Some(rustls::Error::InvalidMessage(_)) = cause {
-        return Unreachable::NoTls;
+    match cause {
+        Some(rustls::Error::InvalidMessage(_)) => Unreachable::NoTls,
+        Some(_) => Unreachable::by_certificate(error).unwrap_or(Unreachable::Protocol),
+        None => Unreachable::Broken,
     }
-    Unreachable::by_certificate(error).unwrap_or(Unreachable::Broken)
 }
 
 async fn speak<S>(stream: S) -> Result<MultiplexedConnection, Unreachable>

@@ -1,5 +1,7 @@
 //! What can be looked at before anything is changed.
 
+use std::time::Duration;
+
 use super::error::{EnrollError, NO_GRANT, Problem};
 use super::{EnrollOutcome, Enrolled, Enrollment};
 use crate::Error;
@@ -10,6 +12,9 @@ use crate::event::{EnrollEvent, SecretArn, VersionId};
 use crate::heroku::AddOn;
 use crate::secrets::Secret;
 use crate::service::Verdict;
+
+/// The longest that the service is tried for. Whoever enrols waits for it, and can enrol again.
+pub(super) const TRYING: Duration = Duration::from_secs(20);
 
 /// What there is of an instance already, all of it this stack's and this add-on's.
 #[derive(Debug)]
@@ -116,7 +121,7 @@ impl Enrollment {
         let document = &event.document;
         let (administrator, accepted, shown) = tokio::join!(
             self.has_administrator(document, deadline),
-            self.is_accepted(document, deadline),
+            self.is_accepted(document, deadline.at_most(TRYING)),
             self.is_shown(document, deadline),
         );
         [administrator.err(), accepted.err(), shown.err()]

@@ -7,7 +7,7 @@ use addon_rotation::deadline::Deadline;
 use addon_rotation::document::{Document, Fields};
 use addon_rotation::event::SecretArn;
 use addon_rotation::heroku::{AddOn, HerokuClient, Partner, TokenFuture, TokenStore};
-use addon_rotation::net;
+use addon_rotation::net::{self, PlainText};
 use addon_rotation::service::{Services, Verdict};
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -130,7 +130,7 @@ fn whatever_the_service_answers_is_a_verdict_or_an_error() {
     let mut value = http();
     value["url"] = server.url.as_str().into();
     let document = document(&value);
-    let services = Services::new(net::http_client().unwrap());
+    let services = Services::new(net::http_client().unwrap()).speaking(PlainText::OnLoopback);
     let administrator = fields(&json!({ "token": format!("{CANARY}token") }));
     proptest!(cases(60), |(reply in any_reply())| {
         server.with(reply);
@@ -162,7 +162,7 @@ fn the_server_of_these_tests_is_understood_when_it_answers_well() {
 
     let mut value = http();
     value["url"] = server.url.as_str().into();
-    let services = Services::new(net::http_client().unwrap());
+    let services = Services::new(net::http_client().unwrap()).speaking(PlainText::OnLoopback);
     let document = crate::support::document(&value);
     let verdict = runtime.block_on(services.verify(&document, soon));
     assert_eq!(verdict, Ok(Verdict::Accepted));

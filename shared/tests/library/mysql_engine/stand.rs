@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use addon_rotation::document::{Document, Fields};
-use addon_rotation::net;
+use addon_rotation::net::{self, PlainText};
 use addon_rotation::service::{Services, Verdict};
 use local_cloud::mariadb::Mariadb;
 use local_cloud::tools::{ensure_mariadb, target_directory};
@@ -81,7 +81,7 @@ impl Stand {
             }
         });
         Self {
-            services: Services::new(net::http_client().unwrap()),
+            services: Services::new(net::http_client().unwrap()).speaking(PlainText::OnLoopback),
             administrator: administrator(ADMINISTRATOR, &administrator_password),
             administrator_password,
             server,

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use addon_rotation::deadline::{Deadline, Passing as _};
 use addon_rotation::document::{Document, Fields};
-use addon_rotation::net;
+use addon_rotation::net::{self, PlainText};
 use addon_rotation::service::{ServiceError, Services, Verdict};
 use local_cloud::postgres::{ADMINISTRATOR, Postgres, PostgresOptions};
 use local_cloud::tools::{ensure_newer_postgres, ensure_postgres, target_directory};
@@ -93,7 +93,7 @@ impl Stand {
                 server.superuser_password().to_owned(),
             ],
             server,
-            services: Services::new(net::http_client().unwrap()),
+            services: Services::new(net::http_client().unwrap()).speaking(PlainText::OnLoopback),
             programs,
             imported,
             _logs: logs,

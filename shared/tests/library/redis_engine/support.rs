@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use addon_rotation::document::{Document, Fields};
-use addon_rotation::net;
+use addon_rotation::net::{self, PlainText};
 use addon_rotation::service::{ServiceError, Services, Verdict};
 use local_cloud::redis::{ADMINISTRATOR, Redis, RedisOptions, hash};
 use local_cloud::tools::{ensure_redis, target_directory};
@@ -188,7 +188,7 @@ pub(super) fn administrator(user: &str, password: &str) -> Fields {
 pub(super) fn services() -> Services {
     // Already installed is as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    Services::new(net::http_client().unwrap())
+    Services::new(net::http_client().unwrap()).speaking(PlainText::OnLoopback)
 }
 
 /// A user's line, and the password that goes with it.

@@ -115,6 +115,11 @@ impl Lambda {
         &self.environment.heroku
     }
 
+    /// What the functions' environment variables say.
+    pub(crate) fn environment(&self) -> &Environment {
+        &self.environment
+    }
+
     /// The next invocation that fits ends without an answer.
     pub(crate) fn crash_next(&self, crash: Crash) {
         self.book().crashes.push(crash);

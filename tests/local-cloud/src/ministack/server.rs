@@ -179,6 +179,8 @@ fn settings(options: &MiniStackOptions, port: u16) -> Vec<(&'static str, String)
         ("PERSIST_STATE", "0"),
         ("S3_PERSIST", "0"),
         ("COGNITO_EMAIL_ENABLED", "false"),
+        // Functions get it, as all that is here; the services of this stand have no TLS.
+        ("ALLOW_PLAIN_TEXT_ON_LOOPBACK", "true"),
         ("PYTHONDONTWRITEBYTECODE", "1"),
         ("PYTHONUNBUFFERED", "1"),
     ]

@@ -30,6 +30,7 @@ pub(super) fn environment(
     let bundle = bundle.map(|path| path.display().to_string());
     let service = [
         ("ALLOW_PRIVATE_ADDRESSES", "false".to_owned()),
+        ("ALLOW_PLAIN_TEXT_ON_LOOPBACK", "true".to_owned()),
         ("CA_BUNDLE_FILE", bundle.clone().unwrap_or_default()),
     ];
     let heroku = [

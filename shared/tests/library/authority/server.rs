@@ -1,0 +1,190 @@
+//! A server that an adversary has: it asks for a password in one way or another, and remembers every byte.
+
+mod mysql;
+mod postgres;
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+
+use local_cloud::certificates::ServerCertificate;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsAcceptor;
+use tokio_util::task::AbortOnDropHandle;
+
+/// The nonces and salts of all of them, as no adversary cares for others.
+pub(super) const NONCE: [u8; 20] = *b"hostile-nonce-of-20b";
+pub(super) const SALT: [u8; 4] = *b"salt";
+
+/// What a server does with whoever connects.
+#[derive(Clone, Debug)]
+pub(super) enum Ask {
+    /// PostgreSQL: this request for a login, its code and body.
+    Postgres(u32, &'static [u8]),
+    /// MySQL: a switch to this plugin.
+    MysqlSwitch(&'static str),
+    /// MySQL: the switch of servers before 4.1, which names no plugin.
+    MysqlOldSwitch,
+    /// MySQL: lets everybody in and asks for a file of the client's.
+    MysqlFile,
+    /// Redis: says this to everything.
+    Redis(String),
+    /// HTTP: answers this status, and where to go.
+    Http(u16, String),
+}
+
+impl Ask {
+    fn is_encrypted_at_once(&self) -> bool {
+        matches!(self, Self::Redis(_) | Self::Http(..))
+    }
+}
+
+#[derive(Default)]
+struct Heard {
+    connections: usize,
+    bytes: Vec<u8>,
+}
+
+pub(super) struct Hostile {
+    pub(super) address: SocketAddr,
+    heard: Arc<Mutex<Heard>>,
+    _serving: AbortOnDropHandle<()>,
+}
+
+impl Hostile {
+    /// One on a port of its own at this address, with TLS if it has a certificate.
+    pub(super) async fn start(ip: &str, ask: Ask, certificate: Option<&ServerCertificate>) -> Self {
+        let listener = TcpListener::bind((ip, 0)).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let heard = Arc::new(Mutex::new(Heard::default()));
+        let tls = certificate.map(acceptor);
+        let serving = tokio::spawn({
+            let heard = Arc::clone(&heard);
+            async move {
+                while let Ok((stream, _)) = listener.accept().await {
+                    heard.lock().unwrap().connections += 1;
+                    let line = Line {
+                        stream: Box::new(stream),
+                        heard: Arc::clone(&heard),
+                        tls: tls.clone(),
+                    };
+                    // That a client hangs up is its right.
+                    tokio::spawn(serve(line, ask.clone()));
+                }
+            }
+        });
+        Self {
+            address,
+            heard,
+            _serving: AbortOnDropHandle::new(serving),
+        }
+    }
+
+    pub(super) fn port(&self) -> u16 {
+        self.address.port()
+    }
+
+    pub(super) fn connections(&self) -> usize {
+        self.heard.lock().unwrap().connections
+    }
+
+    /// Everything that it was given, on all connections.
+    pub(super) fn bytes(&self) -> Vec<u8> {
+        self.heard.lock().unwrap().bytes.clone()
+    }
+}
+
+async fn serve(mut line: Line, ask: Ask) -> io::Result<()> {
+    if ask.is_encrypted_at_once() {
+        line = line.encrypted().await?;
+    }
+    match ask {
+        Ask::Postgres(code, body) => postgres::serve(line, code, body).await,
+        Ask::MysqlSwitch(plugin) => mysql::switch(line, Some(plugin)).await,
+        Ask::MysqlOldSwitch => mysql::switch(line, None).await,
+        Ask::MysqlFile => mysql::file(line).await,
+        Ask::Redis(answer) => loop {
+            line.some().await?;
+            line.say(answer.as_bytes()).await?;
+        },
+        Ask::Http(status, location) => {
+            let answer = format!(
+                "HTTP/1.1 {status} So\r\nLocation: {location}\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{{}}"
+            );
+            line.some().await?;
+            line.say(answer.as_bytes()).await?;
+            line.stream.shutdown().await?;
+            line.to_the_end().await
+        }
+    }
+}
+
+fn acceptor(certificate: &ServerCertificate) -> TlsAcceptor {
+    let chain = CertificateDer::pem_slice_iter(certificate.certificate.as_bytes());
+    let key = PrivateKeyDer::from_pem_slice(certificate.key.as_bytes()).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(chain.map(Result::unwrap).collect(), key)
+        .unwrap();
+    TlsAcceptor::from(Arc::new(config))
+}
+
+trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+impl Stream for TcpStream {}
+impl<S: Stream> Stream for tokio_rustls::server::TlsStream<S> {}
+impl Stream for Box<dyn Stream> {}
+
+/// One connection.
+struct Line {
+    stream: Box<dyn Stream>,
+    heard: Arc<Mutex<Heard>>,
+    tls: Option<TlsAcceptor>,
+}
+
+impl Line {
+    /// From here on in TLS, if the server has it.
+    async fn encrypted(self) -> io::Result<Self> {
+        let Self { stream, heard, tls } = self;
+        let stream = match &tls {
+            Some(acceptor) => Box::new(acceptor.accept(stream).await?),
+            None => stream,
+        };
+        Ok(Self { stream, heard, tls })
+    }
+
+    async fn exactly(&mut self, count: usize) -> io::Result<Vec<u8>> {
+        let mut bytes = vec![0; count];
+        self.stream.read_exact(&mut bytes).await?;
+        self.heard.lock().unwrap().bytes.extend_from_slice(&bytes);
+        Ok(bytes)
+    }
+
+    /// Whatever comes next.
+    async fn some(&mut self) -> io::Result<Vec<u8>> {
+        let mut bytes = vec![0; 64 * 1024];
+        let count = self.stream.read(&mut bytes).await?;
+        if count == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        bytes.truncate(count);
+        self.heard.lock().unwrap().bytes.extend_from_slice(&bytes);
+        Ok(bytes)
+    }
+
+    async fn say(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.stream.write_all(bytes).await?;
+        self.stream.flush().await
+    }
+
+    async fn to_the_end(&mut self) -> io::Result<()> {
+        loop {
+            self.some().await?;
+        }
+    }
+}
