@@ -177,6 +177,7 @@ async fn for_people(cloud: &Cloud) -> Result<BTreeMap<&'static str, Value>, Fail
         "StartRotationPolicyArn",
         "EnrollPolicyArn",
         "DeprovisionPolicyArn",
+        "RecoverPolicyArn",
     ] {
         let arn = cloud.output(output)?;
         let policy = cloud

@@ -23,13 +23,17 @@ const FOREIGN: [&str; 6] = [
 ];
 
 impl Architecture {
-    /// Rust's target, with the glibc that zig links for.
-    fn target(self) -> String {
-        let triple = match self {
+    /// Rust's target.
+    pub(crate) fn triple(self) -> &'static str {
+        match self {
             Self::X86_64 => "x86_64-unknown-linux-gnu",
             Self::Arm64 => "aarch64-unknown-linux-gnu",
-        };
-        format!("{triple}.{}", amazon_linux())
+        }
+    }
+
+    /// The same, with the glibc that zig links for.
+    fn target(self) -> String {
+        format!("{}.{}", self.triple(), amazon_linux())
     }
 
     /// What cargo-lambda optimises for, unless there are flags in the environment, as there are here.

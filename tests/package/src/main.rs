@@ -6,6 +6,7 @@
 mod build;
 mod elf;
 mod output;
+mod sbom;
 mod source;
 mod template;
 
@@ -209,7 +210,8 @@ async fn run(workspace: &Path, options: PackageOptions) -> Result<ExitCode, Pack
             cache: None,
         })
         .await?;
-    output::write(&directory, &packages)?;
+    let bill = sbom::of(workspace, options.architecture, &build.chosen, &directory);
+    output::write(&directory, &packages, &bill.await?)?;
     println!("\n{}\n", output::table(&packages));
     if build.is_complete() {
         let path = directory.join("template.yaml");

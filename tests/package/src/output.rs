@@ -9,8 +9,9 @@ use comfy_table::presets::UTF8_FULL_CONDENSED;
 use comfy_table::{Cell, CellAlignment, ContentArrangement, Table};
 use indicatif::HumanBytes;
 
-use super::PackageError;
+use super::archive::sha256;
 use super::build::Package;
+use super::{PackageError, sbom};
 
 /// How much of a sum is enough for the eye.
 const SHORT: usize = 16;
@@ -30,12 +31,19 @@ pub(crate) fn clear(directory: &Path) -> Result<(), PackageError> {
     Ok(())
 }
 
-/// Writes the zips and their sums.
-pub(crate) fn write(directory: &Path, packages: &[Package]) -> Result<(), PackageError> {
+/// Writes the zips, their bill of materials, and the sums of all.
+pub(crate) fn write(
+    directory: &Path,
+    packages: &[Package],
+    bill: &str,
+) -> Result<(), PackageError> {
     for package in packages {
         write_file(&directory.join(package.file_name()), &package.zip)?;
     }
-    write_file(&directory.join("SHA256SUMS"), sums(packages).as_bytes())
+    write_file(&directory.join(sbom::FILE), bill.as_bytes())?;
+    let sum = sha256(bill.as_bytes());
+    let sums = format!("{}{sum}  {}\n", sums(packages), sbom::FILE);
+    write_file(&directory.join("SHA256SUMS"), sums.as_bytes())
 }
 
 /// Writes a file.

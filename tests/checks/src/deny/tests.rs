@@ -64,3 +64,78 @@ async fn a_second_tls_or_http_stack_or_runtime_is_refused() {
         assert!(said.contains(&refused), "{said}");
     }
 }
+
+/// A database of advisories that git takes for RustSec's: nothing, or an advisory about every version of a crate.
+fn database(directory: &Path, about: Option<&str>) -> String {
+    fs::create_dir_all(directory.join("crates")).unwrap();
+    fs::write(directory.join("README.md"), "advisories").unwrap();
+    if let Some(name) = about {
+        let advisory = format!(
+            "```toml\n[advisory]\nid = \"RUSTSEC-2026-9999\"\npackage = \"{name}\"\ndate = \"2026-01-01\"\n\n\
+             [versions]\npatched = []\n```\n\n# Made up\n\nFor a test.\n"
+        );
+        let directory = directory.join("crates").join(name);
+        fs::create_dir_all(&directory).unwrap();
+        fs::write(directory.join("RUSTSEC-2026-9999.md"), advisory).unwrap();
+    }
+    for arguments in [
+        &["init", "--quiet", "--initial-branch", "main"][..],
+        &["add", "."],
+        &[
+            "-c",
+            "user.name=test",
+            "-c",
+            "user.email=test@test.invalid",
+            "commit",
+            "--quiet",
+            "-m",
+            "one",
+        ],
+    ] {
+        let mut git = std::process::Command::new("git");
+        assert!(
+            git.current_dir(directory)
+                .args(arguments)
+                .status()
+                .unwrap()
+                .success()
+        );
+    }
+    format!("url.file://{}.insteadOf", directory.display())
+}
+
+/// What is said when git fetches the database from there.
+async fn told(key: &str) -> Advisories {
+    // Of its own: what is fetched here is nobody else's database.
+    let home = tempfile::tempdir().unwrap();
+    let real = std::env::var_os("CARGO_HOME").map(std::path::PathBuf::from);
+    let real = real.unwrap_or_else(|| std::env::home_dir().unwrap().join(".cargo"));
+    std::os::unix::fs::symlink(real.join("registry"), home.path().join("registry")).unwrap();
+    let environment = [
+        ("CARGO_HOME", home.path().as_os_str()),
+        ("GIT_CONFIG_COUNT", OsStr::new("1")),
+        ("GIT_CONFIG_KEY_0", OsStr::new(key)),
+        ("GIT_CONFIG_VALUE_0", OsStr::new(DATABASE)),
+    ];
+    advisories(&crate::workspace(), &environment).await.unwrap()
+}
+
+#[tokio::test]
+#[ignore = "needs cargo-deny: cargo xtask test"]
+async fn an_advisory_is_told_from_a_copy_of_the_database_and_none_from_none() {
+    let directory = tempfile::tempdir().unwrap();
+    let none = told(&database(&directory.path().join("none"), None)).await;
+    assert!(matches!(none, Advisories::None), "{none}");
+    let found = told(&database(&directory.path().join("one"), Some("secrecy"))).await;
+    let is_found = matches!(&found, Advisories::Found(said) if said.contains("RUSTSEC-2026-9999"));
+    assert!(is_found, "{found}");
+    let nowhere = format!(
+        "url.file://{}.insteadOf",
+        directory.path().join("nowhere").display()
+    );
+    let unknown = told(&nowhere).await.to_string();
+    assert!(
+        unknown.contains("not checked") && unknown.contains("insteadOf"),
+        "{unknown}"
+    );
+}

@@ -21,10 +21,12 @@ fn the_sums_are_what_sha256sum_checks() {
     write(
         directory.path(),
         &[package("rotate"), package("test-secret")],
+        "{}\n",
     )
     .unwrap();
     let sums = read(&directory.path().join("SHA256SUMS")).unwrap();
-    assert_eq!(sums.lines().count(), 2);
+    assert_eq!(sums.lines().count(), 3);
+    assert!(sums.ends_with("  sbom.cdx.json\n"), "{sums}");
     assert!(
         sums.lines().next().unwrap().ends_with("  rotate.zip"),
         "{sums}"
