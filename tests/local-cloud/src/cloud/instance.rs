@@ -263,19 +263,19 @@ impl Partner {
     pub async fn rotate_now(&self, instance: &Instance) -> Result<String, CloudError> {
         let token = Uuid::new_v4().to_string();
         let request = json!({ "SecretId": instance.secret_name, "ClientRequestToken": token });
-        self.rotate_secret(&request).await
-    }
-
-    async fn rotate_secret(&self, request: &Value) -> Result<String, CloudError> {
-        let target = "secretsmanager.RotateSecret";
-        let answer = self
-            .root
-            .json_call("secretsmanager", target, request)
-            .await?;
+        let answer = self.rotate_secret(&request).await?;
         let version = answer["VersionId"].as_str().map(ToOwned::to_owned);
         version.ok_or_else(|| CloudError::NotJson {
             command: "RotateSecret".to_owned(),
         })
+    }
+
+    async fn rotate_secret(&self, request: &Value) -> Result<Value, CloudError> {
+        let target = "secretsmanager.RotateSecret";
+        Ok(self
+            .root
+            .json_call("secretsmanager", target, request)
+            .await?)
     }
 
     /// Makes the next occurrence of the instance's rotation schedule happen now.
