@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use local_cloud::customers::{GenerationTally, Tally};
+use local_cloud::customers::{GenerationTally, SLICE, SliceTally, Tally};
 use local_cloud::events::{Event, EventKind};
 use serde_json::json;
 
@@ -215,6 +215,12 @@ pub(super) fn sound() -> Recording {
     story.rotation(6.0, FIRST, SECOND, "RotateSecret", 1.5);
     story.revocation(19.3, IMPORTED, "imported-tickets");
     story.revocation(23.3, FIRST, FIRST);
+    let slice = SliceTally {
+        accepted: 11,
+        lost: 0,
+    };
+    // From a second before the picture begins.
+    let slices = (-2..54).map(|it| (began() + SLICE * it, slice));
     let logins = Tally {
         accepted: 600,
         generations: BTreeMap::from([(
@@ -224,6 +230,7 @@ pub(super) fn sound() -> Recording {
                 refused: 0,
             },
         )]),
+        slices: slices.collect(),
         ..Tally::default()
     };
     let tried = Tally {

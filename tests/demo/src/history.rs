@@ -49,6 +49,8 @@ pub(crate) struct Rotation {
     pub(crate) version: String,
     /// What started it: `RotateSecret` or `schedule`.
     pub(crate) cause: String,
+    /// When the first of its attempts began.
+    pub(crate) started: Timestamp,
     /// How many of its attempts failed.
     pub(crate) failures: usize,
     /// The step that is under way, and how many of the attempt's steps are done.
@@ -141,7 +143,7 @@ impl History {
                 version,
                 cause,
             } if of == secret => {
-                self.rotation_started(version, cause);
+                self.rotation_started(version, cause, at);
             }
             EventKind::StepStarted {
                 secret: of,
@@ -234,7 +236,7 @@ impl History {
         }
     }
 
-    fn rotation_started(&mut self, version: &str, cause: &str) {
+    fn rotation_started(&mut self, version: &str, cause: &str, at: Timestamp) {
         if let Some(rotation) = self.rotation(version) {
             rotation.steps_done = 0;
             return;
@@ -242,6 +244,7 @@ impl History {
         self.rotations.push(Rotation {
             version: version.to_owned(),
             cause: cause.to_owned(),
+            started: at,
             failures: 0,
             step: None,
             steps_done: 0,

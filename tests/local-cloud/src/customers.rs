@@ -33,7 +33,7 @@ use self::postgres::PostgresLogin;
 use self::problem::LogIn as _;
 use self::psql::Psql;
 use self::redis::RedisLogin;
-pub use self::tally::{GenerationTally, Tally};
+pub use self::tally::{GenerationTally, SLICE, SliceTally, Tally};
 use self::terminal::TerminalLogin;
 use crate::heroku::{DynoState, Heroku, HerokuError};
 
@@ -264,7 +264,7 @@ impl Dyno {
             return;
         };
         let Some(value) = dyno.config.get(&self.spec.config_var) else {
-            lock(&self.tally).missing += 1;
+            lock(&self.tally).miss();
             return;
         };
         let outcome = client.log_in(dyno.release, value).await;
@@ -278,7 +278,7 @@ impl Dyno {
             Outcome::Refused(text) if self.in_use(value) => {
                 lock(&self.tally).refuse(dyno.release, told(text));
             }
-            Outcome::Refused(_) => lock(&self.tally).overtaken += 1,
+            Outcome::Refused(_) => lock(&self.tally).overtake(),
         }
     }
 

@@ -1,351 +1,386 @@
-//! Draws a chart.
+//! Draws a chart: light, on a ground of its own, so that it reads on a page of any colour.
 
-mod shapes;
+use svg::node::Text as Content;
+use svg::node::element::{Definitions, Description, Path, Pattern, Rectangle, Style, Text, Title};
+use svg::{Document, Node as _};
 
-use svg::Document;
-use svg::node::element::{Description, Group, Line, Title};
-
-use self::shapes::{
-    COLOURS, LEFT, MARGIN, MUTED, PANEL, RIGHT, WIDTH, beside, breadth, colour, count, cross,
-    definitions, heading, promotion, rectangle, revocation, swatch, text, vertical,
-};
 use super::{AppChart, Bar, Chart, DynoChart, InstanceChart};
 
-const HEADER: f64 = 116.0;
-const INSTANCE_HEADER: f64 = 58.0;
-const BAR_STEP: f64 = 26.0;
-const BAR_HEIGHT: f64 = 18.0;
-const APP_HEADER: f64 = 24.0;
-const DYNO_STEP: f64 = 14.0;
-const DYNO_HEIGHT: f64 = 10.0;
-const INSTANCE_GAP: f64 = 18.0;
-const AXIS: f64 = 46.0;
+/// The width of a README on GitHub; heights follow from what is shown. Units are CSS pixels.
+const WIDTH: f64 = 900.0;
+const MARGIN: f64 = 14.0;
+const INDENT: f64 = 30.0;
+/// Where time begins, right of the names.
+const LEFT: f64 = 206.0;
+const RIGHT: f64 = 870.0;
 
-const BACKGROUND: &str = "#f4f6f9";
-const EDGE: &str = "#dde3ea";
-const GRID: &str = "#e9edf2";
-const INK: &str = "#16202c";
-const FONT: &str = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', sans-serif";
+const HEADER: f64 = 128.0;
+const INSTANCE_HEADER: f64 = 34.0;
+const LABEL: f64 = 14.0;
+const BAR: f64 = 11.0;
+const BAR_STEP: f64 = 32.0;
+const LOGINS: f64 = 17.0;
+const DYNO: f64 = 9.0;
+const DYNO_STEP: f64 = 13.0;
+const GAP: f64 = 10.0;
+const FOOTER: f64 = 52.0;
+
+/// The imported credential's is `c0`; then each version's. The colour-blind can tell them apart.
+const COLOURS: usize = 6;
+const STYLE: &str = "
+text { font: 12px system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif; fill: #16202c }
+.title { font-size: 22px; font-weight: 650 }
+.name { font-weight: 650 }
+.muted { fill: #5b6878 }
+.small { font-size: 11px }
+.end { text-anchor: end }
+.middle { text-anchor: middle }
+.alarm { fill: #c81e1e; font-weight: 650 }
+.ground { fill: #f4f6f9; stroke: #d5dce4 }
+.panel { fill: #fff; stroke: #dde3ea }
+path { fill: none }
+.grid { stroke: #edf0f4 }
+.c0 { color: #7b8794 } .c1 { color: #0b6fb8 } .c2 { color: #c26a00 }
+.c3 { color: #0c8f6b } .c4 { color: #a24a90 } .c5 { color: #8a6d1f }
+.solid { fill: currentColor }
+.pending { fill: currentColor; fill-opacity: .42 }
+.grace { fill: currentColor; fill-opacity: .2 }
+.outline { fill: none; stroke: currentColor }
+.restart { fill: url(#stripes) }
+.cause { fill: currentColor; font-weight: 600 }
+.line { stroke: currentColor; stroke-width: 1.5 }
+.guide { stroke: currentColor; stroke-dasharray: 2 3 }
+.accepted { stroke: #93a0ae; stroke-width: 1.5 }
+.lost { stroke: #c81e1e; stroke-width: 4 }
+";
+
 pub(super) fn draw(chart: &Chart) -> Document {
-    let scale = Scale::of(chart);
-    let bodies: f64 = chart
-        .instances
-        .iter()
-        .map(|it| height(it) + INSTANCE_GAP)
-        .sum();
-    let total = HEADER + bodies - INSTANCE_GAP.min(bodies) + AXIS;
-    let mut document = Document::new()
-        .set("viewBox", (0, 0, WIDTH, total))
-        .set("width", WIDTH)
-        .set("height", total)
-        .set("role", "img")
-        .set("font-family", FONT)
-        .set("font-size", 12)
-        .set("fill", INK)
-        .add(Title::new(chart.title.clone()))
-        .add(Description::new().add(svg::node::Text::new(chart.subtitle.clone())))
-        .add(definitions())
-        .add(
-            rectangle(0.0, 0.0, WIDTH, total)
-                .set("rx", 12)
-                .set("fill", BACKGROUND),
-        )
-        .add(
-            text(MARGIN, 42.0, &chart.title)
-                .set("font-size", 22)
-                .set("font-weight", 650),
-        )
-        .add(
-            text(MARGIN, 63.0, &chart.subtitle)
-                .set("fill", MUTED)
-                .set("font-size", 13),
-        )
-        .add(legend(90.0));
+    let panels: f64 = chart.instances.iter().map(|it| height(it) + GAP).sum();
+    let total = HEADER + panels + FOOTER;
+    let mut canvas = Canvas::new(chart, total);
+    canvas.rectangle(0.5, 0.5, WIDTH - 1.0, total - 1.0, "ground");
+    let title = if chart.failed { "title alarm" } else { "title" };
+    canvas.text(INDENT, 40.0, title, &chart.title);
+    for (y, line) in [
+        (
+            62.0,
+            "Every dyno logs in all the time. A rotation publishes a new credential, and the dynos restart with it one by one:",
+        ),
+        (
+            78.0,
+            "the old one is accepted until its grace period is over. A dyno has the colour of the credential that it runs with.",
+        ),
+    ] {
+        canvas.text(INDENT, y, "muted", line);
+    }
+    canvas.legend(106.0);
     let mut top = HEADER;
     for instance in &chart.instances {
-        document = document.add(panel(instance, top, scale));
-        top += height(instance) + INSTANCE_GAP;
+        canvas.panel(instance, top);
+        top += height(instance) + GAP;
     }
-    document.add(axis(top - INSTANCE_GAP.min(bodies), scale))
-}
-
-/// Where a time is.
-#[derive(Clone, Copy)]
-struct Scale {
-    end: f64,
-    tick: f64,
-}
-
-impl Scale {
-    fn of(chart: &Chart) -> Self {
-        let end = chart.end.max(1.0);
-        let ticks = [1.0, 2.0, 5.0, 10.0, 15.0, 30.0, 60.0, 120.0, 300.0];
-        let tick = ticks
-            .into_iter()
-            .find(|tick| end / tick <= 16.0)
-            .unwrap_or(600.0);
-        Self { end, tick }
+    for at in canvas.ticks() {
+        canvas.text(
+            canvas.x(at),
+            top + 8.0,
+            "small muted middle",
+            &format!("{at:.0} s"),
+        );
     }
-
-    fn x(self, seconds: f64) -> f64 {
-        LEFT + (RIGHT - LEFT) * seconds / self.end
-    }
-
-    fn ticks(self) -> impl Iterator<Item = f64> {
-        std::iter::successors(Some(0.0), move |at| Some(at + self.tick))
-            .take_while(move |at| *at <= self.end)
-    }
+    canvas.text(INDENT, top + 8.0, "small muted", "since the first login");
+    canvas.text(INDENT, top + 32.0, "small muted", &chart.setting);
+    canvas.document
 }
 
 fn height(instance: &InstanceChart) -> f64 {
-    let bars = BAR_STEP * count(instance.bars.len());
     let apps: f64 = instance.apps.iter().map(app_height).sum();
-    INSTANCE_HEADER + bars + apps + 14.0
+    INSTANCE_HEADER + BAR_STEP * count(instance.bars.len()) + apps + 8.0
 }
 
 fn app_height(app: &AppChart) -> f64 {
-    APP_HEADER + DYNO_STEP * count(app.dynos.len())
+    LOGINS + DYNO_STEP * count(app.dynos.len().max(app.notes.len())) + 8.0
 }
 
-fn panel(instance: &InstanceChart, top: f64, scale: Scale) -> Group {
-    let (bottom, first) = (top + height(instance), top + INSTANCE_HEADER);
-    let width = WIDTH - 2.0 * MARGIN;
-    let mut group = Group::new().add(
-        rectangle(MARGIN, top, width, bottom - top)
-            .set("rx", 10)
-            .set("fill", PANEL)
-            .set("stroke", EDGE),
-    );
-    for at in scale.ticks() {
-        group = group.add(vertical(scale.x(at), first - 4.0, bottom - 8.0).set("stroke", GRID));
-    }
-    group = group
-        .add(heading(
-            &instance.name,
-            Some(&instance.kind),
-            top + 25.0,
-            15.0,
-        ))
-        .add(
-            text(RIGHT, top + 25.0, &instance.summary)
-                .set("text-anchor", "end")
-                .set("fill", MUTED),
-        );
-    let places: Vec<_> = instance
-        .publications
-        .iter()
-        .map(|it| scale.x(it.at))
-        .collect();
-    for (index, publication) in instance.publications.iter().enumerate() {
-        let (x, colour) = (places[index], colour(publication.bar));
-        let line = vertical(x, top + 50.0, bottom - 8.0)
-            .set("stroke", colour)
-            .set("stroke-width", 1.25)
-            .set("stroke-dasharray", "2 3");
-        let label = beside(&places, index, top + 46.0, publication.cause)
-            .set("fill", colour)
-            .set("font-size", 11)
-            .set("font-weight", 600);
-        group = group.add(line).add(label);
-    }
-    let mut y = first;
-    for (index, bar) in instance.bars.iter().enumerate() {
-        group = group.add(credential(bar, index, y, scale));
-        y += BAR_STEP;
-    }
-    for app in &instance.apps {
-        group = group.add(app_lanes(app, y, scale));
-        y += app_height(app);
-    }
-    group
+/// A text at a bar, from its left end on.
+struct Label<'a> {
+    x: f64,
+    class: &'a str,
+    text: String,
 }
 
-fn credential(bar: &Bar, index: usize, y: f64, scale: Scale) -> Group {
-    let colour = colour(index);
-    let middle = y + BAR_HEIGHT / 2.0;
-    let end = bar.revoked.unwrap_or(scale.end);
-    let due = bar.due.map_or(end, |due| due.clamp(bar.superseded, end));
-    let label = if bar.imported { "imported" } else { &bar.label };
-    let accepted = match bar.revoked {
-        Some(at) => format!("accepted until {at:.1} s"),
-        None => "still accepted".to_owned(),
-    };
-    let mut group = Group::new()
-        .add(Title::new(format!("{} ({label}): {accepted}", bar.label)))
-        .add(swatch(MARGIN + 16.0, middle - 5.0, colour))
-        .add(text(MARGIN + 34.0, middle + 4.0, label).set("font-weight", 600));
-    if bar.imported {
-        let version = text(LEFT - 14.0, middle + 4.0, &bar.label).set("text-anchor", "end");
-        group = group.add(version.set("fill", MUTED).set("font-size", 11));
-    }
-    for (from, to, phase) in [
-        (bar.issued, bar.current, Phase::Pending),
-        (bar.current, bar.superseded, Phase::Current),
-        (bar.superseded, due, Phase::Grace),
-        (due, end, Phase::Due),
-    ] {
-        group = group.add(stretch(from, to, y, phase, colour, scale));
-    }
-    group = group.add(
-        rectangle(
-            scale.x(bar.issued),
-            y,
-            scale.x(end) - scale.x(bar.issued),
-            BAR_HEIGHT,
-        )
-        .set("rx", 3)
-        .set("fill", "none")
-        .set("stroke", colour)
-        .set("stroke-width", 1.25),
-    );
-    if bar.current > 0.0 && bar.current < end {
-        group = group.add(promotion(scale.x(bar.current), y, colour));
-    }
-    if let Some(at) = bar.revoked {
-        group = group.add(revocation(scale.x(at), middle, at));
-    }
-    group
+struct Canvas {
+    document: Document,
+    /// The time at the right edge.
+    end: f64,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Phase {
-    /// Issued, and perhaps published, but not yet AWSCURRENT.
-    Pending,
-    Current,
-    Grace,
-    /// The grace period is over, the revocation is not.
-    Due,
-}
-
-/// A phase of a credential's life, with its name if there is room.
-fn stretch(from: f64, to: f64, y: f64, phase: Phase, colour: &str, scale: Scale) -> Group {
-    let (x, width) = (scale.x(from), scale.x(to) - scale.x(from));
-    if width <= 0.0 {
-        return Group::new();
-    }
-    let (name, opacity, ink) = match phase {
-        Phase::Pending => ("", 0.42, colour),
-        Phase::Current => ("AWSCURRENT", 1.0, "#ffffff"),
-        Phase::Grace => ("grace period", 0.16, colour),
-        Phase::Due => ("", 0.16, colour),
-    };
-    let label = if width > breadth(name, 11.0) + 16.0 {
-        name
-    } else {
-        ""
-    };
-    let mut group = Group::new().add(
-        rectangle(x, y, width, BAR_HEIGHT)
-            .set("fill", colour)
-            .set("fill-opacity", opacity),
-    );
-    if phase == Phase::Grace {
-        group = group.add(rectangle(x, y, width, BAR_HEIGHT).set("fill", "url(#grace)"));
-    }
-    if !label.is_empty() {
-        group = group.add(
-            text(x + width / 2.0, y + 13.0, label)
-                .set("fill", ink)
-                .set("font-size", 11)
-                .set("font-weight", 600)
-                .set("text-anchor", "middle"),
-        );
-    }
-    group
-}
-
-fn app_lanes(app: &AppChart, top: f64, scale: Scale) -> Group {
-    let mut group = Group::new().add(heading(&app.name, app.note, top + 17.0, 12.0));
-    let places: Vec<_> = app.releases.iter().map(|(at, _)| scale.x(*at)).collect();
-    for (index, (_, number)) in app.releases.iter().enumerate() {
-        let label = beside(&places, index, top + 17.0, &format!("release v{number}"));
-        group = group.add(label.set("fill", MUTED).set("font-size", 10.5));
-    }
-    let mut y = top + APP_HEADER;
-    for dyno in &app.dynos {
-        group = group.add(dyno_lane(dyno, y, scale));
-        y += DYNO_STEP;
-    }
-    group
-}
-
-fn dyno_lane(dyno: &DynoChart, y: f64, scale: Scale) -> Group {
-    let mut group = Group::new().add(
-        text(LEFT - 14.0, y + 9.0, &dyno.name)
-            .set("fill", MUTED)
-            .set("font-size", 10.5)
-            .set("text-anchor", "end"),
-    );
-    for stretch in &dyno.stretches {
-        let (x, width) = (
-            scale.x(stretch.from),
-            scale.x(stretch.to) - scale.x(stretch.from),
-        );
-        group = group.add(rectangle(x, y, width, DYNO_HEIGHT).set("fill", colour(stretch.bar)));
-        if stretch.restarting {
-            group = group.add(rectangle(x, y, width, DYNO_HEIGHT).set("fill", "url(#restart)"));
+impl Canvas {
+    fn new(chart: &Chart, height: f64) -> Self {
+        let stripes = Pattern::new()
+            .set("id", "stripes")
+            .set("width", 5)
+            .set("height", 5)
+            .set("patternUnits", "userSpaceOnUse")
+            .set("patternTransform", "rotate(45)")
+            .add(
+                rectangle(0.0, 0.0, 2.5, 5.0)
+                    .set("fill", "#fff")
+                    .set("fill-opacity", 0.75),
+            );
+        let document = Document::new()
+            .set("viewBox", (0, 0, WIDTH, height))
+            .set("width", WIDTH)
+            .set("height", height)
+            .set("role", "img")
+            .add(Title::new(chart.title.clone()))
+            .add(Description::new().add(Content::new(chart.setting.clone())))
+            .add(Style::new(STYLE))
+            .add(Definitions::new().add(stripes));
+        Self {
+            document,
+            end: chart.end.max(1.0),
         }
     }
-    group
-}
 
-fn axis(top: f64, scale: Scale) -> Group {
-    let mut group = Group::new().set("fill", MUTED).set("font-size", 11);
-    for at in scale.ticks() {
-        group = group
-            .add(text(scale.x(at), top + 20.0, &format!("{at:.0} s")).set("text-anchor", "middle"));
+    /// Where a time is.
+    fn x(&self, seconds: f64) -> f64 {
+        LEFT + (RIGHT - LEFT) * seconds / self.end
     }
-    group.add(text(
-        MARGIN + 16.0,
-        top + 20.0,
-        "time since the first login",
-    ))
-}
 
-fn legend(y: f64) -> Group {
-    let sample = COLOURS[1];
-    let block = |opacity: f64, pattern: Option<&str>| {
-        let block = || rectangle(0.0, y - 10.0, 24.0, 12.0);
-        let group = Group::new().add(
-            block()
-                .set("fill", sample)
-                .set("fill-opacity", opacity)
-                .set("stroke", sample),
-        );
-        match pattern {
-            Some(pattern) => group.add(block().set("fill", format!("url(#{pattern})"))),
-            None => group,
+    fn ticks(&self) -> Vec<f64> {
+        let steps = [1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0];
+        let few = |step: &f64| self.end / step <= 12.0;
+        let step = steps.into_iter().find(few).unwrap_or(600.0);
+        let ticks = std::iter::successors(Some(0.0), |at| Some(at + step));
+        ticks.take_while(|at| *at <= self.end).collect()
+    }
+
+    fn text(&mut self, x: f64, y: f64, class: &str, content: &str) {
+        let text = Text::new(content).set("x", tenths(x)).set("y", tenths(y));
+        self.document.append(text.set("class", class));
+    }
+
+    fn rectangle(&mut self, x: f64, y: f64, width: f64, height: f64, class: &str) {
+        let rectangle = rectangle(x, y, width, height);
+        self.document.append(rectangle.set("class", class));
+    }
+
+    fn path(&mut self, class: &str, path: String) {
+        if !path.is_empty() {
+            let path = Path::new().set("d", path);
+            self.document.append(path.set("class", class));
         }
-    };
-    let dashes = Line::new()
-        .set("x1", 0)
-        .set("x2", 24)
-        .set("y1", y - 4.0)
-        .set("y2", y - 4.0)
-        .set("stroke", sample)
-        .set("stroke-width", 1.5)
-        .set("stroke-dasharray", "2 3");
-    let entries = [
-        ("issued, not yet current", block(0.42, None)),
-        ("AWSCURRENT", block(1.0, None)),
-        ("superseded, still accepted", block(0.16, Some("grace"))),
-        ("promoted", promotion(12.0, y - 6.0, sample)),
-        ("revoked", Group::new().add(cross(12.0, y - 4.0))),
-        ("published to Heroku", Group::new().add(dashes)),
-        (
-            "dyno restarting, on the old one",
-            block(1.0, Some("restart")),
-        ),
-    ];
-    let mut x = MARGIN;
-    let mut group = Group::new().set("fill", MUTED).set("font-size", 11.5);
-    for (name, sample) in entries {
-        let entry = Group::new()
-            .set("transform", format!("translate({x:.1} 0)"))
-            .add(sample)
-            .add(text(31.0, y, name));
-        group = group.add(entry);
-        x += 31.0 + breadth(name, 11.5) + 16.0;
     }
-    group
+
+    /// From one time to another.
+    fn span(&mut self, from: f64, to: f64, y: f64, height: f64, class: &str) {
+        let (from, to) = (self.x(from), self.x(to));
+        if to > from {
+            self.rectangle(from, y, to - from, height, class);
+        }
+    }
+
+    fn legend(&mut self, y: f64) {
+        let mut x = INDENT;
+        for name in [
+            "logins, each half second",
+            "a login refused",
+            "accepted, not yet AWSCURRENT",
+            "published to Heroku",
+            "dyno restarting, still with the old one",
+        ] {
+            let (left, top) = (x, y - 9.0);
+            match name.split(' ').next() {
+                Some("logins,") => self.path(
+                    "accepted",
+                    ticks([2.0, 7.0, 12.0, 17.0].map(|it| left + it), y - 4.0, 3.0),
+                ),
+                Some("a") => self.path("lost", ticks([left + 10.0], y - 4.0, 6.0)),
+                Some("published") => self.path("c1 guide", ticks([left + 10.0], y - 4.0, 7.0)),
+                Some("accepted,") => self.rectangle(left, top, 20.0, 10.0, "c1 pending"),
+                _ => {
+                    self.rectangle(left, top, 20.0, 10.0, "c1 solid");
+                    self.rectangle(left, top, 20.0, 10.0, "restart");
+                }
+            }
+            self.text(x + 25.0, y, "small muted", name);
+            x += 25.0 + breadth(name) + 8.0;
+        }
+    }
+
+    fn panel(&mut self, instance: &InstanceChart, top: f64) {
+        let bottom = top + height(instance);
+        self.rectangle(MARGIN, top, WIDTH - 2.0 * MARGIN, bottom - top, "panel");
+        let first = top + INSTANCE_HEADER;
+        let grid = self.ticks();
+        let grid = grid
+            .iter()
+            .map(|at| line(self.x(*at), first - 4.0, bottom - 6.0));
+        self.path("grid", grid.collect());
+        self.text(INDENT, top + 22.0, "name", &instance.name);
+        self.text(LEFT, top + 22.0, "small muted", &instance.kind);
+        let class = if instance.lost {
+            "small alarm end"
+        } else {
+            "small muted end"
+        };
+        self.text(RIGHT, top + 22.0, class, &instance.summary);
+        let mut y = first;
+        for (index, bar) in instance.bars.iter().enumerate() {
+            let colour = format!("c{}", index % COLOURS);
+            if let Some(at) = bar.published {
+                self.path(
+                    &format!("{colour} guide"),
+                    line(self.x(at), y + LABEL + BAR, bottom - 6.0),
+                );
+            }
+            self.credential(bar, &colour, y);
+            y += BAR_STEP;
+        }
+        for app in &instance.apps {
+            self.app(app, y);
+            y += app_height(app);
+        }
+    }
+
+    fn credential(&mut self, bar: &Bar, colour: &str, top: f64) {
+        let y = top + LABEL;
+        self.rectangle(INDENT, y, 10.0, BAR, &format!("{colour} solid"));
+        self.text(INDENT + 17.0, y + 10.0, "name", &bar.name);
+        self.text(LEFT - 14.0, y + 10.0, "small muted end", &bar.id);
+        if let Some((at, _)) = bar.trigger {
+            self.path(
+                &format!("{colour} line"),
+                line(self.x(at), top + 2.0, y + BAR),
+            );
+        }
+        let end = bar.ended.unwrap_or(self.end);
+        for (from, to, phase) in [
+            (bar.issued, bar.current, "pending"),
+            (bar.current, bar.superseded, "solid"),
+            (bar.superseded, end, "grace"),
+            (bar.issued, end, "outline"),
+        ] {
+            self.span(from, to, y, BAR, &format!("{colour} {phase}"));
+        }
+        for label in self.labels(bar) {
+            let class = format!("small {} {colour}", label.class);
+            self.text(label.x, top + 10.0, &class, &label.text);
+        }
+    }
+
+    /// Above the bar: what started it and how it ended; where there is room between, its phases.
+    fn labels(&self, bar: &Bar) -> Vec<Label<'static>> {
+        let mut labels = Vec::new();
+        let (mut left, mut right) = (LEFT, RIGHT);
+        let ending = match bar.ended {
+            Some(at) => Some((at, "muted", format!("ended at {at:.1} s"))),
+            None => bar
+                .overdue
+                .then(|| (self.end, "alarm", "still accepted".to_owned())),
+        };
+        let room = ending.as_ref().map_or(0.0, |(_, _, text)| breadth(text));
+        if let Some((at, cause)) = bar.trigger {
+            let x = (self.x(at) + 4.0).min(RIGHT - room - breadth(cause));
+            left = x + breadth(cause);
+            labels.push(Label {
+                x,
+                class: "cause",
+                text: cause.to_owned(),
+            });
+        }
+        if let Some((at, class, text)) = ending {
+            let x = (self.x(at) - room + 8.0).max(left);
+            right = x;
+            labels.push(Label { x, class, text });
+        }
+        for (from, to, phase) in [
+            (bar.current, bar.superseded, "AWSCURRENT"),
+            (
+                bar.superseded,
+                bar.ended.unwrap_or(self.end),
+                "grace period: still accepted",
+            ),
+        ] {
+            let (from, to) = (self.x(from).max(left), self.x(to).min(right));
+            let spare = to - from - breadth(phase);
+            if spare >= 0.0 {
+                labels.push(Label {
+                    x: from + spare / 2.0,
+                    class: "muted",
+                    text: phase.to_owned(),
+                });
+            }
+        }
+        labels
+    }
+
+    fn app(&mut self, app: &AppChart, top: f64) {
+        let middle = top + LOGINS / 2.0;
+        self.text(INDENT, middle + 4.0, "name", &app.name);
+        self.text(LEFT - 14.0, middle + 4.0, "small muted end", "logins");
+        let x = |it: &super::Logins| self.x(it.at);
+        let accepted = app.logins.iter().filter(|it| it.accepted).map(x);
+        let accepted = ticks(accepted, middle, 3.0);
+        let lost = ticks(app.logins.iter().filter(|it| it.lost).map(x), middle, 7.0);
+        self.path("accepted", accepted);
+        self.path("lost", lost);
+        for (row, note) in app.notes.iter().enumerate() {
+            let y = top + LOGINS + DYNO_STEP * count(row);
+            self.text(INDENT, y + 9.0, "small muted", note);
+        }
+        for (row, dyno) in app.dynos.iter().enumerate() {
+            self.dyno(dyno, top + LOGINS + DYNO_STEP * count(row));
+        }
+    }
+
+    fn dyno(&mut self, dyno: &DynoChart, y: f64) {
+        self.text(LEFT - 14.0, y + 9.0, "small muted end", &dyno.name);
+        for it in &dyno.stretches {
+            self.span(
+                it.from,
+                it.to,
+                y,
+                DYNO,
+                &format!("c{} solid", it.bar % COLOURS),
+            );
+            if it.restarting {
+                self.span(it.from, it.to, y, DYNO, "restart");
+            }
+        }
+    }
+}
+
+fn rectangle(x: f64, y: f64, width: f64, height: f64) -> Rectangle {
+    Rectangle::new()
+        .set("x", tenths(x))
+        .set("y", tenths(y))
+        .set("width", tenths(width))
+        .set("height", tenths(height))
+}
+
+fn line(x: f64, from: f64, to: f64) -> String {
+    format!("M{x:.1} {from:.1}V{to:.1}")
+}
+
+/// Lines at these places, of this reach up and down.
+fn ticks(places: impl IntoIterator<Item = f64>, middle: f64, reach: f64) -> String {
+    let places = places.into_iter();
+    places
+        .map(|x| line(x, middle - reach, middle + reach))
+        .collect()
+}
+
+/// A small text's width with some space after it, on the generous side: fonts differ.
+pub(super) fn breadth(text: &str) -> f64 {
+    let letter = |letter: char| if letter.is_uppercase() { 8.2 } else { 6.2 };
+    text.chars().map(letter).sum::<f64>() + 8.0
+}
+
+fn tenths(length: f64) -> f64 {
+    (length * 10.0).round() / 10.0
+}
+
+fn count(number: usize) -> f64 {
+    f64::from(u32::try_from(number).unwrap_or(u32::MAX))
 }

@@ -1,5 +1,11 @@
 use super::*;
-use crate::fixture::{FIRST, sound};
+use crate::fixture::{FIRST, SECOND, at, sound};
+use local_cloud::events::{Event, EventKind};
+
+/// How often a login that came to nothing is drawn; once in the legend.
+fn lost_in(svg: &str) -> usize {
+    svg.matches(r#"class="lost""#).count()
+}
 
 fn chart() -> InstanceChart {
     Chart::of(&sound()).instances.remove(0)
@@ -18,40 +24,82 @@ fn a_bar_reaches_from_issue_to_revocation() {
     let bars = chart().bars;
     assert_eq!(bars.len(), 3);
     let first = &bars[1];
-    assert_eq!(first.label, "11111111");
+    assert_eq!((&*first.name, &*first.id), ("first", "11111111"));
     assert_close(first.issued, 2.5);
+    assert_close(first.published.unwrap(), 3.0);
     assert_close(first.current, 4.5);
     assert_close(first.superseded, 8.5);
-    assert_close(first.due.unwrap(), 23.2);
-    assert_close(first.revoked.unwrap(), 23.8);
+    assert_close(first.ended.unwrap(), 23.8);
+    assert!(!first.overdue);
+}
+
+#[test]
+fn a_trigger_is_where_the_rotation_began_not_where_it_published() {
+    let bars = chart().bars;
+    let triggers: Vec<_> = bars.iter().map(|it| it.trigger).collect();
+    let expected = [None, Some((2.0, "by schedule")), Some((6.0, "rotate now"))];
+    assert_eq!(triggers, expected);
+}
+
+#[test]
+fn a_rotation_that_was_retried_was_triggered_when_it_first_began() {
+    let mut recording = sound();
+    let outcome = &recording.outcomes[0];
+    recording.events.push(Event {
+        at: at(7.0),
+        kind: EventKind::RotationStarted {
+            secret: outcome.subject.secret.clone(),
+            version: SECOND.to_owned(),
+            cause: "retry".to_owned(),
+        },
+    });
+    let bars = Chart::of(&recording).instances.remove(0).bars;
+    assert_eq!(bars[2].trigger, Some((6.0, "rotate now")));
 }
 
 #[test]
 fn the_imported_credential_is_there_from_the_start() {
     let imported = chart().bars.remove(0);
-    assert!(imported.imported);
+    assert_eq!(imported.name, "imported");
     assert_close(imported.issued, 0.0);
     assert_close(imported.current, 0.0);
     assert_close(imported.superseded, 4.5);
-    assert_close(imported.revoked.unwrap(), 19.8);
+    assert_close(imported.ended.unwrap(), 19.8);
 }
 
 #[test]
 fn the_newest_credential_lasts_beyond_the_end() {
     let newest = chart().bars.remove(2);
+    assert_eq!(newest.name, "second");
     assert_close(newest.current, 8.5);
     assert_close(newest.superseded, 27.0);
-    assert_eq!((newest.due, newest.revoked), (None, None));
+    assert_eq!((newest.ended, newest.overdue), (None, false));
 }
 
 #[test]
-fn a_credential_that_is_accepted_after_its_end_is_not_drawn_as_refused() {
+fn a_credential_that_is_accepted_after_its_end_is_drawn_as_wrong() {
     let mut recording = sound();
     let tried = recording.outcomes[0].tried_again.get_mut(FIRST).unwrap();
     tried.accepted = 1;
     let bars = Chart::of(&recording).instances.remove(0).bars;
-    assert_eq!(bars[1].revoked, None);
-    assert!(bars[0].revoked.is_some());
+    assert_eq!((bars[1].ended, bars[1].overdue), (None, true));
+    assert!(bars[0].ended.is_some() && !bars[0].overdue);
+    assert!(svg(&recording).contains("still accepted"));
+}
+
+#[test]
+fn a_credential_is_overdue_only_once_its_grace_period_is_over() {
+    let mut recording = sound();
+    recording
+        .events
+        .retain(|it| !matches!(it.kind, EventKind::CredentialRevoked { .. }));
+    let live = |it: &EventKind| matches!(it, EventKind::LabelRemoved { label, .. } if label != "AWSCURRENT");
+    recording.events.retain(|it| !live(&it.kind));
+    // The imported one was due at 19.2 s, the first at 23.2 s.
+    recording.ended = at(20.0);
+    let bars = Chart::of(&recording).instances.remove(0).bars;
+    let overdue: Vec<_> = bars.iter().map(|it| it.overdue).collect();
+    assert_eq!(overdue, [true, false, false]);
 }
 
 #[test]
@@ -75,17 +123,42 @@ fn a_dyno_keeps_what_it_had_until_its_restart_is_over() {
 }
 
 #[test]
-fn a_publication_is_a_release_of_each_app() {
-    let chart = chart();
-    let published: Vec<_> = chart
-        .publications
-        .iter()
-        .map(|it| (it.at, it.bar, it.cause))
-        .collect();
-    assert_eq!(published, [(3.0, 1, "by schedule"), (7.0, 2, "rotate now")]);
-    for app in &chart.apps {
-        assert_eq!(app.releases, [(3.0, 4), (7.0, 5)]);
-    }
+fn an_app_is_drawn_with_its_releases_and_what_is_particular() {
+    let [app, private] = &chart().apps[..] else {
+        panic!("there are two apps");
+    };
+    assert_eq!(app.notes, ["releases v4, v5"]);
+    assert_eq!(private.notes, ["releases v4, v5", "Private Space"]);
+}
+
+#[test]
+fn logins_are_drawn_by_the_slice_of_time_from_the_picture_s_beginning() {
+    let logins = chart().apps.remove(0).logins;
+    assert_eq!(logins.len(), 54);
+    assert_close(logins[0].at, 0.25);
+    assert_close(logins[53].at, 26.75);
+    assert!(logins.iter().all(|it| it.accepted && !it.lost));
+}
+
+#[test]
+fn a_lost_login_is_drawn_where_it_was_lost() {
+    let mut recording = sound();
+    assert_eq!(lost_in(&svg(&recording)), 1);
+    let tally = recording.outcomes[0].logins.get_mut("tickets").unwrap();
+    tally.slices.get_mut(&at(12.0)).unwrap().lost = 1;
+    tally.slices.remove(&at(13.0));
+    let instance = Chart::of(&recording).instances.remove(0);
+    let logins = &instance.apps[0].logins;
+    let lost: Vec<_> = logins.iter().filter(|it| it.lost).collect();
+    let expected = Logins {
+        at: 12.25,
+        accepted: true,
+        lost: true,
+    };
+    assert_eq!(lost, [&expected]);
+    assert!(logins.iter().all(|it| (it.at - 13.25).abs() > 0.1));
+    assert!(instance.lost);
+    assert_eq!(lost_in(&svg(&recording)), 2);
 }
 
 #[test]
@@ -115,9 +188,9 @@ fn the_picture_is_drawn_of_names_and_times_only() {
     for name in [
         "tickets-private",
         "Private Space",
-        "release v4",
+        "releases v4, v5",
         "11111111",
-        "refused from 23.8 s",
+        "ended at 23.8 s",
     ] {
         assert!(svg.contains(name), "{name} is missing");
     }
@@ -140,4 +213,70 @@ fn a_run_that_broke_off_is_drawn_too() {
     assert!(svg(&recording).contains("verdict: failed"));
     recording.outcomes.clear();
     assert!(svg(&recording).starts_with("<svg"));
+}
+
+/// Left, top, right, bottom.
+type Place = [f64; 4];
+
+/// Where a picture has texts, and where bars.
+fn places(svg: &str) -> (Vec<(String, Place)>, Vec<Place>) {
+    let (mut texts, mut bars) = (Vec::new(), Vec::new());
+    let mut text = None;
+    for event in svg::read(svg).unwrap() {
+        match event {
+            svg::parser::Event::Tag(name, _, attributes) => {
+                let class = attributes.get("class").map_or("", |it| &**it).to_owned();
+                let is = |wanted: &str| class.split(' ').any(|it| it == wanted);
+                let number = |name: &str| -> f64 { attributes[name].parse().unwrap() };
+                if name == "text" && attributes.contains_key("x") {
+                    let size = if is("title") { 22.0 } else { 12.0 };
+                    text = Some((number("x"), number("y"), size, is("end"), is("middle")));
+                } else if name == "rect" && (is("outline") || is("solid") || is("grace")) {
+                    let (x, y) = (number("x"), number("y"));
+                    bars.push([x, y, x + number("width"), y + number("height")]);
+                }
+            }
+            svg::parser::Event::Text(content) => {
+                if let Some((x, y, size, end, middle)) = text.take() {
+                    let width = draw::breadth(content.trim()) * size / 12.0;
+                    let left = match (end, middle) {
+                        (true, _) => x - width,
+                        (_, true) => x - width / 2.0,
+                        _ => x,
+                    };
+                    let place = [left, y - size * 0.75, left + width, y + 1.0];
+                    texts.push((content.trim().to_owned(), place));
+                }
+            }
+            _ => {}
+        }
+    }
+    (texts, bars)
+}
+
+fn overlap(one: &Place, other: &Place) -> bool {
+    one[0] < other[2] && other[0] < one[2] && one[1] < other[3] && other[1] < one[3]
+}
+
+#[test]
+fn no_text_lies_on_a_bar_on_another_text_or_beyond_the_edge() {
+    // The longer the run, the closer together is what happens in its first half minute.
+    for seconds in [27.0, 45.0, 120.0, 600.0, 4_000.0] {
+        let mut recording = sound();
+        recording.ended = at(seconds);
+        let (texts, bars) = places(&svg(&recording));
+        assert!(texts.len() > 30 && bars.len() > 15);
+        for (index, (text, place)) in texts.iter().enumerate() {
+            assert!(place[0] >= 0.0 && place[2] <= 900.0, "{text}: {place:?}");
+            for bar in &bars {
+                assert!(!overlap(place, bar), "{text} lies on a bar, {seconds} s");
+            }
+            for (other, beside) in &texts[index + 1..] {
+                assert!(
+                    !overlap(place, beside),
+                    "{text} lies on {other}, {seconds} s"
+                );
+            }
+        }
+    }
 }

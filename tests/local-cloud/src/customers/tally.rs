@@ -2,6 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use jiff::{SignedDuration, Timestamp};
+
+const SLICE_MILLISECONDS: i64 = 500;
+
+/// How finely a [`Tally`] tells when logins ended.
+pub const SLICE: SignedDuration = SignedDuration::from_millis(SLICE_MILLISECONDS);
+
 /// The logins of an app. The texts name the app, the dyno, its release and what the service
 /// said, and hold no secret value.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -24,6 +31,8 @@ pub struct Tally {
     pub first_error: Option<String>,
     /// The logins by the release that the dyno ran with.
     pub generations: BTreeMap<u32, GenerationTally>,
+    /// The logins by the [`SLICE`] of time in which they ended, which is named by its beginning.
+    pub slices: BTreeMap<Timestamp, SliceTally>,
 }
 
 /// The logins of dynos that run with one release.
@@ -35,20 +44,57 @@ pub struct GenerationTally {
     pub refused: u64,
 }
 
+/// The logins that ended in one slice of time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SliceTally {
+    /// Logins that the service accepted.
+    pub accepted: u32,
+    /// Logins that came to nothing, for whatever reason.
+    pub lost: u32,
+}
+
 impl Tally {
     pub(super) fn accept(&mut self, release: u32) {
         self.accepted += 1;
         self.generations.entry(release).or_default().accepted += 1;
+        self.slice(Timestamp::now()).accepted += 1;
     }
 
     pub(super) fn refuse(&mut self, release: u32, text: String) {
         self.refused += 1;
         self.first_refusal.get_or_insert(text);
         self.generations.entry(release).or_default().refused += 1;
+        self.lose();
+    }
+
+    pub(super) fn overtake(&mut self) {
+        self.overtaken += 1;
+        self.lose();
     }
 
     pub(super) fn fail(&mut self, text: String) {
         self.errors += 1;
         self.first_error.get_or_insert(text);
+        self.lose();
     }
+
+    pub(super) fn miss(&mut self) {
+        self.missing += 1;
+        self.lose();
+    }
+
+    fn lose(&mut self) {
+        self.slice(Timestamp::now()).lost += 1;
+    }
+
+    fn slice(&mut self, at: Timestamp) -> &mut SliceTally {
+        self.slices.entry(slice_of(at)).or_default()
+    }
+}
+
+/// When the slice of time began that `at` is in.
+fn slice_of(at: Timestamp) -> Timestamp {
+    let milliseconds = at.as_millisecond();
+    let into = milliseconds.rem_euclid(SLICE_MILLISECONDS);
+    Timestamp::from_millisecond(milliseconds - into).unwrap_or(at)
 }

@@ -121,6 +121,14 @@ async fn eventually(holds: impl Fn() -> bool) {
     poll.await.expect("it becomes true in time");
 }
 
+/// What the slices of time add up to: accepted and lost.
+fn in_slices(tally: &Tally) -> (u64, u64) {
+    let slices = tally.slices.values();
+    slices.fold((0, 0), |(accepted, lost), it| {
+        (accepted + u64::from(it.accepted), lost + u64::from(it.lost))
+    })
+}
+
 #[tokio::test]
 async fn a_careful_rotation_refuses_no_login() {
     let fixture = Fixture::new().await;
@@ -142,6 +150,7 @@ async fn a_careful_rotation_refuses_no_login() {
     assert_eq!(releases, [2, 3]);
     let sum: u64 = tally.generations.values().map(|it| it.accepted).sum();
     assert_eq!(sum, tally.accepted);
+    assert_eq!(in_slices(&tally), (tally.accepted, 0));
 }
 
 #[tokio::test]
@@ -155,6 +164,10 @@ async fn a_credential_that_ends_before_the_restarts_are_over_is_seen_to_be_refus
     let tally = customer.stop().await;
     assert!(tally.refused > 0, "{tally:?}");
     assert_eq!(tally.generations[&2].refused, tally.refused);
+    assert_eq!(
+        in_slices(&tally),
+        (tally.accepted, tally.refused + tally.overtaken)
+    );
     let text = tally.first_refusal.unwrap();
     assert!(text.contains("shop web.") && text.contains("v2") && text.contains("401"));
     assert!(!text.contains("first-key"));
