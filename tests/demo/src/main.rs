@@ -29,6 +29,9 @@ use local_cloud::cloud::{
 use local_cloud::customers::CustomerError;
 use local_cloud::heroku::HerokuError;
 use local_cloud::tools;
+use nix::errno::Errno;
+use nix::sys::signal::kill;
+use nix::unistd::Pid;
 
 use self::verdict::Verdict;
 use self::view::View;
@@ -145,6 +148,23 @@ async fn main() -> ExitCode {
     }
 }
 
+/// A directory for this process's logs. Those of processes that have ended are removed.
+fn logs(parent: &Path) -> PathBuf {
+    let entries = std::fs::read_dir(parent).into_iter().flatten().flatten();
+    for entry in entries {
+        let pid = entry
+            .file_name()
+            .to_str()
+            .and_then(|name| name.parse().ok());
+        let has_ended = |pid| kill(Pid::from_raw(pid), None) == Err(Errno::ESRCH);
+        if pid.is_some_and(has_ended) {
+            // What cannot be removed is left to the next.
+            let _ = std::fs::remove_dir_all(entry.path());
+        }
+    }
+    parent.join(std::process::id().to_string())
+}
+
 /// A cloud of either kind.
 enum Running {
     Embedded(Box<Embedded>),
@@ -171,9 +191,7 @@ impl Running {
         progress("AWS, Heroku and the partner's service, within this program");
         let this = std::env::current_exe().map_err(DemoError::Executable)?;
         let target = tools::target_directory(workspace);
-        let logs = target
-            .join("demo/logs")
-            .join(std::process::id().to_string());
+        let logs = logs(&target.join("demo/logs"));
         let options = EmbeddedOptions {
             logs,
             target,
@@ -219,10 +237,13 @@ async fn demo(
     let cloud = Running::start(workspace, kind, GRACE_PERIOD, &view).await?;
     // Without databases where nothing is to be installed.
     let engine = engine.or((!kind.deployed).then_some(Engine::Http));
+    let logs = cloud.logs().to_owned();
     let recording = story::record(&cloud, &view, engine).await;
     view.say("stopping the local cloud");
     cloud.stop().await;
-    let recording = recording?;
+    let recording = recording.inspect_err(|_| {
+        view.print(&format!("  logs: {}", logs.display()));
+    })?;
 
     save(picture, &timeline::svg(&recording))?;
     let verdict = Verdict::of(&recording);
@@ -244,6 +265,7 @@ async fn demo(
         view.print("  verdict: passed");
         ExitCode::SUCCESS
     } else {
+        view.print(&format!("  logs: {}", logs.display()));
         view.print("  verdict: FAILED");
         ExitCode::FAILURE
     })

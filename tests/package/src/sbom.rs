@@ -149,7 +149,7 @@ mod tests {
 
     #[tokio::test]
     async fn it_lists_exactly_what_the_functions_are_compiled_from() {
-        let workspace = crate::workspace();
+        let workspace = local_cloud::tools::workspace();
         let functions = source::functions(&workspace).unwrap();
         let logs = tempfile::tempdir().unwrap();
         let bill = of(&workspace, Architecture::X86_64, &functions, logs.path());
