@@ -111,7 +111,7 @@ fn remedy(code: &str, message: &str) -> &'static str {
         // What Secrets Manager answers whoever lacks a right to the key.
         "AccessDeniedException" if message.contains("KMS") => KEY,
         "AccessDeniedException" => {
-            "; compare the function's role with the template and the resource's policy; a rotating secret needs the tag rotation:stack with the stack's name, and the stack's rotation function"
+            "; compare the function's role with the template and the resource's policy; a rotating secret needs the tag rotation:stack with the stack's name, and the stack's rotation function; an OAuth secret needs the tag rotation:oauth-of with the stack's name"
         }
         "ResourceNotFoundException" => "; check that it exists in this account and region",
         "InvalidRequestException" => "; check that the secret is not marked for deletion",

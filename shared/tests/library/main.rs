@@ -15,5 +15,6 @@ mod operator;
 mod postgres_engine;
 mod redis_engine;
 mod rotation_schedule;
+mod security;
 mod steps;
 mod support;

@@ -252,7 +252,8 @@ impl Stand {
         if api == Api::V3 {
             let tokens = json!({ "refresh_token": self.heroku.refresh_token(&addon).unwrap() });
             let name = format!("acme/oauth/{addon}");
-            let secret = create_secret(&self.gateway, &name, &tokens, &json!([])).await;
+            let tags = json!([{ "Key": "rotation:oauth-of", "Value": "addon-rotation" }]);
+            let secret = create_secret(&self.gateway, &name, &tokens, &tags).await;
             document["heroku"]["oauth"] = secret.as_str().into();
             oauth = Some(secret);
         }

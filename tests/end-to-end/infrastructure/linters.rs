@@ -17,6 +17,7 @@ pub(crate) fn tests(suite: &mut Suite) {
     suite.test("infrastructure::cfn_lint_finds_nothing", cfn_lint);
     suite.test("infrastructure::checkov_finds_nothing", checkov);
     suite.test("infrastructure::sam_validates_the_template", sam_validate);
+    suite.test("infrastructure::no_layer_is_of_another_account", own_layers);
 }
 
 async fn cfn_lint(cloud: Arc<Cloud>) -> TestResult {
@@ -66,6 +67,28 @@ async fn sam_validate(cloud: Arc<Cloud>) -> TestResult {
     let broken = broken_template(&cloud, "Type: AWS::SQS::Queue\n", "Type: AWS::SQS::Quue\n")?;
     let directory = broken.parent().ok_or("no directory")?;
     finds(&mut validate(directory), "AWS::SQS::Quue").await
+}
+
+/// No parameter names a layer's ARN: each is made of the account and the region that the stack is in.
+async fn own_layers(_: Arc<Cloud>) -> TestResult {
+    let text = std::fs::read_to_string(workspace().join(TEMPLATES[0]))?;
+    let own = "[!Sub \"arn:${AWS::Partition}:lambda:${AWS::Region}:${AWS::AccountId}:layer:${CaBundleLayer}\"]";
+    let layers = text.matches("Layers:").count();
+    let own = text
+        .matches(&format!("Layers: !If [HasCaBundle, {own}, "))
+        .count();
+    check(layers == own && own > 0, || {
+        format!("{own} of {layers} functions have a layer of their own account")
+    })?;
+    // A name cannot hold what an ARN, or anything else than one layer, needs.
+    let (_, parameter) = text
+        .split_once("\n  CaBundleLayer:\n")
+        .ok_or("no parameter")?;
+    let pattern = "    AllowedPattern: \"^$|^[A-Za-z0-9_-]{1,140}:[1-9][0-9]*$\"\n";
+    let (parameter, _) = parameter
+        .split_once("\n  Architecture:")
+        .unwrap_or_default();
+    check(parameter.contains(pattern), || parameter.to_owned())
 }
 
 /// A copy of the template with a mistake in it, in a directory of its own.

@@ -44,10 +44,11 @@ const VALUES: [&str; 7] = [
 /// Whose policies are searched.
 struct Search<'a> {
     cloud: &'a Cloud,
-    policies: Vec<Value>,
+    /// Of each action that they name, the policies with the statements that name it: no other has a say.
+    policies: BTreeMap<String, Vec<Value>>,
     functions: [String; 2],
-    /// What IAM allows by policies whose conditions are decided, on a resource.
-    verdicts: RefCell<HashMap<(Vec<String>, String), BTreeSet<String>>>,
+    /// What IAM says of an action on a resource, by policies whose conditions are decided.
+    verdicts: RefCell<HashMap<(Vec<String>, String, String), bool>>,
 }
 
 /// What was found.
@@ -62,10 +63,18 @@ struct Found {
 }
 
 impl<'a> Search<'a> {
-    fn new(cloud: &'a Cloud, policies: Vec<Value>) -> Self {
+    fn new(cloud: &'a Cloud, policies: &[Value]) -> Self {
+        let named: BTreeSet<_> = policies.iter().flat_map(actions).collect();
+        let about = |action: &str| {
+            let policies = policies.iter();
+            policies.map(|policy| naming(policy, action)).collect()
+        };
         Self {
             cloud,
-            policies,
+            policies: named
+                .into_iter()
+                .map(|action| (action.to_owned(), about(action)))
+                .collect(),
             functions: ["rotate", "another"].map(|name| cloud.function_arn(name)),
             verdicts: RefCell::default(),
         }
@@ -132,33 +141,48 @@ impl<'a> Search<'a> {
     ) -> Result<bool, Failed> {
         let secret = state.as_ref().map(|secret| secret.snapshot(name));
         for needed in needed(request.operation, &request.parameters, secret.as_ref()) {
-            let policies = resolved(&self.policies, &needed.context());
-            let allowed = self.verdict(policies, needed.resource).await?;
-            if !allowed.contains(&needed.action) {
+            let Some(policies) = self.policies.get(&needed.action) else {
+                return Ok(false);
+            };
+            let policies = resolved(policies, &needed.context());
+            if !self
+                .verdict(policies, needed.action, needed.resource)
+                .await?
+            {
                 return Ok(false);
             }
         }
         Ok(true)
     }
 
-    /// Which actions these policies allow on a resource.
     async fn verdict(
         &self,
         policies: Vec<String>,
+        action: String,
         resource: String,
-    ) -> Result<BTreeSet<String>, Failed> {
-        let key = (policies, resource);
+    ) -> Result<bool, Failed> {
+        let key = (policies, action, resource);
         if let Some(verdict) = self.verdicts.borrow().get(&key) {
-            return Ok(verdict.clone());
+            return Ok(*verdict);
         }
-        let named: BTreeSet<&str> = self.policies.iter().flat_map(actions).collect();
-        let named: Vec<_> = named.into_iter().collect();
         let client = self.cloud.ministack.client();
-        let allowed = client.simulated(&key.0, &named, &key.1).await?;
-        let allowed: BTreeSet<_> = allowed.into_iter().collect();
-        self.verdicts.borrow_mut().insert(key, allowed.clone());
-        Ok(allowed)
+        let allowed = client.simulated(&key.0, &[&key.1], &key.2).await?;
+        let verdict = !allowed.is_empty();
+        self.verdicts.borrow_mut().insert(key, verdict);
+        Ok(verdict)
     }
+}
+
+/// A policy's statements that name an action.
+fn naming(policy: &Value, action: &str) -> Value {
+    let mut policy = policy.clone();
+    if let Some(statements) = policy["Statement"].as_array_mut() {
+        statements.retain(|statement| {
+            let actions = statement["Action"].as_array().into_iter().flatten();
+            actions.into_iter().any(|it| it == action)
+        });
+    }
+    policy
 }
 
 /// The actions that a policy names. None of the template's has a wildcard.
@@ -207,7 +231,9 @@ fn nothing_new(who: &str, found: &Found) -> TestResult {
 /// Every function's role, with all that it is allowed.
 pub(super) async fn of_functions(cloud: Arc<Cloud>) -> TestResult {
     for (id, role) in roles(&cloud).await? {
-        let found = Search::new(&cloud, vec![role.policy.clone()]).run().await?;
+        let found = Search::new(&cloud, std::slice::from_ref(&role.policy))
+            .run()
+            .await?;
         nothing_new(&id, &found)?;
         // The search has found what a function does: it creates, tags, rotates, deletes.
         if id == "EnrollAddonRole" {
@@ -242,7 +268,7 @@ pub(super) async fn of_people(cloud: Arc<Cloud>) -> TestResult {
     let all = policies.values().cloned().collect();
     for policies in each.chain([all]) {
         let who = format!("{policies:?}");
-        let found = Search::new(&cloud, policies).run().await?;
+        let found = Search::new(&cloud, &policies).run().await?;
         nothing_new(&who, &found)?;
         let values: Vec<_> = VALUES
             .iter()
@@ -259,7 +285,9 @@ pub(super) async fn finds_ways(cloud: Arc<Cloud>) -> TestResult {
     let enrolling = super::roles::role(&roles, "EnrollAddonRole")?;
     // Two calls: what is tagged is read, rotated, deleted.
     let tagging = without(enrolling, "MakeSecrets", "Null");
-    let found = Search::new(&cloud, vec![tagging.clone()]).run().await?;
+    let found = Search::new(&cloud, std::slice::from_ref(&tagging))
+        .run()
+        .await?;
     let ways = |found: &Found, calls: &[&str]| {
         let begins = |path: &[String]| {
             path.len() == calls.len()
@@ -283,7 +311,7 @@ pub(super) async fn finds_ways(cloud: Arc<Cloud>) -> TestResult {
             statement["Condition"] = json!({ "StringEquals": function });
         }
     }
-    let found = Search::new(&cloud, vec![rotated]).run().await?;
+    let found = Search::new(&cloud, &[rotated]).run().await?;
     let read = ["TagResource", "GetSecretValue"];
     check(ways(&found, &read) == 0, || format!("{:#?}", found.paths))?;
     let read = ["TagResource", "RotateSecret", "GetSecretValue"];

@@ -92,6 +92,7 @@ fn component(
     // The workspace's own have none, and are on no registry.
     if let Some(checksum) = checksum {
         component["hashes"] = json!([{ "alg": "SHA-256", "content": checksum }]);
+        let version = version.replace('+', "%2B");
         component["purl"] = format!("pkg:cargo/{name}@{version}").into();
     }
     component

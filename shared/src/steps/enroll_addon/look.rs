@@ -96,7 +96,7 @@ impl Enrollment {
             let (oauth, is_named) = (oauth?, found.secret.is_some());
             match &oauth {
                 Some((arn, described)) => {
-                    problems.extend(self.foreign_oauth(arn, described, is_named));
+                    problems.extend(self.foreign_oauth(arn, described));
                 }
                 None if is_named => problems.push(Problem::lasting(format!(
                     "the OAuth secret {oauth_name} of the instance is not there: make one with its refresh token, and name it in the secret's document"
@@ -196,16 +196,15 @@ impl Enrollment {
         problems
     }
 
-    /// One that was made by hand says of no stack: it is the instance's if its secret names it.
-    fn foreign_oauth(&self, arn: &SecretArn, secret: &Secret, is_named: bool) -> Option<Problem> {
+    /// One without the stack's tag is nobody's that the functions may read, whoever names it.
+    fn foreign_oauth(&self, arn: &SecretArn, secret: &Secret) -> Option<Problem> {
         let stack = &self.enrollment.fleet.stack;
         if secret.deleted {
             return Some(Problem::lasting(format!(
                 "{arn} is marked for deletion: restore it (RestoreSecret), or wait until it is gone"
             )));
         }
-        let is_ours = secret.oauth_of().map_or(is_named, |it| it == stack);
-        (!is_ours).then(|| {
+        (secret.oauth_of() != Some(stack)).then(|| {
             Problem::lasting(format!(
                 "{arn} is not this stack's: if it holds this add-on's tokens, tag it with rotation:oauth-of={stack}"
             ))

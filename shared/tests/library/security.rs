@@ -1,0 +1,65 @@
+//! SECURITY.md: each statement has a test, or is marked as advice.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+const PAGE: &str = include_str!("../../../SECURITY.md");
+
+#[test]
+fn each_statement_has_a_test_or_is_marked_as_advice() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let links: BTreeMap<&str, &str> = PAGE
+        .lines()
+        .filter_map(|line| line.strip_prefix('[')?.split_once("]: "))
+        .collect();
+    for file in links.values() {
+        let text = std::fs::read_to_string(root.join(file)).unwrap_or_default();
+        assert!(text.contains("test"), "{file} is no file with tests");
+    }
+    let mut used = BTreeSet::new();
+    let mut statements = 0;
+    for statement in statements_of(PAGE) {
+        statements += 1;
+        let named: Vec<_> = statement
+            .split("][")
+            .skip(1)
+            .map(|rest| rest.split(']').next().unwrap())
+            .collect();
+        assert!(
+            !named.is_empty() || statement.ends_with("*advice*"),
+            "neither a test nor advice: {statement}"
+        );
+        for name in named {
+            assert!(
+                links.contains_key(name),
+                "{name} leads nowhere: {statement}"
+            );
+            used.insert(name);
+        }
+    }
+    assert!(statements > 40, "{statements} statements");
+    let unused: Vec<_> = links.keys().filter(|name| !used.contains(*name)).collect();
+    assert!(unused.is_empty(), "{unused:?}");
+    assert!(PAGE.lines().count() <= 150);
+}
+
+/// The rows of the table, but for its head, and the items of the lists.
+fn statements_of(page: &str) -> Vec<String> {
+    let mut statements: Vec<String> = Vec::new();
+    let mut in_item = false;
+    for line in page.lines() {
+        if let Some(item) = line.strip_prefix("- ") {
+            statements.push(item.to_owned());
+            in_item = true;
+        } else if in_item && line.starts_with("  ") {
+            let last = statements.last_mut().unwrap();
+            *last = format!("{last} {}", line.trim());
+        } else {
+            in_item = false;
+            if line.starts_with("| ") && !line.starts_with("| who |") {
+                statements.push(line.to_owned());
+            }
+        }
+    }
+    statements
+}
