@@ -4,12 +4,15 @@
 //! names is compared with what others say, before anything is sent anywhere:
 //!
 //! - the secret's name says which add-on it is of, and where its administrator and its tokens are: [`Names`];
-//! - the administrator's secret says which addresses its login is for: [`serves`].
+//! - the administrator's secret says which addresses its login is for: [`serves`];
+//! - the pending document is the current one's renewal ([`renews`]), and the current version's credential logs in
+//!   before that is issued ([`possession`]).
 
 mod address;
 mod error;
 
 use std::fmt::Display;
+use std::time::Duration;
 
 use secrecy::SecretString;
 
@@ -18,8 +21,15 @@ use address::Served;
 pub use error::AuthorityError;
 
 use crate::configuration::{ConfigurationError, Environment};
+use crate::deadline::Deadline;
 use crate::document::{Api, Document, Fields};
-use crate::event::SecretArn;
+use crate::event::{SecretArn, StepEvent, VersionId};
+use crate::service::{Services, Verdict};
+use crate::steps::StepError;
+use crate::telemetry::Metric;
+
+/// Kept back to look whether the pending credential is there already.
+const LOOKING: Duration = Duration::from_secs(5);
 
 /// What the names of a stack's secrets begin with. What follows is the add-on's id, but for the administrators'.
 #[derive(Clone, Debug)]
@@ -190,6 +200,81 @@ pub fn serves(document: &Document, administrator: &Fields) -> Result<(), Authori
         administrator: secret.clone(),
         served: served.to_string(),
     })
+}
+
+/// What is to be issued, and what it is to be issued in place of.
+pub(crate) struct Succession<'a> {
+    /// The pending version's document.
+    pub(crate) pending: &'a Document,
+    /// The current version, and its document.
+    pub(crate) current: (&'a VersionId, &'a Document),
+}
+
+/// Whose word stands for a credential that is issued.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Possession {
+    /// The current version's credential has logged in.
+    Shown,
+    /// An operator's.
+    Vouched,
+    /// Nobody's is needed: the pending credential is accepted already.
+    Issued,
+}
+
+/// Shows that the pending document is the current one's renewal, and nothing else.
+///
+/// # Errors
+/// If they differ in more than rotation makes, with the paths.
+pub(crate) fn renews(event: &StepEvent, succession: &Succession<'_>) -> Result<(), crate::Error> {
+    let (version, current) = succession.current;
+    let paths = current
+        .unlike(succession.pending, &event.version)
+        .map_err(StepError::from)?;
+    if paths.is_empty() {
+        return Ok(());
+    }
+    Err(AuthorityError::NoRenewal {
+        secret: event.secret.clone(),
+        pending: event.version.clone(),
+        current: version.clone(),
+        paths,
+    }
+    .into())
+}
+
+/// Shows that whoever had the pending document made has the credential that it takes the place of.
+///
+/// # Errors
+/// If the service refuses the current credential, or says that its login is another than the document claims, or
+/// does not answer.
+pub(crate) async fn possession(
+    event: &StepEvent,
+    succession: &Succession<'_>,
+    services: &Services,
+    deadline: Deadline,
+) -> Result<Possession, crate::Error> {
+    let (version, current) = succession.current;
+    if event.vouched {
+        tracing::warn!(current = %version, "an operator vouches for the current credential: it need not log in");
+        Metric::Vouched.count();
+        return Ok(Possession::Vouched);
+    }
+    let shown = services.verify(current, deadline.less(LOOKING)).await;
+    if shown == Ok(Verdict::Accepted) {
+        return Ok(Possession::Shown);
+    }
+    // What an operator has vouched for is issued.
+    if services.verify(succession.pending, deadline).await == Ok(Verdict::Accepted) {
+        tracing::info!(current = %version, "the pending credential is issued already");
+        return Ok(Possession::Issued);
+    }
+    shown?;
+    Err(AuthorityError::NotShown {
+        secret: event.secret.clone(),
+        current: version.clone(),
+        addon: current.heroku.addon_id.clone(),
+    }
+    .into())
 }
 
 #[cfg(test)]

@@ -202,6 +202,26 @@ impl Document {
     }
 }
 
+impl Document {
+    /// The paths in which `next` is not what this document becomes as `version`. Only what is random may differ:
+    /// what two renewals have differently.
+    pub(crate) fn unlike(
+        &self,
+        next: &Self,
+        version: &VersionId,
+    ) -> Result<Vec<String>, RandomError> {
+        let renewed = || {
+            let mut fields = self.fields.clone();
+            self.engine.renew(&mut fields, version).map(|()| fields)
+        };
+        let (one, another) = (renewed()?, renewed()?);
+        let random = one.differences(&another);
+        let mut paths = one.differences(&next.fields);
+        paths.retain(|path| !random.contains(path));
+        Ok(paths)
+    }
+}
+
 impl HerokuBlock {
     fn read(check: &mut Check<'_>) -> Option<Self> {
         let api = match check.one_of("api", &["v1", "v3"]) {

@@ -161,6 +161,10 @@ pub struct StepEvent {
     /// The version that carries `AWSPENDING`.
     #[serde(rename = "VersionId")]
     pub version: VersionId,
+    /// Whether an operator vouches for the current credential, which does not work: for `create-secret` alone,
+    /// which `rotate` never tells so.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub vouched: bool,
 }
 
 impl Event for StepEvent {
@@ -169,11 +173,13 @@ impl Event for StepEvent {
         let step = reader.parse("Step");
         let secret = reader.parse("SecretId");
         let version = reader.parse("VersionId");
+        let vouched = reader.optional_flag("Vouched").unwrap_or_default();
         match (step, secret, version) {
-            (Some(step), Some(secret), Some(version)) => Ok(Self {
+            (Some(step), Some(secret), Some(version)) if reader.problems.is_empty() => Ok(Self {
                 step,
                 secret,
                 version,
+                vouched,
             }),
             _ => Err(reader.into_error()),
         }

@@ -9,8 +9,8 @@ use aws_sdk_lambda::types::InvocationType;
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::SdkConfig;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use crate::aws::{AwsError, call};
 use crate::deadline::{Deadline, Passing, retry};
@@ -81,21 +81,19 @@ impl Functions {
         Err(unexpected(function).into())
     }
 
-    /// As [`Functions::invoke`], of a function that answers with an object.
+    /// As [`Functions::invoke`], of a function that answers something: of this kind, or it is not its word.
     ///
     /// # Errors
     /// With the function's own error, or if it could not be called.
-    pub async fn ask<E: Serialize + Sync>(
+    pub async fn ask<E: Serialize + Sync, A: DeserializeOwned>(
         &self,
         function: &str,
         event: &E,
         deadline: Deadline,
-    ) -> Result<Value, InvokeError> {
+    ) -> Result<A, InvokeError> {
         let payload = self.answer(function, event, deadline).await?;
-        let answer: Option<Value> = serde_json::from_slice(payload.as_ref()).ok();
-        Ok(answer
-            .filter(Value::is_object)
-            .ok_or_else(|| unexpected(function))?)
+        let answer = serde_json::from_slice(payload.as_ref());
+        Ok(answer.map_err(|_| unexpected(function))?)
     }
 
     /// What a function is configured with.

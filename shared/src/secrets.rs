@@ -12,6 +12,7 @@ mod tokens;
 use std::time::Duration;
 
 use aws_sdk_secretsmanager::Client;
+use aws_sdk_secretsmanager::operation::get_secret_value::GetSecretValueOutput;
 use aws_sdk_secretsmanager::types::{Filter, FilterNameStringType};
 use aws_types::SdkConfig;
 use secrecy::{ExposeSecret, SecretString};
@@ -250,6 +251,26 @@ impl Secrets {
         names.document(secret, &name, &value)
     }
 
+    /// The current version's document: checked, and shown to be the instance's own.
+    ///
+    /// # Errors
+    /// If AWS refuses or does not answer, or the document is not usable.
+    pub(crate) async fn current_document(
+        &self,
+        names: &Names,
+        secret: &SecretArn,
+        deadline: Deadline,
+    ) -> Result<(VersionId, Document), crate::Error> {
+        let answer = self.current_value(secret, deadline).await?;
+        let value = answer.secret_string.map(SecretString::from);
+        let version = answer.version_id.and_then(|version| version.parse().ok());
+        let (Some(value), Some(version)) = (value, version) else {
+            return Err(SecretError::NotAnObject(secret.clone()).into());
+        };
+        let name = answer.name.unwrap_or_default();
+        Ok((version, names.document(secret, &name, &value)?))
+    }
+
     /// The fields of a secret that does not rotate here: the administrator's, the partner's, an
     /// OAuth secret.
     ///
@@ -270,15 +291,23 @@ impl Secrets {
         secret: &SecretArn,
         deadline: Deadline,
     ) -> Result<Option<SecretString>, AwsError> {
+        let answer = self.current_value(secret, deadline).await?;
+        Ok(answer.secret_string.map(SecretString::from))
+    }
+
+    async fn current_value(
+        &self,
+        secret: &SecretArn,
+        deadline: Deadline,
+    ) -> Result<GetSecretValueOutput, AwsError> {
         let request = self.client.get_secret_value().secret_id(secret.as_str());
-        let answer = call(
+        call(
             "secretsmanager:GetSecretValue",
             secret,
             deadline,
             Box::pin(request.send()),
         )
-        .await?;
-        Ok(answer.secret_string.map(SecretString::from))
+        .await
     }
 
     /// Stores the pending version's value, and in the same call the label that says that its

@@ -12,7 +12,7 @@ mod start_rotation;
 mod sweep;
 mod test_secret;
 
-pub use create_secret::create_secret;
+pub use create_secret::{Created, create_secret};
 pub use deprovision_addon::{
     DeprovisionError, DeprovisionOutcome, Deprovisioned, Deprovisioning, deprovision_addon,
 };

@@ -26,6 +26,8 @@ pub enum Metric {
     ConfigChanged,
     /// Heroku answered 429: the account's requests for the hour are used up.
     HerokuThrottled,
+    /// An operator vouched for a current credential that does not work.
+    Vouched,
     /// An old credential was revoked, and the service refuses it.
     CredentialRevoked,
     /// A revocation has to wait: the credential is in use again, or something is out of order.
@@ -44,12 +46,13 @@ pub enum Metric {
 
 impl Metric {
     /// All of them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Succeeded,
         Self::Failed,
         Self::Duration,
         Self::ConfigChanged,
         Self::HerokuThrottled,
+        Self::Vouched,
         Self::CredentialRevoked,
         Self::RevocationPostponed,
         Self::RevocationImpossible,
@@ -68,6 +71,7 @@ impl Metric {
             Self::Duration => "Duration",
             Self::ConfigChanged => "ConfigChanged",
             Self::HerokuThrottled => "HerokuThrottled",
+            Self::Vouched => "Vouched",
             Self::CredentialRevoked => "CredentialRevoked",
             Self::RevocationPostponed => "RevocationPostponed",
             Self::RevocationImpossible => "RevocationImpossible",

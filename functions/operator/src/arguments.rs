@@ -3,7 +3,7 @@
 use clap::{Parser, Subcommand};
 use clap_complete::Shell;
 
-use crate::{deprovision, emergency, enroll, rollback, rotation, status};
+use crate::{deprovision, emergency, enroll, recover, rollback, rotation, status};
 
 const ENVIRONMENT: &str = "\
 Environment:
@@ -53,6 +53,8 @@ pub enum Command {
     Rollback(rollback::Options),
     /// A credential leaked: rotate now, and end the old ones sooner than their grace period.
     Emergency(emergency::Options),
+    /// The current credential does not work: vouch for the instance, and rotate it.
+    Recover(recover::Options),
     /// Enrol the instances of a JSON Lines file.
     Enroll(enroll::Options),
     /// End the credentials of instances that are gone at Heroku.

@@ -124,6 +124,8 @@ impl OperatorError {
 const RIGHTS: &str =
     " (yours, if this is not about a function's role: the stack's managed policy OperatorPolicy)";
 
+const VOUCHING: &str = " (yours: the stack's managed policy RecoverPolicy, beside OperatorPolicy)";
+
 fn rights(error: &AwsError) -> &'static str {
     if error.is("AccessDeniedException") {
         RIGHTS
@@ -134,6 +136,13 @@ fn rights(error: &AwsError) -> &'static str {
 
 fn invocation_rights(error: &InvokeError) -> &'static str {
     match error {
+        InvokeError::Call(error) if error.resource.ends_with("-create-secret") => {
+            if error.is("AccessDeniedException") {
+                VOUCHING
+            } else {
+                ""
+            }
+        }
         InvokeError::Call(error) => rights(error),
         InvokeError::Function { .. } => "",
     }

@@ -8,6 +8,7 @@
 //! | [`rotation`] | `rotate`: a rotation now, followed to its end |
 //! | [`rollback`] | `rollback`: an older credential again, within its grace period |
 //! | [`emergency`] | `emergency`: a leaked credential |
+//! | [`recover`] | `recover`: a current credential that does not work |
 //! | [`enroll`] | `enroll`: instances from a file |
 //! | [`deprovision`] | `deprovision`: instances that are gone at Heroku |
 //!
@@ -21,6 +22,7 @@ pub mod emergency;
 pub mod enroll;
 mod error;
 pub mod output;
+pub mod recover;
 pub mod rollback;
 pub mod rotation;
 pub mod stack;
@@ -74,6 +76,7 @@ async fn execute(arguments: Arguments, output: &Output) -> Result<Outcome, Opera
         Command::Rotate(options) => rotation::run(&stack, output, &options).await,
         Command::Rollback(options) => rollback::run(&stack, output, &options).await,
         Command::Emergency(options) => emergency::run(&stack, output, &options).await,
+        Command::Recover(options) => recover::run(&stack, output, &options).await,
         Command::Enroll(options) => enroll::run(&stack, output, &options).await,
         Command::Deprovision(options) => deprovision::run(&stack, output, &options).await,
         Command::Completions { .. } => Ok(Outcome::Fine),

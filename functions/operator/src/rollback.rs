@@ -234,6 +234,10 @@ impl Rollback<'_> {
         self.then("grace-period", state, async {
             let live = Label::Live(new.clone());
             if !self.instance.secret.carries(new, &live) {
+                // Nothing is revoked that was not seen to log in.
+                self.stack
+                    .step("test-secret", Step::CreateSecret, self.instance, new)
+                    .await?;
                 let attached = self
                     .stack
                     .secrets

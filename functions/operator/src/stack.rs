@@ -9,7 +9,7 @@ use addon_rotation::schedule::Timetable;
 use addon_rotation::secrets::{Secret, Secrets};
 use addon_rotation::{aws, configuration, net};
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::OperatorError;
 
@@ -135,7 +135,8 @@ impl Stack {
         event: &E,
     ) -> Result<Value, OperatorError> {
         let (name, deadline) = (self.function(function), Deadline::after(INVOCATION));
-        Ok(self.functions.ask(&name, event, deadline).await?)
+        let answer: Map<_, _> = self.functions.ask(&name, event, deadline).await?;
+        Ok(Value::Object(answer))
     }
 
     /// Has a step done with a version.
@@ -150,6 +151,7 @@ impl Stack {
             step,
             secret: instance.arn.clone(),
             version: version.clone(),
+            vouched: false,
         };
         self.invoke(function, &event).await
     }

@@ -1,7 +1,7 @@
 //! Why a document has nothing done with a login that is not its own.
 
 use crate::deadline::Passing;
-use crate::event::SecretArn;
+use crate::event::{SecretArn, VersionId};
 
 /// A document that claims what is not its own. Nothing was sent to any address that it names.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -70,6 +70,33 @@ pub enum AuthorityError {
         administrator: SecretArn,
         /// The addresses that its login is for.
         served: String,
+    },
+    /// The pending document is another than rotation makes.
+    #[error(
+        "version {pending} of {secret} is not the renewal of the current version {current}: they differ in {}. → Give this rotation up (take AWSPENDING off version {pending}) and begin another",
+        paths.join(", ")
+    )]
+    NoRenewal {
+        /// The secret.
+        secret: SecretArn,
+        /// The pending version.
+        pending: VersionId,
+        /// The current version.
+        current: VersionId,
+        /// Where they differ.
+        paths: Vec<String>,
+    },
+    /// The current credential does not work.
+    #[error(
+        "the service refuses the credential of version {current} of {secret}, which is AWSCURRENT, so that none is issued in its place. → Store the one that works (PutSecretValue), or have an operator vouch for the instance: addon-rotation-operator recover {addon}"
+    )]
+    NotShown {
+        /// The secret.
+        secret: SecretArn,
+        /// The current version.
+        current: VersionId,
+        /// The add-on's id.
+        addon: String,
     },
 }
 

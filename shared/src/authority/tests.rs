@@ -351,3 +351,53 @@ fn prefixes_are_told_apart() {
         assert!(names.overlap(), "{names:?}");
     }
 }
+
+#[test]
+fn a_pending_document_is_the_current_one_s_renewal() {
+    let current = parse(&document());
+    let version: VersionId = "0a1b2c3d-0000-4000-8000-000000000001".parse().unwrap();
+    let next = current.next(&version).unwrap();
+    let next: Value = serde_json::from_str(secrecy::ExposeSecret::expose_secret(&next)).unwrap();
+    let unlike = |path: &str, value: Value| {
+        let mut next = next.clone();
+        let (of, field) = path.rsplit_once('/').unwrap();
+        next.pointer_mut(of).unwrap()[field] = value;
+        current.unlike(&parse(&next), &version).unwrap()
+    };
+    let nothing: [&str; 0] = [];
+    // Whoever stores it may choose the new credential's own password, and that is all.
+    assert_eq!(unlike("/password", "chosen".into()), nothing);
+    let other = "1a1b2c3d-0000-4000-8000-000000000001".parse().unwrap();
+    for (path, value, named) in [
+        ("/username", "tenant_c".into(), "username"),
+        (
+            "/username",
+            crate::document::username(&Fields::parse(&document().to_string()).unwrap(), &other)
+                .into(),
+            "username",
+        ),
+        ("/rules_from", "tenant_c".into(), "rules_from"),
+        ("/host", "evil.example".into(), "host"),
+        ("/port", 1.into(), "port"),
+        (
+            "/nodes",
+            json!([{ "host": "evil.example", "port": 1 }]),
+            "nodes",
+        ),
+        ("/masterarn", arn("acme/masters/cache8").into(), "masterarn"),
+        (
+            "/heroku/oauth",
+            arn("acme/oauth/another").into(),
+            "heroku.oauth",
+        ),
+        ("/heroku/addon_id", "another".into(), "heroku.addon_id"),
+        (
+            "/heroku/config",
+            json!({ "X": "{{ username }}{{ password }}" }),
+            "heroku.config",
+        ),
+        ("/more", "field".into(), "more"),
+    ] {
+        assert_eq!(unlike(path, value), [named], "{path}");
+    }
+}

@@ -1,9 +1,11 @@
 //! New usernames, passwords and keys, from the operating system's randomness, in characters that
 //! need no escaping in a URL, a connection string or SQL.
 
+use ring::digest::{SHA256, digest};
 use ring::rand::{SecureRandom, SystemRandom};
 
-use super::Check;
+use super::{Check, Fields};
+use crate::event::VersionId;
 
 /// The operating system gave no randomness.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -16,7 +18,7 @@ const LOWERCASE: &[u8] = b"abcdefghijklmnopqrstuvwxyz0123456789";
 /// 238 bits; well below the 100 characters that some clients still limit passwords to.
 const PASSWORD_LENGTH: usize = 40;
 
-/// 124 bits: never the same twice in one database cluster.
+/// Some 123 bits: never the same twice in one database cluster.
 const USERNAME_LENGTH: usize = 24;
 
 /// What a field that is new in each version looks like.
@@ -64,9 +66,14 @@ impl Generate {
     }
 }
 
-/// A new database user's name.
-pub(crate) fn username() -> Result<String, RandomError> {
-    Ok(format!("u_{}", random_text(LOWERCASE, USERNAME_LENGTH)?))
+/// A new database user's name: that of this version of this add-on and of no other, so that whoever writes a
+/// pending document cannot have another's user changed.
+pub(crate) fn username(fields: &Fields, version: &VersionId) -> String {
+    let addon = fields.heroku_text("addon_id").unwrap_or_default();
+    let digest = digest(&SHA256, format!("{addon}\n{version}").as_bytes());
+    let letters = digest.as_ref().iter().take(USERNAME_LENGTH);
+    let letters = letters.map(|byte| char::from(LOWERCASE[usize::from(*byte) % LOWERCASE.len()]));
+    format!("u_{}", letters.collect::<String>())
 }
 
 /// A new password.
@@ -98,6 +105,8 @@ fn random_text(alphabet: &[u8], length: usize) -> Result<String, RandomError> {
 mod tests {
     use std::collections::BTreeSet;
 
+    use serde_json::json;
+
     use super::*;
 
     #[test]
@@ -113,8 +122,22 @@ mod tests {
             assert_eq!(random.len(), 100);
             assert!(random.bytes().all(|byte| byte.is_ascii_alphanumeric()));
         }
-        assert!(username().unwrap().len() <= 32);
         assert_ne!(password().unwrap(), password().unwrap());
+    }
+
+    #[test]
+    fn a_version_s_user_has_a_name_that_no_other_has() {
+        let of = |addon: &str, version: &str| {
+            let fields = json!({ "heroku": { "addon_id": addon } }).to_string();
+            username(&Fields::parse(&fields).unwrap(), &version.parse().unwrap())
+        };
+        let (one, two) = ("0".repeat(36), "1".repeat(36));
+        let names = BTreeSet::from([of("a", &one), of("a", &two), of("b", &one), of("b", &two)]);
+        assert_eq!(names.len(), 4);
+        assert_eq!(of("a", &one), of("a", &one));
+        for name in names {
+            assert!(name.len() <= 32 && name.starts_with("u_"), "{name}");
+        }
     }
 
     #[test]

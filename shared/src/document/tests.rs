@@ -126,7 +126,7 @@ fn the_next_version_has_a_new_credential_and_everything_else_as_it_was() {
     let after: Value = serde_json::from_str(
         parse(&next)
             .unwrap()
-            .next(&version())
+            .next(&"1".repeat(36).parse().unwrap())
             .unwrap()
             .expose_secret(),
     )

@@ -101,9 +101,9 @@ impl Call for Mysql {
         vec!["username", "password"]
     }
 
-    fn renew(&self, fields: &mut Fields, _: &VersionId) -> Result<(), RandomError> {
+    fn renew(&self, fields: &mut Fields, version: &VersionId) -> Result<(), RandomError> {
         fields.set("previous_username", self.username.as_str());
-        fields.set("username", username()?);
+        fields.set("username", username(fields, version));
         fields.set("password", password()?);
         Ok(())
     }
@@ -123,9 +123,23 @@ impl Call for Mysql {
             ..login
         };
         match session::connect(&login, context.deadline).await {
-            Ok(connection) => {
+            Ok(mut connection) => {
+                let user = session::current_user(&mut connection, context.deadline).await;
                 session::disconnect(connection).await;
-                Ok(Verdict::Accepted)
+                match user {
+                    Ok(user) if user == self.username => Ok(Verdict::Accepted),
+                    // Anonymous, or a proxy: the password is not this user's.
+                    Ok(user) => Err(ServiceError::Rejected {
+                        service: self.service(),
+                        action: ACTION,
+                        reason: format!(
+                            "the login of {:?} is {user:?}'s at the server; correct username, or drop the account that stands in for it",
+                            self.username
+                        ),
+                    }),
+                    Err(fault) if fault.is_over_limit() => Ok(Verdict::Accepted),
+                    Err(fault) => Err(fault.into_error(self.service(), ACTION)),
+                }
             }
             Err(fault) if fault.is_login() => Ok(Verdict::Refused),
             // The limits come after the password: customers that use all they may do not keep a

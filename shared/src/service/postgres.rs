@@ -14,7 +14,7 @@ mod session;
 
 use secrecy::SecretString;
 
-use self::session::{Session, literal};
+use self::session::Session;
 use super::{Call, Context, ServiceError, Verdict};
 use crate::authority::Place;
 use crate::document::{Check, Fields, RandomError, password, username};
@@ -91,12 +91,12 @@ impl Call for Postgres {
         vec!["username", "password"]
     }
 
-    fn renew(&self, fields: &mut Fields, _: &VersionId) -> Result<(), RandomError> {
+    fn renew(&self, fields: &mut Fields, version: &VersionId) -> Result<(), RandomError> {
         fields.set(
             "owner",
             self.owner.as_ref().unwrap_or(&self.username).as_str(),
         );
-        fields.set("username", username()?);
+        fields.set("username", username(fields, version));
         fields.set("password", password()?);
         Ok(())
     }
@@ -129,16 +129,22 @@ impl Postgres {
         format!("postgres://{}:{}/{database}", self.host, self.port)
     }
 
-    /// A role that does not act as the owner would create what the next version cannot use.
+    /// What the login is, by its own session: a role that acts as another than the document says would create
+    /// what the next version cannot use, or the next version would have what is not this one's. The server itself
+    /// evaluates `current_user`: nothing that the customer defines is asked.
     async fn acts_as_owner(&self, session: &Session) -> Result<Verdict, ServiceError> {
-        let owner = self.owner.as_ref().unwrap_or(&self.username);
-        let query = format!("SELECT 1 WHERE current_user = {}", literal(owner));
-        if session.answers(&query).await? || self.owner.is_none() {
+        let (role, owner) = (&self.username, self.owner.as_ref());
+        let acts_as = session.current_user().await?;
+        if acts_as == *owner.unwrap_or(role) {
             return Ok(Verdict::Accepted);
         }
-        let (role, owner) = (&self.username, owner);
-        Err(session.rejected(format!(
-            "role {role:?} does not act as {owner:?} when it logs in (ALTER ROLE ... SET role)"
-        )))
+        Err(session.rejected(match owner {
+            Some(owner) => format!(
+                "role {role:?} does not act as {owner:?} (owner) when it logs in, but as {acts_as:?}; correct owner, or ALTER ROLE ... SET role"
+            ),
+            None => format!(
+                "role {role:?} acts as {acts_as:?} when it logs in; add it to the document as owner"
+            ),
+        }))
     }
 }

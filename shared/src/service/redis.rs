@@ -141,9 +141,9 @@ impl Call for Redis {
         vec!["username", "password"]
     }
 
-    fn renew(&self, fields: &mut Fields, _: &VersionId) -> Result<(), RandomError> {
+    fn renew(&self, fields: &mut Fields, version: &VersionId) -> Result<(), RandomError> {
         fields.set("rules_from", self.credential());
-        fields.set("username", username()?);
+        fields.set("username", username(fields, version));
         fields.set("password", password()?);
         Ok(())
     }

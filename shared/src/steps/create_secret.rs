@@ -1,31 +1,60 @@
 //! createSecret's power: has the service issue the stored credential, and tries it.
 
+use serde::{Deserialize, Serialize};
+
 use crate::Error;
-use crate::authority::Names;
+use crate::authority::{self, Names, Possession, Succession};
 use crate::deadline::Deadline;
 use crate::event::StepEvent;
 use crate::secrets::Secrets;
 use crate::service::Services;
 
-/// Has the service accept the pending version's credential, and logs in with it.
+/// What `create-secret` answers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Created {
+    /// The version that was current.
+    pub current_version_id: String,
+    /// Whether its credential was seen to log in.
+    pub current_accepted: bool,
+}
+
+/// Has the service accept the pending version's credential, and logs in with it. First the current version's
+/// logs in: nothing is issued for an instance whose credential nobody has shown.
 ///
 /// # Errors
-/// If the document is not usable, or the service or its administrator's credential is not as it
-/// must be.
+/// If a document is not usable or claims what is not its own, or the service or its administrator's credential
+/// is not as it must be.
 pub async fn create_secret(
     event: StepEvent,
     secrets: &Secrets,
     names: &Names,
     services: &Services,
     deadline: Deadline,
-) -> Result<(), Error> {
-    let document = secrets
+) -> Result<Created, Error> {
+    let pending = secrets
         .document(names, &event.secret, &event.version, deadline)
         .await?;
-    let administrator = secrets.fields(&document.administrator, deadline).await?;
-    services.issue(&document, &administrator, deadline).await?;
-    services
-        .prove_accepted(&document, &event.version, deadline)
+    let (version, current) = secrets
+        .current_document(names, &event.secret, deadline)
         .await?;
-    Ok(())
+    let succession = Succession {
+        pending: &pending,
+        current: (&version, &current),
+    };
+    authority::renews(&event, &succession)?;
+    let administrator = secrets.fields(&pending.administrator, deadline).await?;
+    // Before any login: not even the customer's own goes to an address that is nobody's.
+    authority::serves(&pending, &administrator)?;
+    let possession = authority::possession(&event, &succession, services, deadline).await?;
+    if possession != Possession::Issued {
+        services.issue(&pending, &administrator, deadline).await?;
+        services
+            .prove_accepted(&pending, &event.version, deadline)
+            .await?;
+    }
+    Ok(Created {
+        current_version_id: version.to_string(),
+        current_accepted: possession == Possession::Shown,
+    })
 }

@@ -12,13 +12,14 @@ use serde::Serialize;
 pub use error::DeprovisionError;
 
 use crate::Error;
+use crate::authority;
 use crate::configuration::DeprovisionConfiguration;
 use crate::deadline::{Deadline, Passing};
 use crate::document::{Api, Document};
 use crate::event::{DeprovisionEvent, SecretArn, VersionId};
 use crate::schedule::{Schedules, retry_delay};
 use crate::secrets::{Deletion, Label, Secret, Secrets};
-use crate::service::Services;
+use crate::service::{Services, Verdict};
 use crate::telemetry::Metric;
 
 /// Kept back to schedule the next try, however long the service took.
@@ -248,9 +249,25 @@ impl Deprovisioning {
         for version in versions {
             let live = Label::Live(version.clone());
             let is_pending = pending == Some(&version);
-            let label = (secret.carries(&version, &live) && !is_pending).then_some(live);
-            match self.revoke(arn, &version, label, deadline).await {
-                Ok(()) => {
+            let is_labelled = secret.carries(&version, &live);
+            let ended = async {
+                // Nobody has seen it log in: it was imported, and never rotated. From here on an ending that is
+                // cut off is completed, although it logs in no more.
+                if !is_labelled {
+                    if !self.is_accepted(arn, &version, deadline).await? {
+                        return Ok(false);
+                    }
+                    self.secrets.attach(arn, &live, &version, deadline).await?;
+                }
+                let label = (!is_pending).then_some(&live);
+                self.revoke(arn, &version, label, deadline).await?;
+                Ok::<_, Error>(true)
+            };
+            match ended.await {
+                Ok(false) => {
+                    tracing::warn!(%version, "the service refuses the current credential, which has never logged in here: not ended");
+                }
+                Ok(true) => {
                     Metric::CredentialRevoked.count();
                     revoked.push(version);
                 }
@@ -279,7 +296,7 @@ impl Deprovisioning {
         &self,
         arn: &SecretArn,
         version: &VersionId,
-        label: Option<Label>,
+        label: Option<&Label>,
         deadline: Deadline,
     ) -> Result<(), Error> {
         let document = self.document(arn, version, deadline).await?;
@@ -298,9 +315,26 @@ impl Deprovisioning {
             .remove_revocation(arn, version, deadline)
             .await?;
         if let Some(label) = label {
-            self.detach(arn, &label, version, deadline).await?;
+            self.detach(arn, label, version, deadline).await?;
         }
         Ok(())
+    }
+
+    async fn is_accepted(
+        &self,
+        arn: &SecretArn,
+        version: &VersionId,
+        deadline: Deadline,
+    ) -> Result<bool, Error> {
+        let document = self.document(arn, version, deadline).await?;
+        let administrator = self
+            .secrets
+            .fields(&document.administrator, deadline)
+            .await?;
+        // Before any login.
+        authority::serves(&document, &administrator)?;
+        let verdict = self.services.verify(&document, deadline).await?;
+        Ok(verdict == Verdict::Accepted)
     }
 
     async fn document(

@@ -10,7 +10,7 @@ use crate::event_bus::{self, EventBus, Happening};
 use crate::invoke::Functions;
 use crate::secrets::{Label, Secret, Secrets};
 
-use super::StepError;
+use super::{Created, StepError};
 
 /// Performs one step of a rotation. Every step may be repeated from any point of failure: Secrets
 /// Manager begins a failed rotation again at `createSecret`, with the same token. Says on the event bus when
@@ -65,13 +65,12 @@ async fn perform(
         step: event.step,
         secret: event.secret.clone(),
         version: event.version.clone(),
+        vouched: false,
     };
     match event.step {
         Step::CreateSecret => {
             store_new_value(event, &secret, secrets, names, deadline).await?;
-            functions
-                .invoke(&steps.create_secret, &step, deadline)
-                .await?;
+            create(&step, &secret, secrets, functions, steps, deadline).await?;
         }
         Step::SetSecret => {
             functions
@@ -176,6 +175,31 @@ async fn store_new_value(
     Ok(())
 }
 
+/// Has the credential issued. The current version has its `LIVE-` label from then on, if its credential was seen
+/// to log in: that version, if it was.
+async fn create(
+    step: &StepEvent,
+    secret: &Secret,
+    secrets: &Secrets,
+    functions: &Functions,
+    steps: &StepFunctions,
+    deadline: Deadline,
+) -> Result<Option<VersionId>, Error> {
+    let function = &steps.create_secret;
+    let created: Created = functions.ask(function, step, deadline).await?;
+    let current: Option<VersionId> = created.current_version_id.parse().ok();
+    let Some(current) = current.filter(|_| created.current_accepted) else {
+        return Ok(None);
+    };
+    let live = Label::Live(current.clone());
+    if !secret.carries(&current, &live) {
+        secrets
+            .attach(&step.secret, &live, &current, deadline)
+            .await?;
+    }
+    Ok(Some(current))
+}
+
 /// Secrets Manager also asks for testSecret when a secret is enrolled without being rotated
 /// ([`RotateImmediately=false`](https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_RotateSecret.html)),
 /// with a pending version that has no value, or the current one's: createSecret has not been there,
@@ -200,10 +224,16 @@ async fn finish(
 ) -> Result<(), Error> {
     let old = current(event, secret)?;
     let revoke_after_seconds = grace_period(event, secret)?;
-    let live = Label::Live(old.clone());
-    if !secret.carries(&old, &live) {
-        secrets.attach(&event.secret, &live, &old, deadline).await?;
-    }
+    let create_step = StepEvent {
+        step: Step::CreateSecret,
+        secret: event.secret.clone(),
+        version: event.version.clone(),
+        vouched: false,
+    };
+    // Without a label it was stored by hand since createSecret, or an operator vouched for it.
+    let is_live = secret.carries(&old, &Label::Live(old.clone()))
+        || create(&create_step, secret, secrets, functions, steps, deadline).await?
+            == Some(old.clone());
     let finish = |version: VersionId, only_if_unscheduled| FinishEvent {
         secret: event.secret.clone(),
         version,
@@ -211,9 +241,11 @@ async fn finish(
         only_if_unscheduled,
         was_in_use: false,
     };
-    functions
-        .invoke(&steps.finish_secret, &finish(old.clone(), false), deadline)
-        .await?;
+    if is_live {
+        functions
+            .invoke(&steps.finish_secret, &finish(old.clone(), false), deadline)
+            .await?;
+    }
     // What earlier rotations left behind and nobody came to revoke ends as well.
     for version in secret
         .live()

@@ -208,8 +208,11 @@ async fn an_abandoned_version_is_revoked_after_the_next_rotation() {
     let mut bad = instance.document.clone();
     bad["heroku"]["config"]["ACME_UNDECLARED"] = "{{ api_key }}".into();
     store(&stand, &instance, &bad).await;
+    let bad = stand.current(&instance);
     let abandoned = stand.start_rotation(&instance).await;
     failures(&stand, 5).await;
+    // Its credential has logged in, so that it is labelled.
+    assert!(stand.is_labelled_live(&instance, &bad));
     // The operator corrects the document, takes AWSPENDING off and rotates anew.
     operator(&stand, &instance, "AWSPENDING", abandoned.as_str(), None).await;
     store(&stand, &instance, &instance.document).await;
@@ -217,9 +220,11 @@ async fn an_abandoned_version_is_revoked_after_the_next_rotation() {
     stand.rotate(&instance).await;
     fire(&stand, &old, 0).await;
     // The first try only looks: nobody knows since when it is out of use.
-    for attempt in 0..2 {
-        if schedule(&stand, &abandoned, attempt).is_some() {
-            fire(&stand, &abandoned, attempt).await;
+    for version in [&abandoned, &bad] {
+        for attempt in 0..2 {
+            if schedule(&stand, version, attempt).is_some() {
+                fire(&stand, version, attempt).await;
+            }
         }
     }
     assert_settled(&stand, &instance).await;

@@ -5,6 +5,7 @@ mod definers;
 mod faults;
 mod life;
 mod likeness;
+mod possession;
 mod refusals;
 mod stand;
 mod tls;

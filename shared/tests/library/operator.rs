@@ -2,6 +2,7 @@
 
 mod emergency;
 mod enroll;
+mod recover;
 mod rollback;
 mod status;
 

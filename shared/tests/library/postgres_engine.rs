@@ -23,6 +23,7 @@ macro_rules! on_both {
 
 mod faults;
 mod handed_over;
+mod possession;
 mod rotation;
 mod support;
 mod tls;

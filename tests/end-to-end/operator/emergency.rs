@@ -14,6 +14,7 @@ pub(super) async fn after_a_time(cloud: Arc<Cloud>) -> TestResult {
     let operator = Operator::new(&cloud, true).await?;
     let name = "leaked-slowly";
     let instance = cloud.enrol(spec(name, Api::V1, Engine::Http)).await?;
+    let name = instance.addon.as_str();
     let customer = customer(&cloud, &instance, Login::Http).await?;
     let leaked = current(&cloud, &instance)?;
     let said = operator
@@ -36,6 +37,7 @@ pub(super) async fn at_once(cloud: Arc<Cloud>) -> TestResult {
     let operator = Operator::new(&cloud, true).await?;
     let name = "leaked-badly";
     let instance = cloud.enrol(spec(name, Api::V3, Engine::Http)).await?;
+    let name = instance.addon.as_str();
     let leaked = current(&cloud, &instance)?;
     let said = operator
         .succeeds(&["emergency", name, "--accept-downtime", "--yes"])

@@ -14,6 +14,7 @@ pub(super) async fn agrees(cloud: Arc<Cloud>) -> TestResult {
     let operator = Operator::new(&cloud, true).await?;
     let name = "looked-at";
     let instance = cloud.enrol(spec(name, Api::V1, Engine::Http)).await?;
+    let name = instance.addon.as_str();
     let is = async |state: &str, waiting: usize| -> TestResult {
         let row = operator.row(name).await?;
         check(row["state"] == state, || format!("not {state}: {row}"))?;
@@ -86,8 +87,9 @@ pub(super) async fn rights(cloud: Arc<Cloud>) -> TestResult {
     let before = current(&cloud, &instance)?;
     for arguments in [
         ["status", "--json"].as_slice(),
-        &["rotate", "untouchable"],
-        &["rollback", "untouchable", "--yes"],
+        &["rotate", &instance.addon],
+        &["rollback", &instance.addon, "--yes"],
+        &["recover", &instance.addon, "--yes"],
     ] {
         let ended = nobody.run(arguments).await?;
         check(ended.status == 2, || {

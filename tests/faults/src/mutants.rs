@@ -6,7 +6,7 @@ mod table;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 
 use faults::Problem;
 use faults::violation::Rule;
@@ -34,6 +34,8 @@ enum Runs {
     Single,
     /// Histories.
     Histories,
+    /// The library's tests whose names contain this: what only an adversary would do.
+    Tests(&'static str),
 }
 
 /// So many histories are told before a mutant counts as not caught.
@@ -119,23 +121,54 @@ impl Mutant {
     }
 
     fn is_caught(&self, copy: &Path, target: &Path) -> Result<bool, Problem> {
-        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-        let mut command = Command::new(cargo);
-        local_cloud::process::forget_cargo(&mut command);
-        let built = command
+        match self.runs {
+            Runs::Tests(filter) => self.fails(filter, copy, target),
+            Runs::Single => self.violates(&["run"], copy, target),
+            Runs::Histories => {
+                let arguments = ["run", "--no-single", "--histories", HISTORIES];
+                self.violates(&arguments, copy, target)
+            }
+        }
+    }
+
+    /// Whether a test of the library fails.
+    fn fails(&self, filter: &str, copy: &Path, target: &Path) -> Result<bool, Problem> {
+        let tests = |more: &[&str]| {
+            let mut command = cargo();
+            command
+                .args(["test", "--quiet", "--package", "addon-rotation"])
+                .args(["--lib", "--test", "library", "--no-fail-fast"])
+                .args(more)
+                .current_dir(copy)
+                .env("CARGO_TARGET_DIR", target);
+            command.output()
+        };
+        self.expect_built(&tests(&["--no-run"])?)?;
+        let run = tests(&[filter, "--", "--include-ignored"])?;
+        let said = String::from_utf8_lossy(&run.stdout);
+        if !said.contains("passed; ") || said.matches("0 passed; 0 failed").count() > 1 {
+            return Err(format!("no test is called {filter}").into());
+        }
+        Ok(!run.status.success())
+    }
+
+    fn expect_built(&self, built: &Output) -> Result<(), Problem> {
+        if built.status.success() {
+            return Ok(());
+        }
+        let said = String::from_utf8_lossy(&built.stderr);
+        Err(format!("mutant \"{}\" cannot be built: {said}", self.name).into())
+    }
+
+    /// Whether the runs find the rule broken.
+    fn violates(&self, arguments: &[&str], copy: &Path, target: &Path) -> Result<bool, Problem> {
+        let built = cargo()
             .args(["build", "--quiet", "--profile", "faults"])
             .args(["--package", "faults", "--bin", PROGRAM])
             .current_dir(copy)
             .env("CARGO_TARGET_DIR", target)
             .output()?;
-        if !built.status.success() {
-            let said = String::from_utf8_lossy(&built.stderr);
-            return Err(format!("mutant \"{}\" cannot be built: {said}", self.name).into());
-        }
-        let arguments: &[&str] = match self.runs {
-            Runs::Single => &["run"],
-            Runs::Histories => &["run", "--no-single", "--histories", HISTORIES],
-        };
+        self.expect_built(&built)?;
         let own = copy.join("target");
         Command::new(program(target)?)
             .args(arguments)
@@ -151,6 +184,13 @@ impl Mutant {
             .flat_map(|failure| &failure.violations);
         Ok(violations.any(|violation| violation.rule == self.breaks))
     }
+}
+
+fn cargo() -> Command {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(cargo);
+    local_cloud::process::forget_cargo(&mut command);
+    command
 }
 
 /// Where cargo put the mutant's program: beside this one.

@@ -18,6 +18,8 @@ pub enum Rule {
     OneRelease,
     /// No secret value in a log, an error, a metric, an event or a schedule.
     NoValueShown,
+    /// Nobody has anything done with a login through a document that claims it.
+    NoForeignLogin,
     /// What was begun comes to an end: no rotation fails for good, nothing is left for the
     /// dead-letter queue.
     Converges,
@@ -37,6 +39,7 @@ impl Rule {
             Self::AliveIsLabelled => "what is alive is labelled",
             Self::OneRelease => "one rotation, one release",
             Self::NoValueShown => "no value is shown",
+            Self::NoForeignLogin => "no login through a document",
             Self::Converges => "comes to an end",
             Self::NoPanic => "no panic",
             Self::Stand => "the run itself",

@@ -30,7 +30,11 @@ impl Rotations {
                     Rotation::TryOut
                 }
             }
-            Rotation::TryOut => if_it(state.accepted.has(own), Rotation::Look),
+            Rotation::TryOut => if_it(state.accepted.has(own), Rotation::Label),
+            Rotation::Label => {
+                state.live.add(state.current);
+                Rotation::Look
+            }
             Rotation::Look
                 if state.shown == own && broken != Protocol::PublishesWithoutComparing =>
             {
@@ -49,10 +53,7 @@ impl Rotations {
                 let mut left = state.live;
                 left.remove(state.current);
                 left.remove(own);
-                Rotation::Label(state.current, left)
-            }
-            Rotation::Label(old, left) => {
-                state.live.add(old);
+                let old = state.current;
                 if broken == Protocol::PromotesFirst {
                     Rotation::Promote(old, left)
                 } else {

@@ -105,6 +105,8 @@ pub enum Rotation {
     Issue,
     /// create-secret logs in.
     TryOut,
+    /// rotate labels the version that is current until now: create-secret has seen it log in.
+    Label,
     /// publish-to-heroku looks.
     Look,
     /// publish-to-heroku writes.
@@ -117,10 +119,8 @@ pub enum Rotation {
     LookAgain,
     /// finishSecret: rotate describes the secret.
     Finish,
-    /// rotate labels the version that is current until now. The second is what the labels said was left
-    /// behind.
-    Label(Version, Versions),
-    /// finish-secret schedules its revocation.
+    /// finish-secret schedules the revocation of the version that is current until now. The second is what the
+    /// labels said was left behind.
     Schedule(Version, Versions, Making),
     /// finish-secret schedules what was left behind, one after the other.
     ScheduleOthers(Version, Versions),

@@ -72,6 +72,22 @@ pub(super) async fn connect(login: &Login<'_>, deadline: Deadline) -> Result<Con
     }
 }
 
+/// Whose account a session is, by the server's word: its user's name.
+pub(super) async fn current_user(
+    connection: &mut Conn,
+    deadline: Deadline,
+) -> Result<String, Fault> {
+    let left = deadline.attempt(net::REQUEST_TIMEOUT);
+    let query = connection.query_first::<String, _>("SELECT CURRENT_USER()");
+    let Ok(account) = tokio::time::timeout(left, query).await else {
+        return Err(Fault::Unreachable(Unreachable::Timeout));
+    };
+    let account = account?.unwrap_or_default();
+    // A name may have an @, a host has none.
+    let name = account.rsplit_once('@').map(|(name, _)| name);
+    Ok(name.unwrap_or_default().to_owned())
+}
+
 /// Ends a session; that it may fail to end well changes nothing.
 pub(super) async fn disconnect(connection: Conn) {
     let _ = tokio::time::timeout(FAREWELL, connection.disconnect()).await;

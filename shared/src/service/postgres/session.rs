@@ -122,9 +122,10 @@ impl Session {
             .await
     }
 
-    /// Whether a query of the customer's has any row to answer.
-    pub(super) async fn answers(&self, query: &str) -> Result<bool, ServiceError> {
-        Ok(!self.query(query).await?.is_empty())
+    /// The role that a customer's session acts as.
+    pub(super) async fn current_user(&self) -> Result<String, ServiceError> {
+        let rows = self.query("SELECT current_user").await?;
+        Ok(rows.first().map(|row| column(row, 0)).unwrap_or_default())
     }
 
     /// A role, if there is one of this name.

@@ -1,11 +1,13 @@
 //! Documents that name what is not theirs: refused by every function, before anything is sent to what they name.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use addon_rotation::event::VersionId;
 use axum::Router;
 use axum::extract::Request;
 use http::StatusCode;
+use lambda_runtime::Diagnostic;
 use local_cloud::events::EventKind;
 use serde_json::{Value, json};
 
@@ -120,7 +122,9 @@ async fn no_function_sends_the_administrator_s_login_to_a_server_that_a_document
 
     // Of the old version, in a revocation.
     label(&stand, &instance, &old).await;
-    store(&stand, &instance, &instance.document).await;
+    let mut current = instance.document.clone();
+    current["credential_id"] = "another".into();
+    store(&stand, &instance, &current).await;
     names_both(&revocation(&stand, &instance, &old).await);
     hostile.assert_received_nothing();
 
@@ -283,5 +287,179 @@ async fn an_add_on_is_not_enrolled_under_two_names() {
         for words in [name, &instance.addon, &own] {
             assert!(error.contains(words), "{error}");
         }
+    }
+}
+
+/// The requests that only an administrator makes.
+fn administrators(stand: &Stand) -> usize {
+    let requests = stand.service.requests();
+    let administrators = requests.iter().filter(|it| it.method != http::Method::GET);
+    administrators.count()
+}
+
+#[tokio::test]
+async fn nothing_is_issued_before_the_current_credential_has_logged_in() {
+    for api in Api::BOTH {
+        let stand = Stand::start().await;
+        let (instance, victim) = (stand.enrolled(api).await, stand.enrolled(api).await);
+        let asked = administrators(&stand);
+        let live = stand.service.live();
+        // Another's credential, with a key that is not its own.
+        let mut document = instance.document.clone();
+        document["credential_id"] = victim.imported.as_str().into();
+        let claimed = store(&stand, &instance, &document).await;
+        let (pending, message) = failed_rotation(&stand, &instance).await;
+        for words in [
+            claimed.as_str(),
+            instance.secret.as_str(),
+            "PutSecretValue",
+            &format!("addon-rotation-operator recover {}", instance.addon),
+            "A retry cannot help",
+        ] {
+            assert!(message.contains(words), "{words}: {message}");
+        }
+        assert_eq!(administrators(&stand), asked, "{api:?}");
+        assert!(!stand.is_labelled_live(&instance, &claimed), "{api:?}");
+        assert!(stand.is_labelled_live(&instance, &pending), "{api:?}");
+
+        // Nor is it ended with the instance, which nobody has shown to have it.
+        let event = json!({ "AddonId": instance.addon });
+        stand.lambda.ask("deprovision-addon", event).await.unwrap();
+        assert!(stand.service.is_live(&victim.imported), "{api:?}");
+        assert_eq!(stand.service.live(), live, "{api:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_version_is_labelled_when_it_was_seen_to_log_in() {
+    let stand = Stand::start().await;
+    let instance = stand.enrolled(Api::V1).await;
+    let first = stand.current(&instance);
+    assert!(!stand.is_labelled_live(&instance, &first));
+    let second = stand.rotate(&instance).await;
+    let label = format!("LIVE-{first}");
+    let events = stand.events.since(0);
+    let position = |found: &dyn Fn(&EventKind) -> bool| {
+        events.iter().position(|event| found(&event.kind)).unwrap()
+    };
+    let issued = position(
+        &|event| matches!(event, EventKind::CredentialIssued { credential, .. } if *credential == second.as_str()),
+    );
+    let labelled = position(
+        &|event| matches!(event, EventKind::LabelAttached { label: it, .. } if *it == label),
+    );
+    let shown = position(&|event| matches!(event, EventKind::ConfigChanged { .. }));
+    assert!(issued < labelled && labelled < shown);
+    // rotate never vouches.
+    for record in stand.lambda.records_of("create-secret") {
+        assert_eq!(record.payload.get("Vouched"), None);
+    }
+}
+
+#[tokio::test]
+async fn a_pending_document_that_rotation_has_not_made_is_refused() {
+    let (stand, hostile) = (Stand::start().await, Hostile::start().await);
+    let victim = stand.enrolled(Api::V1).await;
+    let administrator = stand
+        .administrator()
+        .await
+        .text("token")
+        .unwrap()
+        .to_owned();
+    let second = json!({ "token": administrator, "url": hostile.server.url.as_str() });
+    let second = create_secret(&stand.gateway, "acme/masters/second", &second, &json!([])).await;
+    let changes: [(&str, Value); 5] = [
+        ("/url", hostile.server.url.as_str().into()),
+        ("/masterarn", second.as_str().into()),
+        ("/credential_id", victim.imported.as_str().into()),
+        ("/heroku/config/ACME_URL", "{{ api_key }}".into()),
+        ("/note", "another".into()),
+    ];
+    for (path, value) in changes {
+        let instance = stand.enrolled(Api::V1).await;
+        let asked = administrators(&stand);
+        super::schedules::tag(&stand, instance.secret.as_str(), "two hours").await;
+        let version = stand.start_rotation(&instance).await;
+        let mut next = crate::support::next_document(&instance.document, &version);
+        *next.pointer_mut(path).unwrap() = value;
+        let stored = json!({
+            "SecretId": instance.secret.as_str(),
+            "ClientRequestToken": version.as_str(),
+            "SecretString": next.to_string(),
+            "VersionStages": ["AWSPENDING", format!("LIVE-{version}")],
+        });
+        let rotate = local_cloud::secrets_manager::Caller("rotate".to_owned());
+        let secrets = stand.gateway.secrets_manager();
+        secrets
+            .handle(&rotate, "PutSecretValue", stored)
+            .await
+            .unwrap();
+        let event = step("createSecret", &instance, &version);
+        let message = refusal(&stand, "create-secret", event).await;
+        let field = path.trim_start_matches('/').split('/').next().unwrap();
+        assert!(
+            message.contains("is not the renewal") && message.contains(field),
+            "{path}: {message}"
+        );
+        assert_eq!(administrators(&stand), asked, "{path}");
+        hostile.assert_received_nothing();
+    }
+}
+
+#[tokio::test]
+async fn a_broken_current_credential_holds_up_no_revocation() {
+    for api in Api::BOTH {
+        let stand = Stand::start().await;
+        let instance = stand.enrolled(api).await;
+        let leaked = stand.current(&instance);
+        stand.rotate(&instance).await;
+        let mut broken = stand.value(&instance.secret, None).await;
+        broken["api_key"] = "not the key".into();
+        store(&stand, &instance, &broken).await;
+        super::fire(&stand, &leaked, 0).await;
+        assert!(!stand.service.is_live(&instance.imported), "{api:?}");
+        assert!(!stand.is_labelled_live(&instance, &leaked), "{api:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_stored_by_hand_during_a_rotation_is_shown_to_work_before_it_is_labelled() {
+    for key in ["right", "wrong"] {
+        let stand = Stand::start().await;
+        let instance = stand.enrolled(Api::V1).await;
+        let stored_by_hand = Arc::new(AtomicBool::new(false));
+        let goes_on = Arc::clone(&stored_by_hand);
+        // The rotation gets as far as this, again and again.
+        stand.lambda.answer_with("finish-secret", move |_| {
+            if goes_on.load(Ordering::SeqCst) {
+                return Ok(Value::Null);
+            }
+            Err(Diagnostic {
+                error_type: "Error".to_owned(),
+                error_message: "not yet".to_owned(),
+            })
+        });
+        let (version, _) = failed_rotation(&stand, &instance).await;
+        let mut by_hand = instance.document.clone();
+        if key == "wrong" {
+            by_hand["api_key"] = "not the key".into();
+        }
+        let stored = store(&stand, &instance, &by_hand).await;
+        stored_by_hand.store(true, Ordering::SeqCst);
+        stand
+            .wait_for("the rotation's success", |event| {
+                matches!(event, EventKind::RotationSucceeded { version: it, .. } if it == version.as_str())
+                    .then_some(())
+            })
+            .await;
+        let is_right = key == "right";
+        assert_eq!(
+            stand.is_labelled_live(&instance, &stored),
+            is_right,
+            "{key}"
+        );
+        let mut scheduled = stand.lambda.records_of("finish-secret").into_iter();
+        let is_scheduled = scheduled.any(|it| it.payload["VersionId"] == stored.as_str());
+        assert_eq!(is_scheduled, is_right, "{key}");
     }
 }

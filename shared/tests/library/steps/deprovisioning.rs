@@ -209,7 +209,8 @@ async fn a_rotation_under_way_is_waited_for_and_what_it_still_issues_ends() {
         // A function that was still running issues the credential only now.
         let event = json!({
             "Step": "createSecret", "SecretId": instance.secret.as_str(),
-            "VersionId": pending.as_str(),
+            // It has seen the current credential log in.
+            "VersionId": pending.as_str(), "Vouched": true,
         });
         stand.lambda.invoke("create-secret", event).await.unwrap();
         assert_eq!(stand.service.live(), [pending.as_str()]);
@@ -241,7 +242,8 @@ async fn a_scheduled_run_that_fails_schedules_the_next() {
     let instance = enrolled(&stand, Api::V1).await;
     under_rotation(&stand, &instance).await;
     deprovision(&stand, &instance).await;
-    refuse(&stand, 2);
+    // Of the pending one: the current one has ended.
+    refuse(&stand, 1);
     run_scheduled(&stand).await;
     let next = own_schedule(&stand).unwrap();
     assert!(next.input.contains("\"Attempt\":1"), "{}", next.input);
@@ -357,7 +359,10 @@ async fn what_is_somebody_elses_is_not_touched() {
     });
     stand.call("PutSecretValue", parameters).await.unwrap();
     let message = refused(&stand, json!({ "AddonId": instance.addon })).await;
-    assert!(message.contains("correct AddonId"), "{message}");
+    assert!(
+        message.contains("heroku.addon_id is acme-another"),
+        "{message}"
+    );
     assert_eq!(stand.service.live(), [instance.imported.as_str()]);
     assert!(stand.snapshot(&instance).deletion.is_none());
 

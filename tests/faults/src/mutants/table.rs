@@ -8,6 +8,10 @@ const ROTATE: &str = "shared/src/steps/rotate.rs";
 const FINISH: &str = "shared/src/steps/finish_secret.rs";
 const REVOKE: &str = "shared/src/steps/revoke_secret.rs";
 const SECRETS: &str = "shared/src/secrets.rs";
+const AUTHORITY: &str = "shared/src/authority.rs";
+const CREATE: &str = "shared/src/steps/create_secret.rs";
+const DEPROVISION: &str = "shared/src/steps/deprovision_addon.rs";
+const SERVICE: &str = "shared/src/service.rs";
 const SCHEDULE: &str = "shared/src/schedule.rs";
 
 pub(super) const MUTANTS: &[Mutant] = &[
@@ -16,14 +20,12 @@ pub(super) const MUTANTS: &[Mutant] = &[
         changes: &[
             (
                 ROTATE,
-                "    functions
-        .invoke(&names.finish_secret, &finish(old.clone(), false), deadline)
-        .await?;
+                "    if is_live {
+        functions
 ",
                 "    secrets.promote(&event.secret, &event.version, &old, deadline).await?;
-    functions
-        .invoke(&names.finish_secret, &finish(old.clone(), false), deadline)
-        .await?;
+    if is_live {
+        functions
 ",
             ),
             (
@@ -141,8 +143,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
         name: "reads by AWSCURRENT instead of the version's id",
         changes: &[(
             REVOKE,
-            ".document(&event.secret, &event.version, deadline)",
-            ".document(&event.secret, &current, deadline)",
+            ".document(&self.names, &event.secret, &event.version, deadline)",
+            ".document(&self.names, &event.secret, &current, deadline)",
         )],
         runs: Runs::Single,
         breaks: Rule::OneAtRest,
@@ -162,5 +164,153 @@ pub(super) const MUTANTS: &[Mutant] = &[
         changes: &[(SCHEDULE, "was_in_use: true,", "was_in_use: false,")],
         runs: Runs::Histories,
         breaks: Rule::NobodyLockedOut,
+    },
+    Mutant {
+        name: "sends the login wherever a document says",
+        changes: &[
+            (
+                SERVICE,
+                "        authority::serves(document, administrator)?;
+",
+                "",
+            ),
+            (
+                CREATE,
+                "    authority::serves(&pending, &administrator)?;
+",
+                "",
+            ),
+            (
+                DEPROVISION,
+                "        authority::serves(&document, &administrator)?;
+",
+                "",
+            ),
+        ],
+        runs: Runs::Tests("steps::authority::no_function_sends"),
+        breaks: Rule::NoForeignLogin,
+    },
+    Mutant {
+        name: "logs in before it compares the addresses",
+        changes: &[(
+            CREATE,
+            "    authority::serves(&pending, &administrator)?;
+",
+            "",
+        )],
+        runs: Runs::Tests("steps::authority::no_function_sends"),
+        breaks: Rule::NoForeignLogin,
+    },
+    Mutant {
+        name: "compares the first address alone",
+        changes: &[(
+            AUTHORITY,
+            "let Some(foreign) = places.iter().find(|place| !served.has(place)) else {",
+            "let Some(foreign) = places.iter().take(1).find(|place| !served.has(place)) else {",
+        )],
+        runs: Runs::Tests("authority::tests::every_node"),
+        breaks: Rule::NoForeignLogin,
+    },
+    Mutant {
+        name: "takes a document for any secret's",
+        changes: &[(AUTHORITY, "if name != expected {", "if false {")],
+        runs: Runs::Tests("authority::every_function_that_acts"),
+        breaks: Rule::NoForeignLogin,
+    },
+    Mutant {
+        name: "takes any secret for an administrator's",
+        changes: &[(
+            AUTHORITY,
+            "if is_beside(&beside, administrator) && name.is_some_and(|name| !name.is_empty()) {",
+            "if name.is_some() || true {",
+        )],
+        runs: Runs::Tests("authority::every_function_that_acts"),
+        breaks: Rule::NoForeignLogin,
+    },
+    Mutant {
+        name: "takes another account's secret for an administrator's",
+        changes: &[(
+            AUTHORITY,
+            "if is_beside(&beside, administrator) && name",
+            "if name",
+        )],
+        runs: Runs::Tests("authority::tests::an_administrator_is"),
+        breaks: Rule::NoForeignLogin,
+    },
+    Mutant {
+        name: "takes any secret for the add-on's tokens",
+        changes: &[(
+            AUTHORITY,
+            "if !is_beside(&beside, oauth) || oauth.name() != Some(expected.as_str()) {",
+            "if false {",
+        )],
+        runs: Runs::Tests("authority::every_function_that_acts"),
+        breaks: Rule::NoForeignLogin,
+    },
+    Mutant {
+        name: "issues before the current credential has logged in",
+        changes: &[(
+            AUTHORITY,
+            "if shown == Ok(Verdict::Accepted) {",
+            "if true {",
+        )],
+        runs: Runs::Tests("authority::nothing_is_issued_before"),
+        breaks: Rule::NoForeignLogin,
+    },
+    Mutant {
+        name: "takes any document for the pending one",
+        changes: &[(AUTHORITY, "    if paths.is_empty() {", "    if true {")],
+        runs: Runs::Tests("authority::a_pending_document_that"),
+        breaks: Rule::NoForeignLogin,
+    },
+    Mutant {
+        name: "lets the pending document choose its user",
+        changes: &[(
+            "shared/src/document.rs",
+            "paths.retain(|path| !random.contains(path));",
+            "paths.retain(|path| path != \"username\" && !random.contains(path));",
+        )],
+        runs: Runs::Tests("authority::tests::a_pending_document"),
+        breaks: Rule::NoForeignLogin,
+    },
+    Mutant {
+        name: "labels what it has not seen log in",
+        changes: &[(
+            ROTATE,
+            "current.filter(|_| created.current_accepted)",
+            "current.filter(|_| true)",
+        )],
+        runs: Runs::Tests("recover::the_new_credential"),
+        breaks: Rule::NoForeignLogin,
+    },
+    Mutant {
+        name: "ends with an instance what nobody has seen log in",
+        changes: &[(
+            DEPROVISION,
+            "if !self.is_accepted",
+            "if false && !self.is_accepted",
+        )],
+        runs: Runs::Tests("authority::nothing_is_issued_before"),
+        breaks: Rule::NoForeignLogin,
+    },
+    Mutant {
+        name: "believes the owner that a document names",
+        changes: &[(
+            "shared/src/service/postgres.rs",
+            "if acts_as == *owner.unwrap_or(role) {",
+            "if acts_as == *role || owner.is_some() {",
+        )],
+        runs: Runs::Tests("postgres_engine::possession::debian"),
+        breaks: Rule::NoForeignLogin,
+    },
+    Mutant {
+        name: "takes whoever logs in for the user that a document names",
+        changes: &[(
+            "shared/src/service/mysql.rs",
+            "Ok(user) if user == self.username =>",
+            "Ok(user) if user.len() < 99 =>",
+        )],
+        runs: Runs::Tests("mysql_engine::possession"),
+        breaks: Rule::NoForeignLogin,
     },
 ];

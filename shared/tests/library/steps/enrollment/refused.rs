@@ -101,7 +101,7 @@ async fn what_is_somebody_elses_is_refused_before_anything_is_changed() {
     let function = "arn:aws:lambda:us-east-1:000000000000:function:another";
     for (case, part) in [
         ("another stack's", "is not this stack's"),
-        ("another add-on's", "correct heroku.addon_id"),
+        ("another add-on's", "Correct heroku.addon_id"),
         ("another credential", "differs in api_key"),
         ("another template", "differs in heroku.config"),
         ("deleted", "is marked for deletion"),
@@ -111,7 +111,8 @@ async fn what_is_somebody_elses_is_refused_before_anything_is_changed() {
         let addon = stand.provisioned(Api::V3);
         let [name, oauth] = addon.names();
         let mut stored = addon.document.clone();
-        stored["heroku"]["oauth"] = stand.administrator_arn().as_str().into();
+        stored["heroku"]["oauth"] =
+            format!("arn:aws:secretsmanager:us-east-1:000000000000:secret:{oauth}-AbCdEf").into();
         let (mut name, mut tags) = (name, stack("addon-rotation"));
         match case {
             "another stack's" => tags = stack("another"),

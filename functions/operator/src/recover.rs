@@ -1,0 +1,121 @@
+//! `recover`: an instance whose current credential does not work, on an operator's word.
+//!
+//! No credential is issued before the current one has logged in. Where that cannot be, this says that it need
+//! not, once, by a right of its own (the stack's managed policy `RecoverPolicy`).
+
+use std::time::Duration;
+
+use addon_rotation::event::{Step, StepEvent, VersionId};
+use addon_rotation::secrets::Label;
+use clap::Args;
+
+use crate::confirm::confirm;
+use crate::output::{Mark, Output};
+use crate::stack::{Instance, Stack};
+use crate::{OperatorError, Outcome, rotation, time};
+
+/// How often it is looked whether the new value is stored.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// Whom to vouch for.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Before you vouch, compare the instance's document with your own records: the user (username, owner),
+the database and the server. A new credential gets what that user has, whoever it is.
+What the broken credential can still do is not ended: end it at the service.
+
+Example:
+  addon-rotation-operator recover 01234567-89ab-cdef-0123-456789abcdef"
+)]
+pub struct Options {
+    /// The add-on's id: what follows the prefix in the secret's name. Or the secret's name or ARN.
+    pub addon: String,
+    /// How long to wait for the rotation.
+    #[arg(long, value_name = "TIME", default_value = "15m", value_parser = time::parse)]
+    pub patience: Duration,
+    /// Do not ask.
+    #[arg(long)]
+    pub yes: bool,
+}
+
+/// Rotates, and has the new credential issued although the current one does not log in.
+///
+/// # Errors
+/// If it is not agreed to, or the rotation does not end.
+pub async fn run(
+    stack: &Stack,
+    output: &Output,
+    options: &Options,
+) -> Result<Outcome, OperatorError> {
+    let instance = stack.instance(&options.addon).await?;
+    if instance.secret.deleted {
+        let message = format!("{} is marked for deletion; restore its secret", instance.id);
+        return Err(OperatorError::Refused(message));
+    }
+    let consequences = format!(
+        "{}: it is rotated now, although its current credential does not work. You vouch that the user in its \
+         document is its own: the new credential gets what that user has.\n\
+         The dynos of every app that the add-on is attached to restart. The old credential is not ended.",
+        instance.id
+    );
+    confirm(output, options.yes, &consequences)?;
+    let version = rotation::start(stack, output, &instance).await?;
+    let vouching = vouch(stack, &instance, &version, options.patience);
+    let vouched = vouching.await.map_err(|source| OperatorError::Step {
+        step: "vouch",
+        source: Box::new(source),
+        state: "A rotation is under way, and the current credential is as it was".to_owned(),
+        again: format!(
+            "addon-rotation-operator --stack {} recover {}",
+            stack.name, instance.id
+        ),
+    })?;
+    if vouched {
+        let message = format!("the credential of {version} is issued");
+        output.step("vouch", Mark::Done, &message);
+    }
+    if !stack
+        .again(&instance)
+        .await?
+        .carries(&version, &Label::Current)
+    {
+        rotation::start(stack, output, &instance).await?;
+    }
+    rotation::follow(stack, output, &instance, &version, options.patience).await?;
+    Ok(Outcome::Fine)
+}
+
+/// Once the value is stored, which comes first. Whether there was anything to vouch for.
+async fn vouch(
+    stack: &Stack,
+    instance: &Instance,
+    version: &VersionId,
+    patience: Duration,
+) -> Result<bool, OperatorError> {
+    let end = tokio::time::Instant::now() + patience;
+    let live = Label::Live(version.clone());
+    loop {
+        let secret = stack.again(instance).await?;
+        if secret.carries(version, &Label::Current) {
+            return Ok(false);
+        }
+        if secret.carries(version, &live) {
+            break;
+        }
+        if tokio::time::Instant::now() >= end {
+            return Err(OperatorError::Unfinished(format!(
+                "version {version} of {} has no value yet: the logs of {} say why",
+                instance.id,
+                stack.function("rotate")
+            )));
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+    let event = StepEvent {
+        step: Step::CreateSecret,
+        secret: instance.arn.clone(),
+        version: version.clone(),
+        vouched: true,
+    };
+    stack.ask("create-secret", &event).await.map(|_| true)
+}

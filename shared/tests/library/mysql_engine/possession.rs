@@ -1,0 +1,42 @@
+//! A login is what the server says that it is, whatever the document claims.
+
+use addon_rotation::service::Verdict;
+
+use super::stand::Stand;
+use crate::support::{document, random, soon};
+
+#[tokio::test]
+#[ignore = "needs MariaDB: cargo xtask test"]
+async fn an_account_that_stands_in_for_a_user_is_not_that_user() {
+    let stand = Stand::start().await;
+    let (password, own) = (random(), random());
+    stand
+        .execute(&[
+            &format!("CREATE USER tenant_c@'%' IDENTIFIED BY '{own}'"),
+            // Whoever comes from here without an account of its own for this host is nobody.
+            &format!("CREATE USER ''@'127.0.0.1' IDENTIFIED BY '{password}'"),
+        ])
+        .await;
+    let mut claimed = stand.imported.clone();
+    claimed["username"] = "tenant_c".into();
+    claimed["password"] = password.as_str().into();
+    claimed.as_object_mut().unwrap().remove("dbname");
+    let verified = stand.services.verify(&document(&claimed), soon()).await;
+    let error = verified.unwrap_err().to_string();
+    for words in ["\"tenant_c\"", "is \"\"'s", "correct username"] {
+        assert!(error.contains(words), "{error}");
+    }
+    assert!(!error.contains(&password), "{error}");
+}
+
+#[tokio::test]
+#[ignore = "needs MariaDB: cargo xtask test"]
+async fn anothers_user_with_a_password_that_is_not_its_own_is_refused() {
+    let stand = Stand::start().await;
+    let create = format!("CREATE USER tenant_c@'%' IDENTIFIED BY '{}'", random());
+    stand.execute(&[&create]).await;
+    let mut claimed = stand.imported.clone();
+    claimed["username"] = "tenant_c".into();
+    assert_eq!(stand.verdict(&claimed).await, Verdict::Refused);
+    assert_eq!(stand.verdict(&stand.imported).await, Verdict::Accepted);
+}

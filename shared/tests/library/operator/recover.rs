@@ -1,0 +1,119 @@
+//! `recover`: an instance whose current credential does not work, on an operator's word.
+
+use std::time::Duration;
+
+use addon_rotation_operator::recover::{Options, run};
+use addon_rotation_operator::{Outcome, emergency};
+use serde_json::json;
+
+use super::{Words, id, stack};
+use crate::steps::{assert_settled, fire};
+use crate::support::{Api, Instance, Stand, version_id};
+
+fn options(instance: &Instance) -> Options {
+    Options {
+        addon: id(instance),
+        patience: Duration::from_secs(20),
+        yes: true,
+    }
+}
+
+/// Somebody has changed the key at the service.
+async fn break_current(stand: &Stand, instance: &Instance) {
+    let mut document = stand.value(&instance.secret, None).await;
+    document["api_key"] = "not the key any more".into();
+    let parameters = json!({
+        "SecretId": instance.secret.as_str(),
+        "SecretString": document.to_string(),
+        "ClientRequestToken": version_id().as_str(),
+    });
+    stand.call("PutSecretValue", parameters).await.unwrap();
+}
+
+#[tokio::test]
+async fn the_new_credential_is_issued_although_the_current_one_does_not_log_in() {
+    for api in Api::BOTH {
+        let stand = Stand::start().await;
+        let instance = stand.enrolled(api).await;
+        break_current(&stand, &instance).await;
+        let broken = stand.current(&instance);
+        let words = Words::default();
+        let ended = run(&stack(&stand), &words.output(), &options(&instance)).await;
+        assert_eq!(ended.unwrap(), Outcome::Fine);
+        assert_eq!(words.done().last().map(String::as_str), Some("rotate"));
+        assert!(words.done().contains(&"vouch".to_owned()));
+        let current = stand.current(&instance);
+        assert!(current != broken && stand.service.is_live(current.as_str()));
+
+        // Nobody has seen the broken one log in, so that nothing is ended in its name.
+        assert!(!stand.is_labelled_live(&instance, &broken));
+        assert!(stand.service.is_live(&instance.imported));
+        let schedules = stand.gateway.scheduler().schedules();
+        assert!(
+            schedules
+                .iter()
+                .all(|it| !it.input.contains(broken.as_str()))
+        );
+        // One word is for one rotation.
+        let vouched = stand.lambda.records_of("create-secret").into_iter();
+        let vouched = vouched.filter(|it| it.payload["Vouched"] == true);
+        assert_eq!(vouched.count(), 1);
+        let next = stand.rotate(&instance).await;
+        fire(&stand, &current, 0).await;
+        assert!(stand.service.is_live(next.as_str()) && !stand.service.is_live(current.as_str()));
+    }
+}
+
+#[tokio::test]
+async fn a_document_that_names_another_server_is_not_vouched_for() {
+    let stand = Stand::start().await;
+    let instance = stand.enrolled(Api::V1).await;
+    let mut document = instance.document.clone();
+    document["url"] = "https://api.evil.example/".into();
+    let parameters = json!({
+        "SecretId": instance.secret.as_str(),
+        "SecretString": document.to_string(),
+        "ClientRequestToken": version_id().as_str(),
+    });
+    stand.call("PutSecretValue", parameters).await.unwrap();
+    let ended = run(
+        &stack(&stand),
+        &Words::default().output(),
+        &options(&instance),
+    )
+    .await;
+    let error = ended.unwrap_err();
+    assert_eq!(error.status(), 1);
+    let error = error.to_string();
+    for words in ["vouch", "api.evil.example", "is for", "recover"] {
+        assert!(error.contains(words), "{error}");
+    }
+    assert_eq!(stand.service.live(), [instance.imported.as_str()]);
+}
+
+#[tokio::test]
+async fn an_instance_that_works_needs_nobody_s_word() {
+    let stand = Stand::start().await;
+    let instance = stand.enrolled(Api::V1).await;
+    let first = stand.current(&instance);
+    let ended = run(
+        &stack(&stand),
+        &Words::default().output(),
+        &options(&instance),
+    )
+    .await;
+    assert_eq!(ended.unwrap(), Outcome::Fine);
+    fire(&stand, &first, 0).await;
+    let emergency = emergency::Options {
+        addon: id(&instance),
+        revoke_after: None,
+        accept_downtime: true,
+        rotated: true,
+        wait: false,
+        patience: Duration::from_secs(20),
+        yes: true,
+    };
+    let ended = emergency::run(&stack(&stand), &Words::default().output(), &emergency).await;
+    assert_eq!(ended.unwrap(), Outcome::Fine);
+    assert_settled(&stand, &instance).await;
+}

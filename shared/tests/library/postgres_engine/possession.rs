@@ -1,0 +1,75 @@
+//! A login is what its own session says that it is, whatever the document claims.
+
+use addon_rotation::service::Verdict;
+
+use super::support::{Stand, Version, answer, execute};
+use crate::support::{document, random, soon};
+
+on_both!(
+    an_owner_that_the_login_does_not_act_as_is_named,
+    a_role_that_acts_as_another_must_say_so,
+    anothers_role_with_a_password_that_is_not_its_own_is_refused,
+);
+
+/// What a customer may define in a database of its own, so that whatever is compared there is equal.
+const EQUAL: &str = "CREATE SCHEMA evil; \
+    CREATE FUNCTION evil.eq(name, name) RETURNS boolean LANGUAGE sql AS 'SELECT true'; \
+    CREATE FUNCTION evil.eq(name, text) RETURNS boolean LANGUAGE sql AS 'SELECT true'; \
+    CREATE FUNCTION evil.eq(text, text) RETURNS boolean LANGUAGE sql AS 'SELECT true'; \
+    CREATE OPERATOR evil.= (leftarg = name, rightarg = name, function = evil.eq); \
+    CREATE OPERATOR evil.= (leftarg = name, rightarg = text, function = evil.eq); \
+    CREATE OPERATOR evil.= (leftarg = text, rightarg = text, function = evil.eq); \
+    ALTER ROLE customer SET search_path TO evil, pg_catalog";
+
+async fn an_owner_that_the_login_does_not_act_as_is_named(version: Version) {
+    let stand = Stand::start(version, &[]).await;
+    stand
+        .server
+        .create_role("tenant_b", &random())
+        .await
+        .unwrap();
+    let mut claimed = stand.imported.clone();
+    claimed["owner"] = "tenant_b".into();
+    let names_both = async || {
+        let verified = stand.services.verify(&document(&claimed), soon()).await;
+        let error = verified.unwrap_err();
+        stand.assert_says(&error, false, &["\"customer\"", "\"tenant_b\" (owner)"]);
+    };
+    names_both().await;
+
+    let client = stand.log_in(&stand.imported, "shop").await;
+    execute(&client, EQUAL).await;
+    let client = stand.log_in(&stand.imported, "shop").await;
+    let fooled = answer(&client, "SELECT 1 WHERE current_user = 'tenant_b'").await;
+    assert_eq!(fooled, "1", "the trap is none");
+    names_both().await;
+    assert_eq!(stand.verdict(&stand.imported).await, Verdict::Accepted);
+}
+
+async fn a_role_that_acts_as_another_must_say_so(version: Version) {
+    let stand = Stand::start(version, &[]).await;
+    let acts = "CREATE ROLE grp; GRANT grp TO customer; ALTER ROLE customer NOINHERIT; \
+                ALTER ROLE customer SET role TO grp";
+    stand.server.execute("shop", acts).await.unwrap();
+    let verified = stand
+        .services
+        .verify(&document(&stand.imported), soon())
+        .await;
+    let error = verified.unwrap_err();
+    stand.assert_says(&error, false, &["acts as \"grp\"", "as owner"]);
+    let mut said = stand.imported.clone();
+    said["owner"] = "grp".into();
+    assert_eq!(stand.verdict(&said).await, Verdict::Accepted);
+}
+
+async fn anothers_role_with_a_password_that_is_not_its_own_is_refused(version: Version) {
+    let stand = Stand::start(version, &[]).await;
+    stand
+        .server
+        .create_role("tenant_c", &random())
+        .await
+        .unwrap();
+    let mut claimed = stand.imported.clone();
+    claimed["username"] = "tenant_c".into();
+    assert_eq!(stand.verdict(&claimed).await, Verdict::Refused);
+}
