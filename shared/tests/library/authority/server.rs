@@ -91,6 +91,11 @@ impl Hostile {
         self.heard.lock().unwrap().connections
     }
 
+    /// As [`Self::bytes`], which it forgets.
+    pub(super) fn take(&self) -> Vec<u8> {
+        std::mem::take(&mut self.heard.lock().unwrap().bytes)
+    }
+
     /// Everything that it was given, on all connections.
     pub(super) fn bytes(&self) -> Vec<u8> {
         self.heard.lock().unwrap().bytes.clone()
