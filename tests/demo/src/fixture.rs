@@ -220,7 +220,7 @@ pub(super) fn sound() -> Recording {
         lost: 0,
     };
     // From a second before the picture begins.
-    let slices = (-2..54).map(|it| (began() + SLICE * it, slice));
+    let slices = (-4..108).map(|it| (began() + SLICE * it, slice));
     let logins = Tally {
         accepted: 600,
         generations: BTreeMap::from([(

@@ -265,10 +265,11 @@ impl DynoChart {
 /// The slices of time on the chart in which a login ended.
 fn logins(tally: &Tally, clock: Clock) -> Vec<Logins> {
     let slices = tally.slices.iter();
-    let slices = slices.filter(|(began, _)| **began + SLICE > clock.began);
+    let slices = slices.map(|(began, slice)| (*began + SLICE / 2, slice));
     slices
-        .map(|(began, slice)| Logins {
-            at: clock.seconds(*began + SLICE / 2),
+        .filter(|(middle, _)| *middle >= clock.began)
+        .map(|(middle, slice)| Logins {
+            at: clock.seconds(middle),
             accepted: slice.accepted > 0,
             lost: slice.lost > 0,
         })

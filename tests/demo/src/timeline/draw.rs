@@ -4,7 +4,7 @@ use svg::node::Text as Content;
 use svg::node::element::{Definitions, Description, Path, Pattern, Rectangle, Style, Text, Title};
 use svg::{Document, Node as _};
 
-use super::{AppChart, Bar, Chart, DynoChart, InstanceChart};
+use super::{AppChart, Bar, Chart, DynoChart, InstanceChart, Logins};
 
 /// The width of a README on GitHub; heights follow from what is shown. Units are CSS pixels.
 const WIDTH: f64 = 900.0;
@@ -19,6 +19,8 @@ const INSTANCE_HEADER: f64 = 34.0;
 const LABEL: f64 = 14.0;
 const BAR: f64 = 11.0;
 const BAR_STEP: f64 = 32.0;
+/// Between the credentials and the apps.
+const APPS: f64 = 8.0;
 const LOGINS: f64 = 17.0;
 const DYNO: f64 = 9.0;
 const DYNO_STEP: f64 = 13.0;
@@ -64,11 +66,11 @@ pub(super) fn draw(chart: &Chart) -> Document {
     for (y, line) in [
         (
             62.0,
-            "Every dyno logs in all the time. A rotation publishes a new credential, and the dynos restart with it one by one:",
+            "Every dyno logs in all the time. A rotation publishes a new credential, and the dynos restart with it, one by one.",
         ),
         (
             78.0,
-            "the old one is accepted until its grace period is over. A dyno has the colour of the credential that it runs with.",
+            "The old credential is accepted until its grace period is over. A dyno's colour is the credential that it runs with.",
         ),
     ] {
         canvas.text(INDENT, y, "muted", line);
@@ -94,18 +96,11 @@ pub(super) fn draw(chart: &Chart) -> Document {
 
 fn height(instance: &InstanceChart) -> f64 {
     let apps: f64 = instance.apps.iter().map(app_height).sum();
-    INSTANCE_HEADER + BAR_STEP * count(instance.bars.len()) + apps + 8.0
+    INSTANCE_HEADER + BAR_STEP * count(instance.bars.len()) + APPS + apps
 }
 
 fn app_height(app: &AppChart) -> f64 {
     LOGINS + DYNO_STEP * count(app.dynos.len().max(app.notes.len())) + 8.0
-}
-
-/// A text at a bar, from its left end on.
-struct Label<'a> {
-    x: f64,
-    class: &'a str,
-    text: String,
 }
 
 struct Canvas {
@@ -181,30 +176,27 @@ impl Canvas {
     }
 
     fn legend(&mut self, y: f64) {
-        let mut x = INDENT;
-        for name in [
-            "logins, each half second",
-            "a login refused",
-            "accepted, not yet AWSCURRENT",
-            "published to Heroku",
-            "dyno restarting, still with the old one",
+        let (middle, mut x) = (y - 4.0, INDENT);
+        for (name, class) in [
+            ("logins, each quarter second", "accepted"),
+            ("a refused login", "lost"),
+            ("published to Heroku", "c1 guide"),
+            ("new, not yet AWSCURRENT", "c1 pending"),
+            ("dyno restarting", "c1 solid"),
         ] {
-            let (left, top) = (x, y - 9.0);
-            match name.split(' ').next() {
-                Some("logins,") => self.path(
-                    "accepted",
-                    ticks([2.0, 7.0, 12.0, 17.0].map(|it| left + it), y - 4.0, 3.0),
+            match class {
+                "accepted" => self.path(
+                    class,
+                    ticks((0..4).map(|it| x + 5.0 * f64::from(it)), middle, 3.0),
                 ),
-                Some("a") => self.path("lost", ticks([left + 10.0], y - 4.0, 6.0)),
-                Some("published") => self.path("c1 guide", ticks([left + 10.0], y - 4.0, 7.0)),
-                Some("accepted,") => self.rectangle(left, top, 20.0, 10.0, "c1 pending"),
-                _ => {
-                    self.rectangle(left, top, 20.0, 10.0, "c1 solid");
-                    self.rectangle(left, top, 20.0, 10.0, "restart");
-                }
+                "lost" | "c1 guide" => self.path(class, ticks([x + 8.0], middle, 7.0)),
+                _ => self.rectangle(x, y - 9.0, 18.0, 10.0, class),
             }
-            self.text(x + 25.0, y, "small muted", name);
-            x += 25.0 + breadth(name) + 8.0;
+            if class == "c1 solid" {
+                self.rectangle(x, y - 9.0, 18.0, 10.0, "restart");
+            }
+            self.text(x + 23.0, y, "small muted", name);
+            x += 23.0 + breadth(name) + 4.0;
         }
     }
 
@@ -237,6 +229,7 @@ impl Canvas {
             self.credential(bar, &colour, y);
             y += BAR_STEP;
         }
+        y += APPS;
         for app in &instance.apps {
             self.app(app, y);
             y += app_height(app);
@@ -263,53 +256,39 @@ impl Canvas {
         ] {
             self.span(from, to, y, BAR, &format!("{colour} {phase}"));
         }
-        for label in self.labels(bar) {
-            let class = format!("small {} {colour}", label.class);
-            self.text(label.x, top + 10.0, &class, &label.text);
+        for (x, class, text) in self.labels(bar) {
+            self.text(x, top + 10.0, &format!("small {class} {colour}"), &text);
         }
     }
 
-    /// Above the bar: what started it and how it ended; where there is room between, its phases.
-    fn labels(&self, bar: &Bar) -> Vec<Label<'static>> {
+    /// The texts above a bar: what started it and how it ended; where there is room between, its phases.
+    fn labels(&self, bar: &Bar) -> Vec<(f64, &'static str, String)> {
+        let ending = match bar.ended {
+            Some(at) => Some((at, "muted end", format!("ended at {at:.1} s"))),
+            None if bar.overdue => Some((self.end, "alarm end", "still accepted".to_owned())),
+            None => None,
+        };
         let mut labels = Vec::new();
         let (mut left, mut right) = (LEFT, RIGHT);
-        let ending = match bar.ended {
-            Some(at) => Some((at, "muted", format!("ended at {at:.1} s"))),
-            None => bar
-                .overdue
-                .then(|| (self.end, "alarm", "still accepted".to_owned())),
-        };
         let room = ending.as_ref().map_or(0.0, |(_, _, text)| breadth(text));
         if let Some((at, cause)) = bar.trigger {
             let x = (self.x(at) + 4.0).min(RIGHT - room - breadth(cause));
             left = x + breadth(cause);
-            labels.push(Label {
-                x,
-                class: "cause",
-                text: cause.to_owned(),
-            });
+            labels.push((x, "cause", cause.to_owned()));
         }
         if let Some((at, class, text)) = ending {
-            let x = (self.x(at) - room + 8.0).max(left);
-            right = x;
-            labels.push(Label { x, class, text });
+            let x = self.x(at).max(left + room);
+            right = x - room;
+            labels.push((x, class, text));
         }
+        let over = bar.ended.unwrap_or(bar.superseded);
         for (from, to, phase) in [
-            (bar.current, bar.superseded, "AWSCURRENT"),
-            (
-                bar.superseded,
-                bar.ended.unwrap_or(self.end),
-                "grace period: still accepted",
-            ),
+            (bar.current, bar.superseded, "current (AWSCURRENT)"),
+            (bar.superseded, over, "grace period: still accepted"),
         ] {
             let (from, to) = (self.x(from).max(left), self.x(to).min(right));
-            let spare = to - from - breadth(phase);
-            if spare >= 0.0 {
-                labels.push(Label {
-                    x: from + spare / 2.0,
-                    class: "muted",
-                    text: phase.to_owned(),
-                });
+            if to - from >= breadth(phase) {
+                labels.push(((from + to) / 2.0, "muted middle", phase.to_owned()));
             }
         }
         labels
@@ -319,7 +298,7 @@ impl Canvas {
         let middle = top + LOGINS / 2.0;
         self.text(INDENT, middle + 4.0, "name", &app.name);
         self.text(LEFT - 14.0, middle + 4.0, "small muted end", "logins");
-        let x = |it: &super::Logins| self.x(it.at);
+        let x = |it: &Logins| self.x(it.at);
         let accepted = app.logins.iter().filter(|it| it.accepted).map(x);
         let accepted = ticks(accepted, middle, 3.0);
         let lost = ticks(app.logins.iter().filter(|it| it.lost).map(x), middle, 7.0);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 
-const SLICE_MILLISECONDS: i64 = 500;
+const SLICE_MILLISECONDS: i64 = 250;
 
 /// How finely a [`Tally`] tells when logins ended.
 pub const SLICE: SignedDuration = SignedDuration::from_millis(SLICE_MILLISECONDS);
