@@ -1,6 +1,5 @@
 //! The end of an instance: what is revoked and deleted, and in what order, whatever happens on the way.
 
-
 use addon_rotation::event::VersionId;
 use http::Method;
 use jiff::Timestamp;

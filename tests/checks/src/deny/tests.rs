@@ -117,7 +117,9 @@ async fn told(key: &str) -> Advisories {
         ("GIT_CONFIG_KEY_0", OsStr::new(key)),
         ("GIT_CONFIG_VALUE_0", OsStr::new(DATABASE)),
     ];
-    advisories(&crate::workspace(), &environment).await.unwrap()
+    advisories(&local_cloud::tools::workspace(), &environment)
+        .await
+        .unwrap()
 }
 
 #[tokio::test]
