@@ -1,5 +1,7 @@
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
+
 use super::*;
 use crate::credential_service::{CredentialService, CredentialServiceOptions, Fault, FaultRule};
 use crate::events::EventLog;
@@ -123,6 +125,8 @@ async fn eventually(holds: impl Fn() -> bool) {
 
 /// What the slices of time add up to: accepted and lost.
 fn in_slices(tally: &Tally) -> (u64, u64) {
+    let begins = |at: &Timestamp| i128::from(at.as_millisecond()) % SLICE.as_millis() == 0;
+    assert!(tally.slices.keys().all(begins), "{tally:?}");
     let slices = tally.slices.values();
     slices.fold((0, 0), |(accepted, lost), it| {
         (accepted + u64::from(it.accepted), lost + u64::from(it.lost))
