@@ -22,6 +22,8 @@ pub struct Tally {
     pub first_refusal: Option<String>,
     /// The first error.
     pub first_error: Option<String>,
+    /// Of the accepted ones, each dyno's.
+    pub dynos: BTreeMap<String, u64>,
     /// The logins by the release that the dyno ran with.
     pub generations: BTreeMap<u32, GenerationTally>,
 }
@@ -36,8 +38,9 @@ pub struct GenerationTally {
 }
 
 impl Tally {
-    pub(super) fn accept(&mut self, release: u32) {
+    pub(super) fn accept(&mut self, dyno: &str, release: u32) {
         self.accepted += 1;
+        *self.dynos.entry(dyno.to_owned()).or_default() += 1;
         self.generations.entry(release).or_default().accepted += 1;
     }
 
