@@ -12,7 +12,7 @@ use serde_json::json;
 
 use super::{Words, id, stack};
 use crate::steps::{assert_settled, fire, fired, schedule};
-use crate::support::{Api, Clock, Crash, Instance, Invariants, Stand, When, document, soon, until};
+use crate::support::{Api, Clock, Crash, Instance, Invariants, Stand, When, document, soon};
 
 async fn roll_back(
     stand: &Stand,

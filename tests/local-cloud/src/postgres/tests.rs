@@ -55,7 +55,7 @@ async fn it_ends_at_once_though_somebody_is_connected() {
     });
     let log: String = log.collect();
     // Of its own accord, and without waiting for the client to leave.
-    assert!(log.contains("received fast shutdown request"), "{log}");
+    assert!(log.contains("received immediate shutdown request"), "{log}");
     assert!(log.contains("database system is shut down"), "{log}");
     assert!(!directory.exists());
     assert!(connect(port, &password, SUPERUSER).await.is_err());
