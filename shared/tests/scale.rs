@@ -4,8 +4,6 @@
 #![cfg(test)]
 #![allow(dead_code, reason = "the stand-in is shared with the survey's test")]
 
-#[path = "library/support/clock.rs"]
-mod clock;
 #[path = "scale/stand.rs"]
 mod stand;
 
@@ -16,8 +14,8 @@ use addon_rotation::deadline::Deadline;
 use addon_rotation::steps::{self, Order, Swept};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use local_cloud::patience::Clock;
 
-use clock::Clock;
 use stand::{
     ALL, AT_ONCE, ONE_PAGE, ONE_SCHEDULE, PAGE, PATIENCE, PREFIX, Requests, SECRETS, STACK, Stand,
 };

@@ -30,12 +30,12 @@ async fn restart(cloud: Arc<Cloud>) -> TestResult {
         rotate(&cloud, &instance).await?;
         redis.lock().await.restart().await?;
         live(&cloud, &instance, 2).await?;
-        logins(&customer, 10).await?;
+        logins(&customer, 3).await?;
         restarted(&cloud, &instance).await?;
         revoke(&cloud, &old).await?;
         redis.lock().await.restart().await?;
         live(&cloud, &instance, 1).await?;
-        logins(&customer, 10).await?;
+        logins(&customer, 3).await?;
     }
     nobody_was_refused(&customer.stop().await)
 }
@@ -57,7 +57,7 @@ async fn down(cloud: Arc<Cloud>) -> TestResult {
     restarted(&cloud, &instance).await?;
     revoke(&cloud, &old).await?;
     live(&cloud, &instance, 1).await?;
-    logins(&customer, 10).await?;
+    logins(&customer, 3).await?;
     nobody_was_refused(&customer.stop().await)
 }
 

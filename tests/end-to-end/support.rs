@@ -12,12 +12,11 @@ use local_cloud::cloud::{Api, Cloud, Engine, Instance, InstanceSpec};
 use local_cloud::events::{Event, EventKind};
 use local_cloud::heroku::{AppSpec, RestartSpeed};
 use local_cloud::ministack::InvocationType;
+use local_cloud::patience::PATIENCE;
 use local_cloud::secrets_manager::SecretSnapshot;
 pub(crate) use local_cloud::tools::workspace;
 use serde_json::{Value, json};
 
-/// Longer than anything here takes, on a machine that does other things as well.
-const PATIENCE: Duration = Duration::from_mins(2);
 
 pub(crate) fn app(name: &str, first: Duration) -> AppSpec {
     let restart = RestartSpeed {

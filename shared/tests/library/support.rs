@@ -1,6 +1,5 @@
 //! A partner with its add-on service, its instances and its AWS account, in one process.
 
-mod clock;
 mod functions;
 mod invariants;
 mod patience;
@@ -22,17 +21,16 @@ use local_cloud::credential_service::{CredentialService, CredentialServiceOption
 use local_cloud::events::{Event, EventKind, EventLog};
 use local_cloud::gateway::{Gateway, GatewayOptions};
 use local_cloud::heroku::{AppSpec, Heroku, Manifest, Provision, RestartSpeed};
-use local_cloud::patience::PATIENCE;
 use local_cloud::secrets_manager::{Caller, RotationOptions, SecretSnapshot, ServiceError};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-pub(crate) use clock::Clock;
 pub(crate) use functions::{Crash, Lambda, When};
 pub(crate) use invariants::Invariants;
 pub(crate) use lambda_in_process::{FUNCTIONS, GRACE_PERIOD};
-pub(crate) use patience::{in_time, once, soon, until, within};
+pub(crate) use local_cloud::patience::{Clock, PATIENCE, eventually};
+pub(crate) use patience::{in_time, once, soon, within};
 pub(crate) use publisher::{Publisher, rendered};
 pub(crate) use server::Server;
 

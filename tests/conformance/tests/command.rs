@@ -10,6 +10,7 @@ use local_cloud::credential_service::{
     CredentialService, CredentialServiceOptions, Fault, FaultRule,
 };
 use local_cloud::events::EventLog;
+use local_cloud::patience::eventually;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
@@ -108,9 +109,7 @@ async fn stopped_by_a_signal_it_revokes_what_it_registered() {
         let mut child = spawn_blocking(move || start(url.as_str(), TOKEN, &[]))
             .await
             .unwrap();
-        while service.live().is_empty() {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
+        assert!(eventually(async || !service.live().is_empty()).await);
         kill(Pid::from_raw(child.id().try_into().unwrap()), signal).unwrap();
         // Nobody listens any longer after that line, which is no reason to stay.
         let mut progress = BufReader::new(child.stderr.take().unwrap()).lines();

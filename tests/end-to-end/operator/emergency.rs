@@ -24,11 +24,11 @@ pub(super) async fn after_a_time(cloud: Arc<Cloud>) -> TestResult {
     names(&said, &["Private Spaces", "15 min", &leaked])?;
     live(&cloud, &instance, 2).await?;
     restarted(&cloud, &instance).await?;
-    logins(&customer, 10).await?;
+    logins(&customer, 3).await?;
     // The time is over.
     revoke(&cloud, &leaked).await?;
     live(&cloud, &instance, 1).await?;
-    logins(&customer, 10).await?;
+    logins(&customer, 3).await?;
     operator.dismiss(&cloud).await?;
     nobody_noticed(customer).await
 }

@@ -21,7 +21,7 @@ pub(super) async fn unnoticed(cloud: Arc<Cloud>) -> TestResult {
     let new = current(&cloud, &instance)?;
     check(old != new, || "rotate --wait has not waited".to_owned())?;
     restarted(&cloud, &instance).await?;
-    logins(&customer, 10).await?;
+    logins(&customer, 3).await?;
 
     // Nobody is asked without a terminal.
     let ended = operator.run(&["rollback", name]).await?;
@@ -41,7 +41,7 @@ pub(super) async fn unnoticed(cloud: Arc<Cloud>) -> TestResult {
         format!("{old} is not current")
     })?;
     restarted(&cloud, &instance).await?;
-    logins(&customer, 10).await?;
+    logins(&customer, 3).await?;
     live(&cloud, &instance, 2).await?;
     // What was put off finds it in use; the abandoned one ends.
     fire(&cloud, &old, 0).await?;
@@ -51,7 +51,7 @@ pub(super) async fn unnoticed(cloud: Arc<Cloud>) -> TestResult {
     .await?;
     revoke(&cloud, &new).await?;
     live(&cloud, &instance, 1).await?;
-    logins(&customer, 10).await?;
+    logins(&customer, 3).await?;
 
     let ended = operator
         .run(&["rollback", name, "--to", &new, "--yes"])

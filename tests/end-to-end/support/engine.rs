@@ -8,12 +8,13 @@ use libtest_mimic::Failed;
 use local_cloud::cloud::{Cloud, Instance};
 use local_cloud::customers::{Customer, CustomerSpec, Login, Tally};
 use local_cloud::events::{Event, EventKind};
+use local_cloud::patience::PATIENCE;
 
 use serde_json::json;
 
 use super::{
-    PATIENCE, check, current, document, fire, invoke, live_versions, names, restarted, revoke,
-    rotate, rotated, schedule, wait_for,
+    check, current, document, fire, invoke, live_versions, names, restarted, revoke, rotate,
+    rotated, schedule, wait_for,
 };
 use crate::TestResult;
 
@@ -35,18 +36,11 @@ pub(crate) async fn customer(
     Ok(customer)
 }
 
-/// Waits until the app has logged in, or used its sessions, so many times more, which is no event.
+/// Waits until each dyno has logged in, or used its session, so many times more, which is no event.
 pub(crate) async fn logins(customer: &Customer, more: u64) -> TestResult {
-    let enough = customer.tally().accepted + more;
-    let used = async {
-        let mut tick = tokio::time::interval(EVERY);
-        while customer.tally().accepted < enough {
-            tick.tick().await;
-        }
-    };
-    tokio::time::timeout(PATIENCE, used)
-        .await
-        .map_err(|_| format!("the app's logins stand still: {:?}", customer.tally()).into())
+    check(customer.each_dyno_logs_in(more).await, || {
+        format!("the app's logins stand still: {:?}", customer.tally())
+    })
 }
 
 /// Fails if a login came to nothing, or a session ended before its dyno did.
@@ -87,11 +81,10 @@ pub(crate) async fn two_double_rotations(
         let third = rotate(cloud, instance).await?;
         live(cloud, instance, 3).await?;
         restarted(cloud, instance).await?;
-        // Each dyno's client is a new one by now.
-        logins(&customer, 10).await?;
+        logins(&customer, 3).await?;
         revoke(cloud, &second).await?;
         revoke(cloud, &first).await?;
-        logins(&customer, 10).await?;
+        logins(&customer, 3).await?;
         live(cloud, instance, 1).await?;
         check(
             live_versions(cloud, instance)? == BTreeSet::from([third]),
@@ -149,7 +142,7 @@ pub(crate) async fn rotation_taken_back(
     let abandoned = rotate(cloud, instance).await?;
     take_back(cloud, instance, &old).await?;
     restarted(cloud, instance).await?;
-    logins(&customer, 10).await?;
+    logins(&customer, 3).await?;
     fire(cloud, &old, 0).await?;
     wait_for(cloud, "the next try's schedule", |_| {
         schedule(cloud, &old, 1).map(drop)
@@ -160,14 +153,14 @@ pub(crate) async fn rotation_taken_back(
     let next = rotate(cloud, instance).await?;
     restarted(cloud, instance).await?;
     live(cloud, instance, 3).await?;
-    logins(&customer, 10).await?;
+    logins(&customer, 3).await?;
     revoke(cloud, &abandoned).await?;
     live(cloud, instance, 2).await?;
     let labelled = live_versions(cloud, instance)?;
     check(labelled == BTreeSet::from([old, next]), || {
         format!("{labelled:?} are labelled")
     })?;
-    logins(&customer, 10).await?;
+    logins(&customer, 3).await?;
     nobody_noticed(customer).await
 }
 
@@ -215,10 +208,10 @@ pub(crate) async fn down_before(
     rotated(cloud, instance, &version).await?;
     restarted(cloud, instance).await?;
     live(cloud, instance, 2).await?;
-    logins(customer, 10).await?;
+    logins(customer, 3).await?;
     revoke(cloud, &old).await?;
     live(cloud, instance, 1).await?;
-    logins(customer, 10).await?;
+    logins(customer, 3).await?;
     let made = releases()? - before;
     check(made == 1, || format!("one rotation made {made} releases"))
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use local_cloud::patience::PATIENCE;
 use serde::{Deserialize, Serialize};
 use tokio::time::error::Elapsed;
 
@@ -13,9 +14,6 @@ use crate::fault::{Fault, Request, When};
 use crate::functions::PANICKED;
 use crate::violation::{Rule, Violation};
 use crate::world::{Built, Ended, Setup, World, build};
-
-/// A run takes some tenths of a second, and waits for seconds where it was told to.
-pub(crate) const PATIENCE: Duration = Duration::from_mins(5);
 
 /// The pause between two logins of a customer.
 const LOGIN_EVERY: Duration = Duration::from_millis(20);

@@ -36,9 +36,10 @@ use self::redis::RedisLogin;
 pub use self::tally::{GenerationTally, SLICE, SliceTally, Tally};
 use self::terminal::TerminalLogin;
 use crate::heroku::{DynoState, Heroku, HerokuError};
+use crate::patience::{PATIENCE, eventually};
 
 /// A login that takes longer counts as an error.
-const LOGIN_TIMEOUT: Duration = Duration::from_secs(5);
+const LOGIN_TIMEOUT: Duration = PATIENCE;
 
 /// How an app logs in with the value of its config var.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -158,6 +159,19 @@ impl Customer {
         lock(&self.tally).clone()
     }
 
+    /// Waits until each dyno has logged in so many times more; `false` if one does not. The second login has
+    /// begun since, whatever the first.
+    pub async fn each_dyno_logs_in(&self, more: u64) -> bool {
+        let before = self.tally().dynos;
+        let enough = |tally: &Tally| {
+            tally.dynos.len() == self.dynos.len()
+                && tally.dynos.iter().all(|(dyno, logins)| {
+                    *logins >= before.get(dyno).copied().unwrap_or_default() + more
+                })
+        };
+        eventually(async || enough(&self.tally())).await
+    }
+
     /// Ends the app after the logins that are under way; answers the final tally.
     pub async fn stop(self) -> Tally {
         self.stop.cancel();
@@ -273,7 +287,7 @@ impl Dyno {
             format!("{} {name}, release v{}: {text}", spec.app, dyno.release)
         };
         match outcome {
-            Outcome::Accepted => lock(&self.tally).accept(dyno.release),
+            Outcome::Accepted => lock(&self.tally).accept(&self.name, dyno.release),
             Outcome::Failed(text) => lock(&self.tally).fail(told(text)),
             Outcome::Refused(text) if self.in_use(value) => {
                 lock(&self.tally).refuse(dyno.release, told(text));

@@ -12,6 +12,7 @@ use rand::distr::{Alphanumeric, SampleString as _};
 use ring::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
 use tempfile::TempDir;
 
+use crate::patience::PATIENCE;
 use crate::process::{self, Output, Owner, Process, ProcessError};
 use crate::tools::MariadbPrograms;
 
@@ -19,7 +20,7 @@ use crate::tools::MariadbPrograms;
 pub const SUPERUSER: &str = "root";
 
 /// How long the server may take to start.
-const START: Duration = Duration::from_mins(1);
+const START: Duration = PATIENCE;
 /// How often a port may turn out to be taken.
 const TRIES: u32 = 5;
 

@@ -27,7 +27,7 @@ const LOOK: Duration = Duration::from_secs(5);
 /// How many of its last lines an error about a process quotes.
 const TAIL: usize = 20;
 /// How long a process has to end after its stop signal before it is killed.
-const GRACE: Duration = Duration::from_secs(10);
+const GRACE: Duration = Duration::from_mins(1);
 
 /// An error in running a child process.
 #[derive(Debug, thiserror::Error)]

@@ -17,15 +17,16 @@ use tempfile::TempDir;
 use tokio::process::Command;
 
 use crate::certificates::ServerCertificate;
+use crate::patience::PATIENCE;
 use crate::process::{self, Output, Process, ProcessError};
 
 /// The administrator's name.
 pub const ADMINISTRATOR: &str = "administrator";
 
 /// How long the server may take to start.
-const START: Duration = Duration::from_mins(1);
+const START: Duration = PATIENCE;
 /// How long it may take to answer.
-const ANSWER: Duration = Duration::from_secs(20);
+const ANSWER: Duration = PATIENCE;
 /// How often a port may turn out to be taken.
 const TRIES: u32 = 5;
 

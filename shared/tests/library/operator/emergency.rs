@@ -5,11 +5,10 @@ use std::time::Duration;
 use addon_rotation_operator::emergency::{Options, run};
 use addon_rotation_operator::{Outcome, rotation};
 use jiff::Timestamp;
-use local_cloud::patience::PATIENCE;
 
 use super::{Words, id, stack};
 use crate::steps::{assert_fires, assert_settled, fire, schedule};
-use crate::support::{Api, Crash, Instance, Stand, When};
+use crate::support::{Api, Crash, Instance, PATIENCE, Stand, When};
 
 fn options(instance: &Instance, revoke_after: Option<Duration>) -> Options {
     Options {

@@ -12,9 +12,7 @@ use serde_json::json;
 
 use super::{Words, id, stack};
 use crate::steps::{assert_settled, fire, fired, schedule};
-use crate::support::{
-    Api, Clock, Crash, Instance, Invariants, Stand, When, document, serving, soon, until,
-};
+use crate::support::{Api, Clock, Crash, Instance, Invariants, Stand, When, document, serving, soon};
 
 async fn roll_back(
     stand: &Stand,
@@ -173,20 +171,14 @@ async fn a_revocation_that_had_looked_is_waited_for() {
     let clock = Clock::stop();
     let scheduled = schedule(&stand, &first, 0).unwrap();
     assert!(stand.gateway.scheduler().bring_forward(&scheduled.name));
-    until(async || {
-        let requests = stand.gateway.requests();
-        requests.iter().any(|request| {
-            request.access_key_id.as_deref() == Some("revoke-secret")
-                && request.operation == "secretsmanager:GetSecretValue"
-        })
-    })
-    .await;
+    assert!(clock.until(|| stand.heroku.pending_faults() == 0).await);
 
     let (words, stack, timeout) = (Words::default(), stack(&stand), LATE * 4);
     stand.lambda.tell_timeout(timeout);
     let (output, options) = (words.output(), options(&instance, None));
     let time_passes = async {
-        until(async || words.objects().iter().any(|it| it["step"] == "wait")).await;
+        let waits = || words.objects().iter().any(|it| it["step"] == "wait");
+        assert!(clock.until(waits).await);
         assert_eq!(words.done(), ["put-off"]);
         clock.advance(LATE).await;
         fired(&stand, &scheduled).await;

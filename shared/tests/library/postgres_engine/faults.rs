@@ -9,7 +9,7 @@ use addon_rotation::service::{ServiceError, Verdict};
 use local_cloud::postgres::{ADMINISTRATOR, SUPERUSER};
 
 use super::support::{Stand, Version, administrator, execute, username};
-use crate::support::{in_time, random, soon, until, within};
+use crate::support::{eventually, in_time, random, soon};
 
 on_both!(
     a_server_that_is_down,
@@ -192,7 +192,7 @@ async fn reload(stand: &Stand) {
     let loaded = async || stand.ask(SUPERUSER, "SELECT pg_conf_load_time()").await;
     let before = loaded().await;
     stand.ask(SUPERUSER, reload).await;
-    within(until(async || loaded().await != before)).await;
+    assert!(eventually(async || loaded().await != before).await);
 }
 
 async fn a_database_that_the_customer_may_not_enter(version: Version) {

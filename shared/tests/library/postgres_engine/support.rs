@@ -16,7 +16,7 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::process::{Child, Command};
 use tokio_postgres::{Client, NoTls, SimpleQueryMessage};
 
-use crate::support::{document, next_document, random, serving, soon, until, version_id, within};
+use crate::support::{document, eventually, next_document, random, serving, soon, version_id, within};
 
 /// Which server.
 #[derive(Clone, Copy, Debug)]
@@ -206,7 +206,7 @@ impl Stand {
         );
         let count = async || answer(&client, &query).await.parse::<u32>().unwrap();
         let wanted = count().await + more;
-        within(until(async || count().await >= wanted)).await;
+        assert!(eventually(async || count().await >= wanted).await);
     }
 
     /// The superuser's answer to a query of one value.

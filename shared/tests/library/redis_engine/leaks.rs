@@ -4,14 +4,13 @@ use std::time::Duration;
 
 use addon_rotation::deadline::Deadline;
 use addon_rotation::service::ServiceError;
-use local_cloud::patience::PATIENCE;
 use local_cloud::process::Process;
 use local_cloud::redis::{ADMINISTRATOR, RedisOptions, Users, hash};
 use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpListener;
 
 use super::support::{Stand, imported, services, user};
-use crate::support::{random, within};
+use crate::support::{PATIENCE, random, within};
 
 #[tokio::test]
 #[ignore = "needs the local cloud: cargo xtask test"]

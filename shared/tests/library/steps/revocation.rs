@@ -11,7 +11,7 @@ use local_cloud::heroku::GoneAs;
 use serde_json::json;
 
 use super::{assert_settled, deliver, fire, schedule};
-use crate::support::{Api, Clock, Stand, document, serving, soon, until};
+use crate::support::{Api, Clock, Stand, document, serving, soon};
 
 fn revocations(stand: &Stand) -> usize {
     let requests = stand.service.requests();
@@ -100,15 +100,17 @@ async fn the_label_goes_only_when_the_service_refuses_the_credential() {
     };
     // The deletion is answered, and the login after it.
     let time_passes = async {
-        until(async || {
-            let requests = stand.service.requests();
-            let deleted = requests.iter().rposition(|it| it.method == Method::DELETE);
-            deleted.is_some_and(|at| {
-                let mut after = requests[at + 1..].iter();
-                after.any(|it| it.method == Method::GET && it.status.is_some())
+        let accepted = clock
+            .until(|| {
+                let requests = stand.service.requests();
+                let deleted = requests.iter().rposition(|it| it.method == Method::DELETE);
+                deleted.is_some_and(|at| {
+                    let mut after = requests[at + 1..].iter();
+                    after.any(|it| it.method == Method::GET && it.status.is_some())
+                })
             })
-        })
-        .await;
+            .await;
+        assert!(accepted);
         clock.advance(two_seconds).await;
     };
     let (revoked, ()) = tokio::join!(revoke_secret(event, &revocation, deadline), time_passes);

@@ -3,9 +3,7 @@
 use std::time::Duration;
 
 use addon_rotation::deadline::Deadline;
-use local_cloud::patience::PATIENCE;
-
-use super::Clock;
+use local_cloud::patience::{Clock, PATIENCE};
 
 /// Time enough for whatever succeeds.
 pub(crate) fn soon() -> Deadline {
@@ -40,11 +38,4 @@ pub(crate) async fn within<T>(work: impl Future<Output = T>) -> T {
     tokio::time::timeout(PATIENCE * 3 / 4, work)
         .await
         .expect("it must not hang")
-}
-
-/// Waits until something is so that nobody tells, whatever the clock says.
-pub(crate) async fn until(is_so: impl AsyncFn() -> bool) {
-    while !is_so().await {
-        tokio::task::yield_now().await;
-    }
 }

@@ -4,12 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::SignedDuration;
+use local_cloud::patience::PATIENCE;
 use serde_json::{Value, json};
 
 use super::{Interruption, Operation, Story, Which};
 use crate::Problem;
 use crate::engine::Servers;
-use crate::run::{self, Outcome, PATIENCE};
+use crate::run::{self, Outcome};
 use crate::violation::Rule;
 use crate::world::{Built, Ended, build};
 

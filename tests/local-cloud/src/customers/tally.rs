@@ -29,6 +29,8 @@ pub struct Tally {
     pub first_refusal: Option<String>,
     /// The first error.
     pub first_error: Option<String>,
+    /// Of the accepted ones, each dyno's.
+    pub dynos: BTreeMap<String, u64>,
     /// The logins by the release that the dyno ran with.
     pub generations: BTreeMap<u32, GenerationTally>,
     /// The logins by the [`SLICE`] of time in which they ended, which is named by its beginning.
@@ -54,8 +56,9 @@ pub struct SliceTally {
 }
 
 impl Tally {
-    pub(super) fn accept(&mut self, release: u32) {
+    pub(super) fn accept(&mut self, dyno: &str, release: u32) {
         self.accepted += 1;
+        *self.dynos.entry(dyno.to_owned()).or_default() += 1;
         self.generations.entry(release).or_default().accepted += 1;
         self.slice(Timestamp::now()).accepted += 1;
     }

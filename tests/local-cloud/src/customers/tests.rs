@@ -6,12 +6,19 @@ use super::*;
 use crate::credential_service::{CredentialService, CredentialServiceOptions, Fault, FaultRule};
 use crate::events::EventLog;
 use crate::heroku::{AppSpec, Manifest, Provision, RestartSpeed};
+use crate::patience::Clock;
 
 mod databases;
 mod mysql;
 mod redis;
 
 const EVERY: Duration = Duration::from_millis(5);
+
+/// From one dyno's restart to the next one's.
+const RESTART: Duration = Duration::from_millis(100);
+
+/// Later than all dynos' restarts.
+const LATE: Duration = Duration::from_mins(4);
 
 struct Fixture {
     heroku: Arc<Heroku>,
@@ -79,8 +86,8 @@ async fn heroku_with(events: EventLog, value: &str) -> (Arc<Heroku>, String) {
         name: "shop".to_owned(),
         dynos: 2,
         restart: RestartSpeed {
-            first: Duration::from_millis(100),
-            stagger: Duration::from_millis(100),
+            first: RESTART,
+            stagger: RESTART,
         },
     };
     heroku.create_app(app).unwrap();
@@ -114,13 +121,15 @@ fn start(heroku: &Arc<Heroku>, login: Login) -> Customer {
 }
 
 async fn eventually(holds: impl Fn() -> bool) {
-    let poll = async {
-        while !holds() {
-            tokio::time::sleep(Duration::from_millis(2)).await;
-        }
-    };
-    let poll = tokio::time::timeout(Duration::from_secs(20), poll);
-    poll.await.expect("it becomes true in time");
+    assert!(crate::patience::eventually(async || holds()).await);
+}
+
+async fn each_logs_in(customer: &Customer) {
+    assert!(
+        customer.each_dyno_logs_in(3).await,
+        "{:?}",
+        customer.tally()
+    );
 }
 
 /// What the slices of time add up to: accepted and lost.
@@ -137,13 +146,12 @@ fn in_slices(tally: &Tally) -> (u64, u64) {
 async fn a_careful_rotation_refuses_no_login() {
     let fixture = Fixture::new().await;
     let customer = fixture.start();
-    eventually(|| customer.tally().accepted > 10).await;
+    each_logs_in(&customer).await;
     fixture.service.register("second", "second-key").unwrap();
     fixture.publish("second-key");
     fixture.settled().await;
     fixture.revoke("first").await;
-    let before = customer.tally().accepted;
-    eventually(|| customer.tally().accepted > before + 10).await;
+    each_logs_in(&customer).await;
     let tally = customer.stop().await;
     assert_eq!(
         (tally.refused, tally.errors, tally.missing),
@@ -162,8 +170,9 @@ async fn a_credential_that_ends_before_the_restarts_are_over_is_seen_to_be_refus
     let fixture = Fixture::new().await;
     let customer = fixture.start();
     fixture.service.register("second", "second-key").unwrap();
-    fixture.publish("second-key");
     fixture.revoke("first").await;
+    eventually(|| customer.tally().refused > 0).await;
+    fixture.publish("second-key");
     fixture.settled().await;
     let tally = customer.stop().await;
     assert!(tally.refused > 0, "{tally:?}");
@@ -225,14 +234,26 @@ async fn a_refusal_that_arrives_after_the_restarts_is_overtaken() {
     fixture.revoke("first").await;
     dyno.log_in(&mut client).await;
     assert_eq!(lock(&dyno.tally).refused, 1);
-    fixture.publish("second-key");
     fixture.service.fail_next(FaultRule {
         method: None,
         path_prefix: "/v1/items".to_owned(),
         count: 1,
-        fault: Fault::Slow(Duration::from_secs(1)),
+        fault: Fault::Slow(LATE),
     });
-    tokio::join!(dyno.log_in(&mut client), fixture.settled());
+    let clock = Clock::stop();
+    let restarts = async {
+        assert!(clock.until(|| fixture.service.pending_faults() == 0).await);
+        fixture.publish("second-key");
+        let run_with_it = || {
+            let dynos = fixture.heroku.dynos("shop").unwrap();
+            dynos.iter().all(|dyno| dyno.release == 3)
+        };
+        while !run_with_it() {
+            clock.advance(RESTART / 10).await;
+        }
+        clock.advance(LATE).await;
+    };
+    tokio::join!(dyno.log_in(&mut client), restarts);
     let tally = lock(&dyno.tally).clone();
     assert_eq!((tally.refused, tally.overtaken), (1, 1), "{tally:?}");
 }

@@ -14,6 +14,7 @@ use serde_json::Value;
 
 use super::*;
 use crate::events::{Event, EventKind};
+use crate::patience::PATIENCE;
 
 const PASSWORD: &str = "manifest-password";
 const CLIENT_SECRET: &str = "client-secret-of-acme";
@@ -88,12 +89,12 @@ impl Fixture {
         releases.iter().map(|release| release.version).collect()
     }
 
-    /// Waits for an event; fails after ten seconds.
+    /// Waits for an event.
     async fn event(&self, wanted: impl Fn(&EventKind) -> bool) -> Event {
         let found = self
             .events
             .wait_for(|events| events.iter().find(|event| wanted(&event.kind)).cloned());
-        tokio::time::timeout(Duration::from_secs(10), found)
+        tokio::time::timeout(PATIENCE, found)
             .await
             .expect("the event comes")
     }

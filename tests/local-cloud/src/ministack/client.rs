@@ -19,6 +19,7 @@ use url::Url;
 
 use super::error::MiniStackError;
 use super::iam::Sessions;
+use crate::patience::PATIENCE;
 
 /// The root user's access key id in every MiniStack started here. It opens nothing else.
 pub const ROOT_ACCESS_KEY_ID: &str = "AKIALOCALCLOUDROOT00";
@@ -31,7 +32,7 @@ pub const ACCOUNT_ID: &str = "000000000000";
 
 /// How long one call of the client's own may take. Forwarded requests and invocations have no limit:
 /// they are as slow as the function they reach.
-const CALL_TIMEOUT: Duration = Duration::from_mins(1);
+const CALL_TIMEOUT: Duration = PATIENCE;
 
 /// Headers that belong to one connection and not to the message (RFC 9110, section 7.6.1), and
 /// `Expect`, which the gateway itself has already answered.

@@ -11,10 +11,11 @@ use url::Url;
 
 use super::client::{ACCOUNT_ID, Client, REGION, ROOT_ACCESS_KEY_ID, ROOT_SECRET_ACCESS_KEY};
 use super::error::MiniStackError;
+use crate::patience::PATIENCE;
 use crate::process::{self, Output, Process, ProcessError};
 
 /// How long it may take to start: a few seconds, more on a machine that compiles meanwhile.
-const START: Duration = Duration::from_secs(90);
+const START: Duration = PATIENCE;
 /// Starts it with a resource type that it lacks.
 const START_SCRIPT: &str = include_str!("../../ministack/start.py");
 /// How often a port may turn out to be taken.

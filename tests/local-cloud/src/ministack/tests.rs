@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use aws_credential_types::Credentials;
 use axum::body::Bytes;
@@ -10,6 +9,7 @@ use http::Request;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::patience::eventually;
 use crate::tools::{Tools, target_directory};
 
 async fn python() -> PathBuf {
@@ -301,16 +301,12 @@ async fn a_functions_answer_error_and_output_are_told() {
         }
     );
 
-    let deadline = Instant::now() + Duration::from_secs(20);
-    loop {
+    let logged = async || {
         let events = client.all_log_events().await.unwrap();
         let logged = |text: &str| events.iter().any(|event| event.contains(text));
-        if logged("in the background") && logged("\"fail\": true") {
-            break;
-        }
-        assert!(Instant::now() < deadline, "not logged: {events:?}");
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+        logged("in the background") && logged("\"fail\": true")
+    };
+    assert!(eventually(logged).await);
 }
 
 #[tokio::test]

@@ -2,8 +2,7 @@ use std::process::Command as StdCommand;
 use std::sync::{Arc, Mutex};
 
 use super::*;
-
-const DEADLINE: Duration = Duration::from_secs(20);
+use crate::patience::{PATIENCE, eventually};
 
 fn shell(script: &str) -> Command {
     let mut command = command("sh", Signal::SIGTERM);
@@ -69,18 +68,20 @@ async fn a_failure_quotes_the_end_of_the_output() {
 async fn waiting_ends_when_ready_when_it_ends_and_in_time() {
     let (_directory, log) = log();
     let ready = async |output: &Output| output.contains("ready");
-    let mut process = Process::spawn("sh", shell("echo ready; sleep 60"), &log)
+    let mut process = Process::spawn("sh", shell("echo ready; sleep 600"), &log)
         .await
         .unwrap();
-    process.wait_until(DEADLINE, ready).await.unwrap();
+    process.wait_until(PATIENCE, ready).await.unwrap();
 
     let mut process = Process::spawn("sh", shell("echo no good; exit 1"), &log)
         .await
         .unwrap();
-    let error = process.wait_until(DEADLINE, ready).await.unwrap_err();
+    let error = process.wait_until(PATIENCE, ready).await.unwrap_err();
     assert!(error.to_string().contains("no good"), "{error}");
 
-    let mut process = Process::spawn("sh", shell("sleep 60"), &log).await.unwrap();
+    let mut process = Process::spawn("sh", shell("sleep 600"), &log)
+        .await
+        .unwrap();
     let soon = Duration::from_millis(100);
     let error = process.wait_until(soon, ready).await.unwrap_err();
     assert!(matches!(error, ProcessError::NotReady { .. }), "{error}");
@@ -90,7 +91,8 @@ async fn waiting_ends_when_ready_when_it_ends_and_in_time() {
 async fn dropping_ends_the_whole_group_however_stubborn() {
     let (_directory, log) = log();
     // The child ignores SIGTERM; it is killed once its parent has ended.
-    let script = "sh -c 'trap \"\" TERM; echo child $$; sleep 60; sleep 60' & echo parent $$; wait";
+    let script =
+        "sh -c 'trap \"\" TERM; echo child $$; sleep 600; sleep 600' & echo parent $$; wait";
     let mut process = Process::spawn("sh", shell(script), &log).await.unwrap();
     let id_of = |output: &Output, who: &str| {
         let lines = output.lines();
@@ -101,15 +103,11 @@ async fn dropping_ends_the_whole_group_however_stubborn() {
     let both = async |output: &Output| {
         id_of(output, "child").is_some() && id_of(output, "parent").is_some()
     };
-    process.wait_until(DEADLINE, both).await.unwrap();
+    process.wait_until(PATIENCE, both).await.unwrap();
     let ids = ["child", "parent"].map(|who| id_of(process.output(), who).unwrap());
     assert!(ids.iter().all(|id| lives(id)));
     process.stop().await;
-    let deadline = Instant::now() + DEADLINE;
-    while ids.iter().any(|id| lives(id)) {
-        assert!(Instant::now() < deadline, "still running: {ids:?}");
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    assert!(eventually(async || !ids.iter().any(|id| lives(id))).await);
 }
 
 #[tokio::test]
@@ -135,7 +133,7 @@ async fn parent_of_a_sleeper() {
     let handle = tokio::runtime::Handle::current();
     let log = directory.join("log");
     let process = tokio::task::spawn_blocking(move || {
-        handle.block_on(Process::spawn("sleep", shell("exec sleep 60"), &log))
+        handle.block_on(Process::spawn("sleep", shell("exec sleep 600"), &log))
     })
     .await
     .unwrap()
@@ -143,11 +141,12 @@ async fn parent_of_a_sleeper() {
     let partial = directory.join("partial");
     std::fs::write(&partial, process.id().unwrap().to_string()).unwrap();
     std::fs::rename(partial, directory.join("id")).unwrap();
-    tokio::time::sleep(DEADLINE).await;
+    // Until it is killed, and not for ever if nobody does.
+    let _ = tokio::time::timeout(PATIENCE, std::future::pending::<()>()).await;
 }
 
-#[test]
-fn children_die_with_a_killed_parent() {
+#[tokio::test]
+async fn children_die_with_a_killed_parent() {
     let directory = tempfile::tempdir().unwrap();
     let mut parent = StdCommand::new(std::env::current_exe().unwrap())
         .args([
@@ -159,21 +158,11 @@ fn children_die_with_a_killed_parent() {
         .stdout(Stdio::null())
         .spawn()
         .unwrap();
-    let deadline = Instant::now() + DEADLINE;
-    let poll = || {
-        assert!(Instant::now() < deadline, "not in time");
-        std::thread::sleep(Duration::from_millis(10));
-    };
-    let id = loop {
-        match std::fs::read_to_string(directory.path().join("id")) {
-            Ok(id) => break id,
-            Err(_) => poll(),
-        }
-    };
+    let file = directory.path().join("id");
+    assert!(eventually(async || file.exists()).await);
+    let id = std::fs::read_to_string(file).unwrap();
     assert!(lives(&id));
     parent.kill().unwrap();
     parent.wait().unwrap();
-    while lives(&id) {
-        poll();
-    }
+    assert!(eventually(async || !lives(&id)).await);
 }

@@ -76,17 +76,15 @@ async fn rotate_with_care(login: Login) -> Tally {
     let first = database.issue("first").await;
     let (heroku, addon) = heroku_with(EventLog::default(), &first).await;
     let customer = start(&heroku, login);
-    eventually(|| customer.tally().accepted > 10).await;
+    each_logs_in(&customer).await;
     let second = database.issue("second").await;
     let vars = BTreeMap::from([("ACME_URL".to_owned(), second)]);
     heroku.set_config(&addon, &vars).unwrap();
     eventually(settled(&heroku)).await;
-    let before = customer.tally().accepted;
-    // Each dyno has logged in anew, so that no session of the first is left.
-    eventually(|| customer.tally().accepted > before + 10).await;
+    // Anew, so that no session of the first is left.
+    each_logs_in(&customer).await;
     database.revoke("first").await;
-    let before = customer.tally().accepted;
-    eventually(|| customer.tally().accepted > before + 10).await;
+    each_logs_in(&customer).await;
     customer.stop().await
 }
 

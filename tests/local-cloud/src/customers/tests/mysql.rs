@@ -77,12 +77,10 @@ async fn a_careful_rotation_refuses_no_login() {
         let vars = BTreeMap::from([("ACME_URL".to_owned(), database.issue("second").await)]);
         heroku.set_config(&addon, &vars).unwrap();
         settled(&heroku).await;
-        let before = customer.tally().accepted;
-        // Each dyno has logged in anew, so that no session of the first is left.
-        eventually(|| customer.tally().accepted > before + 10).await;
+        // Anew, so that no session of the first is left.
+        each_logs_in(&customer).await;
         database.revoke("first").await;
-        let before = customer.tally().accepted;
-        eventually(|| customer.tally().accepted > before + 10).await;
+        each_logs_in(&customer).await;
         let tally = customer.stop().await;
         assert_eq!((tally.refused, tally.errors), (0, 0), "{tally:?}");
         assert_eq!(tally.generations.len(), 2);

@@ -283,7 +283,7 @@ async fn only_the_rotation_functions_role_stores_the_pending_value() {
         };
         events.iter().find_map(failed)
     });
-    let message = tokio::time::timeout(Duration::from_mins(1), failed)
+    let message = tokio::time::timeout(crate::patience::PATIENCE, failed)
         .await
         .unwrap();
     assert!(

@@ -361,7 +361,7 @@ async fn without_a_ministack_only_two_services_are_there() {
             tokio::task::yield_now().await;
         }
     };
-    tokio::time::timeout(std::time::Duration::from_secs(20), stopped)
+    tokio::time::timeout(crate::patience::PATIENCE, stopped)
         .await
         .unwrap();
 }

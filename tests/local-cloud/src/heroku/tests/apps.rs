@@ -68,9 +68,7 @@ async fn every_dyno_gets_the_new_config_in_its_turn() {
             let more = fixture
                 .events
                 .wait_for(|events| (events.len() > seen).then_some(()));
-            tokio::time::timeout(Duration::from_secs(10), more)
-                .await
-                .unwrap();
+            tokio::time::timeout(PATIENCE, more).await.unwrap();
         }
     }
     for dyno in fixture.heroku.dynos("shop").unwrap() {

@@ -11,14 +11,13 @@ use url::Url;
 use crate::events::{EventKind, EventLog};
 use crate::gateway::{Gateway, GatewayOptions};
 use crate::ministack::Invocation;
+use crate::patience::PATIENCE;
 use crate::secrets_manager::{Answer, RotationFunctions, RotationOptions};
 
 /// The access key ids of an operator, and of the rotation function.
 pub(super) const OPERATOR: &str = "AKIAOPERATOR";
 pub(super) const FUNCTION: &str = "ASIAFUNCTION";
 pub(super) const FUNCTION_ARN: &str = "arn:aws:lambda:us-east-1:000000000000:function:rotate";
-
-const DEADLINE: Duration = Duration::from_secs(20);
 
 #[derive(Clone)]
 pub(super) struct Api {
@@ -343,7 +342,7 @@ impl Cloud {
             let found = events.iter().filter(|event| counts(&event.kind)).count();
             (found >= many).then_some(())
         });
-        tokio::time::timeout(DEADLINE, waited)
+        tokio::time::timeout(PATIENCE, waited)
             .await
             .unwrap_or_else(|_| panic!("not within the deadline: {:#?}", self.events.since(0)));
     }
