@@ -32,7 +32,7 @@ const LONGEST_NAME: usize = 80;
 #[derive(Debug, Clone)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Mysql {
-    /// The server's host name or address. TLS with a verified certificate, except on loopback.
+    /// The server's host name or address. TLS with a verified certificate.
     #[cfg_attr(feature = "schema", schemars(length(min = 1, max = 255)))]
     host: String,
     /// The server's port.

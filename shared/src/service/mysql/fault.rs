@@ -86,7 +86,7 @@ impl From<Error> for Fault {
                 }),
             ),
             Error::Driver(DriverError::NoClientSslFlagFromServer) => Self::Incompatible(
-                "it offers no TLS; switch TLS on there (ssl_cert, ssl_key): nothing is sent in plain text, except on loopback".to_owned(),
+                "it offers no TLS; switch TLS on there (ssl_cert, ssl_key): nothing is sent in plain text".to_owned(),
             ),
             Error::Driver(DriverError::UnknownAuthPlugin { name }) => Self::Incompatible(format!(
                 "the user logs in by the plugin {name}, which is not known here; give it mysql_native_password or caching_sha2_password"

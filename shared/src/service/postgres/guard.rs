@@ -55,8 +55,8 @@ enum State {
 struct Watch {
     methods: Methods,
     state: State,
-    /// SCRAM has come to its end.
-    is_proved: bool,
+    /// A password was asked for: with SCRAM, up to its end.
+    is_asked: bool,
 }
 
 impl Watch {
@@ -113,14 +113,15 @@ impl Watch {
     fn judge(&mut self, code: u32) -> Result<(), Refused> {
         match (code, self.methods) {
             (10 | 11, _) => Ok(()),
-            (12, _) => {
-                self.is_proved = true;
-                Ok(())
-            }
-            (0, Methods::Scram) if !self.is_proved => Err(Refused::Nothing),
             (3, Methods::Scram) => Err(Refused::Clear),
             (5, Methods::Scram) => Err(Refused::Md5),
-            (0 | 3 | 5, _) => Ok(()),
+            (3 | 5 | 12, _) => {
+                self.is_asked = true;
+                Ok(())
+            }
+            // Whoever is let in with any password has shown nothing.
+            (0, _) if !self.is_asked => Err(Refused::Nothing),
+            (0, _) => Ok(()),
             _ => Err(Refused::Unknown),
         }
     }
@@ -139,7 +140,7 @@ impl<S> Guarded<S> {
             watch: Watch {
                 methods,
                 state: State::Header([0; HEADER], 0),
-                is_proved: false,
+                is_asked: false,
             },
         }
     }
@@ -248,7 +249,11 @@ mod tests {
             (error, Ok(()), Ok(())),
             (message(3, b""), Err(Refused::Clear), Ok(())),
             (message(5, b"salt"), Err(Refused::Md5), Ok(())),
-            (message(0, b""), Err(Refused::Nothing), Ok(())),
+            (
+                message(0, b""),
+                Err(Refused::Nothing),
+                Err(Refused::Nothing),
+            ),
             (
                 message(7, b""),
                 Err(Refused::Unknown),
@@ -267,7 +272,7 @@ mod tests {
             (
                 [message(10, b"x"), message(11, b"y"), message(0, b"")].concat(),
                 Err(Refused::Nothing),
-                Ok(()),
+                Err(Refused::Nothing),
             ),
         ] {
             assert_eq!(seen(Methods::Scram, &said), strict, "{said:?}");

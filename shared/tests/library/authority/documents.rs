@@ -133,15 +133,26 @@ impl World {
         document
     }
 
-    async fn put(&self, secret: &SecretArn, value: &Value, labels: &[&str]) -> VersionId {
+    /// A version that rotation could have made of a document.
+    async fn put_following(&self, secret: &SecretArn, value: &Value, label: &str) -> VersionId {
         let version = version_id();
+        let following = following(value, &version);
+        self.put(secret, version, &following, label).await
+    }
+
+    async fn put(
+        &self,
+        secret: &SecretArn,
+        version: VersionId,
+        value: &Value,
+        label: &str,
+    ) -> VersionId {
         let live = format!("LIVE-{version}");
-        let labels: Vec<_> = labels.iter().copied().chain([live.as_str()]).collect();
         let parameters = json!({
             "SecretId": secret.as_str(),
             "SecretString": value.to_string(),
             "ClientRequestToken": version.as_str(),
-            "VersionStages": labels,
+            "VersionStages": [label, live],
         });
         self.stand.call("PutSecretValue", parameters).await.unwrap();
         version
@@ -164,26 +175,26 @@ impl World {
         match way {
             Way::Enroll => unreachable!(),
             Way::CreateBoth => {
-                self.put(&secret, wrong, &["AWSCURRENT"]).await;
-                let pending = self.put(&secret, &following(wrong), &["AWSPENDING"]).await;
+                self.put(&secret, version_id(), wrong, "AWSCURRENT").await;
+                let pending = self.put_following(&secret, wrong, "AWSPENDING").await;
                 lambda.ask("create-secret", step(pending)).await
             }
             Way::CreatePending => {
-                let pending = self.put(&secret, &following(wrong), &["AWSPENDING"]).await;
+                let pending = self.put_following(&secret, wrong, "AWSPENDING").await;
                 lambda.ask("create-secret", step(pending)).await
             }
             Way::RevokeOld => {
-                let old = self.put(&secret, wrong, &["AWSCURRENT"]).await;
-                self.put(&secret, &following(&right), &["AWSCURRENT"]).await;
+                let old = self.put(&secret, version_id(), wrong, "AWSCURRENT").await;
+                self.put_following(&secret, &right, "AWSCURRENT").await;
                 lambda.ask("revoke-secret", revocation(old)).await
             }
             Way::RevokeUnder => {
-                let old = self.put(&secret, &right, &["AWSCURRENT"]).await;
-                self.put(&secret, &following(wrong), &["AWSCURRENT"]).await;
+                let old = self.put(&secret, version_id(), &right, "AWSCURRENT").await;
+                self.put_following(&secret, wrong, "AWSCURRENT").await;
                 lambda.ask("revoke-secret", revocation(old)).await
             }
             Way::Deprovision => {
-                self.put(&secret, wrong, &["AWSCURRENT"]).await;
+                self.put(&secret, version_id(), wrong, "AWSCURRENT").await;
                 lambda
                     .ask("deprovision-addon", json!({ "AddonId": addon }))
                     .await
@@ -227,10 +238,10 @@ fn url(server: &Hostile) -> String {
 }
 
 /// The version that rotation would make of it.
-fn following(value: &Value) -> Value {
+fn following(value: &Value, version: &VersionId) -> Value {
     match Document::parse(&SecretString::from(value.to_string())) {
         Ok(document) => {
-            let next = document.next(&version_id()).unwrap();
+            let next = document.next(version).unwrap();
             serde_json::from_str(next.expose_secret()).unwrap()
         }
         // As whoever stores such a thing does.
@@ -572,7 +583,7 @@ const CASES: &[Case] = &[
         DATABASES,
         |it, world| {
             it["masterarn"] = world.others_administrator.as_str().into();
-            at(it, "127.0.0.3", &world.evil[0]);
+            at(it, "127.0.0.2", &world.evil[0]);
         },
         SERVED,
     ),
@@ -629,6 +640,10 @@ async fn a_document_that_names_what_is_not_its_own_is_refused_before_anybody_is_
         let world = World::start(engine).await;
         let cases = CASES.iter().filter(|case| case.engines.contains(&engine));
         for (case, way) in cases.flat_map(|case| Way::ALL.map(|way| (case, way))) {
+            // Whether there is such a name depends on the machine, and enrolment asks for it again and again.
+            if way == Way::Enroll && case.what.ends_with("dot") {
+                continue;
+            }
             let name = format!("{engine}: {} ({way:?})", case.what);
             let addon = Uuid::new_v4().to_string();
             let mut wrong = world.document(&addon);
@@ -649,6 +664,46 @@ async fn a_document_that_names_what_is_not_its_own_is_refused_before_anybody_is_
                 assert!(message.contains(case.words), "{name}: {message}");
             }
             world.stand.assert_holds_no_secret(&message);
+        }
+    }
+}
+
+/// What a pending version may not claim beside a new credential, by the name that the refusal has for it.
+const CLAIMS: &[(&str, &[&str], &str)] = &[
+    ("owner", &["postgres"], "tenant_b"),
+    ("username", DATABASES, "tenant_b"),
+    ("previous_username", &["mysql"], "tenant_b"),
+    ("rules_from", &["redis"], "tenant_b"),
+    ("host", DATABASES, "127.0.0.2"),
+    ("dbname", &["mysql", "postgres"], "tenant_b"),
+    ("credential_id", HTTP, "tenant-b"),
+    ("url", HTTP, "http://127.0.0.2/"),
+    ("authorization", HTTP, "Bearer {{ api_key }}{{ api_key }}"),
+];
+
+#[tokio::test]
+async fn a_pending_version_claims_nothing_but_its_own_credential() {
+    for engine in ENGINES {
+        let world = World::start(engine).await;
+        for (field, _, claim) in CLAIMS.iter().filter(|claim| claim.1.contains(&engine)) {
+            let addon = Uuid::new_v4().to_string();
+            let right = world.document(&addon);
+            let name = format!("acme/credentials/{addon}");
+            let secret = create_secret(&world.stand.gateway, &name, &right, &json!([])).await;
+            let version = version_id();
+            let mut wrong = following(&right, &version);
+            wrong[*field] = (*claim).into();
+            let pending = world.put(&secret, version, &wrong, "AWSPENDING").await;
+            let event = json!({
+                "Step": "createSecret", "SecretId": secret.as_str(), "VersionId": pending.as_str(),
+            });
+            let answer = world.stand.lambda.ask("create-secret", event).await;
+            let message = answer.expect_err(field).error_message;
+            assert!(
+                message.contains(&format!("differ in {field}")),
+                "{engine}: {message}"
+            );
+            assert_eq!(world.connections(), [0; 5], "{engine}: {field}");
         }
     }
 }
