@@ -21,6 +21,7 @@ async fn an_account_that_stands_in_for_a_user_is_not_that_user() {
     claimed["username"] = "tenant_c".into();
     claimed["password"] = password.as_str().into();
     claimed.as_object_mut().unwrap().remove("dbname");
+    claimed["heroku"]["config"]["ACME_URL"] = "{{ username }}:{{ password }}".into();
     let verified = stand.services.verify(&document(&claimed), soon()).await;
     let error = verified.unwrap_err().to_string();
     for words in ["\"tenant_c\"", "is \"\"'s", "correct username"] {

@@ -1,5 +1,7 @@
 //! The end of an instance: what is revoked and deleted, and in what order, whatever happens on the way.
 
+use std::time::Duration;
+
 use addon_rotation::event::VersionId;
 use http::Method;
 use local_cloud::events::EventKind;
@@ -151,22 +153,23 @@ async fn a_sweep_passes_over_what_is_deprovisioned() {
     assert_eq!(stand.gateway.scheduler().schedules().len(), 1, "restored");
 }
 
-/// A rotation that is cancelled between its first two steps: its version is pending, and its credential alive.
+/// A rotation that is cancelled in its second step: its version is pending, and its credential alive.
 async fn under_rotation(stand: &Stand, instance: &Instance) {
-    // setSecret fails for as long as anybody tries.
+    // setSecret waits, so that no createSecret is under way that could issue the credential again.
     stand.heroku.fail_next(FaultRule {
         method: None,
         path_prefix: "/".to_owned(),
         count: 1000,
         fault: Fault::Status {
-            status: 403,
-            retry_after: None,
+            status: 429,
+            retry_after: Some(Duration::from_secs(20)),
         },
     });
     stand.start_rotation(instance).await;
     stand
-        .wait_for("a failed attempt", |event| {
-            matches!(event, EventKind::RotationFailed { .. }).then_some(())
+        .wait_for("the second step", |event| {
+            matches!(event, EventKind::StepStarted { step, .. } if step == "setSecret")
+                .then_some(())
         })
         .await;
 }
