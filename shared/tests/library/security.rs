@@ -15,7 +15,10 @@ fn each_statement_has_a_test_or_is_marked_as_advice() {
     for file in links.values() {
         let text = std::fs::read_to_string(root.join(file)).unwrap_or_default();
         let is_one = file.contains("tests") || text.contains("#[cfg(test)]");
-        assert!(is_one && text.contains("fn "), "{file} is no file with tests");
+        assert!(
+            is_one && text.contains("fn "),
+            "{file} is no file with tests"
+        );
     }
     let mut used = BTreeSet::new();
     let statements = statements_of(PAGE);

@@ -19,7 +19,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use serde_json::{Value, json};
 use tokio_rustls::TlsAcceptor;
 
-use self::environment::{CREDENTIALS, OAUTH, STACK, environment};
+use self::environment::{ADMINISTRATORS, CREDENTIALS, OAUTH, STACK, environment};
 use super::BenchError;
 use super::front::{Addresses, BoundFront, Desk, Front, Recording, Upstream};
 use super::lambda::{Lambda, arn};
