@@ -17,7 +17,6 @@ use local_cloud::secrets_manager::SecretSnapshot;
 pub(crate) use local_cloud::tools::workspace;
 use serde_json::{Value, json};
 
-
 pub(crate) fn app(name: &str, first: Duration) -> AppSpec {
     let restart = RestartSpeed {
         first,

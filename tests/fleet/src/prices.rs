@@ -23,7 +23,7 @@ const LOGS: f64 = 0.50;
 /// Logs of a rotation with its revocation, GB: some 10 kB.
 const LOGGED: f64 = 10e-6;
 /// Metrics, alarms and the dashboard, a month.
-const WATCHING: f64 = 55.0 * 0.30 + 29.0 * 0.10 + 3.00;
+const WATCHING: f64 = 56.0 * 0.30 + 29.0 * 0.10 + 3.00;
 /// The sweeps of a month.
 const SWEEPS: u64 = 720;
 /// Secrets on a page of `ListSecrets`.
@@ -121,7 +121,7 @@ mod tests {
             "requests at $0.05 per 10,000",
             "10 an hour for the sweep",
             "720 sweeps",
-            "55 metrics at $0.30",
+            "56 metrics at $0.30",
             "29 alarms at $0.10, a dashboard at $3.00",
             "logs at $0.50 a GB; some 10 kB a rotation",
             "14 million that are free",

@@ -12,7 +12,9 @@ use serde_json::json;
 
 use super::{Words, id, stack};
 use crate::steps::{assert_settled, fire, fired, schedule};
-use crate::support::{Api, Clock, Crash, Instance, Invariants, Stand, When, document, serving, soon};
+use crate::support::{
+    Api, Clock, Crash, Instance, Invariants, Stand, When, document, serving, soon,
+};
 
 async fn roll_back(
     stand: &Stand,

@@ -16,7 +16,9 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::process::{Child, Command};
 use tokio_postgres::{Client, NoTls, SimpleQueryMessage};
 
-use crate::support::{document, eventually, next_document, random, serving, soon, version_id, within};
+use crate::support::{
+    document, eventually, next_document, random, serving, soon, version_id, within,
+};
 
 /// Which server.
 #[derive(Clone, Copy, Debug)]
