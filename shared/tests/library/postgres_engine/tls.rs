@@ -7,7 +7,7 @@ use local_cloud::certificates::Authority;
 use local_cloud::postgres::PostgresOptions;
 
 use super::support::{Stand, Version};
-use crate::support::{document, next_document, soon, version_id, within};
+use crate::support::{document, next_document, serving, soon, version_id, within};
 
 /// An address that leads to this machine and yet is none of its loopback addresses, so that no
 /// plain text is sent there.
@@ -53,7 +53,8 @@ async fn a_server_is_trusted_if_its_authority_is_in_the_bundle_and_its_name_in_t
     let mut value = stand.imported.clone();
     value["host"] = HERE.into();
     let next = document(&next_document(&value, &version_id()));
-    let issued = trusting.issue(&next, &stand.administrator, soon()).await;
+    let administrator = serving(&stand.administrator, &next);
+    let issued = trusting.issue(&next, &administrator, soon()).await;
     assert_eq!(issued, Ok(()));
     let verdict = trusting.verify(&next, soon()).await;
     assert_eq!(verdict, Ok(Verdict::Accepted));
