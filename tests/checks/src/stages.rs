@@ -124,7 +124,13 @@ async fn set_up(workspace: &Path) -> Ended {
 async fn tests(workspace: &Path, arguments: &[&str]) -> Ended {
     let mut cargo = tools::cargo(workspace);
     cargo
-        .args(["test", "--workspace", "--no-fail-fast", "--features", FEATURES])
+        .args([
+            "test",
+            "--workspace",
+            "--no-fail-fast",
+            "--features",
+            FEATURES,
+        ])
         .args(arguments)
         .args(["--", "--include-ignored"])
         .env(
