@@ -33,7 +33,7 @@ pub(crate) async fn run(workspace: &Path) -> Result<ExitCode, Box<dyn Error>> {
     })
 }
 
-/// What RustSec's advisories say of the dependencies.
+/// What `RustSec`'s advisories say of the dependencies.
 #[derive(Debug)]
 enum Advisories {
     /// Nothing.
@@ -62,7 +62,7 @@ impl fmt::Display for Advisories {
     }
 }
 
-/// Where RustSec keeps its advisories. A git repository: git can be told to fetch it from elsewhere.
+/// Where `RustSec` keeps its advisories. A git repository: git can be told to fetch it from elsewhere.
 const DATABASE: &str = "https://github.com/RustSec/advisory-db";
 
 /// Asks the newest database that can be had.

@@ -1,5 +1,7 @@
 //! What `cargo xtask up` prints is typed into a shell, as it stands, with the unmodified AWS CLI.
 
+#![cfg(test)]
+
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::Arc;
@@ -74,10 +76,18 @@ impl Up {
     }
 
     /// Ctrl-C; its status.
-    fn interrupt(mut self) -> Option<i32> {
+    fn interrupt(&mut self) -> Option<i32> {
         let id = i32::try_from(self.process.id()).unwrap();
         kill(Pid::from_raw(id), Signal::SIGINT).unwrap();
         self.process.wait().unwrap().code()
+    }
+}
+
+impl Drop for Up {
+    fn drop(&mut self) {
+        // It has ended, if all is well.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
     }
 }
 
@@ -88,7 +98,7 @@ async fn every_line_works_as_it_stands_and_two_clouds_do_not_collide() {
     let tools = Tools::ensure(&target, Arc::new(|line| println!("{line}")))
         .await
         .unwrap();
-    let (up, other) = (Up::start(), Up::start());
+    let (mut up, mut other) = (Up::start(), Up::start());
     let shown = up.line("Heroku shows");
     let before = up.type_in(&tools, shown);
     assert!(before.contains("ACME_URL"), "{before}");

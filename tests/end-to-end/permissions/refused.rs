@@ -9,6 +9,7 @@ use serde_json::json;
 use crate::TestResult;
 use crate::support::{check, current, invoke, names, rotate, snapshot, spec};
 
+#[expect(clippy::too_many_lines, reason = "one try after the other")]
 pub(super) async fn refused(cloud: Arc<Cloud>) -> TestResult {
     let instance = cloud.enrol(spec("beyond", Api::V3, Engine::Http)).await?;
     let old = current(&cloud, &instance)?;

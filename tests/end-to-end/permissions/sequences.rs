@@ -41,6 +41,9 @@ const VALUES: [&str; 7] = [
     "UpdateSecret",
 ];
 
+/// The policies, an action, a resource.
+type Question = (Vec<String>, String, String);
+
 /// Whose policies are searched.
 struct Search<'a> {
     cloud: &'a Cloud,
@@ -48,7 +51,7 @@ struct Search<'a> {
     policies: BTreeMap<String, Vec<Value>>,
     functions: [String; 2],
     /// What IAM says of an action on a resource, by policies whose conditions are decided.
-    verdicts: RefCell<HashMap<(Vec<String>, String, String), bool>>,
+    verdicts: RefCell<HashMap<Question, bool>>,
 }
 
 /// What was found.

@@ -86,6 +86,7 @@ const OF_SECRET: &str = "kms:EncryptionContext:SecretARN";
 const SECRETS_MANAGER: &str = "secretsmanager.us-east-1.amazonaws.com";
 
 /// The secrets, and the key that encrypts them.
+#[expect(clippy::too_many_lines, reason = "a list of secrets")]
 async fn secrets(cloud: &Cloud) -> Result<Vec<Thing>, Failed> {
     let instance = cloud.enrol(spec("powers", Api::V3, Engine::Http)).await?;
     let managed = instance.secret_arn.as_str();

@@ -57,7 +57,7 @@ fn says_what(code: &SqlState) -> bool {
     .contains(code)
 }
 
-/// PgBouncer's words: it has one code for all that it refuses.
+/// `PgBouncer`'s words: it has one code for all that it refuses.
 fn is_about_a_parameter(error: &tokio_postgres::Error) -> bool {
     error.as_db_error().is_some_and(|answer| {
         *answer.code() == SqlState::PROTOCOL_VIOLATION && answer.message().contains("parameter")

@@ -85,7 +85,7 @@ impl Watch {
     }
 
     fn after(&mut self, header: [u8; HEADER], filled: usize) -> Result<State, Refused> {
-        let [kind, a, b, c, d, w, x, y, z] = header;
+        let [kind, first, second, third, fourth, code @ ..] = header;
         let is_login = kind == b'R';
         let length = if is_login {
             HEADER
@@ -96,14 +96,14 @@ impl Watch {
             return Ok(State::Header(header, filled));
         }
         if is_login {
-            let code = u32::from_be_bytes([w, x, y, z]);
+            let code = u32::from_be_bytes(code);
             self.judge(code)?;
             if code == 0 {
                 return Ok(State::Over);
             }
         }
         // A length counts itself, and not the kind.
-        let rest = u32::from_be_bytes([a, b, c, d]) as usize + 1;
+        let rest = u32::from_be_bytes([first, second, third, fourth]) as usize + 1;
         Ok(match rest.saturating_sub(length) {
             0 => State::Header([0; HEADER], 0),
             rest => State::Rest(rest),
@@ -112,7 +112,6 @@ impl Watch {
 
     fn judge(&mut self, code: u32) -> Result<(), Refused> {
         match (code, self.methods) {
-            (10 | 11, _) => Ok(()),
             (3, Methods::Scram) => Err(Refused::Clear),
             (5, Methods::Scram) => Err(Refused::Md5),
             (3 | 5 | 12, _) => {
@@ -121,7 +120,7 @@ impl Watch {
             }
             // Whoever is let in with any password has shown nothing.
             (0, _) if !self.is_asked => Err(Refused::Nothing),
-            (0, _) => Ok(()),
+            (0 | 10 | 11, _) => Ok(()),
             _ => Err(Refused::Unknown),
         }
     }

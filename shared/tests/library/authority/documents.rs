@@ -500,7 +500,7 @@ const CASES: &[Case] = &[
             at_url(
                 it,
                 format!("http://127.0.0.\u{ff12}:{}/", world.evil[0].port()),
-            )
+            );
         },
         "url",
     ),
@@ -517,7 +517,7 @@ const CASES: &[Case] = &[
             at_url(
                 it,
                 format!("http://127.0.0.1:{}@{}/", world.own.port(), evil(world)),
-            )
+            );
         },
         SYNTAX,
     ),
@@ -534,7 +534,7 @@ const CASES: &[Case] = &[
             at_url(
                 it,
                 format!("http:\\\\{}\\@{}/", evil(world), world.own.address),
-            )
+            );
         },
         SERVED,
     ),
@@ -545,7 +545,7 @@ const CASES: &[Case] = &[
             at_url(
                 it,
                 format!("http://{}#@{}/", evil(world), world.own.address),
-            )
+            );
         },
         "url",
     ),
@@ -556,7 +556,7 @@ const CASES: &[Case] = &[
             at_url(
                 it,
                 format!("http://{}?@{}/", evil(world), world.own.address),
-            )
+            );
         },
         SYNTAX,
     ),

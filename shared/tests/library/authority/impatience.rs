@@ -13,7 +13,7 @@ use super::server::{Ask, Hostile};
 use crate::support::{Api, Provisioned, Stand, random};
 
 /// What `enroll-addon` has in the template, and more.
-const TIMEOUT: Duration = Duration::from_secs(240);
+const TIMEOUT: Duration = Duration::from_mins(4);
 
 /// The longest that the service is tried for, and the last attempt's end.
 const LONGEST: Duration = Duration::from_secs(21);

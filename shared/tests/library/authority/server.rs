@@ -122,7 +122,7 @@ async fn serve(mut line: Line, ask: Ask) -> io::Result<()> {
             line.some().await?;
             line.say(answer.as_bytes()).await?;
             line.stream.shutdown().await?;
-            line.to_the_end().await
+            line.read_to_the_end().await
         }
     }
 }
@@ -187,7 +187,7 @@ impl Line {
         self.stream.flush().await
     }
 
-    async fn to_the_end(&mut self) -> io::Result<()> {
+    async fn read_to_the_end(&mut self) -> io::Result<()> {
         loop {
             self.some().await?;
         }

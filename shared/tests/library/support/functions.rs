@@ -233,9 +233,11 @@ impl Lambda {
     async fn run(&self, function: &str, payload: Value) -> Result<Value, Diagnostic> {
         let (environment, function) = (Arc::clone(&self.environment), function.to_owned());
         let runtime = Handle::current();
-        let step = move || runtime.block_on(environment.invoke(&function, &payload));
-        let outcome = tokio::task::spawn_blocking(step).await.unwrap();
-        outcome.map_err(Diagnostic::from)
+        let step = move || {
+            let outcome = runtime.block_on(environment.invoke(&function, &payload));
+            outcome.map_err(Diagnostic::from)
+        };
+        tokio::task::spawn_blocking(step).await.unwrap()
     }
 
     async fn look(&self) {

@@ -288,7 +288,7 @@ impl Canvas {
         ] {
             let (from, to) = (self.x(from).max(left), self.x(to).min(right));
             if to - from >= breadth(phase) {
-                labels.push(((from + to) / 2.0, "muted middle", phase.to_owned()));
+                labels.push((f64::midpoint(from, to), "muted middle", phase.to_owned()));
             }
         }
         labels

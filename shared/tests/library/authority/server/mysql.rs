@@ -33,7 +33,7 @@ pub(super) async fn file(line: Line) -> io::Result<()> {
     say(&mut line, sequence, OK).await?;
     let (sequence, _) = packet(&mut line).await?;
     say(&mut line, sequence, b"\xfb/proc/self/environ").await?;
-    line.to_the_end().await
+    line.read_to_the_end().await
 }
 
 const OK: &[u8] = &[0, 0, 0, 2, 0, 0, 0];
