@@ -78,7 +78,7 @@ pub(crate) async fn prove(workspace: &Path) -> Ended {
         ),
         (
             "the functions broken on purpose",
-            Box::pin(optimised(workspace, "faults", &["mutants"])),
+            Box::pin(optimised(workspace, "faults", &["mutants", "--no-tests"])),
         ),
         // One function stands for all: they are built alike, and a whole build takes minutes.
         (

@@ -27,6 +27,9 @@ pub(crate) enum Task {
     Mutants {
         /// Only those whose names contain this.
         only: Option<String>,
+        /// Leaves out those that tests of the library must show, for each of which these are built again.
+        #[arg(long)]
+        no_tests: bool,
     },
     /// One run again, from a script of an earlier one.
     Replay {

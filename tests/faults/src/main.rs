@@ -29,8 +29,8 @@ use arguments::{Arguments, Task};
 
 fn main() -> Result<ExitCode, Problem> {
     let arguments = Arguments::parse();
-    if let Task::Mutants { only } = &arguments.task {
-        let caught = mutants::run(only.as_deref())?;
+    if let Task::Mutants { only, no_tests } = &arguments.task {
+        let caught = mutants::run(only.as_deref(), *no_tests)?;
         return Ok(if caught {
             ExitCode::SUCCESS
         } else {

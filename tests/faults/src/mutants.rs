@@ -42,10 +42,11 @@ enum Runs {
 const HISTORIES: &str = "1500";
 
 /// What the copy has of the project.
-const PARTS: [&str; 7] = [
+const PARTS: [&str; 8] = [
     ".cargo",
     "Cargo.toml",
     "Cargo.lock",
+    "SECURITY.md",
     "functions",
     "infra",
     "shared",
@@ -71,7 +72,7 @@ struct Violation {
 }
 
 /// Breaks the functions in every way of the table; whether each was seen.
-pub(crate) fn run(only: Option<&str>) -> Result<bool, Problem> {
+pub(crate) fn run(only: Option<&str>, no_tests: bool) -> Result<bool, Problem> {
     let workspace = local_cloud::tools::workspace();
     let target = target_directory(&workspace.canonicalize()?);
     let copy = target.join("faults/mutants");
@@ -84,7 +85,8 @@ pub(crate) fn run(only: Option<&str>) -> Result<bool, Problem> {
     rename_program(&copy)?;
     let mut all_caught = true;
     for mutant in MUTANTS {
-        if only.is_some_and(|only| !mutant.name.contains(only)) {
+        let is_left_out = no_tests && matches!(mutant.runs, Runs::Tests(_));
+        if is_left_out || only.is_some_and(|only| !mutant.name.contains(only)) {
             continue;
         }
         let originals = mutant.apply(&copy)?;

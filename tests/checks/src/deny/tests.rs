@@ -65,7 +65,7 @@ async fn a_second_tls_or_http_stack_or_runtime_is_refused() {
     }
 }
 
-/// A database of advisories that git takes for RustSec's: nothing, or an advisory about every version of a crate.
+/// A database of advisories that git takes for `RustSec`'s: nothing, or an advisory about every version of a crate.
 fn database(directory: &Path, about: Option<&str>) -> String {
     fs::create_dir_all(directory.join("crates")).unwrap();
     fs::write(directory.join("README.md"), "advisories").unwrap();
