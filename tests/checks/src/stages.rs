@@ -120,8 +120,18 @@ async fn set_up(workspace: &Path) -> Ended {
     Ok(ExitCode::SUCCESS)
 }
 
+/// The functions' binaries, as the local cloud builds them.
+async fn functions(workspace: &Path) -> Ended {
+    let mut cargo = tools::cargo(workspace);
+    cargo.args(["build", "--workspace", "--bins"]);
+    status(cargo).await
+}
+
 /// `cargo test` of everything, the local cloud included.
 async fn tests(workspace: &Path, arguments: &[&str]) -> Ended {
+    if functions(workspace).await? != ExitCode::SUCCESS {
+        return Ok(ExitCode::FAILURE);
+    }
     let mut cargo = tools::cargo(workspace);
     cargo
         .args([

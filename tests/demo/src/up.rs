@@ -4,7 +4,7 @@ mod breaking;
 
 use std::fmt::Display;
 use std::fs;
-use std::io;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -52,7 +52,8 @@ pub(crate) async fn run(workspace: &Path, kind: CloudKind) -> ExitCode {
             Err(error) => error,
         },
         _ = stopped => {
-            println!("\nStopped.");
+            // Nobody may be left to read it.
+            let _ = writeln!(io::stdout(), "\nStopped.");
             return ExitCode::SUCCESS;
         }
     };

@@ -22,7 +22,7 @@ use members::{Fate, Member, eight_at_once};
 const INSTANCES: &str = "FLEET_INSTANCES";
 
 /// Six minutes' worth of instances.
-const MANY: usize = 500;
+const MANY: usize = 100;
 
 /// A fleet, and the tool that it is run with.
 struct Fleet {
