@@ -32,8 +32,8 @@ enum Task {
         /// Only tests whose names contain this.
         filter: Option<String>,
     },
-    /// Everything that `test` leaves out: each permission removed, linters, a fleet of 100, every engine's faults,
-    /// histories, the functions broken on purpose, a package built twice, the budgets of the functions.
+    /// Everything that `test` leaves out: each permission removed, linters, a fleet of 100, a sample
+    /// of every engine's faults, histories, a package built twice.
     Prove,
     /// Checks what the project depends on by deny.toml, with the pinned cargo-deny.
     Deny,

@@ -1,5 +1,6 @@
 //! The command line.
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
@@ -44,6 +45,9 @@ pub(crate) struct Plan {
     /// Leaves the single faults out.
     #[arg(long)]
     pub(crate) no_single: bool,
+    /// Only each so many-th of the single faults.
+    #[arg(long, default_value = "1")]
+    pub(crate) every: NonZeroUsize,
     /// How many pairs of faults.
     #[arg(long, default_value_t = 0)]
     pub(crate) pairs: usize,

@@ -57,7 +57,7 @@ pub(crate) fn run(harness: &mut Harness, engines: &[Engine], plan: &Plan) -> Res
             let faults = clean.requests.iter().flat_map(each);
             faults.map(|fault| (clean.row(), with(clean, vec![fault])))
         });
-        harness.run("single faults", jobs.collect())?;
+        harness.run("single faults", jobs.step_by(plan.every.get()).collect())?;
     }
     if plan.pairs > 0 && !harness.is_done() {
         let mut random = StdRng::seed_from_u64(plan.seed);
