@@ -300,10 +300,13 @@ impl Process {
         }
     }
 
-    /// Waits for its end.
+    /// Waits for its end, and for all that it has written.
     pub async fn wait(&mut self) {
         // It is this process's own child, and waited for here alone: nothing else can go wrong.
         let _ = self.child.wait().await;
+        // A grandchild that outlives it would keep the pipes open.
+        self.kill_group();
+        self.output.closed().await;
     }
 
     /// Stops it as dropping it does, without blocking the runtime.

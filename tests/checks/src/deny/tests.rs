@@ -65,19 +65,17 @@ async fn a_second_tls_or_http_stack_or_runtime_is_refused() {
     }
 }
 
-/// A database of advisories that git takes for `RustSec`'s: nothing, or an advisory about every version of a crate.
-fn database(directory: &Path, about: Option<&str>) -> String {
+/// A database of advisories that git takes for `RustSec`'s: one about every version of a crate.
+fn database(directory: &Path, name: &str) -> String {
     fs::create_dir_all(directory.join("crates")).unwrap();
     fs::write(directory.join("README.md"), "advisories").unwrap();
-    if let Some(name) = about {
-        let advisory = format!(
-            "```toml\n[advisory]\nid = \"RUSTSEC-2026-9999\"\npackage = \"{name}\"\ndate = \"2026-01-01\"\n\n\
-             [versions]\npatched = []\n```\n\n# Made up\n\nFor a test.\n"
-        );
-        let directory = directory.join("crates").join(name);
-        fs::create_dir_all(&directory).unwrap();
-        fs::write(directory.join("RUSTSEC-2026-9999.md"), advisory).unwrap();
-    }
+    let advisory = format!(
+        "```toml\n[advisory]\nid = \"RUSTSEC-2026-9999\"\npackage = \"{name}\"\ndate = \"2026-01-01\"\n\n\
+         [versions]\npatched = []\n```\n\n# Made up\n\nFor a test.\n"
+    );
+    let about = directory.join("crates").join(name);
+    fs::create_dir_all(&about).unwrap();
+    fs::write(about.join("RUSTSEC-2026-9999.md"), advisory).unwrap();
     for arguments in [
         &["init", "--quiet", "--initial-branch", "main"][..],
         &["add", "."],
@@ -126,9 +124,9 @@ async fn told(key: &str) -> Advisories {
 #[ignore = "needs cargo-deny: cargo xtask test"]
 async fn an_advisory_is_told_from_a_copy_of_the_database_and_none_from_none() {
     let directory = tempfile::tempdir().unwrap();
-    let none = told(&database(&directory.path().join("none"), None)).await;
+    let none = told(&database(&directory.path().join("none"), "nobody-has-it")).await;
     assert!(matches!(none, Advisories::None), "{none}");
-    let found = told(&database(&directory.path().join("one"), Some("secrecy"))).await;
+    let found = told(&database(&directory.path().join("one"), "secrecy")).await;
     let is_found = matches!(&found, Advisories::Found(said) if said.contains("RUSTSEC-2026-9999"));
     assert!(is_found, "{found}");
     let nowhere = format!(

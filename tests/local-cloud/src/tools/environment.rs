@@ -196,7 +196,9 @@ mod tests {
         let made = Arc::new(std::sync::Mutex::new(0));
         let progress: OnLine = Arc::new({
             let made = made.clone();
-            move |line: &str| *made.lock().unwrap() += u32::from(line.starts_with("installing "))
+            move |line: &str| {
+                *made.lock().unwrap() += u32::from(line.starts_with("installing the nothing"))
+            }
         });
         let (pins, others) = (nothing(), nothing());
         let (one, other) = tokio::join!(
