@@ -2,8 +2,8 @@
 
 #![cfg(test)]
 
-use std::io::{BufRead as _, BufReader};
-use std::process::{Child, Command, Output, Stdio};
+use std::io::{BufRead as _, BufReader, Lines};
+use std::process::{Child, ChildStdout, Command, Output, Stdio};
 use std::sync::Arc;
 
 use local_cloud::tools::{Tools, target_directory, workspace};
@@ -13,6 +13,8 @@ use nix::unistd::Pid;
 /// A cloud that runs.
 struct Up {
     process: Child,
+    /// Held, so that there is somebody to read what it says.
+    _lines: Lines<BufReader<ChildStdout>>,
     /// From its exports on.
     said: String,
 }
@@ -24,9 +26,9 @@ impl Up {
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
-        let lines = BufReader::new(process.stdout.take().unwrap()).lines();
+        let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
         let mut said = String::new();
-        for line in lines {
+        for line in lines.by_ref() {
             let line = line.unwrap();
             said.push_str(&line);
             said.push('\n');
@@ -38,7 +40,11 @@ impl Up {
         }
         let (_, said) = said.split_once("# Paste").unwrap();
         let said = format!("# Paste{said}");
-        Self { process, said }
+        Self {
+            process,
+            _lines: lines,
+            said,
+        }
     }
 
     /// The line that stands under this comment.
