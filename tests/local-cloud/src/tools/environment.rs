@@ -197,7 +197,7 @@ mod tests {
         let progress: OnLine = Arc::new({
             let made = made.clone();
             move |line: &str| {
-                *made.lock().unwrap() += u32::from(line.starts_with("installing the nothing"))
+                *made.lock().unwrap() += u32::from(line.starts_with("installing the nothing"));
             }
         });
         let (pins, others) = (nothing(), nothing());
