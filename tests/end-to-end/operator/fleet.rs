@@ -21,7 +21,7 @@ use members::{Fate, Member, eight_at_once};
 /// How many instances there are, if not [`MANY`].
 const INSTANCES: &str = "FLEET_INSTANCES";
 
-/// Six minutes' worth of instances.
+/// What takes minutes.
 const MANY: usize = 100;
 
 /// A fleet, and the tool that it is run with.
