@@ -32,6 +32,32 @@ pub enum Verdict {
     Refused,
 }
 
+/// Who uses a credential.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Sessions {
+    /// How many sessions are open.
+    pub count: u64,
+    /// The addresses that they come from, without ports: each once, the first [`Sessions::ADDRESSES`] in order.
+    pub from: Vec<String>,
+}
+
+impl Sessions {
+    /// The most addresses that are told.
+    pub const ADDRESSES: usize = 10;
+
+    /// From an entry per session: its client's address.
+    #[must_use]
+    pub fn of(clients: impl IntoIterator<Item = String>) -> Self {
+        let (mut count, mut from) = (0, std::collections::BTreeSet::new());
+        for client in clients {
+            count += 1;
+            from.insert(client);
+        }
+        let from = from.into_iter().take(Self::ADDRESSES).collect();
+        Self { count, from }
+    }
+}
+
 /// What an engine's calls are made with.
 pub(crate) struct Context<'a> {
     http: &'a reqwest::Client,
@@ -110,6 +136,11 @@ pub(crate) trait Call: Sized {
     async fn verify(&self, context: &Context<'_>) -> Result<Verdict, ServiceError>;
     /// Has the service refuse the credential, and ends its sessions.
     async fn revoke(&self, context: &Context<'_>) -> Result<(), ServiceError>;
+    /// Who uses the credential now, as far as the service says.
+    async fn sessions(&self, context: &Context<'_>) -> Result<Option<Sessions>, ServiceError> {
+        let _ = context;
+        Ok(None)
+    }
 }
 
 macro_rules! engines {
@@ -157,6 +188,10 @@ macro_rules! engines {
 
             async fn revoke(&self, context: &Context<'_>) -> Result<(), ServiceError> {
                 match self { $(Self::$variant(engine) => engine.revoke(context).await,)+ }
+            }
+
+            async fn sessions(&self, context: &Context<'_>) -> Result<Option<Sessions>, ServiceError> {
+                match self { $(Self::$variant(engine) => engine.sessions(context).await,)+ }
             }
         }
     };
@@ -434,6 +469,20 @@ impl Services {
     ) -> Result<(), ServiceError> {
         let context = self.authorised(document, administrator, deadline)?;
         retry(deadline, || document.engine.revoke(&context)).await
+    }
+
+    /// Who uses the document's credential now. `None` if the service cannot say.
+    ///
+    /// # Errors
+    /// If the service or its administrator's credential is not as it must be.
+    pub async fn sessions(
+        &self,
+        document: &Document,
+        administrator: &Fields,
+        deadline: Deadline,
+    ) -> Result<Option<Sessions>, ServiceError> {
+        let context = self.authorised(document, administrator, deadline)?;
+        retry(deadline, || document.engine.sessions(&context)).await
     }
 
     async fn prove(
