@@ -24,6 +24,7 @@ use crate::configuration::{ConfigurationError, Environment};
 use crate::deadline::Deadline;
 use crate::document::{Api, Document, Fields};
 use crate::event::{SecretArn, StepEvent, VersionId};
+use crate::secrets::Secret;
 use crate::service::{Services, Verdict};
 use crate::steps::StepError;
 use crate::telemetry::Metric;
@@ -275,6 +276,26 @@ pub(crate) async fn possession(
         addon: current.heroku.addon_id.clone(),
     }
     .into())
+}
+
+/// Shows that a version's credential is the instance's own, so that it may be ended: rotation made it, or it was
+/// seen to log in. A `LIVE-` label does not show it: whoever may store a value may label it.
+///
+/// # Errors
+/// If nothing shows it.
+pub(crate) fn own(
+    arn: &SecretArn,
+    secret: &Secret,
+    version: &VersionId,
+    document: &Document,
+) -> Result<(), AuthorityError> {
+    if document.is_named_after(version) || secret.is_shown(version) {
+        return Ok(());
+    }
+    Err(AuthorityError::NotOwn {
+        secret: arn.clone(),
+        version: version.clone(),
+    })
 }
 
 #[cfg(test)]

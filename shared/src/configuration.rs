@@ -6,6 +6,7 @@ mod fleet;
 use std::ops::RangeInclusive;
 use std::path::Path;
 use std::str::FromStr;
+use std::time::Duration;
 
 use url::Url;
 
@@ -186,7 +187,15 @@ pub struct ScheduleConfiguration {
     pub function: String,
     /// `DEAD_LETTER_QUEUE_ARN`: where an event goes that could not be handed over.
     pub dead_letter_queue: String,
+    /// `SOONEST_SCHEDULE_SECONDS`: no schedule is written for an earlier time from now, [`SOONEST`] by default. For
+    /// test stands; the template never sets it.
+    pub soonest: Duration,
 }
+
+/// [A schedule is precise to a minute](https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html),
+/// and what becomes of one that is over when it arrives is documented nowhere: a minute, and what clocks and a
+/// request take.
+pub const SOONEST: Duration = Duration::from_secs(75);
 
 impl ScheduleConfiguration {
     /// Reads the four names.
@@ -211,12 +220,18 @@ impl ScheduleConfiguration {
         let role = environment.required("SCHEDULER_ROLE_ARN", "a role's ARN");
         let function = environment.required(function, "a Lambda function's ARN");
         let dead_letter_queue = environment.required("DEAD_LETTER_QUEUE_ARN", "an SQS queue's ARN");
+        let soonest = environment.or(
+            "SOONEST_SCHEDULE_SECONDS",
+            "a whole number of seconds",
+            &SOONEST.as_secs().to_string(),
+        );
         let configuration = (|| {
             Some(Self {
                 group: group?,
                 role: role?,
                 function: function?,
                 dead_letter_queue: dead_letter_queue?,
+                soonest: Duration::from_secs(soonest?),
             })
         })();
         environment.finish(configuration)
@@ -310,6 +325,24 @@ pub fn grace_period_seconds() -> Result<u32, ConfigurationError> {
         environment
             .problems
             .push(format!("GRACE_PERIOD_SECONDS must be {expected}"));
+    }
+    environment.finish(seconds)
+}
+
+/// The longest that a revocation can be held for open sessions: within a day its tries are over.
+pub const LONGEST_HOLD_SECONDS: u32 = 43_200;
+
+/// For how long at most revocations are held while sessions are open with the old credential:
+/// `HOLD_WHILE_IN_USE_SECONDS`, 0 by default.
+///
+/// # Errors
+/// If it is no such number.
+pub fn hold_while_in_use_seconds() -> Result<u32, ConfigurationError> {
+    let mut environment = Environment::new();
+    let expected = "a whole number of seconds from 0 to 43200";
+    let seconds: Option<u32> = environment.or("HOLD_WHILE_IN_USE_SECONDS", expected, "0");
+    if seconds.is_some_and(|seconds| seconds > LONGEST_HOLD_SECONDS) {
+        environment.problem(&format!("HOLD_WHILE_IN_USE_SECONDS must be {expected}"));
     }
     environment.finish(seconds)
 }

@@ -18,7 +18,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 pub(crate) use check::Check;
 pub use fields::Fields;
-pub use generate::{Generate, RandomError};
+pub use generate::{Generate, RandomError, credential_id};
 pub(crate) use generate::{password, username};
 #[cfg(feature = "schema")]
 pub use schema::schema;
@@ -163,7 +163,13 @@ impl Document {
     /// If a template cannot be rendered with these values, or the result is larger than Heroku
     /// takes.
     pub fn render(&self) -> Result<Rendered, DocumentError> {
-        template::render(&self.fields, &self.heroku.config)
+        let renewed = self.engine.renewed().into_iter();
+        let secrets = renewed
+            .filter(|field| *field != "username")
+            .filter_map(|field| self.fields.text(field))
+            .map(SecretString::from)
+            .collect();
+        Ok(template::render(&self.fields, &self.heroku.config)?.with_secrets(secrets))
     }
 
     /// The same document with another OAuth secret.
@@ -219,6 +225,27 @@ impl Document {
         let mut paths = one.differences(&next.fields);
         paths.retain(|path| !random.contains(path));
         Ok(paths)
+    }
+}
+
+impl Document {
+    /// Whether another document is of the same login: of one name at one service, or with one password. `None` if
+    /// it is of one name and nothing else, as of a server that was moved: nobody can tell.
+    pub(crate) fn is_same_login(&self, other: &Self) -> Option<bool> {
+        if self.engine.credential() != other.engine.credential() {
+            return Some(false);
+        }
+        let renewed = self.engine.renewed();
+        let mut fields = renewed.iter();
+        let is_same = fields.all(|field| self.fields.text(field) == other.fields.text(field));
+        (is_same || self.engine.places() == other.engine.places()).then_some(true)
+    }
+
+    /// Whether the credential has the name that only this version of this add-on has: rotation made it.
+    pub(crate) fn is_named_after(&self, version: &VersionId) -> bool {
+        let name = generate::name_of(&self.heroku.addon_id, version);
+        let named = self.engine.credential().get(2..);
+        named == Some(name.as_str()) && ["u_", "c_"].contains(&&self.engine.credential()[..2])
     }
 }
 

@@ -7,6 +7,7 @@ use crate::aws::AwsError;
 use crate::deadline::Passing;
 use crate::document::DocumentError;
 use crate::event::EventError;
+use crate::function::Panicked;
 use crate::heroku::HerokuError;
 use crate::invoke::InvokeError;
 use crate::secrets::SecretError;
@@ -49,6 +50,9 @@ pub enum Error {
     /// An instance cannot be deprovisioned.
     #[error(transparent)]
     Deprovision(#[from] DeprovisionError),
+    /// The function's own code failed.
+    #[error(transparent)]
+    Panicked(#[from] Panicked),
 }
 
 impl Error {
@@ -67,6 +71,7 @@ impl Error {
             Self::Step(_) => "StepError",
             Self::Enroll(_) => "EnrollError",
             Self::Deprovision(_) => "DeprovisionError",
+            Self::Panicked(_) => "Panicked",
         }
     }
 }
@@ -83,7 +88,7 @@ impl Passing for Error {
             Self::Enroll(error) => error.is_passing(),
             Self::Deprovision(error) => error.is_passing(),
             Self::Authority(error) => error.is_passing(),
-            Self::Event(_) | Self::Document(_) => false,
+            Self::Event(_) | Self::Document(_) | Self::Panicked(_) => false,
         }
     }
 }

@@ -15,6 +15,7 @@ use crate::Error;
 use crate::aws::{AwsError, call};
 use crate::deadline::Deadline;
 use crate::event::{SecretArn, Step, VersionId};
+use crate::service::Sessions;
 
 /// The events' `source`.
 pub const SOURCE: &str = "heroku-addon-rotation";
@@ -25,21 +26,68 @@ pub(crate) const LONGEST: Duration = Duration::from_secs(2);
 const OPERATION: &str = "events:PutEvents";
 
 /// What happened to a secret's version.
-#[derive(Debug, Clone, Copy)]
-pub enum Happening<'a> {
+#[derive(Debug, Clone)]
+pub enum Occurrence<'a> {
     /// It is current, and Heroku shows it.
     RotationSucceeded,
     /// A step of its rotation failed. Secrets Manager tries again by itself.
     RotationStepFailed(Step, &'a Error),
+    /// It was current until now: its credential ends at this time.
+    RevocationScheduled(String),
+    /// Its credential is about to end, and sessions are open with it.
+    InUse(Sessions),
+    /// Its credential has ended.
+    Revoked,
+    /// Its credential has not ended; it is tried again at this time. `None` of an error: somebody uses it.
+    RevocationPostponed(String, Option<&'a Error>),
+    /// Its credential has not ended, and nothing tries it again by itself but the sweep.
+    RevocationGivenUp(&'a Error),
 }
 
-impl Happening<'_> {
+impl Occurrence<'_> {
     /// The event's `detail-type`.
-    fn detail_type(self) -> &'static str {
+    fn detail_type(&self) -> &'static str {
         match self {
             Self::RotationSucceeded => "Credential Rotation Succeeded",
             Self::RotationStepFailed(..) => "Credential Rotation Step Failed",
+            Self::RevocationScheduled(_) => "Credential Revocation Scheduled",
+            Self::InUse(_) => "Old Credential In Use",
+            Self::Revoked => "Credential Revoked",
+            Self::RevocationPostponed(..) => "Credential Revocation Postponed",
+            Self::RevocationGivenUp(_) => "Credential Revocation Given Up",
         }
+    }
+
+    fn detail(&self) -> More {
+        let mut detail = More::default();
+        let failure = match self {
+            Self::RotationSucceeded | Self::Revoked => None,
+            Self::RotationStepFailed(step, error) => {
+                detail.step = Some(*step);
+                Some(*error)
+            }
+            Self::RevocationScheduled(time) => {
+                detail.revokes_at = Some(time.clone());
+                None
+            }
+            Self::InUse(sessions) => {
+                detail.sessions = Some(sessions.count);
+                detail.addresses.clone_from(&sessions.from);
+                None
+            }
+            Self::RevocationPostponed(time, error) => {
+                detail.revokes_at = Some(time.clone());
+                *error
+            }
+            Self::RevocationGivenUp(error) => Some(*error),
+        };
+        // In the words that whoever invoked the function gets.
+        if let Some(error) = failure {
+            let failure = Diagnostic::from(error.clone());
+            detail.error_type = Some(failure.error_type);
+            detail.error_message = Some(failure.error_message);
+        }
+        detail
     }
 }
 
@@ -48,8 +96,21 @@ impl Happening<'_> {
 struct Detail<'a> {
     secret_id: &'a SecretArn,
     version_id: &'a VersionId,
+    #[serde(flatten)]
+    more: More,
+}
+
+#[derive(Default, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct More {
     #[serde(skip_serializing_if = "Option::is_none")]
     step: Option<Step>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    revokes_at: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sessions: Option<u64>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    addresses: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error_type: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -73,63 +134,58 @@ impl EventBus {
         }
     }
 
-    /// Says what happened. Nothing depends on it: an event that the bus does not take is logged and
-    /// lost. The same may be said twice.
+    /// Says what happened, to each version. Nothing depends on it: an event that the bus does not take is logged
+    /// and lost. The same may be said twice.
     pub async fn put(
         &self,
         secret: &SecretArn,
-        version: &VersionId,
-        happening: Happening<'_>,
+        occurrences: &[(&VersionId, Occurrence<'_>)],
         deadline: Deadline,
     ) {
-        let put = self.try_put(secret, version, happening, deadline.at_most(LONGEST));
+        if occurrences.is_empty() {
+            return;
+        }
+        let put = self.try_put(secret, occurrences, deadline.at_most(LONGEST));
         if let Err(error) = put.await {
-            tracing::warn!(%error, detail_type = happening.detail_type(), "an event is lost");
+            let types = occurrences.iter().map(|(_, it)| it.detail_type());
+            let types = types.collect::<Vec<_>>().join(", ");
+            tracing::warn!(%error, types, "events are lost");
         }
     }
 
     async fn try_put(
         &self,
         secret: &SecretArn,
-        version: &VersionId,
-        happening: Happening<'_>,
+        occurrences: &[(&VersionId, Occurrence<'_>)],
         deadline: Deadline,
     ) -> Result<(), AwsError> {
-        // In the words that whoever invoked the function gets.
-        let failure = match happening {
-            Happening::RotationStepFailed(step, error) => {
-                Some((step, Diagnostic::from(error.clone())))
-            }
-            Happening::RotationSucceeded => None,
-        };
-        let (step, failure) = failure.unzip();
-        let (error_type, error_message) = failure
-            .map(|failure| (failure.error_type, failure.error_message))
-            .unzip();
-        let detail = Detail {
-            secret_id: secret,
-            version_id: version,
-            step,
-            error_type,
-            error_message,
-        };
         let refused =
             |code: &str, message: String| AwsError::new(OPERATION, secret, code, message, false);
-        let detail = serde_json::to_string(&detail)
-            .map_err(|error| refused("ConstructionFailure", error.to_string()))?;
-        let entry = PutEventsRequestEntry::builder()
-            .source(SOURCE)
-            .detail_type(happening.detail_type())
-            .resources(secret.as_str())
-            .detail(detail)
-            .build();
         let client = self.client.get_or_init(|| Client::new(&self.config));
-        let request = client.put_events().entries(entry);
+        let mut request = client.put_events();
+        for (version, occurrence) in occurrences {
+            let detail = Detail {
+                secret_id: secret,
+                version_id: version,
+                more: occurrence.detail(),
+            };
+            let detail = serde_json::to_string(&detail)
+                .map_err(|error| refused("ConstructionFailure", error.to_string()))?;
+            request = request.entries(
+                PutEventsRequestEntry::builder()
+                    .source(SOURCE)
+                    .detail_type(occurrence.detail_type())
+                    .resources(secret.as_str())
+                    .detail(detail)
+                    .build(),
+            );
+        }
         let answer = call(OPERATION, secret, deadline, Box::pin(request.send())).await?;
         if answer.failed_entry_count == 0 {
             return Ok(());
         }
-        let entry = answer.entries.into_iter().flatten().next();
+        let mut entries = answer.entries.into_iter().flatten();
+        let entry = entries.find(|entry| entry.error_code.is_some());
         let (code, message) = entry
             .map(|entry| (entry.error_code, entry.error_message))
             .unwrap_or_default();

@@ -7,6 +7,7 @@
 //! is attached to. So nothing is written that is already there, and when the answer to a write is
 //! lost, the config is read again before anything is written again.
 
+mod config;
 mod error;
 mod oauth;
 mod request;
@@ -14,51 +15,16 @@ mod v1;
 mod v3;
 
 use std::cell::Cell;
-use std::collections::BTreeMap;
 
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 
+pub use config::Config;
 pub use error::HerokuError;
 pub use oauth::{Exchanged, Partner, TokenFuture, TokenStore, exchange};
 pub use request::HerokuClient;
 
 use crate::deadline::{Deadline, retry};
 use crate::document::{Api, Document, Rendered};
-
-/// The config vars that Heroku shows for an add-on instance. Its `Debug` shows no value.
-#[derive(Debug, Clone, Default)]
-pub struct Config(BTreeMap<String, SecretString>);
-
-impl Config {
-    /// The names of the config vars that `rendered` has and that Heroku shows otherwise or not at
-    /// all.
-    #[must_use]
-    pub fn missing<'a>(&self, rendered: &'a Rendered) -> Vec<&'a str> {
-        rendered
-            .names()
-            .filter(|name| self.get(name) != rendered.get(name))
-            .collect()
-    }
-
-    /// The names of the config vars that show a value of `old` which `current` does not have as
-    /// well: as long as there is one, dynos may be started with the old credential.
-    #[must_use]
-    pub fn still_showing<'a>(&self, old: &'a Rendered, current: &Rendered) -> Vec<&'a str> {
-        old.names()
-            .filter(|name| self.get(name) == old.get(name) && old.get(name) != current.get(name))
-            .collect()
-    }
-
-    fn get(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(ExposeSecret::expose_secret)
-    }
-}
-
-impl FromIterator<(String, SecretString)> for Config {
-    fn from_iter<I: IntoIterator<Item = (String, SecretString)>>(vars: I) -> Self {
-        Self(vars.into_iter().collect())
-    }
-}
 
 /// What publishing did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -141,7 +107,8 @@ impl<'a> AddOn<'a> {
 
     /// Has Heroku show `rendered`: looks, and writes only if something differs. v3 answers with what it shows
     /// then, which is looked at; v1's answer says nothing of it, and testSecret, which looks next, would
-    /// find it. Passing faults are retried within the deadline, beginning with the look.
+    /// find it. What Heroku has stored in another text than was written is not written again: each write restarts the
+    /// dynos. Passing faults are retried within the deadline, beginning with the look.
     ///
     /// # Errors
     /// If Heroku refuses, does not answer in time, or shows something else afterwards.
@@ -154,8 +121,16 @@ impl<'a> AddOn<'a> {
         retry(deadline, || async {
             // A write that met the rate limit did nothing, and what was seen before it still holds: another
             // look would take what the write needs.
-            if !limited.take() && self.read(deadline).await?.missing(rendered).is_empty() {
-                return Ok(());
+            if !limited.take() {
+                let shown = self.read(deadline).await?;
+                let missing = shown.missing(rendered);
+                if missing.is_empty() {
+                    return Ok(());
+                }
+                shown.unambiguous(self.id, rendered)?;
+                if missing.iter().all(|name| shown.is_altered(name, rendered)) {
+                    return Err(HerokuError::not_shown(self.id, &missing));
+                }
             }
             // Set before the answer is known: a write whose answer is lost may have taken effect.
             written.set(true);

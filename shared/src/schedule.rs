@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime};
 use aws_sdk_scheduler::Client;
 use aws_sdk_scheduler::types::{
     ActionAfterCompletion, DeadLetterConfig, FlexibleTimeWindow, FlexibleTimeWindowMode,
-    RetryPolicy, Target,
+    RetryPolicy, ScheduleState, Target,
 };
 use aws_types::SdkConfig;
 
@@ -21,8 +21,41 @@ pub use timetable::{Scheduled, Timetable, Try};
 use crate::Error;
 use crate::aws::{AwsError, call};
 use crate::configuration::ScheduleConfiguration;
-use crate::deadline::Deadline;
+use crate::deadline::{Deadline, Passing, retry};
 use crate::event::{DeprovisionEvent, RevokeEvent, ScheduledAt, SecretArn, VersionId};
+
+/// Scheduler's word for a name that is there already, and for a schedule that is being changed or deleted.
+const CONFLICT: &str = "ConflictException";
+
+/// What becomes of a schedule that is there already.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Existing {
+    /// It keeps its time, if it will begin.
+    Keeps,
+    /// It is moved.
+    Moves,
+}
+
+/// A schedule that is not written.
+struct NotPut {
+    error: AwsError,
+    may_pass: bool,
+}
+
+impl NotPut {
+    fn for_good(error: AwsError) -> Self {
+        Self {
+            error,
+            may_pass: false,
+        }
+    }
+}
+
+impl Passing for NotPut {
+    fn is_passing(&self) -> bool {
+        self.may_pass
+    }
+}
 
 /// Where and how revocations are scheduled.
 #[derive(Debug, Clone)]
@@ -73,7 +106,7 @@ impl Schedules {
             .timetable
             .planned(&event.secret, &event.version, 0, deadline)
             .await?;
-        let Some(first) = first else {
+        let Some(first) = first.filter(Try::will_begin) else {
             return Ok(false);
         };
         // Both are written alike, so that the text's order is the time's.
@@ -101,18 +134,29 @@ impl Schedules {
             version: version.clone(),
             attempt: 0,
             was_in_use: true,
+            vouched: false,
+            held_seconds: 0,
             scheduled_at: Some(ScheduledAt::now()),
         };
-        let at = at(SystemTime::now() + FIRST_RETRY + delay);
-        self.ensure(&Entry::of_revocation(&event, None)?, &at, deadline)
+        let entry = Entry::of_revocation(&event, None)?;
+        self.put(&entry, FIRST_RETRY + delay, Existing::Keeps, deadline)
             .await
     }
 
-    async fn ensure(&self, entry: &Entry, at: &str, deadline: Deadline) -> Result<(), AwsError> {
-        match self.create(entry, at, deadline).await {
-            Err(error) if !error.is("ConflictException") => Err(error),
-            Ok(()) | Err(_) => Ok(()),
-        }
+    /// Whether the next try of a version's revocation, the `attempt`-th, will begin: its schedule is switched on, and
+    /// its time is not over. `true` if it is not there any more: it has just begun.
+    ///
+    /// # Errors
+    /// If AWS refuses or does not answer.
+    pub async fn will_begin(
+        &self,
+        secret: &SecretArn,
+        version: &VersionId,
+        attempt: u32,
+        deadline: Deadline,
+    ) -> Result<bool, AwsError> {
+        let planned = self.timetable.planned(secret, version, attempt, deadline);
+        Ok(planned.await?.is_none_or(|it| it.will_begin()))
     }
 
     /// Has `deprovision-addon` invoked with `event` after `delay`, unless that is scheduled already: the
@@ -127,9 +171,42 @@ impl Schedules {
         delay: Duration,
         deadline: Deadline,
     ) -> Result<(), AwsError> {
-        let at = at(SystemTime::now() + delay);
         let entry = Entry::of_deprovisioning(secret, event)?;
-        self.ensure(&entry, &at, deadline).await
+        self.put(&entry, delay, Existing::Keeps, deadline).await
+    }
+
+    /// Schedules once, however often it is repeated. A refusal for a conflict says neither that there is such a
+    /// schedule nor that it will begin: it is looked at.
+    async fn put(
+        &self,
+        entry: &Entry,
+        delay: Duration,
+        existing: Existing,
+        deadline: Deadline,
+    ) -> Result<(), AwsError> {
+        let written = at(SystemTime::now() + delay.max(self.configuration.soonest));
+        let put = retry(deadline, || async {
+            match self.create(entry, &written, deadline).await {
+                Err(error) if error.is(CONFLICT) => {}
+                created => return created.map_err(NotPut::for_good),
+            }
+            if existing == Existing::Keeps {
+                let planned = self.timetable.planned_as(&entry.name, deadline).await;
+                if planned
+                    .map_err(NotPut::for_good)?
+                    .is_some_and(|it| it.will_begin())
+                {
+                    return Ok(());
+                }
+            }
+            let updated = self.update(entry, &written, deadline).await;
+            updated.map_err(|error| NotPut {
+                // It has just begun and is gone, or is being changed or deleted: the next attempt sees.
+                may_pass: error.is(CONFLICT) || error.is("ResourceNotFoundException"),
+                error,
+            })
+        });
+        put.await.map_err(|NotPut { error, .. }| error)
     }
 
     /// Removes the schedules of a version's revocation, of whatever try.
@@ -181,19 +258,8 @@ impl Schedules {
             scheduled_at: Some(ScheduledAt::now()),
             ..event
         };
-        let at = at(SystemTime::now() + delay);
         let entry = Entry::of_revocation(&event, last_error)?;
-        match self.create(&entry, &at, deadline).await {
-            Err(error) if error.is("ConflictException") => {}
-            result => return result,
-        }
-        match self.update(&entry, &at, deadline).await {
-            // It has just fired and is gone: the revocation looks before it acts.
-            Err(error) if error.is("ResourceNotFoundException") => {
-                self.create(&entry, &at, deadline).await
-            }
-            result => result,
-        }
+        self.put(&entry, delay, Existing::Moves, deadline).await
     }
 
     /// The revocations for which a try is scheduled, the first or a later one.
@@ -214,6 +280,7 @@ impl Schedules {
             .schedule_expression(at)
             .flexible_time_window(exactly()?)
             .action_after_completion(ActionAfterCompletion::Delete)
+            .state(ScheduleState::Enabled)
             .target(self.target(entry)?);
         call(
             "scheduler:CreateSchedule",
@@ -235,6 +302,7 @@ impl Schedules {
             .schedule_expression(at)
             .flexible_time_window(exactly()?)
             .action_after_completion(ActionAfterCompletion::Delete)
+            .state(ScheduleState::Enabled)
             .target(self.target(entry)?);
         call(
             "scheduler:UpdateSchedule",

@@ -13,12 +13,13 @@ use std::time::Duration;
 
 use aws_sdk_secretsmanager::Client;
 use aws_sdk_secretsmanager::operation::get_secret_value::GetSecretValueOutput;
-use aws_sdk_secretsmanager::types::{Filter, FilterNameStringType};
+use aws_sdk_secretsmanager::types::{Filter, FilterNameStringType, Tag};
 use aws_types::SdkConfig;
 use secrecy::{ExposeSecret, SecretString};
 
-use labels::STACK_TAG;
+pub(crate) use labels::MOST_LABELS;
 pub use labels::{Label, Secret};
+use labels::{SHOWN_TAG, STACK_TAG};
 pub use lifecycle::{Deletion, NewSecret};
 pub use listing::{Listing, Order};
 
@@ -348,10 +349,36 @@ impl Secrets {
         }
     }
 
+    /// Notes that a version's credential was seen to log in, by a tag that writers of values cannot set.
+    /// `secret` is what the secret was a moment ago: versions that have no label any more are forgotten.
+    ///
+    /// # Errors
+    /// If AWS refuses or does not answer, or more versions have been shown than a tag holds.
+    pub async fn note_shown(
+        &self,
+        arn: &SecretArn,
+        secret: &Secret,
+        version: &VersionId,
+        deadline: Deadline,
+    ) -> Result<(), AwsError> {
+        const OPERATION: &str = "secretsmanager:TagResource";
+        let value = secret.shown_with(version).ok_or_else(|| {
+            let message = format!(
+                "the tag {SHOWN_TAG} has no room for version {version}: revoke the older versions first"
+            );
+            AwsError::new(OPERATION, arn, "LimitExceeded", message, false)
+        })?;
+        let tag = Tag::builder().key(SHOWN_TAG).value(value).build();
+        let request = self.client.tag_resource().secret_id(arn.as_str()).tags(tag);
+        call(OPERATION, arn, deadline, Box::pin(request.send()))
+            .await
+            .map(drop)
+    }
+
     /// Puts a label on a version that no other version has.
     ///
     /// # Errors
-    /// If AWS refuses or does not answer.
+    /// If AWS refuses or does not answer, and the version does not carry the label.
     pub async fn attach(
         &self,
         secret: &SecretArn,
@@ -366,7 +393,7 @@ impl Secrets {
     /// Takes a label off a version.
     ///
     /// # Errors
-    /// If AWS refuses or does not answer, or the version does not carry the label.
+    /// If AWS refuses or does not answer, and the version carries the label still.
     pub async fn detach(
         &self,
         secret: &SecretArn,
@@ -382,7 +409,7 @@ impl Secrets {
     /// `AWSPREVIOUS` on `old` and, once the rotation is complete, takes `AWSPENDING` off `new`.
     ///
     /// # Errors
-    /// If AWS refuses or does not answer, or `old` is not the current version.
+    /// If AWS refuses or does not answer, and `new` is not the current version.
     pub async fn promote(
         &self,
         secret: &SecretArn,
@@ -394,6 +421,8 @@ impl Secrets {
             .await
     }
 
+    /// Every change of labels. One that fails is judged by the state: it may be done, by an answer that was lost
+    /// or by another delivery that was faster.
     async fn move_label(
         &self,
         secret: &SecretArn,
@@ -409,13 +438,42 @@ impl Secrets {
             .version_stage(label.to_string())
             .set_remove_from_version_id(from.map(ToString::to_string))
             .set_move_to_version_id(to.map(ToString::to_string));
-        call(
+        let moved = call(
             "secretsmanager:UpdateSecretVersionStage",
             secret,
             deadline,
             Box::pin(request.send()),
-        )
-        .await
-        .map(drop)
+        );
+        let Err(error) = moved.await else {
+            return Ok(());
+        };
+        if error.is("AccessDeniedException") {
+            return Err(error);
+        }
+        // Such a look may be of a moment before.
+        let looks = retry(deadline.at_most(CONSISTENCY), || async {
+            let now = self.describe(secret, deadline).await.map_err(|_| Unmoved)?;
+            let is_done = match to {
+                Some(to) => now.carries(to, label),
+                None => from.is_none_or(|from| !now.carries(from, label)),
+            };
+            is_done.then_some(()).ok_or(Unmoved)
+        });
+        match looks.await {
+            Ok(()) => {
+                tracing::info!(%error, %label, "the label is where it is to be all the same");
+                Ok(())
+            }
+            Err(Unmoved) => Err(error),
+        }
+    }
+}
+
+/// A label that is not seen where it is to be, yet.
+struct Unmoved;
+
+impl Passing for Unmoved {
+    fn is_passing(&self) -> bool {
+        true
     }
 }

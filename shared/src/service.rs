@@ -293,6 +293,11 @@ pub enum ServiceError {
         "the service does not accept the credential of version {0}; check that the service acts upon what it confirms"
     )]
     NotAccepted(VersionId),
+    /// The service refuses the revoked credential, and the current one as well.
+    #[error(
+        "the service refuses the revoked credential of version {0}, and the current one as well, so that its refusal proves nothing. → See whether the service is in order; if the current credential does not work, store the one that does, or recover the instance"
+    )]
+    Unproven(VersionId),
     /// The service confirmed the revocation and still accepts the credential.
     #[error(
         "the service still accepts the revoked credential of version {0}; check that the service acts upon what it confirms"
@@ -312,7 +317,10 @@ impl Passing for ServiceError {
     fn is_passing(&self) -> bool {
         match self {
             Self::Unreachable { reason, .. } => reason.is_passing(),
-            Self::Unavailable { .. } | Self::NotAccepted(_) | Self::StillAccepted(_) => true,
+            Self::Unavailable { .. }
+            | Self::NotAccepted(_)
+            | Self::Unproven(_)
+            | Self::StillAccepted(_) => true,
             Self::Administrator { .. }
             | Self::Rejected { .. }
             | Self::Withheld { .. }
@@ -451,6 +459,26 @@ impl Services {
             version,
             Verdict::Refused,
             ServiceError::StillAccepted,
+            deadline,
+        )
+        .await
+    }
+
+    /// Shows that what refused a credential, `version`'s, lets the current one in: it tells the two apart.
+    ///
+    /// # Errors
+    /// If it refuses that one as well, or cannot say.
+    pub async fn prove_control(
+        &self,
+        current: &Document,
+        version: &VersionId,
+        deadline: Deadline,
+    ) -> Result<(), ServiceError> {
+        self.prove(
+            current,
+            version,
+            Verdict::Accepted,
+            ServiceError::Unproven,
             deadline,
         )
         .await

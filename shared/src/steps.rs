@@ -17,7 +17,7 @@ pub use deprovision_addon::{
     DeprovisionError, DeprovisionOutcome, Deprovisioned, Deprovisioning, deprovision_addon,
 };
 pub use enroll_addon::{EnrollError, EnrollOutcome, Enrolled, Enrollment, enroll_addon};
-pub use finish_secret::finish_secret;
+pub use finish_secret::{Scheduled, finish_secret};
 pub use publish_to_heroku::publish_to_heroku;
 pub use revoke_secret::{Revocation, SCHEDULING, revoke_secret};
 pub use rotate::rotate;
@@ -28,6 +28,7 @@ pub use test_secret::test_secret;
 use crate::deadline::Passing;
 use crate::document::RandomError;
 use crate::event::{SecretArn, VersionId};
+use crate::secrets::MOST_LABELS;
 
 /// A rotation in a state in which the step must not go on.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -65,6 +66,20 @@ pub enum StepError {
         "no version of {0} carries AWSCURRENT; put it back on the version that Heroku shows (UpdateSecretVersionStage)"
     )]
     NoCurrentVersion(SecretArn),
+    /// The rotation would need more labels than a secret can have.
+    #[error(
+        "{secret} has {has} labels and this rotation needs {needed} more, of at most {MOST_LABELS}; {waiting} versions wait for their revocation. → See why they are not revoked (operator: status {secret}), or take labels of your own off"
+    )]
+    Labels {
+        /// The secret.
+        secret: SecretArn,
+        /// How many labels it has.
+        has: usize,
+        /// How many the rotation will put on.
+        needed: usize,
+        /// How many versions wait for their revocation.
+        waiting: usize,
+    },
     /// The secret's grace period is not usable.
     #[error("{secret}: {problem}; correct or remove the tag")]
     GracePeriod {
@@ -108,6 +123,20 @@ pub enum StepError {
         /// Where it is in use.
         reason: String,
     },
+    /// Heroku shows neither the old credential nor the current one.
+    #[error(
+        "version {version} of {secret} is not revoked: Heroku shows neither its credential nor the current one for add-on {addon} (config vars: {shown}), so that nothing shows which one its apps use. → Publish the current version (rotate, or rollback to it)"
+    )]
+    NothingSeen {
+        /// The secret.
+        secret: SecretArn,
+        /// The version.
+        version: VersionId,
+        /// The add-on's id.
+        addon: String,
+        /// The names of the config vars that Heroku shows.
+        shown: String,
+    },
     /// The secret was deleted before the credential could be ended.
     #[error(
         "{secret} is marked for deletion, and version {version} of it may be alive at the service; restore the secret and invoke revoke-secret with this SecretId and VersionId, or end the credential at the service by hand"
@@ -135,12 +164,16 @@ pub enum StepError {
 impl Passing for StepError {
     fn is_passing(&self) -> bool {
         match self {
-            Self::Random(_) | Self::Current { .. } | Self::InUse { .. } => true,
+            Self::Random(_)
+            | Self::Current { .. }
+            | Self::InUse { .. }
+            | Self::NothingSeen { .. } => true,
             Self::RotationDisabled(_)
             | Self::NotEnrolled(_)
             | Self::UnknownVersion { .. }
             | Self::NotPending { .. }
             | Self::NoCurrentVersion(_)
+            | Self::Labels { .. }
             | Self::GracePeriod { .. }
             | Self::NotShown { .. }
             | Self::Deleted { .. }

@@ -26,8 +26,12 @@ pub enum Metric {
     ConfigChanged,
     /// Heroku answered 429: the account's requests for the hour are used up.
     HerokuThrottled,
+    /// A renewed refresh token could not be stored: the add-on's tokens may be lost.
+    RefreshTokenLost,
     /// An operator vouched for a current credential that does not work.
     Vouched,
+    /// Sessions that were open with an old credential when it was to end.
+    SessionsInUse,
     /// An old credential was revoked, and the service refuses it.
     CredentialRevoked,
     /// A revocation has to wait: the credential is in use again, or something is out of order.
@@ -46,13 +50,15 @@ pub enum Metric {
 
 impl Metric {
     /// All of them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 15] = [
         Self::Succeeded,
         Self::Failed,
         Self::Duration,
         Self::ConfigChanged,
         Self::HerokuThrottled,
+        Self::RefreshTokenLost,
         Self::Vouched,
+        Self::SessionsInUse,
         Self::CredentialRevoked,
         Self::RevocationPostponed,
         Self::RevocationImpossible,
@@ -71,7 +77,9 @@ impl Metric {
             Self::Duration => "Duration",
             Self::ConfigChanged => "ConfigChanged",
             Self::HerokuThrottled => "HerokuThrottled",
+            Self::RefreshTokenLost => "RefreshTokenLost",
             Self::Vouched => "Vouched",
+            Self::SessionsInUse => "SessionsInUse",
             Self::CredentialRevoked => "CredentialRevoked",
             Self::RevocationPostponed => "RevocationPostponed",
             Self::RevocationImpossible => "RevocationImpossible",
@@ -114,6 +122,12 @@ pub fn init() {
     let filter = Targets::new()
         .with_target(env!("CARGO_CRATE_NAME"), level.unwrap_or(LevelFilter::INFO))
         .with_default(LevelFilter::WARN);
+    // A panic's message may hold what it met. Where it was is enough to find it.
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location();
+        let (file, line) = place.map(|it| (it.file(), it.line())).unzip();
+        tracing::error!(file, line, "a panic in the function's code");
+    }));
     let lines = tracing_subscriber::fmt::layer()
         .json()
         .flatten_event(true)

@@ -153,6 +153,8 @@ impl Emergency<'_> {
             version: version.clone(),
             attempt: 0,
             was_in_use: false,
+            vouched: false,
+            held_seconds: 0,
             scheduled_at: None,
         };
         self.stack.invoke("revoke-secret", &event).await

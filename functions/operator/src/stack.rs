@@ -7,6 +7,7 @@ use addon_rotation::event::{FinishEvent, SecretArn, Step, StepEvent, VersionId};
 use addon_rotation::invoke::{Functions, Settings};
 use addon_rotation::schedule::Timetable;
 use addon_rotation::secrets::{Secret, Secrets};
+use addon_rotation::steps::Scheduled;
 use addon_rotation::{aws, configuration, net};
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -164,8 +165,7 @@ impl Stack {
         version: &VersionId,
         seconds: Option<u32>,
     ) -> Result<(), OperatorError> {
-        let event = finish(instance, version, seconds);
-        self.invoke("finish-secret", &event).await
+        self.schedule(&finish(instance, version, seconds)).await
     }
 
     /// Puts off the revocation of a version that is to be current again. Should it not become so, it has a
@@ -179,7 +179,14 @@ impl Stack {
             was_in_use: true,
             ..finish(instance, version, None)
         };
-        self.invoke("finish-secret", &event).await
+        self.schedule(&event).await
+    }
+
+    async fn schedule(&self, event: &FinishEvent) -> Result<(), OperatorError> {
+        let (name, deadline) = (self.function("finish-secret"), Deadline::after(INVOCATION));
+        let scheduled: Option<Scheduled> = self.functions.ask(&name, event, deadline).await?;
+        drop(scheduled);
+        Ok(())
     }
 }
 

@@ -3,6 +3,7 @@
 use addon_rotation::authority::Names;
 use addon_rotation::configuration::{self, HerokuConfiguration, ScheduleConfiguration};
 use addon_rotation::event::RevokeEvent;
+use addon_rotation::event_bus::EventBus;
 use addon_rotation::heroku::HerokuClient;
 use addon_rotation::schedule::Schedules;
 use addon_rotation::secrets::Secrets;
@@ -27,6 +28,8 @@ async fn main() -> Result<(), lambda_runtime::Error> {
         schedules: Schedules::when_needed(&aws, ScheduleConfiguration::from_environment()?),
         configuration,
         grace_period_seconds: configuration::grace_period_seconds()?,
+        hold_while_in_use_seconds: configuration::hold_while_in_use_seconds()?,
+        bus: EventBus::new(&aws),
     };
 
     function::run(async |event: RevokeEvent, deadline| {

@@ -16,7 +16,14 @@ pub(crate) struct Place {
     at: At,
 }
 
-#[derive(Debug, Clone)]
+/// By where they lead to.
+impl PartialEq for Place {
+    fn eq(&self, other: &Self) -> bool {
+        self.at == other.at
+    }
+}
+
+#[derive(Debug, Clone, PartialEq)]
 enum At {
     Server {
         host: String,

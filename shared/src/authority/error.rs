@@ -86,6 +86,16 @@ pub enum AuthorityError {
         /// Where they differ.
         paths: Vec<String>,
     },
+    /// Nobody has shown that the credential which is to end is the instance's own.
+    #[error(
+        "version {version} of {secret} is not revoked: its credential was never seen to log in, and its LIVE- label alone does not show that it is this instance's. → If it is (a release before 0.3 made it, or it was labelled by hand), invoke revoke-secret with {{\"SecretId\": \"{secret}\", \"VersionId\": \"{version}\", \"Vouched\": true}}; if not, take the label off"
+    )]
+    NotOwn {
+        /// The secret.
+        secret: SecretArn,
+        /// The version.
+        version: VersionId,
+    },
     /// The current credential does not work.
     #[error(
         "the service refuses the credential of version {current} of {secret}, which is AWSCURRENT, so that none is issued in its place. → Store the one that works (PutSecretValue), or have an operator vouch for the instance: addon-rotation-operator recover {addon}"

@@ -40,31 +40,50 @@ const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'_')
     .remove(b'~');
 
-/// Config vars with their values.
+/// Config vars with their values, and what is secret in them.
 #[derive(Debug, Clone)]
-pub struct Rendered(BTreeMap<String, SecretString>);
+pub struct Rendered {
+    vars: BTreeMap<String, SecretString>,
+    secrets: Vec<SecretString>,
+}
 
 impl Rendered {
     /// The config vars' names.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.0.keys().map(String::as_str)
+        self.vars.keys().map(String::as_str)
     }
 
     /// The config vars with their values.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &SecretString)> {
-        self.0.iter().map(|(name, value)| (name.as_str(), value))
+        let vars = self.vars.iter();
+        vars.map(|(name, value)| (name.as_str(), value))
+    }
+
+    /// The same, with what shows the credential wherever it stands.
+    #[must_use]
+    pub fn with_secrets(self, secrets: Vec<SecretString>) -> Self {
+        Self { secrets, ..self }
+    }
+
+    /// What shows the credential wherever it stands: what is new in each version, but for users' names, which
+    /// may well stand elsewhere.
+    pub(crate) fn secrets(&self) -> &[SecretString] {
+        &self.secrets
     }
 
     /// The value of one config var.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(ExposeSecret::expose_secret)
+        self.vars.get(name).map(ExposeSecret::expose_secret)
     }
 }
 
 impl FromIterator<(String, SecretString)> for Rendered {
     fn from_iter<I: IntoIterator<Item = (String, SecretString)>>(vars: I) -> Self {
-        Self(vars.into_iter().collect())
+        Self {
+            vars: vars.into_iter().collect(),
+            secrets: Vec::new(),
+        }
     }
 }
 

@@ -150,7 +150,8 @@ fn the_next_version_of_an_api_key_looks_as_the_document_says() {
     .unwrap();
     let key = next["api_key"].as_str().unwrap();
     assert_eq!(key.strip_prefix("acme_live_").map(str::len), Some(40));
-    assert_eq!(next["credential_id"], version().as_str());
+    let addon = next["heroku"]["addon_id"].as_str().unwrap();
+    assert_eq!(next["credential_id"], credential_id(addon, &version()));
     assert!(parse(&next).is_ok());
 }
 

@@ -25,6 +25,12 @@ pub struct RevokeEvent {
     pub attempt: u32,
     /// Whether the last try found the credential in use: dynos may have been started with it since.
     pub was_in_use: bool,
+    /// Whether an operator vouches for the version: that its credential is the instance's own.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub vouched: bool,
+    /// For how many seconds earlier tries were held, since sessions were open with the credential.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub held_seconds: u32,
     /// When this try was scheduled. Without it nobody scheduled it: an operator asks for it now.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scheduled_at: Option<ScheduledAt>,
@@ -44,6 +50,10 @@ impl Event for RevokeEvent {
             .optional_number("Attempt", ATTEMPTS)
             .unwrap_or_default();
         let was_in_use = reader.optional_flag("WasInUse").unwrap_or_default();
+        let held_seconds = reader
+            .optional_number("HeldSeconds", 0..=u32::MAX)
+            .unwrap_or_default();
+        let vouched = reader.optional_flag("Vouched").unwrap_or_default();
         let scheduled_at = reader.optional("ScheduledAt");
         match (secret, version) {
             (Some(secret), Some(version)) if reader.problems.is_empty() => Ok(Self {
@@ -51,6 +61,8 @@ impl Event for RevokeEvent {
                 version,
                 attempt: if letter.is_some() { 0 } else { attempt },
                 was_in_use: was_in_use || letter.is_some(),
+                vouched,
+                held_seconds,
                 scheduled_at,
             }),
             _ => Err(reader.into_error()),
@@ -64,6 +76,14 @@ impl Event for RevokeEvent {
     fn step(&self) -> &'static str {
         "revokeSecret"
     }
+}
+
+#[allow(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde asks for a reference"
+)]
+fn is_zero(seconds: &u32) -> bool {
+    *seconds == 0
 }
 
 /// The event within a message of the dead-letter queue; `None` if the payload is no message.

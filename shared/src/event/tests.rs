@@ -70,6 +70,8 @@ fn what_one_function_sends_the_other_reads() {
         version: finish.version,
         attempt: 3,
         was_in_use: true,
+        vouched: true,
+        held_seconds: 60,
         scheduled_at: Some(ScheduledAt::now()),
     };
     assert_eq!(

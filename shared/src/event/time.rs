@@ -1,5 +1,6 @@
 //! When a try of a revocation was scheduled.
 
+use std::fmt;
 use std::str::FromStr;
 use std::time::{Duration, SystemTime};
 
@@ -26,6 +27,13 @@ impl ScheduledAt {
         ))
     }
 
+    /// So much later.
+    #[must_use]
+    pub fn after(delay: Duration) -> Self {
+        let time = SystemTime::now() + delay;
+        Self(DateTime::from_secs(DateTime::from(time).secs()))
+    }
+
     /// The moment.
     #[must_use]
     pub fn time(self) -> SystemTime {
@@ -45,6 +53,12 @@ impl FromStr for ScheduledAt {
             return Err("must not lie in the future");
         }
         Ok(time)
+    }
+}
+
+impl fmt::Display for ScheduledAt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.fmt(Format::DateTime).map_err(|_| fmt::Error)?)
     }
 }
 

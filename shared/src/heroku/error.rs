@@ -6,6 +6,7 @@ use serde::Deserialize;
 
 use crate::aws::AwsError;
 use crate::deadline::Passing;
+use crate::event::SecretArn;
 use crate::net::{Answer, Unreachable};
 
 /// The ids of [Heroku's errors](https://devcenter.heroku.com/articles/platform-api-reference#error-responses)
@@ -101,7 +102,7 @@ pub enum HerokuError {
     },
     /// Heroku confirmed a write and shows something else.
     #[error(
-        "Heroku does not show what was written to {vars} of add-on {addon}; check that nothing else writes these config vars"
+        "Heroku does not show what was written to {vars} of add-on {addon}, and it is not written again. → See that nothing else writes these config vars, and that the template has no blanks at its ends, which Heroku may strip"
     )]
     NotShown {
         /// The add-on's id.
@@ -109,9 +110,31 @@ pub enum HerokuError {
         /// The config vars' names.
         vars: String,
     },
+    /// A config var may be any of several.
+    #[error(
+        "Heroku shows several config vars of add-on {addon} that could be {var}: {shown}. → Name the one that is meant in heroku.config. Nothing was written"
+    )]
+    Ambiguous {
+        /// The add-on's id.
+        addon: String,
+        /// The config var of the document.
+        var: String,
+        /// The names that Heroku shows.
+        shown: String,
+    },
     /// The instance's tokens could not be read or stored.
     #[error("the add-on's OAuth tokens are not at hand: {0}")]
     Tokens(#[from] AwsError),
+    /// Heroku renewed the refresh token, and it could not be stored.
+    #[error(
+        "Heroku has renewed the refresh token, and {secret} could not be given the new one before the function's time was over: {source}. The old one may not work any more. → Give the functions back their right to store it; if the old one is refused from now on, have Heroku grant a new one for this add-on"
+    )]
+    Unstored {
+        /// The OAuth secret.
+        secret: SecretArn,
+        /// What storing it was answered last.
+        source: AwsError,
+    },
     /// The OAuth secret or the partner secret lacks a field.
     #[error("the secret {secret} has no text in {field:?}; store it there")]
     Incomplete {
@@ -216,6 +239,8 @@ impl Passing for HerokuError {
             | Self::Gone { .. }
             | Self::Refused { .. }
             | Self::NotShown { .. }
+            | Self::Ambiguous { .. }
+            | Self::Unstored { .. }
             | Self::Incomplete { .. } => false,
         }
     }

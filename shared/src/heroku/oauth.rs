@@ -8,10 +8,11 @@ use serde::Deserialize;
 
 use super::{HerokuClient, HerokuError, request};
 use crate::aws::AwsError;
-use crate::deadline::{Deadline, retry};
+use crate::deadline::{Deadline, Passing, retry};
 use crate::document::{Api, Fields};
 use crate::event::SecretArn;
 use crate::net::Answer;
+use crate::telemetry::Metric;
 
 /// The add-on service's own secret: `id` and `password` for v1, `client_secret` for v3.
 #[derive(Debug, Clone)]
@@ -137,8 +138,9 @@ pub(super) fn remedy(secret: &SecretArn) -> String {
     format!("correct refresh_token in {secret} and client_secret in the partner secret")
 }
 
-/// Exchanges the refresh token for an access token. A refresh token other than the one sent is
-/// stored before the access token is used: the old one may stop working.
+/// Exchanges the refresh token for an access token. A refresh token other than the one sent is stored before the
+/// access token is used: the old one may stop working. Nothing but that answer has it, so that storing it is tried
+/// until the time is over, whatever is said to it.
 pub(super) async fn refresh(
     client: &HerokuClient,
     partner: &Partner,
@@ -147,21 +149,66 @@ pub(super) async fn refresh(
     deadline: Deadline,
 ) -> Result<SecretString, HerokuError> {
     let mut fields = store.read(secret, deadline).await?;
-    let refresh_token = text(&fields, secret.as_str(), "refresh_token")?;
+    let exchanged = match exchange_refresh_token(client, partner, secret, &fields, deadline).await {
+        Err(refused @ HerokuError::Unauthorized { .. }) => {
+            // Another function may have renewed the token meanwhile.
+            let now = store.read(secret, deadline).await?;
+            if now.text(REFRESH_TOKEN) == fields.text(REFRESH_TOKEN) {
+                return Err(refused);
+            }
+            fields = now;
+            exchange_refresh_token(client, partner, secret, &fields, deadline).await
+        }
+        exchanged => exchanged,
+    };
+    let tokens = exchanged?;
+    if let Some(renewed) = tokens.refresh_token
+        && !renewed.expose_secret().is_empty()
+        && Some(renewed.expose_secret()) != fields.text(REFRESH_TOKEN)
+    {
+        fields.set(REFRESH_TOKEN, renewed.expose_secret());
+        let stored = retry(deadline, || async {
+            let stored = store.write(secret, fields.clone(), deadline).await;
+            stored.map_err(|error| {
+                tracing::error!(%error, "a renewed refresh token is not stored yet");
+                Unstored(error)
+            })
+        });
+        if let Err(Unstored(source)) = stored.await {
+            Metric::RefreshTokenLost.count();
+            return Err(HerokuError::Unstored {
+                secret: secret.clone(),
+                source,
+            });
+        }
+    }
+    Ok(tokens.access_token)
+}
+
+const REFRESH_TOKEN: &str = "refresh_token";
+
+/// Storing a token that nothing else has: tried again whatever the refusal.
+struct Unstored(AwsError);
+
+impl Passing for Unstored {
+    fn is_passing(&self) -> bool {
+        true
+    }
+}
+
+async fn exchange_refresh_token(
+    client: &HerokuClient,
+    partner: &Partner,
+    secret: &SecretArn,
+    fields: &Fields,
+    deadline: Deadline,
+) -> Result<Tokens, HerokuError> {
     let form = [
-        ("grant_type", "refresh_token"),
-        ("refresh_token", refresh_token),
+        ("grant_type", REFRESH_TOKEN),
+        (REFRESH_TOKEN, text(fields, secret.as_str(), REFRESH_TOKEN)?),
         ("client_secret", partner.text("client_secret")?),
     ];
     let action = format!("refresh the access token of {secret}");
     let answer = request::send(client.token_request().form(&form), &action, deadline).await?;
-    let tokens = read(&answer, &action, &remedy(secret))?;
-    if let Some(renewed) = tokens.refresh_token
-        && !renewed.expose_secret().is_empty()
-        && renewed.expose_secret() != refresh_token
-    {
-        fields.set("refresh_token", renewed.expose_secret());
-        store.write(secret, fields, deadline).await?;
-    }
-    Ok(tokens.access_token)
+    read(&answer, &action, &remedy(secret))
 }

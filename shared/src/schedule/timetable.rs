@@ -2,9 +2,10 @@
 
 use std::collections::HashMap;
 use std::sync::OnceLock;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use aws_sdk_scheduler::Client;
+use aws_sdk_scheduler::types::{ScheduleState, ScheduleSummary};
 use aws_smithy_types::DateTime;
 use aws_smithy_types::date_time::Format;
 use aws_types::SdkConfig;
@@ -27,11 +28,25 @@ pub struct Timetable {
 pub struct Try {
     /// When it begins; precise to a minute.
     pub at: SystemTime,
+    /// Whether it is not switched off.
+    pub is_enabled: bool,
     /// When it was scheduled. None if not by this project.
     pub scheduled_at: Option<ScheduledAt>,
     /// Why the try before it failed, if one did; it holds no secret value, and is cut where
     /// a description ends.
     pub last_error: Option<String>,
+}
+
+/// A schedule is precise to a minute, and its call may be a little under way.
+const UNDER_WAY: Duration = Duration::from_mins(5);
+
+impl Try {
+    /// Whether it is still to come, or has just begun: a schedule that is switched off, or whose time is long over,
+    /// is none, whatever its name says.
+    #[must_use]
+    pub fn will_begin(&self) -> bool {
+        self.is_enabled && self.at + UNDER_WAY > SystemTime::now()
+    }
 }
 
 impl Timetable {
@@ -61,10 +76,19 @@ impl Timetable {
         deadline: Deadline,
     ) -> Result<Option<Try>, AwsError> {
         let name = name_of(secret, version, attempt);
+        self.planned_as(&name, deadline).await
+    }
+
+    /// As [`Timetable::planned`], by the schedule's name.
+    pub(super) async fn planned_as(
+        &self,
+        name: &str,
+        deadline: Deadline,
+    ) -> Result<Option<Try>, AwsError> {
         let request = self
             .client()
             .get_schedule()
-            .name(&name)
+            .name(name)
             .group_name(&self.group);
         let answer = call(
             "scheduler:GetSchedule",
@@ -77,6 +101,7 @@ impl Timetable {
             Err(error) if error.is("ResourceNotFoundException") => return Ok(None),
             Err(error) => return Err(error),
         };
+        let is_enabled = schedule.state != Some(ScheduleState::Disabled);
         let scheduled_at = schedule
             .target
             .and_then(|target| serde_json::from_str(&target.input?).ok())
@@ -87,6 +112,7 @@ impl Timetable {
         let at = schedule.schedule_expression.as_deref().and_then(time);
         Ok(at.map(|at| Try {
             at,
+            is_enabled,
             scheduled_at,
             last_error,
         }))
@@ -97,7 +123,7 @@ impl Timetable {
     /// # Errors
     /// If AWS refuses or does not answer.
     pub async fn scheduled(&self, deadline: Deadline) -> Result<Scheduled, AwsError> {
-        Ok(Scheduled::of(self.names(PREFIX, deadline).await?))
+        Ok(Scheduled::of(self.enabled(PREFIX, deadline).await?))
     }
 
     /// As [`Timetable::scheduled`], in a fourth of the time: four lists side by side. Each page of a list
@@ -110,7 +136,7 @@ impl Timetable {
             let mut names = Vec::new();
             for digit in digits {
                 let prefix = format!("{PREFIX}{digit}");
-                names.extend(self.names(&prefix, deadline).await?);
+                names.extend(self.enabled(&prefix, deadline).await?);
             }
             Ok(names)
         };
@@ -139,8 +165,15 @@ impl Timetable {
         deadline: Deadline,
     ) -> Result<Option<u32>, AwsError> {
         let tries = revocation(secret, version);
-        let found = Scheduled::of(self.names(&tries, deadline).await?);
+        let found = Scheduled::of(self.enabled(&tries, deadline).await?);
         Ok(found.attempt(secret, version))
+    }
+
+    /// The names of the schedules that begin so and are switched on.
+    async fn enabled(&self, prefix: &str, deadline: Deadline) -> Result<Vec<String>, AwsError> {
+        let all = self.listed(prefix, deadline).await?.into_iter();
+        let enabled = all.filter(|it| it.state != Some(ScheduleState::Disabled));
+        Ok(enabled.filter_map(|it| it.name).collect())
     }
 
     /// The names of the schedules that begin so.
@@ -149,7 +182,16 @@ impl Timetable {
         prefix: &str,
         deadline: Deadline,
     ) -> Result<Vec<String>, AwsError> {
-        let (mut names, mut page) = (Vec::new(), None);
+        let all = self.listed(prefix, deadline).await?.into_iter();
+        Ok(all.filter_map(|it| it.name).collect())
+    }
+
+    async fn listed(
+        &self,
+        prefix: &str,
+        deadline: Deadline,
+    ) -> Result<Vec<ScheduleSummary>, AwsError> {
+        let (mut schedules, mut page) = (Vec::new(), None);
         loop {
             let answer = retry(deadline, || {
                 let request = self
@@ -167,10 +209,10 @@ impl Timetable {
                 )
             })
             .await?;
-            names.extend(answer.schedules.into_iter().filter_map(|it| it.name));
+            schedules.extend(answer.schedules);
             page = answer.next_token;
             if page.is_none() {
-                return Ok(names);
+                return Ok(schedules);
             }
         }
     }
@@ -219,7 +261,6 @@ fn time(expression: &str) -> Option<SystemTime> {
 mod tests {
     use super::super::entry::at;
     use super::*;
-    use std::time::Duration;
 
     #[test]
     fn a_time_is_read_as_it_was_written() {

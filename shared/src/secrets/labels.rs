@@ -2,13 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::time::SystemTime;
 
 use aws_sdk_secretsmanager::operation::describe_secret::DescribeSecretOutput;
 use aws_sdk_secretsmanager::types::{RotationRulesType, SecretListEntry, Tag};
 use aws_smithy_types::DateTime;
 
-use crate::configuration::LONGEST_GRACE_PERIOD_SECONDS;
+use crate::configuration::{LONGEST_GRACE_PERIOD_SECONDS, LONGEST_HOLD_SECONDS};
 use crate::event::{SecretArn, VersionId};
 
 /// A staging label.
@@ -38,6 +39,10 @@ impl fmt::Display for Label {
 /// The tag with which one secret has a grace period of its own, in seconds.
 pub(crate) const GRACE_PERIOD_TAG: &str = "rotation:revoke-after";
 
+/// The tag with which one secret has its revocations held while sessions are open with the old credential: for so
+/// many seconds at most.
+pub(crate) const HOLD_TAG: &str = "rotation:hold-while-in-use";
+
 /// The tag that names the stack which rotates a secret. The functions' roles have rights to no other
 /// secrets.
 pub(crate) const STACK_TAG: &str = "rotation:stack";
@@ -45,6 +50,16 @@ pub(crate) const STACK_TAG: &str = "rotation:stack";
 /// The tag that names the stack which an OAuth secret was made for: another than [`STACK_TAG`], by which the
 /// rotating secrets are listed.
 pub(crate) const OAUTH_TAG: &str = "rotation:oauth-of";
+
+/// The tag that names the versions whose credentials were seen to log in, but for those whose credential has the
+/// name of the version itself. Whoever may store values can put any label on a version; not this tag.
+pub(crate) const SHOWN_TAG: &str = "rotation:shown";
+
+/// [The longest value of a tag](https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_Tag.html).
+const LONGEST_TAG: usize = 256;
+
+/// [So many labels a secret can have](https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_limits.html).
+pub(crate) const MOST_LABELS: usize = 20;
 
 /// A secret as `DescribeSecret` and `ListSecrets` show it: no value.
 #[derive(Debug, Clone, Default)]
@@ -153,20 +168,59 @@ impl Secret {
         Some(function == own)
     }
 
+    /// Whether the version's credential was seen to log in, by the tag that says so.
+    #[must_use]
+    pub fn is_shown(&self, version: &VersionId) -> bool {
+        self.shown().any(|shown| shown == version.as_str())
+    }
+
+    fn shown(&self) -> impl Iterator<Item = &str> {
+        let tag = self.tags.get(SHOWN_TAG).map(String::as_str);
+        tag.unwrap_or_default().split_whitespace()
+    }
+
+    /// The tag's value with one version more, without those that have no label any more; `None` if it is too long.
+    pub(super) fn shown_with(&self, version: &VersionId) -> Option<String> {
+        let known = |shown: &&str| *shown != version.as_str() && self.labels.contains_key(*shown);
+        let mut versions: Vec<_> = self.shown().filter(known).collect();
+        versions.push(version.as_str());
+        let value = versions.join(" ");
+        (value.len() <= LONGEST_TAG).then_some(value)
+    }
+
+    /// How many labels there are.
+    #[must_use]
+    pub fn label_count(&self) -> usize {
+        self.labels.values().map(BTreeSet::len).sum()
+    }
+
     /// The secret's own grace period in seconds, if it has the tag.
     ///
     /// # Errors
     /// With what is wrong with the tag.
     pub fn grace_period_seconds(&self) -> Result<Option<u32>, String> {
-        let Some(text) = self.tags.get(GRACE_PERIOD_TAG) else {
+        self.seconds(GRACE_PERIOD_TAG, 1..=LONGEST_GRACE_PERIOD_SECONDS)
+    }
+
+    /// For how many seconds at most the secret's revocations are held while sessions are open with the old
+    /// credential, if it has the tag.
+    ///
+    /// # Errors
+    /// With what is wrong with the tag.
+    pub fn hold_while_in_use_seconds(&self) -> Result<Option<u32>, String> {
+        self.seconds(HOLD_TAG, 0..=LONGEST_HOLD_SECONDS)
+    }
+
+    fn seconds(&self, tag: &str, bounds: RangeInclusive<u32>) -> Result<Option<u32>, String> {
+        let Some(text) = self.tags.get(tag) else {
             return Ok(None);
         };
         match text.parse() {
-            Ok(seconds) if (1..=LONGEST_GRACE_PERIOD_SECONDS).contains(&seconds) => {
-                Ok(Some(seconds))
-            }
+            Ok(seconds) if bounds.contains(&seconds) => Ok(Some(seconds)),
             _ => Err(format!(
-                "the tag {GRACE_PERIOD_TAG} must be a whole number of seconds from 1 to {LONGEST_GRACE_PERIOD_SECONDS}"
+                "the tag {tag} must be a whole number of seconds from {} to {}",
+                bounds.start(),
+                bounds.end()
             )),
         }
     }

@@ -15,7 +15,7 @@ use url::Url;
 
 use super::{Call, Context, ServiceError, Verdict};
 use crate::authority::Place;
-use crate::document::{Check, Fields, Generate, RandomError};
+use crate::document::{Check, Fields, Generate, RandomError, credential_id};
 use crate::event::VersionId;
 use crate::net::{self, Answer};
 
@@ -120,7 +120,8 @@ impl Call for Http {
         for (name, generate) in &self.generate {
             fields.set(name, generate.value()?);
         }
-        fields.set("credential_id", version.as_str());
+        let addon = fields.heroku_text("addon_id").unwrap_or_default();
+        fields.set("credential_id", credential_id(&addon, version));
         Ok(())
     }
 

@@ -17,6 +17,9 @@ pub struct Created {
     pub current_version_id: String,
     /// Whether its credential was seen to log in.
     pub current_accepted: bool,
+    /// Whether its credential has the name that only this version has, so that nobody need note what was seen.
+    #[serde(default)]
+    pub current_is_named: bool,
 }
 
 /// Has the service accept the pending version's credential, and logs in with it. First the current version's
@@ -56,5 +59,6 @@ pub async fn create_secret(
     Ok(Created {
         current_version_id: version.to_string(),
         current_accepted: possession == Possession::Shown,
+        current_is_named: current.is_named_after(&version),
     })
 }

@@ -251,16 +251,22 @@ impl Deprovisioning {
             let is_pending = pending == Some(&version);
             let is_labelled = secret.carries(&version, &live);
             let ended = async {
+                let document = self.document(arn, &version, deadline).await?;
+                let own = authority::own(arn, secret, &version, &document);
                 // Nobody has seen it log in: it was imported, and never rotated. From here on an ending that is
                 // cut off is completed, although it logs in no more.
-                if !is_labelled {
-                    if !self.is_accepted(arn, &version, deadline).await? {
+                if !is_labelled || own.is_err() {
+                    if !self.is_accepted(&document, deadline).await? {
+                        if is_labelled {
+                            own?;
+                        }
                         return Ok(false);
                     }
-                    self.secrets.attach(arn, &live, &version, deadline).await?;
+                    self.note(arn, &version, &live, deadline).await?;
                 }
                 let label = (!is_pending).then_some(&live);
-                self.revoke(arn, &version, label, deadline).await?;
+                self.revoke(arn, &version, &document, label, deadline)
+                    .await?;
                 Ok::<_, Error>(true)
             };
             match ended.await {
@@ -296,45 +302,58 @@ impl Deprovisioning {
         &self,
         arn: &SecretArn,
         version: &VersionId,
+        document: &Document,
         label: Option<&Label>,
         deadline: Deadline,
     ) -> Result<(), Error> {
-        let document = self.document(arn, version, deadline).await?;
         let administrator = self
             .secrets
             .fields(&document.administrator, deadline)
             .await?;
         self.services
-            .revoke(&document, &administrator, deadline)
+            .revoke(document, &administrator, deadline)
             .await?;
         self.services
-            .prove_refused(&document, version, deadline)
+            .prove_refused(document, version, deadline)
             .await?;
         // Before the label: a revocation whose schedule is left finds no label, and nothing to do.
         self.schedules
             .remove_revocation(arn, version, deadline)
             .await?;
         if let Some(label) = label {
-            self.detach(arn, label, version, deadline).await?;
+            self.secrets.detach(arn, label, version, deadline).await?;
         }
         Ok(())
     }
 
-    async fn is_accepted(
-        &self,
-        arn: &SecretArn,
-        version: &VersionId,
-        deadline: Deadline,
-    ) -> Result<bool, Error> {
-        let document = self.document(arn, version, deadline).await?;
+    async fn is_accepted(&self, document: &Document, deadline: Deadline) -> Result<bool, Error> {
         let administrator = self
             .secrets
             .fields(&document.administrator, deadline)
             .await?;
         // Before any login.
-        authority::serves(&document, &administrator)?;
-        let verdict = self.services.verify(&document, deadline).await?;
+        authority::serves(document, &administrator)?;
+        let verdict = self.services.verify(document, deadline).await?;
         Ok(verdict == Verdict::Accepted)
+    }
+
+    /// Notes that a version's credential was seen to log in, and labels it.
+    async fn note(
+        &self,
+        arn: &SecretArn,
+        version: &VersionId,
+        live: &Label,
+        deadline: Deadline,
+    ) -> Result<(), Error> {
+        // Another version may have been noted a moment ago.
+        let secret = self.secrets.describe(arn, deadline).await?;
+        self.secrets
+            .note_shown(arn, &secret, version, deadline)
+            .await?;
+        if !secret.carries(version, live) {
+            self.secrets.attach(arn, live, version, deadline).await?;
+        }
+        Ok(())
     }
 
     async fn document(
@@ -345,24 +364,6 @@ impl Deprovisioning {
     ) -> Result<Document, Error> {
         let names = &self.configuration.fleet.names;
         self.secrets.document(names, arn, version, deadline).await
-    }
-
-    /// The scheduled revocation may have been faster, or an earlier answer was lost.
-    async fn detach(
-        &self,
-        arn: &SecretArn,
-        label: &Label,
-        version: &VersionId,
-        deadline: Deadline,
-    ) -> Result<(), Error> {
-        let Err(error) = self.secrets.detach(arn, label, version, deadline).await else {
-            return Ok(());
-        };
-        let secret = self.secrets.describe(arn, deadline).await?;
-        if secret.carries(version, label) {
-            return Err(error.into());
-        }
-        Ok(())
     }
 
     /// Deletes an OAuth secret, unless it is another stack's. One that was made by hand says of none: that goes

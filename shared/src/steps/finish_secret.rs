@@ -2,27 +2,39 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::Error;
 use crate::deadline::Deadline;
-use crate::event::{FinishEvent, RevokeEvent};
+use crate::event::{FinishEvent, RevokeEvent, ScheduledAt};
 use crate::schedule::Schedules;
+
+/// What `finish-secret` answers: when the credential of the version ends.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Scheduled {
+    /// In UTC. Precise to a minute; one that is in use then ends later.
+    pub revokes_at: String,
+}
 
 /// Has the version that is current until now revoked after the grace period: the secret's own in
 /// the event, else the stack's.
 ///
 /// # Errors
 /// If EventBridge Scheduler refuses or does not answer.
+///
+/// The answer is `None` where a schedule that is there already may keep its time.
 pub async fn finish_secret(
     event: FinishEvent,
     schedules: &Schedules,
     grace_period_seconds: u32,
     deadline: Deadline,
-) -> Result<(), Error> {
+) -> Result<Option<Scheduled>, Error> {
     if event.only_if_unscheduled {
         schedules
             .ensure_revoked(&event.secret, &event.version, Duration::ZERO, deadline)
             .await?;
-        return Ok(());
+        return Ok(None);
     }
     let seconds = event.revoke_after_seconds.unwrap_or(grace_period_seconds);
     let revocation = RevokeEvent {
@@ -30,19 +42,19 @@ pub async fn finish_secret(
         version: event.version,
         attempt: 0,
         was_in_use: event.was_in_use,
+        vouched: false,
+        held_seconds: 0,
         scheduled_at: None,
     };
+    let delay = Duration::from_secs(seconds.into());
     schedules
-        .revoke_after(
-            revocation,
-            Duration::from_secs(seconds.into()),
-            None,
-            deadline,
-        )
+        .revoke_after(revocation, delay, None, deadline)
         .await?;
     tracing::info!(
         revoke_after_seconds = seconds,
         "the revocation is scheduled"
     );
-    Ok(())
+    Ok(Some(Scheduled {
+        revokes_at: ScheduledAt::after(delay).to_string(),
+    }))
 }

@@ -5,16 +5,18 @@ use std::time::Duration;
 
 use super::StepError;
 use crate::Error;
-use crate::authority::Names;
+use crate::authority::{self, Names};
 use crate::configuration::HerokuConfiguration;
 use crate::deadline::Deadline;
-use crate::document::Document;
-use crate::event::RevokeEvent;
+use crate::document::{Document, Fields};
+use crate::event::{RevokeEvent, ScheduledAt, VersionId};
+use crate::event_bus::{self, EventBus, Occurrence};
+use crate::function::caught;
 use crate::heroku::{AddOn, HerokuClient, Partner};
 use crate::schedule::{Schedules, retry_delay};
-use crate::secrets::{Label, Secrets};
-use crate::service::Services;
-use crate::telemetry::Metric;
+use crate::secrets::{Label, Secret, Secrets};
+use crate::service::{ServiceError, Services, Sessions};
+use crate::telemetry::{self, Metric};
 
 /// Kept back to schedule the next try, however long the service or Heroku took.
 pub const SCHEDULING: Duration = Duration::from_secs(12);
@@ -36,19 +38,26 @@ pub struct Revocation {
     pub schedules: Schedules,
     /// The stack's grace period.
     pub grace_period_seconds: u32,
+    /// The longest that a revocation is held for sessions with the old credential, in seconds.
+    pub hold_while_in_use_seconds: u32,
+    /// Where what became of it is told.
+    pub bus: EventBus,
 }
 
 enum Outcome {
-    /// The credential is refused, and the label off.
-    Revoked,
+    /// The credential is refused, and the label off. Sessions were open with it until then, if there were any.
+    Revoked(Option<Sessions>),
     /// It is revoked already, or a later try has taken this one's place.
     NothingToDo,
     /// It was in use at the last try and is no more: dynos need the whole grace period once more.
     GraceAnew(u32),
+    /// Sessions are open with it, for which the stack or the secret holds its revocation for so many seconds more.
+    Held(Sessions, u32),
 }
 
 /// Ends the version's credential, shows that it is refused, and takes the version's `LIVE-` label
-/// off. While the credential is in use, or something is out of order, it schedules the next try.
+/// off. While the credential is in use, or something is out of order, it schedules the next try. Says on the event
+/// bus what became of it.
 ///
 /// # Errors
 /// If it must not or cannot be done and no further try is left, or none can be scheduled. Lambda
@@ -58,70 +67,152 @@ pub async fn revoke_secret(
     revocation: &Revocation,
     deadline: Deadline,
 ) -> Result<(), Error> {
-    let attempt = event.attempt.saturating_add(1);
-    let (next, delay, last_error) = match revocation.revoke(&event, deadline.less(SCHEDULING)).await
-    {
-        Ok(Outcome::Revoked) => {
-            Metric::CredentialRevoked.count();
-            return Ok(());
+    let (secret, version) = (event.secret.clone(), event.version.clone());
+    let told = revocation
+        .told(event, deadline.less(event_bus::LONGEST))
+        .await;
+    let mut occurrences = Vec::new();
+    let Told { sessions, ended } = told;
+    occurrences.extend(sessions.map(Occurrence::InUse));
+    match &ended {
+        Ended::Revoked => occurrences.push(Occurrence::Revoked),
+        Ended::Postponed { at, error } => {
+            let at = at.to_string();
+            occurrences.push(Occurrence::RevocationPostponed(at, error.as_ref()));
         }
-        Ok(Outcome::NothingToDo) => return Ok(()),
-        Ok(Outcome::GraceAnew(seconds)) => {
-            tracing::info!(
-                seconds,
-                "the credential is no longer in use: its grace period begins anew"
-            );
-            let next = RevokeEvent {
-                attempt,
-                was_in_use: false,
-                ..event
-            };
-            (next, Duration::from_secs(seconds.into()), None)
+        Ended::GivenUp(error) => occurrences.push(Occurrence::RevocationGivenUp(error)),
+        Ended::NothingToDo => {}
+    }
+    let occurrences: Vec<_> = occurrences.into_iter().map(|it| (&version, it)).collect();
+    revocation.bus.put(&secret, &occurrences, deadline).await;
+    match ended {
+        Ended::GivenUp(error) => Err(error),
+        Ended::Revoked | Ended::Postponed { .. } | Ended::NothingToDo => Ok(()),
+    }
+}
+
+/// What became of a try, for others to know.
+struct Told {
+    sessions: Option<Sessions>,
+    ended: Ended,
+}
+
+enum Ended {
+    Revoked,
+    NothingToDo,
+    /// The next try is scheduled, for an error if there was one.
+    Postponed {
+        at: ScheduledAt,
+        error: Option<Error>,
+    },
+    GivenUp(Error),
+}
+
+impl From<Ended> for Told {
+    fn from(ended: Ended) -> Self {
+        Self {
+            sessions: None,
+            ended,
         }
-        // Nobody can log in to end it; only a deletion with a recovery window can be undone.
-        Err(error) if is_deleted(&error) => {
-            Metric::RevocationImpossible.count();
-            return Err(error);
-        }
-        // A lasting fault is tried again as well: somebody may correct it within the day.
-        Err(error) => {
-            Metric::RevocationPostponed.count();
-            let Some(delay) = retry_delay(event.attempt) else {
-                if matches!(error, Error::Step(StepError::Current { .. })) {
-                    tracing::info!(
-                        "current for a day: whatever replaces it schedules its revocation"
-                    );
-                    return Ok(());
-                }
-                let cause = format!("the last try failed because: {error}");
-                return Err(StepError::GaveUp {
-                    secret: event.secret,
-                    version: event.version,
-                    cause,
-                }
-                .into());
-            };
-            let in_use = matches!(
-                error,
-                Error::Step(StepError::InUse { .. } | StepError::Current { .. })
-            );
-            tracing::warn!(%error, next_try_in_seconds = delay.as_secs(), "not revoked: tried again later");
-            let was_in_use = event.was_in_use || in_use;
-            (
-                RevokeEvent {
+    }
+}
+
+impl Revocation {
+    async fn told(&self, event: RevokeEvent, deadline: Deadline) -> Told {
+        let attempt = event.attempt.saturating_add(1);
+        let tried = caught(self.revoke(&event, deadline.less(SCHEDULING))).await;
+        let mut sessions = None;
+        let (next, delay, error) = match tried.unwrap_or_else(|panicked| Err(panicked.into())) {
+            Ok(Outcome::Revoked(open)) => {
+                Metric::CredentialRevoked.count();
+                return Told {
+                    sessions: open,
+                    ended: Ended::Revoked,
+                };
+            }
+            Ok(Outcome::NothingToDo) => return Ended::NothingToDo.into(),
+            Ok(Outcome::GraceAnew(seconds)) => {
+                tracing::info!(
+                    seconds,
+                    "the credential is no longer in use: its grace period begins again"
+                );
+                let next = RevokeEvent {
+                    attempt,
+                    was_in_use: false,
+                    ..event
+                };
+                (next, Duration::from_secs(seconds.into()), None)
+            }
+            Ok(Outcome::Held(open, seconds)) => {
+                let most = Duration::from_secs(seconds.into());
+                let delay = retry_delay(event.attempt).map_or(most, |delay| delay.min(most));
+                tracing::warn!(
+                    sessions = open.count,
+                    from = open.from.join(" "),
+                    held_for_at_most = seconds,
+                    next_try_in_seconds = delay.as_secs(),
+                    "sessions are open with the old credential: its revocation is held"
+                );
+                sessions = Some(open);
+                let held = u32::try_from(delay.as_secs()).unwrap_or(u32::MAX);
+                let held_seconds = event.held_seconds.saturating_add(held);
+                let next = RevokeEvent {
+                    attempt,
+                    held_seconds,
+                    ..event
+                };
+                (next, delay, None)
+            }
+            // Nobody can log in to end it; only a deletion with a recovery window can be undone.
+            Err(error) if is_deleted(&error) => {
+                Metric::RevocationImpossible.count();
+                return Ended::GivenUp(error).into();
+            }
+            // A lasting fault is tried again as well: somebody may correct it within the day.
+            Err(error) => {
+                Metric::RevocationPostponed.count();
+                let Some(delay) = retry_delay(event.attempt) else {
+                    return given_up(event, &error).into();
+                };
+                let in_use = matches!(
+                    error,
+                    Error::Step(StepError::InUse { .. } | StepError::Current { .. })
+                );
+                tracing::warn!(%error, next_try_in_seconds = delay.as_secs(), "not revoked: tried again later");
+                let was_in_use = event.was_in_use || in_use;
+                let next = RevokeEvent {
                     attempt,
                     was_in_use,
                     ..event
-                },
-                delay,
-                Some(error),
-            )
-        }
+                };
+                (next, delay, Some(error))
+            }
+        };
+        let schedules = &self.schedules;
+        let scheduled = schedules.revoke_after(next, delay, error.as_ref(), deadline);
+        let ended = match scheduled.await {
+            Ok(()) => Ended::Postponed {
+                at: ScheduledAt::after(delay),
+                error,
+            },
+            Err(error) => Ended::GivenUp(error.into()),
+        };
+        Told { sessions, ended }
+    }
+}
+
+fn given_up(event: RevokeEvent, error: &Error) -> Ended {
+    if matches!(error, Error::Step(StepError::Current { .. })) {
+        tracing::info!("current for a day: whatever replaces it schedules its revocation");
+        return Ended::NothingToDo;
+    }
+    let cause = format!("the last try failed because: {error}");
+    let error = StepError::GaveUp {
+        secret: event.secret,
+        version: event.version,
+        cause,
     };
-    Ok(revocation
-        .schedules
-        .revoke_after(next, delay, last_error.as_ref(), deadline)
-        .await?)
+    Ended::GivenUp(error.into())
 }
 
 fn is_deleted(error: &Error) -> bool {
@@ -175,53 +266,133 @@ impl Revocation {
         let current = secret
             .current()
             .ok_or_else(|| StepError::NoCurrentVersion(event.secret.clone()))?;
-        let (old, current) = (
-            self.secrets
-                .document(&self.names, &event.secret, &event.version, deadline)
-                .await?,
-            self.secrets
-                .document(&self.names, &event.secret, &current, deadline)
-                .await?,
-        );
-        if old.engine.credential() == current.engine.credential() {
-            // Somebody stored its value anew: the same credential under another version.
-            return Err(in_use("the current version holds the same credential".to_owned()).into());
+        let old = self.document(event, &event.version, deadline).await?;
+        let versions = Versions {
+            current: self.document(event, &current, deadline).await?,
+            others: self.others(event, &secret, &current, deadline).await?,
+            current_version: current,
+            old,
+        };
+        let Versions { old, current, .. } = &versions;
+        if !event.vouched {
+            authority::own(&event.secret, &secret, &event.version, old)?;
         }
-        if let Some(vars) = self.shown(&old, &current, deadline).await? {
-            let remedy = "publish the current version, or remove config vars that the document no longer names";
-            return Err(in_use(format!("Heroku still shows its {vars}; {remedy}")).into());
+        if versions.ends_with_another(event, &secret)? {
+            self.secrets
+                .detach(&event.secret, &live, &event.version, deadline)
+                .await?;
+            return Ok(Outcome::NothingToDo);
         }
+        let seen = self.look(event, &versions, deadline).await?;
         if event.was_in_use {
             let own = secret.grace_period_seconds().ok().flatten();
             return Ok(Outcome::GraceAnew(own.unwrap_or(self.grace_period_seconds)));
         }
         let administrator = self.secrets.fields(&old.administrator, deadline).await?;
-        self.services.revoke(&old, &administrator, deadline).await?;
-        self.services
-            .prove_refused(&old, &event.version, deadline)
-            .await?;
-        // The last act: as long as the label is there, the revocation is not done.
-        if let Err(error) = self
-            .secrets
-            .detach(&event.secret, &live, &event.version, deadline)
-            .await
-        {
-            // Another delivery may have been faster, or the first answer was lost.
-            let secret = self.secrets.describe(&event.secret, deadline).await?;
-            if secret.carries(&event.version, &live) {
-                return Err(error.into());
+        let sessions = self.sessions(old, &administrator, deadline).await?;
+        if let Some(sessions) = &sessions {
+            let own = secret.hold_while_in_use_seconds().ok().flatten();
+            let most = own.unwrap_or(self.hold_while_in_use_seconds);
+            let left = most.saturating_sub(event.held_seconds);
+            // An operator who asks for it now, and a day of tries, are no time to wait.
+            let may_wait = event.scheduled_at.is_some() && retry_delay(event.attempt).is_some();
+            if left > 0 && may_wait {
+                return Ok(Outcome::Held(sessions.clone(), left));
             }
+            tracing::warn!(
+                sessions = sessions.count,
+                from = sessions.from.join(" "),
+                "sessions are open with the old credential: they end now"
+            );
         }
-        Ok(Outcome::Revoked)
+        self.services.revoke(old, &administrator, deadline).await?;
+        self.services
+            .prove_refused(old, &event.version, deadline)
+            .await?;
+        // A server that refuses everybody has proved nothing.
+        if seen == Seen::Current && old.engine.places() == current.engine.places() {
+            self.services
+                .prove_control(current, &event.version, deadline)
+                .await?;
+        }
+        // The last act: as long as the label is there, the revocation is not done.
+        self.secrets
+            .detach(&event.secret, &live, &event.version, deadline)
+            .await?;
+        Ok(Outcome::Revoked(sessions))
     }
 
-    /// The config vars that show the old version's values and not the current one's.
-    async fn shown(
+    /// Who uses the credential now, if anybody does and the service says so. A service that cannot say is no reason
+    /// to let the credential live on.
+    async fn sessions(
         &self,
         old: &Document,
-        current: &Document,
+        administrator: &Fields,
         deadline: Deadline,
-    ) -> Result<Option<String>, Error> {
+    ) -> Result<Option<Sessions>, Error> {
+        match self.services.sessions(old, administrator, deadline).await {
+            Ok(sessions) => {
+                let open = sessions.filter(|it| it.count > 0);
+                if let Some(open) = &open {
+                    telemetry::record(&[(Metric::SessionsInUse, open.count)]);
+                }
+                Ok(open)
+            }
+            Err(error @ ServiceError::Authority(_)) => Err(error.into()),
+            Err(error) => {
+                tracing::warn!(%error, "who uses the old credential is not known");
+                Ok(None)
+            }
+        }
+    }
+
+    async fn document(
+        &self,
+        event: &RevokeEvent,
+        version: &VersionId,
+        deadline: Deadline,
+    ) -> Result<Document, Error> {
+        let secrets = &self.secrets;
+        secrets
+            .document(&self.names, &event.secret, version, deadline)
+            .await
+    }
+
+    /// The other versions whose credentials may be alive and are shown to be the instance's own, but for the current
+    /// one: whoever may store values could name any credential in a version that he labels himself.
+    async fn others(
+        &self,
+        event: &RevokeEvent,
+        secret: &Secret,
+        current: &VersionId,
+        deadline: Deadline,
+    ) -> Result<Vec<(VersionId, Document)>, Error> {
+        let mut others = Vec::new();
+        let versions = secret.live();
+        for version in versions.filter(|it| it != current && *it != event.version) {
+            match self.document(event, &version, deadline).await {
+                Ok(document) => {
+                    if authority::own(&event.secret, secret, &version, &document).is_ok() {
+                        others.push((version, document));
+                    }
+                }
+                Err(error @ (Error::Document(_) | Error::Authority(_))) => {
+                    tracing::warn!(%version, %error, "another live version is not usable: passed over");
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(others)
+    }
+
+    /// Looks at Heroku, which shows a live credential and nothing of the old one, or has no such add-on any more.
+    async fn look(
+        &self,
+        event: &RevokeEvent,
+        versions: &Versions,
+        deadline: Deadline,
+    ) -> Result<Seen, Error> {
+        let (old, current) = (&versions.old, &versions.current);
         let partner = Partner::new(
             self.secrets
                 .fields(&self.configuration.partner, deadline)
@@ -234,12 +405,89 @@ impl Revocation {
                 if error.is_gone() || addon.is_gone_by_v1(&error, &partner, deadline).await =>
             {
                 tracing::info!(%error, "the add-on is gone: nothing shows the credential");
-                return Ok(None);
+                return Ok(Seen::Gone);
             }
             Err(error) => return Err(error.into()),
         };
-        let (old, current) = (old.render()?, current.render()?);
-        let vars = config.still_showing(&old, &current);
-        Ok((!vars.is_empty()).then(|| vars.join(", ")))
+        let (old, rendered) = (old.render()?, current.render()?);
+        let not_revoked = |reason: String| StepError::InUse {
+            secret: event.secret.clone(),
+            version: event.version.clone(),
+            reason,
+        };
+        let vars = config.still_showing(&old, &rendered);
+        if !vars.is_empty() {
+            let reason = format!(
+                "Heroku still shows its credential in {}; publish the current version, or remove config vars that the document no longer names",
+                vars.join(", ")
+            );
+            return Err(not_revoked(reason).into());
+        }
+        let mut is_seen = !config.showing(&rendered).is_empty();
+        for (_, other) in &versions.others {
+            is_seen |= !config.showing(&other.render()?).is_empty();
+        }
+        if !is_seen {
+            return Err(StepError::NothingSeen {
+                secret: event.secret.clone(),
+                version: event.version.clone(),
+                addon: current.heroku.addon_id.clone(),
+                shown: config.names().collect::<Vec<_>>().join(", "),
+            }
+            .into());
+        }
+        Ok(Seen::Current)
     }
+}
+
+/// The documents of the versions whose credentials may be alive.
+struct Versions {
+    old: Document,
+    current: Document,
+    current_version: VersionId,
+    others: Vec<(VersionId, Document)>,
+}
+
+impl Versions {
+    /// Whether another version has the same credential, which ends with that. All versions with one credential are
+    /// one: the credential ends with the last of their labels.
+    fn ends_with_another(&self, event: &RevokeEvent, secret: &Secret) -> Result<bool, StepError> {
+        let in_use = |reason: String| StepError::InUse {
+            secret: event.secret.clone(),
+            version: event.version.clone(),
+            reason,
+        };
+        let current = (self.current_version.clone(), self.current.clone());
+        for (other, document) in self.others.iter().chain([&current]) {
+            match self.old.is_same_login(document) {
+                Some(true) => {}
+                Some(false) => continue,
+                None if event.vouched => continue,
+                None => {
+                    return Err(in_use(format!(
+                        "version {other} has a credential of the same name at another address; if they are two, invoke revoke-secret with \"Vouched\": true"
+                    )));
+                }
+            }
+            let is_labelled = secret.carries(other, &Label::Live(other.clone()));
+            // Of two that wait, the one with the smaller id leaves it to the other, or neither would have a label in
+            // the end.
+            let waits = *other != self.current_version && !secret.carries(other, &Label::Pending);
+            if !is_labelled || (waits && event.version > *other) {
+                return Err(in_use(format!("version {other} holds the same credential")));
+            }
+            tracing::info!(%other, "another live version holds the same credential, which ends with that");
+            return Ok(true);
+        }
+        Ok(false)
+    }
+}
+
+/// What Heroku shows, when nothing of it is the old credential.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Seen {
+    /// The current credential.
+    Current,
+    /// There is no such add-on any more.
+    Gone,
 }

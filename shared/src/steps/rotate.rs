@@ -6,11 +6,11 @@ use crate::authority::Names;
 use crate::configuration::StepFunctions;
 use crate::deadline::Deadline;
 use crate::event::{FinishEvent, RotationEvent, Step, StepEvent, VersionId};
-use crate::event_bus::{self, EventBus, Happening};
+use crate::event_bus::{self, EventBus, Occurrence};
 use crate::invoke::Functions;
-use crate::secrets::{Label, Secret, Secrets};
+use crate::secrets::{Label, MOST_LABELS, Secret, Secrets};
 
-use super::{Created, StepError};
+use super::{Created, Scheduled, StepError};
 
 /// Performs one step of a rotation. Every step may be repeated from any point of failure: Secrets
 /// Manager begins a failed rotation again at `createSecret`, with the same token. Says on the event bus when
@@ -36,17 +36,29 @@ pub async fn rotate(
         deadline.less(event_bus::LONGEST),
     );
     let result = step.await;
-    let happening = match &result {
-        Ok(()) if event.step == Step::FinishSecret => Some(Happening::RotationSucceeded),
-        Ok(()) => None,
-        Err(error) => Some(Happening::RotationStepFailed(event.step, error)),
-    };
-    if let Some(happening) = happening {
-        bus.put(&event.secret, &event.version, happening, deadline)
-            .await;
+    let mut occurrences = Vec::new();
+    match &result {
+        Ok(scheduled) => {
+            if event.step == Step::FinishSecret {
+                occurrences.push((&event.version, Occurrence::RotationSucceeded));
+            }
+            let scheduled = scheduled.iter();
+            occurrences.extend(
+                scheduled
+                    .map(|(version, at)| (version, Occurrence::RevocationScheduled(at.clone()))),
+            );
+        }
+        Err(error) => {
+            let failed = Occurrence::RotationStepFailed(event.step, error);
+            occurrences.push((&event.version, failed));
+        }
     }
-    result
+    bus.put(&event.secret, &occurrences, deadline).await;
+    result.map(drop)
 }
+
+/// The version whose revocation was scheduled, and for when.
+type Replaced = Option<(VersionId, String)>;
 
 async fn perform(
     event: &RotationEvent,
@@ -55,11 +67,11 @@ async fn perform(
     functions: &Functions,
     steps: &StepFunctions,
     deadline: Deadline,
-) -> Result<(), Error> {
+) -> Result<Replaced, Error> {
     let secret = secrets.describe(&event.secret, deadline).await?;
     if !is_due(event, &secret)? {
         tracing::info!("the version is current already: nothing to do");
-        return Ok(());
+        return Ok(None);
     }
     let step = StepEvent {
         step: event.step,
@@ -83,9 +95,11 @@ async fn perform(
                 .invoke(&steps.test_secret, &StepEvent { version, ..step }, deadline)
                 .await?;
         }
-        Step::FinishSecret => finish(event, &secret, secrets, functions, steps, deadline).await?,
+        Step::FinishSecret => {
+            return finish(event, &secret, secrets, functions, steps, deadline).await;
+        }
     }
-    Ok(())
+    Ok(None)
 }
 
 /// AWS's checks [before any step](https://docs.aws.amazon.com/secretsmanager/latest/userguide/rotate-secrets_lambda-functions.html).
@@ -125,6 +139,32 @@ fn grace_period(event: &RotationEvent, secret: &Secret) -> Result<Option<u32>, S
         })
 }
 
+/// Counts the labels that this rotation will put on versions: where there is no room for one of them, nothing is
+/// begun.
+fn room_for_labels(
+    event: &RotationEvent,
+    secret: &Secret,
+    current: &VersionId,
+) -> Result<(), StepError> {
+    let is_live = |version: &VersionId| secret.carries(version, &Label::Live(version.clone()));
+    let needed = [
+        !is_live(&event.version),
+        !is_live(current),
+        secret.labelled(&Label::Previous).is_none(),
+    ];
+    let needed = needed.into_iter().filter(|it| *it).count();
+    let has = secret.label_count();
+    if has + needed <= MOST_LABELS {
+        return Ok(());
+    }
+    Err(StepError::Labels {
+        secret: event.secret.clone(),
+        has,
+        needed,
+        waiting: secret.waiting().count(),
+    })
+}
+
 /// Stores a new value for the pending version, unless it has one. Value and `LIVE-` label go in one
 /// call, before the service hears of the credential: a crash leaves a label without a credential,
 /// never a credential without a label.
@@ -139,6 +179,7 @@ async fn store_new_value(
     let current = current(event, secret)?;
     let live = Label::Live(event.version.clone());
     let is_live = secret.carries(&event.version, &live);
+    room_for_labels(event, secret, &current)?;
     // Without the label there is no value to be expected, so that asking for it would be a request
     // for nothing: Secrets Manager keeps one that is there all the same.
     let known = if is_live {
@@ -191,6 +232,11 @@ async fn create(
     let Some(current) = current.filter(|_| created.current_accepted) else {
         return Ok(None);
     };
+    if !created.current_is_named && !secret.is_shown(&current) {
+        secrets
+            .note_shown(&step.secret, secret, &current, deadline)
+            .await?;
+    }
     let live = Label::Live(current.clone());
     if !secret.carries(&current, &live) {
         secrets
@@ -221,7 +267,7 @@ async fn finish(
     functions: &Functions,
     steps: &StepFunctions,
     deadline: Deadline,
-) -> Result<(), Error> {
+) -> Result<Replaced, Error> {
     let old = current(event, secret)?;
     let revoke_after_seconds = grace_period(event, secret)?;
     let create_step = StepEvent {
@@ -241,10 +287,13 @@ async fn finish(
         only_if_unscheduled,
         was_in_use: false,
     };
+    let mut replaced = None;
     if is_live {
-        functions
-            .invoke(&steps.finish_secret, &finish(old.clone(), false), deadline)
+        let event = finish(old.clone(), false);
+        let scheduled: Option<Scheduled> = functions
+            .ask(&steps.finish_secret, &event, deadline)
             .await?;
+        replaced = scheduled.map(|it| (old.clone(), it.revokes_at));
     }
     // What earlier rotations left behind and nobody came to revoke ends as well.
     for version in secret
@@ -252,11 +301,11 @@ async fn finish(
         .filter(|version| *version != old && *version != event.version)
     {
         functions
-            .invoke(&steps.finish_secret, &finish(version, true), deadline)
+            .ask::<_, Option<Scheduled>>(&steps.finish_secret, &finish(version, true), deadline)
             .await?;
     }
     secrets
         .promote(&event.secret, &event.version, &old, deadline)
         .await?;
-    Ok(())
+    Ok(replaced)
 }

@@ -1,6 +1,8 @@
 //! What waits for its revocation, over all secrets of the stack: measured, and scheduled where
 //! nothing is.
 
+use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::time::{Duration, SystemTime};
 
@@ -11,7 +13,7 @@ use crate::Error;
 use crate::aws::AwsError;
 use crate::deadline::Deadline;
 use crate::fleet::{self, Waiting};
-use crate::schedule::Schedules;
+use crate::schedule::{Scheduled, Schedules};
 use crate::secrets::{Listing, Secrets};
 use crate::telemetry::{self, Metric};
 
@@ -77,9 +79,17 @@ pub async fn sweep(
         .scheduled(deadline.at_most(deadline.left() * 3 / 4))
         .await?;
     let waiting = &found.waiting;
+    let idle = idle(
+        schedules,
+        waiting,
+        &known,
+        deadline.at_most(deadline.left() / 2),
+    )
+    .await;
     let (mut overdue, mut lost) = (0_u64, Vec::new());
-    for it in waiting {
-        let (is_overdue, is_scheduled) = (it.is_overdue(), known.has(&it.secret, &it.version));
+    for (place, it) in waiting.iter().enumerate() {
+        let is_overdue = it.is_overdue();
+        let is_scheduled = known.has(&it.secret, &it.version) && !idle.contains(&place);
         tracing::info!(
             secret = %it.secret,
             version = %it.version,
@@ -110,6 +120,34 @@ pub async fn sweep(
         "swept"
     );
     Ok(listed.and(made)?)
+}
+
+/// The places of those that are overdue although something is scheduled, which will not begin. Those that there is
+/// not time to look at are left to the next sweep.
+async fn idle(
+    schedules: &Schedules,
+    waiting: &[Waiting],
+    known: &Scheduled,
+    deadline: Deadline,
+) -> BTreeSet<usize> {
+    let doubtful: Vec<_> = (0..)
+        .zip(waiting)
+        .filter(|(_, it)| it.is_overdue())
+        .filter_map(|(place, it)| Some((place, it, known.attempt(&it.secret, &it.version)?)))
+        .collect();
+    let idle = RefCell::new(BTreeSet::new());
+    let looked = fleet::eight_at_once(doubtful.len(), deadline, async |index| {
+        let (place, it, attempt) = doubtful[index];
+        let will_begin = schedules.will_begin(&it.secret, &it.version, attempt, deadline);
+        if !will_begin.await? {
+            idle.borrow_mut().insert(place);
+        }
+        Ok::<_, AwsError>(())
+    });
+    if let Err(error) = looked.await {
+        tracing::warn!(%error, "not all schedules were looked at: left to the next sweep");
+    }
+    idle.into_inner()
 }
 
 #[derive(Default)]

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use addon_rotation::deadline::{Deadline, Passing};
-use addon_rotation::document::{Document, Fields};
+use addon_rotation::document::{Document, Fields, credential_id};
 use addon_rotation::event::VersionId;
 use addon_rotation::service::{ServiceError, Verdict};
 use axum::Router;
@@ -67,7 +67,11 @@ async fn a_credential_lives_from_its_issue_to_its_revocation_each_of_which_can_b
         let verdict = services.verify(&document, soon()).await;
         assert_eq!(verdict, Ok(Verdict::Accepted));
     }
-    assert!(stand.service.is_live(version.as_str()));
+    assert!(
+        stand
+            .service
+            .is_live(&credential_id(&document.heroku.addon_id, &version))
+    );
     for _ in 0..2 {
         services
             .revoke(&document, &serving(&administrator, &document), soon())
@@ -78,7 +82,11 @@ async fn a_credential_lives_from_its_issue_to_its_revocation_each_of_which_can_b
             .await
             .unwrap();
     }
-    assert!(!stand.service.is_live(version.as_str()));
+    assert!(
+        !stand
+            .service
+            .is_live(&credential_id(&document.heroku.addon_id, &version))
+    );
     assert_eq!(requests(&stand, &Method::PUT), 2);
     assert_eq!(requests(&stand, &Method::DELETE), 2);
 }
@@ -93,7 +101,10 @@ async fn an_imported_credential_has_the_id_that_its_document_says() {
     assert_eq!(verdict, Ok(Verdict::Accepted));
 
     let next = next_document(&instance.document, &version);
-    assert_eq!(next["credential_id"], version.as_str());
+    assert_eq!(
+        next["credential_id"],
+        credential_id(&instance.addon, &version)
+    );
     assert_ne!(next["api_key"], instance.document["api_key"]);
     assert_eq!(next["note"], instance.document["note"]);
 
@@ -110,7 +121,8 @@ async fn another_credential_under_the_same_id_is_a_lasting_conflict() {
     let stand = Stand::start().await;
     let version = version_id();
     let document = next(&stand, &version).await;
-    stand.service.register(version.as_str(), &random()).unwrap();
+    let id = credential_id(&document.heroku.addon_id, &version);
+    stand.service.register(&id, &random()).unwrap();
     let error = stand
         .services()
         .issue(
@@ -208,14 +220,22 @@ async fn passing_faults_pass() {
         .await
         .unwrap();
     assert_eq!(requests(&stand, &Method::PUT), 4);
-    assert!(stand.service.is_live(version.as_str()));
+    assert!(
+        stand
+            .service
+            .is_live(&credential_id(&document.heroku.addon_id, &version))
+    );
 
     fail(&stand, Method::DELETE, 1, Fault::LoseAnswer);
     services
         .revoke(&document, &serving(&administrator, &document), soon())
         .await
         .unwrap();
-    assert!(!stand.service.is_live(version.as_str()));
+    assert!(
+        !stand
+            .service
+            .is_live(&credential_id(&document.heroku.addon_id, &version))
+    );
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@ mod authority;
 mod counts;
 mod crashes;
 mod deprovisioning;
+mod ending;
 mod enrollment;
 mod postponed;
 mod refused;
@@ -22,7 +23,7 @@ use local_cloud::events::EventKind;
 use local_cloud::scheduler::ScheduleSummary;
 use serde_json::{Value, json};
 
-use crate::support::{GRACE_PERIOD, Instance, Stand};
+use crate::support::{GRACE_PERIOD, Instance, Stand, credential};
 
 /// The schedule of one try of a version's revocation.
 pub(crate) fn schedule(
@@ -89,7 +90,7 @@ fn releases(stand: &Stand, instance: &Instance) -> usize {
 /// shows it.
 pub(crate) async fn assert_settled(stand: &Stand, instance: &Instance) {
     let current = stand.current(instance);
-    assert_eq!(stand.service.live(), [current.as_str()]);
+    assert_eq!(stand.service.live(), [credential(instance, &current)]);
     assert_shown(stand, instance, &current).await;
     let secret = stand.snapshot(instance);
     let labels: Vec<_> = secret.versions.iter().flat_map(|it| &it.labels).collect();

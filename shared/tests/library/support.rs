@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use addon_rotation::configuration::HerokuConfiguration;
-use addon_rotation::document::{Document, Fields};
+use addon_rotation::document::{Document, Fields, credential_id};
 use addon_rotation::event::{SecretArn, VersionId};
 use addon_rotation::heroku::{HerokuClient, Partner};
 use addon_rotation::net::{self, PlainText};
@@ -46,6 +46,11 @@ pub(crate) enum Api {
 
 impl Api {
     pub(crate) const BOTH: [Self; 2] = [Self::V1, Self::V3];
+}
+
+/// What the service calls the credential of a version that rotation made.
+pub(crate) fn credential(instance: &Instance, version: &VersionId) -> String {
+    credential_id(&instance.addon, version)
 }
 
 pub(crate) struct Stand {

@@ -265,6 +265,7 @@ impl Stand {
             role: "arn:aws:iam::123456789012:role/scheduler".to_owned(),
             function: "arn:aws:lambda:us-east-1:123456789012:function:revoke-secret".to_owned(),
             dead_letter_queue: "arn:aws:sqs:us-east-1:123456789012:dead-letters".to_owned(),
+            soonest: std::time::Duration::ZERO,
         };
         Self {
             shared,

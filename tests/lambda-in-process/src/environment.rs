@@ -6,7 +6,7 @@ use addon_rotation::authority::Names;
 use addon_rotation::aws::sdk_config_with;
 use addon_rotation::configuration::{
     DeprovisionConfiguration, EnrollConfiguration, FleetConfiguration, HerokuConfiguration,
-    ScheduleConfiguration, StartConfiguration, StepFunctions,
+    SOONEST, ScheduleConfiguration, StartConfiguration, StepFunctions,
 };
 use addon_rotation::deadline::Deadline;
 use addon_rotation::event::{
@@ -78,6 +78,8 @@ impl Environment {
             configuration: self.heroku.clone(),
             schedules: self.schedules(NAME),
             grace_period_seconds: grace_period_seconds(),
+            hold_while_in_use_seconds: 0,
+            bus: EventBus::new(&self.sdk_config(NAME)),
         }
     }
 
@@ -254,11 +256,22 @@ impl Environment {
     }
 
     fn schedules_of(&self, target: &str, function: &str) -> Schedules {
+        self.schedules_from(target, function, Duration::ZERO)
+    }
+
+    /// Those of `finish-secret` as it is deployed: none is for a time that is too near.
+    #[must_use]
+    pub fn schedules_as_deployed(&self) -> Schedules {
+        self.schedules_from("revoke-secret", "finish-secret", SOONEST)
+    }
+
+    fn schedules_from(&self, target: &str, function: &str, soonest: Duration) -> Schedules {
         let configuration = ScheduleConfiguration {
             group: STACK.to_owned(),
             role: "arn:aws:iam::000000000000:role/scheduler".to_owned(),
             function: arn(target),
             dead_letter_queue: "arn:aws:sqs:us-east-1:000000000000:dead-letters".to_owned(),
+            soonest,
         };
         Schedules::new(&self.sdk_config(function), configuration)
     }

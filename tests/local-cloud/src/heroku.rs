@@ -37,7 +37,7 @@ pub use self::faults::{Fault, FaultRule, RequestRecord};
 pub use self::limits::RateLimit;
 pub use self::model::{
     AddOnState, AppSpec, DynoState, GoneAs, HerokuError, Manifest, Provision, ProvisionedAddOn,
-    Release, RestartSpeed, TokenRules,
+    Release, RestartSpeed, ShownNames, TokenRules, Untidiness,
 };
 use self::server::{LoopbackServer, listen};
 use self::world::World;
@@ -257,6 +257,11 @@ impl Heroku {
     /// Sets how many installations a page of v1's list holds; 4,000 at the start, at least 1.
     pub fn set_page_size(&self, installations: usize) {
         self.shared.world().page_size = installations.max(1);
+    }
+
+    /// Sets what it does with config vars beside what it documents.
+    pub fn set_untidiness(&self, untidiness: Untidiness) {
+        self.shared.world().untidiness = untidiness;
     }
 
     /// Sets how v3 shows add-ons that were deprovisioned.

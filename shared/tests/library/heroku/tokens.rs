@@ -15,7 +15,7 @@ use local_cloud::heroku::{Fault, FaultRule, Heroku, TokenRules};
 use serde_json::json;
 
 use super::{fail, status};
-use crate::support::{Api, Publisher, Stand, soon, within};
+use crate::support::{Api, Clock, Publisher, Stand, soon, within};
 
 fn new_refresh_token_each_time() -> TokenRules {
     TokenRules {
@@ -161,7 +161,7 @@ async fn a_new_refresh_token_is_stored_before_the_access_token_is_used() {
         let stand = Stand::start().await;
         let instance = stand.instance(Api::V3).await;
         stand.heroku.set_token_rules(new_refresh_token_each_time());
-        let used = Arc::default();
+        let used: Arc<Mutex<Vec<usize>>> = Arc::default();
         let publisher = Publisher::new(&stand, &instance)
             .await
             .with_tokens(Box::new(Noting {
@@ -170,13 +170,35 @@ async fn a_new_refresh_token_is_stored_before_the_access_token_is_used() {
                 broken,
                 used: Arc::clone(&used),
             }));
-        let result = publisher.addon().config(soon()).await;
-        assert_eq!(*used.lock().unwrap(), [0]);
+        let clock = broken.then(Clock::stop);
+        let deadline = Deadline::after(Duration::from_secs(20));
+        let (addon, exchanges) = (publisher.addon(), stand.token_requests());
+        let time_passes = async {
+            if let Some(clock) = &clock {
+                let tried = || !used.lock().unwrap().is_empty();
+                assert!(clock.until(tried).await);
+                clock.advance(Duration::from_secs(20)).await;
+            }
+        };
+        let (result, ()) = tokio::join!(addon.config(deadline), time_passes);
+        assert!(used.lock().unwrap().iter().all(|uses| *uses == 0));
+        assert_eq!(
+            stand.token_requests() - exchanges,
+            1,
+            "never exchanged again"
+        );
         if broken {
-            assert!(matches!(result, Err(HerokuError::Tokens(_))), "{result:?}");
+            let error = result.unwrap_err();
+            assert!(matches!(error, HerokuError::Unstored { .. }), "{error:?}");
+            assert!(
+                error
+                    .to_string()
+                    .contains(instance.oauth.as_ref().unwrap().as_str())
+            );
             assert_eq!(uses_of_tokens(&stand.heroku), 0);
         } else {
             result.unwrap();
+            assert_eq!(used.lock().unwrap().len(), 1);
         }
     }
 }

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::{Words, id, stack};
 use crate::steps::{assert_settled, fire};
-use crate::support::{Api, Instance, Stand, version_id};
+use crate::support::{Api, Instance, Stand, credential, version_id};
 
 fn options(instance: &Instance) -> Options {
     Options {
@@ -43,7 +43,7 @@ async fn the_new_credential_is_issued_although_the_current_one_does_not_log_in()
         assert_eq!(words.done().last().map(String::as_str), Some("rotate"));
         assert!(words.done().contains(&"vouch".to_owned()));
         let current = stand.current(&instance);
-        assert!(current != broken && stand.service.is_live(current.as_str()));
+        assert!(current != broken && stand.service.is_live(&credential(&instance, &current)));
 
         // Nobody has seen the broken one log in, so that nothing is ended in its name.
         assert!(!stand.is_labelled_live(&instance, &broken));
@@ -60,7 +60,10 @@ async fn the_new_credential_is_issued_although_the_current_one_does_not_log_in()
         assert_eq!(vouched.count(), 1);
         let next = stand.rotate(&instance).await;
         fire(&stand, &current, 0).await;
-        assert!(stand.service.is_live(next.as_str()) && !stand.service.is_live(current.as_str()));
+        assert!(
+            stand.service.is_live(&credential(&instance, &next))
+                && !stand.service.is_live(&credential(&instance, &current))
+        );
     }
 }
 

@@ -13,7 +13,7 @@ use serde_json::json;
 use super::{Words, id, stack};
 use crate::steps::{assert_settled, fire, fired, schedule};
 use crate::support::{
-    Api, Clock, Crash, Instance, Invariants, Stand, When, document, serving, soon,
+    Api, Clock, Crash, Instance, Invariants, Stand, When, credential, document, serving, soon,
 };
 
 async fn roll_back(
@@ -58,7 +58,7 @@ async fn the_previous_version_is_current_again_and_the_other_ends_after_its_grac
         // Its revocation finds it current and waits; the other's ends the other.
         fire(&stand, &first, 0).await;
         assert!(stand.is_labelled_live(&instance, &first));
-        assert!(stand.service.is_live(second.as_str()));
+        assert!(stand.service.is_live(&credential(&instance, &second)));
         fire(&stand, &second, 0).await;
         assert_eq!(stand.service.live(), [instance.imported.as_str()]);
         assert!(!stand.is_labelled_live(&instance, &second));

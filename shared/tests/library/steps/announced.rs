@@ -6,11 +6,11 @@ use local_cloud::events::EventKind;
 use local_cloud::gateway::GatewayFault;
 use serde_json::{Value, json};
 
-use super::{assert_settled, fire};
+use super::{assert_settled, fire, schedule};
 use crate::support::{Api, Stand};
 
 /// The events so far, each of which is as the schema says.
-fn events(stand: &Stand) -> Vec<Value> {
+pub(super) fn events(stand: &Stand) -> Vec<Value> {
     let schema = include_str!("../../../../infra/rotation-events.schema.json");
     let schema = serde_json::from_str(schema).unwrap();
     let schema = jsonschema::validator_for(&schema).unwrap();
@@ -29,11 +29,21 @@ async fn a_rotation_is_announced_when_it_is_done() {
     let stand = Stand::start().await;
     let instance = stand.enrolled(Api::V3).await;
     assert!(events(&stand).is_empty(), "of the enrolment");
+    let first = stand.current(&instance);
     let version = stand.rotate(&instance).await;
     let events = events(&stand);
-    let [event] = &events[..] else {
+    let [event, scheduled] = &events[..] else {
         panic!("{events:?}");
     };
+    assert_eq!(scheduled["detail-type"], "Credential Revocation Scheduled");
+    assert_eq!(scheduled["detail"]["VersionId"], first.as_str());
+    let at = schedule(&stand, &first, 0)
+        .unwrap()
+        .fires_at
+        .unwrap()
+        .to_string();
+    let told = scheduled["detail"]["RevokesAt"].as_str().unwrap();
+    assert_eq!(&told[..16], &at[..16], "to the minute");
     assert_eq!(event["detail-type"], "Credential Rotation Succeeded");
     assert_eq!(event["resources"][0], instance.secret.as_str());
     let detail = json!({ "SecretId": instance.secret.as_str(), "VersionId": version.as_str() });
@@ -57,7 +67,7 @@ async fn a_step_that_fails_is_announced_in_the_words_of_its_error() {
     let record = stand.lambda.records_of("rotate");
     let message = record.into_iter().find_map(|record| record.error).unwrap();
     let events = events(&stand);
-    let [failed, succeeded] = &events[..] else {
+    let [failed, succeeded, _] = &events[..] else {
         panic!("{events:?}");
     };
     assert_eq!(failed["detail-type"], "Credential Rotation Step Failed");
@@ -65,7 +75,7 @@ async fn a_step_that_fails_is_announced_in_the_words_of_its_error() {
     assert_eq!(failed["detail"]["ErrorType"], "ServiceError");
     assert_eq!(failed["detail"]["ErrorMessage"], message);
     assert_eq!(succeeded["detail-type"], "Credential Rotation Succeeded");
-    for event in &events {
+    for event in [failed, succeeded] {
         assert_eq!(event["detail"]["VersionId"], version.as_str());
     }
 }

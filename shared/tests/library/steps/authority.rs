@@ -12,7 +12,7 @@ use local_cloud::events::EventKind;
 use serde_json::{Value, json};
 
 use super::enrollment::enrolled;
-use crate::support::{Api, Instance, Server, Stand, create_secret, version_id};
+use crate::support::{Api, Instance, Server, Stand, create_secret, credential, version_id};
 
 /// A server of the adversary's: it takes everything and remembers it.
 struct Hostile {
@@ -95,7 +95,7 @@ fn step(step: &str, instance: &Instance, version: &VersionId) -> Value {
 /// What `revoke-secret` says of its last try: it schedules no further one.
 async fn revocation(stand: &Stand, instance: &Instance, version: &VersionId) -> String {
     let event = json!({
-        "SecretId": instance.secret.as_str(), "VersionId": version.as_str(), "Attempt": 99,
+        "SecretId": instance.secret.as_str(), "VersionId": version.as_str(), "Attempt": 99, "Vouched": true,
     });
     refusal(stand, "revoke-secret", event).await
 }
@@ -343,7 +343,7 @@ async fn a_version_is_labelled_when_it_was_seen_to_log_in() {
         events.iter().position(|event| found(&event.kind)).unwrap()
     };
     let issued = position(
-        &|event| matches!(event, EventKind::CredentialIssued { credential, .. } if *credential == second.as_str()),
+        &|event| matches!(event, EventKind::CredentialIssued { credential: it, .. } if *it == credential(&instance, &second)),
     );
     let labelled = position(
         &|event| matches!(event, EventKind::LabelAttached { label: it, .. } if *it == label),
@@ -414,10 +414,15 @@ async fn a_broken_current_credential_holds_up_no_revocation() {
         let leaked = stand.current(&instance);
         stand.rotate(&instance).await;
         let mut broken = stand.value(&instance.secret, None).await;
-        broken["api_key"] = "not the key".into();
+        let works = std::mem::replace(&mut broken["api_key"], "not the key".into());
         store(&stand, &instance, &broken).await;
         super::fire(&stand, &leaked, 0).await;
         assert!(!stand.service.is_live(&instance.imported), "{api:?}");
+        // A service that refuses everybody has proved nothing: the label stays until the current one works.
+        assert!(stand.is_labelled_live(&instance, &leaked), "{api:?}");
+        broken["api_key"] = works;
+        store(&stand, &instance, &broken).await;
+        super::fire(&stand, &leaked, 1).await;
         assert!(!stand.is_labelled_live(&instance, &leaked), "{api:?}");
     }
 }

@@ -5,10 +5,10 @@
 pub(crate) type Requests = (usize, usize);
 
 /// createSecret, setSecret, testSecret, finishSecret and the revocation, by v1.
-pub(crate) const V1: [Requests; 5] = [(7, 0), (4, 2), (4, 1), (5, 0), (7, 1)];
+pub(crate) const V1: [Requests; 5] = [(7, 0), (4, 2), (4, 1), (5, 0), (8, 1)];
 
 /// The same by v3.
-pub(crate) const V3: [Requests; 5] = [(7, 0), (5, 3), (5, 2), (5, 0), (8, 2)];
+pub(crate) const V3: [Requests; 5] = [(7, 0), (5, 3), (5, 2), (5, 0), (9, 2)];
 
-/// createSecret of the first rotation, which also labels the imported version.
-pub(crate) const FIRST_CREATE: Requests = (8, 0);
+/// createSecret of the first rotation, which also labels the imported version and notes that it logged in.
+pub(crate) const FIRST_CREATE: Requests = (9, 0);

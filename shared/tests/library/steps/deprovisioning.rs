@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::enrollment::enrolled;
 use super::{assert_fires, fire, fired};
-use crate::support::{Api, Crash, Instance, Stand, When, soon, version_id};
+use crate::support::{Api, Crash, Instance, Stand, When, credential, soon, version_id};
 
 const FUNCTION: &str = "deprovision-addon";
 
@@ -202,7 +202,7 @@ async fn a_rotation_under_way_is_waited_for_and_what_it_still_issues_ends() {
             "VersionId": pending.as_str(), "Vouched": true,
         });
         stand.lambda.invoke("create-secret", event).await.unwrap();
-        assert_eq!(stand.service.live(), [pending.as_str()]);
+        assert_eq!(stand.service.live(), [credential(&instance, &pending)]);
         stand.lambda.invoke("sweep", json!({})).await.unwrap();
         assert_eq!(own_schedule(&stand).unwrap().name, next.name);
 

@@ -8,7 +8,7 @@ use local_cloud::events::EventKind;
 use serde_json::{Value, json};
 
 use super::{assert_fires, assert_settled, deliver, fire, grace_period, schedule};
-use crate::support::{Api, Crash, Instance, Stand, When};
+use crate::support::{Api, Crash, Instance, Stand, When, credential};
 
 /// The try that precedes `attempt` does nothing but schedule it, so many seconds later.
 async fn assert_postpones(
@@ -62,7 +62,7 @@ async fn while_the_version_is_current_again() {
     make_current(&stand, &instance, &first).await;
     assert_postpones(&stand, &instance, &first, 1, 60).await;
     assert!(stand.service.is_live(&instance.imported));
-    assert!(stand.service.is_live(second.as_str()));
+    assert!(stand.service.is_live(&credential(&instance, &second)));
 }
 
 #[tokio::test]
@@ -82,7 +82,7 @@ async fn while_the_version_is_pending() {
         })
         .await;
     deliver(&stand, &instance, &version).await;
-    assert!(stand.service.is_live(version.as_str()));
+    assert!(stand.service.is_live(&credential(&instance, &version)));
     assert!(stand.is_labelled_live(&instance, &version));
     assert!(schedule(&stand, &version, 1).is_some());
 }
@@ -146,7 +146,7 @@ async fn for_a_day_and_then_it_says_why() {
     for part in [
         version.as_str(),
         instance.secret.as_str(),
-        "Heroku still shows its ACME_URL",
+        "Heroku still shows its credential in",
     ] {
         assert!(message.contains(part), "{part} is not in: {message}");
     }

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::releases;
 use super::schedules::tag;
-use crate::support::{Api, Instance, Stand, version_id};
+use crate::support::{Api, Instance, Stand, credential, version_id};
 
 /// The message with which `rotate` refuses.
 async fn refusal(stand: &Stand, secret: &SecretArn, version: &VersionId, step: Step) -> String {
@@ -119,7 +119,7 @@ async fn a_var_that_heroku_refuses_leaves_the_old_credential_in_place() {
         assert_eq!(stand.current(&instance), first);
         assert_eq!(releases(&stand, &instance), 0, "{api:?}");
         // It is alive, and its label says so.
-        assert!(stand.service.is_live(version.as_str()));
+        assert!(stand.service.is_live(&credential(&instance, &version)));
         assert!(stand.is_labelled_live(&instance, &version));
     }
 }

@@ -11,7 +11,7 @@ use local_cloud::heroku::GoneAs;
 use serde_json::json;
 
 use super::{assert_settled, deliver, fire, schedule};
-use crate::support::{Api, Clock, Stand, document, serving, soon};
+use crate::support::{Api, Clock, Stand, credential, document, serving, soon};
 
 fn revocations(stand: &Stand) -> usize {
     let requests = stand.service.requests();
@@ -47,7 +47,11 @@ async fn an_addon_that_is_gone_shows_nothing_any_more() {
         stand.heroku.set_gone_as(gone_as);
         stand.heroku.deprovision(&instance.addon).unwrap();
         fire(&stand, &first, 0).await;
-        assert_eq!(stand.service.live(), [second.as_str()], "{api:?}");
+        assert_eq!(
+            stand.service.live(),
+            [credential(&instance, &second)],
+            "{api:?}"
+        );
         assert!(!stand.is_labelled_live(&instance, &first), "{api:?}");
         assert!(stand.gateway.scheduler().schedules().is_empty());
     }
@@ -96,6 +100,8 @@ async fn the_label_goes_only_when_the_service_refuses_the_credential() {
         version: first.clone(),
         attempt: 0,
         was_in_use: false,
+        vouched: false,
+        held_seconds: 0,
         scheduled_at: None,
     };
     // The deletion is answered, and the login after it.

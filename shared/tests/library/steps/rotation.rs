@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use local_cloud::events::EventKind;
 
 use super::{assert_fires, assert_settled, assert_shown, fire, grace_period, releases, schedule};
-use crate::support::{Api, Invariants, Stand};
+use crate::support::{Api, Invariants, Stand, credential};
 
 #[tokio::test]
 async fn two_rotations_within_the_grace_period_and_their_revocations() {
@@ -25,15 +25,19 @@ async fn two_rotations_within_the_grace_period_and_their_revocations() {
 
         // Dynos may still run with any of the three.
         let live: BTreeSet<_> = stand.service.live().into_iter().collect();
-        let all = [instance.imported.as_str(), second.as_str(), third.as_str()];
-        assert_eq!(live, BTreeSet::from(all.map(ToOwned::to_owned)));
+        let [newer, newest] = [&second, &third].map(|it| credential(&instance, it));
+        let all = [instance.imported.clone(), newer, newest];
+        assert_eq!(live, BTreeSet::from(all));
         for version in [&first, &second, &third] {
             let labelled = stand.is_labelled_live(&instance, version);
             assert!(labelled, "{api:?}: the label keeps the version");
         }
 
         fire(&stand, &second, 0).await;
-        assert!(!stand.service.is_live(second.as_str()), "{api:?}");
+        assert!(
+            !stand.service.is_live(&credential(&instance, &second)),
+            "{api:?}"
+        );
         assert!(stand.service.is_live(&instance.imported), "{api:?}");
         fire(&stand, &first, 0).await;
         assert_settled(&stand, &instance).await;
@@ -126,7 +130,7 @@ async fn everything_of_the_document_but_the_credential_is_carried_over() {
     assert_ne!(value["api_key"], instance.document["api_key"]);
     let mut expected = instance.document.clone();
     expected["api_key"] = value["api_key"].clone();
-    expected["credential_id"] = version.as_str().into();
+    expected["credential_id"] = credential(&instance, &version).into();
     assert_eq!(value, expected);
 }
 
@@ -147,7 +151,7 @@ async fn labels_are_moved_in_the_order_that_a_crash_cannot_harm() {
     );
     let issued = position(
         "the credential",
-        &|event| matches!(event, EventKind::CredentialIssued { credential, .. } if *credential == new.as_str()),
+        &|event| matches!(event, EventKind::CredentialIssued { credential: it, .. } if *it == credential(&instance, &new)),
     );
     let shown = position("the config change", &|event| {
         matches!(event, EventKind::ConfigChanged { .. })

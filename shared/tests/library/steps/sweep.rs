@@ -183,6 +183,8 @@ async fn more_than_a_page_of_secrets_and_of_schedules() {
             version,
             attempt: 1,
             was_in_use: false,
+            vouched: false,
+            held_seconds: 0,
             scheduled_at: None,
         };
         let scheduled = own_schedules.revoke_after(later_try, GRACE_PERIOD, None, soon());

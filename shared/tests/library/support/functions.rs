@@ -176,6 +176,11 @@ impl Lambda {
         self.environment.schedules("finish-secret")
     }
 
+    /// The same with the bounds that it has when it is deployed.
+    pub(crate) fn schedules_as_deployed(&self) -> Schedules {
+        self.environment.schedules_as_deployed()
+    }
+
     /// What `revoke-secret` works with.
     pub(crate) fn revocation(&self) -> Revocation {
         self.environment.revocation()

@@ -8,7 +8,7 @@ use local_cloud::heroku::Heroku;
 use local_cloud::secrets_manager::SecretsManager;
 use url::Url;
 
-use super::{Instance, Stand, VAR};
+use super::{Instance, Stand, VAR, credential};
 
 /// One instance under observation. Clones share what was found.
 #[derive(Clone)]
@@ -86,7 +86,11 @@ impl Invariants {
                     imported.labels.contains(&label)
                 }
             } else {
-                secret.labelled(&format!("LIVE-{id}")) == Some(id.as_str())
+                secret.versions.iter().any(|version| {
+                    let named = version.id.parse();
+                    named.is_ok_and(|named| credential(&self.instance, &named) == *id)
+                        && version.labels.contains(&format!("LIVE-{}", version.id))
+                })
             };
             !version
         });

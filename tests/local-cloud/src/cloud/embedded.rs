@@ -55,6 +55,7 @@ impl Embedded {
             };
             set("AWS_ENDPOINT_URL", &endpoint);
             set("ALLOW_PLAIN_TEXT_ON_LOOPBACK", "true");
+            set("SOONEST_SCHEDULE_SECONDS", "0");
         }
         lambda.deploy(functions);
         Ok(Self { partner })

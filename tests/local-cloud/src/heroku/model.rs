@@ -114,6 +114,29 @@ pub enum GoneAs {
     Deprovisioned,
 }
 
+/// What Heroku was seen to do with config vars in public code, beside what it documents.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Untidiness {
+    /// How it names them to partners.
+    pub names: ShownNames,
+    /// Whether it strips blanks at a value's ends.
+    pub strips_blanks: bool,
+}
+
+/// How Heroku names the config vars that it shows a partner.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ShownNames {
+    /// As the manifest declares them, and v1 under the attachment's name as well.
+    #[default]
+    Manifest,
+    /// `url` for `ACME_URL`, as readers of v3 expect.
+    LowerCaseWithoutPrefix,
+    /// `URL` and `ACME_GOLD_URL`, as v1 answered will/securekey.
+    WithoutPrefixAndAttachment,
+    /// `ACME_GOLD_URL` alone.
+    Attachment,
+}
+
 /// The rules of OAuth tokens.
 #[derive(Clone, Copy, Debug)]
 pub struct TokenRules {

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 
 use super::dynos::{Deployed, Dyno};
-use super::model::{AddOnState, Release};
+use super::model::{AddOnState, Release, ShownNames};
 use super::tokens::AddOnNumber;
 
 /// Changes of config vars: a value to set, none to remove.
@@ -70,8 +70,30 @@ impl AddOn {
     }
 
     /// What v1 shows as the add-on's config.
-    pub(super) fn shown_to_owner(&self) -> BTreeMap<String, String> {
-        self.shown_to(&self.owner_app, &self.config)
+    pub(super) fn shown_by_v1(&self, names: ShownNames) -> BTreeMap<String, String> {
+        if names == ShownNames::Manifest {
+            return self.shown_to(&self.owner_app, &self.config);
+        }
+        self.shown(names)
+    }
+
+    /// What a partner is shown, by these names.
+    pub(super) fn shown(&self, names: ShownNames) -> BTreeMap<String, String> {
+        let prefix = format!("{}_", env_prefix(&self.service));
+        let short = self.config.iter().map(|(var, value)| {
+            let var = var.strip_prefix(&prefix).unwrap_or(var);
+            (var.to_owned(), value.clone())
+        });
+        let mut attached = self.shown_to(&self.owner_app, &self.config);
+        attached.retain(|var, _| !self.config.contains_key(var));
+        match names {
+            ShownNames::Manifest => self.config.clone(),
+            ShownNames::LowerCaseWithoutPrefix => {
+                short.map(|(var, it)| (var.to_lowercase(), it)).collect()
+            }
+            ShownNames::WithoutPrefixAndAttachment => short.chain(attached).collect(),
+            ShownNames::Attachment => attached,
+        }
     }
 
     pub(super) fn apps(&self) -> Vec<String> {

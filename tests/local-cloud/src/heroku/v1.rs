@@ -104,7 +104,7 @@ async fn show(
     let info = json!({
         "id": addon.heroku_id,
         "name": addon.owner_app,
-        "config": addon.shown_to_owner(),
+        "config": addon.shown_by_v1(world.untidiness.names),
         "callback_url": callback_url(addon),
         "owner_email": format!("owner@{}.example", addon.owner_app),
         "region": addon.region,

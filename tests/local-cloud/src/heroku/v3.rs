@@ -100,7 +100,7 @@ async fn config(
 ) -> Result<Json<Vec<Var>>, ApiError> {
     let world = shared.world();
     let (_, addon) = alive(&world, scope, &id)?;
-    Ok(Json(vars(addon)))
+    Ok(Json(vars(&world, addon)))
 }
 
 #[derive(Deserialize)]
@@ -130,7 +130,7 @@ async fn update(
         .write_config(number, &changes)
         .map_err(|refusal| ApiError::invalid_params(refusal.to_string()))?;
     let (_, addon) = alive(&world, scope, &id)?;
-    Ok(Json(vars(addon)))
+    Ok(Json(vars(&world, addon)))
 }
 
 async fn attachments(
@@ -166,12 +166,12 @@ fn app(world: &World, name: &str) -> Value {
     json!({ "id": world.apps.get(name).map(|app| &app.id), "name": name })
 }
 
-fn vars(addon: &AddOn) -> Vec<Var> {
-    let config = addon.config.iter();
+fn vars(world: &World, addon: &AddOn) -> Vec<Var> {
+    let config = addon.shown(world.untidiness.names).into_iter();
     config
         .map(|(name, value)| Var {
-            name: name.clone(),
-            value: Some(value.clone()),
+            name,
+            value: Some(value),
         })
         .collect()
 }

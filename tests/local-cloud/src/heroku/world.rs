@@ -11,6 +11,7 @@ use super::dynos::{Deployed, Dyno};
 use super::limits::Pools;
 use super::model::{
     AddOnState, AppSpec, GoneAs, HerokuError, Manifest, Provision, ProvisionedAddOn, Release,
+    Untidiness,
 };
 use super::things::{AddOn, App, Attachment, Changes, env_prefix};
 use super::tokens::{AddOnNumber, Tokens};
@@ -23,6 +24,7 @@ pub(super) struct World {
     pub(super) events: EventLog,
     pub(super) page_size: usize,
     pub(super) gone_as: GoneAs,
+    pub(super) untidiness: Untidiness,
     pub(super) pools: Pools,
     pub(super) tokens: Tokens,
     pub(super) services: HashMap<String, Manifest>,
@@ -39,6 +41,7 @@ impl World {
             events,
             page_size: 4_000,
             gone_as: GoneAs::default(),
+            untidiness: Untidiness::default(),
             pools: Pools::default(),
             tokens: Tokens::default(),
             services: HashMap::new(),
@@ -254,6 +257,11 @@ impl World {
             return Ok(());
         };
         addon.config = addon.config_with(changes);
+        if self.untidiness.strips_blanks {
+            for value in addon.config.values_mut() {
+                *value = value.trim().to_owned();
+            }
+        }
         addon.updated_at = Timestamp::now();
         addon.writes += 1;
         let apps = addon.apps();

@@ -180,6 +180,7 @@ fn settings(options: &MiniStackOptions, port: u16) -> Vec<(&'static str, String)
         ("COGNITO_EMAIL_ENABLED", "false"),
         // Functions get it, as all that is here; the services of this stand have no TLS.
         ("ALLOW_PLAIN_TEXT_ON_LOOPBACK", "true"),
+        ("SOONEST_SCHEDULE_SECONDS", "0"),
         ("PYTHONDONTWRITEBYTECODE", "1"),
         ("PYTHONUNBUFFERED", "1"),
     ]

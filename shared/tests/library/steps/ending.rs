@@ -1,0 +1,487 @@
+//! The end of a credential is certain, and seen: what others have met, and what an adversary did.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use addon_rotation::configuration::HerokuConfiguration;
+use addon_rotation::event::{RevokeEvent, VersionId};
+use addon_rotation::heroku::HerokuClient;
+use addon_rotation::service::Sessions;
+use addon_rotation::steps::revoke_secret;
+use axum::body::Bytes;
+use http::{Method, Request};
+use jiff::{SignedDuration, Timestamp};
+use local_cloud::events::EventKind;
+use local_cloud::gateway::GatewayFault;
+use local_cloud::heroku::{Fault, ShownNames, Untidiness};
+use local_cloud::secrets_manager::RotationOptions;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::announced::events;
+use super::{assert_settled, fire, releases, schedule};
+use crate::support::{Api, Instance, Stand, credential, eventually, soon};
+
+/// Stores a version by hand, with these labels.
+async fn store(stand: &Stand, instance: &Instance, document: &Value, labels: Value) -> VersionId {
+    let id = Uuid::new_v4().to_string();
+    store_as(stand, instance, document, labels, &id).await
+}
+
+async fn store_as(
+    stand: &Stand,
+    instance: &Instance,
+    document: &Value,
+    labels: Value,
+    id: &str,
+) -> VersionId {
+    let parameters = json!({
+        "SecretId": instance.secret.as_str(),
+        "ClientRequestToken": id,
+        "SecretString": document.to_string(),
+        "VersionStages": labels,
+    });
+    stand.call("PutSecretValue", parameters).await.unwrap();
+    id.parse().unwrap()
+}
+
+/// What the last invocation of `revoke-secret` has scheduled its next try for.
+fn last_error(stand: &Stand) -> String {
+    let events = events(stand).into_iter();
+    let mut postponed =
+        events.filter(|event| event["detail-type"] == "Credential Revocation Postponed");
+    let postponed = postponed.next_back().expect("a try that was postponed");
+    postponed["detail"]["ErrorMessage"]
+        .as_str()
+        .unwrap_or_default()
+        .to_owned()
+}
+
+#[tokio::test]
+async fn a_label_that_somebody_put_on_ends_nobody_s_credential() {
+    for of in ["imported", "made by rotation"] {
+        let stand = Stand::start().await;
+        let (instance, victim) = (stand.enrolled(Api::V1).await, stand.enrolled(Api::V1).await);
+        let theirs = stand.rotate(&victim).await;
+        let (target, id) = if of == "imported" {
+            (victim.imported.clone(), Uuid::new_v4().to_string())
+        } else {
+            // Under the very version that has it.
+            (credential(&victim, &theirs), theirs.to_string())
+        };
+        let mut document = instance.document.clone();
+        document["credential_id"] = target.as_str().into();
+        let planted = store_as(
+            &stand,
+            &instance,
+            &document,
+            json!([format!("LIVE-{id}")]),
+            &id,
+        )
+        .await;
+        stand.lambda.invoke("sweep", json!({})).await.unwrap();
+        fire(&stand, &planted, 0).await;
+        assert!(last_error(&stand).contains("never seen to log in"), "{of}");
+        assert!(stand.service.is_live(&target), "{of}");
+
+        // Nor when the instance ends.
+        let event = json!({ "AddonId": instance.addon });
+        let outcome = stand.lambda.ask("deprovision-addon", event).await;
+        let message = outcome.unwrap_err().error_message;
+        assert!(message.contains("never seen to log in"), "{of}: {message}");
+        assert!(stand.service.is_live(&target), "{of}");
+    }
+}
+
+#[tokio::test]
+async fn what_was_shown_is_noted_once_and_an_operator_s_word_stands_for_it() {
+    let stand = Stand::start().await;
+    let instance = stand.enrolled(Api::V1).await;
+    let first = stand.current(&instance);
+    let second = stand.rotate(&instance).await;
+    let noted = |stand: &Stand| {
+        stand
+            .snapshot(&instance)
+            .tags
+            .get("rotation:shown")
+            .cloned()
+    };
+    assert_eq!(noted(&stand), Some(first.to_string()));
+    fire(&stand, &first, 0).await;
+    stand.rotate(&instance).await;
+    assert_eq!(
+        noted(&stand),
+        Some(first.to_string()),
+        "the second has its version's name"
+    );
+    fire(&stand, &second, 0).await;
+    assert_settled(&stand, &instance).await;
+
+    // A credential of an earlier release, whose name tells nothing and of which nothing is noted.
+    let mut earlier = instance.document.clone();
+    let id = Uuid::new_v4().to_string();
+    earlier["credential_id"] = id.as_str().into();
+    earlier["api_key"] = format!("acme_live_{}", Uuid::new_v4().simple()).into();
+    stand
+        .service
+        .register(&id, earlier["api_key"].as_str().unwrap())
+        .unwrap();
+    let earlier = store_as(
+        &stand,
+        &instance,
+        &earlier,
+        json!([format!("LIVE-{id}")]),
+        &id,
+    )
+    .await;
+    let event = |vouched: bool| json!({ "SecretId": instance.secret.as_str(), "VersionId": earlier.as_str(), "Vouched": vouched });
+    stand
+        .lambda
+        .invoke("revoke-secret", event(false))
+        .await
+        .unwrap();
+    assert!(stand.service.is_live(&id));
+    stand
+        .lambda
+        .invoke("revoke-secret", event(true))
+        .await
+        .unwrap();
+    assert_settled(&stand, &instance).await;
+}
+
+#[tokio::test]
+async fn a_config_var_that_was_renamed_keeps_what_it_shows_alive() {
+    for api in Api::BOTH {
+        let stand = Stand::start().await;
+        let instance = stand.enrolled(api).await;
+        let first = stand.current(&instance);
+        let mut renamed = instance.document.clone();
+        let template = renamed["heroku"]["config"]
+            .as_object_mut()
+            .unwrap()
+            .remove("ACME_URL");
+        renamed["heroku"]["config"]["ACME_KEY"] = template.unwrap();
+        let stored = store(&stand, &instance, &renamed, json!(["AWSCURRENT"])).await;
+        stand.rotate(&instance).await;
+        // Two versions with one credential are one: it has one label in the end.
+        for version in [&first, &stored] {
+            if stand.is_labelled_live(&instance, version) && schedule(&stand, version, 0).is_some()
+            {
+                fire(&stand, version, 0).await;
+            }
+        }
+        let message = last_error(&stand);
+        assert!(message.contains("ACME_URL"), "{api:?}: {message}");
+        assert!(stand.service.is_live(&instance.imported), "{api:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_look_that_sees_neither_credential_has_seen_nothing() {
+    for api in Api::BOTH {
+        let stand = Stand::start().await;
+        let instance = stand.enrolled(api).await;
+        let first = stand.current(&instance);
+        stand.rotate(&instance).await;
+        let another = [(
+            "ACME_URL".to_owned(),
+            "https://elsewhere.example".to_owned(),
+        )];
+        stand
+            .heroku
+            .set_config(&instance.addon, &another.into())
+            .unwrap();
+        fire(&stand, &first, 0).await;
+        let message = last_error(&stand);
+        for words in ["neither", "ACME_URL", instance.addon.as_str()] {
+            assert!(message.contains(words), "{api:?}: {message}");
+        }
+        assert!(stand.service.is_live(&instance.imported), "{api:?}");
+        assert!(stand.is_labelled_live(&instance, &first), "{api:?}");
+    }
+}
+
+#[tokio::test]
+async fn whatever_heroku_calls_its_config_vars_they_are_found() {
+    for api in Api::BOTH {
+        for names in [
+            ShownNames::LowerCaseWithoutPrefix,
+            ShownNames::WithoutPrefixAndAttachment,
+            ShownNames::Attachment,
+        ] {
+            let stand = Stand::start().await;
+            stand.heroku.set_untidiness(Untidiness {
+                names,
+                ..Untidiness::default()
+            });
+            let instance = stand.enrolled(api).await;
+            let first = stand.current(&instance);
+            let second = stand.rotate(&instance).await;
+            assert_eq!(releases(&stand, &instance), 1, "{api:?}, {names:?}");
+            fire(&stand, &first, 0).await;
+            assert_eq!(stand.current(&instance), second);
+            assert_settled(&stand, &instance).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_value_that_heroku_stores_in_another_text_is_one_release() {
+    for api in Api::BOTH {
+        let rotation = RotationOptions {
+            attempts: 4,
+            retry_interval: Duration::from_millis(10),
+            ..RotationOptions::default()
+        };
+        let stand = Stand::with(rotation).await;
+        let mut instance = stand.instance(api).await;
+        let template = &mut instance.document["heroku"]["config"]["ACME_URL"];
+        *template = format!("{} ", template.as_str().unwrap()).into();
+        let document = instance.document.clone();
+        stand.switch_on(&instance).await.unwrap();
+        store(&stand, &instance, &document, json!(["AWSCURRENT"])).await;
+        stand.heroku.set_untidiness(Untidiness {
+            strips_blanks: true,
+            ..Untidiness::default()
+        });
+        stand.start_rotation(&instance).await;
+        let tried = || stand.lambda.records_of("publish-to-heroku");
+        assert!(eventually(async || tried().len() > 1).await);
+        assert_eq!(releases(&stand, &instance), 1, "{api:?}");
+        let error = tried().into_iter().rev().find_map(|it| it.error).unwrap();
+        assert!(error.contains("not written again"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_promotion_whose_answer_was_lost_is_done() {
+    let stand = Stand::start_without_retries().await;
+    let instance = stand.enrolled(Api::V1).await;
+    let first = stand.current(&instance);
+    stand.gateway.fail_next(GatewayFault {
+        operation: "secretsmanager.UpdateSecretVersionStage".to_owned(),
+        about: "AWSCURRENT".to_owned(),
+        fault: Fault::LoseAnswer,
+    });
+    stand.rotate(&instance).await;
+    assert_eq!(stand.gateway.pending_faults(""), 0, "the answer was lost");
+    fire(&stand, &first, 0).await;
+    assert_settled(&stand, &instance).await;
+    let failed = stand.lambda.records_of("rotate").into_iter();
+    assert_eq!(failed.filter_map(|it| it.error).next(), None);
+}
+
+#[tokio::test]
+async fn labels_that_have_no_room_are_missed_before_anything_is_done() {
+    let stand = Stand::start_without_retries().await;
+    let instance = stand.enrolled(Api::V1).await;
+    for number in 0..17 {
+        let label = json!([format!("OWN-{number}")]);
+        store(&stand, &instance, &instance.document, label).await;
+    }
+    let before = stand.service.live();
+    stand.start_rotation(&instance).await;
+    let message = stand
+        .wait_for("the failure", |event| match event {
+            EventKind::StepFailed { message, .. } => Some(message.clone()),
+            _ => None,
+        })
+        .await;
+    assert!(
+        message.contains("labels") && message.contains("20"),
+        "{message}"
+    );
+    assert_eq!(stand.service.live(), before);
+    assert_eq!(releases(&stand, &instance), 0);
+}
+
+#[tokio::test]
+async fn a_schedule_that_is_switched_off_is_none() {
+    let stand = Stand::start().await;
+    let instance = stand.enrolled(Api::V3).await;
+    let first = stand.current(&instance);
+    stand.rotate(&instance).await;
+    let made = schedule(&stand, &first, 0).unwrap();
+    let path = format!("/schedules/{}?groupName={}", made.name, made.group);
+    let scheduler = stand.gateway.scheduler();
+    let shown = scheduler
+        .handle(Request::get(&path).body(Bytes::new()).unwrap())
+        .await;
+    let mut changed: Value = serde_json::from_slice(shown.body()).unwrap();
+    changed["State"] = "DISABLED".into();
+    let body = Bytes::from(changed.to_string());
+    let path = format!("/schedules/{}", made.name);
+    let answer = scheduler
+        .handle(Request::put(&path).body(body).unwrap())
+        .await;
+    assert!(answer.status().is_success(), "{answer:?}");
+
+    stand.lambda.invoke("sweep", json!({})).await.unwrap();
+    let soon = schedule(&stand, &first, 0).unwrap().fires_at.unwrap();
+    assert!(
+        soon <= Timestamp::now() + SignedDuration::from_secs(61),
+        "{soon}"
+    );
+    fire(&stand, &first, 0).await;
+    fire(&stand, &first, 1).await;
+    assert_settled(&stand, &instance).await;
+}
+
+#[tokio::test]
+async fn no_schedule_is_written_for_less_than_a_minute_from_now() {
+    let stand = Stand::start().await;
+    let instance = stand.enrolled(Api::V1).await;
+    let first = stand.current(&instance);
+    let schedules = stand.lambda.schedules_as_deployed();
+    let event = RevokeEvent {
+        secret: instance.secret.clone(),
+        version: first.clone(),
+        attempt: 0,
+        was_in_use: false,
+        vouched: false,
+        held_seconds: 0,
+        scheduled_at: None,
+    };
+    let began = Timestamp::now();
+    schedules
+        .revoke_after(event, Duration::from_secs(1), None, soon())
+        .await
+        .unwrap();
+    let at = schedule(&stand, &first, 0).unwrap().fires_at.unwrap();
+    assert!(at > began + SignedDuration::from_secs(60), "{at}");
+}
+
+/// A name server whose code fails.
+struct Panics;
+
+impl reqwest::dns::Resolve for Panics {
+    fn resolve(&self, _: reqwest::dns::Name) -> reqwest::dns::Resolving {
+        panic!("index out of bounds, with a secret value in its message");
+    }
+}
+
+#[tokio::test]
+async fn a_panic_is_an_error_after_which_the_next_try_is_scheduled() {
+    let stand = Stand::start().await;
+    let instance = stand.enrolled(Api::V3).await;
+    let first = stand.current(&instance);
+    stand.rotate(&instance).await;
+    let mut revocation = stand.lambda.revocation();
+    let http = reqwest::Client::builder()
+        .dns_resolver(Arc::new(Panics))
+        .build()
+        .unwrap();
+    let configuration = HerokuConfiguration {
+        api: "http://heroku.test/".parse().unwrap(),
+        oauth: "http://heroku.test/oauth/token".parse().unwrap(),
+        ..revocation.configuration.clone()
+    };
+    revocation.heroku = HerokuClient::new(http, &configuration);
+    let event = RevokeEvent {
+        secret: instance.secret.clone(),
+        version: first.clone(),
+        attempt: 0,
+        was_in_use: false,
+        vouched: false,
+        held_seconds: 0,
+        scheduled_at: None,
+    };
+    revoke_secret(event, &revocation, soon()).await.unwrap();
+    let message = last_error(&stand);
+    assert!(
+        message.contains("panic") && !message.contains("secret value"),
+        "{message}"
+    );
+    assert!(stand.service.is_live(&instance.imported));
+    // The first try, which is still scheduled here, goes before it.
+    assert!(schedule(&stand, &first, 1).is_some());
+    fire(&stand, &first, 0).await;
+    assert_settled(&stand, &instance).await;
+}
+
+#[tokio::test]
+async fn versions_with_one_credential_are_one() {
+    let stand = Stand::start().await;
+    let instance = stand.enrolled(Api::V1).await;
+    let first = stand.current(&instance);
+    let second = stand.rotate(&instance).await;
+    // The first credential again, under a version of its own, and replaced at once.
+    let again = store(&stand, &instance, &instance.document, json!(["AWSCURRENT"])).await;
+    let third = stand.rotate(&instance).await;
+    assert!(stand.is_labelled_live(&instance, &again));
+    // Whichever time comes first: the credential ends with the last of its labels.
+    let mut both = [&first, &again];
+    both.sort_by_key(|it| it.to_string());
+    let [smaller, larger] = both;
+    fire(&stand, larger, 0).await;
+    assert!(
+        stand.service.is_live(&instance.imported),
+        "the other's time has not come"
+    );
+    fire(&stand, smaller, 0).await;
+    assert!(!stand.is_labelled_live(&instance, smaller));
+    assert!(
+        stand.service.is_live(&instance.imported),
+        "the other has the label"
+    );
+    // In use until then, so that a grace period begins when it is not.
+    fire(&stand, larger, 1).await;
+    fire(&stand, larger, 2).await;
+    assert!(!stand.service.is_live(&instance.imported));
+    // Replaced by hand, so that nobody knew since when.
+    fire(&stand, &second, 0).await;
+    fire(&stand, &second, 1).await;
+    assert_eq!(stand.current(&instance), third);
+    assert_settled(&stand, &instance).await;
+}
+
+#[tokio::test]
+async fn a_revocation_is_told_from_its_schedule_to_its_end() {
+    let stand = Stand::start().await;
+    let instance = stand.enrolled(Api::V1).await;
+    let first = stand.current(&instance);
+    stand.rotate(&instance).await;
+    let types = |from: usize| {
+        let told = events(&stand).into_iter().skip(from);
+        let about = told.filter(|it| it["detail"]["VersionId"] == first.as_str());
+        about
+            .map(|it| it["detail-type"].as_str().unwrap().to_owned())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(types(0), ["Credential Revocation Scheduled"]);
+    let from = events(&stand).len();
+    stand
+        .service
+        .fail_next(local_cloud::credential_service::FaultRule {
+            method: Some(Method::DELETE),
+            path_prefix: "/v1/credentials/".to_owned(),
+            count: 1,
+            fault: local_cloud::credential_service::Fault::Status {
+                status: 400,
+                retry_after: None,
+            },
+        });
+    fire(&stand, &first, 0).await;
+    assert_eq!(types(from), ["Credential Revocation Postponed"]);
+    fire(&stand, &first, 1).await;
+    assert_eq!(types(from + 1), ["Credential Revoked"]);
+
+    let event = json!({
+        "SecretId": instance.secret.as_str(),
+        "VersionId": store(&stand, &instance, &instance.document, json!(["LIVE-x"])).await.as_str(),
+        "Attempt": 40,
+    });
+    stand.lambda.invoke("revoke-secret", event).await.unwrap();
+    assert_eq!(types(from + 2), [""; 0], "nothing was to be done");
+}
+
+#[test]
+fn sessions_are_counted_and_each_address_told_once() {
+    let clients = (0..30).map(|number| format!("10.0.0.{}", number % 12));
+    let sessions = Sessions::of(clients);
+    assert_eq!(
+        (sessions.count, sessions.from.len()),
+        (30, Sessions::ADDRESSES)
+    );
+    assert!(sessions.from.contains(&"10.0.0.0".to_owned()));
+}
