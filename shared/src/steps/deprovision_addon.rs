@@ -17,6 +17,7 @@ use crate::configuration::DeprovisionConfiguration;
 use crate::deadline::{Deadline, Passing};
 use crate::document::{Api, Document};
 use crate::event::{DeprovisionEvent, SecretArn, VersionId};
+use crate::function::caught;
 use crate::schedule::{Schedules, retry_delay};
 use crate::secrets::{Deletion, Label, Secret, Secrets};
 use crate::service::{Services, Verdict};
@@ -88,8 +89,9 @@ pub async fn deprovision_addon(
     let Some((arn, secret)) = deprovisioning.secrets.find(&name, deadline).await? else {
         return deprovisioning.without_secret(&event, deadline).await;
     };
-    let done = deprovisioning.end(&event, &arn, secret, deadline.less(SCHEDULING));
-    match done.await {
+    let work = deprovisioning.end(&event, &arn, secret, deadline.less(SCHEDULING));
+    let done = caught(work).await;
+    match done.unwrap_or_else(|panicked| Err(panicked.into())) {
         Err(error) if event.rotation_is_over => {
             deprovisioning.later(&event, arn, error, deadline).await
         }

@@ -25,6 +25,8 @@ pub enum Kind {
     ServerErrorAfterEffect,
     /// 503, as a page of a proxy's.
     Unavailable,
+    /// 404, as a page of a gateway's that has lost its way: not the word of whoever was asked.
+    LostWay,
     /// 200 and something unreadable, and nothing took effect.
     Garbage,
     /// The function is at its time-out: its process ends before the request arrives.
@@ -37,7 +39,7 @@ pub enum Kind {
 
 impl Kind {
     /// Whatever can befall a request over HTTP.
-    pub const HTTP: [Self; 11] = [
+    pub const HTTP: [Self; 12] = [
         Self::RequestLost,
         Self::AnswerLost,
         Self::Throttled,
@@ -45,6 +47,7 @@ impl Kind {
         Self::ServerError,
         Self::ServerErrorAfterEffect,
         Self::Unavailable,
+        Self::LostWay,
         Self::Garbage,
         Self::DiesBefore,
         Self::DiesDuring,
@@ -73,6 +76,7 @@ impl Kind {
             Self::ServerError => "500",
             Self::ServerErrorAfterEffect => "500 after its effect",
             Self::Unavailable => "503",
+            Self::LostWay => "404 page",
             Self::Garbage => "garbage",
             Self::DiesBefore => "dies before",
             Self::DiesDuring => "dies during",

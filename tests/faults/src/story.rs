@@ -66,6 +66,8 @@ pub enum Operation {
     Queue,
     /// A schedule is lost.
     LoseSchedule,
+    /// Somebody switches a schedule off.
+    SwitchOffSchedule,
     /// The first event that there was is delivered: late, or again.
     #[serde(alias = "deliver-again")]
     Deliver,

@@ -57,7 +57,7 @@ async fn a_closed_port_is_told_of_after_some_attempts() {
     closed.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let port = closed.local_addr().unwrap().port();
     for engine in ["http", "mysql", "postgres", "redis"] {
-        let (text, passing, taken) = refusal(&stand, engine, port).await;
+        let (text, passing, taken) = Box::pin(refusal(&stand, engine, port)).await;
         assert!(text.contains("cannot be reached"), "{engine}: {text}");
         // It may be starting.
         assert!(passing, "{engine}: {text}");
@@ -96,7 +96,7 @@ async fn what_lasts_is_told_of_at_once() {
     ] {
         let case = format!("{engine} {ask:?}");
         let server = Hostile::start("127.0.0.1", ask, None).await;
-        let (text, passing, taken) = refusal(&stand, engine, server.port()).await;
+        let (text, passing, taken) = Box::pin(refusal(&stand, engine, server.port())).await;
         assert!(text.contains(words), "{case}: {text}");
         assert!(!passing, "{case}: {text}");
         assert_eq!(server.connections(), 1, "{case}");

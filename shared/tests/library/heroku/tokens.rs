@@ -11,6 +11,7 @@ use addon_rotation::heroku::{HerokuError, TokenFuture, TokenStore};
 use addon_rotation::secrets::Secrets;
 use http::Method;
 use local_cloud::credential_service;
+use local_cloud::gateway::GatewayFault;
 use local_cloud::heroku::{Fault, FaultRule, Heroku, TokenRules};
 use serde_json::json;
 
@@ -201,6 +202,76 @@ async fn a_new_refresh_token_is_stored_before_the_access_token_is_used() {
             assert_eq!(used.lock().unwrap().len(), 1);
         }
     }
+}
+
+#[tokio::test]
+async fn a_renewed_refresh_token_is_stored_although_it_was_refused() {
+    let stand = Stand::start().await;
+    let instance = stand.instance(Api::V3).await;
+    stand.heroku.set_token_rules(new_refresh_token_each_time());
+    let oauth = instance.oauth.clone().unwrap();
+    for status in [400, 403, 500] {
+        stand.gateway.fail_next(GatewayFault {
+            operation: "secretsmanager:PutSecretValue".to_owned(),
+            about: oauth.to_string(),
+            fault: Fault::Status {
+                status,
+                retry_after: None,
+            },
+        });
+    }
+    let publisher = Publisher::new(&stand, &instance).await;
+    publisher.addon().config(soon()).await.unwrap();
+    assert_eq!(stand.gateway.pending_faults(oauth.as_str()), 0);
+    let stored = stand.value(&oauth, None).await;
+    let valid = stand.heroku.refresh_token(&instance.addon).unwrap();
+    assert_eq!(stored["refresh_token"], valid, "the one that Heroku takes");
+    assert_eq!(stand.token_requests(), 1, "exchanged once");
+}
+
+/// Secrets Manager, as another function saw it before this one renewed the token.
+struct Before {
+    secrets: Secrets,
+    seen: Mutex<Option<Fields>>,
+}
+
+impl TokenStore for Before {
+    fn read<'a>(&'a self, secret: &'a SecretArn, deadline: Deadline) -> TokenFuture<'a, Fields> {
+        if let Some(seen) = self.seen.lock().unwrap().take() {
+            return Box::pin(async move { Ok(seen) });
+        }
+        self.secrets.read(secret, deadline)
+    }
+
+    fn write<'a>(
+        &'a self,
+        secret: &'a SecretArn,
+        fields: Fields,
+        deadline: Deadline,
+    ) -> TokenFuture<'a, ()> {
+        self.secrets.write(secret, fields, deadline)
+    }
+}
+
+#[tokio::test]
+async fn two_functions_that_refresh_at_once_do_not_disturb_one_another() {
+    let stand = Stand::start().await;
+    let instance = stand.instance(Api::V3).await;
+    stand.heroku.set_token_rules(new_refresh_token_each_time());
+    let oauth = instance.oauth.clone().unwrap();
+    let seen = stand.secrets().fields(&oauth, soon()).await.unwrap();
+    let publisher = Publisher::new(&stand, &instance).await;
+    publisher.addon().config(soon()).await.unwrap();
+
+    let before = Before {
+        secrets: stand.secrets(),
+        seen: Mutex::new(Some(seen)),
+    };
+    let other = Publisher::new(&stand, &instance).await;
+    let other = other.with_tokens(Box::new(before));
+    other.addon().config(soon()).await.unwrap();
+    assert_eq!(stand.token_requests(), 3, "the token of before is refused");
+    publisher.addon().config(soon()).await.unwrap();
 }
 
 #[tokio::test]

@@ -13,6 +13,8 @@ const CREATE: &str = "shared/src/steps/create_secret.rs";
 const DEPROVISION: &str = "shared/src/steps/deprovision_addon.rs";
 const SERVICE: &str = "shared/src/service.rs";
 const SCHEDULE: &str = "shared/src/schedule.rs";
+const LOOK: &str = "shared/src/steps/revoke_secret/look.rs";
+const CONFIG: &str = "shared/src/heroku/config.rs";
 
 pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
@@ -20,12 +22,10 @@ pub(super) const MUTANTS: &[Mutant] = &[
         changes: &[
             (
                 ROTATE,
-                "    if is_live {
-        functions
+                "    let mut replaced = None;
 ",
                 "    secrets.promote(&event.secret, &event.version, &old, deadline).await?;
-    if is_live {
-        functions
+    let mut replaced = None;
 ",
             ),
             (
@@ -33,9 +33,9 @@ pub(super) const MUTANTS: &[Mutant] = &[
                 "    secrets
         .promote(&event.secret, &event.version, &old, deadline)
         .await?;
-    Ok(())
+    Ok(replaced)
 ",
-                "    Ok(())
+                "    Ok(replaced)
 ",
             ),
         ],
@@ -57,10 +57,10 @@ pub(super) const MUTANTS: &[Mutant] = &[
         name: "takes the label off before it revokes",
         changes: &[(
             REVOKE,
-            "        self.services.revoke(&old, &administrator, deadline).await?;
+            "        self.services.revoke(old, &administrator, deadline).await?;
 ",
             "        self.secrets.detach(&event.secret, &live, &event.version, deadline).await?;
-        self.services.revoke(&old, &administrator, deadline).await?;
+        self.services.revoke(old, &administrator, deadline).await?;
 ",
         )],
         runs: Runs::Single,
@@ -80,26 +80,22 @@ pub(super) const MUTANTS: &[Mutant] = &[
                 "if false {",
             ),
             (
-                REVOKE,
-                "if old.engine.credential() == current.engine.credential() {",
-                "if false {",
+                LOOK,
+                "                Some(true) => {}",
+                "                Some(true) => continue,",
             ),
-            (
-                REVOKE,
-                "self.shown(&old, &current, deadline).await?",
-                "None::<String>",
-            ),
+            (LOOK, "if !vars.is_empty() {", "if false {"),
+            (LOOK, "if !is_seen {", "if false {"),
         ],
         runs: Runs::Histories,
         breaks: Rule::NobodyLockedOut,
     },
     Mutant {
         name: "revokes without looking at Heroku",
-        changes: &[(
-            REVOKE,
-            "self.shown(&old, &current, deadline).await?",
-            "None::<String>",
-        )],
+        changes: &[
+            (LOOK, "if !vars.is_empty() {", "if false {"),
+            (LOOK, "if !is_seen {", "if false {"),
+        ],
         runs: Runs::Histories,
         breaks: Rule::NobodyLockedOut,
     },
@@ -133,8 +129,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
         name: "publishes without comparing",
         changes: &[(
             "shared/src/heroku.rs",
-            "if !limited.take() && self.read(deadline).await?.missing(rendered).is_empty() {",
-            "if false {",
+            "if !limited.take() {",
+            "if limited.take() && !limited.take() {",
         )],
         runs: Runs::Single,
         breaks: Rule::OneRelease,
@@ -143,8 +139,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
         name: "reads by AWSCURRENT instead of the version's id",
         changes: &[(
             REVOKE,
-            ".document(&self.names, &event.secret, &event.version, deadline)",
-            ".document(&self.names, &event.secret, &current, deadline)",
+            "let old = self.document(event, &event.version, deadline).await?;",
+            "let old = self.document(event, &current, deadline).await?;",
         )],
         runs: Runs::Single,
         breaks: Rule::OneAtRest,
@@ -182,7 +178,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
             ),
             (
                 DEPROVISION,
-                "        authority::serves(&document, &administrator)?;
+                "        authority::serves(document, &administrator)?;
 ",
                 "",
             ),
@@ -312,5 +308,129 @@ pub(super) const MUTANTS: &[Mutant] = &[
         )],
         runs: Runs::Tests("mysql_engine::possession"),
         breaks: Rule::NoForeignLogin,
+    },
+    Mutant {
+        name: "takes a label for a proof",
+        changes: &[(REVOKE, "        if !event.vouched {", "        if false {")],
+        runs: Runs::Tests("ending::a_label_that_somebody"),
+        breaks: Rule::NoForeignLogin,
+    },
+    Mutant {
+        name: "notes nothing of what it has seen",
+        changes: &[(
+            ROTATE,
+            "if !created.current_is_named && !secret.is_shown(&current) {",
+            "if false {",
+        )],
+        runs: Runs::Tests("ending::what_was_shown"),
+        breaks: Rule::OneAtRest,
+    },
+    Mutant {
+        name: "asks for the old credential in its own config vars alone",
+        changes: &[(CONFIG, "|| rendered.iter().any(", "&& rendered.iter().any(")],
+        runs: Runs::Tests("ending::a_config_var_that"),
+        breaks: Rule::NobodyLockedOut,
+    },
+    Mutant {
+        name: "takes nothing for gone",
+        changes: &[(LOOK, "if !is_seen {", "if false {")],
+        runs: Runs::Tests("ending::a_look_that"),
+        breaks: Rule::NobodyLockedOut,
+    },
+    Mutant {
+        name: "ends a credential with the first of its labels",
+        changes: &[(
+            LOOK,
+            "                Some(true) => {}",
+            "                Some(true) => continue,",
+        )],
+        runs: Runs::Tests("ending::versions_with_one"),
+        breaks: Rule::NobodyLockedOut,
+    },
+    Mutant {
+        name: "believes a refusal that has no control",
+        changes: &[(REVOKE, "if seen == Seen::Current && old", "if false && old")],
+        runs: Runs::Tests("authority::a_broken_current"),
+        breaks: Rule::OneAtRest,
+    },
+    Mutant {
+        name: "lets a panic be the last try",
+        changes: &[(
+            "shared/src/function.rs",
+            "Err(_) => Poll::Ready(Err(Panicked)),",
+            "Err(panic) => std::panic::resume_unwind(panic),",
+        )],
+        runs: Runs::Tests("ending::a_panic_is"),
+        breaks: Rule::OneAtRest,
+    },
+    Mutant {
+        name: "judges a promotion by its answer",
+        changes: &[(
+            SECRETS,
+            "if error.is(\"AccessDeniedException\") {",
+            "if true {",
+        )],
+        runs: Runs::Tests("ending::a_promotion_whose"),
+        breaks: Rule::OneRelease,
+    },
+    Mutant {
+        name: "counts no labels",
+        changes: &[(
+            ROTATE,
+            "if has + needed <= MOST_LABELS {",
+            "if true || has + needed <= MOST_LABELS {",
+        )],
+        runs: Runs::Tests("ending::labels_that_have_no_room"),
+        breaks: Rule::NobodyLockedOut,
+    },
+    Mutant {
+        name: "takes a schedule's name for a plan",
+        changes: &[(
+            "shared/src/schedule/timetable.rs",
+            "all.filter(|it| it.state != Some(ScheduleState::Disabled));",
+            "all.filter(|_| true);",
+        )],
+        runs: Runs::Tests("ending::a_schedule_that_is"),
+        breaks: Rule::OneAtRest,
+    },
+    Mutant {
+        name: "schedules for any time",
+        changes: &[(SCHEDULE, "delay.max(self.configuration.soonest)", "delay")],
+        runs: Runs::Tests("ending::no_schedule_is"),
+        breaks: Rule::OneAtRest,
+    },
+    Mutant {
+        name: "writes again what Heroku stores in another text",
+        changes: &[(
+            "shared/src/heroku.rs",
+            "if missing.iter().all(",
+            "if false && missing.iter().all(",
+        )],
+        runs: Runs::Tests("ending::a_value_that"),
+        breaks: Rule::OneRelease,
+    },
+    Mutant {
+        name: "stores a renewed token once",
+        changes: &[(
+            "shared/src/heroku/oauth.rs",
+            "impl Passing for Unstored {
+    fn is_passing(&self) -> bool {
+        true",
+            "impl Passing for Unstored {
+    fn is_passing(&self) -> bool {
+        false",
+        )],
+        runs: Runs::Tests("tokens::a_renewed_refresh_token_is_stored"),
+        breaks: Rule::OneAtRest,
+    },
+    Mutant {
+        name: "does not look whether a token was renewed meanwhile",
+        changes: &[(
+            "shared/src/heroku/oauth.rs",
+            "if now.text(REFRESH_TOKEN) == fields.text(REFRESH_TOKEN) {",
+            "if true {",
+        )],
+        runs: Runs::Tests("tokens::two_functions"),
+        breaks: Rule::OneAtRest,
     },
 ];

@@ -197,7 +197,8 @@ async fn begin(
         | Kind::ThrottledRetryAfter
         | Kind::ServerError
         | Kind::ServerErrorAfterEffect
-        | Kind::Unavailable => {
+        | Kind::Unavailable
+        | Kind::LostWay => {
             client.write_all(&protocol.refusal(said)).await?;
             Ok(Turn::Break)
         }

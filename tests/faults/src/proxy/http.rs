@@ -144,6 +144,7 @@ impl Proxying {
                 Ok(self.server_error())
             }
             Some(Kind::Unavailable) => Ok(page(StatusCode::SERVICE_UNAVAILABLE)),
+            Some(Kind::LostWay) => Ok(page(StatusCode::NOT_FOUND)),
             Some(Kind::Garbage) => Ok(page(StatusCode::OK)),
             Some(Kind::DiesBefore) => {
                 self.passage.kill(id);

@@ -58,6 +58,7 @@ fn operation() -> BoxedStrategy<Operation> {
         3 => (1_u32..180).prop_map(|minutes| Operation::Wait { minutes }),
         4 => (which, any::<bool>()).prop_map(|(which, twice)| Operation::Fire { which, twice }),
         1 => Just(Operation::LoseSchedule),
+        1 => Just(Operation::SwitchOffSchedule),
         2 => Just(Operation::Queue),
         2 => Just(Operation::Deliver),
         2 => Just(Operation::Sweep),

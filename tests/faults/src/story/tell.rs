@@ -93,6 +93,11 @@ impl Telling {
                     world.lose_schedule(&name).await;
                 }
             }
+            Operation::SwitchOffSchedule => {
+                if let Some((_, name)) = world.due().into_iter().next() {
+                    world.switch_schedule_off(&name).await;
+                }
+            }
             Operation::Queue => {
                 if let Some((at, name)) = world.due().into_iter().next() {
                     world.clock.skip_to(at);

@@ -247,6 +247,29 @@ impl World {
         }
     }
 
+    /// Somebody switches a schedule off.
+    pub async fn switch_schedule_off(&self, name: &str) {
+        let url = format!("{}schedules/{name}", self.gateway.endpoint());
+        let shown = self
+            .http
+            .get(format!("{url}?groupName={STACK}"))
+            .send()
+            .await;
+        let changed = async {
+            let mut schedule: Value = shown?.json().await?;
+            schedule["State"] = "DISABLED".into();
+            self.http
+                .put(url)
+                .json(&schedule)
+                .send()
+                .await?
+                .error_for_status()
+        };
+        if changed.await.is_err() {
+            self.violated(Rule::Stand, "the schedule could not be switched off");
+        }
+    }
+
     /// A call that nothing stands in the way of.
     async fn accepted(&self, operation: &str, parameters: Value) {
         if let Err(error) = self.call(operation, parameters).await {

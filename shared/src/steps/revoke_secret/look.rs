@@ -1,0 +1,162 @@
+//! What a revocation looks at before it acts: the other versions, and Heroku.
+
+use super::Revocation;
+use crate::Error;
+use crate::authority;
+use crate::deadline::Deadline;
+use crate::document::Document;
+use crate::event::{RevokeEvent, VersionId};
+use crate::heroku::{AddOn, Partner};
+use crate::secrets::{Label, Secret};
+use crate::steps::StepError;
+
+/// The documents of the versions whose credentials may be alive.
+pub(super) struct Versions {
+    pub(super) old: Document,
+    pub(super) current: Document,
+    pub(super) current_version: VersionId,
+    pub(super) others: Vec<(VersionId, Document)>,
+}
+
+impl Versions {
+    /// Whether another version has the same credential, which ends with that. All versions with one credential are
+    /// one: the credential ends with the last of their labels.
+    pub(super) fn ends_with_another(
+        &self,
+        event: &RevokeEvent,
+        secret: &Secret,
+    ) -> Result<bool, StepError> {
+        let in_use = |reason: String| StepError::InUse {
+            secret: event.secret.clone(),
+            version: event.version.clone(),
+            reason,
+        };
+        let current = (self.current_version.clone(), self.current.clone());
+        for (other, document) in self.others.iter().chain([&current]) {
+            match self.old.is_same_login(document) {
+                Some(true) => {}
+                Some(false) => continue,
+                None if event.vouched => continue,
+                None => {
+                    return Err(in_use(format!(
+                        "version {other} has a credential of the same name at another address; if they are two, invoke revoke-secret with \"Vouched\": true"
+                    )));
+                }
+            }
+            let is_labelled = secret.carries(other, &Label::Live(other.clone()));
+            // Of two that wait, the one with the smaller id leaves it to the other, or neither would have a label in
+            // the end.
+            let waits = *other != self.current_version && !secret.carries(other, &Label::Pending);
+            if !is_labelled || (waits && event.version > *other) {
+                return Err(in_use(format!("version {other} holds the same credential")));
+            }
+            tracing::info!(%other, "another live version holds the same credential, which ends with that");
+            return Ok(true);
+        }
+        Ok(false)
+    }
+}
+
+/// What Heroku shows, when nothing of it is the old credential.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Seen {
+    /// The current credential.
+    Current,
+    /// There is no such add-on any more.
+    Gone,
+}
+
+impl Revocation {
+    pub(super) async fn document(
+        &self,
+        event: &RevokeEvent,
+        version: &VersionId,
+        deadline: Deadline,
+    ) -> Result<Document, Error> {
+        let secrets = &self.secrets;
+        secrets
+            .document(&self.names, &event.secret, version, deadline)
+            .await
+    }
+
+    /// The other versions whose credentials may be alive and are shown to be the instance's own, but for the current
+    /// one: whoever may store values could name any credential in a version that he labels himself.
+    pub(super) async fn others(
+        &self,
+        event: &RevokeEvent,
+        secret: &Secret,
+        current: &VersionId,
+        deadline: Deadline,
+    ) -> Result<Vec<(VersionId, Document)>, Error> {
+        let mut others = Vec::new();
+        let versions = secret.live();
+        for version in versions.filter(|it| it != current && *it != event.version) {
+            match self.document(event, &version, deadline).await {
+                Ok(document) => {
+                    if authority::own(&event.secret, secret, &version, &document).is_ok() {
+                        others.push((version, document));
+                    }
+                }
+                Err(error @ (Error::Document(_) | Error::Authority(_))) => {
+                    tracing::warn!(%version, %error, "another live version is not usable: passed over");
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(others)
+    }
+
+    /// Looks at Heroku, which shows a live credential and nothing of the old one, or has no such add-on any more.
+    pub(super) async fn look(
+        &self,
+        event: &RevokeEvent,
+        versions: &Versions,
+        deadline: Deadline,
+    ) -> Result<Seen, Error> {
+        let (old, current) = (&versions.old, &versions.current);
+        let partner = Partner::new(
+            self.secrets
+                .fields(&self.configuration.partner, deadline)
+                .await?,
+        );
+        let addon = AddOn::of(current, &self.heroku, &partner, &self.secrets);
+        let config = match addon.config(deadline).await {
+            Ok(config) => config,
+            Err(error)
+                if error.is_gone() || addon.is_gone_by_v1(&error, &partner, deadline).await =>
+            {
+                tracing::info!(%error, "the add-on is gone: nothing shows the credential");
+                return Ok(Seen::Gone);
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let (old, rendered) = (old.render()?, current.render()?);
+        let not_revoked = |reason: String| StepError::InUse {
+            secret: event.secret.clone(),
+            version: event.version.clone(),
+            reason,
+        };
+        let vars = config.still_showing(&old, &rendered);
+        if !vars.is_empty() {
+            let reason = format!(
+                "Heroku still shows its credential in {}; publish the current version, or remove config vars that the document no longer names",
+                vars.join(", ")
+            );
+            return Err(not_revoked(reason).into());
+        }
+        let mut is_seen = !config.showing(&rendered).is_empty();
+        for (_, other) in &versions.others {
+            is_seen |= !config.showing(&other.render()?).is_empty();
+        }
+        if !is_seen {
+            return Err(StepError::NothingSeen {
+                secret: event.secret.clone(),
+                version: event.version.clone(),
+                addon: current.heroku.addon_id.clone(),
+                shown: config.names().collect::<Vec<_>>().join(", "),
+            }
+            .into());
+        }
+        Ok(Seen::Current)
+    }
+}
