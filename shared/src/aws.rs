@@ -78,6 +78,12 @@ pub fn sdk_config_with(
     config.build()
 }
 
+/// The same configuration with another HTTP client.
+pub(crate) fn through(config: &SdkConfig, http: &reqwest::Client) -> SdkConfig {
+    let http = SharedHttpClient::new(Http(http.clone()));
+    config.to_builder().http_client(http).build()
+}
+
 /// How often and when the SDK repeats a call, but for invocations, which
 /// [`Functions`](crate::invoke::Functions) never repeats.
 #[must_use]

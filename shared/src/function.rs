@@ -1,9 +1,5 @@
 //! What all Lambda functions share: an invocation from its event to its answer.
 
-use std::future::poll_fn;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::pin;
-use std::task::Poll;
 use std::time::Instant;
 
 use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
@@ -34,27 +30,6 @@ pub async fn run<E: Event, A: Serialize>(
     .await
 }
 
-/// A fault of the function's own code, or of a library that it uses.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "the function's own code failed (a panic); the line of its log before this one says where. → Report it with that line"
-)]
-pub struct Panicked;
-
-/// Work whose panics are errors: what follows it is done all the same. What it borrowed is not used any more by
-/// then but to tell of it, and to schedule the next attempt.
-pub(crate) async fn caught<T>(work: impl Future<Output = T>) -> Result<T, Panicked> {
-    let mut work = pin!(work);
-    poll_fn(
-        |context| match catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(context))) {
-            Ok(Poll::Ready(done)) => Poll::Ready(Ok(done)),
-            Ok(Poll::Pending) => Poll::Pending,
-            Err(_) => Poll::Ready(Err(Panicked)),
-        },
-    )
-    .await
-}
-
 /// One invocation: what [`run`] does with each.
 ///
 /// # Errors
@@ -78,8 +53,7 @@ pub async fn handle<E: Event, A>(
         request_id,
     );
     let result = async {
-        let done = caught(Box::pin(step(event, deadline))).await;
-        let result = done.unwrap_or_else(|panicked| Err(panicked.into()));
+        let result = Box::pin(step(event, deadline)).await;
         let millis = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         match &result {
             Ok(_) => tracing::info!(duration_ms = millis, outcome = "succeeded", "done"),

@@ -16,7 +16,7 @@
 //! | [`rotation_schedule`] | when Secrets Manager rotates an instance |
 //! | [`invoke`] | the functions that hold the powers `rotate` lacks |
 //! | [`fleet`] | all secrets of a stack, by labels, tags and schedules alone |
-//! | [`function`], [`configuration`], [`telemetry`], [`aws`], [`net`], [`deadline`] | what every Lambda function needs |
+//! | [`function`], [`last_will`], [`configuration`], [`telemetry`], [`aws`], [`net`], [`deadline`] | what every Lambda function needs |
 
 pub mod authority;
 pub mod aws;
@@ -30,6 +30,7 @@ pub mod fleet;
 pub mod function;
 pub mod heroku;
 pub mod invoke;
+pub mod last_will;
 pub mod net;
 pub mod rotation_schedule;
 pub mod schedule;

@@ -20,9 +20,10 @@ pub use timetable::{Scheduled, Timetable, Try};
 
 use crate::Error;
 use crate::aws::{AwsError, call};
-use crate::configuration::ScheduleConfiguration;
+use crate::configuration::{self, ScheduleConfiguration};
 use crate::deadline::{Deadline, Passing, retry};
 use crate::event::{DeprovisionEvent, RevokeEvent, ScheduledAt, SecretArn, VersionId};
+use crate::net;
 
 /// Scheduler's word for a name that is there already, and for a schedule that is being changed or deleted.
 const CONFLICT: &str = "ConflictException";
@@ -81,6 +82,20 @@ impl Schedules {
             timetable: Timetable::new(config, configuration.group.clone()),
             configuration,
         }
+    }
+
+    /// The same with connections of its own: those of another runtime cannot be used.
+    ///
+    /// # Errors
+    /// If the function's certificate authorities cannot be read, or the HTTP client not be built.
+    pub(crate) fn apart(&self) -> Result<Self, AwsError> {
+        let refused = |error: &dyn std::error::Error| incomplete(error);
+        let roots = configuration::roots().map_err(|error| refused(&error))?;
+        let http = net::http_client_trusting(&roots).map_err(|error| refused(&error))?;
+        Ok(Self {
+            timetable: self.timetable.through(&http),
+            configuration: self.configuration.clone(),
+        })
     }
 
     fn client(&self) -> &Client {

@@ -127,6 +127,7 @@ pub fn init() {
         let place = panic.location();
         let (file, line) = place.map(|it| (it.file(), it.line())).unzip();
         tracing::error!(file, line, "a panic in the function's code");
+        crate::last_will::execute();
     }));
     let lines = tracing_subscriber::fmt::layer()
         .json()

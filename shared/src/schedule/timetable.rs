@@ -11,7 +11,7 @@ use aws_smithy_types::date_time::Format;
 use aws_types::SdkConfig;
 
 use super::entry::{LAST_ERROR, PREFIX, name_of, revocation};
-use crate::aws::{AwsError, call};
+use crate::aws::{self, AwsError, call};
 use crate::deadline::{Deadline, retry};
 use crate::event::{Event as _, RevokeEvent, ScheduledAt, SecretArn, VersionId};
 
@@ -58,6 +58,11 @@ impl Timetable {
             client: OnceLock::new(),
             group: group.into(),
         }
+    }
+
+    /// The same through another HTTP client.
+    pub(super) fn through(&self, http: &reqwest::Client) -> Self {
+        Self::new(&aws::through(&self.config, http), self.group.clone())
     }
 
     pub(super) fn client(&self) -> &Client {

@@ -17,7 +17,7 @@ use crate::configuration::DeprovisionConfiguration;
 use crate::deadline::{Deadline, Passing};
 use crate::document::{Api, Document};
 use crate::event::{DeprovisionEvent, SecretArn, VersionId};
-use crate::function::caught;
+use crate::last_will::{LastWill, Panicked};
 use crate::schedule::{Schedules, retry_delay};
 use crate::secrets::{Deletion, Label, Secret, Secrets};
 use crate::service::{Services, Verdict};
@@ -89,9 +89,9 @@ pub async fn deprovision_addon(
     let Some((arn, secret)) = deprovisioning.secrets.find(&name, deadline).await? else {
         return deprovisioning.without_secret(&event, deadline).await;
     };
-    let work = deprovisioning.end(&event, &arn, secret, deadline.less(SCHEDULING));
-    let done = caught(work).await;
-    match done.unwrap_or_else(|panicked| Err(panicked.into())) {
+    let _will = deprovisioning.will(&event, &arn);
+    let done = deprovisioning.end(&event, &arn, secret, deadline.less(SCHEDULING));
+    match done.await {
         Err(error) if event.rotation_is_over => {
             deprovisioning.later(&event, arn, error, deadline).await
         }
@@ -203,6 +203,29 @@ impl Deprovisioning {
             "a rotation was under way: scheduled to look again"
         );
         Ok(())
+    }
+
+    /// Of a scheduled run, which nobody else repeats.
+    fn will(&self, event: &DeprovisionEvent, arn: &SecretArn) -> Option<LastWill> {
+        let delay = retry_delay(event.attempt).filter(|_| event.rotation_is_over)?;
+        let next = DeprovisionEvent {
+            attempt: event.attempt.saturating_add(1),
+            ..event.clone()
+        };
+        let (schedules, arn) = (self.schedules.clone(), arn.clone());
+        Some(LastWill::of(move || async move {
+            let deadline = Deadline::after(SCHEDULING);
+            let written = async {
+                let schedules = schedules.apart()?;
+                schedules
+                    .deprovision_after(&arn, &next, delay, deadline)
+                    .await?;
+                Ok::<_, Error>(())
+            };
+            if let Err(error) = written.await {
+                tracing::error!(%error, "{Panicked}, and no next try is scheduled");
+            }
+        }))
     }
 
     /// A scheduled run that failed: nobody else repeats it.

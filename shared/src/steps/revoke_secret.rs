@@ -15,8 +15,8 @@ use crate::deadline::Deadline;
 use crate::document::{Document, Fields};
 use crate::event::{RevokeEvent, ScheduledAt};
 use crate::event_bus::{self, EventBus, Occurrence};
-use crate::function::caught;
 use crate::heroku::HerokuClient;
+use crate::last_will::{LastWill, Panicked};
 use crate::schedule::{Schedules, retry_delay};
 use crate::secrets::{Label, Secrets};
 use crate::service::{ServiceError, Services, Sessions};
@@ -122,11 +122,35 @@ impl From<Ended> for Told {
 }
 
 impl Revocation {
+    /// The next try, should this one panic.
+    fn will(&self, event: &RevokeEvent) -> Option<LastWill> {
+        let delay = retry_delay(event.attempt)?;
+        let next = RevokeEvent {
+            attempt: event.attempt.saturating_add(1),
+            ..event.clone()
+        };
+        let schedules = self.schedules.clone();
+        Some(LastWill::of(move || async move {
+            let deadline = Deadline::after(SCHEDULING);
+            let panicked = Error::from(Panicked);
+            let written = async {
+                let schedules = schedules.apart()?;
+                let written = schedules.revoke_after(next, delay, Some(&panicked), deadline);
+                Ok::<_, Error>(written.await?)
+            };
+            if let Err(error) = written.await {
+                tracing::error!(%error, "{panicked}, and no next try is scheduled");
+            }
+        }))
+    }
+
     async fn told(&self, event: RevokeEvent, deadline: Deadline) -> Told {
         let attempt = event.attempt.saturating_add(1);
-        let tried = caught(self.revoke(&event, deadline.less(SCHEDULING))).await;
+        let will = self.will(&event);
+        let tried = self.revoke(&event, deadline.less(SCHEDULING)).await;
+        drop(will);
         let mut sessions = None;
-        let (next, delay, error) = match tried.unwrap_or_else(|panicked| Err(panicked.into())) {
+        let (next, delay, error) = match tried {
             Ok(Outcome::Revoked(open)) => {
                 Metric::CredentialRevoked.count();
                 return Told {

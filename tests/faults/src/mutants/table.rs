@@ -356,9 +356,9 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "lets a panic be the last try",
         changes: &[(
-            "shared/src/function.rs",
-            "Err(_) => Poll::Ready(Err(Panicked)),",
-            "Err(panic) => std::panic::resume_unwind(panic),",
+            "shared/src/last_will.rs",
+            "WILL.set(Some(Box::new(executed)));",
+            "drop(executed);",
         )],
         runs: Runs::Tests("ending::a_panic_is"),
         breaks: Rule::OneAtRest,
