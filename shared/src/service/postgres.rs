@@ -8,14 +8,16 @@
 
 mod fault;
 mod guard;
+mod hand_over;
 mod issue;
+mod login;
 mod revoke;
 mod session;
 
 use secrecy::SecretString;
 
 use self::session::Session;
-use super::{Call, Context, ServiceError, Verdict};
+use super::{Call, Context, ServiceError, Sessions, Verdict};
 use crate::authority::Place;
 use crate::document::{Check, Fields, RandomError, password, username};
 use crate::event::VersionId;
@@ -46,6 +48,9 @@ pub struct Postgres {
     /// document, whose login role is the owner; set by the first rotation.
     #[cfg_attr(feature = "schema", schemars(with = "Option<String>", extend("minLength" = 1, "maxLength" = 63)))]
     owner: Option<String>,
+    /// The role of the version before, by which the server is asked whose `owner` is. Set by each rotation.
+    #[cfg_attr(feature = "schema", schemars(with = "Option<String>", extend("minLength" = 1, "maxLength" = 63)))]
+    previous_username: Option<String>,
 }
 
 impl Call for Postgres {
@@ -62,9 +67,11 @@ impl Call for Postgres {
         let dbname = check.text("dbname", "a database's name of at most 63 bytes", name);
         let username = check.text("username", "a role's name of at most 63 bytes", name);
         let password = check.secret("password", "the role's password");
-        let had_owner = check.has("owner");
-        let owner = check.optional_text("owner", "a role's name of at most 63 bytes", name);
-        if had_owner && owner.is_none() {
+        let (had_owner, had_previous) = (check.has("owner"), check.has("previous_username"));
+        let role = "a role's name of at most 63 bytes";
+        let owner = check.optional_text("owner", role, name);
+        let previous_username = check.optional_text("previous_username", role, name);
+        if (had_owner && owner.is_none()) || (had_previous && previous_username.is_none()) {
             return None;
         }
         // A role that is named as its own owner is the owner, not one to be dropped.
@@ -76,6 +83,7 @@ impl Call for Postgres {
             username: username?,
             password: password?,
             owner,
+            previous_username,
         })
     }
 
@@ -96,6 +104,7 @@ impl Call for Postgres {
             "owner",
             self.owner.as_ref().unwrap_or(&self.username).as_str(),
         );
+        fields.set("previous_username", self.username.as_str());
         fields.set("username", username(fields, version));
         fields.set("password", password()?);
         Ok(())
@@ -109,18 +118,30 @@ impl Call for Postgres {
         match Session::customer(self, context).await {
             Ok(session) => self.acts_as_owner(&session).await,
             Err(Fault::Login(_)) => Ok(Verdict::Refused),
-            Err(Fault::Other(error)) => Err(error),
+            // The password is right. Which role that is `issue` asks the server, before it grants anything.
+            Err(Fault::Full(_)) => Ok(Verdict::Accepted),
+            Err(Fault::Options(error) | Fault::Other(error)) => Err(error),
         }
     }
 
     async fn revoke(&self, context: &Context<'_>) -> Result<(), ServiceError> {
         revoke::revoke(self, context).await
     }
+
+    async fn sessions(&self, context: &Context<'_>) -> Result<Option<Sessions>, ServiceError> {
+        revoke::sessions(self, context).await.map(Some)
+    }
 }
 
-/// A login that failed: for the credential itself, or for another reason.
+/// A login that failed.
 enum Fault {
+    /// For the credential itself: the server's words.
     Login(String),
+    /// For want of a free connection, after the server had found the password right.
+    Full(ServiceError),
+    /// For the settings that it asked for: a pooler knows them not.
+    Options(ServiceError),
+    /// For another reason.
     Other(ServiceError),
 }
 
@@ -135,7 +156,8 @@ impl Postgres {
     async fn acts_as_owner(&self, session: &Session) -> Result<Verdict, ServiceError> {
         let (role, owner) = (&self.username, self.owner.as_ref());
         let acts_as = session.current_user().await?;
-        if acts_as == *owner.unwrap_or(role) {
+        let expected = owner.unwrap_or(role);
+        if acts_as == *expected || session.acts_like(expected).await? {
             return Ok(Verdict::Accepted);
         }
         Err(session.rejected(match owner {
@@ -143,7 +165,7 @@ impl Postgres {
                 "role {role:?} does not act as {owner:?} (owner) when it logs in, but as {acts_as:?}; correct owner, or ALTER ROLE ... SET role"
             ),
             None => format!(
-                "role {role:?} acts as {acts_as:?} when it logs in; add it to the document as owner"
+                "role {role:?} acts as {acts_as:?} when it logs in, by a setting that is not its own; add it to the document as owner"
             ),
         }))
     }

@@ -21,9 +21,13 @@ macro_rules! on_both {
     };
 }
 
+mod answers;
 mod faults;
 mod handed_over;
+mod maintenance;
+mod pooler;
 mod possession;
 mod rotation;
+mod same;
 mod support;
 mod tls;

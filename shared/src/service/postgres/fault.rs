@@ -5,17 +5,102 @@ use std::io;
 
 use tokio_postgres::error::SqlState;
 
+use super::Fault;
 use super::guard::Refused;
 use crate::net::Unreachable;
 use crate::service::ServiceError;
 
-/// Whether a login failed for the credential itself.
-pub(super) fn is_login_failure(error: &tokio_postgres::Error) -> bool {
-    let about_the_role = |code: &SqlState| {
-        *code == SqlState::INVALID_PASSWORD
-            || (*code == SqlState::INVALID_AUTHORIZATION_SPECIFICATION && !by_pg_hba(error))
+/// A login that failed, beside the server's answer.
+pub(super) struct LoginFault<'a> {
+    pub(super) user: &'a str,
+    pub(super) is_customer: bool,
+    /// The server had said that the password is right.
+    pub(super) is_accepted: bool,
+    /// The login asked for settings.
+    pub(super) has_options: bool,
+}
+
+/// What an answer to a login means. Only the words for "this login is refused" say that; the unknown is told
+/// as it is.
+pub(super) fn login_fault(
+    service: String,
+    action: &'static str,
+    error: &tokio_postgres::Error,
+    about: &LoginFault<'_>,
+) -> Fault {
+    let Some(code) = error.code() else {
+        return Fault::Other(fault(service, action, error));
     };
-    error.code().is_some_and(about_the_role)
+    match *code {
+        _ if is_login_failure(error, about.user) => Fault::Login(reason(action, error)),
+        // RDS Proxy has none of them, PgBouncer few.
+        _ if about.has_options
+            && (is_about_a_parameter(error) || *code == SqlState::FEATURE_NOT_SUPPORTED) =>
+        {
+            Fault::Options(fault(service, action, error))
+        }
+        // The role's limit, the database's, and the slots that are kept for superusers are all counted after
+        // the password; the server's own limit before it.
+        SqlState::TOO_MANY_CONNECTIONS if about.is_accepted => {
+            Fault::Full(fault(service, action, error))
+        }
+        // A database's privilege, not one that takes a right of the administrator's.
+        SqlState::INSUFFICIENT_PRIVILEGE if !about.is_customer => {
+            let words = words(error);
+            Fault::Other(ServiceError::Administrator {
+                service,
+                action,
+                reason: format!(
+                    "{words}; grant CONNECT on that database to the administrator or to the owner's role"
+                ),
+            })
+        }
+        // "is not currently accepting connections": no lock that somebody will let go of.
+        SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE => Fault::Other(ServiceError::Rejected {
+            service,
+            action,
+            reason: format!(
+                "{}; ALTER DATABASE ... ALLOW_CONNECTIONS true",
+                words(error)
+            ),
+        }),
+        _ => Fault::Other(fault(service, action, error)),
+    }
+}
+
+/// Whether a login failed for the credential itself.
+fn is_login_failure(error: &tokio_postgres::Error, user: &str) -> bool {
+    let Some(answer) = error.as_db_error() else {
+        return false;
+    };
+    match *answer.code() {
+        SqlState::INVALID_PASSWORD => true,
+        SqlState::INVALID_AUTHORIZATION_SPECIFICATION => !by_pg_hba(error),
+        SqlState::PROTOCOL_VIOLATION => is_poolers_refusal(answer.message(), user),
+        _ => false,
+    }
+}
+
+/// `PgBouncer` has one code for all that it refuses, and says what the server has refused it, be it some time
+/// ago and be it another user.
+fn is_poolers_refusal(message: &str, user: &str) -> bool {
+    const ITS_OWN: [&str; 4] = [
+        "password authentication failed",
+        "SASL authentication failed",
+        "no such user",
+        "auth failed",
+    ];
+    let lower = message.trim().to_lowercase();
+    let its_own = ITS_OWN.map(str::to_lowercase).contains(&lower)
+        || lower == format!("no such user: {}", user.to_lowercase());
+    its_own
+        || [
+            format!("password authentication failed for user \"{user}\""),
+            format!("role \"{user}\" is not permitted to log in"),
+            format!("role \"{user}\" does not exist"),
+        ]
+        .iter()
+        .any(|words| message.contains(words.as_str()))
 }
 
 /// The file's name is in the message in every language.
@@ -30,20 +115,25 @@ pub(super) const LET_IN: &str = "let a customer in";
 
 /// The server's own words, its message and code, and what to do; never a statement.
 pub(super) fn reason(action: &'static str, error: &tokio_postgres::Error) -> String {
+    let words = words(error);
+    let advice = error.code().and_then(|code| advice(action, error, code));
+    match advice {
+        Some(advice) => format!("{words}; {advice}"),
+        None => words,
+    }
+}
+
+fn words(error: &tokio_postgres::Error) -> String {
     let Some(answer) = error.as_db_error() else {
         return without_answer(error).to_string();
     };
     let (message, code) = (answer.message(), answer.code());
-    let words = match answer.detail() {
+    match answer.detail() {
         Some(detail) if says_what(code) => {
             let detail = detail.lines().take(3).collect::<Vec<_>>().join(", ");
             format!("{message}: {detail} ({})", code.code())
         }
         _ => format!("{message} ({})", code.code()),
-    };
-    match advice(action, error, code) {
-        Some(advice) => format!("{words}; {advice}"),
-        None => words,
     }
 }
 
@@ -60,7 +150,10 @@ fn says_what(code: &SqlState) -> bool {
 /// `PgBouncer`'s words: it has one code for all that it refuses.
 fn is_about_a_parameter(error: &tokio_postgres::Error) -> bool {
     error.as_db_error().is_some_and(|answer| {
-        *answer.code() == SqlState::PROTOCOL_VIOLATION && answer.message().contains("parameter")
+        *answer.code() == SqlState::PROTOCOL_VIOLATION
+            && ["parameter", "options"]
+                .iter()
+                .any(|word| answer.message().contains(word))
     })
 }
 
@@ -78,6 +171,10 @@ fn advice(
             "have the pooler pass it on or ignore it (PgBouncer: ignore_startup_parameters)"
         }
         SqlState::INSUFFICIENT_PRIVILEGE if action == LET_IN => "grant it to the owner's role",
+        // A database's new owner must be one that could have made it, or whoever hands it over.
+        SqlState::INSUFFICIENT_PRIVILEGE if says(error, "database") => {
+            "the administrator needs CREATEDB to hand over a database that the role owns"
+        }
         SqlState::INSUFFICIENT_PRIVILEGE => {
             "the administrator needs CREATEROLE and INHERIT and, since PostgreSQL 16, the owner's role WITH ADMIN OPTION"
         }
@@ -99,11 +196,28 @@ fn advice(
         SqlState::DEPENDENT_OBJECTS_STILL_EXIST => {
             "hand over or take back there, as a superuser, what this administrator may not (REASSIGN OWNED, DROP OWNED); the role's login is closed already"
         }
-        SqlState::INVALID_CATALOG_NAME => "correct dbname",
+        SqlState::INVALID_CATALOG_NAME if action == LET_IN => "correct dbname",
+        SqlState::INVALID_CATALOG_NAME => {
+            "put a database that no customer owns into dbname of the administrator's secret (masterarn)"
+        }
         _ => return None,
     })
 }
 
+fn says(error: &tokio_postgres::Error, word: &str) -> bool {
+    error
+        .as_db_error()
+        .is_some_and(|answer| answer.message().contains(word))
+}
+
+/// What an answer to a statement means, and to a login where that is not about the login.
+///
+/// By the code's class, of which <https://www.postgresql.org/docs/current/errcodes-appendix.html> has these:
+/// - that can pass: connection trouble (08), a standby or a transaction that is out of step (25, 40), out of
+///   resources (53), busy or locked (55), an operator's doing (57), the system (58), and XX, which is also
+///   "tuple concurrently updated": somebody else changed the same role just then;
+/// - that cannot: what is asked, and what there is (0A, 22, 28, 2B, 3D, 42, 54, F0 and the rest), an
+///   extension's or a trigger's own (P0, HV, 38, 39), and a class that is in no list.
 pub(super) fn fault(
     service: String,
     action: &'static str,
@@ -133,9 +247,6 @@ pub(super) fn fault(
             action,
             reason,
         },
-        // Connection trouble, read-only, rolled back, out of resources, busy, operator's
-        // intervention, system; XX is also "tuple concurrently updated": somebody else changed the
-        // same role just then.
         Some("08" | "25" | "40" | "53" | "55" | "57" | "58" | "XX") => ServiceError::Unavailable {
             service,
             action,

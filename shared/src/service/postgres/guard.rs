@@ -8,6 +8,8 @@
 
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -40,6 +42,16 @@ pub(super) enum Refused {
 const HEADER: usize = 9;
 const HEADER_WITHOUT_CODE: usize = 5;
 
+/// Whether the server has said that the password is right, whatever it said after that.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Proof(Arc<AtomicBool>);
+
+impl Proof {
+    pub(super) fn is_accepted(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
+}
+
 /// What has been read along.
 #[derive(Debug)]
 enum State {
@@ -57,6 +69,7 @@ struct Watch {
     state: State,
     /// A password was asked for: with SCRAM, up to its end.
     is_asked: bool,
+    proof: Proof,
 }
 
 impl Watch {
@@ -114,13 +127,23 @@ impl Watch {
         match (code, self.methods) {
             (3, Methods::Scram) => Err(Refused::Clear),
             (5, Methods::Scram) => Err(Refused::Md5),
-            (3 | 5 | 12, _) => {
+            (3 | 5, _) => {
                 self.is_asked = true;
+                Ok(())
+            }
+            // The end of SCRAM, which a server reaches with the right password alone.
+            (12, _) => {
+                self.is_asked = true;
+                self.proof.0.store(true, Ordering::Release);
                 Ok(())
             }
             // Whoever is let in with any password has shown nothing.
             (0, _) if !self.is_asked => Err(Refused::Nothing),
-            (0 | 10 | 11, _) => Ok(()),
+            (0, _) => {
+                self.proof.0.store(true, Ordering::Release);
+                Ok(())
+            }
+            (10 | 11, _) => Ok(()),
             _ => Err(Refused::Unknown),
         }
     }
@@ -133,13 +156,14 @@ pub(super) struct Guarded<S> {
 }
 
 impl<S> Guarded<S> {
-    pub(super) fn new(stream: S, methods: Methods) -> Self {
+    pub(super) fn new(stream: S, methods: Methods, proof: &Proof) -> Self {
         Self {
             stream,
             watch: Watch {
                 methods,
                 state: State::Header([0; HEADER], 0),
                 is_asked: false,
+                proof: proof.clone(),
             },
         }
     }
@@ -186,11 +210,16 @@ impl<S: TlsStream + Unpin> TlsStream for Guarded<S> {
 pub(super) struct GuardedTls<T> {
     tls: T,
     methods: Methods,
+    proof: Proof,
 }
 
 impl<T> GuardedTls<T> {
-    pub(super) fn new(tls: T, methods: Methods) -> Self {
-        Self { tls, methods }
+    pub(super) fn new(tls: T, methods: Methods, proof: &Proof) -> Self {
+        Self {
+            tls,
+            methods,
+            proof: proof.clone(),
+        }
     }
 }
 
@@ -205,8 +234,8 @@ where
     type Future = Pin<Box<dyn Future<Output = Result<Self::Stream, T::Error>> + Send>>;
 
     fn connect(self, stream: S) -> Self::Future {
-        let (connecting, methods) = (self.tls.connect(stream), self.methods);
-        Box::pin(async move { Ok(Guarded::new(connecting.await?, methods)) })
+        let (connecting, methods, proof) = (self.tls.connect(stream), self.methods, self.proof);
+        Box::pin(async move { Ok(Guarded::new(connecting.await?, methods, &proof)) })
     }
 }
 
@@ -222,7 +251,7 @@ mod tests {
     /// However it is cut to pieces.
     fn seen(methods: Methods, said: &[u8]) -> Result<(), Refused> {
         let by = |size: usize| {
-            let mut watch = Guarded::new((), methods).watch;
+            let mut watch = Guarded::new((), methods, &Proof::default()).watch;
             said.chunks(size).try_for_each(|bytes| watch.see(bytes))
         };
         let whole = by(said.len());

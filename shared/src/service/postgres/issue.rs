@@ -1,20 +1,20 @@
 //! A version's role comes into being.
 
+mod same;
+
 use postgres_protocol::password::scram_sha_256;
 use secrecy::ExposeSecret;
 
 use super::Postgres;
+use super::hand_over;
 use super::session::{Role, Session, column, identifier, literal};
 use crate::service::{Context, ServiceError};
 
 const ACTION: &str = "create a role";
 
-/// Settings whose values are lists of names: a list that is given as a text would be one name.
-const LISTS: [&str; 2] = ["search_path", "temp_tablespaces"];
-
 /// Creates the role, or gives it the password that it is to have; makes it act as the owner.
 pub(super) async fn issue(postgres: &Postgres, context: &Context<'_>) -> Result<(), ServiceError> {
-    let session = Session::administrator(postgres, context, &postgres.dbname, ACTION).await?;
+    let session = Session::administrator(postgres, context, ACTION).await?;
     let mut statements = Vec::new();
     let verb = match session.role(&postgres.username).await? {
         Some(role) if role.is_administrator => return Err(own(&session, &postgres.username)),
@@ -24,25 +24,120 @@ pub(super) async fn issue(postgres: &Postgres, context: &Context<'_>) -> Result<
     let role = identifier(&postgres.username);
     // The server stores and logs a verifier and never sees the password itself.
     let verifier = literal(&scram_sha_256(postgres.password.expose_secret().as_bytes()));
-    statements.push(format!("{verb} ROLE {role} LOGIN PASSWORD {verifier}"));
-    if let Some(name) = &postgres.owner {
-        let owner = match session.role(name).await? {
-            Some(owner) if owner.is_administrator => return Err(own(&session, name)),
-            Some(owner) => owner,
-            None => {
-                let reason = format!("there is no role {name:?}; correct owner");
-                return Err(session.rejected(reason));
-            }
-        };
-        statements.push(format!("GRANT {} TO {role}", identifier(name)));
-        statements.push(format!("ALTER ROLE {role} SET role TO {}", literal(name)));
-        // They are the logging-in role's, not that of the role it acts as.
-        let limit = &owner.connection_limit;
-        statements.push(format!("ALTER ROLE {role} CONNECTION LIMIT {limit}"));
-        statements.extend(settings(&session, &owner, &role).await?);
-    }
+    let mut login = format!("{verb} ROLE {role} LOGIN PASSWORD {verifier}");
+    let Some(name) = &postgres.owner else {
+        session.transaction(&login).await?;
+        return Ok(());
+    };
+    let owner = match session.role(name).await? {
+        Some(owner) if owner.is_administrator => return Err(own(&session, name)),
+        Some(owner) => owner,
+        None => {
+            let reason = format!("there is no role {name:?}; correct owner");
+            return Err(session.rejected(reason));
+        }
+    };
+    let before = Before::find(postgres, &session, name, &owner).await?;
+    login.push_str(&same::attributes(&session, name, &owner, before.as_ref()).await?);
+    statements.push(login);
+    statements.push(format!("GRANT {} TO {role}", identifier(name)));
+    statements.extend(same::settings(&session, name, &owner, &role).await?);
     session.transaction(&statements.join("; ")).await?;
+    if let Some(before) = before.filter(|before| before.inherits) {
+        before.hand_over(postgres, context, &session, name).await;
+    }
     Ok(())
+}
+
+/// The role of the version before, where that is not the owner itself.
+struct Before<'a> {
+    name: &'a str,
+    role: Role,
+    /// It has the owner's privileges also where it does not act as the owner.
+    inherits: bool,
+}
+
+impl<'a> Before<'a> {
+    /// Whoever logs in need not say whose role it becomes, as when no connection is free for it: so the server
+    /// is asked here, before the owner's role is granted to anybody.
+    async fn find(
+        postgres: &'a Postgres,
+        session: &Session,
+        owner: &str,
+        owners: &Role,
+    ) -> Result<Option<Self>, ServiceError> {
+        let Some(name) = postgres.previous_username.as_deref() else {
+            return Ok(None);
+        };
+        if name == owner {
+            return Ok(None);
+        }
+        let Some(role) = session.role(name).await? else {
+            return Ok(None);
+        };
+        if role.is_administrator {
+            return Err(own(session, name));
+        }
+        let becomes = if session.is_since(16) {
+            "SET"
+        } else {
+            "MEMBER"
+        };
+        let (oid, owners) = (&role.oid, &owners.oid);
+        let rows = session
+            .transaction(&format!(
+                "SELECT pg_has_role({oid}::oid, {owners}::oid, '{becomes}'), \
+                        pg_has_role({oid}::oid, {owners}::oid, 'USAGE')"
+            ))
+            .await?;
+        let is = |index| rows.first().and_then(|row| row.get(index)) == Some("t");
+        if !is(0) {
+            return Err(session.rejected(format!(
+                "role {name:?}, the version before, is no member of {owner:?} (owner) and cannot act as it; correct owner"
+            )));
+        }
+        Ok(Some(Self {
+            name,
+            inherits: is(1),
+            role,
+        }))
+    }
+
+    /// Gives the owner what this role made where it did not act as the owner, as after `DISCARD ALL`: the next
+    /// version is to find it. What does not succeed now is done when this role ends: nobody keeps a
+    /// credential alive by a lock.
+    async fn hand_over(
+        &self,
+        postgres: &Postgres,
+        context: &Context<'_>,
+        session: &Session,
+        owner: &str,
+    ) {
+        let role = identifier(self.name);
+        let reassign = format!("REASSIGN OWNED BY {role} TO {}", identifier(owner));
+        let statements = if self.role.is_usable {
+            reassign
+        } else {
+            format!(
+                "GRANT {role} TO CURRENT_USER{}; {reassign}; REVOKE {role} FROM CURRENT_USER",
+                session.with_inherit()
+            )
+        };
+        let done = hand_over::everywhere(
+            postgres,
+            context,
+            session,
+            hand_over::What::Owned(&self.role.oid),
+            &statements,
+        );
+        if let Err(error) = done.await {
+            tracing::warn!(
+                role = self.name,
+                %error,
+                "what this role made by itself is not handed over to the owner before it ends: the new version may be refused it until then"
+            );
+        }
+    }
 }
 
 /// A role that a later revocation would take from the administrator.
@@ -50,57 +145,4 @@ fn own(session: &Session, name: &str) -> ServiceError {
     session.rejected(format!(
         "{name:?} is the administrator's own role; give the administrator's secret (masterarn) another one"
     ))
-}
-
-/// What gives the role the owner's settings (`ALTER ROLE … SET`).
-async fn settings(
-    session: &Session,
-    owner: &Role,
-    role: &str,
-) -> Result<Vec<String>, ServiceError> {
-    let rows = session
-        .transaction(&format!(
-            "SELECT database.datname, split_part(entry, '=', 1), \
-                 substr(entry, strpos(entry, '=') + 1), \
-                 (known.name IS NULL OR known.context LIKE 'superuser%') \
-                     AND NOT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) \
-             FROM pg_db_role_setting CROSS JOIN unnest(setconfig) AS entry \
-                 LEFT JOIN pg_database database ON database.oid = setdatabase \
-                 LEFT JOIN pg_settings known ON known.name = split_part(entry, '=', 1) \
-             WHERE setrole = {}",
-            owner.oid
-        ))
-        .await?;
-    let mut statements = Vec::new();
-    for row in rows {
-        let (name, value) = (column(&row, 1), column(&row, 2));
-        if ["role", "session_authorization"].contains(&name.as_str()) {
-            continue;
-        }
-        if row.get(3) == Some("t") || name.ends_with("_preload_libraries") {
-            tracing::warn!(
-                setting = name,
-                "only a superuser can set this: not carried over from the owner to the version's role"
-            );
-            continue;
-        }
-        let database = row
-            .get(0)
-            .map(|name| format!(" IN DATABASE {}", identifier(name)))
-            .unwrap_or_default();
-        let quoted: Vec<_> = name.split('.').map(identifier).collect();
-        let (quoted, value) = (quoted.join("."), literal(&value));
-        statements.push(if LISTS.contains(&name.as_str()) {
-            // Nothing is looked up along that path before it is set back.
-            format!(
-                "SELECT pg_catalog.set_config({}, {value}, true); \
-                 ALTER ROLE {role}{database} SET {quoted} FROM CURRENT; \
-                 SET LOCAL search_path TO pg_catalog",
-                literal(&name)
-            )
-        } else {
-            format!("ALTER ROLE {role}{database} SET {quoted} TO {value}")
-        });
-    }
-    Ok(statements)
 }

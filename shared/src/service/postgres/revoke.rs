@@ -3,19 +3,24 @@
 use std::time::Duration;
 
 use super::Postgres;
-use super::session::{Session, column, identifier, literal};
-use crate::service::{Context, ServiceError};
+use super::hand_over;
+use super::session::{Role, Session, column, identifier, literal};
+use crate::deadline::Passing as _;
+use crate::service::{Context, ServiceError, Sessions};
 
 const ACTION: &str = "revoke a role";
+const LOOK: &str = "look for a role's sessions";
 
 /// How often sessions are told to end before the revocation gives up for now.
 const TRIES: u32 = 40;
 /// How long they have between.
 const PAUSE: Duration = Duration::from_millis(250);
+/// How often the login is closed, with what holds it up ended in between.
+const CLOSINGS: u32 = 3;
 
 /// Has the role refused first, so that whatever fails after that is a matter of tidying up.
 pub(super) async fn revoke(postgres: &Postgres, context: &Context<'_>) -> Result<(), ServiceError> {
-    let session = Session::administrator(postgres, context, &postgres.dbname, ACTION).await?;
+    let session = Session::administrator(postgres, context, ACTION).await?;
     let name = &postgres.username;
     let Some(found) = session.role(name).await? else {
         return Ok(());
@@ -26,40 +31,77 @@ pub(super) async fn revoke(postgres: &Postgres, context: &Context<'_>) -> Result
         )));
     }
     let role = identifier(name);
-    session
-        .transaction(&format!("ALTER ROLE {role} NOLOGIN PASSWORD NULL"))
-        .await?;
-    let membership = if found.is_usable {
-        String::new()
-    } else {
-        let options = session.with_inherit().await?;
-        format!("GRANT {role} TO CURRENT_USER{options}; ")
-    };
+    let membership = membership(&session, &found, &role);
+    close(&session, name, &found.oid, &membership).await?;
     end_sessions(&session, &found.oid, &membership).await?;
     if let Some(owner) = &postgres.owner {
-        let owner = identifier(owner);
-        no_prepared_transactions(&session, name).await?;
-        // Through the role, which is a member of the owner's, the administrator has the privileges
-        // of both, and loses them with it.
-        session
-            .transaction(&format!("{membership}GRANT {owner} TO {role}"))
-            .await?;
-        hand_over(postgres, context, &session, &found.oid, &role, &owner).await?;
-        session.transaction(&format!("DROP ROLE {role}")).await?;
+        tidy_up(postgres, context, &session, &found, owner)
+            .await
+            .map_err(closed_already)?;
     }
     Ok(())
+}
+
+/// Who is logged in with the role, whoever it acts as.
+pub(super) async fn sessions(
+    postgres: &Postgres,
+    context: &Context<'_>,
+) -> Result<Sessions, ServiceError> {
+    let session = Session::administrator(postgres, context, LOOK).await?;
+    let Some(found) = session.role(&postgres.username).await? else {
+        return Ok(Sessions::default());
+    };
+    let membership = membership(&session, &found, &identifier(&postgres.username));
+    // Without membership the addresses are hidden. Workers of a session are no sessions.
+    let rows = session
+        .rolled_back(&format!(
+            "{membership}SELECT coalesce(host(client_addr), 'local') FROM pg_stat_activity \
+             WHERE usesysid = {} AND leader_pid IS NULL",
+            found.oid
+        ))
+        .await?;
+    Ok(Sessions::of(rows.iter().map(|row| column(row, 0))))
+}
+
+/// What gives the administrator the role's privileges: for one transaction, as the role may be the owner's.
+fn membership(session: &Session, found: &Role, role: &str) -> String {
+    if found.is_usable {
+        String::new()
+    } else {
+        format!("GRANT {role} TO CURRENT_USER{}; ", session.with_inherit())
+    }
+}
+
+/// Closes the login. Whoever changes the role's own password, and does not end that transaction, holds this up:
+/// its sessions end then.
+async fn close(
+    session: &Session,
+    name: &str,
+    oid: &str,
+    membership: &str,
+) -> Result<(), ServiceError> {
+    let statement = format!("ALTER ROLE {} NOLOGIN PASSWORD NULL", identifier(name));
+    let mut closings = 1;
+    loop {
+        match session.transaction(&statement).await {
+            Err(error) if error.is_passing() && closings < CLOSINGS => {
+                closings += 1;
+                terminate(session, oid, membership).await?;
+            }
+            Err(error) => {
+                // It may be such a transaction that has no session any more.
+                no_prepared_transactions(session, name).await?;
+                return Err(error);
+            }
+            Ok(_) => return Ok(()),
+        }
+    }
 }
 
 /// Ends the role's sessions in all databases, and waits for it.
 async fn end_sessions(session: &Session, oid: &str, membership: &str) -> Result<(), ServiceError> {
     for _ in 0..TRIES {
-        // Ending sessions takes membership, which is not to last: the role may be the owner's.
-        let ended = session
-            .rolled_back(&format!(
-                "{membership}SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usesysid = {oid}"
-            ))
-            .await?;
-        if ended.is_empty() {
+        if !terminate(session, oid, membership).await? {
             return Ok(());
         }
         tokio::time::sleep(PAUSE).await;
@@ -68,6 +110,53 @@ async fn end_sessions(session: &Session, oid: &str, membership: &str) -> Result<
         "sessions of the role do not end (pg_stat_activity); its login is closed already"
             .to_owned(),
     ))
+}
+
+/// Tells the role's sessions to end; whether there were any.
+async fn terminate(session: &Session, oid: &str, membership: &str) -> Result<bool, ServiceError> {
+    let ended = session
+        .rolled_back(&format!(
+            "{membership}SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usesysid = {oid}"
+        ))
+        .await?;
+    Ok(!ended.is_empty())
+}
+
+/// Hands over what the role owns and takes back what it was granted; then there is no role.
+async fn tidy_up(
+    postgres: &Postgres,
+    context: &Context<'_>,
+    session: &Session,
+    found: &Role,
+    owner: &str,
+) -> Result<(), ServiceError> {
+    let name = &postgres.username;
+    let (role, owner) = (identifier(name), identifier(owner));
+    no_prepared_transactions(session, name).await?;
+    // Through the role, which is a member of the owner's, the administrator has the privileges
+    // of both, and loses them with it.
+    let membership = membership(session, found, &role);
+    session
+        .transaction(&format!("{membership}GRANT {owner} TO {role}"))
+        .await?;
+    let statements = format!("REASSIGN OWNED BY {role} TO {owner}; DROP OWNED BY {role}");
+    let everything = hand_over::What::Everything(&found.oid);
+    hand_over::everywhere(postgres, context, session, everything, &statements).await?;
+    session.transaction(&format!("DROP ROLE {role}")).await?;
+    Ok(())
+}
+
+/// The credential has ended, whatever else has not.
+fn closed_already(mut error: ServiceError) -> ServiceError {
+    const CLOSED: &str = "its login is closed already";
+    if let ServiceError::Unavailable { reason, .. }
+    | ServiceError::Administrator { reason, .. }
+    | ServiceError::Rejected { reason, .. } = &mut error
+        && !reason.contains("login is closed already")
+    {
+        *reason = format!("{reason}; {CLOSED}");
+    }
+    error
 }
 
 /// Nobody but a superuser could end the transactions of a role that is gone.
@@ -86,40 +175,8 @@ async fn no_prepared_transactions(session: &Session, name: &str) -> Result<(), S
         .map(|row| format!("{:?} in database {:?}", column(row, 0), column(row, 1)))
         .collect();
     Err(session.unavailable(format!(
-        "the role has prepared transactions: {}; end them there as a superuser or after SET ROLE {} (COMMIT PREPARED or ROLLBACK PREPARED); its login is closed already",
+        "the role has prepared transactions: {}; end them there as a superuser or after SET ROLE {} (COMMIT PREPARED or ROLLBACK PREPARED)",
         transactions.join(", "),
         identifier(name)
     )))
-}
-
-/// Gives what the role owns to the owner and takes back what it was granted, in every database.
-async fn hand_over(
-    postgres: &Postgres,
-    context: &Context<'_>,
-    session: &Session,
-    oid: &str,
-    role: &str,
-    owner: &str,
-) -> Result<(), ServiceError> {
-    let statements = format!("REASSIGN OWNED BY {role} TO {owner}; DROP OWNED BY {role}");
-    session.transaction(&statements).await?;
-    let others = session
-        .transaction(&format!(
-            "SELECT DISTINCT datname, datallowconn FROM pg_shdepend JOIN pg_database ON pg_database.oid = dbid \
-             WHERE refclassid = 'pg_authid'::regclass AND refobjid = {oid} ORDER BY 1"
-        ))
-        .await?;
-    for row in others {
-        let database = column(&row, 0);
-        if row.get(1) != Some("t") {
-            return Err(session.rejected(format!(
-                "database {database:?} holds objects or grants of role {role} and allows no connections; hand them over there (REASSIGN OWNED, DROP OWNED) or set ALLOW_CONNECTIONS"
-            )));
-        }
-        Session::administrator(postgres, context, &database, ACTION)
-            .await?
-            .transaction(&statements)
-            .await?;
-    }
-    Ok(())
 }

@@ -672,7 +672,7 @@ async fn a_document_that_names_what_is_not_its_own_is_refused_before_anybody_is_
 const CLAIMS: &[(&str, &[&str], &str)] = &[
     ("owner", &["postgres"], "tenant_b"),
     ("username", DATABASES, "tenant_b"),
-    ("previous_username", &["mysql"], "tenant_b"),
+    ("previous_username", &["mysql", "postgres"], "tenant_b"),
     ("rules_from", &["redis"], "tenant_b"),
     ("host", DATABASES, "127.0.0.2"),
     ("dbname", &["mysql", "postgres"], "tenant_b"),

@@ -135,8 +135,19 @@ async fn a_server_full_of_connections(version: Version) {
     }
     let parts = ["53300", "max_connections"];
     every_call(&mut stand, true, &parts).await;
+    // The slots that are left are a superuser's, which the server says after it has checked the password.
+    let imported = stand.imported.clone();
+    assert_eq!(stand.verdict(&imported).await, Verdict::Accepted);
+    let mut wrong = imported.clone();
+    wrong["password"] = random().into();
+    assert_eq!(stand.verdict(&wrong).await, Verdict::Refused);
+    // With none left at all it asks for no password.
+    let mut superusers = Vec::new();
+    while let Ok(client) = stand.server.connect(SUPERUSER).await {
+        superusers.push(client);
+    }
     verify_says(&stand, true, &parts).await;
-    drop(sessions);
+    drop((sessions, superusers));
     recovers(&mut stand).await;
 }
 

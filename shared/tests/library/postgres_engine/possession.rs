@@ -7,7 +7,8 @@ use crate::support::{document, random, soon};
 
 on_both!(
     an_owner_that_the_login_does_not_act_as_is_named,
-    a_role_that_acts_as_another_must_say_so,
+    a_role_that_acts_as_another_is_followed_by_one_that_does,
+    an_owner_is_not_believed_because_no_connection_is_free,
     anothers_role_with_a_password_that_is_not_its_own_is_refused,
 );
 
@@ -46,20 +47,58 @@ async fn an_owner_that_the_login_does_not_act_as_is_named(version: Version) {
     assert_eq!(stand.verdict(&stand.imported).await, Verdict::Accepted);
 }
 
-async fn a_role_that_acts_as_another_must_say_so(version: Version) {
-    let stand = Stand::start(version, &[]).await;
-    let acts = "CREATE ROLE grp; GRANT grp TO customer; ALTER ROLE customer NOINHERIT; \
-                ALTER ROLE customer SET role TO grp";
-    stand.server.execute("shop", acts).await.unwrap();
-    let verified = stand
-        .services
-        .verify(&document(&stand.imported), soon())
-        .await;
-    let error = verified.unwrap_err();
-    stand.assert_says(&error, false, &["acts as \"grp\"", "as owner"]);
-    let mut said = stand.imported.clone();
-    said["owner"] = "grp".into();
-    assert_eq!(stand.verdict(&said).await, Verdict::Accepted);
+async fn a_role_that_acts_as_another_is_followed_by_one_that_does(version: Version) {
+    for owner in [None, Some("grp")] {
+        let mut stand = Stand::start(version, &[]).await;
+        let acts = "CREATE ROLE grp; GRANT grp TO customer; ALTER ROLE customer NOINHERIT; \
+                    ALTER ROLE customer SET role TO grp; \
+                    ALTER ROLE customer IN DATABASE archive SET role TO none; \
+                    CREATE SCHEMA theirs AUTHORIZATION grp; GRANT grp TO \"acme admin\" WITH ADMIN OPTION";
+        stand.server.execute("shop", acts).await.unwrap();
+        if let Some(owner) = owner {
+            stand.imported["owner"] = owner.into();
+        }
+        let imported = stand.imported.clone();
+        let first = stand.issued(&imported).await;
+        let second = stand.issued(&first).await;
+        stand.revoked(&imported).await;
+        stand.revoked(&first).await;
+        let client = stand.log_in(&second, "shop").await;
+        assert_eq!(answer(&client, "SELECT current_user").await, "grp");
+        execute(&client, "CREATE TABLE theirs.t (n int)").await;
+        if owner.is_none() {
+            // Where the imported login does not act as the group, nor does the version.
+            let client = stand.log_in(&second, "archive").await;
+            assert_eq!(answer(&client, "SELECT current_user").await, "customer");
+        }
+    }
+}
+
+/// A login whose every connection is in use shows its password, and not whose role it becomes.
+async fn an_owner_is_not_believed_because_no_connection_is_free(version: Version) {
+    let mut stand = Stand::start(version, &[]).await;
+    let tenant_b = "ALTER ROLE customer CONNECTION LIMIT 0";
+    stand
+        .server
+        .create_role("tenant_b", &random())
+        .await
+        .unwrap();
+    stand.server.execute("shop", tenant_b).await.unwrap();
+    let mut claimed = stand.imported.clone();
+    claimed["owner"] = "tenant_b".into();
+    assert_eq!(stand.verdict(&claimed).await, Verdict::Accepted);
+    let next = stand.next(&claimed);
+    let error = stand.issue(&next, soon()).await.unwrap_err();
+    stand.assert_says(
+        &error,
+        false,
+        &["\"customer\"", "\"tenant_b\" (owner)", "no member"],
+    );
+    let roles = "SELECT count(*) FROM pg_roles WHERE rolname ~ '^u_'";
+    assert_eq!(stand.ask("shop", roles).await, "0");
+    // Its own is issued.
+    let imported = stand.imported.clone();
+    stand.issued(&imported).await;
 }
 
 async fn anothers_role_with_a_password_that_is_not_its_own_is_refused(version: Version) {

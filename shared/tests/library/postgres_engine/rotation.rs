@@ -106,7 +106,7 @@ async fn what_the_owner_was_granted_and_set_is_every_versions(version: Version) 
                  ALTER ROLE customer CONNECTION LIMIT 3; \
                  ALTER ROLE customer SET search_path TO \"$user\", \"a, b\", public; \
                  ALTER ROLE customer SET work_mem TO '5MB'; \
-                 ALTER ROLE customer SET statement_timeout TO '1ms'; \
+                 ALTER ROLE customer SET statement_timeout TO '71s'; \
                  ALTER ROLE customer IN DATABASE shop SET app.tenant TO 'it''s \\ theirs'; \
                  ALTER ROLE customer IN DATABASE archive SET search_path TO archived; \
                  ALTER ROLE customer SET log_min_duration_statement TO 0";
@@ -118,7 +118,6 @@ async fn what_the_owner_was_granted_and_set_is_every_versions(version: Version) 
     stand.revoked(&first).await;
 
     let client = stand.log_in(&second, "shop").await;
-    execute(&client, "SET statement_timeout TO 0").await;
     execute(
         &client,
         "SELECT n FROM analysts_own; INSERT INTO shared VALUES (1)",
@@ -127,6 +126,7 @@ async fn what_the_owner_was_granted_and_set_is_every_versions(version: Version) 
     for (setting, expected) in [
         ("search_path", r#""$user", "a, b", public"#),
         ("work_mem", "5MB"),
+        ("statement_timeout", "71s"),
         // A superuser's setting, which the administrator cannot give.
         ("log_min_duration_statement", "-1"),
     ] {
@@ -144,7 +144,6 @@ async fn what_the_owner_was_granted_and_set_is_every_versions(version: Version) 
     stand.administrator = administrator(SUPERUSER, stand.server.superuser_password());
     let third = stand.issued(&second).await;
     let client = stand.log_in(&third, "shop").await;
-    execute(&client, "SET statement_timeout TO 0").await;
     for (setting, expected) in [
         ("app.tenant", r"it's \ theirs"),
         ("log_min_duration_statement", "0"),

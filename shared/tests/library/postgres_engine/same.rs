@@ -1,0 +1,200 @@
+//! Every version is the same session as the one before.
+
+use addon_rotation::service::Verdict;
+use local_cloud::postgres::{ADMINISTRATOR, SUPERUSER};
+
+use super::support::{Stand, Version, administrator, answer, execute, username};
+use crate::support::soon;
+
+on_both!(
+    attributes_of_the_role_that_logs_in_are_carried_or_refused,
+    a_role_that_makes_logins_is_refused,
+    settings_are_carried_wherever_the_administrator_may_set_them,
+    what_a_version_made_by_itself_is_the_next_ones,
+    a_lock_on_what_a_version_made_holds_no_rotation_up,
+    a_database_that_a_version_made_needs_createdb,
+);
+
+async fn attributes(stand: &Stand, role: &str) -> String {
+    let query = format!(
+        "SELECT concat_ws(' ', rolconnlimit, rolvaliduntil AT TIME ZONE 'UTC', rolreplication, \
+             rolbypassrls, rolcreatedb, rolcreaterole, rolsuper, rolcanlogin) \
+         FROM pg_roles WHERE rolname = '{role}'"
+    );
+    stand.ask(SUPERUSER, &query).await
+}
+
+async fn attributes_of_the_role_that_logs_in_are_carried_or_refused(version: Version) {
+    let mut stand = Stand::start(version, &[]).await;
+    let given = "ALTER ROLE customer CONNECTION LIMIT 7 VALID UNTIL '2099-12-31 12:00:00+00'";
+    stand.server.execute(SUPERUSER, given).await.unwrap();
+    let imported = stand.imported.clone();
+    let expected = attributes(&stand, "customer").await;
+    let first = stand.issued(&imported).await;
+    assert_eq!(attributes(&stand, username(&first)).await, expected);
+
+    for attribute in ["CREATEDB", "REPLICATION", "BYPASSRLS"] {
+        let given = format!("ALTER ROLE customer {attribute}");
+        stand.server.execute(SUPERUSER, &given).await.unwrap();
+        let expected = attributes(&stand, "customer").await;
+        // Before 16 CREATEROLE is enough for the first one.
+        if attribute != "CREATEDB" || matches!(version, Version::Newer) {
+            let next = stand.next(&imported);
+            let error = stand.issue(&next, soon()).await.unwrap_err();
+            stand.assert_says(&error, false, &["\"customer\"", attribute, "ALTER ROLE"]);
+            assert_eq!(attributes(&stand, username(&next)).await, "");
+            let able = format!("ALTER ROLE \"{ADMINISTRATOR}\" {attribute}");
+            stand.server.execute(SUPERUSER, &able).await.unwrap();
+            if matches!(version, Version::Debian) {
+                // There only a superuser may.
+                let error = stand.issue(&next, soon()).await.unwrap_err();
+                stand.assert_says(&error, false, &[attribute, "superuser"]);
+                stand.administrator = administrator(SUPERUSER, stand.server.superuser_password());
+            }
+        }
+        let next = stand.issued(&imported).await;
+        assert_eq!(attributes(&stand, username(&next)).await, expected);
+        let taken = format!("ALTER ROLE customer NO{attribute}");
+        stand.server.execute(SUPERUSER, &taken).await.unwrap();
+        let own = stand.server.administrator_password();
+        stand.administrator = administrator(ADMINISTRATOR, own);
+    }
+
+    let over = "ALTER ROLE customer VALID UNTIL '2020-01-01'";
+    stand.server.execute(SUPERUSER, over).await.unwrap();
+    let next = stand.next(&imported);
+    let error = stand.issue(&next, soon()).await.unwrap_err();
+    stand.assert_says(&error, false, &["VALID UNTIL", "infinity"]);
+}
+
+async fn a_role_that_makes_logins_is_refused(version: Version) {
+    let mut stand = Stand::start(version, &[]).await;
+    for attribute in ["SUPERUSER", "CREATEROLE"] {
+        let given = format!("ALTER ROLE customer {attribute}");
+        stand.server.execute(SUPERUSER, &given).await.unwrap();
+        let imported = stand.imported.clone();
+        let next = stand.next(&imported);
+        let error = stand.issue(&next, soon()).await.unwrap_err();
+        let remedy = format!("NO{attribute}");
+        stand.assert_says(&error, false, &["\"customer\"", &remedy]);
+        assert_eq!(attributes(&stand, username(&next)).await, "");
+        let taken = format!("ALTER ROLE customer NO{attribute}");
+        stand.server.execute(SUPERUSER, &taken).await.unwrap();
+    }
+    // A login that acts as a role without REPLICATION, and has it.
+    let given = "CREATE ROLE grp; GRANT grp TO customer; ALTER ROLE customer SET role TO grp; \
+                 ALTER ROLE customer REPLICATION";
+    stand.server.execute(SUPERUSER, given).await.unwrap();
+    stand.imported["owner"] = "grp".into();
+    let imported = stand.imported.clone();
+    let next = stand.next(&imported);
+    let error = stand.issue(&next, soon()).await.unwrap_err();
+    stand.assert_says(&error, false, &["\"customer\"", "\"grp\"", "REPLICATION"]);
+}
+
+async fn settings_are_carried_wherever_the_administrator_may_set_them(version: Version) {
+    let mut stand = Stand::start(version, &[]).await;
+    let given = "ALTER ROLE customer IN DATABASE archive SET local_preload_libraries TO \"No such\", any; \
+                 ALTER ROLE customer SET log_min_duration_statement TO 100; \
+                 ALTER ROLE customer SET log_statement TO 'ddl'; \
+                 ALTER ROLE customer IN DATABASE archive SET session_preload_libraries TO auto_explain, plpgsql; \
+                 ALTER ROLE customer SET app.tenant TO 'theirs'; \
+                 GRANT SET ON PARAMETER log_min_duration_statement, app.tenant, \
+                     session_preload_libraries TO \"acme admin\"";
+    stand.server.execute(SUPERUSER, given).await.unwrap();
+    let imported = stand.imported.clone();
+    let first = stand.issued(&imported).await;
+    let second = stand.issued(&first).await;
+    let settings = async |role: &str| {
+        let query = format!(
+            "SELECT string_agg(entry, ' ' ORDER BY entry) FROM pg_db_role_setting, \
+                 unnest(setconfig) entry WHERE setrole = '{role}'::regrole AND entry !~ '^role='"
+        );
+        stand.ask(SUPERUSER, &query).await
+    };
+    // What only a superuser may set is missing, and nothing else.
+    let expected = settings("customer").await.replace("log_statement=ddl ", "");
+    assert!(expected.contains("app.tenant=theirs"), "{expected}");
+    let libraries = ["=auto_explain, plpgsql", "=\"No such\", any"];
+    assert!(
+        libraries.iter().all(|list| expected.contains(list)),
+        "{expected}"
+    );
+    assert_eq!(settings(username(&second)).await, expected);
+}
+
+async fn what_a_version_made_by_itself_is_the_next_ones(version: Version) {
+    let mut stand = Stand::start(version, &[]).await;
+    let imported = stand.imported.clone();
+    let first = stand.issued(&imported).await;
+    for database in ["shop", "archive"] {
+        let client = stand.log_in(&first, database).await;
+        // As a pool does between two users of a connection.
+        execute(&client, "DISCARD ALL").await;
+        let made = "CREATE TABLE own (n int); INSERT INTO own VALUES (1); CREATE SCHEMA theirs; \
+                    CREATE TABLE theirs.t (n int)";
+        execute(&client, made).await;
+    }
+    let second = stand.issued(&first).await;
+    for (value, database) in [(&first, "shop"), (&second, "shop"), (&second, "archive")] {
+        // Before and after a reset, the old one and the new one: both are in use.
+        let client = stand.log_in(value, database).await;
+        execute(
+            &client,
+            "INSERT INTO own VALUES (2); SELECT * FROM theirs.t",
+        )
+        .await;
+        execute(&client, "DISCARD ALL").await;
+        execute(
+            &client,
+            "INSERT INTO own VALUES (2); SELECT * FROM theirs.t",
+        )
+        .await;
+    }
+    let members = format!(
+        "SELECT count(*) FROM pg_auth_members WHERE member = '\"{ADMINISTRATOR}\"'::regrole \
+         AND roleid = '{}'::regrole AND grantor = member",
+        username(&first)
+    );
+    assert_eq!(stand.ask(SUPERUSER, &members).await, "0");
+    stand.revoked(&first).await;
+    let client = stand.log_in(&second, "archive").await;
+    execute(&client, "DROP TABLE own; DROP SCHEMA theirs CASCADE").await;
+}
+
+async fn a_lock_on_what_a_version_made_holds_no_rotation_up(version: Version) {
+    let mut stand = Stand::start(version, &[]).await;
+    let imported = stand.imported.clone();
+    let leaked = stand.issued(&imported).await;
+    let client = stand.log_in(&leaked, "shop").await;
+    execute(&client, "SET ROLE NONE; CREATE TABLE own (n int)").await;
+    execute(&client, "BEGIN; LOCK TABLE own").await;
+    let next = stand.issued(&leaked).await;
+    stand.revoked(&leaked).await;
+    let client = stand.log_in(&next, "shop").await;
+    execute(&client, "INSERT INTO own VALUES (1)").await;
+    assert_eq!(answer(&client, "SELECT count(*) FROM own").await, "1");
+    assert_eq!(stand.verdict(&next).await, Verdict::Accepted);
+}
+
+async fn a_database_that_a_version_made_needs_createdb(version: Version) {
+    let mut stand = Stand::start(version, &[]).await;
+    let imported = stand.imported.clone();
+    let first = stand.issued(&imported).await;
+    let role = username(&first).to_owned();
+    let made = format!("ALTER DATABASE archive OWNER TO {role}");
+    stand.server.execute(SUPERUSER, &made).await.unwrap();
+    let second = stand.issued(&first).await;
+    let revoked = stand.revoke(&first, soon()).await;
+    if let Err(error) = &revoked {
+        // Only since the releases that ask the new owner's giver for it.
+        stand.assert_says(error, false, &["CREATEDB", "login is closed already"]);
+        assert_eq!(stand.verdict(&first).await, Verdict::Refused);
+        let able = format!("ALTER ROLE \"{ADMINISTRATOR}\" CREATEDB");
+        stand.server.execute(SUPERUSER, &able).await.unwrap();
+        stand.revoked(&first).await;
+    }
+    let owner = "SELECT datdba::regrole FROM pg_database WHERE datname = 'archive'";
+    assert_eq!(stand.ask(SUPERUSER, owner).await, "customer");
+    assert_eq!(stand.verdict(&second).await, Verdict::Accepted);
+}
