@@ -70,9 +70,17 @@ async fn verify(
     };
     match (bearer(&headers), fields.get(KEY_FIELD)) {
         (Some(key), Some(live)) if key.token() == live => {
-            Json(json!({ "accepted": true })).into_response()
+            let mut answer = json!({ "accepted": true });
+            if let Some(last_used) = book.last_used.get(&id) {
+                answer["last_used_at"] = last_used.as_str().into();
+            }
+            Json(answer).into_response()
         }
-        _ => error(StatusCode::UNAUTHORIZED, "The key is not accepted."),
+        _ => told(
+            StatusCode::UNAUTHORIZED,
+            "credential_refused",
+            "The key is not accepted.",
+        ),
     }
 }
 
@@ -117,7 +125,8 @@ fn wrong_administrator() -> Response {
 }
 
 fn no_such_credential() -> Response {
-    error(StatusCode::NOT_FOUND, "There is no such credential.")
+    let message = "There is no such credential.";
+    told(StatusCode::NOT_FOUND, "no_such_credential", message)
 }
 
 fn error(status: StatusCode, message: &str) -> Response {
@@ -131,6 +140,10 @@ fn error(status: StatusCode, message: &str) -> Response {
         500..=599 => "unavailable",
         _ => "bad_request",
     };
+    told(status, word, message)
+}
+
+fn told(status: StatusCode, word: &str, message: &str) -> Response {
     (status, Json(json!({ "error": word, "message": message }))).into_response()
 }
 
