@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use addon_rotation::deadline::{Deadline, Passing};
 use addon_rotation::document::{Document, Fields};
-use addon_rotation::event::VersionId;
+use addon_rotation::event::{RevokeEvent, VersionId};
 use addon_rotation::service::{ServiceError, Sessions, Verdict};
+use addon_rotation::steps::{SCHEDULING, revoke_secret};
 use axum::response::{IntoResponse, Redirect};
 use axum::{Json, Router};
 use http::header::CONTENT_TYPE;
@@ -18,6 +19,7 @@ use local_cloud::credential_service::{Fault, FaultRule};
 use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 
+use crate::steps::{assert_settled, fire, schedule};
 use crate::support::{
     Api, Server, Stand, document, in_time, next_document, once, random, serving, soon, version_id,
     within,
@@ -528,4 +530,36 @@ async fn a_slow_service_ends_in_an_error_before_the_deadline() {
     let issue = services.issue(&document, &administrator, deadline);
     let error = within(issue).await.unwrap_err();
     assert!(matches!(error, ServiceError::Unreachable { .. }));
+}
+
+/// A gateway that has lost its way answers everything with a page.
+#[tokio::test]
+async fn a_revocation_goes_on_behind_a_gateway_that_answers_404_to_everything() {
+    let stand = Stand::start().await;
+    let instance = stand.enrolled(Api::V1).await;
+    let first = stand.current(&instance);
+    stand.rotate(&instance).await;
+    fail(&stand, Method::DELETE, 99, Fault::Garbage(404));
+    fail(&stand, Method::GET, 99, Fault::Garbage(404));
+    let event = RevokeEvent {
+        secret: instance.secret.clone(),
+        version: first.clone(),
+        attempt: 0,
+        was_in_use: false,
+        scheduled_at: None,
+    };
+    let revocation = stand.lambda.revocation();
+    once(async |left: Deadline| {
+        let deadline = Deadline::after(SCHEDULING + left.left());
+        revoke_secret(event, &revocation, deadline).await.unwrap();
+    })
+    .await;
+    assert!(requests(&stand, &Method::DELETE) > 0);
+    assert!(stand.service.is_live(&instance.imported));
+    assert!(stand.is_labelled_live(&instance, &first));
+    assert!(schedule(&stand, &first, 1).is_some());
+    // The gateway finds its way again.
+    stand.service.mend("/v1/credentials/");
+    fire(&stand, &first, 0).await;
+    assert_settled(&stand, &instance).await;
 }

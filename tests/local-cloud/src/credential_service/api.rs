@@ -23,7 +23,10 @@ pub(super) fn router(shared: Shared) -> Router {
             put(register).get(verify).delete(revoke),
         )
         .route("/v1/items", get(items))
-        .fallback(async || error(StatusCode::NOT_FOUND, "There is nothing at this path."))
+        .fallback(async || {
+            let message = "There is nothing at this path.";
+            told(StatusCode::NOT_FOUND, "not_found", message)
+        })
         .method_not_allowed_fallback(async || {
             error(StatusCode::METHOD_NOT_ALLOWED, "The method is not allowed.")
         })
@@ -125,15 +128,14 @@ fn wrong_administrator() -> Response {
 }
 
 fn no_such_credential() -> Response {
-    let message = "There is no such credential.";
-    told(StatusCode::NOT_FOUND, "no_such_credential", message)
+    error(StatusCode::NOT_FOUND, "There is no such credential.")
 }
 
 fn error(status: StatusCode, message: &str) -> Response {
     let word = match status.as_u16() {
         401 => "unauthorized",
         403 => "forbidden",
-        404 => "not_found",
+        404 => "no_such_credential",
         405 => "method_not_allowed",
         409 => "conflict",
         429 => "too_many_requests",
