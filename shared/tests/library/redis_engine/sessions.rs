@@ -39,14 +39,18 @@ async fn the_connections_of_a_user_are_counted_and_no_others() {
             tokio::task::yield_now().await;
         }
     };
-    within(closed).await;
+    within(Box::pin(closed)).await;
 }
 
 #[tokio::test]
 #[ignore = "needs the local cloud: cargo xtask test"]
 async fn every_node_is_asked() {
     let (line, password) = user("bob", "~* resetchannels -@all +get");
-    let one = Stand::start(RedisOptions::new(Users::AclFile), &[line.clone()]).await;
+    let one = Stand::start(
+        RedisOptions::new(Users::AclFile),
+        std::slice::from_ref(&line),
+    )
+    .await;
     let other = Stand::start(RedisOptions::new(Users::AclFile), &[line]).await;
     let hash = hash(one.redis.administrator_password());
     let known = ["ACL", "SETUSER", "administrator", &hash];
