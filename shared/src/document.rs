@@ -6,6 +6,7 @@
 //! whole before anything is done with it: every problem is reported, by path, and no value.
 
 mod check;
+mod defaults;
 mod fields;
 mod generate;
 #[cfg(feature = "schema")]
@@ -131,7 +132,8 @@ impl Document {
         })?;
 
         let mut problems = Vec::new();
-        let mut check = Check::new(&fields, &mut problems);
+        let complete = fields.complete();
+        let mut check = Check::new(&complete, &mut problems);
         let engine = Engine::read(&mut check);
         let administrator = check.parsed("masterarn");
         let heroku = check.object("heroku", HerokuBlock::read);
@@ -140,9 +142,9 @@ impl Document {
             .map(|heroku| heroku.config.clone())
             .or_else(|| fields.heroku_config())
         {
-            template::check(&fields, &config, &mut problems);
+            template::check(&complete, &config, &mut problems);
             if let Some(engine) = &engine {
-                template::check_renewed(&fields, &config, &engine.renewed(), &mut problems);
+                template::check_renewed(&complete, &config, &engine.renewed(), &mut problems);
             }
         }
         let checked = engine.zip(administrator).zip(heroku);
@@ -169,7 +171,7 @@ impl Document {
             .filter_map(|field| self.fields.text(field))
             .map(SecretString::from)
             .collect();
-        Ok(template::render(&self.fields, &self.heroku.config)?.with_secrets(secrets))
+        Ok(template::render(&self.fields.complete(), &self.heroku.config)?.with_secrets(secrets))
     }
 
     /// The same document with another OAuth secret.

@@ -198,6 +198,8 @@ macro_rules! engines {
 }
 
 engines! {
+    "aurora-mysql" => AuroraMysql(mysql::Mysql),
+    "aurora-postgresql" => AuroraPostgresql(postgres::Postgres),
     "http" => Http(http::Http),
     "mariadb" => Mariadb(mysql::Mysql),
     "mysql" => Mysql(mysql::Mysql),

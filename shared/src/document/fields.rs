@@ -34,6 +34,11 @@ impl Fields {
         }
     }
 
+    /// The fields as a document's are read: with what it may leave out.
+    pub(super) fn complete(&self) -> Self {
+        Self(super::defaults::complete(&self.0))
+    }
+
     /// A text of the block for Heroku, if there is one of this name, whatever it is.
     pub(crate) fn heroku_text(&self, name: &str) -> Option<String> {
         let value = self.0.get("heroku")?.get(name)?;

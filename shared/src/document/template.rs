@@ -4,10 +4,13 @@
 //! thousand operations and some hundred kilobytes, so that none can hang or fill a function. An unknown field is an error, never an empty string.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::sync::Arc;
 
 use minijinja::machinery::{Token, tokenize};
 use minijinja::syntax::SyntaxConfig;
-use minijinja::{Captured, Environment, Error, ErrorKind, UndefinedBehavior};
+use minijinja::value::{Object, ObjectRepr, ValueKind};
+use minijinja::{Captured, Environment, Error, ErrorKind, UndefinedBehavior, escape_formatter};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value};
@@ -87,9 +90,73 @@ impl FromIterator<(String, SecretString)> for Rendered {
     }
 }
 
+/// The detail of an error of this module's own.
+const WHOLE: &str = "shows a list or an object";
+
+/// A value that JSON has a word for, and minijinja another: it shows as in JSON, also when it is
+/// joined to a text.
+#[derive(Debug, Clone, Copy)]
+enum Word {
+    Bool(bool),
+    Null,
+}
+
+impl Object for Word {
+    fn repr(self: &Arc<Self>) -> ObjectRepr {
+        ObjectRepr::Plain
+    }
+
+    fn is_true(self: &Arc<Self>) -> bool {
+        matches!(**self, Self::Bool(true))
+    }
+
+    fn render(self: &Arc<Self>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match **self {
+            Self::Bool(true) => "true",
+            Self::Bool(false) => "false",
+            Self::Null => "null",
+        })
+    }
+}
+
+/// A document's value in a template.
+fn shown(value: &Value) -> minijinja::Value {
+    match value {
+        Value::Null => minijinja::Value::from_object(Word::Null),
+        Value::Bool(value) => minijinja::Value::from_object(Word::Bool(*value)),
+        Value::Number(_) | Value::String(_) => {
+            minijinja::Value::from(minijinja::value::Serde(value))
+        }
+        Value::Array(items) => items.iter().map(shown).collect(),
+        Value::Object(map) => by_name(map),
+    }
+}
+
+fn by_name<'a>(fields: impl IntoIterator<Item = (&'a String, &'a Value)>) -> minijinja::Value {
+    let fields = fields.into_iter();
+    let shown: BTreeMap<_, _> = fields
+        .map(|(name, value)| (name.clone(), shown(value)))
+        .collect();
+    shown.into()
+}
+
+/// Jinja's, but that a template's last line end stays: a key in PEM form ends in one.
+fn syntax() -> SyntaxConfig {
+    let syntax = SyntaxConfig::builder().keep_trailing_newline(true).build();
+    // Only other delimiters can be refused.
+    syntax.unwrap_or_default()
+}
+
 fn environment<'source>() -> Environment<'source> {
     let mut environment = Environment::empty();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    environment.set_syntax(syntax());
+    environment.set_formatter(|output, state, value| match value.kind() {
+        ValueKind::Seq | ValueKind::Map | ValueKind::Iterable => {
+            Err(Error::new(ErrorKind::InvalidOperation, WHOLE))
+        }
+        _ => escape_formatter(output, state, value),
+    });
     environment.add_filter("urlencode", |text: &str| {
         utf8_percent_encode(text, UNRESERVED).to_string()
     });
@@ -107,14 +174,13 @@ pub(super) struct Renderer<'a> {
 
 impl<'a> Renderer<'a> {
     pub(super) fn new(fields: &'a Map<String, Value>) -> Self {
-        let shown: BTreeMap<_, _> = fields
+        let fields_shown = fields
             .iter()
-            .filter(|(name, _)| !HIDDEN.contains(&name.as_str()))
-            .collect();
+            .filter(|(name, _)| !HIDDEN.contains(&name.as_str()));
         Self {
             fields,
-            context: minijinja::Value::from(minijinja::value::Serde(&shown)),
-            names: shown.into_keys().cloned().collect(),
+            names: fields_shown.clone().map(|(name, _)| name.clone()).collect(),
+            context: by_name(fields_shown),
             fuel: FUEL,
         }
     }
@@ -176,13 +242,20 @@ impl<'a> Renderer<'a> {
 fn excess(source: &str) -> Option<String> {
     let (mut length, mut is_tag) = (0, false);
     // What is no token is the parser's to report, after it has read what was before it.
-    let tokens = tokenize(source, false, SyntaxConfig::default()).map_while(Result::ok);
+    let tokens = tokenize(source, false, syntax()).map_while(Result::ok);
     for (token, _) in tokens {
         length += 1;
         match token {
             Token::TemplateData(_) | Token::VariableStart | Token::BlockStart => length = 0,
             Token::Ident(tag) if is_tag && !TAGS.contains(&tag) => {
                 return Some("uses a tag other than if and for".to_owned());
+            }
+            // A field is no such constant's equal, and none shows as in JSON.
+            Token::Ident("true" | "True" | "false" | "False" | "none" | "None") => {
+                return Some(
+                    "compares with true, false or none (write {% if field %}, {% if not field %})"
+                        .to_owned(),
+                );
             }
             Token::Plus | Token::Mul | Token::Pow | Token::Comma => {
                 return Some(
@@ -210,6 +283,9 @@ fn list(names: &BTreeSet<String>) -> String {
 /// What failed, in words that hold nothing of the document.
 fn describe(error: &Error) -> String {
     match error.kind() {
+        ErrorKind::InvalidOperation if error.detail() == Some(WHOLE) => {
+            format!("{WHOLE} as a whole (show its members)")
+        }
         ErrorKind::SyntaxError => "is not a valid template (see minijinja's syntax)".to_owned(),
         ErrorKind::UnknownFilter => "uses an unknown filter (there is only urlencode)".to_owned(),
         ErrorKind::UndefinedError => "uses a field that the document does not have".to_owned(),

@@ -1,5 +1,6 @@
 mod mysql;
 mod redis;
+mod shapes;
 
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
@@ -176,7 +177,7 @@ fn mistakes() -> Vec<(Value, &'static [&'static str])> {
             &["password must be"],
         ),
         (
-            with(postgres(), "/port", json!("5432")),
+            with(postgres(), "/port", json!("54 32")),
             &["port must be a whole number from 1 to 65535"],
         ),
         (

@@ -5,15 +5,17 @@
 //! authorised as the customer is, says whether it is accepted.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use reqwest::header::{AUTHORIZATION, RETRY_AFTER};
-use reqwest::{Method, StatusCode};
+use aws_smithy_types::DateTime;
+use aws_smithy_types::date_time::Format;
+use reqwest::Method;
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value};
 use url::Url;
 
-use super::{Call, Context, ServiceError, Verdict};
+use super::{Call, Context, ServiceError, Sessions, Verdict};
 use crate::authority::Place;
 use crate::document::{Check, Fields, Generate, RandomError, credential_id};
 use crate::event::VersionId;
@@ -40,6 +42,15 @@ pub struct Http {
     #[cfg_attr(feature = "schema", schemars(skip))]
     values: BTreeMap<String, SecretString>,
 }
+
+const VERIFY: &str = "say whether a credential is accepted";
+
+/// The contract's words for a credential that does not exist, and for one that is not let in.
+const NO_SUCH_CREDENTIAL: &str = "no_such_credential";
+const CREDENTIAL_REFUSED: &str = "credential_refused";
+
+/// A credential that was used so long ago counts as in use.
+const RECENT: Duration = Duration::from_mins(10);
 
 const RESERVED: [&str; 7] = [
     "engine",
@@ -145,30 +156,52 @@ impl Call for Http {
     }
 
     async fn verify(&self, context: &Context<'_>) -> Result<Verdict, ServiceError> {
-        let request = self
-            .request(context, Method::GET)
-            .header(AUTHORIZATION, self.authorization.expose_secret());
-        let answer = context.ask(&self.url, request).await?;
-        match answer.status {
-            status if status.is_success() => Ok(Verdict::Accepted),
-            StatusCode::UNAUTHORIZED
-            | StatusCode::FORBIDDEN
-            | StatusCode::NOT_FOUND
-            | StatusCode::GONE => Ok(Verdict::Refused),
-            _ => Err(self.refusal("say whether a credential is accepted", &answer)),
-        }
+        let answer = self.log_in(context).await?;
+        self.verdict(&answer)
     }
 
     async fn revoke(&self, context: &Context<'_>) -> Result<(), ServiceError> {
+        const ACTION: &str = "revoke a credential";
         let request = self
             .request(context, Method::DELETE)
             .bearer_auth(context.administrator("token")?);
         let answer = context.ask(&self.url, request).await?;
-        match answer.status {
-            status if status.is_success() => Ok(()),
-            StatusCode::NOT_FOUND | StatusCode::GONE => Ok(()),
-            _ => Err(self.refusal("revoke a credential", &answer)),
+        match answer.status.as_u16() {
+            200..300 => Ok(()),
+            404 | 410 if says(&answer, NO_SUCH_CREDENTIAL) => Ok(()),
+            404 | 410 => Err(self.unknown(ACTION, &answer)),
+            401 | 403 if word(&answer).is_none() => Err(self.unknown(ACTION, &answer)),
+            _ => Err(self.refusal(ACTION, &answer)),
         }
+    }
+
+    /// The service may say when the credential was last used. Whoever used it a moment ago may well
+    /// do so again.
+    async fn sessions(&self, context: &Context<'_>) -> Result<Option<Sessions>, ServiceError> {
+        let answer = self.log_in(context).await?;
+        if self.verdict(&answer)? == Verdict::Refused {
+            return Ok(Some(Sessions::default()));
+        }
+        let Some(last_used) = body(&answer).and_then(|body| body.get("last_used_at").cloned())
+        else {
+            return Ok(None);
+        };
+        let last_used = last_used
+            .as_str()
+            .and_then(|text| DateTime::from_str(text, Format::DateTimeWithOffset).ok())
+            .and_then(|time| SystemTime::try_from(time).ok());
+        let Some(last_used) = last_used else {
+            tracing::warn!(
+                service = %self.url,
+                "last_used_at of the service's answer is not a time as in RFC 3339, and is passed over"
+            );
+            return Ok(None);
+        };
+        let count = u64::from(last_used + RECENT > SystemTime::now());
+        Ok(Some(Sessions {
+            count,
+            from: Vec::new(),
+        }))
     }
 }
 
@@ -184,6 +217,42 @@ impl Http {
 
     fn service(&self) -> String {
         self.url.to_string()
+    }
+
+    /// Asks about the credential as its customer.
+    async fn log_in(&self, context: &Context<'_>) -> Result<Answer, ServiceError> {
+        let request = self
+            .request(context, Method::GET)
+            .header(AUTHORIZATION, self.authorization.expose_secret());
+        context.ask(&self.url, request).await
+    }
+
+    /// What the service says about the credential, in the contract's own words. A gateway that has
+    /// lost its way answers with the same statuses, and proves nothing.
+    fn verdict(&self, answer: &Answer) -> Result<Verdict, ServiceError> {
+        let refuses = says(answer, NO_SUCH_CREDENTIAL) || says(answer, CREDENTIAL_REFUSED);
+        match answer.status.as_u16() {
+            200 if body(answer).is_some_and(|body| body.get("accepted") == Some(&true.into())) => {
+                Ok(Verdict::Accepted)
+            }
+            401 | 403 | 404 | 410 if refuses => Ok(Verdict::Refused),
+            200..300 | 401 | 403 | 404 | 410 => Err(self.unknown(VERIFY, answer)),
+            _ => Err(self.refusal(VERIFY, answer)),
+        }
+    }
+
+    /// An answer that is not the contract's. It may be the service's gateway's, and pass.
+    fn unknown(&self, action: &'static str, answer: &Answer) -> ServiceError {
+        ServiceError::Unavailable {
+            service: self.service(),
+            action,
+            reason: format!(
+                "it answered {} ({}) without the body that the contract has for it; check the gateway in front of it, and the service with cargo xtask conformance",
+                answer.status,
+                media_type(answer)
+            ),
+            retry_after: None,
+        }
     }
 
     fn refusal(&self, action: &'static str, answer: &Answer) -> ServiceError {
@@ -218,5 +287,35 @@ impl Http {
                 reason,
             },
         }
+    }
+}
+
+/// An answer's body, if it is a JSON object.
+fn body(answer: &Answer) -> Option<Map<String, Value>> {
+    serde_json::from_slice(&answer.body).ok()
+}
+
+/// The word of an error's body.
+fn word(answer: &Answer) -> Option<String> {
+    let body = body(answer)?;
+    Some(body.get("error")?.as_str()?.to_owned())
+}
+
+fn says(answer: &Answer, expected: &str) -> bool {
+    word(answer).is_some_and(|word| word == expected)
+}
+
+/// What an answer says that its body is. What is no media type is not repeated.
+fn media_type(answer: &Answer) -> &str {
+    let Some(value) = answer.headers.get(CONTENT_TYPE) else {
+        return "no Content-Type";
+    };
+    let text = value.to_str().unwrap_or_default();
+    let kind = text.split(';').next().unwrap_or_default().trim();
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/+.-".contains(c);
+    if (1..=60).contains(&kind.len()) && kind.chars().all(is_plain) {
+        kind
+    } else {
+        "a malformed Content-Type"
     }
 }

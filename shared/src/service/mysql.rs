@@ -20,7 +20,7 @@ mod verifier;
 use secrecy::{ExposeSecret, SecretString};
 
 use self::session::{Login, Session};
-use super::{Call, Context, ServiceError, Verdict};
+use super::{Call, Context, ServiceError, Sessions, Verdict};
 use crate::authority::Place;
 use crate::document::{Check, Fields, RandomError, password, username};
 use crate::event::VersionId;
@@ -138,32 +138,29 @@ impl Call for Mysql {
                         ),
                     }),
                     Err(fault) if fault.is_over_limit() => Ok(Verdict::Accepted),
-                    Err(fault) => Err(fault.into_error(self.service(), ACTION)),
+                    Err(fault) => Err(fault.into_customers_error(self.service(), ACTION)),
                 }
             }
             Err(fault) if fault.is_login() => Ok(Verdict::Refused),
             // The limits come after the password: customers that use all they may do not keep a
             // good credential from being tested, nor a live one from being found out.
             Err(fault) if fault.is_over_limit() => Ok(Verdict::Accepted),
-            Err(fault) => Err(match fault.into_error(self.service(), ACTION) {
-                // A privilege that the customer lacks, in a login without the administrator.
-                ServiceError::Administrator {
-                    service,
-                    action,
-                    reason,
-                } => ServiceError::Rejected {
-                    service,
-                    action,
-                    reason,
-                },
-                error => error,
-            }),
+            Err(fault) => Err(fault.into_customers_error(self.service(), ACTION)),
         }
     }
 
     async fn revoke(&self, context: &Context<'_>) -> Result<(), ServiceError> {
         let mut session = self.administrator(context, "revoke a user").await?;
         let result = self.end_user(&mut session).await;
+        session.close().await;
+        result
+    }
+
+    async fn sessions(&self, context: &Context<'_>) -> Result<Option<Sessions>, ServiceError> {
+        let mut session = self
+            .administrator(context, "show a user's sessions")
+            .await?;
+        let result = self.sessions_of_user(&mut session).await;
         session.close().await;
         result
     }

@@ -2,8 +2,8 @@
 //!
 //! Each user gets the rules of the one before it, read from
 //! [`ACL LIST`](https://redis.io/docs/latest/commands/acl-list/), whose lines are by definition what
-//! recreates a user. The server stores them in its ACL file or its configuration file, so that a
-//! restart keeps them. The first user, imported, may be `default`, which cannot be deleted: when it
+//! recreates a user. The server stores them in its ACL file, so that a restart keeps them; in its
+//! configuration file only if the administrator's secret says so. The first user, imported, may be `default`, which cannot be deleted: when it
 //! is revoked it is switched off and loses its password.
 
 mod acl;
@@ -12,11 +12,13 @@ mod session;
 use rustls::pki_types::ServerName;
 use secrecy::{ExposeSecret, SecretString};
 
+use self::acl::Storage;
 use self::session::{Login, Session};
-use super::{Call, Context, ServiceError, Verdict};
+use super::{Call, Context, ServiceError, Sessions, Verdict};
 use crate::authority::Place;
 use crate::document::{Check, Fields, RandomError, password, username};
 use crate::event::VersionId;
+use crate::net;
 
 /// The user that every connection starts as, and that a login without a name means.
 const DEFAULT: &str = "default";
@@ -62,7 +64,8 @@ pub(crate) struct Node {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub(crate) enum Persistence {
-    /// The server's own file: `ACL SAVE`, or `CONFIG REWRITE` if it has no ACL file. The default.
+    /// The server's own file: `ACL SAVE`, or `CONFIG REWRITE` if the administrator's secret asks for
+    /// it. The default.
     #[cfg_attr(feature = "schema", schemars(rename = "file"))]
     File,
     /// Nothing that rotation has to care for: a restart forgets the users unless something else
@@ -184,6 +187,16 @@ impl Call for Redis {
         }
         Ok(())
     }
+
+    /// Of all nodes together. A connection that has not logged in counts as `default`'s.
+    async fn sessions(&self, context: &Context<'_>) -> Result<Option<Sessions>, ServiceError> {
+        let mut clients = Vec::new();
+        for node in self.nodes() {
+            let mut session = Session::administrator(node, context, "list its clients").await?;
+            clients.extend(clients_of(&mut session, self.credential()).await?);
+        }
+        Ok(Some(Sessions::of(clients)))
+    }
 }
 
 impl Redis {
@@ -199,8 +212,10 @@ impl Redis {
         let user = self.credential();
         let hash = acl::hash(&self.password);
         let users = acl::list(session).await?;
+        let storage;
         if users.rules(user).is_some() {
             expendable(session, context, user)?;
+            storage = Storage::find(session, context, self.persistence).await?;
             session
                 .command(&["ACL", "SETUSER", user, "on", "resetpass", &hash])
                 .await?;
@@ -218,9 +233,11 @@ impl Redis {
             // What revoking it will meet in the end is told before anything is done.
             expendable(session, context, source)?;
             no_replica(session, source).await?;
+            storage = Storage::find(session, context, self.persistence).await?;
+            warn_of_makers(session, source, &rules);
             acl::create(session, user, rules, &hash).await?;
         }
-        acl::save(session, self.persistence).await
+        storage.keep(session).await
     }
 
     async fn revoke_at(
@@ -242,7 +259,10 @@ impl Redis {
             // Ends the user's connections as well.
             session.command(&["ACL", "DELUSER", user]).await?;
         }
-        acl::save(session, self.persistence).await
+        // Last: the credential ends first, whatever is wrong with the server's files.
+        Storage::find(session, context, self.persistence)
+            .await
+            .map(drop)
     }
 }
 
@@ -269,4 +289,36 @@ async fn no_replica(session: &mut Session, user: &str) -> Result<(), ServiceErro
         )));
     }
     Ok(())
+}
+
+/// The addresses of a user's clients, one for each.
+async fn clients_of(session: &mut Session, user: &str) -> Result<Vec<String>, ServiceError> {
+    let list = session.query::<Vec<u8>>(&["CLIENT", "LIST"]).await?;
+    let field = format!("user={user}");
+    let list = String::from_utf8_lossy(&list);
+    let clients = list.lines().map(|line| line.split(' '));
+    let own = clients.filter(|fields| fields.clone().any(|it| it == field));
+    Ok(own
+        .map(|mut fields| {
+            let address = fields.find_map(|it| it.strip_prefix("addr="));
+            let address = address.unwrap_or_default();
+            let (host, _port) = address.rsplit_once(':').unwrap_or((address, ""));
+            net::without_brackets(host).to_owned()
+        })
+        .collect())
+}
+
+/// Says it where somebody may read it: the user is copied as it is, for its apps may need it so.
+fn warn_of_makers(session: &Session, user: &str, rules: &[&[u8]]) {
+    let commands = acl::makes_logins(rules);
+    if !commands.is_empty() {
+        let remedy: Vec<_> = commands.iter().map(|it| format!("-{it}")).collect();
+        tracing::warn!(
+            service = session.service(),
+            user,
+            remedy = format!("ACL SETUSER {user} {}", remedy.join(" ")),
+            "the user may run {}: whoever knows its password can make logins that no rotation ends; if its apps do not need that, run the remedy",
+            commands.join(" and ")
+        );
+    }
 }

@@ -7,14 +7,19 @@ use std::time::Duration;
 
 use addon_rotation::deadline::{Deadline, Passing};
 use addon_rotation::document::{Document, Fields, credential_id};
-use addon_rotation::event::VersionId;
-use addon_rotation::service::{ServiceError, Verdict};
-use axum::Router;
+use addon_rotation::event::{RevokeEvent, VersionId};
+use addon_rotation::service::{ServiceError, Sessions, Verdict};
+use addon_rotation::steps::{SCHEDULING, revoke_secret};
 use axum::response::{IntoResponse, Redirect};
-use http::Method;
+use axum::{Json, Router};
+use http::header::CONTENT_TYPE;
+use http::{Method, StatusCode};
+use jiff::Timestamp;
 use local_cloud::credential_service::{Fault, FaultRule};
-use serde_json::json;
+use secrecy::ExposeSecret as _;
+use serde_json::{Value, json};
 
+use crate::steps::{assert_settled, fire, schedule};
 use crate::support::{
     Api, Server, Stand, document, in_time, next_document, once, random, serving, soon, version_id,
     within,
@@ -263,12 +268,193 @@ async fn a_service_may_take_a_moment_to_act_upon_what_it_confirmed() {
         .issue(&document, &serving(&administrator, &document), soon())
         .await
         .unwrap();
-    fail(&stand, Method::GET, 2, status(401));
+    let refusals = Arc::new(AtomicUsize::new(2));
+    let settling = Router::new().fallback(async move || {
+        let refuses = refusals.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| {
+            left.checked_sub(1)
+        });
+        if refuses.is_ok() {
+            let body = json!({ "error": "credential_refused", "message": "Not yet." });
+            (StatusCode::UNAUTHORIZED, Json(body)).into_response()
+        } else {
+            Json(json!({ "accepted": true })).into_response()
+        }
+    });
+    let settling = Server::start(settling).await;
     services
-        .prove_accepted(&document, &version, soon())
+        .prove_accepted(&at(&document, &settling), &version, soon())
         .await
         .unwrap();
-    assert_eq!(requests(&stand, &Method::GET), 3);
+}
+
+/// The same document with the service at another address.
+fn at(document: &Document, server: &Server) -> Document {
+    let mut value: Value = serde_json::from_str(document.to_secret().expose_secret()).unwrap();
+    value["url"] = server.url.as_str().into();
+    crate::support::document(&value)
+}
+
+/// A server that answers this, whatever it is asked.
+async fn always(status: u16, content_type: &'static str, body: String) -> Server {
+    let status = StatusCode::from_u16(status).unwrap();
+    Server::start(Router::new().fallback(async move || {
+        let mut answer = (status, body.clone()).into_response();
+        answer.headers_mut().remove(CONTENT_TYPE);
+        if !content_type.is_empty() {
+            let value = content_type.parse().unwrap();
+            answer.headers_mut().insert(CONTENT_TYPE, value);
+        }
+        answer
+    }))
+    .await
+}
+
+#[tokio::test]
+async fn a_status_without_the_contracts_word_proves_nothing() {
+    const JSON: &str = "application/json; charset=utf-8";
+    let stand = Stand::start().await;
+    let (services, administrator) = (stand.services(), stand.administrator().await);
+    let document = next(&stand, &version_id()).await;
+    let page = "<html><body>no_such_credential credential_refused page-4711</body></html>";
+    let bodies = [
+        ("text/html", page.to_owned(), "text/html"),
+        ("", String::new(), "no Content-Type"),
+        ("text/\u{e9}", String::new(), "a malformed Content-Type"),
+        (
+            JSON,
+            json!("no_such_credential").to_string(),
+            "application/json",
+        ),
+        (
+            JSON,
+            json!({ "message": "no_such_credential" }).to_string(),
+            "application/json",
+        ),
+        (
+            JSON,
+            json!({ "error": ["no_such_credential"] }).to_string(),
+            "application/json",
+        ),
+        (
+            JSON,
+            json!({ "accepted": "true" }).to_string(),
+            "application/json",
+        ),
+    ];
+    for status in [200, 204, 401, 403, 404, 410] {
+        for (content_type, body, told) in &bodies {
+            let gateway = always(status, content_type, body.clone()).await;
+            let document = at(&document, &gateway);
+            let verified = once(async |deadline| services.verify(&document, deadline).await).await;
+            let asked = once(async |deadline| {
+                let administrator = serving(&administrator, &document);
+                services
+                    .sessions(&document, &administrator, deadline)
+                    .await
+                    .map(drop)
+            })
+            .await;
+            let revoked = once(async |deadline| {
+                let administrator = serving(&administrator, &document);
+                services.revoke(&document, &administrator, deadline).await
+            })
+            .await;
+            let mut errors = vec![verified.unwrap_err(), asked.unwrap_err()];
+            // A revocation's success proves nothing either, and the login that follows tells.
+            if status > 299 {
+                errors.push(revoked.unwrap_err());
+            }
+            for error in errors {
+                let text = error.to_string();
+                assert!(
+                    matches!(error, ServiceError::Unavailable { .. }),
+                    "{error:?}"
+                );
+                assert!(error.is_passing());
+                assert!(
+                    text.contains(&status.to_string()) && text.contains(told),
+                    "{text}"
+                );
+                assert!(
+                    !text.contains("4711") && !text.contains("no_such"),
+                    "{text}"
+                );
+            }
+        }
+    }
+    // The word of a service that has another idea of its routes.
+    for status in [401, 403, 404, 410] {
+        let body = json!({ "error": "not_found", "message": "There is nothing at this path." });
+        let gateway = always(status, JSON, body.to_string()).await;
+        let document = at(&document, &gateway);
+        let verified = once(async |deadline| services.verify(&document, deadline).await).await;
+        assert!(verified.unwrap_err().is_passing());
+        let revoked = once(async |deadline| {
+            let administrator = serving(&administrator, &document);
+            services.revoke(&document, &administrator, deadline).await
+        })
+        .await;
+        assert!(revoked.is_err(), "{status}");
+    }
+}
+
+#[tokio::test]
+async fn the_contracts_own_word_is_proof() {
+    let stand = Stand::start().await;
+    let (services, administrator) = (stand.services(), stand.administrator().await);
+    let document = next(&stand, &version_id()).await;
+    for (status, word, revokes) in [
+        (401, "credential_refused", false),
+        (403, "credential_refused", false),
+        (404, "no_such_credential", true),
+        (410, "no_such_credential", true),
+    ] {
+        let body = json!({ "error": word, "message": "It is so." });
+        let service = always(status, "application/json", body.to_string()).await;
+        let document = at(&document, &service);
+        let verdict = services.verify(&document, soon()).await;
+        assert_eq!(verdict, Ok(Verdict::Refused), "{status}");
+        let administrator = serving(&administrator, &document);
+        let revoked = services.revoke(&document, &administrator, soon()).await;
+        assert_eq!(revoked.is_ok(), revokes, "{status}: {revoked:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_recent_use_counts_as_a_session() {
+    let stand = Stand::start().await;
+    let instance = stand.instance(Api::V1).await;
+    let (services, document) = (stand.services(), document(&instance.document));
+    let administrator = stand.administrator().await;
+    let administrator = serving(&administrator, &document);
+    let sessions = async || {
+        let asked = services.sessions(&document, &administrator, soon());
+        asked.await.unwrap()
+    };
+    assert_eq!(sessions().await, None);
+    let used = |count| {
+        let from = Vec::new();
+        Some(Sessions { count, from })
+    };
+    let (now, minute) = (Timestamp::now(), jiff::Span::new().minutes(1));
+    let ago = |minutes: i64| (now - minute * minutes).to_string();
+    for (time, due) in [
+        (ago(0), used(1)),
+        (ago(8), used(1)),
+        // Clocks may differ.
+        (ago(-3), used(1)),
+        (ago(12), used(0)),
+        ("2020-02-29T23:59:59+05:30".to_owned(), used(0)),
+        ("yesterday".to_owned(), None),
+    ] {
+        stand.service.last_used(&instance.imported, &time);
+        assert_eq!(sessions().await, due, "{time}");
+    }
+    services
+        .revoke(&document, &administrator, soon())
+        .await
+        .unwrap();
+    assert_eq!(sessions().await, used(0));
 }
 
 #[tokio::test]
@@ -364,4 +550,36 @@ async fn a_slow_service_ends_in_an_error_before_the_deadline() {
     let issue = services.issue(&document, &administrator, deadline);
     let error = within(issue).await.unwrap_err();
     assert!(matches!(error, ServiceError::Unreachable { .. }));
+}
+
+/// A gateway that has lost its way answers everything with a page.
+#[tokio::test]
+async fn a_revocation_goes_on_behind_a_gateway_that_answers_404_to_everything() {
+    let stand = Stand::start().await;
+    let instance = stand.enrolled(Api::V1).await;
+    let first = stand.current(&instance);
+    stand.rotate(&instance).await;
+    fail(&stand, Method::DELETE, 99, Fault::Garbage(404));
+    fail(&stand, Method::GET, 99, Fault::Garbage(404));
+    let event = RevokeEvent {
+        secret: instance.secret.clone(),
+        version: first.clone(),
+        attempt: 0,
+        was_in_use: false,
+        scheduled_at: None,
+    };
+    let revocation = stand.lambda.revocation();
+    once(async |left: Deadline| {
+        let deadline = Deadline::after(SCHEDULING + left.left());
+        revoke_secret(event, &revocation, deadline).await.unwrap();
+    })
+    .await;
+    assert!(requests(&stand, &Method::DELETE) > 0);
+    assert!(stand.service.is_live(&instance.imported));
+    assert!(stand.is_labelled_live(&instance, &first));
+    assert!(schedule(&stand, &first, 1).is_some());
+    // The gateway finds its way again.
+    stand.service.mend("/v1/credentials/");
+    fire(&stand, &first, 0).await;
+    assert_settled(&stand, &instance).await;
 }

@@ -3,9 +3,11 @@
 mod connections;
 mod crashes;
 mod faults;
+mod files;
 mod guards;
 mod leaks;
 mod nodes;
 mod rotation;
+mod sessions;
 mod support;
 mod tls;

@@ -2,6 +2,7 @@
 
 mod functions;
 mod invariants;
+mod log;
 mod patience;
 mod publisher;
 mod server;
@@ -30,6 +31,7 @@ pub(crate) use functions::{Crash, Lambda, When};
 pub(crate) use invariants::Invariants;
 pub(crate) use lambda_in_process::{FUNCTIONS, GRACE_PERIOD};
 pub(crate) use local_cloud::patience::{Clock, PATIENCE, eventually};
+pub(crate) use log::Log;
 pub(crate) use patience::{in_time, once, soon, within};
 pub(crate) use publisher::{Publisher, rendered};
 pub(crate) use server::Server;

@@ -105,7 +105,7 @@ impl Contract {
         };
         if !validator.is_valid(&value) {
             // The validator's own words would repeat the body's.
-            return Some("has a body without the fields of its schema");
+            return Some("has a body that does not fit its schema");
         }
         let media_type = content_type.and_then(|it| it.split(';').next());
         media_type

@@ -58,6 +58,8 @@ struct Book {
     events: EventLog,
     /// By id, the fields of every credential that is accepted.
     live: BTreeMap<String, BTreeMap<String, String>>,
+    /// By id, what is told of a credential's last use, if anything is.
+    last_used: BTreeMap<String, String>,
     secrets: BTreeSet<String>,
 }
 
@@ -129,6 +131,7 @@ impl CredentialService {
             options,
             events,
             live: BTreeMap::new(),
+            last_used: BTreeMap::new(),
             secrets,
         })));
         let desk = FrontDesk::new(api::error_answer);
@@ -179,6 +182,12 @@ impl CredentialService {
     #[must_use]
     pub fn is_live(&self, id: &str) -> bool {
         self.shared.book().live.contains_key(id)
+    }
+
+    /// Has the service tell this time, as in RFC 3339, as a credential's last use.
+    pub fn last_used(&self, id: &str, time: &str) {
+        let mut book = self.shared.book();
+        book.last_used.insert(id.to_owned(), time.to_owned());
     }
 
     /// Makes coming requests fail.

@@ -51,6 +51,10 @@ pub enum Users {
     AclFile,
     /// In its configuration file, which `CONFIG REWRITE` writes.
     ConfigurationFile,
+    /// In a file that its configuration file includes. No command writes it.
+    IncludedFile,
+    /// On its command line, beside a configuration file. No command writes it.
+    CommandLine,
     /// Nowhere: there is no file at all.
     Nowhere,
 }
@@ -143,6 +147,12 @@ impl Redis {
         }
     }
 
+    /// Where it keeps its users.
+    #[must_use]
+    pub fn users(&self) -> Users {
+        self.options.users
+    }
+
     /// The port on 127.0.0.1.
     #[must_use]
     pub fn port(&self) -> u16 {
@@ -225,11 +235,8 @@ impl Redis {
 
     fn configure(&self) -> io::Result<()> {
         let directory = self.directory.path();
-        let mut users = format!(
-            "user {ADMINISTRATOR} on {} ~* &* +@all\n",
-            hash(&self.password)
-        );
-        for line in &self.options.user_lines {
+        let mut users = String::new();
+        for line in self.user_lines() {
             let _ = writeln!(users, "user {line}");
         }
         let mut configuration = self.settings().join("\n");
@@ -240,6 +247,11 @@ impl Redis {
                 std::fs::write(self.acl_directory().join("users.acl"), users)?;
                 configuration.push_str("aclfile acl/users.acl\n");
             }
+            Users::IncludedFile => {
+                std::fs::write(directory.join("users.conf"), users)?;
+                configuration.push_str("include users.conf\n");
+            }
+            Users::CommandLine => {}
             Users::ConfigurationFile | Users::Nowhere => configuration.push_str(&users),
         }
         if let Some(certificate) = &self.options.certificate {
@@ -252,6 +264,13 @@ impl Redis {
             );
         }
         std::fs::write(directory.join("redis.conf"), configuration)
+    }
+
+    fn user_lines(&self) -> Vec<String> {
+        let hash = hash(&self.password);
+        let mut lines = vec![format!("{ADMINISTRATOR} on {hash} ~* &* +@all")];
+        lines.extend(self.options.user_lines.iter().cloned());
+        lines
     }
 
     fn settings(&self) -> Vec<String> {
@@ -272,8 +291,14 @@ impl Redis {
         let mut command = process::command(self.programs.join("redis-server"), Signal::SIGTERM);
         let file = self.directory.path().join("redis.conf");
         match self.options.users {
-            Users::AclFile | Users::ConfigurationFile => {
+            Users::AclFile | Users::ConfigurationFile | Users::IncludedFile => {
                 command.arg(&file);
+            }
+            Users::CommandLine => {
+                command.arg(&file);
+                for line in self.user_lines() {
+                    command.arg("--user").args(line.split(' '));
+                }
             }
             Users::Nowhere => {
                 for line in std::fs::read_to_string(&file)?.lines() {
@@ -367,7 +392,13 @@ mod tests {
     #[tokio::test]
     #[ignore = "needs the local cloud: cargo xtask test"]
     async fn it_serves_whom_it_knows_and_forgets_what_no_file_holds() {
-        for users in [Users::AclFile, Users::ConfigurationFile, Users::Nowhere] {
+        for users in [
+            Users::AclFile,
+            Users::ConfigurationFile,
+            Users::IncludedFile,
+            Users::CommandLine,
+            Users::Nowhere,
+        ] {
             let (mut redis, _logs) = start(users).await;
             redis
                 .command(&["ACL", "SETUSER", "bob", "on", ">secret", "+ping"])

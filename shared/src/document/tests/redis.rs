@@ -69,7 +69,7 @@ fn mistakes() -> [(&'static str, Value, &'static str, bool); 12] {
         ("/nodes", json!("cache2"), "nodes must be", true),
         (
             "/nodes/0/port",
-            json!("6379"),
+            json!("6379 "),
             "nodes[0].port must be",
             true,
         ),

@@ -16,8 +16,8 @@ pub(super) struct Account {
     requirement: String,
     /// `WITH MAX_…`
     limits: String,
-    /// `PASSWORD EXPIRE …`
-    lifetime: String,
+    /// After how many days its password expires; 0 is never, `None` the server's default.
+    pub(super) lifetime: Option<u32>,
     /// MariaDB's default role; MySQL has a table of them.
     default_role: Option<String>,
 }
@@ -70,11 +70,7 @@ impl Account {
             locked: matches!(text(10), "1" | "true" | "Y"),
             requirement: requirement(text(2), text(5), text(4), text(3)),
             limits,
-            lifetime: match text(11).parse::<i64>() {
-                Ok(0) => "PASSWORD EXPIRE NEVER".to_owned(),
-                Ok(days) if days > 0 => format!("PASSWORD EXPIRE INTERVAL {days} DAY"),
-                _ => "PASSWORD EXPIRE DEFAULT".to_owned(),
-            },
+            lifetime: text(11).parse().ok(),
             default_role: Some(text(13).to_owned()).filter(|role| !role.is_empty()),
         }
     }
@@ -87,7 +83,12 @@ impl Account {
             lifetime,
             ..
         } = self;
-        format!("{requirement} {limits} {lifetime}")
+        let lifetime = match lifetime {
+            Some(0) => "NEVER".to_owned(),
+            Some(days) => format!("INTERVAL {days} DAY"),
+            None => "DEFAULT".to_owned(),
+        };
+        format!("{requirement} {limits} PASSWORD EXPIRE {lifetime}")
     }
 
     /// The plugin of a new account like this one: its own, so that the server's policy and the

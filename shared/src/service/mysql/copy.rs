@@ -18,6 +18,7 @@ impl Mysql {
             return self.without_model(session, model, revoked).await;
         }
         let mut unlocks = Vec::new();
+        warn_of_expiry(session, model, &models).await?;
         for account in &models {
             unlocks.push(self.copy_account(session, account, model).await?);
         }
@@ -89,18 +90,46 @@ impl Mysql {
     }
 }
 
+/// The new user's password lives as long as the one before it, from now on: how often it is rotated,
+/// nobody here knows.
+async fn warn_of_expiry(
+    session: &mut Session,
+    user: &str,
+    accounts: &[Account],
+) -> Result<(), ServiceError> {
+    let default = if accounts.iter().any(|account| account.lifetime.is_none()) {
+        let rows = session.rows("SELECT @@default_password_lifetime").await?;
+        let days = rows.into_iter().flatten().next().flatten();
+        days.and_then(|days| days.parse().ok()).unwrap_or_default()
+    } else {
+        0
+    };
+    let lifetimes = accounts.iter().map(|it| it.lifetime.unwrap_or(default));
+    if let Some(days) = lifetimes.filter(|days| *days > 0).min() {
+        tracing::warn!(
+            user,
+            days,
+            "the user's password expires {days} days after each rotation, and its apps are refused from then on: rotate more often than that, or ALTER USER … PASSWORD EXPIRE NEVER"
+        );
+    }
+    Ok(())
+}
+
 /// Gives what still can be given: privileges outlive the tables and columns that they are for.
 async fn regrant(session: &mut Session, grant: &str) -> Result<(), ServiceError> {
     match session.attempt(grant).await {
         Ok(_) => return Ok(()),
-        Err(fault) if fault.is_gone() => {}
+        Err(fault) if fault.is_out_of_reach() => {}
         Err(fault) => return Err(session.error_at(fault, grant)),
     }
     for grant in grants::one_by_one(grant) {
         match session.attempt(&grant).await {
             Ok(_) => {}
-            Err(fault) if fault.is_gone() => {
-                tracing::warn!(grant, "what this is about is gone: not carried over");
+            Err(fault) if fault.is_out_of_reach() => {
+                tracing::warn!(
+                    grant,
+                    "what this is about is gone, or a view that cannot be opened: not carried over"
+                );
             }
             Err(fault) => return Err(session.error_at(fault, &grant)),
         }

@@ -4,13 +4,38 @@ use super::Mysql;
 use super::account::{Account, account, is, literal};
 use super::session::{Dialect, Session};
 use super::verifier::Plugin;
-use crate::service::ServiceError;
+use crate::service::{ServiceError, Sessions};
 
 /// How often a user's sessions are looked for. Its login is locked by then: those that are found
 /// after the first look were on their way in.
 const LOOKS: usize = 10;
 
+/// Without PROCESS nobody is shown the others' sessions, and without a word; this fails.
+const MAY_SEE_SESSIONS: &str = "SELECT COUNT(*) FROM information_schema.INNODB_TRX";
+
+/// It lacks a privilege.
+const LACKS_PRIVILEGE: u16 = 1227;
+
 impl Mysql {
+    /// The user's sessions; `None` if the administrator may not see them.
+    pub(super) async fn sessions_of_user(
+        &self,
+        session: &mut Session,
+    ) -> Result<Option<Sessions>, ServiceError> {
+        match session.attempt(MAY_SEE_SESSIONS).await {
+            Ok(_) => {}
+            Err(fault) if fault.has_code(LACKS_PRIVILEGE) => return Ok(None),
+            Err(fault) => return Err(session.error(fault)),
+        }
+        let query = sessions("HOST", &self.username);
+        let hosts = session.rows(&query).await?.into_iter().flatten().flatten();
+        // With the client's port behind it, but for a socket.
+        Ok(Some(Sessions::of(hosts.map(|host| {
+            let address = host.rsplit_once(':').map(|(address, _)| address.to_owned());
+            address.unwrap_or(host)
+        }))))
+    }
+
     /// Locks the user out, ends its sessions and drops it, if nothing needs it.
     pub(super) async fn end_user(&self, session: &mut Session) -> Result<(), ServiceError> {
         let name = self.username.as_str();
@@ -18,20 +43,25 @@ impl Mysql {
             Dialect::MariaDb => Plugin::Native,
             Dialect::MySql => Plugin::CachingSha2,
         };
-        // Whoever may not see the others' sessions is shown none, without a word; this fails.
-        session
-            .execute("SELECT COUNT(*) FROM information_schema.INNODB_TRX")
-            .await?;
+        session.execute(MAY_SEE_SESSIONS).await?;
         let accounts = Account::of(session, name).await?;
         for Account { host, .. } in &accounts {
+            let user = account(name, host);
+            // By itself: of a statement with a hash a server that takes none does nothing, and with
+            // IF EXISTS it says nothing.
             session
-                .execute(&format!(
-                    "ALTER USER IF EXISTS {} IDENTIFIED WITH {} AS {} ACCOUNT LOCK",
-                    account(name, host),
-                    plugin.name(),
-                    literal(plugin.impossible())
-                ))
+                .execute(&format!("ALTER USER IF EXISTS {user} ACCOUNT LOCK"))
                 .await?;
+            let without_password = format!(
+                "ALTER USER IF EXISTS {user} IDENTIFIED WITH {} AS {}",
+                plugin.name(),
+                literal(plugin.impossible())
+            );
+            match session.attempt(&without_password).await {
+                Ok(_) => {}
+                Err(fault) if fault.is_strict() => {}
+                Err(fault) => return Err(session.error(fault)),
+            }
         }
         end_sessions(session, name).await?;
         if let Some(object) = self.defined_object(session, &accounts).await? {
@@ -105,14 +135,19 @@ impl Mysql {
     }
 }
 
+/// The query for a column of a user's sessions.
+fn sessions(column: &str, user: &str) -> String {
+    format!(
+        "SELECT {column} FROM information_schema.PROCESSLIST \
+         WHERE {} AND COMMAND <> 'Killed' AND ID <> CONNECTION_ID()",
+        is("USER", user)
+    )
+}
+
 /// Ends a user's sessions, until a look finds none. One that rolls back is over as well: it takes
 /// no statement any more.
 async fn end_sessions(session: &mut Session, user: &str) -> Result<(), ServiceError> {
-    let query = format!(
-        "SELECT ID FROM information_schema.PROCESSLIST \
-         WHERE {} AND COMMAND <> 'Killed' AND ID <> CONNECTION_ID()",
-        is("USER", user)
-    );
+    let query = sessions("ID", user);
     for _ in 0..LOOKS {
         let ids: Vec<u64> = session
             .rows(&query)

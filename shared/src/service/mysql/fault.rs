@@ -18,12 +18,20 @@ pub(super) enum Fault {
     Incompatible(String),
 }
 
-/// A table, column or routine that is no longer there.
-const GONE: [u16; 3] = [1054, 1146, 1305];
+/// A table, column or routine that is no longer there, or a view that cannot be opened: of a table
+/// that is gone, or of a definer that is.
+const GONE: [u16; 5] = [1054, 1146, 1305, 1356, 1449];
 
-/// The credential is refused: wrong, without a password, expired, or of a locked account
-/// (MySQL's code, MariaDB's code).
-const LOGIN: [u16; 5] = [1045, 1698, 1862, 3118, 4151];
+/// The credential is refused: wrong, without a password, or of a locked account (MySQL's code,
+/// MariaDB's code). Nothing else proves a revocation.
+const LOGIN: [u16; 4] = [1045, 1698, 3118, 4151];
+
+/// The password is right and has expired: some clients are let in to change it, so that it is not
+/// refused, and no statement is answered, so that it is not accepted.
+const EXPIRED: [u16; 2] = [1820, 1862];
+
+/// An option of the server's prevents the statement: `read_only`, `strict_password_validation`.
+const PREVENTED: u16 = 1290;
 
 /// The credential is right, and its user has as many connections or queries as it may.
 const OVER_LIMIT: [u16; 2] = [1203, 1226];
@@ -32,6 +40,12 @@ const OVER_LIMIT: [u16; 2] = [1203, 1226];
 const OUT_OF_TIME: [u16; 2] = [1969, 3024];
 
 impl Fault {
+    pub(super) fn unknown_plugin(name: &str) -> Self {
+        Self::Incompatible(format!(
+            "the user logs in by the plugin {name}, which is not known here; give it mysql_native_password or caching_sha2_password"
+        ))
+    }
+
     fn is_one_of(&self, codes: &[u16]) -> bool {
         matches!(self, Self::Server(error) if codes.contains(&error.code))
     }
@@ -40,8 +54,10 @@ impl Fault {
         self.is_one_of(&[code])
     }
 
-    pub(super) fn is_gone(&self) -> bool {
-        self.is_one_of(&GONE)
+    /// Whether what a privilege is for cannot be given any more. In a session, 1045 is of a view
+    /// whose definer is gone: who may not know that is told this.
+    pub(super) fn is_out_of_reach(&self) -> bool {
+        self.is_one_of(&GONE) || self.has_code(1045)
     }
 
     pub(super) fn is_login(&self) -> bool {
@@ -52,8 +68,38 @@ impl Fault {
         self.is_one_of(&OVER_LIMIT)
     }
 
+    /// The server takes no hash of a password, since it cannot check the password behind it.
+    pub(super) fn is_strict(&self) -> bool {
+        matches!(self, Self::Server(error) if is_strict(error))
+    }
+
     pub(super) fn is_out_of_time(&self) -> bool {
         self.is_one_of(&OUT_OF_TIME)
+    }
+
+    /// What a customer's refused login is told as, which the administrator has no part in.
+    pub(super) fn into_customers_error(
+        self,
+        service: String,
+        action: &'static str,
+    ) -> ServiceError {
+        let remedy = if self.is_one_of(&EXPIRED) {
+            "; let the user's password live (ALTER USER … PASSWORD EXPIRE NEVER), and rotate more often than it expires"
+        } else {
+            ""
+        };
+        match self.into_error(service, action) {
+            ServiceError::Administrator {
+                service,
+                action,
+                reason,
+            } => ServiceError::Rejected {
+                service,
+                action,
+                reason: format!("{reason}{remedy}"),
+            },
+            error => error,
+        }
     }
 
     /// What it is told as, to whoever has to do something about it.
@@ -88,9 +134,7 @@ impl From<Error> for Fault {
             Error::Driver(DriverError::NoClientSslFlagFromServer) => Self::Incompatible(
                 "it offers no TLS; switch TLS on there (ssl_cert, ssl_key): nothing is sent in plain text".to_owned(),
             ),
-            Error::Driver(DriverError::UnknownAuthPlugin { name }) => Self::Incompatible(format!(
-                "the user logs in by the plugin {name}, which is not known here; give it mysql_native_password or caching_sha2_password"
-            )),
+            Error::Driver(DriverError::UnknownAuthPlugin { name }) => Self::unknown_plugin(&name),
             Error::Driver(
                 DriverError::CleartextPluginDisabled | DriverError::MysqlOldPasswordDisabled,
             ) => Self::Incompatible(
@@ -105,6 +149,10 @@ impl From<Error> for Fault {
             }
         }
     }
+}
+
+fn is_strict(error: &ServerError) -> bool {
+    error.code == PREVENTED && error.message.contains("strict-password-validation")
 }
 
 enum Kind {
@@ -158,7 +206,11 @@ fn meaning(error: &ServerError) -> (Kind, &'static str) {
         ),
         // A failover passes; the document of a replica does not.
         1792 | 1836 => (Kind::Unavailable, READ_ONLY),
-        1290 if read_only => (Kind::Unavailable, READ_ONLY),
+        PREVENTED if read_only => (Kind::Unavailable, READ_ONLY),
+        PREVENTED if is_strict(error) => (
+            Kind::Rejected,
+            "; a new password is sent as its hash, so that no log holds it, and the server refuses hashes: SET GLOBAL strict_password_validation = OFF there, and in its configuration",
+        ),
         1205 | 1213 | 1223 => (
             Kind::Unavailable,
             "; something holds a lock on the grant tables (a backup, a long transaction): end it or wait",

@@ -1,6 +1,9 @@
 //! A session at the server: opened with TLS, bounded in time, in one SQL mode whatever the
 //! server's is.
 
+use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::task::Poll;
 use std::time::Duration;
 
 use mysql_async::prelude::Queryable as _;
@@ -66,10 +69,27 @@ impl Login<'_> {
 /// Logs in.
 pub(super) async fn connect(login: &Login<'_>, deadline: Deadline) -> Result<Conn, Fault> {
     let left = deadline.attempt(net::REQUEST_TIMEOUT);
-    match tokio::time::timeout(left, Conn::new(login.options())).await {
-        Ok(result) => Ok(result?),
+    match tokio::time::timeout(left, without_panic(Conn::new(login.options()))).await {
+        Ok(Some(result)) => Ok(result?),
+        Ok(None) => Err(Fault::unknown_plugin("ed25519 or parsec")),
         Err(_) => Err(Fault::Unreachable(Unreachable::Timeout)),
     }
+}
+
+/// What a login comes to; `None` if the driver panics, as it does when a server asks for a login by
+/// ed25519 or parsec, which it is built without: its ed25519 cuts a zero off the server's challenge, so
+/// that one login of 256 is refused, and a refusal is what proves a revocation. What it has of the
+/// connection is dropped with it.
+async fn without_panic<T>(login: impl Future<Output = T>) -> Option<T> {
+    let mut login = Box::pin(login);
+    poll_fn(|context| {
+        let polled = catch_unwind(AssertUnwindSafe(|| login.as_mut().poll(context)));
+        match polled {
+            Ok(polled) => polled.map(Some),
+            Err(_) => Poll::Ready(None),
+        }
+    })
+    .await
 }
 
 /// Whose account a session is, by the server's word: its user's name.

@@ -158,6 +158,11 @@ impl Session {
         })
     }
 
+    /// The server's address, without any credential.
+    pub(super) fn service(&self) -> &str {
+        &self.service
+    }
+
     /// A lasting refusal, in this project's words.
     pub(super) fn rejected(&self, reason: &str) -> ServiceError {
         ServiceError::Rejected {

@@ -160,6 +160,7 @@ fn the_server_of_these_tests_is_understood_when_it_answers_well() {
     let config = runtime.block_on(addon.config(soon)).unwrap();
     assert!(config.missing(&vars).is_empty());
 
+    server.with(ok(&json!({ "accepted": true }).to_string()));
     let mut value = http();
     value["url"] = server.url.as_str().into();
     let services = Services::new(net::http_client().unwrap()).speaking(PlainText::OnLoopback);

@@ -4,7 +4,7 @@ use addon_rotation::deadline::Passing as _;
 use addon_rotation::service::ServiceError;
 use local_cloud::redis::{ADMINISTRATOR, RedisOptions, Users, hash};
 
-use super::support::{Stand, administrator, user};
+use super::support::{Stand, administrator, asking, user};
 use crate::support::{random, serving, soon, within};
 
 fn rejected(error: &ServiceError, words: &[&str]) {
@@ -126,13 +126,23 @@ async fn a_server_that_would_forget_its_users_is_refused_unless_the_document_say
     let mut stand = Stand::start(RedisOptions::new(Users::Nowhere), &[line]).await;
     let first = stand.imported("bob", &password);
     let error = stand.issue(&first.next()).await.unwrap_err();
+    rejected(&error, &["no ACL file", "persistence", "persist_users"]);
+    let asking = asking(
+        ADMINISTRATOR,
+        stand.redis.administrator_password(),
+        "config-rewrite",
+    );
+    let document = first.next().document;
+    let asking = serving(&asking, &document);
+    let issued = stand.services.issue(&document, &asking, soon());
     rejected(
-        &error,
+        &within(issued).await.unwrap_err(),
         &[
             "neither an ACL file nor a configuration file",
             "persistence",
         ],
     );
+    assert_eq!(stand.redis.live_users().await.unwrap(), ["bob"]);
     let first = first.with("persistence", "none");
     let second = first.next();
     stand.issue(&second).await.unwrap();

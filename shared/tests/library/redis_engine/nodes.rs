@@ -13,7 +13,7 @@ async fn pair() -> (Stand, Stand, Version) {
     let (line, password) = user("bob", "~* resetchannels -@all +get");
     let users = [line];
     let one = Stand::start(RedisOptions::new(Users::AclFile), &users).await;
-    let other = Stand::start(RedisOptions::new(Users::ConfigurationFile), &users).await;
+    let other = Stand::start(RedisOptions::new(Users::AclFile), &users).await;
     // They have an administrator in common.
     let hash = hash(one.redis.administrator_password());
     let command = ["ACL", "SETUSER", ADMINISTRATOR, &hash];

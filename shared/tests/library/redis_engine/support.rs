@@ -5,7 +5,7 @@ use std::sync::Arc;
 use addon_rotation::document::{Document, Fields};
 use addon_rotation::net::{self, PlainText};
 use addon_rotation::service::{ServiceError, Services, Verdict};
-use local_cloud::redis::{ADMINISTRATOR, Redis, RedisOptions, hash};
+use local_cloud::redis::{ADMINISTRATOR, Redis, RedisOptions, Users, hash};
 use local_cloud::tools::{ensure_redis, target_directory};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -80,8 +80,14 @@ impl Stand {
         imported("127.0.0.1", self.redis.port(), user, password)
     }
 
+    /// The administrator's secret, which asks for `CONFIG REWRITE` where all users are in that file.
     pub(super) fn administrator(&self) -> Fields {
-        administrator(ADMINISTRATOR, self.redis.administrator_password())
+        let password = self.redis.administrator_password();
+        if self.redis.users() == Users::ConfigurationFile {
+            asking(ADMINISTRATOR, password, "config-rewrite")
+        } else {
+            administrator(ADMINISTRATOR, password)
+        }
     }
 
     pub(super) async fn issue(&self, version: &Version) -> Result<(), ServiceError> {
@@ -181,6 +187,14 @@ pub(super) fn imported(host: &str, port: u16, user: &str, password: &str) -> Ver
 /// The value of an administrator's secret.
 pub(super) fn administrator(user: &str, password: &str) -> Fields {
     Fields::parse(&json!({ "username": user, "password": password }).to_string()).unwrap()
+}
+
+/// The same, with what it says of the server's files.
+pub(super) fn asking(user: &str, password: &str, persist_users: &str) -> Fields {
+    let value = json!({
+        "username": user, "password": password, "persist_users": persist_users,
+    });
+    Fields::parse(&value.to_string()).unwrap()
 }
 
 /// What the functions reach services through.

@@ -55,6 +55,10 @@ pub(super) enum Wrong {
     AnswersHtml,
     NamesAnotherId,
     SaysNoContentType,
+    /// Of a credential, as of a path where nothing is.
+    SaysNotFound,
+    /// To a customer, as to a wrong administrator.
+    SaysUnauthorized,
     RetryAfterDate,
     BusyOnce,
     EchoesInBody,
@@ -326,7 +330,7 @@ impl Book {
                 let html = [(CONTENT_TYPE, "text/html")];
                 return (StatusCode::NOT_FOUND, html, page).into_response();
             }
-            return error(404, "not_found");
+            return no_such_credential(self.is(Wrong::SaysNotFound));
         };
         if self.is(Wrong::HangsWhileRegistered) {
             self.hanging.notify_one();
@@ -338,8 +342,10 @@ impl Book {
             || self.is(Wrong::EveryKeyFitsAll) && self.is_key(bearer);
         if fits {
             json_answer(200, &json!({ "accepted": true }))
-        } else {
+        } else if self.is(Wrong::SaysUnauthorized) {
             error(401, "unauthorized")
+        } else {
+            error(401, "credential_refused")
         }
     }
 
@@ -389,9 +395,18 @@ impl Book {
             Wrong::IsEndless if !known => {
                 error(404, &"x".repeat(addon_rotation::net::LARGEST_ANSWER))
             }
-            _ => error(404, "not_found"),
+            _ => no_such_credential(self.is(Wrong::SaysNotFound)),
         }
     }
+}
+
+fn no_such_credential(in_general: bool) -> Response {
+    let word = if in_general {
+        "not_found"
+    } else {
+        "no_such_credential"
+    };
+    error(404, word)
 }
 
 fn unanswered(how: Unanswered) -> Response {

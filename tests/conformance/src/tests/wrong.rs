@@ -91,6 +91,8 @@ const ROWS: &[Row] = &[
     (Wrong::AnswersHtml, &["form"], &[]),
     (Wrong::NamesAnotherId, &["form"], &[]),
     (Wrong::SaysNoContentType, &["form"], &[]),
+    (Wrong::SaysNotFound, &["form"], &[]),
+    (Wrong::SaysUnauthorized, &["form"], &[]),
     (Wrong::RetryAfterDate, &["retry-after"], &[]),
     (Wrong::BusyOnce, &[], &[]),
     (Wrong::EchoesInBody, &["no-echo"], &[]),

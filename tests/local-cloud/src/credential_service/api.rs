@@ -23,7 +23,10 @@ pub(super) fn router(shared: Shared) -> Router {
             put(register).get(verify).delete(revoke),
         )
         .route("/v1/items", get(items))
-        .fallback(async || error(StatusCode::NOT_FOUND, "There is nothing at this path."))
+        .fallback(async || {
+            let message = "There is nothing at this path.";
+            told(StatusCode::NOT_FOUND, "not_found", message)
+        })
         .method_not_allowed_fallback(async || {
             error(StatusCode::METHOD_NOT_ALLOWED, "The method is not allowed.")
         })
@@ -70,9 +73,17 @@ async fn verify(
     };
     match (bearer(&headers), fields.get(KEY_FIELD)) {
         (Some(key), Some(live)) if key.token() == live => {
-            Json(json!({ "accepted": true })).into_response()
+            let mut answer = json!({ "accepted": true });
+            if let Some(last_used) = book.last_used.get(&id) {
+                answer["last_used_at"] = last_used.as_str().into();
+            }
+            Json(answer).into_response()
         }
-        _ => error(StatusCode::UNAUTHORIZED, "The key is not accepted."),
+        _ => told(
+            StatusCode::UNAUTHORIZED,
+            "credential_refused",
+            "The key is not accepted.",
+        ),
     }
 }
 
@@ -124,13 +135,17 @@ fn error(status: StatusCode, message: &str) -> Response {
     let word = match status.as_u16() {
         401 => "unauthorized",
         403 => "forbidden",
-        404 => "not_found",
+        404 => "no_such_credential",
         405 => "method_not_allowed",
         409 => "conflict",
         429 => "too_many_requests",
         500..=599 => "unavailable",
         _ => "bad_request",
     };
+    told(status, word, message)
+}
+
+fn told(status: StatusCode, word: &str, message: &str) -> Response {
     (status, Json(json!({ "error": word, "message": message }))).into_response()
 }
 
