@@ -18,7 +18,7 @@ use aws_types::SdkConfig;
 use secrecy::{ExposeSecret, SecretString};
 
 use labels::STACK_TAG;
-pub use labels::{Label, Secret};
+pub use labels::{Label, Rotation, Secret};
 pub use lifecycle::{Deletion, NewSecret};
 pub use listing::{Listing, Order};
 

@@ -16,12 +16,12 @@ use look::Found;
 
 use crate::Error;
 use crate::configuration::{EnrollConfiguration, HerokuConfiguration};
-use crate::deadline::{Deadline, Passing, retry};
+use crate::deadline::{BackOff, Deadline, Passing, retry};
 use crate::document::{Api, Document, Fields};
 use crate::event::{EnrollEvent, Grant, SecretArn, VersionId};
-use crate::heroku::{AddOn, HerokuClient, Partner, exchange};
+use crate::heroku::{AddOn, Config, HerokuClient, HerokuError, Partner, exchange};
 use crate::rotation_schedule::schedule_expression;
-use crate::secrets::{Deletion, NewSecret, Secrets};
+use crate::secrets::{Deletion, NewSecret, Secret, Secrets};
 use crate::service::Services;
 
 /// Kept back to take back what was made.
@@ -32,6 +32,9 @@ const STORING: Duration = Duration::from_secs(10);
 
 /// Kept back to look whether rotation is on.
 const LOOKING_AGAIN: Duration = Duration::from_secs(5);
+
+/// So long a look may tell what was before a change: an assumption.
+const CONSISTENCY: Duration = Duration::from_secs(3);
 
 /// What an enrolment needs.
 #[derive(Debug)]
@@ -60,7 +63,14 @@ pub struct Enrolled {
     pub schedule_expression: String,
     /// What had to be done.
     pub outcome: EnrollOutcome,
+    /// What was not tried, of an instance that is enrolled now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub note: Option<&'static str>,
 }
+
+/// This function has no right to the administrator's secret.
+const NOT_TRIED: &str =
+    "The administrator's login (masterarn) was not tried: the first rotation does that.";
 
 /// What an enrolment did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -109,6 +119,8 @@ pub async fn enroll_addon(
 struct Made {
     oauth: Option<Tokens>,
     secret: Option<SecretArn>,
+    /// Whether rotation may be on, or its test under way, although no answer says so.
+    may_rotate: bool,
 }
 
 /// The OAuth secret that a call has made.
@@ -148,13 +160,14 @@ impl Enrollment {
         };
         let days = event.rotation_days.unwrap_or(self.enrollment.rotation_days);
         let schedule_expression = schedule_expression(addon, days);
-        self.switch_rotation_on(&secret, &schedule_expression, deadline)
+        self.switch_rotation_on(&secret, &schedule_expression, made, deadline)
             .await?;
         Ok(Enrolled {
             secret_arn: secret,
             version_id: version,
             schedule_expression,
             outcome,
+            note: Some(NOT_TRIED),
         })
     }
 
@@ -201,10 +214,8 @@ impl Enrollment {
             (None, None) => return Err(EnrollError::no_grant(addon).into()),
         };
         let document = event.document.with_oauth(&oauth)?;
-        let shown = AddOn::of(&document, &self.heroku, &partner, &self.secrets)
-            .knowing(access_token)
-            .config(deadline)
-            .await?;
+        let heroku = AddOn::of(&document, &self.heroku, &partner, &self.secrets);
+        let shown = config(&heroku.knowing(access_token), deadline).await?;
         EnrollError::unless_shown(&document, &shown)?;
         Ok(document)
     }
@@ -249,9 +260,11 @@ impl Enrollment {
                 Ok((arn, version))
             }
             Err(error) => {
-                // Its answer may have been lost. One of another value is not this call's.
-                if !error.is("ResourceExistsException")
-                    && let Ok(Some((arn, _))) = self.secrets.find(&name, deadline).await
+                // Its answer may have been lost. One of another value is not this call's, nor is one that was
+                // there before: of an earlier life, marked for deletion.
+                if error.is_passing()
+                    && let Ok(Some((arn, secret))) = self.secrets.find(&name, deadline).await
+                    && is_untouched(&secret, &version)
                 {
                     made.secret = Some(arn);
                 }
@@ -265,6 +278,7 @@ impl Enrollment {
         &self,
         secret: &SecretArn,
         schedule: &str,
+        made: &mut Made,
         deadline: Deadline,
     ) -> Result<(), Error> {
         let rotate = &self.enrollment.rotate;
@@ -280,7 +294,11 @@ impl Enrollment {
                 tracing::info!(%error, "rotation is on all the same");
                 Ok(())
             }
-            Ok(_) | Err(_) => Err(error.into()),
+            Ok(_) | Err(_) => {
+                // Neither that look nor the missing answer says that it is off, nor that its test is over.
+                made.may_rotate = error.is_passing();
+                Err(error.into())
+            }
         }
     }
 
@@ -293,12 +311,17 @@ impl Enrollment {
     async fn take_back(&self, addon: &str, made: Made, error: Error, deadline: Deadline) -> Error {
         let passing = error.is_passing();
         let mut left = Vec::new();
-        if let Some(secret) = &made.secret
-            && let Err(problem) = self.remove(secret, deadline).await
-        {
-            left.push(format!(
-                "{secret} was left behind ({problem}): repeat the enrolment to complete it"
-            ));
+        if let Some(secret) = &made.secret {
+            let removed = if made.may_rotate {
+                Err("its rotation may be on".to_owned())
+            } else {
+                self.take_away(addon, secret, deadline).await
+            };
+            if let Err(problem) = removed {
+                left.push(format!(
+                    "{secret} was left behind ({problem}): repeat the enrolment to complete it"
+                ));
+            }
         }
         match &made.oauth {
             // What names it is still there.
@@ -329,6 +352,25 @@ impl Enrollment {
         .into()
     }
 
+    /// Removes the rotating secret that this call has made, unless anything was done with it since.
+    async fn take_away(
+        &self,
+        addon: &str,
+        secret: &SecretArn,
+        deadline: Deadline,
+    ) -> Result<(), String> {
+        let version = look::first_version(&self.enrollment.fleet, addon);
+        match retry(deadline, || self.secrets.describe(secret, deadline)).await {
+            Ok(it) if !is_untouched(&it, &version) => Err("it is in use".to_owned()),
+            // Not to be seen yet, it is as it was made.
+            Err(error) if !error.is("ResourceNotFoundException") => Err(error.to_string()),
+            Ok(_) | Err(_) => {
+                let removed = self.remove(secret, deadline).await;
+                removed.map_err(|error| error.to_string())
+            }
+        }
+    }
+
     async fn remove(&self, secret: &SecretArn, deadline: Deadline) -> Result<(), Error> {
         retry(deadline, || {
             self.secrets.delete(secret, Deletion::Forced, deadline)
@@ -343,9 +385,43 @@ impl Enrollment {
         given: &SecretString,
         deadline: Deadline,
     ) -> Result<bool, Error> {
-        let stored = self.secrets.fields(oauth, deadline).await?;
-        Ok(stored.text("refresh_token") != Some(given.expose_secret()))
+        // Whoever tries the tokens may have renewed them just now, and a single look tells what was before.
+        let patience = deadline.at_most(CONSISTENCY);
+        for wait in BackOff::new() {
+            let stored = self.secrets.fields(oauth, deadline).await?;
+            if stored.text("refresh_token") != Some(given.expose_secret()) {
+                return Ok(true);
+            }
+            if wait >= patience.left() {
+                break;
+            }
+            tokio::time::sleep(wait).await;
+        }
+        Ok(false)
     }
+}
+
+/// What Heroku shows. The tokens were stored a moment ago, and may not be found yet.
+async fn config(heroku: &AddOn<'_>, deadline: Deadline) -> Result<Config, HerokuError> {
+    let patience = deadline.at_most(CONSISTENCY);
+    let mut waits = BackOff::new();
+    loop {
+        let config = heroku.config(deadline).await;
+        match (&config, waits.next()) {
+            (Err(HerokuError::Tokens(error)), Some(wait))
+                if error.is("ResourceNotFoundException") && wait < patience.left() =>
+            {
+                tokio::time::sleep(wait).await;
+            }
+            _ => return config,
+        }
+    }
+}
+
+/// Whether a secret is as it was made: not rotating, and never rotated.
+fn is_untouched(secret: &Secret, first: &VersionId) -> bool {
+    let is_first = secret.current().is_none_or(|current| current == *first);
+    is_first && !secret.deleted && !secret.rotation_enabled && secret.live().next().is_none()
 }
 
 fn kept(oauth: &SecretArn, why: &str) -> String {

@@ -19,6 +19,8 @@ pub struct Untidy {
     pub late_reads: u32,
     /// So many calls of `ListSecrets` likewise (up to five minutes late).
     pub late_lists: u32,
+    /// For whom both are late: for everybody, if nobody is named.
+    pub late_for: Option<&'static str>,
     /// What the version holds that `RotateImmediately=false` tests.
     pub probe: Probe,
     /// Whether `RotateImmediately=false` answers before its test: recorded nowhere.
@@ -70,11 +72,15 @@ struct View<T> {
 }
 
 impl<T: Clone> View<T> {
-    /// Somebody who has never looked may see what was before.
-    fn first(change: &Change<T>, late: u32) -> Self {
+    /// Somebody who has never looked may see what was before the last change.
+    fn first(change: Option<&Change<T>>, truth: impl FnOnce() -> T, late: u32) -> Self {
+        let (seen, number) = match change {
+            Some(change) => (change.before.clone(), change.number - 1),
+            None => (truth(), 0),
+        };
         Self {
-            seen: change.before.clone(),
-            number: change.number - 1,
+            seen,
+            number,
             left: late,
         }
     }
@@ -116,25 +122,22 @@ impl Views {
         truth: Option<&Secret>,
         late: u32,
     ) -> Option<Option<Secret>> {
-        let change = self.secrets.get(name)?;
+        let change = self.secrets.get(name);
+        let number = change.map_or(0, |it| it.number);
         self.of_secrets
             .entry((caller.to_owned(), name.to_owned()))
-            .or_insert_with(|| View::first(change, late))
-            .read(change.number, || truth.cloned(), late)
+            .or_insert_with(|| View::first(change, || truth.cloned(), late))
+            .read(number, || truth.cloned(), late)
     }
 
     /// All secrets as the caller sees them in this listing: `None` if as they are.
-    pub(super) fn of_list(
-        &mut self,
-        caller: &str,
-        truth: impl FnOnce() -> Secrets,
-        late: u32,
-    ) -> Option<Secrets> {
-        let change = self.all.as_ref()?;
+    pub(super) fn of_list(&mut self, caller: &str, truth: &Secrets, late: u32) -> Option<Secrets> {
+        let change = self.all.as_ref();
+        let number = change.map_or(0, |it| it.number);
         self.of_lists
             .entry(caller.to_owned())
-            .or_insert_with(|| View::first(change, late))
-            .read(change.number, truth, late)
+            .or_insert_with(|| View::first(change, || truth.clone(), late))
+            .read(number, || truth.clone(), late)
     }
 
     /// The name of a secret that is not there any more, by its ARN.
@@ -160,11 +163,17 @@ impl Secret {
     }
 }
 
+impl Untidy {
+    fn is_late_for(&self, caller: &str) -> bool {
+        self.late_for.is_none_or(|late| late == caller)
+    }
+}
+
 impl Model {
     /// As a caller sees it in one read of a secret: `None` if as it is.
     pub(super) fn as_seen(&mut self, caller: &str, id: &str) -> Option<Self> {
         let late = self.untidy.late_reads;
-        if late == 0 {
+        if late == 0 || !self.untidy.is_late_for(caller) {
             return None;
         }
         let truth = self.find(id).ok().cloned();
@@ -179,11 +188,11 @@ impl Model {
     /// As a caller sees it in one listing: `None` if as it is.
     pub(super) fn as_listed(&mut self, caller: &str) -> Option<Self> {
         let late = self.untidy.late_lists;
-        if late == 0 {
+        if late == 0 || !self.untidy.is_late_for(caller) {
             return None;
         }
         let truth: Secrets = self.all();
-        let seen = self.views.of_list(caller, || truth, late)?;
+        let seen = self.views.of_list(caller, &truth, late)?;
         Some(Self::of(seen))
     }
 }
