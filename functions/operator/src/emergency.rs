@@ -251,17 +251,17 @@ impl Emergency<'_> {
             Mark::Failed,
             &format!("version {version}: {error}"),
         );
-        let soon = match self.options.revoke_after {
-            // That was what failed.
-            Some(_) => Err(()),
-            None => {
-                let scheduled = self.stack.revoke_after(self.instance, version, Some(SOON));
-                scheduled.await.map_err(drop)
-            }
-        };
-        let until = match soon {
-            Ok(()) => "; it is tried again in a minute, by schedule",
-            Err(()) => " until its grace period is over",
+        // With a time, that was what failed.
+        let is_tried = self.options.revoke_after.is_none()
+            && self
+                .stack
+                .revoke_after(self.instance, version, Some(SOON))
+                .await
+                .is_ok();
+        let until = if is_tried {
+            "; it is tried again in a minute, by schedule"
+        } else {
+            " until its grace period is over"
         };
         alive.version(version, until, error);
     }

@@ -85,7 +85,7 @@ fn parse(text: &str) -> Result<Vec<Line>, Vec<String>> {
             Err(problem) => problems.push(format!("{place} {problem}")),
             Ok((addon_id, event)) => match first.insert(addon_id.clone(), place) {
                 Some(other) => {
-                    problems.push(format!("{place} is about the same add-on as {other}"))
+                    problems.push(format!("{place} is about the same add-on as {other}"));
                 }
                 None => lines.push(Line {
                     place,

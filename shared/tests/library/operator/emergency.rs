@@ -180,15 +180,12 @@ async fn a_rotation_that_fails_keeps_no_older_credential_alive_and_what_is_curre
         let error = ended.unwrap_err();
         assert_eq!(error.status(), 1);
         let error = error.to_string();
-        let choice = match revoke_after {
-            None => {
-                assert!(!stand.is_labelled_live(&instance, &first));
-                "--accept-downtime"
-            }
-            Some(_) => {
-                assert_fires(&schedule(&stand, &first, 0).unwrap(), 15 * 60, began);
-                "--revoke-after 900s"
-            }
+        let choice = if revoke_after.is_some() {
+            assert_fires(&schedule(&stand, &first, 0).unwrap(), 15 * 60, began);
+            "--revoke-after 900s"
+        } else {
+            assert!(!stand.is_labelled_live(&instance, &first));
+            "--accept-downtime"
         };
         let again = format!("emergency {} {choice}", id(&instance));
         let alive = format!("{second}, is alive");

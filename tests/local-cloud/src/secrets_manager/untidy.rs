@@ -121,13 +121,18 @@ impl Views {
         name: &str,
         truth: Option<&Secret>,
         late: u32,
-    ) -> Option<Option<Secret>> {
+    ) -> Option<Secrets> {
         let change = self.secrets.get(name);
         let number = change.map_or(0, |it| it.number);
         self.of_secrets
             .entry((caller.to_owned(), name.to_owned()))
             .or_insert_with(|| View::first(change, || truth.cloned(), late))
             .read(number, || truth.cloned(), late)
+            .map(|seen| {
+                seen.map(|secret| (name.to_owned(), secret))
+                    .into_iter()
+                    .collect()
+            })
     }
 
     /// All secrets as the caller sees them in this listing: `None` if as they are.
@@ -182,7 +187,7 @@ impl Model {
             None => self.views.name_of(id).unwrap_or_else(|| id.to_owned()),
         };
         let seen = self.views.of_secret(caller, &name, truth.as_ref(), late)?;
-        Some(Self::of(seen.map(|secret| (name, secret))))
+        Some(Self::of(seen))
     }
 
     /// As a caller sees it in one listing: `None` if as it is.

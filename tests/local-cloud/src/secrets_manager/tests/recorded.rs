@@ -1,8 +1,9 @@
 //! What is known of AWS's own answers. Each test names where it is known from: recorded (answers of AWS in
 //! public test suites) or AWS's API reference. What is open is an option of [`Untidy`].
 //!
-//! `LocalStack`: localstack/localstack, tests/aws/services/secretsmanager/test_secretsmanager.py with its
-//! snapshot, validated against AWS in 2024 and 2025. moto: getmoto/moto, tests/test_secretsmanager, aws_verified.
+//! `LocalStack`: localstack/localstack, `tests/aws/services/secretsmanager/test_secretsmanager.py` with its
+//! snapshot, validated against AWS in 2024 and 2025. moto: getmoto/moto,
+//! `tests/test_secretsmanager`, marked `aws_verified`.
 //! Elsewhere: a token that stands for one value (`values`), filters (`listing`).
 
 use serde_json::{Value, json};
@@ -20,7 +21,7 @@ fn without_rotating() -> Value {
     request
 }
 
-/// `LocalStack`, `test_rotate_secret_with_lambda_success`.
+/// Recorded (`LocalStack`, `test_rotate_secret_with_lambda_success`).
 #[tokio::test]
 async fn a_rotation_is_answered_with_its_version_before_it_is_done() {
     let cloud = Cloud::start().await;
@@ -30,7 +31,7 @@ async fn a_rotation_is_answered_with_its_version_before_it_is_done() {
     cloud.wait_for_success(&id(2)).await;
 }
 
-/// `LocalStack`, `test_update_secret_version_stages_current_previous`, and its cycles with custom stages.
+/// Recorded (`LocalStack`).
 #[tokio::test]
 async fn a_custom_label_stays_whatever_its_version_becomes() {
     let cloud = Cloud::start().await;
@@ -45,7 +46,7 @@ async fn a_custom_label_stays_whatever_its_version_becomes() {
     assert_eq!(cloud.labels().await[id(2)], json!(["LIVE-2"]));
 }
 
-/// `LocalStack`, `test_update_secret_version_stages_current_pending`.
+/// Recorded (`LocalStack`).
 #[tokio::test]
 async fn what_was_current_and_pending_is_previous_alone_when_a_value_is_stored() {
     let cloud = Cloud::start().await;
@@ -78,7 +79,7 @@ async fn a_first_value_is_current_whatever_labels_it_comes_with() {
     );
 }
 
-/// `LocalStack`, `test_rotate_secret_invalid_lambda_arn` and its neighbours.
+/// Recorded.
 #[tokio::test]
 async fn a_token_that_is_too_short_is_an_invalid_parameter() {
     let cloud = Cloud::start().await;
@@ -89,7 +90,7 @@ async fn a_token_that_is_too_short_is_an_invalid_parameter() {
     assert_eq!(code(&refusal), "InvalidParameterException");
 }
 
-/// moto, `test_cancel_rotate_secret`: the rules stay. API reference, `DescribeSecret`: `LastRotatedDate` is null
+/// Recorded (moto): the rules stay. API reference, `DescribeSecret`: `LastRotatedDate` is null
 /// where "rotation has been disabled". Whether the function's ARN stays is open.
 #[tokio::test]
 async fn cancelled_the_rules_stay_and_the_last_rotation_is_not_told() {
@@ -116,8 +117,7 @@ async fn cancelled_the_rules_stay_and_the_last_rotation_is_not_told() {
     }
 }
 
-/// `LocalStack`, `test_rotate_secret_without_rotating_immediately`: the version that is tested holds the current
-/// value under an id of its own. That it holds none, or is tested after the answer, is open.
+/// Recorded: the version that is tested holds the current value under an id of its own. That it holds none, or is tested after the answer, is open.
 #[tokio::test]
 async fn what_is_tested_without_rotating_holds_the_current_value() {
     for (probe, expected) in [
@@ -158,7 +158,7 @@ async fn what_is_tested_without_rotating_holds_the_current_value() {
     }
 }
 
-/// `LocalStack`, `test_force_delete_deleted_secret` and the waits of its neighbours.
+/// Recorded (`LocalStack` waits for up to some ten seconds).
 #[tokio::test]
 async fn a_secret_deleted_by_force_lingers() {
     let cloud = Cloud::start().await;
