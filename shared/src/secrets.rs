@@ -18,7 +18,7 @@ use aws_types::SdkConfig;
 use secrecy::{ExposeSecret, SecretString};
 
 pub(crate) use labels::MOST_LABELS;
-pub use labels::{Label, Secret};
+pub use labels::{Label, Rotation, Secret};
 use labels::{SHOWN_TAG, STACK_TAG};
 pub use lifecycle::{Deletion, NewSecret};
 pub use listing::{Listing, Order};

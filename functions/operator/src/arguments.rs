@@ -55,7 +55,7 @@ pub enum Command {
     Emergency(emergency::Options),
     /// The current credential does not work: vouch for the instance, and rotate it.
     Recover(recover::Options),
-    /// Enrol the instances of a JSON Lines file.
+    /// Enrol the instances of a file of JSON Lines or JSON.
     Enroll(enroll::Options),
     /// End the credentials of instances that are gone at Heroku.
     Deprovision(deprovision::Options),
@@ -86,6 +86,11 @@ mod tests {
         };
         assert!(parse(&["--revoke-after", "15m"]) && parse(&["--accept-downtime"]));
         assert!(!parse(&[]) && !parse(&["--accept-downtime", "--revoke-after", "1h"]));
+        let neither = Arguments::try_parse_from(["it", "emergency", "addon"]).unwrap_err();
+        let neither = neither.to_string();
+        for choice in ["--revoke-after <TIME>", "--accept-downtime"] {
+            assert!(neither.contains(choice), "{neither}");
+        }
         for nonsense in ["0s", "-5m", "soon", "30d"] {
             assert!(
                 !parse(&[&format!("--revoke-after={nonsense}")]),

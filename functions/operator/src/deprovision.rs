@@ -38,7 +38,7 @@ pub async fn run(
     options: &Options,
 ) -> Result<Outcome, OperatorError> {
     let consequences = format!(
-        "All credentials of {} end now, and their secrets are marked for deletion:\n  {}",
+        "All credentials of {} will end now, and their secrets will be marked for deletion:\n  {}",
         match options.addons.len() {
             1 => "this add-on".to_owned(),
             count => format!("these {count} add-ons"),
@@ -49,6 +49,16 @@ pub async fn run(
     let mut outcome = Outcome::Fine;
     for addon_id in &options.addons {
         match stack.ask("deprovision-addon", &Event { addon_id }).await {
+            // What was deprovisioned before has a secret still, marked for deletion.
+            Ok(answer) if answer["Outcome"] == "unchanged" && answer["SecretArn"].is_null() => {
+                outcome = Outcome::Attention;
+                let stack = &stack.name;
+                let error = format!(
+                    "There is no instance {addon_id} in stack {stack}. → List its instances: \
+                     addon-rotation-operator --stack {stack} status"
+                );
+                failed(output, addon_id, &error);
+            }
             Ok(answer) => {
                 let became = answer["Outcome"].as_str().unwrap_or("no outcome");
                 let revoked = answer["Revoked"].as_array().map_or(0, Vec::len);
@@ -63,13 +73,17 @@ pub async fn run(
             }
             Err(error) => {
                 outcome = Outcome::Attention;
-                if output.is_json() {
-                    output.object(&json!({ "addon_id": addon_id, "error": error.to_string() }));
-                } else {
-                    output.step(addon_id, Mark::Failed, &error.to_string());
-                }
+                failed(output, addon_id, &error.to_string());
             }
         }
     }
     Ok(outcome)
+}
+
+fn failed(output: &Output, addon_id: &str, error: &str) {
+    if output.is_json() {
+        output.object(&json!({ "addon_id": addon_id, "error": error }));
+    } else {
+        output.step(addon_id, Mark::Failed, error);
+    }
 }

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use addon_rotation::event::{RevokeEvent, VersionId};
-use addon_rotation::secrets::Label;
-use clap::Args;
+use addon_rotation::secrets::{Label, Secret};
+use clap::{ArgGroup, Args};
 
 use crate::confirm::confirm;
 use crate::output::{Mark, Output};
@@ -13,6 +13,9 @@ use crate::{OperatorError, Outcome, rotation, time};
 
 /// How often it is looked whether a credential is revoked.
 const LOOK: Duration = Duration::from_secs(1);
+
+/// When a revocation that cannot be had at once is tried by schedule: no sooner is one certain to fire.
+const SOON: u32 = 60;
 
 /// What leaked, and what is to become of the dynos that use it.
 #[derive(Debug, Args)]
@@ -29,6 +32,7 @@ Examples:
   addon-rotation-operator emergency 01234567-89ab-cdef-0123-456789abcdef --accept-downtime --yes
   addon-rotation-operator emergency acme-1 --accept-downtime --rotated  # only end the old ones"
 )]
+#[command(group = ArgGroup::new("end").required(true).args(["revoke_after", "accept_downtime"]))]
 #[group(skip)]
 #[allow(
     clippy::struct_excessive_bools,
@@ -38,13 +42,7 @@ pub struct Options {
     /// The add-on's id: what follows the prefix in the secret's name. Or the secret's name or ARN.
     pub addon: String,
     /// End the old credentials this long after the rotation.
-    #[arg(
-        long,
-        value_name = "TIME",
-        value_parser = time::parse,
-        required_unless_present = "accept_downtime",
-        conflicts_with = "accept_downtime"
-    )]
+    #[arg(long, value_name = "TIME", value_parser = time::parse)]
     pub revoke_after: Option<Duration>,
     /// End the old credentials at once.
     #[arg(long)]
@@ -66,30 +64,32 @@ pub struct Options {
 impl Options {
     fn consequences(&self, instance: &Instance) -> String {
         let rotation = if self.rotated {
-            "It is not rotated once more.".to_owned()
+            "It will not be rotated once more.".to_owned()
         } else {
-            "It is rotated now: the dynos of every app that the add-on is attached to restart."
+            "It will be rotated now: the dynos of every app that the add-on is attached to will restart."
                 .to_owned()
         };
         let end = match self.revoke_after {
             Some(after) => format!(
-                "All its older credentials end {} after that. A dyno that is not back by then loses access \
+                "All its older credentials will end {} after that. A dyno that is not back by then will lose access \
                  until it is: in the Common Runtime restarts take minutes, in Private Spaces up to two hours. \
                  Until then whoever has a leaked credential can use it.",
                 time::words(after)
             ),
-            None => "All its older credentials end at once. EVERY dyno that is not back yet LOSES ACCESS until it \
-                     is: in the Common Runtime for minutes, in Private Spaces for up to two hours."
+            None => "All its older credentials will end at once. EVERY dyno that is not back yet LOSES ACCESS until \
+                     it is: in the Common Runtime for minutes, in Private Spaces for up to two hours."
                 .to_owned(),
         };
         format!("{}: {rotation}\n{end}", instance.id)
     }
 }
 
-/// Rotates, and ends what is older.
+/// Rotates, and ends what is older. A rotation that fails keeps no older credential alive, and one that cannot be
+/// ended keeps no other.
 ///
 /// # Errors
-/// If the rotation does not end, or a revocation cannot be had.
+/// If the rotation does not end, or a revocation cannot be had: which credentials are alive still, and the command
+/// that goes on.
 pub async fn run(
     stack: &Stack,
     output: &Output,
@@ -101,31 +101,39 @@ pub async fn run(
         return Err(OperatorError::Refused(message));
     }
     confirm(output, options.yes, &options.consequences(&instance))?;
-    if !options.rotated {
-        let version = rotation::start(stack, output, &instance).await?;
-        rotation::follow(stack, output, &instance, &version, options.patience).await?;
-    }
-    let old: Vec<_> = stack.again(&instance).await?.waiting().collect();
-    if old.is_empty() {
-        output.step("revoke", Mark::Done, "no older credential is alive");
-        return Ok(Outcome::Fine);
-    }
     let emergency = Emergency {
         stack,
         output,
         instance: &instance,
         options,
     };
-    for version in &old {
-        let begun = emergency.begin(version).await;
-        begun.map_err(|error| emergency.failed(error))?;
+    let (new, rotated) = if options.rotated {
+        (None, Ok(()))
+    } else {
+        emergency.rotate().await
+    };
+    let (secret, looked) = emergency.look(new.as_ref(), rotated.is_ok()).await;
+    // What has failed may have been done all the same.
+    let is_current = new
+        .as_ref()
+        .is_some_and(|new| secret.carries(new, &Label::Current));
+    let rotated = if is_current { Ok(()) } else { rotated };
+    let mut old: Vec<_> = secret.waiting().collect();
+    if let (Some(new), Ok(()), Err(_)) = (&new, &rotated, &looked) {
+        // It has become current, and the last look is from before.
+        old.extend(secret.current().filter(|it| it != new));
     }
-    if options.accept_downtime || options.wait {
-        for version in &old {
-            emergency.follow(version).await?;
-        }
+    let mut alive = Alive::default();
+    if let Err(error) = rotated {
+        let current = secret.current();
+        alive.current(&instance, current.as_ref(), error);
+    } else if let Err(error) = looked {
+        alive.unseen(&instance, error);
+    } else if old.is_empty() {
+        output.step("revoke", Mark::Done, "no older credential is alive");
     }
-    Ok(Outcome::Fine)
+    emergency.end(&old, &mut alive).await;
+    alive.told(&emergency)
 }
 
 struct Emergency<'a> {
@@ -135,7 +143,85 @@ struct Emergency<'a> {
     options: &'a Options,
 }
 
+/// What the command could not end.
+#[derive(Default)]
+struct Alive {
+    /// The first thing that went wrong.
+    cause: Option<OperatorError>,
+    /// What is alive still.
+    states: Vec<String>,
+    is_rotated: bool,
+}
+
 impl Emergency<'_> {
+    /// Rotates: the new version, if it is known, and whether it is current.
+    async fn rotate(&self) -> (Option<VersionId>, Result<(), OperatorError>) {
+        let Self {
+            stack,
+            output,
+            instance,
+            options,
+        } = self;
+        let settling = options.patience.min(rotation::SETTLING);
+        match rotation::start(stack, output, instance, settling).await {
+            Err(error) => (None, Err(error)),
+            Ok(new) => {
+                let followed = rotation::follow(stack, output, instance, &new, options.patience);
+                let followed = followed.await;
+                (Some(new), followed)
+            }
+        }
+    }
+
+    /// The secret once it shows what is known of it already, and whether it did: a look that does not is from
+    /// before, and misses what the rotation has left behind.
+    async fn look(
+        &self,
+        new: Option<&VersionId>,
+        is_rotated: bool,
+    ) -> (Secret, Result<(), OperatorError>) {
+        let end = tokio::time::Instant::now() + rotation::SETTLING;
+        let (mut last, mut looks) = (self.instance.secret.clone(), 0);
+        loop {
+            match self.stack.again(self.instance).await {
+                Ok(secret) => last = secret,
+                Err(error) => return (last, Err(error)),
+            }
+            looks += 1;
+            let is_late = match new {
+                Some(new) => is_rotated && !last.carries(new, &Label::Current),
+                // Nothing older: that may be told by a look from before the last rotation's end.
+                None => last.waiting().next().is_none() && looks < rotation::ABSENCES,
+            };
+            if !is_late {
+                return (last, Ok(()));
+            }
+            if tokio::time::Instant::now() >= end {
+                let message = format!("no look at {} shows its last rotation", self.instance.id);
+                return (last, Err(OperatorError::Unfinished(message)));
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
+    /// Ends the old versions, each as far as can be.
+    async fn end(&self, old: &[VersionId], alive: &mut Alive) {
+        let mut begun = Vec::new();
+        for version in old {
+            match self.begin(version).await {
+                Ok(()) => begun.push(version),
+                Err(error) => self.failed(version, error, alive).await,
+            }
+        }
+        if self.options.accept_downtime || self.options.wait {
+            for version in begun {
+                if let Err(error) = self.follow(version).await {
+                    alive.version(version, "", error);
+                }
+            }
+        }
+    }
+
     /// Schedules the revocation, or has it done now.
     async fn begin(&self, version: &VersionId) -> Result<(), OperatorError> {
         if let Some(after) = self.options.revoke_after {
@@ -160,6 +246,28 @@ impl Emergency<'_> {
         self.stack.invoke("revoke-secret", &event).await
     }
 
+    /// One that could not be had at once is tried by schedule, whatever becomes of this command.
+    async fn failed(&self, version: &VersionId, error: OperatorError, alive: &mut Alive) {
+        self.output.step(
+            "revoke",
+            Mark::Failed,
+            &format!("version {version}: {error}"),
+        );
+        // With a time, that was what failed.
+        let is_tried = self.options.revoke_after.is_none()
+            && self
+                .stack
+                .revoke_after(self.instance, version, Some(SOON))
+                .await
+                .is_ok();
+        let until = if is_tried {
+            "; it is tried again in a minute, by schedule"
+        } else {
+            " until its grace period is over"
+        };
+        alive.version(version, until, error);
+    }
+
     /// Waits until the label is off, which is a revocation's last act: the service has refused the
     /// credential then. What is in the way is tried again by the function itself.
     async fn follow(&self, version: &VersionId) -> Result<(), OperatorError> {
@@ -176,11 +284,11 @@ impl Emergency<'_> {
             .carries(version, &live)
         {
             if tokio::time::Instant::now() >= end {
-                let function = self.stack.function("revoke-secret");
                 return Err(OperatorError::Unfinished(format!(
-                    "version {version} of {} may still be alive: the logs of {function} say why; it goes on \
-                     trying for a day. If the service is out of order, end the credential there by hand",
-                    self.instance.id
+                    "Version {version} of {} may still be alive. revoke-secret goes on trying for a day. \n→ See why: \
+                     {} \n→ If the service is out of order, end the credential there by hand",
+                    self.instance.id,
+                    self.stack.log_of("revoke-secret")
                 )));
             }
             tokio::time::sleep(LOOK).await;
@@ -190,21 +298,69 @@ impl Emergency<'_> {
         self.output.step("revoke", Mark::Done, &message);
         Ok(())
     }
+}
 
-    fn failed(&self, source: OperatorError) -> OperatorError {
-        let choice = match self.options.revoke_after {
+impl Alive {
+    fn add(&mut self, state: String, error: OperatorError) {
+        self.states.push(state);
+        self.cause.get_or_insert(error);
+    }
+
+    /// The rotation failed: what leaked may be what is current.
+    fn current(&mut self, instance: &Instance, current: Option<&VersionId>, error: OperatorError) {
+        let current = current.map_or_else(|| "none".to_owned(), ToString::to_string);
+        self.add(
+            format!(
+                "The rotation of {} is not complete: its current version, {current}, is alive, and Heroku may show it. \
+                 If that one leaked, whoever has it can use it",
+                instance.id
+            ),
+            error,
+        );
+    }
+
+    fn unseen(&mut self, instance: &Instance, error: OperatorError) {
+        self.is_rotated = true;
+        self.add(
+            format!(
+                "The new credential of {} is current, and which older ones are alive cannot be seen",
+                instance.id
+            ),
+            error,
+        );
+    }
+
+    fn version(&mut self, version: &VersionId, until: &str, error: OperatorError) {
+        self.is_rotated |= self.cause.is_none();
+        self.add(format!("Version {version} may be alive{until}"), error);
+    }
+
+    /// What is alive still, and the command that goes on.
+    fn told(self, emergency: &Emergency<'_>) -> Result<Outcome, OperatorError> {
+        let Some(cause) = self.cause else {
+            return Ok(Outcome::Fine);
+        };
+        let (stack, id) = (&emergency.stack.name, &emergency.instance.id);
+        let choice = match emergency.options.revoke_after {
             Some(after) => format!("--revoke-after {}s", after.as_secs()),
             None => "--accept-downtime".to_owned(),
         };
-        OperatorError::Step {
-            step: "revoke",
-            source: Box::new(source),
-            state: "The new credential is current, and the older ones live on until their grace period is over"
-                .to_owned(),
+        let rotated = if self.is_rotated || emergency.options.rotated {
+            " --rotated"
+        } else {
+            ""
+        };
+        Err(OperatorError::Step {
+            step: if rotated.is_empty() {
+                "rotate"
+            } else {
+                "revoke"
+            },
+            source: Box::new(cause),
+            state: self.states.join(". "),
             again: format!(
-                "addon-rotation-operator --stack {} emergency {} --rotated {choice}",
-                self.stack.name, self.instance.id
+                "addon-rotation-operator --stack {stack} emergency {id}{rotated} {choice}"
             ),
-        }
+        })
     }
 }

@@ -20,17 +20,21 @@ use report::{Entry, Report};
 
 /// What to enrol.
 #[derive(Debug, Args)]
-#[command(after_help = "Each line is the event of the function enroll-addon:
+#[command(
+    after_help = "The file holds events of the function enroll-addon, one a line, or pretty-printed, or as one array:
   {\"Document\": {...}, \"GrantCode\" or \"RefreshToken\": \"...\", \"RotationDays\": 90}
+All are checked before the first is sent.
 The file holds secrets: keep it where nobody else can read it, and delete it afterwards. The report holds
 none. Run again with the same report, it skips what is done and tries what failed. Heroku's grant codes
 expire after five minutes.
 
 Examples:
+  addon-rotation-operator enroll fleet.jsonl --check
   addon-rotation-operator enroll fleet.jsonl --report enrolled.jsonl
-  gpg --decrypt fleet.jsonl.gpg | addon-rotation-operator enroll - --report enrolled.jsonl --concurrency 8")]
+  gpg --decrypt fleet.jsonl.gpg | addon-rotation-operator enroll - --report enrolled.jsonl --concurrency 8"
+)]
 pub struct Options {
-    /// A JSON Lines file; `-` is standard input.
+    /// A file of JSON Lines or JSON; `-` is standard input.
     pub file: PathBuf,
     /// How many are enrolled at once.
     #[arg(long, value_name = "N", default_value = "4",
@@ -39,6 +43,9 @@ pub struct Options {
     /// A JSON Lines file with what became of each, to which is added.
     #[arg(long, value_name = "FILE")]
     pub report: Option<PathBuf>,
+    /// Only check the file; send nothing.
+    #[arg(long)]
+    pub check: bool,
 }
 
 /// Enrols all that the report does not say are enrolled.
@@ -52,6 +59,11 @@ pub async fn run(
     options: &Options,
 ) -> Result<Outcome, OperatorError> {
     let lines = lines::read(&options.file)?;
+    if options.check {
+        let message = format!("{} can be sent; nothing was", lines.len());
+        output.step("check", Mark::Done, &message);
+        return Ok(Outcome::Fine);
+    }
     let mut report = Report::open(options.report.as_deref())?;
     let count = lines.len();
     let left: Vec<_> = lines
@@ -75,6 +87,7 @@ pub async fn run(
         });
     }
     let (mut done, mut failed) = (0_usize, 0_usize);
+    let mut note = None;
     while let Some(entry) = tasks.join_next().await {
         let Ok(entry) = entry else {
             failed += 1;
@@ -83,12 +96,16 @@ pub async fn run(
         report.add(&entry)?;
         bar.inc(1);
         bar.suspend(|| tell(output, &entry));
+        note = note.or_else(|| entry.note.clone());
         match entry.error {
             None => done += 1,
             Some(_) => failed += 1,
         }
     }
     bar.finish_and_clear();
+    if let Some(note) = note {
+        output.step("enroll", Mark::Note, &note);
+    }
     let message = format!("{done} enrolled, {failed} failed, {skipped} skipped");
     if failed == 0 {
         output.step("enroll", Mark::Done, &message);
@@ -105,7 +122,7 @@ async fn enroll(stack: &Stack, line: &Line) -> Entry {
         Err(error) => Err(error),
     };
     let mut entry = Entry {
-        line: line.number,
+        line: line.place.number(),
         addon_id: line.addon_id.clone(),
         ..Entry::default()
     };
@@ -116,13 +133,14 @@ async fn enroll(stack: &Stack, line: &Line) -> Entry {
             entry.secret = text("SecretArn");
             entry.version = text("VersionId");
             entry.schedule = text("ScheduleExpression");
+            entry.note = text("Note");
             if entry.outcome.is_none() {
                 entry.error = Some(
                     "the answer has no Outcome; check that the function is this stack's".to_owned(),
                 );
             }
         }
-        Err(error) => entry.error = Some(error.to_string()),
+        Err(error) => entry.error = Some(format!("{}: {error}", line.place)),
     }
     entry
 }
@@ -134,8 +152,7 @@ fn tell(output: &Output, entry: &Entry) {
     }
     match (&entry.error, &entry.outcome) {
         (Some(error), _) => {
-            let message = format!("line {}: {error}", entry.line);
-            output.step(&entry.addon_id, Mark::Failed, &message);
+            output.step(&entry.addon_id, Mark::Failed, error);
         }
         (None, outcome) => {
             let outcome = outcome.as_deref().unwrap_or_default();

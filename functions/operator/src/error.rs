@@ -29,11 +29,13 @@ pub enum OperatorError {
     Invoke(#[from] InvokeError),
     /// There is no such instance.
     #[error(
-        "there is no secret {name}; an instance is named by what follows the stack's SecretNamePrefix (--secret-prefix), by its secret's whole name or its ARN"
+        "There is no instance with secret {name} in stack {stack}. → List its instances: addon-rotation-operator --stack {stack} status. An instance is named by what follows the stack's SecretNamePrefix (--secret-prefix), by its secret's whole name or its ARN"
     )]
     Unknown {
         /// The name that was looked for.
         name: String,
+        /// The stack.
+        stack: String,
     },
     /// The secret is not the stack's.
     #[error("{name} does not have the tag rotation:stack={stack}: this stack does not rotate it")]
@@ -75,7 +77,7 @@ pub enum OperatorError {
     #[error("{0}")]
     Unfinished(String),
     /// A step in the middle failed.
-    #[error("{step}: {source}. {state}. To go on, correct that and repeat: {again}")]
+    #[error("{step}: {}. {state}. To go on, correct that and repeat: {again}", .source.to_string().trim_end_matches('.'))]
     Step {
         /// The step.
         step: &'static str,

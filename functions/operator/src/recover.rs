@@ -53,13 +53,13 @@ pub async fn run(
         return Err(OperatorError::Refused(message));
     }
     let consequences = format!(
-        "{}: it is rotated now, although its current credential does not work. You vouch that the user in its \
+        "{}: it will be rotated now, although its current credential does not work. You vouch that the user in its \
          document is its own: the new credential gets what that user has.\n\
-         The dynos of every app that the add-on is attached to restart. The old credential is not ended.",
+         The dynos of every app that the add-on is attached to will restart. The old credential will not be ended.",
         instance.id
     );
     confirm(output, options.yes, &consequences)?;
-    let version = rotation::start(stack, output, &instance).await?;
+    let version = rotation::start(stack, output, &instance, rotation::SETTLING).await?;
     let vouching = vouch(stack, &instance, &version, options.patience);
     let vouched = vouching.await.map_err(|source| OperatorError::Step {
         step: "vouch",
@@ -79,7 +79,11 @@ pub async fn run(
         .await?
         .carries(&version, &Label::Current)
     {
-        rotation::start(stack, output, &instance).await?;
+        match rotation::start(stack, output, &instance, Duration::ZERO).await {
+            // It is under way, or complete by now.
+            Err(OperatorError::Aws(error)) if error.is("InvalidRequestException") => {}
+            started => drop(started?),
+        }
     }
     rotation::follow(stack, output, &instance, &version, options.patience).await?;
     Ok(Outcome::Fine)

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use addon_rotation::event::{Step, VersionId};
 use addon_rotation::schedule::Try;
-use addon_rotation::secrets::{Label, Secret};
+use addon_rotation::secrets::{Label, Rotation, Secret};
 use clap::Args;
 
 use crate::confirm::confirm;
@@ -60,12 +60,20 @@ impl Plan {
                 "no version of {id} is AWSCURRENT; put it on the one that Heroku shows"
             ));
         };
-        if let Some(pending) = secret.labelled(&Label::Pending) {
-            let remedy = "wait until status says that it is over; if it cannot succeed, give it up first \
-                          (\"Give up a rotation\" in infra/README.md)";
-            return Err(format!(
-                "a rotation of {id} to {pending} is under way; {remedy}"
-            ));
+        match secret.rotation() {
+            Rotation::None => {}
+            Rotation::Completing(version) => {
+                return Err(format!(
+                    "a rotation of {id} has just made {version} current, and Secrets Manager may not have noted \
+                     that yet; repeat in a minute"
+                ));
+            }
+            Rotation::UnderWay(version) => {
+                return Err(format!(
+                    "a rotation of {id} to {version} is under way; wait until status says that it is over; if it \
+                     cannot succeed, give it up first (\"Give up a rotation\" in infra/README.md)"
+                ));
+            }
         }
         let candidates: Vec<_> = secret.waiting().collect();
         let previous = secret.labelled(&Label::Previous);
@@ -134,9 +142,9 @@ pub async fn run(
         return Ok(Outcome::Fine);
     }
     let consequences = format!(
-        "{}: version {old} becomes current again in place of {new}.\n\
-         Heroku shows the old credential: the dynos of every app that the add-on is attached to restart.\n\
-         The new credential works on for its grace period, and is revoked then.",
+        "{}: version {old} will become current again in place of {new}.\n\
+         Heroku will show the old credential: the dynos of every app that the add-on is attached to will restart.\n\
+         The new credential will work on for its grace period, and be revoked then.",
         instance.id
     );
     confirm(output, options.yes, &consequences)?;
@@ -257,16 +265,49 @@ impl Rollback<'_> {
                      it AWSCURRENT, and waits";
         let Plan { old, new } = self.plan;
         self.then("current", state, async {
-            let promoted = self
-                .stack
-                .secrets
-                .promote(&self.instance.arn, old, new, soon());
-            Ok(promoted.await?)
+            self.take_off_pending().await?;
+            let Self {
+                stack, instance, ..
+            } = self;
+            let promoted = stack.secrets.promote(&instance.arn, old, new, soon());
+            let Err(error) = promoted.await else {
+                return Ok(());
+            };
+            // Its answer may have been lost.
+            if stack.again(instance).await?.carries(old, &Label::Current) {
+                return Ok(());
+            }
+            Err(error.into())
         })
         .await?;
         let message = format!("version {old} is AWSCURRENT");
         self.output.step("current", Mark::Done, &message);
         Ok(())
+    }
+
+    /// A finished rotation may have left `AWSPENDING` on the new version. On one that is not current Secrets
+    /// Manager would take it for a rotation to that version, and go on with it. Asked for whether a look shows the
+    /// label or not, since that may be late.
+    async fn take_off_pending(&self) -> Result<(), OperatorError> {
+        let Self {
+            stack, instance, ..
+        } = self;
+        let (new, pending) = (&self.plan.new, Label::Pending);
+        let detached = stack
+            .secrets
+            .detach(&instance.arn, &pending, new, soon())
+            .await;
+        match detached {
+            Ok(()) => {
+                let message = format!("AWSPENDING was left on {new}, and is taken off");
+                self.output.step("pending", Mark::Note, &message);
+                Ok(())
+            }
+            // It is not there.
+            Err(error) if error.is("InvalidParameterException") => Ok(()),
+            Err(error) if stack.again(instance).await?.carries(new, &pending) => Err(error.into()),
+            Err(_) => Ok(()),
+        }
     }
 
     /// As at enrolment: the service accepts what is current, and Heroku shows it.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use addon_rotation::event::VersionId;
-use addon_rotation::secrets::Label;
+use addon_rotation::secrets::{Label, Rotation};
 use clap::Args;
 
 use crate::output::{Mark, Output};
@@ -12,6 +12,12 @@ use crate::{OperatorError, Outcome, time};
 
 /// How often it is looked whether a rotation has ended.
 const LOOK: Duration = Duration::from_secs(1);
+
+/// So long Secrets Manager may need to note that the last rotation is complete, and a look to show the next one.
+pub(crate) const SETTLING: Duration = Duration::from_mins(1);
+
+/// So many looks in a row must miss what an earlier one saw: any one of them may tell what was before.
+pub(crate) const ABSENCES: u32 = 3;
 
 /// What to rotate.
 #[derive(Debug, Args)]
@@ -39,34 +45,44 @@ pub async fn run(
     options: &Options,
 ) -> Result<Outcome, OperatorError> {
     let instance = stack.instance(&options.addon).await?;
-    let version = start(stack, output, &instance).await?;
+    let version = start(stack, output, &instance, SETTLING).await?;
     if options.wait {
         follow(stack, output, &instance, &version, options.patience).await?;
     }
     Ok(Outcome::Fine)
 }
 
-/// Starts a rotation, or takes up the one that is not complete; its version.
+/// Starts a rotation, or takes up the one that is not complete; its version. For so long it asks again while
+/// Secrets Manager refuses and no look shows why.
 pub(crate) async fn start(
     stack: &Stack,
     output: &Output,
     instance: &Instance,
+    settling: Duration,
 ) -> Result<VersionId, OperatorError> {
-    match stack.secrets.rotate(&instance.arn, soon()).await {
-        Ok(version) => {
-            let version = version.ok_or_else(|| OperatorError::no_version(&instance.id))?;
-            output.step("rotate", Mark::Done, &format!("version {version} begins"));
-            Ok(version)
-        }
-        // Secrets Manager says so of a rotation that is not complete, and tries it again now.
-        Err(error) if error.is("InvalidRequestException") => {
-            let secret = stack.again(instance).await?;
-            let version = secret.under_rotation().ok_or(error)?;
+    let end = tokio::time::Instant::now() + settling;
+    loop {
+        let error = match stack.secrets.rotate(&instance.arn, soon()).await {
+            Ok(version) => {
+                let version = version.ok_or_else(|| OperatorError::no_version(&instance.id))?;
+                output.step("rotate", Mark::Done, &format!("version {version} begins"));
+                return Ok(version);
+            }
+            // Secrets Manager says so of a rotation that is not complete, and tries it again now.
+            Err(error) if error.is("InvalidRequestException") => error,
+            Err(error) => return Err(error.into()),
+        };
+        let secret = stack.again(instance).await?;
+        if let Rotation::UnderWay(version) = secret.rotation() {
             let message = format!("version {version} was under way already; it is tried again");
             output.step("rotate", Mark::Note, &message);
-            Ok(version)
+            return Ok(version);
         }
-        Err(error) => Err(error.into()),
+        let is_for_ever = secret.deleted || secret.rotation_function.is_none();
+        if is_for_ever || tokio::time::Instant::now() >= end {
+            return Err(error.into());
+        }
+        tokio::time::sleep(LOOK).await;
     }
 }
 
@@ -80,8 +96,22 @@ pub(crate) async fn follow(
 ) -> Result<(), OperatorError> {
     let end = tokio::time::Instant::now() + patience;
     let spinner = output.spinner(format!("version {version} is AWSPENDING"));
+    let unfinished = |what: &str| {
+        OperatorError::Unfinished(format!(
+            "The rotation of {} to version {version} {what}. Nobody is locked out: the old credential is current and \
+             works. \n→ See why: {}\n→ Then have it tried again: addon-rotation-operator --stack {} rotate {} --wait",
+            instance.id,
+            stack.log_of("rotate"),
+            stack.name,
+            instance.id
+        ))
+    };
+    let (mut seen, mut absences) = (false, 0);
     loop {
-        let secret = stack.again(instance).await?;
+        let secret = match stack.again(instance).await {
+            Ok(secret) => secret,
+            Err(error) => return Err(unfinished(&format!("cannot be looked at: {error}"))),
+        };
         if secret.carries(version, &Label::Current) {
             spinner.finish_and_clear();
             output.step(
@@ -91,21 +121,22 @@ pub(crate) async fn follow(
             );
             return Ok(());
         }
-        if !secret.has_version(version) {
-            let message = format!(
-                "version {version} of {} has no label any more: its rotation was given up",
-                instance.id
-            );
-            return Err(OperatorError::Unfinished(message));
+        if secret.carries(version, &Label::Pending) {
+            (seen, absences) = (true, 0);
+        } else if seen {
+            absences += 1;
+        }
+        if absences >= ABSENCES {
+            return Err(unfinished("was given up: it is not AWSPENDING any more"));
         }
         if tokio::time::Instant::now() >= end {
-            let (function, patience) = (stack.function("rotate"), time::words(patience));
-            return Err(OperatorError::Unfinished(format!(
-                "version {version} of {} is still AWSPENDING after {patience}. Nobody is locked out: the \
-                 old credential is current and works. The logs of {function} say what to do; Secrets \
-                 Manager goes on trying",
-                instance.id
-            )));
+            let state = if seen {
+                "is still AWSPENDING"
+            } else {
+                "is not to be seen"
+            };
+            let patience = time::words(patience);
+            return Err(unfinished(&format!("{state} after {patience}")));
         }
         tokio::time::sleep(LOOK).await;
     }

@@ -82,7 +82,10 @@ impl Stack {
         };
         let deadline = soon();
         let found = retry(deadline, || self.secrets.find(&name, deadline)).await?;
-        let (arn, secret) = found.ok_or(OperatorError::Unknown { name })?;
+        let (arn, secret) = found.ok_or_else(|| OperatorError::Unknown {
+            name: name.clone(),
+            stack: self.name.clone(),
+        })?;
         if !secret.is_of_stack(&self.name) {
             return Err(OperatorError::NotManaged {
                 name: secret.name,
@@ -112,6 +115,14 @@ impl Stack {
     /// The name of one of its functions.
     pub(crate) fn function(&self, name: &str) -> String {
         format!("{}-{name}", self.name)
+    }
+
+    /// The command that shows what one of them said lately.
+    pub(crate) fn log_of(&self, function: &str) -> String {
+        format!(
+            "aws logs tail /aws/lambda/{} --since 1h",
+            self.function(function)
+        )
     }
 
     pub(crate) async fn settings(&self, function: &str) -> Result<Settings, OperatorError> {

@@ -12,6 +12,9 @@ use crate::document::{Api, Document, Fields, is_addon_id};
 /// The interval of rotations may have so many days.
 const DAYS: std::ops::RangeInclusive<u32> = 1..=365;
 
+/// What an enrolment's event may hold.
+const KEYS: [&str; 4] = ["Document", "GrantCode", "RefreshToken", "RotationDays"];
+
 /// Where a v3 instance's tokens come from.
 #[derive(Debug, Clone)]
 pub enum Grant {
@@ -38,6 +41,17 @@ pub struct EnrollEvent {
 impl Event for EnrollEvent {
     fn read(payload: &Value) -> Result<Self, EventError> {
         let mut reader = Reader::new(payload);
+        // Somebody's words, not AWS's: one that is not known was meant to be another.
+        for key in payload
+            .as_object()
+            .into_iter()
+            .flatten()
+            .map(|(key, _)| key)
+        {
+            if !KEYS.contains(&key.as_str()) {
+                reader.problem(unknown(key));
+            }
+        }
         let code = reader.optional_text("GrantCode");
         let refresh_token = reader.optional_text("RefreshToken");
         let rotation_days = reader.optional_number("RotationDays", DAYS);
@@ -78,6 +92,34 @@ impl Event for EnrollEvent {
     fn step(&self) -> &'static str {
         "enrollAddon"
     }
+}
+
+/// A key is shown only if it looks like one: somebody may have put a value in its place.
+fn unknown(key: &str) -> String {
+    let nearest = KEYS.into_iter().min_by_key(|known| distance(key, known));
+    let nearest = nearest.filter(|known| distance(key, known) <= known.len() / 3);
+    match nearest {
+        Some(known) => format!("{key} is not known: did you mean {known}?"),
+        None => format!(
+            "it has a key that is not known: it may have {}",
+            KEYS.join(", ")
+        ),
+    }
+}
+
+/// How many letters must be put in, left out or replaced to make one word of the other, whatever their case.
+fn distance(one: &str, other: &str) -> usize {
+    let other = other.to_ascii_lowercase();
+    let mut row: Vec<usize> = (0..=other.len()).collect();
+    for (index, letter) in one.to_ascii_lowercase().bytes().enumerate() {
+        let mut diagonal = std::mem::replace(&mut row[0], index + 1);
+        for (column, same) in other.bytes().enumerate() {
+            let replaced = diagonal + usize::from(letter != same);
+            diagonal = row[column + 1];
+            row[column + 1] = replaced.min(diagonal + 1).min(row[column] + 1);
+        }
+    }
+    row[other.len()]
 }
 
 /// The document, and the OAuth secret that it names.
@@ -177,4 +219,29 @@ fn read_addon(reader: &mut Reader<'_>) -> Option<String> {
         reader.problem("AddonId must be the add-on's id, as heroku.addon_id has it");
     }
     addon
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_that_is_not_known_was_meant_to_be_another() {
+        for (key, meant) in [
+            ("RotationDay", "RotationDays"),
+            ("rotationDays", "RotationDays"),
+            ("Grantcode", "GrantCode"),
+            ("Refresh_Token", "RefreshToken"),
+            ("Documnet", "Document"),
+        ] {
+            let expected = format!("{key} is not known: did you mean {meant}?");
+            assert_eq!(unknown(key), expected);
+        }
+        for key in ["hunter2", "", "Reason", "acme_live_0123456789"] {
+            let told = unknown(key);
+            assert!(told.contains("GrantCode, RefreshToken"), "{told}");
+            assert!(key.is_empty() || !told.contains(key), "{told}");
+        }
+        assert_eq!(distance("kitten", "sitting"), 3);
+    }
 }

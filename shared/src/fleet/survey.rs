@@ -279,7 +279,7 @@ impl Survey<'_> {
         secret: &Secret,
         attempt: impl Fn(&VersionId) -> Option<u32>,
     ) -> Overview {
-        let pending = secret.under_rotation();
+        let pending = secret.rotation().under_way();
         let waiting: Vec<_> = Waiting::of(arn, secret, self.grace_period_seconds).collect();
         let revocations: Vec<_> = waiting
             .iter()

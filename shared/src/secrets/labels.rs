@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::ops::RangeInclusive;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use aws_sdk_secretsmanager::operation::describe_secret::DescribeSecretOutput;
 use aws_sdk_secretsmanager::types::{RotationRulesType, SecretListEntry, Tag};
@@ -60,6 +60,33 @@ const LONGEST_TAG: usize = 256;
 
 /// [So many labels a secret can have](https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_limits.html).
 pub(crate) const MOST_LABELS: usize = 20;
+
+/// So long after finishSecret Secrets Manager may need to note that the rotation is complete: an assumption.
+const COMPLETION: Duration = Duration::from_mins(1);
+
+/// Whether a secret is under rotation. `AWSPENDING` alone does not tell: it
+/// [may stay](https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_RotateSecret.html) on what a
+/// finished rotation made, for ever.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Rotation {
+    /// To this version, which is not current yet, nor was given up.
+    UnderWay(VersionId),
+    /// This version was just made current, and Secrets Manager may have yet to note it.
+    Completing(VersionId),
+    /// No rotation is under way.
+    None,
+}
+
+impl Rotation {
+    /// The version that is not current yet.
+    #[must_use]
+    pub fn under_way(self) -> Option<VersionId> {
+        match self {
+            Self::UnderWay(version) => Some(version),
+            Self::Completing(_) | Self::None => None,
+        }
+    }
+}
 
 /// A secret as `DescribeSecret` and `ListSecrets` show it: no value.
 #[derive(Debug, Clone, Default)]
@@ -135,11 +162,22 @@ impl Secret {
         })
     }
 
-    /// The version under rotation, if there is one that is not current yet, nor was made so.
+    /// Whether it is under rotation.
     #[must_use]
-    pub fn under_rotation(&self) -> Option<VersionId> {
-        self.labelled(&Label::Pending)
-            .filter(|version| !self.carries(version, &Label::Current))
+    pub fn rotation(&self) -> Rotation {
+        let Some(version) = self.labelled(&Label::Pending) else {
+            return Rotation::None;
+        };
+        if !self.carries(&version, &Label::Current) {
+            return Rotation::UnderWay(version);
+        }
+        let is_noted = self.last_rotated >= self.last_changed;
+        let changed = self.last_changed.and_then(|it| it.elapsed().ok());
+        if !is_noted && changed.is_none_or(|ago| ago < COMPLETION) {
+            Rotation::Completing(version)
+        } else {
+            Rotation::None
+        }
     }
 
     /// The stack that an OAuth secret was made for, if it says one.
@@ -299,6 +337,44 @@ mod tests {
         Secret {
             tags: [(GRACE_PERIOD_TAG.to_owned(), value.to_owned())].into(),
             ..Secret::default()
+        }
+    }
+
+    #[test]
+    fn pending_on_the_current_version_is_a_rotation_for_a_moment_only() {
+        let version: VersionId = "0a1b2c3d-0000-4000-8000-000000000001".parse().unwrap();
+        let now = SystemTime::now();
+        let ago = |seconds: u64| Some(now - Duration::from_secs(seconds));
+        let secret = |labels: &[Label], last_changed, last_rotated| Secret {
+            labels: [(
+                version.to_string(),
+                labels.iter().map(ToString::to_string).collect(),
+            )]
+            .into(),
+            last_changed,
+            last_rotated,
+            ..Secret::default()
+        };
+        let both = [Label::Current, Label::Pending];
+        for (labels, changed, rotated, expected) in [
+            (&both[..1], ago(0), None, Rotation::None),
+            (
+                &both[1..],
+                ago(9999),
+                ago(99_999),
+                Rotation::UnderWay(version.clone()),
+            ),
+            (
+                &both,
+                ago(1),
+                ago(99_999),
+                Rotation::Completing(version.clone()),
+            ),
+            (&both, ago(1), None, Rotation::Completing(version.clone())),
+            (&both, ago(61), ago(99_999), Rotation::None),
+            (&both, ago(2), ago(1), Rotation::None),
+        ] {
+            assert_eq!(secret(labels, changed, rotated).rotation(), expected);
         }
     }
 

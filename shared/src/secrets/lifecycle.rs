@@ -146,7 +146,8 @@ impl Secrets {
         .map(drop)
     }
 
-    /// Switches rotation off. A step that is under way goes on; no other begins.
+    /// Switches rotation off. A step that is under way goes on; no other begins. The version whose rotation was
+    /// under way: AWS's answer knows it before any look does.
     ///
     /// # Errors
     /// If AWS refuses or does not answer.
@@ -154,19 +155,19 @@ impl Secrets {
         &self,
         secret: &SecretArn,
         deadline: Deadline,
-    ) -> Result<(), AwsError> {
+    ) -> Result<Option<VersionId>, AwsError> {
         let request = self
             .client
             .cancel_rotate_secret()
             .secret_id(secret.as_str());
-        call(
+        let answer = call(
             "secretsmanager:CancelRotateSecret",
             secret,
             deadline,
             Box::pin(request.send()),
         )
-        .await
-        .map(drop)
+        .await?;
+        Ok(answer.version_id.and_then(|version| version.parse().ok()))
     }
 
     /// Deletes a secret.

@@ -14,7 +14,7 @@ pub use error::DeprovisionError;
 use crate::Error;
 use crate::authority;
 use crate::configuration::DeprovisionConfiguration;
-use crate::deadline::{Deadline, Passing};
+use crate::deadline::{Deadline, Passing, retry};
 use crate::document::{Api, Document};
 use crate::event::{DeprovisionEvent, SecretArn, VersionId};
 use crate::last_will::{LastWill, Panicked};
@@ -25,6 +25,9 @@ use crate::telemetry::Metric;
 
 /// Kept back to schedule the next try, however long the service took.
 const SCHEDULING: Duration = Duration::from_secs(12);
+
+/// So long a look may tell what was before a change: an assumption.
+const CONSISTENCY: Duration = Duration::from_secs(10);
 
 /// What a deprovisioning needs.
 #[derive(Debug)]
@@ -135,13 +138,18 @@ impl Deprovisioning {
             None => None,
         };
         let was_rotated = secret.rotation_enabled;
-        if was_rotated {
-            self.secrets.switch_rotation_off(arn, deadline).await?;
-        }
+        let cancelled = if was_rotated {
+            self.secrets.switch_rotation_off(arn, deadline).await?
+        } else {
+            None
+        };
         // After that, so that a rotation which began before it is seen.
-        let secret = self.secrets.describe(arn, deadline).await?;
+        let secret = self.switched_off(arn, deadline).await?;
+        let cancelled = cancelled.filter(|version| !secret.carries(version, &Label::Current));
         let pending = secret
-            .under_rotation()
+            .rotation()
+            .under_way()
+            .or(cancelled)
             .filter(|_| was_rotated || !event.rotation_is_over);
         if pending.is_some() {
             self.look_again(event, arn, deadline).await?;
@@ -158,6 +166,19 @@ impl Deprovisioning {
         let window = Deletion::Recoverable(self.configuration.recovery_window_days);
         self.secrets.delete(arn, window, deadline).await?;
         Ok(answer(revoked, DeprovisionOutcome::Deprovisioned))
+    }
+
+    /// The secret as it is since rotation is off: a look that still sees it on is older, and may miss the credential
+    /// that a rotation has made since.
+    async fn switched_off(&self, arn: &SecretArn, deadline: Deadline) -> Result<Secret, Error> {
+        retry(deadline.at_most(CONSISTENCY), || async {
+            let secret = self.secrets.describe(arn, deadline).await?;
+            if secret.rotation_enabled {
+                return Err(DeprovisionError::Late(arn.clone()).into());
+            }
+            Ok(secret)
+        })
+        .await
     }
 
     /// What is left of an enrolment that was not completed.

@@ -5,6 +5,7 @@
 
 mod error;
 mod look;
+mod take_back;
 
 use std::time::Duration;
 
@@ -13,15 +14,16 @@ use serde::Serialize;
 
 pub use error::EnrollError;
 use look::Found;
+use take_back::is_untouched;
 
 use crate::Error;
 use crate::configuration::{EnrollConfiguration, HerokuConfiguration};
-use crate::deadline::{Deadline, Passing, retry};
+use crate::deadline::{BackOff, Deadline, Passing as _, retry};
 use crate::document::{Api, Document, Fields};
 use crate::event::{EnrollEvent, Grant, SecretArn, VersionId};
-use crate::heroku::{AddOn, HerokuClient, Partner, exchange};
+use crate::heroku::{AddOn, Config, HerokuClient, HerokuError, Partner, exchange};
 use crate::rotation_schedule::schedule_expression;
-use crate::secrets::{Deletion, NewSecret, Secrets};
+use crate::secrets::{NewSecret, Secrets};
 use crate::service::Services;
 
 /// Kept back to take back what was made.
@@ -32,6 +34,9 @@ const STORING: Duration = Duration::from_secs(10);
 
 /// Kept back to look whether rotation is on.
 const LOOKING_AGAIN: Duration = Duration::from_secs(5);
+
+/// So long a look may tell what was before a change: an assumption.
+const CONSISTENCY: Duration = Duration::from_secs(3);
 
 /// What an enrolment needs.
 #[derive(Debug)]
@@ -60,7 +65,14 @@ pub struct Enrolled {
     pub schedule_expression: String,
     /// What had to be done.
     pub outcome: EnrollOutcome,
+    /// What was not tried, of an instance that is enrolled now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub note: Option<&'static str>,
 }
+
+/// This function has no right to the administrator's secret.
+const NOT_TRIED: &str =
+    "The administrator's login (masterarn) was not tried: the first rotation does that.";
 
 /// What an enrolment did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -109,6 +121,8 @@ pub async fn enroll_addon(
 struct Made {
     oauth: Option<Tokens>,
     secret: Option<SecretArn>,
+    /// Whether rotation may be on, or its test under way, although no answer says so.
+    may_rotate: bool,
 }
 
 /// The OAuth secret that a call has made.
@@ -148,13 +162,14 @@ impl Enrollment {
         };
         let days = event.rotation_days.unwrap_or(self.enrollment.rotation_days);
         let schedule_expression = schedule_expression(addon, days);
-        self.switch_rotation_on(&secret, &schedule_expression, deadline)
+        self.switch_rotation_on(&secret, &schedule_expression, made, deadline)
             .await?;
         Ok(Enrolled {
             secret_arn: secret,
             version_id: version,
             schedule_expression,
             outcome,
+            note: Some(NOT_TRIED),
         })
     }
 
@@ -201,10 +216,8 @@ impl Enrollment {
             (None, None) => return Err(EnrollError::no_grant(addon).into()),
         };
         let document = event.document.with_oauth(&oauth)?;
-        let shown = AddOn::of(&document, &self.heroku, &partner, &self.secrets)
-            .knowing(access_token)
-            .config(deadline)
-            .await?;
+        let heroku = AddOn::of(&document, &self.heroku, &partner, &self.secrets);
+        let shown = config(&heroku.knowing(access_token), deadline).await?;
         EnrollError::unless_shown(&document, &shown)?;
         Ok(document)
     }
@@ -249,9 +262,11 @@ impl Enrollment {
                 Ok((arn, version))
             }
             Err(error) => {
-                // Its answer may have been lost. One of another value is not this call's.
-                if !error.is("ResourceExistsException")
-                    && let Ok(Some((arn, _))) = self.secrets.find(&name, deadline).await
+                // Its answer may have been lost. One of another value is not this call's, nor is one that was
+                // there before: of an earlier life, marked for deletion.
+                if error.is_passing()
+                    && let Ok(Some((arn, secret))) = self.secrets.find(&name, deadline).await
+                    && is_untouched(&secret, &version)
                 {
                     made.secret = Some(arn);
                 }
@@ -265,6 +280,7 @@ impl Enrollment {
         &self,
         secret: &SecretArn,
         schedule: &str,
+        made: &mut Made,
         deadline: Deadline,
     ) -> Result<(), Error> {
         let rotate = &self.enrollment.rotate;
@@ -280,7 +296,11 @@ impl Enrollment {
                 tracing::info!(%error, "rotation is on all the same");
                 Ok(())
             }
-            Ok(_) | Err(_) => Err(error.into()),
+            Ok(_) | Err(_) => {
+                // Neither that look nor the missing answer says that it is off, nor that its test is over.
+                made.may_rotate = error.is_passing();
+                Err(error.into())
+            }
         }
     }
 
@@ -288,68 +308,21 @@ impl Enrollment {
         let fields = self.secrets.fields(&self.configuration.partner, deadline);
         Ok(Partner::new(fields.await?))
     }
-
-    /// Removes what a failed call has made, but for a refresh token that is nowhere else. The error to give.
-    async fn take_back(&self, addon: &str, made: Made, error: Error, deadline: Deadline) -> Error {
-        let passing = error.is_passing();
-        let mut left = Vec::new();
-        if let Some(secret) = &made.secret
-            && let Err(problem) = self.remove(secret, deadline).await
-        {
-            left.push(format!(
-                "{secret} was left behind ({problem}): repeat the enrolment to complete it"
-            ));
-        }
-        match &made.oauth {
-            // What names it is still there.
-            _ if !left.is_empty() => {}
-            None => {}
-            Some(Tokens::Exchanged(oauth)) => left.push(kept(oauth, "the grant code is used up")),
-            Some(Tokens::Given(oauth, token)) => {
-                match self.is_renewed(oauth, token, deadline).await {
-                    Ok(true) => left.push(kept(oauth, "Heroku has renewed the refresh token")),
-                    Ok(false) => {
-                        if let Err(problem) = self.remove(oauth, deadline).await {
-                            left.push(format!("{oauth} was left behind ({problem})"));
-                        }
-                    }
-                    Err(problem) => left.push(format!("{oauth} was left behind ({problem})")),
-                }
-            }
-        }
-        if left.is_empty() {
-            return error;
-        }
-        EnrollError::Left {
-            addon: addon.to_owned(),
-            cause: error.to_string(),
-            left: left.join("; "),
-            passing,
-        }
-        .into()
-    }
-
-    async fn remove(&self, secret: &SecretArn, deadline: Deadline) -> Result<(), Error> {
-        retry(deadline, || {
-            self.secrets.delete(secret, Deletion::Forced, deadline)
-        })
-        .await?;
-        Ok(())
-    }
-
-    async fn is_renewed(
-        &self,
-        oauth: &SecretArn,
-        given: &SecretString,
-        deadline: Deadline,
-    ) -> Result<bool, Error> {
-        let stored = self.secrets.fields(oauth, deadline).await?;
-        Ok(stored.text("refresh_token") != Some(given.expose_secret()))
-    }
 }
 
-fn kept(oauth: &SecretArn, why: &str) -> String {
-    format!(
-        "{oauth} is kept, as {why} and its refresh token cannot be had again: repeat the enrolment without GrantCode and RefreshToken to complete it"
-    )
+/// What Heroku shows. The tokens were stored a moment ago, and may not be found yet.
+async fn config(heroku: &AddOn<'_>, deadline: Deadline) -> Result<Config, HerokuError> {
+    let patience = deadline.at_most(CONSISTENCY);
+    let mut waits = BackOff::new();
+    loop {
+        let config = heroku.config(deadline).await;
+        match (&config, waits.next()) {
+            (Err(HerokuError::Tokens(error)), Some(wait))
+                if error.is("ResourceNotFoundException") && wait < patience.left() =>
+            {
+                tokio::time::sleep(wait).await;
+            }
+            _ => return config,
+        }
+    }
 }

@@ -9,7 +9,7 @@ use crate::Error;
 use crate::configuration::{FleetConfiguration, StartConfiguration};
 use crate::deadline::{Deadline, retry};
 use crate::event::{SecretArn, StartRotationEvent, VersionId};
-use crate::secrets::{Label, Secret, Secrets};
+use crate::secrets::{Rotation, Secret, Secrets};
 
 /// What `start-rotation` answers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -17,7 +17,7 @@ use crate::secrets::{Label, Secret, Secrets};
 pub struct Started {
     /// The instance's secret, which the events on the event bus name.
     pub secret_arn: SecretArn,
-    /// The version under rotation, which they name as well. None if none is.
+    /// The version under rotation, which they name as well. None if none is, or it cannot be seen yet.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub version_id: Option<VersionId>,
     /// What was done.
@@ -70,7 +70,19 @@ pub async fn start_rotation(
         Err(error) => {
             // Somebody else's button was faster, or the answer was lost.
             let (arn, secret) = enrolled(&configuration.fleet, &name, secrets, deadline).await?;
-            not_now(&arn, &secret, Duration::ZERO).ok_or_else(|| error.into())
+            if let Some(outcome) = not_now(&arn, &secret, Duration::ZERO) {
+                return Ok(outcome);
+            }
+            // AWS says so of a rotation that is not complete; the look may tell what was before it.
+            if error.is("InvalidRequestException") {
+                return Ok(Started {
+                    secret_arn: arn,
+                    version_id: None,
+                    outcome: StartOutcome::UnderWay,
+                    retry_after_seconds: None,
+                });
+            }
+            Err(error.into())
         }
     }
 }
@@ -98,7 +110,7 @@ fn not_now(arn: &SecretArn, secret: &Secret, minimum_interval: Duration) -> Opti
         outcome,
         retry_after_seconds,
     };
-    if let Some(version) = secret.under_rotation().or_else(|| completing(secret)) {
+    if let Rotation::UnderWay(version) | Rotation::Completing(version) = secret.rotation() {
         return Some(answer(Some(version), StartOutcome::UnderWay, None));
     }
     let since = SystemTime::now()
@@ -107,20 +119,4 @@ fn not_now(arn: &SecretArn, secret: &Secret, minimum_interval: Duration) -> Opti
     let left = minimum_interval.checked_sub(since)?;
     let seconds = left.as_secs() + u64::from(left.subsec_nanos() > 0);
     (seconds > 0).then(|| answer(None, StartOutcome::TooSoon, Some(seconds)))
-}
-
-/// So long after finishSecret Secrets Manager may need to note that the rotation is complete: an assumption.
-const COMPLETION: Duration = Duration::from_mins(1);
-
-/// The version that a rotation has just made current, if Secrets Manager has yet to note it: later `AWSPENDING` on
-/// the current version tells nothing
-/// ([it may stay](https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_RotateSecret.html)).
-fn completing(secret: &Secret) -> Option<VersionId> {
-    let version = secret.labelled(&Label::Pending)?;
-    let changed = secret.last_changed?;
-    let noted = secret
-        .last_rotated
-        .is_some_and(|rotated| rotated >= changed);
-    let recent = changed.elapsed().unwrap_or_default() < COMPLETION;
-    (recent && !noted).then_some(version)
 }

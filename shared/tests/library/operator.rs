@@ -14,12 +14,38 @@ use addon_rotation::schedule::Timetable;
 use addon_rotation::secrets::Secrets;
 use addon_rotation_operator::output::Output;
 use addon_rotation_operator::stack::Stack;
+use local_cloud::secrets_manager::Untidy;
 use serde_json::Value;
 
 use crate::support::{Instance, Stand};
 
 /// What the tool's caller is at AWS.
 const OPERATOR: &str = "an-operator";
+
+/// So many looks of the tool's are late.
+const LATE: u32 = 2;
+
+/// AWS at its tidiest, and as it may be as well.
+fn manners() -> [Untidy; 3] {
+    let late = Untidy {
+        late_reads: LATE,
+        late_for: Some(OPERATOR),
+        ..Untidy::default()
+    };
+    let pending_stays = Untidy {
+        pending_stays: true,
+        ..Untidy::default()
+    };
+    [Untidy::default(), pending_stays, late]
+}
+
+/// Has AWS be so, and the tool know how things stand now.
+async fn be(stand: &Stand, instance: &Instance, untidy: Untidy) {
+    stand.gateway.secrets_manager().be(untidy);
+    for _ in 0..=LATE {
+        stack(stand).instance(&id(instance)).await.unwrap();
+    }
+}
 
 /// Functions say so of their time-out: so long is waited for a revocation.
 const TIMEOUT: Duration = Duration::from_secs(1);

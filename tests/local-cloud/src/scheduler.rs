@@ -44,6 +44,28 @@ impl Default for SchedulerOptions {
     }
 }
 
+/// What AWS's scheduler may do and need not. It is settled by no document.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Untidy {
+    /// What becomes of a schedule whose time is over when it is made.
+    pub past: Past,
+    /// So many changes of schedules are refused, as something else is being done with the schedule.
+    pub busy: u32,
+}
+
+/// What becomes of a schedule whose time is over when it is made. AWS accepts it (recorded in 2025 by
+/// `LocalStack`); whether and when it fires is recorded nowhere.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Past {
+    /// It fires at once.
+    #[default]
+    AtOnce,
+    /// It fires this long after it was made.
+    After(Duration),
+    /// It never fires.
+    Never,
+}
+
 /// A schedule, for tests and the live view.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ScheduleSummary {
@@ -69,6 +91,7 @@ struct State {
     events: EventLog,
     target: Arc<dyn Target>,
     options: SchedulerOptions,
+    untidy: Mutex<Untidy>,
     schedules: Mutex<model::Schedules>,
     changed: Notify,
     stopped: CancellationToken,
@@ -79,6 +102,10 @@ impl State {
         self.schedules
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn untidy(&self) -> MutexGuard<'_, Untidy> {
+        self.untidy.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -107,6 +134,7 @@ impl Scheduler {
             events,
             target,
             options,
+            untidy: Mutex::default(),
             schedules: Mutex::default(),
             changed: Notify::new(),
             stopped: stopped.clone(),
@@ -116,6 +144,11 @@ impl Scheduler {
             state,
             _stop: Arc::new(stopped.drop_guard()),
         }
+    }
+
+    /// From now on it does what AWS may do and need not.
+    pub fn be(&self, untidy: Untidy) {
+        *self.state.untidy() = untidy;
     }
 
     /// All schedules, by group and name.

@@ -14,6 +14,7 @@ mod service;
 mod snapshot;
 #[cfg(test)]
 mod tests;
+mod untidy;
 
 pub use error::ServiceError;
 pub use functions::{Answer, NoFunctions, RotationFunctions, principal_name};
@@ -22,3 +23,4 @@ pub use rules::RotationRules;
 pub use secret::Tag;
 pub use service::{Caller, SecretsManager};
 pub use snapshot::{SecretSnapshot, VersionSnapshot};
+pub use untidy::{Probe, Untidy};

@@ -12,7 +12,7 @@ use crate::OperatorError;
 /// A line of the report. No secret is in it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Entry {
-    /// The line in the file.
+    /// The line in the file, or the place in its array.
     pub(super) line: usize,
     /// The add-on's id.
     pub(super) addon_id: String,
@@ -28,6 +28,9 @@ pub(super) struct Entry {
     /// When it is rotated.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) schedule: Option<String>,
+    /// What was not tried.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) note: Option<String>,
     /// Why it failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) error: Option<String>,

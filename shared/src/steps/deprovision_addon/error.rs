@@ -19,6 +19,9 @@ pub enum DeprovisionError {
         "{0} was marked for deletion before its credentials were ended, and its values cannot be read; restore it (RestoreSecret) and repeat, or end the credentials at the service by hand"
     )]
     Deleted(SecretArn),
+    /// No look shows yet what this call has changed.
+    #[error("rotation of {0} was switched off, and AWS still shows it as on. → Repeat in a minute")]
+    Late(SecretArn),
     /// Some credentials could not be ended.
     #[error(
         "add-on {addon} is not deprovisioned: {}; correct that and repeat, which does what is left", problems.join("; ")
@@ -47,6 +50,7 @@ impl Passing for DeprovisionError {
     fn is_passing(&self) -> bool {
         match self {
             Self::Alive { passing, .. } => *passing,
+            Self::Late(_) => true,
             Self::Foreign { .. } | Self::Deleted(_) | Self::GaveUp { .. } => false,
         }
     }

@@ -2,6 +2,7 @@
 
 use crate::deadline::Passing;
 use crate::document::Document;
+use crate::event::SecretArn;
 use crate::heroku::Config;
 
 /// An instance that is not enrolled.
@@ -63,6 +64,18 @@ impl Problem {
         Self {
             text: text.into(),
             passing: false,
+        }
+    }
+}
+
+impl Problem {
+    /// A secret that AWS is deleting. One that was deleted by force is shown so for some seconds.
+    pub(super) fn deleted(secret: &SecretArn) -> Self {
+        Self {
+            text: format!(
+                "{secret} is marked for deletion. → If it was deleted by force a moment ago, AWS needs some seconds: repeat the enrolment. Otherwise restore it (RestoreSecret), or wait until it is gone"
+            ),
+            passing: true,
         }
     }
 }

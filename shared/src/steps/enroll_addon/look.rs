@@ -47,6 +47,7 @@ impl Found {
                 .clone()
                 .unwrap_or_default(),
             outcome: EnrollOutcome::Unchanged,
+            note: None,
         })
     }
 }
@@ -177,9 +178,7 @@ impl Enrollment {
         let stack = &self.enrollment.fleet.stack;
         let mut problems = Vec::new();
         if secret.deleted {
-            problems.push(Problem::lasting(format!(
-                "{arn} is marked for deletion: restore it (RestoreSecret), or wait until it is gone"
-            )));
+            problems.push(Problem::deleted(arn));
         }
         if !secret.is_of_stack(stack) {
             problems.push(Problem::lasting(format!(
@@ -200,9 +199,7 @@ impl Enrollment {
     fn foreign_oauth(&self, arn: &SecretArn, secret: &Secret) -> Option<Problem> {
         let stack = &self.enrollment.fleet.stack;
         if secret.deleted {
-            return Some(Problem::lasting(format!(
-                "{arn} is marked for deletion: restore it (RestoreSecret), or wait until it is gone"
-            )));
+            return Some(Problem::deleted(arn));
         }
         (secret.oauth_of() != Some(stack)).then(|| {
             Problem::lasting(format!(

@@ -2,13 +2,18 @@
 
 use std::time::Duration;
 
+use addon_rotation::event::VersionId;
 use addon_rotation_operator::emergency::{Options, run};
 use addon_rotation_operator::{Outcome, rotation};
 use jiff::Timestamp;
+use lambda_runtime::Diagnostic;
+use local_cloud::events::EventKind;
+use local_cloud::secrets_manager::{Caller, RotationOptions, Untidy};
+use serde_json::json;
 
-use super::{Words, id, stack};
+use super::{Words, be, id, manners, operations, stack};
 use crate::steps::{assert_fires, assert_settled, fire, schedule};
-use crate::support::{Api, Crash, Instance, PATIENCE, Stand, When};
+use crate::support::{Api, Crash, Instance, PATIENCE, Stand, When, eventually};
 
 fn options(instance: &Instance, revoke_after: Option<Duration>) -> Options {
     Options {
@@ -24,10 +29,13 @@ fn options(instance: &Instance, revoke_after: Option<Duration>) -> Options {
 
 #[tokio::test]
 async fn at_once_every_older_credential_is_refused_when_the_command_ends() {
-    for api in Api::BOTH {
+    let tidy = (Api::V3, Untidy::default());
+    for (api, untidy) in manners().map(|it| (Api::V1, it)).into_iter().chain([tidy]) {
         let stand = Stand::start().await;
         let instance = stand.enrolled(api).await;
+        stand.gateway.secrets_manager().be(untidy);
         stand.rotate(&instance).await;
+        be(&stand, &instance, untidy).await;
         let words = Words::default();
         let ended = run(&stack(&stand), &words.output(), &options(&instance, None)).await;
         assert_eq!(ended.unwrap(), Outcome::Fine);
@@ -112,7 +120,8 @@ async fn a_rotation_that_does_not_end_is_followed_so_long_and_no_longer() {
     assert_eq!(error.status(), 1);
     let error = error.to_string();
     assert!(
-        error.contains("Nobody is locked out") && error.contains("addon-rotation-rotate"),
+        error.contains("Nobody is locked out")
+            && error.contains("aws logs tail /aws/lambda/addon-rotation-rotate --since 1h"),
         "{error}"
     );
     assert_eq!(stand.current(&instance), first);
@@ -132,4 +141,210 @@ async fn a_rotation_that_does_not_end_is_followed_so_long_and_no_longer() {
             .contains("under way already"),
         "{said:?}"
     );
+}
+
+/// Secrets Manager leaves a rotation as it is when its first attempt has failed.
+async fn one_attempt() -> Stand {
+    Stand::with(RotationOptions {
+        attempts: 1,
+        ..RotationOptions::default()
+    })
+    .await
+}
+
+async fn failed(stand: &Stand) {
+    let failed =
+        |event: &EventKind| matches!(event, EventKind::RotationFailed { .. }).then_some(());
+    stand.wait_for("the rotation's failure", failed).await;
+}
+
+#[tokio::test]
+async fn a_rotation_that_fails_keeps_no_older_credential_alive_and_what_is_current_is_told() {
+    for revoke_after in [None, Some(Duration::from_mins(15))] {
+        let stand = one_attempt().await;
+        let instance = stand.enrolled(Api::V1).await;
+        let first = stand.current(&instance);
+        let second = stand.rotate(&instance).await;
+        stand.lambda.crash_next(Crash {
+            function: "create-secret",
+            step: None,
+            when: When::Before,
+        });
+        let impatient = Options {
+            patience: Duration::ZERO,
+            ..options(&instance, revoke_after)
+        };
+        let words = Words::default();
+        let began = Timestamp::now();
+        let ended = run(&stack(&stand), &words.output(), &impatient).await;
+        let error = ended.unwrap_err();
+        assert_eq!(error.status(), 1);
+        let error = error.to_string();
+        let choice = if revoke_after.is_some() {
+            assert_fires(&schedule(&stand, &first, 0).unwrap(), 15 * 60, began);
+            "--revoke-after 900s"
+        } else {
+            assert!(!stand.is_labelled_live(&instance, &first));
+            "--accept-downtime"
+        };
+        let again = format!("emergency {} {choice}", id(&instance));
+        let alive = format!("{second}, is alive");
+        for part in [&again, &alive, "aws logs tail"] {
+            assert!(error.contains(part), "{error}");
+        }
+        // As it says.
+        failed(&stand).await;
+        let goes_on = options(&instance, revoke_after);
+        let ended = run(&stack(&stand), &Words::default().output(), &goes_on).await;
+        assert_eq!(ended.unwrap(), Outcome::Fine);
+        for version in [&first, &second]
+            .into_iter()
+            .filter(|_| revoke_after.is_some())
+        {
+            fire(&stand, version, 0).await;
+        }
+        assert_settled(&stand, &instance).await;
+    }
+}
+
+/// The secret goes while it rotates.
+#[tokio::test]
+async fn a_secret_that_cannot_be_looked_at_keeps_no_older_credential_from_its_revocation() {
+    let stand = Stand::start().await;
+    let instance = stand.enrolled(Api::V1).await;
+    let first = stand.current(&instance);
+    stand.rotate(&instance).await;
+    let secrets = stand.gateway.secrets_manager().clone();
+    let secret = instance.secret.clone();
+    stand.lambda.answer_with("create-secret", move |_| {
+        let (secrets, secret) = (secrets.clone(), secret.clone());
+        tokio::spawn(async move {
+            let force = json!({ "SecretId": secret.as_str(), "ForceDeleteWithoutRecovery": true });
+            let operator = Caller("operator".to_owned());
+            secrets.handle(&operator, "DeleteSecret", force).await
+        });
+        Err(Diagnostic {
+            error_type: "ServiceError".to_owned(),
+            error_message: "the service is down".to_owned(),
+        })
+    });
+    let words = Words::default();
+    let options = options(&instance, Some(Duration::from_mins(15)));
+    let ended = run(&stack(&stand), &words.output(), &options).await;
+    let error = ended.unwrap_err();
+    assert_eq!(error.status(), 1);
+    let error = error.to_string();
+    for part in ["cannot be looked at", "--revoke-after 900s", "is alive"] {
+        assert!(error.contains(part), "{error}");
+    }
+    assert_eq!(words.done(), ["rotate", "schedule"]);
+    assert!(schedule(&stand, &first, 0).is_some());
+}
+
+#[tokio::test]
+async fn what_cannot_be_ended_keeps_no_other_alive_and_is_scheduled() {
+    let stand = Stand::start().await;
+    let instance = stand.enrolled(Api::V1).await;
+    let first = stand.current(&instance);
+    let second = stand.rotate(&instance).await;
+    stand.rotate(&instance).await;
+    stand.lambda.crash_next(Crash {
+        function: "revoke-secret",
+        step: None,
+        when: When::Before,
+    });
+    let rotated = Options {
+        rotated: true,
+        ..options(&instance, None)
+    };
+    let began = Timestamp::now();
+    let ended = run(&stack(&stand), &Words::default().output(), &rotated).await;
+    let error = ended.unwrap_err().to_string();
+    let is_live = |version: &VersionId| stand.is_labelled_live(&instance, version);
+    let [alive, gone] = if is_live(&first) {
+        [&first, &second]
+    } else {
+        [&second, &first]
+    };
+    assert!(is_live(alive) && !is_live(gone));
+    let alive = alive.as_str();
+    for part in [
+        alive,
+        "--rotated --accept-downtime",
+        "tried again in a minute",
+    ] {
+        assert!(error.contains(part), "{error}");
+    }
+    assert!(!error.contains(gone.as_str()), "{error}");
+    assert_fires(
+        &schedule(&stand, &alive.parse().unwrap(), 0).unwrap(),
+        60,
+        began,
+    );
+}
+
+#[tokio::test]
+async fn a_rotation_is_given_up_only_where_it_was_seen_before() {
+    let stand = Stand::start_without_retries().await;
+    let instance = stand.enrolled(Api::V1).await;
+    stand.lambda.crash_next(Crash {
+        function: "create-secret",
+        step: None,
+        when: When::Before,
+    });
+    let (words, stack) = (Words::default(), stack(&stand));
+    let options = rotation::Options {
+        addon: id(&instance),
+        wait: true,
+        patience: PATIENCE,
+    };
+    let given_up = async {
+        let looks = || {
+            let operations = operations(&stand).into_iter();
+            let since = operations.skip_while(|it| it != "secretsmanager:RotateSecret");
+            since
+                .filter(|it| it == "secretsmanager:DescribeSecret")
+                .count()
+        };
+        // Until then the new version's value is stored, with the label.
+        failed(&stand).await;
+        // The first of two has been answered.
+        assert!(eventually(async || looks() > 1).await);
+        let secret = stand.snapshot(&instance);
+        let pending = secret.labelled("AWSPENDING").unwrap();
+        let take_off = json!({
+            "SecretId": instance.secret.as_str(),
+            "VersionStage": "AWSPENDING",
+            "RemoveFromVersionId": pending,
+        });
+        stand
+            .call("UpdateSecretVersionStage", take_off)
+            .await
+            .unwrap();
+    };
+    let output = words.output();
+    let (ended, ()) = tokio::join!(rotation::run(&stack, &output, &options), given_up);
+    let error = ended.unwrap_err();
+    assert_eq!(error.status(), 1);
+    let error = error.to_string();
+    for part in ["given up", "aws logs tail", "rotate"] {
+        assert!(error.contains(part), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn an_instance_that_is_not_there_is_an_error_that_says_where_they_are() {
+    let stand = Stand::start().await;
+    let options = rotation::Options {
+        addon: "nope".to_owned(),
+        wait: false,
+        patience: PATIENCE,
+    };
+    let ended = rotation::run(&stack(&stand), &Words::default().output(), &options).await;
+    let error = ended.unwrap_err();
+    assert_eq!(error.status(), 2);
+    let error = error.to_string();
+    for part in ["nope", "in stack addon-rotation", "status"] {
+        assert!(error.contains(part), "{error}");
+    }
 }

@@ -9,8 +9,8 @@ use addon_rotation_operator::{Outcome, deprovision, enroll};
 use lambda_runtime::Diagnostic;
 use serde_json::{Value, json};
 
-use super::{Words, stack};
-use crate::support::Stand;
+use super::{Words, id, stack};
+use crate::support::{Api, Stand};
 
 type Shared<T> = Arc<Mutex<T>>;
 
@@ -34,6 +34,7 @@ fn enrolling(stand: &Stand) -> (Shared<BTreeSet<String>>, Shared<Vec<String>>) {
             "VersionId": "0a1b2c3d-0000-4000-8000-000000000001",
             "ScheduleExpression": "cron(0 3 ? 1/3 MON#2 *)",
             "Outcome": "created",
+            "Note": "The administrator's login (masterarn) was not tried",
         }))
     });
     (refused, asked)
@@ -44,13 +45,24 @@ fn options(directory: &tempfile::TempDir) -> enroll::Options {
         file: directory.path().join("fleet.jsonl"),
         concurrency: 4,
         report: Some(directory.path().join("report.jsonl")),
+        check: false,
     }
 }
 
 fn fleet(count: usize) -> String {
     (0..count)
         .map(|number| {
-            let document = json!({ "password": "hunter2", "heroku": { "addon_id": format!("addon-{number}") } });
+            let document = json!({
+                "engine": "http", "url": "https://api.acme.example/", "api_key": "hunter2",
+                "credential_id": "imported", "authorization": "Bearer {{ api_key }}",
+                "generate": { "api_key": { "length": 40 } },
+                "masterarn": "arn:aws:secretsmanager:us-east-1:123456789012:secret:acme/masters/api-AbCdEf",
+                "heroku": {
+                    "api": "v3",
+                    "addon_id": format!("addon-{number}"),
+                    "config": { "ACME_KEY": "{{ api_key }}" },
+                },
+            });
             json!({ "Document": document, "RefreshToken": "hunter2" }).to_string() + "\n"
         })
         .collect()
@@ -106,6 +118,8 @@ async fn a_second_run_tries_what_failed_and_nothing_else() {
             .text()
             .contains("✓ enroll: 20 enrolled, 0 failed, 0 skipped")
     );
+    let note = people.text().matches("was not tried").count();
+    assert_eq!(note, 1, "{}", people.text());
     asked.lock().unwrap().clear();
     let options = self::options(&directory);
     let outcome = enroll::run(&stack(&stand), &words.output(), &options).await;
@@ -121,18 +135,75 @@ async fn a_file_that_is_wrong_is_refused_as_a_whole() {
     let stand = Stand::start().await;
     let (_, asked) = enrolling(&stand);
     let directory = tempfile::tempdir().unwrap();
-    let options = options(&directory);
-    let text = fleet(3) + "hunter2\n{\"Document\": 1}\n";
+    let mut options = options(&directory);
+    let day = fleet(1).replace("{\"Document\"", "{\"RotationDay\":30,\"Document\"");
+    let text = fleet(3) + "hunter2\n{\"Document\": 1}\n" + &day.replace("addon-0", "addon-9");
     fs::write(&options.file, text).unwrap();
-    let outcome = enroll::run(&stack(&stand), &Words::default().output(), &options).await;
-    let error = outcome.unwrap_err();
-    assert_eq!(error.status(), 2);
-    let error = error.to_string();
-    for words in ["line 4 is not JSON", "line 5 has no object Document"] {
-        assert!(error.contains(words), "{error}");
+    for check in [true, false] {
+        options.check = check;
+        let outcome = enroll::run(&stack(&stand), &Words::default().output(), &options).await;
+        let error = outcome.unwrap_err();
+        assert_eq!(error.status(), 2);
+        let error = error.to_string();
+        for words in [
+            "line 4 is not JSON",
+            "line 5 is not usable: Document must be a JSON object",
+            "line 6 is not usable: RotationDay is not known: did you mean RotationDays?",
+            "Nothing was sent",
+        ] {
+            assert!(error.contains(words), "{error}");
+        }
+        assert!(!error.contains("hunter2"), "{error}");
     }
-    assert!(!error.contains("hunter2"), "{error}");
     assert!(asked.lock().unwrap().is_empty());
+    // Only checked; then sent, however it is laid out.
+    let events: Vec<Value> = fleet(3)
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    fs::write(
+        &options.file,
+        serde_json::to_string_pretty(&events).unwrap(),
+    )
+    .unwrap();
+    let words = Words::default();
+    options.check = true;
+    let outcome = enroll::run(&stack(&stand), &words.for_people(), &options).await;
+    assert_eq!(outcome.unwrap(), Outcome::Fine);
+    assert!(words.text().contains("3 can be sent; nothing was"));
+    assert!(asked.lock().unwrap().is_empty());
+    options.check = false;
+    let outcome = enroll::run(&stack(&stand), &words.output(), &options).await;
+    assert_eq!(outcome.unwrap(), Outcome::Fine);
+    assert_eq!(asked.lock().unwrap().len(), 3);
+}
+
+#[tokio::test]
+async fn what_was_never_there_cannot_be_deprovisioned() {
+    let stand = Stand::start().await;
+    let options = deprovision::Options {
+        addons: ["nope".to_owned()].into(),
+        yes: true,
+    };
+    let people = Words::default();
+    let outcome = deprovision::run(&stack(&stand), &people.for_people(), &options).await;
+    assert_eq!(outcome.unwrap(), Outcome::Attention);
+    let text = people.text();
+    let expected =
+        "✗ nope: There is no instance nope in stack addon-rotation. → List its instances";
+    assert!(text.contains(expected), "{text}");
+    // What was deprovisioned before is done.
+    let instance = stand.enrolled(Api::V1).await;
+    let options = deprovision::Options {
+        addons: [id(&instance)].into(),
+        yes: true,
+    };
+    for became in ["deprovisioned, 1 credentials", "unchanged, 0 credentials"] {
+        let people = Words::default();
+        let outcome = deprovision::run(&stack(&stand), &people.for_people(), &options).await;
+        assert_eq!(outcome.unwrap(), Outcome::Fine);
+        assert!(people.text().contains(became), "{}", people.text());
+    }
 }
 
 #[tokio::test]

@@ -7,10 +7,12 @@ use addon_rotation_operator::rollback::{Options, run};
 use addon_rotation_operator::{OperatorError, Outcome};
 use http::Method;
 use local_cloud::events::EventKind;
+use local_cloud::gateway::GatewayFault;
 use local_cloud::heroku::{Fault, FaultRule};
+use local_cloud::secrets_manager::Untidy;
 use serde_json::json;
 
-use super::{Words, id, stack};
+use super::{Words, be, id, manners, stack};
 use crate::steps::{assert_settled, fire, fired, schedule};
 use crate::support::{
     Api, Clock, Crash, Instance, Invariants, Stand, When, credential, document, serving, soon,
@@ -45,11 +47,14 @@ const STEPS: [&str; 6] = [
 
 #[tokio::test]
 async fn the_previous_version_is_current_again_and_the_other_ends_after_its_grace_period() {
-    for api in Api::BOTH {
+    let tidy = (Api::V3, Untidy::default());
+    for (api, untidy) in manners().map(|it| (Api::V1, it)).into_iter().chain([tidy]) {
         let stand = Stand::start().await;
         let instance = stand.enrolled(api).await;
+        stand.gateway.secrets_manager().be(untidy);
         let first = stand.current(&instance);
         let second = stand.rotate(&instance).await;
+        be(&stand, &instance, untidy).await;
         let invariants = Invariants::of(&stand, &instance);
         let (words, result) = roll_back(&stand, &instance, None).await;
         assert_eq!(result.unwrap(), Outcome::Fine);
@@ -65,6 +70,7 @@ async fn the_previous_version_is_current_again_and_the_other_ends_after_its_grac
         invariants.assert_held();
 
         // Repeated with its version, it shows once more that it works, and changes nothing.
+        be(&stand, &instance, untidy).await;
         let before = stand.lambda.records().len();
         let (words, result) = roll_back(&stand, &instance, Some(&first)).await;
         assert_eq!(result.unwrap(), Outcome::Fine);
@@ -73,7 +79,29 @@ async fn the_previous_version_is_current_again_and_the_other_ends_after_its_grac
         for object in words.objects() {
             stand.assert_holds_no_secret(&object.to_string());
         }
+        // What was rolled back is no rotation that is not complete: the next one is another.
+        let third = stand.rotate(&instance).await;
+        assert_eq!(stand.current(&instance), third, "{untidy:?}");
     }
+}
+
+#[tokio::test]
+async fn a_promotion_whose_answer_is_lost_is_done() {
+    let stand = Stand::start().await;
+    let instance = stand.enrolled(Api::V1).await;
+    let first = stand.current(&instance);
+    stand.rotate(&instance).await;
+    // The SDK's own repeats find it done, and are refused.
+    stand.gateway.fail_next(GatewayFault {
+        operation: "secretsmanager:UpdateSecretVersionStage".to_owned(),
+        about: "AWSCURRENT".to_owned(),
+        fault: Fault::LoseAnswer,
+    });
+    let (words, result) = roll_back(&stand, &instance, None).await;
+    assert_eq!(result.unwrap(), Outcome::Fine);
+    assert_eq!(words.done(), STEPS);
+    assert_eq!(stand.gateway.pending_faults("AWSCURRENT"), 0);
+    assert_eq!(stand.current(&instance), first);
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@ use local_cloud::events::EventKind;
 use local_cloud::gateway::GatewayFault;
 use local_cloud::heroku::{Fault, FaultRule};
 use local_cloud::scheduler::ScheduleSummary;
+use local_cloud::secrets_manager::{Caller, Untidy};
 use serde_json::{Value, json};
 
 use super::enrollment::enrolled;
@@ -18,6 +19,41 @@ const FUNCTION: &str = "deprovision-addon";
 async fn deprovision(stand: &Stand, instance: &Instance) -> Value {
     let event = json!({ "AddonId": instance.addon });
     stand.lambda.ask(FUNCTION, event).await.unwrap()
+}
+
+/// AWS at its tidiest, and as it may be as well.
+fn manners() -> [(Api, Untidy); 5] {
+    let late = Untidy {
+        late_reads: 2,
+        late_for: Some(FUNCTION),
+        ..Untidy::default()
+    };
+    let pending_stays = Untidy {
+        pending_stays: true,
+        ..Untidy::default()
+    };
+    let forgets = Untidy {
+        cancelling_forgets_the_function: true,
+        ..Untidy::default()
+    };
+    [
+        (Api::V1, Untidy::default()),
+        (Api::V3, Untidy::default()),
+        (Api::V1, late),
+        (Api::V1, pending_stays),
+        (Api::V1, forgets),
+    ]
+}
+
+/// A look of the function's: what is changed afterwards may come late to it.
+async fn look(stand: &Stand, instance: &Instance) {
+    let caller = Caller(FUNCTION.to_owned());
+    let secret = json!({ "SecretId": instance.secret.as_str() });
+    for _ in 0..3 {
+        let secrets = stand.gateway.secrets_manager();
+        let described = secrets.handle(&caller, "DescribeSecret", secret.clone());
+        described.await.unwrap();
+    }
 }
 
 async fn refused(stand: &Stand, event: Value) -> String {
@@ -92,9 +128,11 @@ async fn an_instance_that_was_never_rotated_ends_and_again_is_nothing_to_do() {
 
 #[tokio::test]
 async fn every_version_within_its_grace_period_ends_with_its_schedule() {
-    for api in Api::BOTH {
+    for (api, untidy) in manners() {
         let stand = Stand::start().await;
         let instance = enrolled(&stand, api).await;
+        stand.gateway.secrets_manager().be(untidy);
+        look(&stand, &instance).await;
         let first = stand.current(&instance);
         let second = stand.rotate(&instance).await;
         let third = stand.rotate(&instance).await;
@@ -102,9 +140,9 @@ async fn every_version_within_its_grace_period_ends_with_its_schedule() {
         let answer = deprovision(&stand, &instance).await;
         let mut revoked: Vec<_> = [&first, &second, &third].map(VersionId::as_str).into();
         revoked.sort_unstable();
-        assert_eq!(answer["Revoked"], json!(revoked), "{api:?}");
+        assert_eq!(answer["Revoked"], json!(revoked), "{untidy:?}");
         assert_eq!(answer["Outcome"], "deprovisioned");
-        assert_gone(&stand, &instance, &format!("{api:?}"));
+        assert_gone(&stand, &instance, &format!("{untidy:?}"));
         super::deliver(&stand, &instance, &first).await;
     }
 }
@@ -165,9 +203,11 @@ async fn under_rotation(stand: &Stand, instance: &Instance) {
 
 #[tokio::test]
 async fn a_rotation_under_way_is_waited_for_and_what_it_still_issues_ends() {
-    for api in Api::BOTH {
+    for (api, untidy) in manners() {
         let stand = Stand::start_without_retries().await;
         let instance = enrolled(&stand, api).await;
+        stand.gateway.secrets_manager().be(untidy);
+        look(&stand, &instance).await;
         let first = stand.current(&instance);
         under_rotation(&stand, &instance).await;
         let secret = stand.snapshot(&instance);
@@ -208,6 +248,7 @@ async fn a_rotation_under_way_is_waited_for_and_what_it_still_issues_ends() {
 
         run_scheduled(&stand).await;
         assert_gone(&stand, &instance, &format!("{api:?}"));
+        look(&stand, &instance).await;
         assert_eq!(deprovision(&stand, &instance).await["Outcome"], "unchanged");
     }
 }

@@ -6,12 +6,14 @@ mod refused;
 use addon_rotation::rotation_schedule::schedule_expression;
 use http::Method;
 use lambda_runtime::Diagnostic;
+use local_cloud::events::EventKind;
 use local_cloud::gateway::GatewayFault;
 use local_cloud::heroku::{Fault, FaultRule};
+use local_cloud::secrets_manager::{Caller, Probe, Untidy};
 use serde_json::{Value, json};
 
 use super::{assert_settled, fire, releases};
-use crate::support::{Api, Instance, Provisioned, Stand, VAR};
+use crate::support::{Api, Instance, Provisioned, Stand, VAR, eventually};
 
 const FUNCTION: &str = "enroll-addon";
 
@@ -100,15 +102,70 @@ fn shown(stand: &Stand, addon: &Provisioned) -> String {
     stand.heroku.config(&addon.addon).unwrap()[VAR].clone()
 }
 
+/// AWS at its tidiest, and as it may be as well.
+fn manners() -> impl Iterator<Item = (By, Untidy)> {
+    let late = Untidy {
+        late_reads: 2,
+        late_for: Some(FUNCTION),
+        ..Untidy::default()
+    };
+    let probes = [
+        (Probe::CurrentValue, true),
+        (Probe::NoValue, false),
+        (Probe::NoValue, true),
+    ];
+    let probes = probes.map(|(probe, probe_comes_later)| {
+        let untidy = Untidy {
+            probe,
+            probe_comes_later,
+            pending_stays: true,
+            ..Untidy::default()
+        };
+        (By::V1, untidy)
+    });
+    let tidy = By::ALL.map(|by| (by, Untidy::default()));
+    let late = By::ALL.map(|by| (by, late));
+    tidy.into_iter().chain(late).chain(probes)
+}
+
+/// The function's looks show how things stand now.
+async fn look(stand: &Stand, addon: &Provisioned) {
+    let caller = Caller(FUNCTION.to_owned());
+    for name in addon.names().into_iter().cycle().take(2 * 4) {
+        let secrets = stand.gateway.secrets_manager();
+        // A v1 instance has no OAuth secret.
+        let _ = secrets
+            .handle(&caller, "DescribeSecret", json!({ "SecretId": name }))
+            .await;
+    }
+}
+
+/// Until Secrets Manager has had testSecret tried.
+async fn probed(stand: &Stand) {
+    let tried = |event: &EventKind| matches!(event, EventKind::StepSucceeded { .. }).then_some(());
+    stand.wait_for("the probe", tried).await;
+    let pending = || {
+        let secrets = stand.gateway.secrets_manager().secrets().into_iter();
+        secrets
+            .filter(|it| it.labelled("AWSPENDING").is_some())
+            .count()
+    };
+    assert!(eventually(async || pending() == 0).await);
+}
+
 #[tokio::test]
 async fn an_instance_is_enrolled_once_and_rotates() {
-    for by in By::ALL {
+    for (by, untidy) in manners() {
         let stand = Stand::start().await;
+        stand.gateway.secrets_manager().be(untidy);
         let addon = stand.provisioned(by.api());
         let answer = enroll(&stand, event(&stand, &addon, by)).await;
+        probed(&stand).await;
         let [name, oauth_name] = addon.names();
         let secret = described(&stand, &name).await;
-        assert_eq!(answer["Outcome"], "created", "{by:?}");
+        assert_eq!(answer["Outcome"], "created", "{by:?} {untidy:?}");
+        let note = answer["Note"].as_str().unwrap();
+        assert!(note.contains("administrator's login") && note.contains("not tried"));
         assert_eq!(answer["SecretArn"], secret["ARN"]);
         let version = answer["VersionId"].as_str().unwrap();
         let labels = &secret["VersionIdsToStages"];
@@ -133,9 +190,10 @@ async fn an_instance_is_enrolled_once_and_rotates() {
             assert_eq!(stored, json!({ "refresh_token": token }));
         }
 
+        look(&stand, &addon).await;
         let (before, tokens) = (asked(&stand).len(), stand.token_requests());
         let again = enroll(&stand, event(&stand, &addon, by)).await;
-        assert_eq!(again["Outcome"], "unchanged", "{by:?}");
+        assert_eq!(again["Outcome"], "unchanged", "{by:?} {untidy:?}");
         for field in ["SecretArn", "VersionId", "ScheduleExpression"] {
             assert_eq!(again[field], answer[field]);
         }
@@ -148,6 +206,7 @@ async fn an_instance_is_enrolled_once_and_rotates() {
         assert_eq!(releases(&stand, &instance), 0);
         let first = stand.current(&instance);
         stand.rotate(&instance).await;
+        look(&stand, &addon).await;
         // The document is the one that it was enrolled with.
         let rotated = enroll(&stand, event(&stand, &addon, by)).await;
         assert_eq!(rotated["Outcome"], "unchanged", "{by:?}");
@@ -225,24 +284,31 @@ async fn an_instance_without_its_tokens_is_told_from_an_enrolled_one() {
 
 #[tokio::test]
 async fn a_token_that_heroku_renews_on_the_way_is_kept() {
-    let stand = Stand::start().await;
-    stand
-        .heroku
-        .set_token_rules(local_cloud::heroku::TokenRules {
-            rotate_refresh_token: true,
-            ..local_cloud::heroku::TokenRules::default()
+    for late_reads in [0, 2] {
+        let stand = Stand::start().await;
+        stand
+            .heroku
+            .set_token_rules(local_cloud::heroku::TokenRules {
+                rotate_refresh_token: true,
+                ..local_cloud::heroku::TokenRules::default()
+            });
+        stand.gateway.secrets_manager().be(Untidy {
+            late_reads,
+            late_for: Some(FUNCTION),
+            ..Untidy::default()
         });
-    let addon = stand.provisioned(Api::V3);
-    let right = shown(&stand, &addon);
-    show(&stand, &addon, "something else");
-    let wrong = event(&stand, &addon, By::RefreshToken);
-    let message = refusal(&stand, stand.lambda.ask(FUNCTION, wrong).await);
-    assert!(
-        message.contains("Heroku has renewed the refresh token"),
-        "{message}"
-    );
-    assert_eq!(there(&stand, &addon), [false, true]);
-    show(&stand, &addon, &right);
-    let answer = enroll(&stand, json!({ "Document": addon.document })).await;
-    assert_eq!(answer["Outcome"], "completed");
+        let addon = stand.provisioned(Api::V3);
+        let right = shown(&stand, &addon);
+        show(&stand, &addon, "something else");
+        let wrong = event(&stand, &addon, By::RefreshToken);
+        let message = refusal(&stand, stand.lambda.ask(FUNCTION, wrong).await);
+        assert!(
+            message.contains("Heroku has renewed the refresh token"),
+            "{message}"
+        );
+        assert_eq!(there(&stand, &addon), [false, true]);
+        show(&stand, &addon, &right);
+        let answer = enroll(&stand, json!({ "Document": addon.document })).await;
+        assert_eq!(answer["Outcome"], "completed");
+    }
 }

@@ -5,6 +5,7 @@ use lambda_runtime::Diagnostic;
 use local_cloud::events::EventKind;
 use local_cloud::gateway::GatewayFault;
 use local_cloud::heroku::Fault;
+use local_cloud::secrets_manager::{Caller, Untidy};
 use serde_json::{Value, json};
 
 use super::enrollment::enrolled;
@@ -24,13 +25,17 @@ async fn press(stand: &Stand, addon: &str) -> Result<Value, Diagnostic> {
     answer
 }
 
-/// Until the rotation that was begun is over, and the old credential as well.
-async fn over(stand: &Stand, instance: &Instance, old: &VersionId) {
+async fn succeeded(stand: &Stand) {
     stand
         .wait_for("the rotation's success", |event| {
             matches!(event, EventKind::RotationSucceeded { .. }).then_some(())
         })
         .await;
+}
+
+/// Until the rotation that was begun is over, and the old credential as well.
+async fn over(stand: &Stand, instance: &Instance, old: &VersionId) {
+    succeeded(stand).await;
     fire(stand, old, 0).await;
     assert_settled(stand, instance).await;
 }
@@ -57,18 +62,60 @@ async fn the_button_starts_a_rotation_and_the_bus_says_when_it_is_done() {
 
 #[tokio::test]
 async fn pressed_again_it_says_how_long_to_wait_and_starts_nothing() {
-    let stand = Stand::start().await;
+    // AWSPENDING on what a finished rotation made is no rotation under way.
+    for pending_stays in [false, true] {
+        let stand = Stand::start().await;
+        let instance = enrolled(&stand, Api::V1).await;
+        stand.gateway.secrets_manager().be(Untidy {
+            pending_stays,
+            ..Untidy::default()
+        });
+        let old = stand.current(&instance);
+        press(&stand, &instance.addon).await.unwrap();
+        if pending_stays {
+            succeeded(&stand).await;
+        } else {
+            over(&stand, &instance, &old).await;
+        }
+        let snapshot = stand.snapshot(&instance);
+        assert_eq!(snapshot.labelled("AWSPENDING").is_some(), pending_stays);
+        let called = stand.lambda.records().len();
+        let answer = press(&stand, &instance.addon).await.unwrap();
+        assert_eq!(answer["Outcome"], "too-soon");
+        let wait = answer["RetryAfterSeconds"].as_u64().unwrap();
+        assert!((3_500..=3_600).contains(&wait), "{wait}");
+        let later = stand.lambda.records().split_off(called);
+        assert!(later.iter().all(|it| it.function == FUNCTION), "{later:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_rotation_that_no_look_shows_yet_is_told_and_no_other_begun() {
+    let stand = Stand::start_without_retries().await;
     let instance = enrolled(&stand, Api::V1).await;
-    let old = stand.current(&instance);
-    press(&stand, &instance.addon).await.unwrap();
-    over(&stand, &instance, &old).await;
-    let called = stand.lambda.records().len();
+    stand.gateway.secrets_manager().be(Untidy {
+        late_reads: 3,
+        late_for: Some(FUNCTION),
+        ..Untidy::default()
+    });
+    let caller = Caller(FUNCTION.to_owned());
+    let secret = json!({ "SecretId": instance.secret.as_str() });
+    for _ in 0..4 {
+        let secrets = stand.gateway.secrets_manager();
+        let described = secrets.handle(&caller, "DescribeSecret", secret.clone());
+        described.await.unwrap();
+    }
+    stand.lambda.answer_with("create-secret", |_| {
+        Err(Diagnostic {
+            error_type: "ServiceError".to_owned(),
+            error_message: "the service is down".to_owned(),
+        })
+    });
+    stand.start_rotation(&instance).await;
     let answer = press(&stand, &instance.addon).await.unwrap();
-    assert_eq!(answer["Outcome"], "too-soon");
-    let wait = answer["RetryAfterSeconds"].as_u64().unwrap();
-    assert!((3_500..=3_600).contains(&wait), "{wait}");
-    let later = stand.lambda.records().split_off(called);
-    assert!(later.iter().all(|it| it.function == FUNCTION), "{later:?}");
+    assert_eq!(answer["Outcome"], "under-way");
+    assert!(answer.get("VersionId").is_none());
+    assert_eq!(stand.snapshot(&instance).versions.len(), 2);
 }
 
 #[tokio::test]

@@ -117,6 +117,9 @@ impl Call {
 impl State {
     async fn answer(&self, call: &Call) -> Result<Value, Refusal> {
         if call.name.is_empty() {
+            if let Some(group) = call.query.get("ScheduleGroup") {
+                self.check_group(group).await?;
+            }
             return list(&self.schedules(), &call.query);
         }
         if !is_name(&call.name) {
@@ -129,12 +132,16 @@ impl State {
         }
         let (group, name) = (call.group(), call.name.as_str());
         let arn = json!({ "ScheduleArn": schedule_arn(group, name) });
+        if call.method != Method::GET {
+            self.check_free(name)?;
+        }
+        let past = self.untidy().past;
         match call.method {
             Method::POST => {
                 self.check_surroundings(call).await?;
                 let created = self
                     .schedules()
-                    .create(name, &call.body, Timestamp::now())?;
+                    .create(name, &call.body, Timestamp::now(), past)?;
                 if let Created::New(next) = created {
                     self.created(group, name, next);
                 }
@@ -143,7 +150,7 @@ impl State {
             Method::PUT => {
                 self.check_surroundings(call).await?;
                 self.schedules()
-                    .update(name, &call.body, Timestamp::now())?;
+                    .update(name, &call.body, Timestamp::now(), past)?;
                 self.changed.notify_one();
                 Ok(arn)
             }
@@ -172,15 +179,32 @@ impl State {
         self.changed.notify_one();
     }
 
+    /// `ConflictException` has another reason as well: "modified or deleted by another request".
+    fn check_free(&self, name: &str) -> Result<(), Refusal> {
+        let mut untidy = self.untidy();
+        if untidy.busy == 0 {
+            return Ok(());
+        }
+        untidy.busy -= 1;
+        Err(Refusal::conflict(format!(
+            "Schedule {name} is being changed or deleted by another request."
+        )))
+    }
+
+    async fn check_group(&self, group: &str) -> Result<(), Refusal> {
+        if self.group_exists(group).await? {
+            return Ok(());
+        }
+        Err(Refusal::not_found(format!(
+            "Schedule group {group} does not exist."
+        )))
+    }
+
     /// That the group exists and that the scheduler may assume the role, which AWS looks at before it
     /// accepts a schedule.
     async fn check_surroundings(&self, call: &Call) -> Result<(), Refusal> {
         let group = call.group();
-        if !self.group_exists(group).await? {
-            return Err(Refusal::not_found(format!(
-                "Schedule group {group} does not exist."
-            )));
-        }
+        self.check_group(group).await?;
         if let Some(role) = call.role()
             && !self.may_assume(role, group).await?
         {

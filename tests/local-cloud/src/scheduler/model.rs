@@ -8,8 +8,8 @@ use http::StatusCode;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use super::ScheduleSummary;
 use super::expression::Expression;
+use super::{Past, ScheduleSummary};
 use crate::ministack::{ACCOUNT_ID, REGION};
 
 pub(super) use request::{Definition, is_name};
@@ -39,7 +39,7 @@ impl Refusal {
         }
     }
 
-    fn conflict(message: impl Into<String>) -> Self {
+    pub(super) fn conflict(message: impl Into<String>) -> Self {
         Self {
             status: StatusCode::CONFLICT,
             code: "ConflictException",
@@ -150,6 +150,7 @@ impl Schedules {
         name: &str,
         body: &Value,
         now: Timestamp,
+        past: Past,
     ) -> Result<Created, Refusal> {
         let definition = Definition::parse(name, body)?;
         let group = definition.group.clone();
@@ -166,7 +167,6 @@ impl Schedules {
                 )))
             };
         }
-        definition.check_future(now)?;
         let mut schedule = Schedule {
             name: name.to_owned(),
             group,
@@ -176,7 +176,7 @@ impl Schedules {
             modified: now,
             next: None,
         };
-        schedule.next = schedule.first(now);
+        schedule.next = schedule.first(now, past);
         let next = schedule.next;
         self.0.insert(key(&schedule.group, name), schedule);
         Ok(Created::New(next))
@@ -188,6 +188,7 @@ impl Schedules {
         name: &str,
         body: &Value,
         now: Timestamp,
+        past: Past,
     ) -> Result<(), Refusal> {
         let definition = Definition::parse(name, body)?;
         let key = key(&definition.group, name);
@@ -196,10 +197,9 @@ impl Schedules {
                 "Schedule {name} does not exist."
             )));
         };
-        definition.check_future(now)?;
         schedule.definition = definition;
         schedule.modified = now;
-        schedule.next = schedule.first(now);
+        schedule.next = schedule.first(now, past);
         Ok(())
     }
 
@@ -259,9 +259,16 @@ impl Schedules {
 
 impl Schedule {
     /// The first time it fires, now being when it was made or changed.
-    fn first(&self, now: Timestamp) -> Option<Timestamp> {
+    fn first(&self, now: Timestamp, past: Past) -> Option<Timestamp> {
         let definition = &self.definition;
         match &definition.expression {
+            Expression::At(at) if definition.enabled && at.as_second() < now.as_second() => {
+                match past {
+                    Past::AtOnce => Some(*at),
+                    Past::After(wait) => now.checked_add(wait).ok(),
+                    Past::Never => None,
+                }
+            }
             // An `at` of this very second is still to fire.
             Expression::At(at) => definition.enabled.then_some(*at),
             // A rate without a start begins at once.

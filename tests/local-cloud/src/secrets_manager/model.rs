@@ -1,5 +1,6 @@
 //! Secrets Manager's secrets, and what each operation does to them: pure, without I/O or clock.
 
+mod deletion;
 mod describe;
 mod import;
 mod listing;
@@ -7,15 +8,16 @@ mod rotation;
 
 use std::collections::BTreeMap;
 
-use jiff::{Timestamp, ToSpan as _};
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::error::ServiceError;
 use super::request::{
-    CreateSecret, DeleteSecret, GetSecretValue, PutSecretValue, TagResource, UntagResource,
-    UpdateSecret, UpdateSecretVersionStage,
+    CreateSecret, GetSecretValue, PutSecretValue, TagResource, UntagResource, UpdateSecret,
+    UpdateSecretVersionStage,
 };
 use super::secret::{CURRENT, Rotation, Secret, SecretValue, Version};
+use super::untidy::{Untidy, Views};
 
 use describe::{created, named, seconds, start_of_day};
 
@@ -33,6 +35,9 @@ pub(super) struct Model {
     /// Every value that any version ever had, and every rotation token.
     sensitive: Vec<Sensitive>,
     runs: u64,
+    /// What it does and need not.
+    pub(super) untidy: Untidy,
+    pub(super) views: Views,
 }
 
 /// What must appear in no log.
@@ -45,6 +50,19 @@ impl std::fmt::Debug for Sensitive {
 }
 
 impl Model {
+    /// These secrets alone, to be read.
+    pub(super) fn of(secrets: impl IntoIterator<Item = (String, Secret)>) -> Self {
+        Self {
+            secrets: secrets.into_iter().collect(),
+            ..Self::default()
+        }
+    }
+
+    /// All secrets by name, as they are now.
+    pub(super) fn all(&self) -> BTreeMap<String, Secret> {
+        self.secrets.clone()
+    }
+
     /// The secret of this name, ARN, or ARN without its suffix.
     pub(super) fn find(&self, id: &str) -> Result<&Secret, ServiceError> {
         let found = if id.starts_with("arn:") {
@@ -115,6 +133,7 @@ impl Model {
             last_changed: now,
             last_accessed: None,
             deleted: None,
+            lingers: None,
             rotation: Rotation::default(),
             versions: Vec::new(),
         };
@@ -259,62 +278,6 @@ impl Model {
             request.move_to_version_id.as_deref(),
             now,
         )?;
-        Ok(named(secret))
-    }
-
-    pub(super) fn delete(
-        &mut self,
-        request: &DeleteSecret,
-        now: Timestamp,
-    ) -> Result<Value, ServiceError> {
-        let days = match (
-            request.recovery_window_in_days,
-            request.force_delete_without_recovery,
-        ) {
-            (Some(_), true) => {
-                return Err(ServiceError::invalid_parameter(
-                    "You can't use ForceDeleteWithoutRecovery in conjunction with \
-                     RecoveryWindowInDays.",
-                ));
-            }
-            (Some(days), false) if !(7..=30).contains(&days) => {
-                return Err(ServiceError::invalid_parameter(
-                    "The RecoveryWindowInDays value must be between 7 and 30 days (inclusive).",
-                ));
-            }
-            (days, false) => days.unwrap_or(30),
-            (None, true) => 0,
-        };
-        let date = now
-            .checked_add((days * 24).hours())
-            .map_err(|error| ServiceError::internal(error.to_string()))?;
-        let mut answer = match self.find_mut(&request.secret_id) {
-            Ok(secret) => {
-                if !request.force_delete_without_recovery {
-                    secret.check_not_deleted()?;
-                }
-                secret.deleted = Some(date);
-                secret.rotation.pending = None;
-                named(secret)
-            }
-            // Deleting by force what is not there is a success.
-            Err(_) if request.force_delete_without_recovery => {
-                json!({ "ARN": request.secret_id, "Name": request.secret_id })
-            }
-            Err(error) => return Err(error),
-        };
-        if request.force_delete_without_recovery
-            && let Some(name) = answer["Name"].as_str()
-        {
-            self.secrets.remove(name);
-        }
-        answer["DeletionDate"] = seconds(date);
-        Ok(answer)
-    }
-
-    pub(super) fn restore(&mut self, id: &str) -> Result<Value, ServiceError> {
-        let secret = self.find_mut(id)?;
-        secret.deleted = None;
         Ok(named(secret))
     }
 

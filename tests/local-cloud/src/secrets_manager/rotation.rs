@@ -92,8 +92,8 @@ impl SecretsManager {
         self.change(secret_id, |model, _| model.bring_forward(secret_id, now))
     }
 
-    /// `RotateImmediately=false`: only testSecret, on a version with no value that is removed
-    /// again. A function that fails is not enrolled.
+    /// `RotateImmediately=false`: only testSecret, on a version that is removed again. A function that fails is
+    /// not enrolled.
     async fn test_rotation(&self, request: &RotateSecret) -> Result<Value, ServiceError> {
         let id = &request.secret_id;
         let version = Uuid::new_v4().to_string();
@@ -112,6 +112,12 @@ impl SecretsManager {
             });
             tested
         });
+        if self.peek(|model| model.untidy.probe_comes_later) {
+            return self.read(|model| {
+                let secret = model.find(id)?;
+                Ok(json!({ "ARN": secret.arn, "Name": secret.name }))
+            });
+        }
         match test.await {
             Ok(Ok(())) => self.read(|model| {
                 let secret = model.find(id)?;

@@ -58,7 +58,7 @@ pub struct Tag {
     pub value: String,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Version {
     pub(super) id: String,
     /// `None` for the placeholder of a rotation that has not stored a value yet.
@@ -69,7 +69,7 @@ pub(super) struct Version {
 }
 
 /// A rotation that has begun and not ended.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct PendingRotation {
     pub(super) version_id: String,
     /// Tells this run of attempts from those before it.
@@ -90,7 +90,7 @@ impl fmt::Debug for RotationToken {
 }
 
 /// How a secret is rotated.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Rotation {
     pub(super) enabled: bool,
     pub(super) lambda_arn: Option<String>,
@@ -100,7 +100,7 @@ pub(super) struct Rotation {
     pub(super) pending: Option<PendingRotation>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Secret {
     pub(super) arn: String,
     pub(super) name: String,
@@ -112,6 +112,8 @@ pub(super) struct Secret {
     pub(super) last_accessed: Option<Timestamp>,
     /// When it is to be deleted for good.
     pub(super) deleted: Option<Timestamp>,
+    /// So many calls still find it, deleted by force as it is.
+    pub(super) lingers: Option<u32>,
     pub(super) rotation: Rotation,
     /// Oldest first.
     pub(super) versions: Vec<Version>,
@@ -194,7 +196,17 @@ impl Secret {
         // AWSCURRENT first: it moves AWSPREVIOUS, which the caller may then have named as well.
         let (current, others): (Vec<&String>, Vec<&String>) =
             labels.iter().partition(|label| *label == CURRENT);
-        for label in current.into_iter().chain(others) {
+        if !current.is_empty() || changed.labelled(CURRENT).is_none() {
+            // Recorded: what was both AWSCURRENT and AWSPENDING is AWSPREVIOUS alone.
+            if changed
+                .labelled(CURRENT)
+                .is_some_and(|it| it.labels.contains(PENDING))
+            {
+                changed.detach(PENDING);
+            }
+            changed.attach(CURRENT, id);
+        }
+        for label in others {
             changed.attach(label, id);
         }
         changed.check_labels()?;

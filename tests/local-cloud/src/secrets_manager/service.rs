@@ -13,6 +13,7 @@ use super::model::{Model, Run};
 use super::request::{self, CreateSecret, PutSecretValue, SecretOnly, UpdateSecret};
 use super::rotation::RotationOptions;
 use super::snapshot::SecretSnapshot;
+use super::untidy::Untidy;
 use crate::events::{EventKind, EventLog};
 use crate::ministack::{ACCOUNT_ID, REGION};
 
@@ -72,6 +73,11 @@ impl SecretsManager {
         parameters: Value,
     ) -> Result<Value, ServiceError> {
         let body = without_nulls(parameters)?;
+        if let Some(id) = body.get("SecretId").or_else(|| body.get("Name"))
+            && let Some(id) = id.as_str()
+        {
+            self.lock().outlive(id);
+        }
         match operation {
             "CreateSecret" => self.create(body, None),
             "RotateSecret" => self.rotate_secret(&body).await,
@@ -104,15 +110,23 @@ impl SecretsManager {
             }
             "DescribeSecret" => {
                 let request: SecretOnly = request::parse(&body)?;
-                self.read(|model| model.describe(&request.secret_id))
+                self.see(caller, &request.secret_id, |model| {
+                    model.describe(&request.secret_id)
+                })
             }
             "GetSecretValue" => {
                 let request: request::GetSecretValue = request::parse(&body)?;
-                self.lock().get_value(&request, Timestamp::now())
+                self.see(caller, &request.secret_id, |model| {
+                    model.get_value(&request, Timestamp::now())
+                })
             }
             "ListSecrets" => {
                 let request: request::ListSecrets = request::parse(&body)?;
-                self.read(|model| model.list(&request))
+                let mut model = self.lock();
+                match model.as_listed(&caller.0) {
+                    Some(seen) => seen.list(&request),
+                    None => model.list(&request),
+                }
             }
             "ListSecretVersionIds" => {
                 let request: request::ListSecretVersionIds = request::parse(&body)?;
@@ -193,6 +207,25 @@ impl SecretsManager {
              or with the RotationToken of this attempt.",
             caller.0
         )))
+    }
+
+    /// From now on it does what AWS may do and need not.
+    pub fn be(&self, untidy: Untidy) {
+        self.lock().untidy = untidy;
+    }
+
+    /// A read of one secret, which may tell what was before.
+    fn see<T>(
+        &self,
+        caller: &Caller,
+        secret_id: &str,
+        read: impl FnOnce(&mut Model) -> Result<T, ServiceError>,
+    ) -> Result<T, ServiceError> {
+        let mut model = self.lock();
+        match model.as_seen(&caller.0, secret_id) {
+            Some(mut seen) => read(&mut seen),
+            None => read(&mut model),
+        }
     }
 
     /// The secret as it is now, without values; `None` if there is none of this name or ARN.
@@ -294,8 +327,23 @@ impl SecretsManager {
             secret.map(|secret| (secret.name.clone(), secret.labels()))
         };
         let before = labels(&model);
+        let untidy = model.untidy;
+        let was = (untidy.late_reads > 0 || untidy.late_lists > 0)
+            .then(|| model.find(secret_id).ok().cloned());
+        let all = (untidy.late_lists > 0).then(|| model.all());
         let answer = change(&mut model, Timestamp::now());
         self.schedule_changed();
+        if let Some(was) = was {
+            let is = model.find(secret_id).ok();
+            let looks_the_same = match (&was, is) {
+                (Some(was), Some(is)) => was.looks_like(is),
+                (was, is) => was.is_none() && is.is_none(),
+            };
+            let name = was.as_ref().or(is).map(|secret| secret.name.clone());
+            if let Some(name) = name.filter(|_| !looks_the_same) {
+                model.views.changed(name, was, all);
+            }
+        }
         // A secret that is gone takes its labels with it: nothing was moved.
         if let Some((name, after)) = labels(&model) {
             let before = before.map(|(_, labels)| labels).unwrap_or_default();

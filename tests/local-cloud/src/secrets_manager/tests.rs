@@ -6,6 +6,8 @@ mod labels;
 mod listing;
 mod pending;
 mod properties;
+mod recorded;
 mod rotation;
 mod schedule;
+mod untidy;
 mod values;

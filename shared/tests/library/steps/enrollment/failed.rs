@@ -56,14 +56,18 @@ async fn a_failed_enrolment_leaves_nothing_behind_and_can_be_repeated() {
                             "{what}: {message}"
                         );
                         let exchanged = message.contains("without GrantCode");
+                        // AWS's own error says neither that rotation is off, nor that its test is over.
+                        let kept = message.contains("its rotation may be on");
+                        assert_eq!(kept, operation == "RotateSecret", "{what}: {message}");
                         assert_eq!(
                             there(&stand, &addon),
-                            [false, exchanged],
+                            [kept, exchanged || kept && by != By::V1],
                             "{what}: {message}"
                         );
                         assert!(!exchanged || by == By::Code, "{what}: {message}");
                         let answer = enroll(&stand, event).await;
-                        let outcome = if exchanged { "completed" } else { "created" };
+                        let completed = exchanged || kept;
+                        let outcome = if completed { "completed" } else { "created" };
                         assert_eq!(answer["Outcome"], outcome, "{what}");
                     }
                 }
@@ -147,4 +151,79 @@ async fn heroku_and_the_service_out_of_order_leave_nothing_behind() {
         // The one that is good for nothing any more does no harm.
         assert_ne!(enroll(&stand, event).await["Outcome"], "unchanged");
     }
+}
+
+/// The answer to `RotateSecret` is lost, and no look shows what it has done.
+#[tokio::test]
+async fn nothing_is_taken_back_while_rotation_may_be_on() {
+    for by in By::ALL {
+        let stand = Stand::start().await;
+        let addon = stand.provisioned(by.api());
+        stand.gateway.secrets_manager().be(Untidy {
+            late_reads: 3,
+            late_for: Some(FUNCTION),
+            ..Untidy::default()
+        });
+        stand.gateway.fail_next(GatewayFault {
+            operation: "secretsmanager:RotateSecret".to_owned(),
+            about: String::new(),
+            fault: Fault::LoseAnswer,
+        });
+        let event = event(&stand, &addon, by);
+        let message = refusal(&stand, stand.lambda.ask(FUNCTION, event.clone()).await);
+        assert!(
+            message.contains("repeat the enrolment to complete it"),
+            "{message}"
+        );
+        assert_eq!(there(&stand, &addon), [true, by != By::V1], "{message}");
+        look(&stand, &addon).await;
+        let again = enroll(&stand, event).await;
+        assert_eq!(again["Outcome"], "unchanged", "{by:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_name_whose_deletion_lingers_is_told_and_can_be_enrolled_soon() {
+    let stand = Stand::start().await;
+    let addon = stand.provisioned(Api::V1);
+    stand.gateway.secrets_manager().be(Untidy {
+        lingering: 2,
+        ..Untidy::default()
+    });
+    stand.lambda.crash_next(crate::support::Crash {
+        function: "test-secret",
+        step: None,
+        when: crate::support::When::Before,
+    });
+    let event = event(&stand, &addon, By::V1);
+    refusal(&stand, stand.lambda.ask(FUNCTION, event.clone()).await);
+    assert_eq!(there(&stand, &addon), [false, false]);
+    for part in ["AWS needs some seconds: repeat", "retry can help"] {
+        let message = refusal(&stand, stand.lambda.ask(FUNCTION, event.clone()).await);
+        assert!(message.contains(part), "{message}");
+    }
+    assert_eq!(enroll(&stand, event).await["Outcome"], "created");
+}
+
+/// The secret of an earlier life can be restored for some days, and no look shows it yet.
+#[tokio::test]
+async fn what_was_there_before_is_not_taken_for_what_this_call_made() {
+    let stand = Stand::start().await;
+    let addon = stand.provisioned(Api::V1);
+    let [name, _] = addon.names();
+    stand.gateway.secrets_manager().be(Untidy {
+        late_reads: 1,
+        late_for: Some(FUNCTION),
+        ..Untidy::default()
+    });
+    let secrets = stand.gateway.secrets_manager();
+    let (caller, named) = (Caller(FUNCTION.to_owned()), json!({ "SecretId": name }));
+    let look = secrets.handle(&caller, "DescribeSecret", named.clone());
+    look.await.unwrap_err();
+    crate::support::create_secret(&stand.gateway, &name, &addon.document, &json!([])).await;
+    stand.call("DeleteSecret", named.clone()).await.unwrap();
+    let event = event(&stand, &addon, By::V1);
+    let message = refusal(&stand, stand.lambda.ask(FUNCTION, event).await);
+    assert!(message.contains("CreateSecret"), "{message}");
+    stand.call("RestoreSecret", named).await.unwrap();
 }

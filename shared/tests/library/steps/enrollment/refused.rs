@@ -9,12 +9,16 @@ async fn an_event_is_refused_with_all_that_is_wrong_in_it() {
     let mut wrong = event(&stand, &addon, By::Code);
     wrong["RefreshToken"] = stand.heroku.refresh_token(&addon.addon).unwrap().into();
     wrong["RotationDays"] = 0.into();
+    wrong["RotationDay"] = 30.into();
+    wrong["hunter2"] = 30.into();
     wrong["Document"]["masterarn"] = "nobody".into();
     wrong["Document"]["heroku"]["config"]["ACME_KEY"] = "{{ unknown }}".into();
     let message = refusal(&stand, stand.lambda.ask(FUNCTION, wrong).await);
     for part in [
         "GrantCode and RefreshToken exclude",
         "RotationDays must be a whole number from 1 to 365",
+        "RotationDay is not known: did you mean RotationDays?",
+        "it has a key that is not known",
         "Document: masterarn must be the ARN",
         "Document: heroku.config.ACME_KEY uses an unknown field",
         "A retry cannot help",

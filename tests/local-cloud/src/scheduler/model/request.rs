@@ -119,17 +119,6 @@ impl Definition {
         })
     }
 
-    /// Refuses a time that is over, as AWS does.
-    pub(super) fn check_future(&self, now: Timestamp) -> Result<(), Refusal> {
-        match &self.expression {
-            Expression::At(at) if at.as_second() < now.as_second() => {
-                let expression = self.body.get("ScheduleExpression").and_then(Value::as_str);
-                Err(invalid(expression.unwrap_or_default()))
-            }
-            _ => Ok(()),
-        }
-    }
-
     /// What the target is handed, if the schedule says.
     pub(in crate::scheduler) fn input(&self) -> Option<&str> {
         self.body.get("Target")?.get("Input")?.as_str()

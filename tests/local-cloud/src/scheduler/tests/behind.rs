@@ -219,6 +219,8 @@ async fn a_missing_group_or_a_role_that_cannot_be_assumed_is_refused() {
         error.contains("Schedule group none does not exist."),
         "{error}"
     );
+    let listed = behind.as_root(Method::GET, "?ScheduleGroup=none", &Value::Null);
+    assert_eq!(listed.await.0, 404);
 
     behind
         .role("lambdas", "lambda.amazonaws.com", &json!({}))

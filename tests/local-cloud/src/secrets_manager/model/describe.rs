@@ -51,7 +51,9 @@ pub(super) fn description(secret: &Secret) -> Map<String, Value> {
         json!(rotation.lambda_arn),
     );
     insert(&mut described, "RotationRules", json!(rotation.rules));
-    insert(&mut described, "LastRotatedDate", optional(rotation.last));
+    // Null where rotation is off (API reference of DescribeSecret).
+    let last = rotation.last.filter(|_| rotation.enabled);
+    insert(&mut described, "LastRotatedDate", optional(last));
     insert(&mut described, "NextRotationDate", optional(rotation.next));
     insert(&mut described, "CreatedDate", seconds(secret.created));
     insert(

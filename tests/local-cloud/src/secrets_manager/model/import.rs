@@ -60,6 +60,7 @@ impl Model {
             last_changed: time("LastChangedDate").unwrap_or(now),
             last_accessed: None,
             deleted: time("DeletedDate"),
+            lingers: None,
             rotation: Rotation {
                 enabled: enabled && lambda_arn.is_some(),
                 next: rules.as_ref().and_then(|rules| rules.next(now)),

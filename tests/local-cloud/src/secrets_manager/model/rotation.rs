@@ -10,6 +10,7 @@ use crate::secrets_manager::request::RotateSecret;
 use crate::secrets_manager::secret::{
     CURRENT, PENDING, PendingRotation, Rotation, RotationToken, Secret,
 };
+use crate::secrets_manager::untidy::Probe;
 
 /// One run of attempts at a rotation.
 #[derive(Clone, Debug)]
@@ -106,7 +107,15 @@ impl Model {
         }
         let before = secret.rotation.clone();
         configure(&mut secret.rotation, request, now);
+        let current = secret.labelled(CURRENT);
+        let value = current.and_then(|version| version.value.clone());
         let run = self.begin(&request.secret_id, version_id, now)?;
+        if self.untidy.probe == Probe::CurrentValue {
+            let secret = self.find_live_mut(&run.arn)?;
+            if let Some(version) = secret.version_mut(&run.version_id) {
+                version.value = value;
+            }
+        }
         Ok((run, before))
     }
 
@@ -153,16 +162,17 @@ impl Model {
         })
     }
 
-    /// Ends a rotation whose version is AWSCURRENT, and takes AWSPENDING off it. False if the
+    /// Ends a rotation whose version is AWSCURRENT, and takes AWSPENDING off it, or leaves it there. False if the
     /// version is not, and so the rotation not complete.
     pub(in crate::secrets_manager) fn complete(&mut self, run: &Run, now: Timestamp) -> bool {
+        let pending_stays = self.untidy.pending_stays;
         let Ok(secret) = self.find_mut(&run.arn) else {
             return false;
         };
         if !is_of(run, secret) || !secret.has_label(&run.version_id, CURRENT) {
             return false;
         }
-        if secret.has_label(&run.version_id, PENDING) {
+        if !pending_stays && secret.has_label(&run.version_id, PENDING) {
             secret.detach(PENDING);
         }
         let rotation = &mut secret.rotation;
@@ -185,9 +195,13 @@ impl Model {
 
     /// Turns rotation off. A version that was being made keeps AWSPENDING.
     pub(in crate::secrets_manager) fn cancel(&mut self, id: &str) -> Result<Value, ServiceError> {
+        let forgets_the_function = self.untidy.cancelling_forgets_the_function;
         let secret = self.find_live_mut(id)?;
         if secret.rotation.lambda_arn.is_none() {
             return Err(ServiceError::no_rotation_function());
+        }
+        if forgets_the_function {
+            secret.rotation.lambda_arn = None;
         }
         secret.rotation.enabled = false;
         secret.rotation.next = None;
