@@ -141,12 +141,17 @@ async fn tests(workspace: &Path, arguments: &[&str]) -> Ended {
         ])
         .args(arguments)
         .args(["--", "--include-ignored"])
+        .env("RUST_TEST_THREADS", AT_ONCE)
         .env(
             "LOCAL_CLOUD",
             if arguments.is_empty() { "core" } else { "all" },
         );
     status(cargo).await
 }
+
+/// So many tests of one program run at once, however few processors there are: most of them wait for a server's answer
+/// or for a clock.
+const AT_ONCE: &str = "8";
 
 /// The features with which everything is built for tests, so that it is built once.
 const FEATURES: &str = "addon-rotation/schema";

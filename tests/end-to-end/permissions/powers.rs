@@ -12,6 +12,7 @@ use crate::support::check;
 const GET: &str = "secretsmanager:GetSecretValue";
 const PUT: &str = "secretsmanager:PutSecretValue";
 const DESCRIBE: &str = "secretsmanager:DescribeSecret";
+const TAG: &str = "secretsmanager:TagResource";
 const STAGE: &str = "secretsmanager:UpdateSecretVersionStage";
 const CREATE: &str = "scheduler:CreateSchedule";
 const LOOK: &str = "scheduler:GetSchedule";
@@ -146,6 +147,7 @@ fn granted() -> Vec<Granted> {
             [
                 each(&[DESCRIBE, GET, PUT], &["managed"]),
                 each(&[STAGE], &["managed", "managed, AWSCURRENT"]),
+                each(&[TAG], &["managed, shown"]),
                 each(&[DECRYPT, ENCRYPT], &["the key for managed"]),
                 each(&[INVOKE], &FUNCTIONS[..4]),
                 each(&[TELL], &["the default event bus"]),
@@ -169,7 +171,7 @@ fn granted() -> Vec<Granted> {
             "finish-secret",
             [
                 scheduling(),
-                each(&[UPDATE], &["a revocation's schedule"]),
+                each(&[LOOK, UPDATE], &["a revocation's schedule"]),
                 traces(),
             ]
             .concat(),
@@ -195,6 +197,7 @@ fn granted() -> Vec<Granted> {
                     ],
                     &["the dead-letter queue"],
                 ),
+                each(&[TELL], &["the default event bus"]),
                 network(),
                 traces(),
             ]
@@ -209,6 +212,7 @@ fn granted() -> Vec<Granted> {
                     &["anything"],
                 ),
                 scheduling(),
+                each(&[LOOK, UPDATE], &["a revocation's schedule"]),
                 traces(),
             ]
             .concat(),
@@ -315,10 +319,11 @@ fn deprovisioning() -> Vec<Power> {
         administrator(),
         each(&["secretsmanager:CancelRotateSecret"], &["managed"]),
         each(&[STAGE], &["managed"]),
+        each(&[TAG], &["managed, shown"]),
         each(&["secretsmanager:DeleteSecret"], &["managed", "oauth"]),
         each(&["scheduler:ListSchedules"], &["anything"]),
         each(&["scheduler:DeleteSchedule"], &["a revocation's schedule"]),
-        each(&[CREATE], &["a deprovisioning's schedule"]),
+        each(&[CREATE, LOOK, UPDATE], &["a deprovisioning's schedule"]),
         each(&["iam:PassRole"], &["the deprovisionings' role"]),
         each(&["sqs:SendMessage"], &["the deprovisionings' queue"]),
         network(),

@@ -29,7 +29,7 @@ const CREATE: &str = "secretsmanager:CreateSecret";
 const TAG_RESOURCE: &str = "secretsmanager:TagResource";
 
 /// Things that differ from another by what one action asks for.
-pub(super) const ONLY_TO: [(&str, &str); 10] = [
+pub(super) const ONLY_TO: [(&str, &str); 12] = [
     ("managed, AWSCURRENT", STAGE),
     ("managed, AWSPENDING", STAGE),
     ("managed, now", ROTATE),
@@ -39,6 +39,8 @@ pub(super) const ONLY_TO: [(&str, &str); 10] = [
     ("for another stack", CREATE),
     ("oauth for another stack", CREATE),
     ("managed, there already", TAG_RESOURCE),
+    ("managed, shown", TAG_RESOURCE),
+    ("managed, shown and more", TAG_RESOURCE),
     ("oauth, there already", TAG_RESOURCE),
 ];
 
@@ -74,6 +76,7 @@ const ROTATED_BY: &str = "secretsmanager:resource/AllowRotationLambdaArn";
 const OAUTH_OF: &str = "aws:ResourceTag/rotation:oauth-of";
 const TO_TAG: &str = "aws:RequestTag/rotation:stack";
 const TO_TAG_OAUTH: &str = "aws:RequestTag/rotation:oauth-of";
+const KEYS: &str = "aws:TagKeys";
 const BY: &str = "secretsmanager:RotationLambdaARN";
 const NOW: &str = "secretsmanager:RotateImmediately";
 const RULES: &str = "secretsmanager:ModifyRotationRules";
@@ -137,6 +140,15 @@ async fn secrets(cloud: &Cloud) -> Result<Vec<Thing>, Failed> {
         asked("managed, for good")
             .with(ROTATED_BY, rotate.as_str())
             .with(FORCED, "true"),
+        asked("managed, shown")
+            .with(ROTATED_BY, rotate.as_str())
+            .with(NAMED, managed)
+            .with(KEYS, "rotation:shown"),
+        asked("managed, shown and more")
+            .with(ROTATED_BY, rotate.as_str())
+            .with(NAMED, managed)
+            .with(KEYS, "rotation:shown")
+            .with(KEYS, "rotation:revoke-after"),
         asked("for another stack").with(TO_TAG, "another"),
         Thing::new("oauth", oauth.as_str())
             .with(LABEL, "LIVE-0123")

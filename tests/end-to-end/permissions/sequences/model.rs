@@ -190,6 +190,8 @@ pub(super) fn requests(name: &str, functions: Functions<'_>) -> Vec<Request> {
             about("CreateSecret", tags);
         }
     }
+    let shown = json!([{ "Key": "rotation:shown", "Value": "0123" }]);
+    about("TagResource", json!({ "Tags": shown }));
     let both = TAGS.map(|tag| json!({ "Key": tag, "Value": STACK }));
     about("TagResource", json!({ "Tags": both }));
     about("CreateSecret", json!({ "Tags": both }));

@@ -90,7 +90,12 @@ fn context_of(secret: Option<&SecretSnapshot>, parameters: &Value) -> Vec<(Strin
     for tag in parameters["Tags"].as_array().into_iter().flatten() {
         if let (Some(key), Some(value)) = (tag["Key"].as_str(), tag["Value"].as_str()) {
             add(&format!("aws:RequestTag/{key}"), value.to_owned());
+            add("aws:TagKeys", key.to_owned());
         }
+    }
+    let untagged = parameters["TagKeys"].as_array().into_iter().flatten();
+    for key in untagged.filter_map(Value::as_str) {
+        add("aws:TagKeys", key.to_owned());
     }
     for (parameter, key) in [
         ("Name", "Name"),

@@ -52,12 +52,12 @@ fn resolve_statement(statement: &Value, context: Context<'_>) -> Option<Value> {
         let Value::Object(keys) = keys else { continue };
         let known: Vec<String> = keys
             .keys()
-            .filter(|key| lookup(context, key).is_some())
+            .filter(|key| !lookup(context, key).is_empty())
             .cloned()
             .collect();
         for key in known {
             let wanted = keys.remove(&key)?;
-            if !holds(operator, lookup(context, &key), &wanted) {
+            if !holds(operator, &lookup(context, &key), &wanted) {
                 return None;
             }
         }
@@ -75,12 +75,24 @@ fn is_met(condition: &Map<String, Value>, context: Context<'_>) -> bool {
     condition.iter().all(|(operator, keys)| {
         keys.as_object().is_some_and(|keys| {
             keys.iter()
-                .all(|(key, wanted)| holds(operator, lookup(context, key), wanted))
+                .all(|(key, wanted)| holds(operator, &lookup(context, key), wanted))
         })
     })
 }
 
-fn holds(operator: &str, actual: Option<&str>, wanted: &Value) -> bool {
+/// A key that can have several values is asked about by a set operator.
+fn holds(operator: &str, actual: &[&str], wanted: &Value) -> bool {
+    let each = |operator: &str, value: &&str| holds_of_one(operator, Some(*value), wanted);
+    if let Some(operator) = operator.strip_prefix("ForAllValues:") {
+        return actual.iter().all(|value| each(operator, value));
+    }
+    if let Some(operator) = operator.strip_prefix("ForAnyValue:") {
+        return actual.iter().any(|value| each(operator, value));
+    }
+    holds_of_one(operator, actual.first().copied(), wanted)
+}
+
+fn holds_of_one(operator: &str, actual: Option<&str>, wanted: &Value) -> bool {
     let (operator, optional) = match operator.strip_suffix("IfExists") {
         Some(operator) => (operator, true),
         None => (operator, false),
@@ -150,11 +162,12 @@ fn names_service(principal: Option<&Value>, service: &str) -> bool {
 }
 
 /// Keys are told apart without regard to case.
-fn lookup<'a>(context: Context<'a>, key: &str) -> Option<&'a str> {
-    context
-        .iter()
-        .find(|(name, _)| name.eq_ignore_ascii_case(key))
+fn lookup<'a>(context: Context<'a>, key: &str) -> Vec<&'a str> {
+    let known = context.iter();
+    known
+        .filter(|(name, _)| name.eq_ignore_ascii_case(key))
         .map(|(_, value)| *value)
+        .collect()
 }
 
 /// What may be one thing or a list of them.
@@ -214,6 +227,26 @@ mod tests {
             "Condition": condition}})
     }
 
+    #[test]
+    fn a_set_operator_asks_every_value_or_any() {
+        let all = json!({"ForAllValues:StringEquals": {"aws:TagKeys": ["a", "b"]}});
+        let any = json!({"ForAnyValue:StringEquals": {"aws:TagKeys": "a"}});
+        let meets = |condition: &Value, keys: &[&str]| {
+            let context: Vec<_> = keys.iter().map(|key| ("aws:TagKeys", *key)).collect();
+            is_met(condition.as_object().unwrap(), &context)
+        };
+        for (keys, of_all, of_any) in [
+            (&[][..], true, false),
+            (&["a"], true, true),
+            (&["b", "a"], true, true),
+            (&["a", "c"], false, true),
+            (&["c"], false, false),
+        ] {
+            assert_eq!(meets(&all, keys), of_all, "{keys:?}");
+            assert_eq!(meets(&any, keys), of_any, "{keys:?}");
+        }
+    }
+
     fn lets(condition: &Value) -> bool {
         lets_service(&trust(condition), SERVICE, "sts:AssumeRole", CONTEXT)
     }
@@ -267,7 +300,7 @@ mod tests {
             ("Null", "days", json!("false"), true),
         ] {
             assert_eq!(
-                holds(operator, lookup(DELETION, key), &wanted),
+                holds(operator, &lookup(DELETION, key), &wanted),
                 met,
                 "{operator} {key} {wanted}"
             );
