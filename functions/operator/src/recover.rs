@@ -108,9 +108,9 @@ async fn vouch(
         }
         if tokio::time::Instant::now() >= end {
             return Err(OperatorError::Unfinished(format!(
-                "version {version} of {} has no value yet: the logs of {} say why",
+                "Version {version} of {} has no value yet. → See why: {}",
                 instance.id,
-                stack.function("rotate")
+                stack.log_of("rotate")
             )));
         }
         tokio::time::sleep(LOOK).await;

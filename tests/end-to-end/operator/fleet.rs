@@ -104,7 +104,8 @@ impl Fleet {
         objects.map_err(|error| format!("{error}: {}{}", ended.text, ended.errors).into())
     }
 
-    /// From standard input, the first time with a line that is wrong. In the end the report has all.
+    /// From standard input: first with a line that cannot be used, of which nothing is sent, then with one that the
+    /// function refuses. In the end the report has all.
     async fn enroll(&self) -> TestResult {
         let count = self.members.len();
         let lines: String = self.members.iter().map(Member::line).collect();
@@ -117,7 +118,14 @@ impl Fleet {
                 format!("{}: {}{}", ended.status, ended.text, ended.errors)
             })
         };
-        let wrong = lines.replacen("\"url\":", "\"uri\":", 1);
+        let unusable = lines.replacen("\"url\":", "\"uri\":", 1);
+        let ended = self.operator.run_with(&enroll, &unusable).await?;
+        names(
+            &ended.errors,
+            &["line 1 is not usable", "url is missing", "Nothing was sent"],
+        )?;
+        ends(&ended, 2, "")?;
+        let wrong = lines.replacen("\"api_key\":\"", "\"api_key\":\"wrong-", 1);
         let ended = self.operator.run_with(&enroll, &wrong).await?;
         let all_but_one = format!("✗ enroll: {} enrolled, 1 failed, 0 skipped\n", count - 1);
         ends(&ended, 1, &all_but_one)?;
@@ -128,7 +136,8 @@ impl Fleet {
             ended.text.lines().next().unwrap_or_default()
         );
         let addon = &self.members[0].instance.addon;
-        names(failed, &[addon, "line 1:", "url is missing"])?;
+        let refused = "the service refuses the document's credential";
+        names(failed, &[addon, "line 1:", refused])?;
 
         let ended = self.operator.run_with(&enroll, &lines).await?;
         println!("{}", ended.text);

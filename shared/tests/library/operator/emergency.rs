@@ -53,6 +53,24 @@ async fn at_once_every_older_credential_is_refused_when_the_command_ends() {
     }
 }
 
+/// What is to be ended was current before, and is so still in a look that is late.
+#[tokio::test]
+async fn that_nothing_older_is_alive_is_not_believed_of_a_single_look() {
+    let stand = Stand::start().await;
+    let instance = stand.enrolled(Api::V1).await;
+    be(&stand, &instance, manners()[2]).await;
+    stand.rotate(&instance).await;
+    let rotated = Options {
+        rotated: true,
+        ..options(&instance, None)
+    };
+    let words = Words::default();
+    let ended = run(&stack(&stand), &words.output(), &rotated).await;
+    assert_eq!(ended.unwrap(), Outcome::Fine);
+    assert_eq!(words.done(), ["revoke"]);
+    assert_settled(&stand, &instance).await;
+}
+
 #[tokio::test]
 async fn after_a_time_each_older_credential_has_that_much_left() {
     let stand = Stand::start().await;

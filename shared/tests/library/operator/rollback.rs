@@ -224,6 +224,32 @@ async fn a_revocation_that_had_looked_is_waited_for() {
 }
 
 #[tokio::test]
+async fn a_rotation_that_secrets_manager_has_yet_to_complete_is_not_rolled_back() {
+    let stand = Stand::start_without_retries().await;
+    let instance = stand.enrolled(Api::V1).await;
+    // Promoted, and no answer to Secrets Manager.
+    stand.lambda.crash_next(Crash {
+        function: "rotate",
+        step: Some("finishSecret"),
+        when: When::After,
+    });
+    let second = stand.start_rotation(&instance).await;
+    stand
+        .wait_for("the promotion", |event| {
+            matches!(event, EventKind::RotationFailed { .. }).then_some(())
+        })
+        .await;
+    let (_, result) = roll_back(&stand, &instance, None).await;
+    let error = result.unwrap_err();
+    assert_eq!(error.status(), 2);
+    let error = error.to_string();
+    for part in [second.as_str(), "repeat in a minute", "Nothing is changed"] {
+        assert!(error.contains(part), "{error}");
+    }
+    assert_eq!(stand.current(&instance), second);
+}
+
+#[tokio::test]
 async fn what_would_lock_somebody_out_is_refused_before_anything_is_changed() {
     let stand = Stand::start_without_retries().await;
     let instance = stand.enrolled(Api::V1).await;
