@@ -94,7 +94,7 @@ async fn a_role_that_makes_logins_is_refused(version: Version) {
 
 async fn settings_are_carried_wherever_the_administrator_may_set_them(version: Version) {
     let mut stand = Stand::start(version, &[]).await;
-    let given = "ALTER ROLE customer IN DATABASE archive SET local_preload_libraries TO \"No such\", any; \
+    let given = "ALTER ROLE customer IN DATABASE archive SET local_preload_libraries TO \"No such\", other; \
                  ALTER ROLE customer SET log_min_duration_statement TO 100; \
                  ALTER ROLE customer SET log_statement TO 'ddl'; \
                  ALTER ROLE customer IN DATABASE archive SET session_preload_libraries TO auto_explain, plpgsql; \
@@ -115,7 +115,7 @@ async fn settings_are_carried_wherever_the_administrator_may_set_them(version: V
     // What only a superuser may set is missing, and nothing else.
     let expected = settings("customer").await.replace("log_statement=ddl ", "");
     assert!(expected.contains("app.tenant=theirs"), "{expected}");
-    let libraries = ["=auto_explain, plpgsql", "=\"No such\", any"];
+    let libraries = ["=auto_explain, plpgsql", "=\"No such\", other"];
     assert!(
         libraries.iter().all(|list| expected.contains(list)),
         "{expected}"
