@@ -137,19 +137,13 @@ async fn what_a_version_made_by_itself_is_the_next_ones(version: Version) {
     }
     let second = stand.issued(&first).await;
     for (value, database) in [(&first, "shop"), (&second, "shop"), (&second, "archive")] {
-        // Before and after a reset, the old one and the new one: both are in use.
+        // The old one and the new one, both of which are in use, whatever a pool has said before.
         let client = stand.log_in(value, database).await;
-        execute(
-            &client,
-            "INSERT INTO own VALUES (2); SELECT * FROM theirs.t",
-        )
-        .await;
-        execute(&client, "DISCARD ALL").await;
-        execute(
-            &client,
-            "INSERT INTO own VALUES (2); SELECT * FROM theirs.t",
-        )
-        .await;
+        for reset in ["RESET ROLE", "DISCARD ALL", "SET ROLE NONE"] {
+            execute(&client, reset).await;
+            let used = "INSERT INTO own VALUES (2); SELECT * FROM theirs.t";
+            execute(&client, used).await;
+        }
     }
     let members = format!(
         "SELECT count(*) FROM pg_auth_members WHERE member = '\"{ADMINISTRATOR}\"'::regrole \
