@@ -41,7 +41,9 @@ pub(super) fn login_fault(
         }
         // The role's limit, the database's, and the slots that are kept for superusers are all counted after
         // the password; the server's own limit before it.
-        SqlState::TOO_MANY_CONNECTIONS if about.is_accepted => {
+        SqlState::TOO_MANY_CONNECTIONS | SqlState::PROTOCOL_VIOLATION
+            if about.is_accepted && is_for_want_of_a_connection(error) =>
+        {
             Fault::Full(fault(service, action, error))
         }
         // A database's privilege, not one that takes a right of the administrator's.
@@ -60,12 +62,30 @@ pub(super) fn login_fault(
             service,
             action,
             reason: format!(
-                "{}; ALTER DATABASE ... ALLOW_CONNECTIONS true",
+                "{}; ALTER DATABASE ... ALLOW_CONNECTIONS true, or drop it if it is invalid",
                 words(error)
             ),
         }),
+        _ if about.is_customer && about.is_accepted => {
+            Fault::Other(after_the_password(fault(service, action, error)))
+        }
         _ => Fault::Other(fault(service, action, error)),
     }
+}
+
+/// `PgBouncer` 1.18 passes the server's words on without the code.
+fn is_for_want_of_a_connection(error: &tokio_postgres::Error) -> bool {
+    error.code() == Some(&SqlState::TOO_MANY_CONNECTIONS) || says(error, "too many connections for")
+}
+
+/// Nobody is to look for a wrong password.
+fn after_the_password(mut error: ServiceError) -> ServiceError {
+    if let ServiceError::Unavailable { reason, .. } | ServiceError::Rejected { reason, .. } =
+        &mut error
+    {
+        *reason = format!("the password is right, but {reason}");
+    }
+    error
 }
 
 /// Whether a login failed for the credential itself.

@@ -131,7 +131,7 @@ const ANSWERS: &[(Phase, &str, &str, Means)] = &[
         After,
         "58P01",
         "could not access file \"$libdir/plugins/x\": No such file or directory",
-        Unknown(true, "58P01"),
+        Unknown(true, "the password is right, but could not access"),
     ),
     (
         After,
@@ -189,6 +189,18 @@ const ANSWERS: &[(Phase, &str, &str, Means)] = &[
         "08P01",
         "server login has been failing, cached error: password authentication failed for user \"USER\" (server_login_retry)",
         Means::Refused,
+    ),
+    (
+        After,
+        "08P01",
+        "too many connections for role \"USER\"",
+        Accepted,
+    ),
+    (
+        Before,
+        "08P01",
+        "too many connections for role \"USER\"",
+        Unknown(true, "08P01"),
     ),
     // Another user's, which PgBouncer asks the server about passwords with.
     (

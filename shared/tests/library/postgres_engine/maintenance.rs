@@ -167,6 +167,8 @@ async fn an_open_transaction_keeps_no_credential_alive(version: Version) {
         let change = "SET ROLE NONE; BEGIN; ALTER ROLE CURRENT_USER PASSWORD 'x'; \
                       ALTER ROLE CURRENT_USER SET work_mem TO '1MB'";
         execute(&client, change).await;
+        // It holds no new version up, and not its own end.
+        stand.issued(&second).await;
         stand.revoked(value).await;
         assert!(client.batch_execute("COMMIT").await.is_err());
     }
