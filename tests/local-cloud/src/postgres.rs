@@ -13,7 +13,7 @@ use rand::distr::{Alphanumeric, SampleString as _};
 use tempfile::TempDir;
 use tokio_postgres::NoTls;
 
-use self::programs::{initialise, serve, write_private};
+use self::programs::{cluster, serve, write_private};
 use crate::certificates::ServerCertificate;
 use crate::process::{self, Output, Owner, Process, ProcessError};
 
@@ -96,10 +96,11 @@ impl Postgres {
         let directory = crate::scratch::directory("postgres-")?;
         let owner = Owner::find("postgres", Signal::SIGQUIT)?;
         owner.give(directory.path())?;
-        let (password, administrator_password) = (random_text(), random_text());
+        let administrator_password = random_text();
+        let installed = programs;
         let programs = &owner.accessible(programs, directory.path())?;
         let data = directory.path().join("data");
-        initialise(programs, &data, &password, &owner, log_dir).await?;
+        let password = cluster(installed, programs, &data, &owner, log_dir).await?;
         if let Some(certificate) = &options.certificate {
             for (name, pem) in [
                 ("server.crt", &certificate.certificate),

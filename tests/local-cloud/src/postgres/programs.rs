@@ -1,21 +1,54 @@
 //! The programs `initdb` and `postgres`.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
+use tempfile::TempDir;
+use tokio::sync::Mutex;
 use tokio_postgres::error::SqlState;
 
-use super::{PostgresError, PostgresOptions, SUPERUSER, connect};
+use super::{PostgresError, PostgresOptions, SUPERUSER, connect, random_text};
 use crate::process::Owner;
 use crate::process::{self, Process};
 
 /// How long the server may take to start.
 const START: Duration = Duration::from_mins(1);
 
-pub(super) async fn initialise(
+/// Makes a cluster; its superuser's password. All of one process are copies of the first of their server: `initdb`
+/// takes seconds of a processor. `installed` is where the programs were before they were made accessible.
+pub(super) async fn cluster(
+    installed: &Path,
+    programs: &Path,
+    data: &Path,
+    owner: &Owner,
+    log_dir: &Path,
+) -> Result<String, PostgresError> {
+    static FIRST: Mutex<BTreeMap<PathBuf, (TempDir, String)>> = Mutex::const_new(BTreeMap::new());
+    let mut first = FIRST.lock().await;
+    if !first.contains_key(installed) {
+        let directory = crate::scratch::directory("postgres-cluster-")?;
+        owner.give(directory.path())?;
+        let password = random_text();
+        let made = directory.path().join("data");
+        initialise(programs, &made, &password, owner, log_dir).await?;
+        first.insert(installed.to_owned(), (directory, password));
+    }
+    let Some((directory, password)) = first.get(installed) else {
+        return Err(io::Error::other("the cluster is gone").into());
+    };
+    let (made, password) = (directory.path().join("data"), password.clone());
+    drop(first);
+    let mut copy = owner.command(Path::new("cp"));
+    copy.arg("-Rp").arg(made).arg(data);
+    process::run("cp", copy, &log_dir.join("cp.log"), None).await?;
+    Ok(password)
+}
+
+async fn initialise(
     programs: &Path,
     data: &Path,
     password: &str,
