@@ -79,9 +79,7 @@ async fn serve(certificate: &ServerCertificate) -> (u16, AbortOnDropHandle<()>) 
                     Err(_) => break,
                 }
             }
-            let answer =
-                b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 17\r\n\
-                connection: close\r\n\r\n{\"accepted\":true}";
+            let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 17\r\nconnection: close\r\n\r\n{\"accepted\":true}";
             let _ = stream.write_all(answer).await;
             let _ = stream.shutdown().await;
         }

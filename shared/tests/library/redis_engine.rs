@@ -8,6 +8,7 @@ mod guards;
 mod leaks;
 mod nodes;
 mod rotation;
+mod servers;
 mod sessions;
 mod support;
 mod tls;

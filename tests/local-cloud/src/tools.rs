@@ -15,7 +15,9 @@ use tokio::process::Command;
 
 use crate::process::{self, OnLine, ProcessError};
 
-pub use debian::{MariadbPrograms, ensure_mariadb, ensure_postgres, ensure_redis};
+pub use debian::{
+    LATER_REDIS, MariadbPrograms, Packages, ensure_mariadb, ensure_postgres, ensure_redis,
+};
 pub(crate) use debian::{client, libraries, root_of};
 pub use newer_postgres::ensure_newer_postgres;
 

@@ -66,20 +66,26 @@ impl Login<'_> {
     }
 }
 
-/// Logs in.
+/// Logs in. A refusal counts if the server says it twice: the driver's ed25519 cuts a zero off the
+/// server's challenge, and one login of 256 is refused for that.
 pub(super) async fn connect(login: &Login<'_>, deadline: Deadline) -> Result<Conn, Fault> {
+    match connect_once(login, deadline).await {
+        Err(fault) if fault.is_login() => connect_once(login, deadline).await,
+        result => result,
+    }
+}
+
+async fn connect_once(login: &Login<'_>, deadline: Deadline) -> Result<Conn, Fault> {
     let left = deadline.attempt(net::REQUEST_TIMEOUT);
     match tokio::time::timeout(left, without_panic(Conn::new(login.options()))).await {
         Ok(Some(result)) => Ok(result?),
-        Ok(None) => Err(Fault::unknown_plugin("ed25519 or parsec")),
+        Ok(None) => Err(Fault::unknown_plugin("parsec")),
         Err(_) => Err(Fault::Unreachable(Unreachable::Timeout)),
     }
 }
 
 /// What a login comes to; `None` if the driver panics, as it does when a server asks for a login by
-/// ed25519 or parsec, which it is built without: its ed25519 cuts a zero off the server's challenge, so
-/// that one login of 256 is refused, and a refusal is what proves a revocation. What it has of the
-/// connection is dropped with it.
+/// parsec, which it is built without. What it has of the connection is dropped with it.
 async fn without_panic<T>(login: impl Future<Output = T>) -> Option<T> {
     let mut login = Box::pin(login);
     poll_fn(|context| {

@@ -121,3 +121,30 @@ async fn an_administrator_sees_what_its_privileges_let_others_define() {
     revoked.unwrap();
     assert!(!stand.has_user(&stand.imported).await);
 }
+
+/// The server's rule, not rotation's: a view keeps its definer, and nobody else alters it without SET USER.
+#[tokio::test]
+#[ignore = "needs MariaDB: cargo xtask test"]
+async fn a_later_version_alters_an_earlier_ones_view_by_becoming_its_definer() {
+    let stand = Stand::start().await;
+    let mut session = stand.session(&stand.imported).await;
+    session
+        .query_drop("CREATE VIEW shop.cheap AS SELECT id FROM shop.goods")
+        .await
+        .unwrap();
+    let next = stand.rotate(&stand.imported).await;
+    let mut session = stand.session(&next).await;
+    let altered = "VIEW shop.cheap AS SELECT price FROM shop.goods";
+    let error = session.query_drop(format!("ALTER {altered}")).await;
+    let error = error.unwrap_err().to_string();
+    assert!(error.contains("1227"), "{error}");
+    for statement in ["ALTER DEFINER = CURRENT_USER", "CREATE OR REPLACE"] {
+        session
+            .query_drop(format!("{statement} {altered}"))
+            .await
+            .unwrap();
+    }
+    // With that, nothing keeps the earlier user.
+    stand.revoke(&document(&stand.imported)).await;
+    assert!(!stand.has_user(&stand.imported).await);
+}

@@ -1,7 +1,11 @@
 //! What a server's policies and plugins make of passwords.
 
+use std::pin::Pin;
+
 use addon_rotation::deadline::Passing as _;
-use addon_rotation::service::{ServiceError, Verdict};
+use addon_rotation::document::Document;
+use addon_rotation::net::{self, PlainText};
+use addon_rotation::service::{ServiceError, Services, Verdict};
 use mysql_async::prelude::Queryable as _;
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -103,37 +107,84 @@ async fn a_password_that_expires_is_warned_of_and_no_refusal_when_it_has() {
     assert_eq!(stand.verdict(&stand.imported).await, Verdict::Refused);
 }
 
-/// The driver panics at it.
 #[tokio::test]
 #[ignore = "needs MariaDB: cargo xtask test"]
-async fn ed25519_is_a_lasting_error_for_administrators_and_customers() {
+async fn an_administrator_may_log_in_by_ed25519_and_a_customer_is_told_that_it_is_no_model() {
     let stand = Stand::start().await;
+    let password = &stand.administrator_password;
     let by = |password: &str| format!("IDENTIFIED VIA ed25519 USING PASSWORD('{password}')");
-    let password = stand.imported["password"].as_str().unwrap();
     stand
         .execute(&[
             "INSTALL SONAME 'auth_ed25519'",
-            &format!("ALTER USER shop@'%' {}", by(password)),
+            &format!("ALTER USER operator@'127.0.0.1' {}", by(password)),
         ])
         .await;
-    let imported = document(&stand.imported);
-    let words = ["ed25519", "mysql_native_password"];
-    let verified = within(stand.services.verify(&imported, soon())).await;
-    assert_rejected(&verified.unwrap_err(), &words);
-    let next = document(&next_document(&stand.imported, &version_id()));
-    let administrator = serving(&stand.administrator, &next);
-    let issued = within(stand.services.issue(&next, &administrator, soon())).await;
-    assert_rejected(&issued.unwrap_err(), &words);
-
-    let change = format!(
-        "ALTER USER operator@'127.0.0.1' {}",
-        by(&stand.administrator_password)
+    let next = stand.rotate(&stand.imported).await;
+    stand.revoke(&document(&stand.imported)).await;
+    assert_eq!(stand.verdict(&stand.imported).await, Verdict::Refused);
+    let wrong = administrator("operator", "an old one");
+    let third = document(&next_document(&next, &version_id()));
+    let refused = stand
+        .services
+        .issue(&third, &serving(&wrong, &third), soon())
+        .await;
+    let error = refused.unwrap_err();
+    assert!(
+        matches!(error, ServiceError::Administrator { .. }),
+        "{error}"
     );
+
+    let name = next["username"].as_str().unwrap();
+    let password = next["password"].as_str().unwrap();
+    let change = format!("ALTER USER '{name}'@'%' {}", by(password));
     stand.execute(&[&change]).await;
-    let issued = within(stand.services.issue(&next, &administrator, soon())).await;
-    assert_rejected(&issued.unwrap_err(), &words);
-    let revoked = stand.services.revoke(&imported, &administrator, soon());
-    assert_rejected(&within(revoked).await.unwrap_err(), &words);
+    assert_eq!(stand.verdict(&next).await, Verdict::Accepted);
+    let administrator = serving(&stand.administrator, &third);
+    let issued = stand.services.issue(&third, &administrator, soon()).await;
+    assert_rejected(&issued.unwrap_err(), &["ed25519", "mysql_native_password"]);
+    stand.revoke(&document(&next)).await;
+    assert_eq!(stand.verdict(&next).await, Verdict::Refused);
+}
+
+/// Whom it does not know the server asks as one of those whom it knows: by ed25519, if some of them log
+/// in so.
+#[tokio::test]
+#[ignore = "needs MariaDB: cargo xtask test"]
+async fn a_dropped_user_is_refused_by_whatever_plugin_the_server_asks_for() {
+    let stand = Stand::start().await;
+    let by = "IDENTIFIED VIA ed25519 USING PASSWORD('a password')";
+    stand
+        .execute(&[
+            "INSTALL SONAME 'auth_ed25519'",
+            &format!("CREATE USER one@'%' {by}"),
+            &format!("CREATE USER two@'%' {by}"),
+        ])
+        .await;
+    for _ in 0..40 {
+        let unknown = next_document(&stand.imported, &version_id());
+        assert_eq!(stand.verdict(&unknown).await, Verdict::Refused);
+    }
+}
+
+/// One refusal may be the driver's fault.
+#[tokio::test]
+async fn a_refusal_that_the_server_does_not_repeat_is_none() {
+    // Already installed is as good.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    for (codes, refused) in [
+        ([1045, 1129], false),
+        ([1129, 1045], false),
+        ([1045, 1045], true),
+    ] {
+        let (port, _serving) =
+            serve(move |line, number| Box::pin(refuse(line, codes[number.min(1)]))).await;
+        let verified = within(services().verify(&at(port), soon())).await;
+        if refused {
+            assert_eq!(verified, Ok(Verdict::Refused));
+        } else {
+            assert_rejected(&verified.unwrap_err(), &["1129"]);
+        }
+    }
 }
 
 /// A server that asks for a login by a plugin that the driver panics at.
@@ -141,26 +192,8 @@ async fn ed25519_is_a_lasting_error_for_administrators_and_customers() {
 async fn a_plugin_that_the_driver_panics_at_is_an_error_like_others() {
     // Already installed is as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-    let port = listener.local_addr().unwrap().port();
-    let _serving = AbortOnDropHandle::new(tokio::spawn(async move {
-        while let Ok((mut line, _)) = listener.accept().await {
-            let _ = ask_for_parsec(&mut line).await;
-        }
-    }));
-    let value = json!({
-        "engine": "mariadb", "host": "127.0.0.1", "port": port,
-        "username": "shop", "password": random(),
-        "masterarn": "arn:aws:secretsmanager:us-east-1:000000000000:secret:acme/db-AbCdEf",
-        "heroku": {
-            "api": "v1", "addon_id": "01234567-89ab-cdef-0123-456789abcdef",
-            "config": { "ACME_URL": "mysql://{{ username }}:{{ password | urlencode }}@{{ host }}:{{ port }}" }
-        }
-    });
-    let services =
-        addon_rotation::service::Services::new(addon_rotation::net::http_client().unwrap())
-            .speaking(addon_rotation::net::PlainText::OnLoopback);
-    let document = document(&value);
+    let (port, _serving) = serve(|line, _| Box::pin(ask_for_parsec(line))).await;
+    let (services, document) = (services(), at(port));
     let verified = within(services.verify(&document, soon())).await;
     assert_rejected(&verified.unwrap_err(), &["parsec", "mysql_native_password"]);
     let fields = administrator("operator", &random());
@@ -169,18 +202,50 @@ async fn a_plugin_that_the_driver_panics_at_is_an_error_like_others() {
     assert_rejected(&within(issued).await.unwrap_err(), &["parsec"]);
 }
 
-async fn ask_for_parsec(line: &mut TcpStream) -> std::io::Result<()> {
-    // LONG_PASSWORD, PROTOCOL_41, TRANSACTIONS, SECURE_CONNECTION, PLUGIN_AUTH.
-    let [a, b, c, d] = (0x1u32 | 0x200 | 0x2000 | 0x8000 | 0x8_0000).to_le_bytes();
-    let greeting = [
-        &b"\x0a11.8.2-MariaDB\0\x01\0\0\0"[..],
-        &[7; 8],
-        &[0, a, b, 45, 2, 0, c, d, 21],
-        &[0; 10],
-        &[7; 12],
-        b"\0mysql_native_password\0",
-    ];
-    say(line, 0, &greeting.concat()).await?;
+fn services() -> Services {
+    Services::new(net::http_client().unwrap()).speaking(PlainText::OnLoopback)
+}
+
+fn at(port: u16) -> Document {
+    document(&json!({
+        "engine": "mariadb", "host": "127.0.0.1", "port": port,
+        "username": "shop", "password": random(),
+        "masterarn": "arn:aws:secretsmanager:us-east-1:000000000000:secret:acme/db-AbCdEf",
+        "heroku": {
+            "api": "v1", "addon_id": "01234567-89ab-cdef-0123-456789abcdef",
+            "config": { "ACME_URL": "mysql://{{ username }}:{{ password | urlencode }}@{{ host }}:{{ port }}" }
+        }
+    }))
+}
+
+type Answering = Pin<Box<dyn Future<Output = std::io::Result<()>> + Send>>;
+
+/// Serves one connection after the other; each has its number.
+async fn serve(
+    answer: impl Fn(TcpStream, usize) -> Answering + Send + 'static,
+) -> (u16, AbortOnDropHandle<()>) {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let serving = tokio::spawn(async move {
+        for number in 0.. {
+            let (line, _) = listener.accept().await.unwrap();
+            let _ = answer(line, number).await;
+        }
+    });
+    (port, AbortOnDropHandle::new(serving))
+}
+
+async fn refuse(mut line: TcpStream, code: u16) -> std::io::Result<()> {
+    let line = &mut line;
+    greet(line).await?;
+    let sequence = hear(line).await?;
+    let error = [b"\xff".as_slice(), &code.to_le_bytes(), b"#28000It is so."].concat();
+    say(line, sequence, &error).await
+}
+
+async fn ask_for_parsec(mut line: TcpStream) -> std::io::Result<()> {
+    let line = &mut line;
+    greet(line).await?;
     let sequence = hear(line).await?;
     say(
         line,
@@ -191,6 +256,20 @@ async fn ask_for_parsec(line: &mut TcpStream) -> std::io::Result<()> {
     let sequence = hear(line).await?;
     say(line, sequence, &[b"\x01P\0".as_slice(), &[7; 18]].concat()).await?;
     hear(line).await.map(drop)
+}
+
+async fn greet(line: &mut TcpStream) -> std::io::Result<()> {
+    // LONG_PASSWORD, PROTOCOL_41, TRANSACTIONS, SECURE_CONNECTION, PLUGIN_AUTH.
+    let [a, b, c, d] = (0x1u32 | 0x200 | 0x2000 | 0x8000 | 0x8_0000).to_le_bytes();
+    let greeting = [
+        &b"\x0a11.8.2-MariaDB\0\x01\0\0\0"[..],
+        &[7; 8],
+        &[0, a, b, 45, 2, 0, c, d, 21],
+        &[0; 10],
+        &[7; 12],
+        b"\0mysql_native_password\0",
+    ];
+    say(line, 0, &greeting.concat()).await
 }
 
 /// The number of the answer to the next packet.

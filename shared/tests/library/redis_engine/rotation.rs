@@ -7,7 +7,7 @@ use super::support::{Customer, Stand, Version, user};
 const FILES: [Users; 2] = [Users::AclFile, Users::ConfigurationFile];
 
 /// A server without a user `default` of its own.
-fn without_default(users: Users) -> RedisOptions {
+pub(super) fn without_default(users: Users) -> RedisOptions {
     RedisOptions {
         user_lines: Vec::new(),
         ..RedisOptions::new(users)
@@ -15,7 +15,7 @@ fn without_default(users: Users) -> RedisOptions {
 }
 
 /// From the first version to the second, each call repeated, the server restarted in between.
-async fn rotate(stand: &mut Stand, first: &Version) -> Version {
+pub(super) async fn rotate(stand: &mut Stand, first: &Version) -> Version {
     stand.expect(&[first], &[]).await;
     let second = first.next();
     stand.expect(&[], &[&second]).await;

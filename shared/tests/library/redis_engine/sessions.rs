@@ -6,7 +6,7 @@ use serde_json::json;
 use super::support::{Customer, Stand, Version, user};
 use crate::support::{Log, serving, soon, within};
 
-async fn sessions(stand: &Stand, version: &Version) -> (u64, Vec<String>) {
+pub(super) async fn sessions(stand: &Stand, version: &Version) -> (u64, Vec<String>) {
     let (administrator, document) = (stand.administrator(), &version.document);
     let administrator = serving(&administrator, document);
     let asked = stand.services.sessions(document, &administrator, soon());

@@ -1,5 +1,6 @@
 //! A server with an add-on instance on it.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use addon_rotation::document::{Document, Fields};
@@ -59,15 +60,19 @@ impl Version {
 
 impl Stand {
     /// A server with these users besides the administrator, in an ACL file's words.
-    pub(super) async fn start(mut options: RedisOptions, users: &[String]) -> Self {
-        options.user_lines.extend(users.iter().cloned());
+    pub(super) async fn start(options: RedisOptions, users: &[String]) -> Self {
         let workspace = local_cloud::tools::workspace();
         let target = target_directory(&workspace);
         let programs = ensure_redis(&target, Arc::new(|line: &str| println!("{line}")));
-        let programs = programs.await.unwrap();
+        Self::on(&programs.await.unwrap(), options, users).await
+    }
+
+    /// The same with another server's programs.
+    pub(super) async fn on(programs: &Path, mut options: RedisOptions, users: &[String]) -> Self {
+        options.user_lines.extend(users.iter().cloned());
         let logs = tempfile::tempdir().unwrap();
         Self {
-            redis: Redis::start(&programs, &logs.path().join("redis.log"), options)
+            redis: Redis::start(programs, &logs.path().join("redis.log"), options)
                 .await
                 .unwrap(),
             services: services(),

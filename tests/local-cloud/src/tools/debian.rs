@@ -4,6 +4,7 @@
 use std::ffi::OsString;
 use std::fs;
 use std::io;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use tokio::process::Command;
@@ -17,12 +18,22 @@ const POSTGRESQL: &str = "usr/lib/postgresql";
 /// Within `target/tools/`, where packages are unpacked.
 const UNPACKED: &str = "debian";
 
+/// Within packages of a later suite, where the programs can be run from.
+const WRAPPED: &str = "run";
+
 /// Holds, once packages are unpacked, their names.
 const STAMP: &str = ".unpacked";
 
+/// Of which suites of Debian's others than the machine's are.
+const KEYS: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
+
 /// A server's packages.
-struct Packages {
+#[derive(Debug)]
+pub struct Packages {
     name: &'static str,
+    /// Debian's suite, if it is another than the machine's: the server then runs with that suite's own
+    /// loader and libraries.
+    suite: Option<&'static str>,
     names: &'static [&'static str],
     /// What is missing if they cannot be had.
     program: &'static str,
@@ -31,6 +42,7 @@ struct Packages {
 
 const POSTGRES: Packages = Packages {
     name: "postgresql",
+    suite: None,
     names: &["postgresql-15", "postgresql-client-15"],
     program: "the PostgreSQL server (initdb, postgres)",
     remedy: "apt-get install postgresql, or your system's package of it",
@@ -38,6 +50,7 @@ const POSTGRES: Packages = Packages {
 
 const MARIADB: Packages = Packages {
     name: "mariadb",
+    suite: None,
     names: &["mariadb-server-core", "mariadb-client-core"],
     program: "MariaDB (mariadbd, mariadb-install-db, mariadb)",
     remedy: "apt-get install mariadb-server, or your system's package of it",
@@ -45,10 +58,32 @@ const MARIADB: Packages = Packages {
 
 const REDIS: Packages = Packages {
     name: "redis",
+    suite: None,
     names: &["redis-server", "redis-tools"],
     program: "the Redis server (redis-server, redis-cli)",
     remedy: "apt-get install redis-server, or your system's package of it",
 };
+
+/// Servers of Redis's kind that later suites have: a line each.
+pub static LATER_REDIS: [Packages; 3] = [
+    later("valkey", "trixie", &["valkey-server", "valkey-tools"]),
+    later("valkey", "sid", &["valkey-server", "valkey-tools"]),
+    later("redis", "sid", &["redis-server", "redis-tools"]),
+];
+
+const fn later(
+    name: &'static str,
+    suite: &'static str,
+    names: &'static [&'static str],
+) -> Packages {
+    Packages {
+        name,
+        suite: Some(suite),
+        names,
+        program: "a server of a later Debian",
+        remedy: "use a machine with apt-get, dpkg-deb and Debian's keys (debian-archive-keyring)",
+    }
+}
 
 /// The directory of PostgreSQL's server programs, the newest version there is.
 ///
@@ -124,8 +159,23 @@ pub async fn ensure_redis(target: &Path, progress: OnLine) -> Result<PathBuf, To
 }
 
 impl Packages {
+    /// The directory of `redis-server` and `redis-cli`, of one of [`LATER_REDIS`]. Fails as
+    /// [`ensure_postgres`] does.
+    pub async fn ensure_redis(
+        &self,
+        target: &Path,
+        progress: OnLine,
+    ) -> Result<PathBuf, ToolsError> {
+        let find = |root: Option<&Path>| find_redis(Some(&root?.join(WRAPPED)));
+        self.ensure(target, &progress, find).await
+    }
+
     fn root(&self, target: &Path) -> PathBuf {
-        target.join("tools").join(UNPACKED).join(self.name)
+        let directory = match self.suite {
+            Some(suite) => format!("{UNPACKED}-{suite}"),
+            None => UNPACKED.to_owned(),
+        };
+        target.join("tools").join(directory).join(self.name)
     }
 
     /// The machine's own, else what is unpacked.
@@ -177,6 +227,22 @@ impl Packages {
             fs::create_dir_all(directory).map_err(|source| ToolsError::file(directory, source))?;
         }
         let log = |step: &str| target.join(format!("tools/{}-{step}.log", self.name));
+        let mut status = PathBuf::from("/var/lib/dpkg/status");
+        let mut suite = Vec::new();
+        if let Some(name) = self.suite {
+            // Of what it needs, nothing is the machine's.
+            let list = downloads.join("sources.list");
+            let line = format!("deb [signed-by={KEYS}] http://deb.debian.org/debian {name} main\n");
+            status = downloads.join("status");
+            for (file, text) in [(&list, line.as_str()), (&status, "")] {
+                fs::write(file, text).map_err(|source| ToolsError::file(file, source))?;
+            }
+            suite = vec![
+                format!("Dir::Etc::sourcelist={}", list.display()),
+                "Dir::Etc::sourceparts=-".to_owned(),
+            ];
+        }
+        let status = format!("Dir::State::status={}", status.display());
         let apt_get = |arguments: &[&str]| {
             let mut command = quiet(&apt);
             // Lists, downloads and locks of its own: that takes no rights.
@@ -186,8 +252,10 @@ impl Packages {
                     .arg("-o")
                     .arg(format!("Dir::{name}={}", value.display()));
             }
+            for option in suite.iter().chain([&status]) {
+                command.args(["-o", option]);
+            }
             command
-                .args(["-o", "Dir::State::status=/var/lib/dpkg/status"])
                 .args(["-o", "Debug::NoLocking=1", "-o", "APT::Sandbox::User=root"])
                 .args(arguments);
             command
@@ -211,11 +279,48 @@ impl Packages {
                 process::run("dpkg-deb -x", extract, &log("unpack"), None).await?;
             }
         }
+        if self.suite.is_some() {
+            wrap(&root, self.name).map_err(|source| ToolsError::file(&root, source))?;
+        }
         // Of use to nobody any more.
         let _ = fs::remove_dir_all(&downloads);
         let stamp = root.join(STAMP);
         fs::write(&stamp, self.names.join("\n")).map_err(|source| ToolsError::file(&stamp, source))
     }
+}
+
+/// Makes `redis-server` and `redis-cli` of a later suite's programs, which no other suite's loader or
+/// C library fits.
+fn wrap(root: &Path, name: &str) -> io::Result<()> {
+    let libraries = library_directories(root);
+    let places = libraries
+        .iter()
+        .cloned()
+        .chain([root.join("usr/lib64"), root.join("usr/lib")]);
+    let is_loader = |it: &PathBuf| {
+        let name = it.file_name().unwrap_or_default().to_string_lossy();
+        name.starts_with("ld-linux")
+    };
+    let loader = places
+        .filter_map(|place| fs::read_dir(place).ok())
+        .flat_map(|entries| entries.flatten().map(|entry| entry.path()))
+        .find(is_loader)
+        .ok_or(io::ErrorKind::NotFound)?;
+    let libraries = std::env::join_paths(libraries).map_err(io::Error::other)?;
+    let programs = root.join(WRAPPED).join("usr/bin");
+    fs::create_dir_all(&programs)?;
+    for program in ["server", "cli"] {
+        let script = programs.join(format!("redis-{program}"));
+        let line = format!(
+            "#!/bin/sh\nexec '{}' --library-path '{}' '{}' \"$@\"\n",
+            loader.display(),
+            libraries.to_string_lossy(),
+            root.join(format!("usr/bin/{name}-{program}")).display()
+        );
+        fs::write(&script, line)?;
+        fs::set_permissions(&script, fs::Permissions::from_mode(0o755))?;
+    }
+    Ok(())
 }
 
 /// Where packages are unpacked that a program is from.
@@ -226,12 +331,15 @@ pub(crate) fn root_of(program: &Path) -> Option<&Path> {
 
 /// The directories of the libraries that were unpacked with a program, for `LD_LIBRARY_PATH`.
 pub(crate) fn libraries(program: &Path) -> Option<OsString> {
-    let root = root_of(program)?;
+    std::env::join_paths(library_directories(root_of(program)?)).ok()
+}
+
+fn library_directories(root: &Path) -> Vec<PathBuf> {
     let directories = ["usr/lib", "lib"].map(|parent| fs::read_dir(root.join(parent)));
     let directories = directories.into_iter().flatten().flatten().flatten();
     let directories = directories.map(|entry| entry.path());
     let of_machine = |it: &PathBuf| it.to_string_lossy().contains("-linux-gnu");
-    std::env::join_paths(directories.filter(of_machine)).ok()
+    directories.filter(of_machine).collect()
 }
 
 fn find_mariadb(root: Option<&Path>) -> Option<MariadbPrograms> {
