@@ -371,6 +371,7 @@ mod tests {
         may_be_under_way(
             Some(Try {
                 at,
+                is_enabled: true,
                 scheduled_at,
                 last_error: None,
             }),

@@ -639,7 +639,14 @@ async fn a_document_that_names_what_is_not_its_own_is_refused_before_anybody_is_
     for engine in ENGINES {
         let world = World::start(engine).await;
         let cases = CASES.iter().filter(|case| case.engines.contains(&engine));
-        for (case, way) in cases.flat_map(|case| Way::ALL.map(|way| (case, way))) {
+        // The first case goes every way, and each of the others a third of them, in turn: what refuses a document is
+        // one place, whichever way it comes.
+        let ways = cases.enumerate().flat_map(|(index, case)| {
+            let ways = Way::ALL.into_iter().enumerate();
+            let in_turn = ways.filter(move |(turn, _)| index == 0 || (index + turn) % 3 == 0);
+            in_turn.map(move |(_, way)| (case, way))
+        });
+        for (case, way) in ways {
             // Whether there is such a name depends on the machine, and enrolment asks for it again and again.
             if way == Way::Enroll && case.what.ends_with("dot") {
                 continue;
