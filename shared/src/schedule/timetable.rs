@@ -10,7 +10,7 @@ use aws_smithy_types::DateTime;
 use aws_smithy_types::date_time::Format;
 use aws_types::SdkConfig;
 
-use super::entry::{LAST_ERROR, PREFIX, name_of, revocation};
+use super::entry::{LAST_ERROR, PREFIX, name_of, retry_delay, revocation};
 use crate::aws::{self, AwsError, call};
 use crate::deadline::{Deadline, retry};
 use crate::event::{Event as _, RevokeEvent, ScheduledAt, SecretArn, VersionId};
@@ -151,7 +151,7 @@ impl Timetable {
             list(['8', '9', 'a', 'b']),
             list(['c', 'd', 'e', 'f']),
         );
-        let quarters: [Result<Vec<String>, AwsError>; 4] = quarters.into();
+        let quarters: [Result<Vec<Listed>, AwsError>; 4] = quarters.into();
         let mut all = Vec::new();
         for quarter in quarters {
             all.extend(quarter?);
@@ -174,11 +174,10 @@ impl Timetable {
         Ok(found.attempt(secret, version))
     }
 
-    /// The names of the schedules that begin so and are switched on.
-    async fn enabled(&self, prefix: &str, deadline: Deadline) -> Result<Vec<String>, AwsError> {
+    /// The schedules whose names begin so and that are switched on.
+    async fn enabled(&self, prefix: &str, deadline: Deadline) -> Result<Vec<Listed>, AwsError> {
         let all = self.listed(prefix, deadline).await?.into_iter();
-        let enabled = all.filter(|it| it.state != Some(ScheduleState::Disabled));
-        Ok(enabled.filter_map(|it| it.name).collect())
+        Ok(all.filter(|it| it.is_enabled).collect())
     }
 
     /// The names of the schedules that begin so.
@@ -188,14 +187,10 @@ impl Timetable {
         deadline: Deadline,
     ) -> Result<Vec<String>, AwsError> {
         let all = self.listed(prefix, deadline).await?.into_iter();
-        Ok(all.filter_map(|it| it.name).collect())
+        Ok(all.map(|it| it.name).collect())
     }
 
-    async fn listed(
-        &self,
-        prefix: &str,
-        deadline: Deadline,
-    ) -> Result<Vec<ScheduleSummary>, AwsError> {
+    async fn listed(&self, prefix: &str, deadline: Deadline) -> Result<Vec<Listed>, AwsError> {
         let (mut schedules, mut page) = (Vec::new(), None);
         loop {
             let answer = retry(deadline, || {
@@ -214,7 +209,7 @@ impl Timetable {
                 )
             })
             .await?;
-            schedules.extend(answer.schedules);
+            schedules.extend(answer.schedules.into_iter().filter_map(Listed::of));
             page = answer.next_token;
             if page.is_none() {
                 return Ok(schedules);
@@ -225,7 +220,32 @@ impl Timetable {
 
 /// The revocations for which something is scheduled, each with its first try that is.
 #[derive(Debug, Clone, Default)]
-pub struct Scheduled(HashMap<String, u32>);
+pub struct Scheduled(HashMap<String, First>);
+
+/// What a list tells of a schedule. There may be a hundred thousand.
+struct Listed {
+    name: String,
+    is_enabled: bool,
+    written: Option<SystemTime>,
+}
+
+impl Listed {
+    fn of(schedule: ScheduleSummary) -> Option<Self> {
+        let written = schedule.last_modification_date;
+        Some(Self {
+            name: schedule.name?,
+            is_enabled: schedule.state != Some(ScheduleState::Disabled),
+            written: written.and_then(|time| SystemTime::try_from(time).ok()),
+        })
+    }
+}
+
+/// The first try of a revocation that is scheduled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct First {
+    attempt: u32,
+    written: Option<SystemTime>,
+}
 
 impl Scheduled {
     /// Whether a try of this version's revocation is among them.
@@ -237,23 +257,53 @@ impl Scheduled {
     /// The first of the tries of this version's revocation that are among them, counted from 0.
     #[must_use]
     pub fn attempt(&self, secret: &SecretArn, version: &VersionId) -> Option<u32> {
+        self.first(secret, version).map(|first| first.attempt)
+    }
+
+    /// The try whose time may be over, if that can be: its schedule was last written longer ago than any that is
+    /// still to come, by the grace period and the wait before such a try.
+    #[must_use]
+    pub fn doubtful(
+        &self,
+        secret: &SecretArn,
+        version: &VersionId,
+        grace_period: Duration,
+    ) -> Option<u32> {
+        let First { attempt, written } = self.first(secret, version)?;
+        let waited = attempt.checked_sub(1).and_then(retry_delay);
+        let longest = grace_period.max(waited.unwrap_or_default()) + A_WHILE;
+        let is_to_come = written.is_some_and(|written| written + longest > SystemTime::now());
+        (!is_to_come).then_some(attempt)
+    }
+
+    fn first(&self, secret: &SecretArn, version: &VersionId) -> Option<First> {
         self.0.get(&revocation(secret, version)).copied()
     }
 
-    fn of(names: Vec<String>) -> Self {
-        let mut tries = HashMap::new();
-        for name in names {
-            if let Some((revocation, attempt)) = name.rsplit_once('-') {
-                let attempt = attempt.parse().unwrap_or(u32::MAX);
+    fn of(schedules: impl IntoIterator<Item = Listed>) -> Self {
+        let mut tries: HashMap<String, First> = HashMap::new();
+        for schedule in schedules {
+            if let Some((revocation, attempt)) = schedule.name.rsplit_once('-') {
+                let first = First {
+                    attempt: attempt.parse().unwrap_or(u32::MAX),
+                    written: schedule.written,
+                };
                 tries
                     .entry(revocation.to_owned())
-                    .and_modify(|first| *first = attempt.min(*first))
-                    .or_insert(attempt);
+                    .and_modify(|known| {
+                        if first.attempt < known.attempt {
+                            *known = first;
+                        }
+                    })
+                    .or_insert(first);
             }
         }
         Self(tries)
     }
 }
+
+/// What clocks, retries of the handing over, and a sweep's spacing may add.
+const A_WHILE: Duration = Duration::from_hours(1);
 
 /// The time in `at(yyyy-mm-ddThh:mm:ss)`.
 fn time(expression: &str) -> Option<SystemTime> {
@@ -275,6 +325,24 @@ mod tests {
     }
 
     #[test]
+    fn a_try_will_begin_if_it_is_switched_on_and_its_time_is_not_long_over() {
+        for (minutes_ago, is_enabled, will_begin) in [
+            (0, true, true),
+            (4, true, true),
+            (6, true, false),
+            (0, false, false),
+        ] {
+            let planned = Try {
+                at: SystemTime::now() - Duration::from_mins(minutes_ago),
+                is_enabled,
+                scheduled_at: None,
+                last_error: None,
+            };
+            assert_eq!(planned.will_begin(), will_begin, "{planned:?}");
+        }
+    }
+
+    #[test]
     fn of_several_tries_the_first_counts() {
         let (secret, version): (SecretArn, VersionId) = (
             "arn:aws:secretsmanager:us-east-1:123456789012:secret:acme/db-AbCdEf"
@@ -283,8 +351,17 @@ mod tests {
             "0a1b2c3d-0000-4000-8000-000000000001".parse().unwrap(),
         );
         assert!(!Scheduled::default().has(&secret, &version));
-        let names = [3, 1, 2].map(|attempt| name_of(&secret, &version, attempt));
-        let found = Scheduled::of(names.into());
-        assert_eq!(found.attempt(&secret, &version), Some(1));
+        let found = |hours: u64| {
+            Scheduled::of([3, 1, 2].map(|attempt| Listed {
+                name: name_of(&secret, &version, attempt),
+                is_enabled: true,
+                written: Some(SystemTime::now() - Duration::from_hours(hours)),
+            }))
+        };
+        assert_eq!(found(0).attempt(&secret, &version), Some(1));
+        let grace_period = Duration::from_hours(2);
+        let doubtful = |hours| found(hours).doubtful(&secret, &version, grace_period);
+        assert_eq!(doubtful(2), None, "it may be to come");
+        assert_eq!(doubtful(4), Some(1));
     }
 }

@@ -133,7 +133,10 @@ async fn idle(
     let doubtful: Vec<_> = (0..)
         .zip(waiting)
         .filter(|(_, it)| it.is_overdue())
-        .filter_map(|(place, it)| Some((place, it, known.attempt(&it.secret, &it.version)?)))
+        .filter_map(|(place, it)| {
+            let attempt = known.doubtful(&it.secret, &it.version, it.grace_period)?;
+            Some((place, it, attempt))
+        })
         .collect();
     let idle = RefCell::new(BTreeSet::new());
     let looked = fleet::eight_at_once(doubtful.len(), deadline, async |index| {

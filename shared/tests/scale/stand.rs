@@ -189,7 +189,10 @@ pub(crate) async fn list_schedules(
     let (places, next) = page(places, parameter("NextToken"));
     let schedules: Vec<_> = places
         .into_iter()
-        .map(|place| json!({ "Name": cloud.names[place].0, "GroupName": STACK }))
+        .map(|place| {
+            let written = jiff::Timestamp::now().as_second();
+            json!({ "Name": cloud.names[place].0, "GroupName": STACK, "LastModificationDate": written })
+        })
         .collect();
     Json(json!({ "Schedules": schedules, "NextToken": next }))
 }

@@ -36,7 +36,7 @@ impl Api {
 pub enum Request {
     /// `DescribeSecret` or `GetSecretValue`.
     Read,
-    /// `PutSecretValue` or `UpdateSecretVersionStage`.
+    /// `PutSecretValue`, `UpdateSecretVersionStage` or `TagResource`.
     Write,
     /// `CreateSchedule`.
     CreateSchedule,
@@ -134,7 +134,9 @@ pub fn rotate(step: usize) -> &'static [Op] {
             Ask(Write),
             Mark(VALUE),
             Invoke(Function::CreateSecret),
-            Unless(LABELLED, 2),
+            // The tag that says what was seen to log in, and the label.
+            Unless(LABELLED, 3),
+            Ask(Write),
             Ask(Write),
             Mark(LABELLED),
         ],
@@ -220,7 +222,10 @@ pub fn called(function: Function, api: Api) -> &'static [Op] {
             Ask(Read),
             Ask(Service),
             Ask(Service),
+            Ask(Service),
+            Ask(Service),
             Ask(Write),
+            Ask(PutEvents),
         ],
         (Function::RevokeSecret, Api::V3) => &[
             Ask(Read),
@@ -238,7 +243,10 @@ pub fn called(function: Function, api: Api) -> &'static [Op] {
             Ask(Read),
             Ask(Service),
             Ask(Service),
+            Ask(Service),
+            Ask(Service),
             Ask(Write),
+            Ask(PutEvents),
         ],
     }
 }

@@ -387,8 +387,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
         name: "takes a schedule's name for a plan",
         changes: &[(
             "shared/src/schedule/timetable.rs",
-            "all.filter(|it| it.state != Some(ScheduleState::Disabled));",
-            "all.filter(|_| true);",
+            "is_enabled: schedule.state != Some(ScheduleState::Disabled),",
+            "is_enabled: true,",
         )],
         runs: Runs::Tests("ending::a_schedule_that_is"),
         breaks: Rule::OneAtRest,

@@ -45,7 +45,9 @@ write.
 
 <now>
 
-So: rotate all v1 instances with 3.6 seconds between two calls, v3 with a twelfth of a second.
+So: rotate with 3.6 seconds between two calls, v1 and v3 alike. Heroku's reference has one pool of requests for each
+account, and nobody has measured publicly whether the tokens of v3's instances share their service's. The rows of v3 hold
+if each has a pool of its own: watch `rate_limit_remaining` in the logs of `publish-to-heroku` before you go faster.
 
     while read -r addon; do aws secretsmanager rotate-secret --secret-id \"$NAMES/credentials/$addon\"; sleep 3.6; done < addons
 
