@@ -245,9 +245,12 @@ impl Document {
 
     /// Whether the credential has the name that only this version of this add-on has: rotation made it.
     pub(crate) fn is_named_after(&self, version: &VersionId) -> bool {
-        let name = generate::name_of(&self.heroku.addon_id, version);
-        let named = self.engine.credential().get(2..);
-        named == Some(name.as_str()) && ["u_", "c_"].contains(&&self.engine.credential()[..2])
+        let addon = self.heroku.addon_id.as_str();
+        let names = [
+            credential_id(addon, version),
+            generate::user_of(addon, version),
+        ];
+        names.iter().any(|name| name == self.engine.credential())
     }
 }
 

@@ -69,23 +69,27 @@ impl Generate {
 /// A new database user's name: see [`name_of`].
 pub(crate) fn username(fields: &Fields, version: &VersionId) -> String {
     let addon = fields.heroku_text("addon_id").unwrap_or_default();
-    format!("u_{}", name_of(&addon, version))
+    user_of(&addon, version)
+}
+
+pub(super) fn user_of(addon: &str, version: &VersionId) -> String {
+    format!("u_{}", name_of(addon, version))
 }
 
 /// What a credential is called that is made for a version: that version of that add-on has it and no other, so that
 /// whoever writes a document cannot have another's credential changed or ended.
-pub(super) fn name_of(addon: &str, version: &VersionId) -> String {
+fn name_of(addon: &str, version: &VersionId) -> String {
     let digest = digest(&SHA256, format!("{addon}\n{version}").as_bytes());
     let letters = digest.as_ref().iter().take(USERNAME_LENGTH);
     let letters = letters.map(|byte| char::from(LOWERCASE[usize::from(*byte) % LOWERCASE.len()]));
     letters.collect()
 }
 
-/// What the service of a partner calls the credential that is made for a version of an add-on: no other version of
-/// any add-on has one of this name.
+/// What the service of a partner calls the credential that is made for a version of an add-on: it begins with the
+/// version's id, and no other version of any add-on has one of this name.
 #[must_use]
 pub fn credential_id(addon: &str, version: &VersionId) -> String {
-    format!("c_{}", name_of(addon, version))
+    format!("{version}-{}", name_of(addon, version))
 }
 
 /// A new password.

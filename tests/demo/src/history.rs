@@ -218,7 +218,7 @@ impl History {
             EventKind::DynoRestarted { app, dyno } => self.restarted(app, dyno, at),
             EventKind::CredentialIssued { credential, .. } => {
                 // The label came first, and the credential is known by it.
-                if let Some(credential) = self.credential_mut(credential) {
+                if let Some(credential) = self.named(credential) {
                     credential.issued = Some(at);
                 }
             }
@@ -226,7 +226,7 @@ impl History {
                 let revoked = if *credential == subject.imported {
                     self.credentials.first_mut()
                 } else {
-                    self.credential_mut(credential)
+                    self.named(credential)
                 };
                 if let Some(credential) = revoked {
                     credential.revoked = Some(at);
@@ -334,6 +334,13 @@ impl History {
 
     fn credential_mut(&mut self, version: &str) -> Option<&mut Credential> {
         self.credentials.iter_mut().find(|it| it.version == version)
+    }
+
+    /// By its name at the service, which begins with the version's id.
+    fn named(&mut self, name: &str) -> Option<&mut Credential> {
+        self.credentials
+            .iter_mut()
+            .find(|it| name.starts_with(&it.version))
     }
 
     fn credential(&mut self, version: &str) -> &mut Credential {

@@ -72,7 +72,10 @@ impl Fleet {
             .collect();
         let of_others = |id: &String| {
             let mut others = secrets.iter().filter(|secret| !ours.contains(&secret.name));
-            others.any(|secret| secret.versions.iter().any(|version| version.id == *id))
+            others.any(|secret| {
+                let mut versions = secret.versions.iter();
+                versions.any(|version| id.starts_with(&version.id))
+            })
         };
         let live = self.cloud.credential_service.live();
         let strangers = live

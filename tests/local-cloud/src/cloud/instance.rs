@@ -299,12 +299,12 @@ impl Partner {
         match instance.engine {
             Engine::Http => {
                 // The partner's service does not know add-ons: a credential belongs to the instance
-                // if it is the imported one or named after one of the secret's versions.
+                // if it is the imported one, or its name begins with the id of one of the secret's versions.
                 let secret = self.gateway.secrets_manager().secret(&instance.secret_name);
                 let versions = secret.map(|secret| secret.versions).unwrap_or_default();
                 let imported = imported_id(&instance.name);
                 let belongs = |id: &String| {
-                    *id == imported || versions.iter().any(|version| version.id == *id)
+                    *id == imported || versions.iter().any(|version| id.starts_with(&version.id))
                 };
                 Ok(self
                     .credential_service
