@@ -290,8 +290,8 @@ impl Partner {
             .bring_forward(&instance.secret_name)?)
     }
 
-    /// The instance's credentials that the service itself says are alive: ids at the partner's own
-    /// service, login roles at PostgreSQL, users at MariaDB and Redis.
+    /// The instance's credentials that the service itself says are alive: at the partner's own service the ids of the
+    /// versions that they are of, or what the imported one is called there; login roles at PostgreSQL, users at MariaDB and Redis.
     ///
     /// # Errors
     /// If the service does not answer.
@@ -303,15 +303,16 @@ impl Partner {
                 let secret = self.gateway.secrets_manager().secret(&instance.secret_name);
                 let versions = secret.map(|secret| secret.versions).unwrap_or_default();
                 let imported = imported_id(&instance.name);
-                let belongs = |id: &String| {
-                    *id == imported || versions.iter().any(|version| id.starts_with(&version.id))
+                let of_version = |id: String| {
+                    if id == imported {
+                        return Some(id);
+                    }
+                    let mut versions = versions.iter();
+                    let version = versions.find(|version| id.starts_with(&version.id))?;
+                    Some(version.id.clone())
                 };
-                Ok(self
-                    .credential_service
-                    .live()
-                    .into_iter()
-                    .filter(belongs)
-                    .collect())
+                let live = self.credential_service.live().into_iter();
+                Ok(live.filter_map(of_version).collect())
             }
             Engine::Postgres => self.live_roles(&instance.name).await,
             Engine::Mysql => self.live_mysql_users(&instance.name).await,
