@@ -38,7 +38,7 @@ fn one_rotation_asks_what_a_clean_one_asks() {
         ..Fleet::new(1, Api::V1, NOW)
     };
     let outcome = run(&imported, &Parameters::documented());
-    assert_eq!(outcome.asked[Quota::Writes.index()], 4);
+    assert_eq!(outcome.asked[Quota::Writes.index()], 5);
 }
 
 #[test]
