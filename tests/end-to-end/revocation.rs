@@ -138,9 +138,10 @@ async fn service_refuses(cloud: Arc<Cloud>) -> TestResult {
     let old = current(&cloud, &instance)?;
     rotate(&cloud, &instance).await?;
     let imported = format!("imported-{}", instance.name);
-    faults::at_service(&cloud, &imported, 1, faults::status(403));
+    faults::at_service(&cloud, &imported, faults::ALWAYS, faults::status(403));
     fire(&cloud, &old, 0).await?;
     postponed(&cloud, &old, 1).await?;
+    faults::mend_service(&cloud, &imported);
     check(live_versions(&cloud, &instance)?.contains(&old), || {
         "the label is off".to_owned()
     })?;

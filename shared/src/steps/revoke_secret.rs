@@ -25,6 +25,9 @@ use crate::telemetry::{self, Metric};
 /// Kept back to schedule the next try, however long the service or Heroku took.
 pub const SCHEDULING: Duration = Duration::from_secs(12);
 
+/// The longest that it is asked who uses a credential, which decides nothing by itself.
+const LOOKING: Duration = Duration::from_secs(5);
+
 /// What a revocation needs.
 #[derive(Debug)]
 pub struct Revocation {
@@ -358,6 +361,7 @@ impl Revocation {
         administrator: &Fields,
         deadline: Deadline,
     ) -> Result<Option<Sessions>, Error> {
+        let deadline = deadline.at_most(LOOKING);
         match self.services.sessions(old, administrator, deadline).await {
             Ok(sessions) => {
                 let open = sessions.filter(|it| it.count > 0);

@@ -132,12 +132,16 @@ async fn parent_of_a_sleeper() {
     // Started from a thread that is soon gone.
     let handle = tokio::runtime::Handle::current();
     let log = directory.join("log");
-    let process = tokio::task::spawn_blocking(move || {
-        handle.block_on(Process::spawn("sleep", shell("exec sleep 600"), &log))
+    let mut process = tokio::task::spawn_blocking(move || {
+        let sleeper = shell("echo ready; exec sleep 600");
+        handle.block_on(Process::spawn("sleep", sleeper, &log))
     })
     .await
     .unwrap()
     .unwrap();
+    // Until then it is setpriv, which may not have asked yet to die with its parent.
+    let ready = async |output: &Output| output.lines().iter().any(|line| line == "ready");
+    process.wait_until(PATIENCE, ready).await.unwrap();
     let partial = directory.join("partial");
     std::fs::write(&partial, process.id().unwrap().to_string()).unwrap();
     std::fs::rename(partial, directory.join("id")).unwrap();
