@@ -368,11 +368,18 @@ impl Secrets {
             );
             AwsError::new(OPERATION, arn, "LimitExceeded", message, false)
         })?;
-        let tag = Tag::builder().key(SHOWN_TAG).value(value).build();
-        let request = self.client.tag_resource().secret_id(arn.as_str()).tags(tag);
-        call(OPERATION, arn, deadline, Box::pin(request.send()))
-            .await
-            .map(drop)
+        // An answer without a body may be anybody's: what was to be noted is looked for.
+        let noted = retry(deadline.at_most(CONSISTENCY), || async {
+            let tag = Tag::builder().key(SHOWN_TAG).value(&value).build();
+            let request = self.client.tag_resource().secret_id(arn.as_str()).tags(tag);
+            call(OPERATION, arn, deadline, Box::pin(request.send())).await?;
+            if self.describe(arn, deadline).await?.is_shown(version) {
+                return Ok(());
+            }
+            let message = format!("AWS confirms the tag {SHOWN_TAG} and does not show it");
+            Err(AwsError::new(OPERATION, arn, "NotShown", message, true))
+        });
+        noted.await
     }
 
     /// Puts a label on a version that no other version has.

@@ -135,8 +135,9 @@ pub fn rotate(step: usize) -> &'static [Op] {
             Mark(VALUE),
             Invoke(Function::CreateSecret),
             // The tag that says what was seen to log in, and the label.
-            Unless(LABELLED, 3),
+            Unless(LABELLED, 4),
             Ask(Write),
+            Ask(Read),
             Ask(Write),
             Mark(LABELLED),
         ],

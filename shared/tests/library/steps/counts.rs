@@ -11,4 +11,4 @@ pub(crate) const V1: [Requests; 5] = [(7, 0), (4, 2), (4, 1), (5, 0), (8, 1)];
 pub(crate) const V3: [Requests; 5] = [(7, 0), (5, 3), (5, 2), (5, 0), (9, 2)];
 
 /// createSecret of the first rotation, which also labels the imported version and notes that it logged in.
-pub(crate) const FIRST_CREATE: Requests = (9, 0);
+pub(crate) const FIRST_CREATE: Requests = (10, 0);

@@ -11,7 +11,7 @@ use super::{assert_settled, fire};
 use crate::support::{Api, FUNCTIONS, Stand, credential, next_document};
 
 /// What a step may ask at most, whatever the API.
-const BUDGETS: [Requests; 5] = [(9, 0), (5, 3), (5, 2), (5, 0), (9, 2)];
+const BUDGETS: [Requests; 5] = [(10, 0), (5, 3), (5, 2), (5, 0), (9, 2)];
 
 /// The requests that came from a moment on, until another.
 fn between(stand: &Stand, from: Timestamp, until: Timestamp) -> Requests {
