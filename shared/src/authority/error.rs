@@ -88,7 +88,7 @@ pub enum AuthorityError {
     },
     /// Nobody has shown that the credential which is to end is the instance's own.
     #[error(
-        "version {version} of {secret} is not revoked: its credential was never seen to log in, and its LIVE- label alone does not show that it is this instance's. → If it is (a release before 0.3 made it, or it was labelled by hand), invoke revoke-secret with {{\"SecretId\": \"{secret}\", \"VersionId\": \"{version}\", \"Vouched\": true}}; if not, take the label off"
+        "version {version} of {secret} is not revoked: its credential was never seen to log in, and its LIVE- label alone does not show that it is this instance's. → If it is (an earlier release made it, or somebody labelled it by hand), invoke revoke-secret with {{\"SecretId\": \"{secret}\", \"VersionId\": \"{version}\", \"Vouched\": true}}; if not, take the label off"
     )]
     NotOwn {
         /// The secret.

@@ -24,8 +24,8 @@ fn requests(step: &str) -> (usize, usize) {
         "setSecret" => (5, 3),
         "testSecret" => (5, 2),
         "finishSecret" => (5, 0),
-        // One more than a revocation needs where nothing is late: it asks whether it was scheduled anew.
-        _ => (8, 2),
+        // One asks whether it was scheduled anew, one tells what became of it.
+        _ => (9, 2),
     }
 }
 
