@@ -7,6 +7,7 @@ mod linters;
 mod metrics;
 mod operations;
 mod removal;
+mod rotation_template;
 mod sweep;
 mod update;
 
@@ -16,6 +17,10 @@ use crate::Suite;
 pub(crate) fn reviews(suite: &mut Suite) {
     linters::tests(suite);
     instances::tests(suite);
+    suite.test(
+        "infrastructure::the_guides_own_rotation_function_rotates",
+        rotation_template::rotates,
+    );
 }
 
 /// What changes the stack, one after the other.

@@ -33,8 +33,7 @@ use std::process::ExitCode;
 
 use clap::CommandFactory as _;
 
-pub use arguments::Arguments;
-use arguments::Command;
+pub use arguments::{Arguments, Command};
 pub use error::OperatorError;
 
 use output::Output;
@@ -71,14 +70,26 @@ async fn execute(arguments: Arguments, output: &Output) -> Result<Outcome, Opera
     }
     let name = arguments.stack.ok_or(OperatorError::NoStack)?;
     let stack = Stack::from_environment(name, arguments.secret_prefix)?;
-    match arguments.command {
-        Command::Status(options) => status::run(&stack, output, &options).await,
-        Command::Rotate(options) => rotation::run(&stack, output, &options).await,
-        Command::Rollback(options) => rollback::run(&stack, output, &options).await,
-        Command::Emergency(options) => emergency::run(&stack, output, &options).await,
-        Command::Recover(options) => recover::run(&stack, output, &options).await,
-        Command::Enroll(options) => enroll::run(&stack, output, &options).await,
-        Command::Deprovision(options) => deprovision::run(&stack, output, &options).await,
+    with_stack(&stack, arguments.command, output).await
+}
+
+/// Does what a command says with a stack.
+///
+/// # Errors
+/// If it cannot be done: the error says what to do.
+pub async fn with_stack(
+    stack: &Stack,
+    command: Command,
+    output: &Output,
+) -> Result<Outcome, OperatorError> {
+    match command {
+        Command::Status(options) => status::run(stack, output, &options).await,
+        Command::Rotate(options) => rotation::run(stack, output, &options).await,
+        Command::Rollback(options) => rollback::run(stack, output, &options).await,
+        Command::Emergency(options) => emergency::run(stack, output, &options).await,
+        Command::Recover(options) => recover::run(stack, output, &options).await,
+        Command::Enroll(options) => enroll::run(stack, output, &options).await,
+        Command::Deprovision(options) => deprovision::run(stack, output, &options).await,
         Command::Completions { .. } => Ok(Outcome::Fine),
     }
 }

@@ -48,6 +48,9 @@ pub(crate) struct Plan {
     /// Only each so many-th of the single faults.
     #[arg(long, default_value = "1")]
     pub(crate) every: NonZeroUsize,
+    /// AWS and Heroku are as untidy as they may be; in histories they are so by chance.
+    #[arg(long)]
+    pub(crate) untidy: bool,
     /// How many pairs of faults.
     #[arg(long, default_value_t = 0)]
     pub(crate) pairs: usize,

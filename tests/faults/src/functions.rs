@@ -4,17 +4,17 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{Path, State};
-use axum::response::Response;
-use axum::routing::post;
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
 use lambda_in_process::{Environment, answered, function_of, invocation, resource_policy};
 use lambda_runtime::Diagnostic;
 use local_cloud::ministack::Invocation;
 use local_cloud::scheduler::{HandOver, Target};
 use local_cloud::secrets_manager::{Answer, RotationFunctions};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::running::Running;
@@ -33,11 +33,17 @@ struct Job {
 #[derive(Clone)]
 pub struct Lambda {
     jobs: mpsc::UnboundedSender<Job>,
-    scheduled: mpsc::UnboundedSender<Value>,
+    scheduled: mpsc::UnboundedSender<Scheduled>,
 }
 
-/// What Scheduler handed over and nobody has worked off.
-pub type Scheduled = mpsc::UnboundedReceiver<Value>;
+/// What Scheduler handed over.
+#[derive(Clone, Debug)]
+pub struct Scheduled {
+    /// To this function.
+    pub function: String,
+    /// This event.
+    pub event: Value,
+}
 
 impl Lambda {
     /// Functions on this thread, within a [`tokio::task::LocalSet`]. `failures` hears the error of
@@ -47,7 +53,7 @@ impl Lambda {
         environment: Environment,
         running: Running,
         errors: mpsc::UnboundedSender<String>,
-    ) -> (Self, Scheduled) {
+    ) -> (Self, mpsc::UnboundedReceiver<Scheduled>) {
         let (jobs, mut work) = mpsc::unbounded_channel::<Job>();
         let (scheduled, hand_overs) = mpsc::unbounded_channel();
         let environment = Rc::new(environment);
@@ -81,10 +87,13 @@ impl Lambda {
         answer.await.map_err(|_| gone())?
     }
 
-    /// Lambda's own API, for `rotate`.
+    /// Lambda's own API, for `rotate` and the operator's tool. It says that functions have no time: what the tool
+    /// would wait for is over here before a command begins.
     pub fn router(&self) -> Router {
+        let settings = || async { Json(json!({ "Timeout": 0 })).into_response() };
         Router::new()
             .route("/2015-03-31/functions/{name}/invocations", post(invoked))
+            .route("/2015-03-31/functions/{name}/configuration", get(settings))
             .with_state(self.clone())
     }
 }
@@ -137,7 +146,7 @@ async fn invoked(
     body: Bytes,
 ) -> Response {
     let payload = serde_json::from_slice(&body).unwrap_or_default();
-    answered(lambda.invoke(&function, payload).await)
+    answered(lambda.invoke(function_of(&function), payload).await)
 }
 
 impl RotationFunctions for Lambda {
@@ -161,11 +170,14 @@ impl RotationFunctions for Lambda {
 
 impl Target for Lambda {
     /// An asynchronous invocation: Lambda takes the event, and Scheduler is done.
-    fn invoke(&self, _function_arn: String, _role_arn: String, input: String) -> HandOver<'_> {
+    fn invoke(&self, function_arn: String, _role_arn: String, input: String) -> HandOver<'_> {
         Box::pin(async move {
-            let payload = serde_json::from_str(&input).map_err(|error| error.to_string())?;
+            let scheduled = Scheduled {
+                function: function_of(&function_arn).to_owned(),
+                event: serde_json::from_str(&input).map_err(|error| error.to_string())?,
+            };
             self.scheduled
-                .send(payload)
+                .send(scheduled)
                 .map_err(|_| "the stand is gone".to_owned())
         })
     }

@@ -5,11 +5,11 @@ use std::fs;
 use faults::Problem;
 use faults::engine::Engine;
 use faults::fault::{Fault, Kind, Request, When};
-use faults::run::Case;
+use faults::run::{Act, Case};
 use faults::runner::{Job, run_all};
 use faults::story::known;
 use faults::story::strategy::{Tree, stories};
-use faults::world::{Api, Setup};
+use faults::world::{Api, Manners, Setup};
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom as _;
 use rand::{RngExt as _, SeedableRng as _};
@@ -17,7 +17,7 @@ use rand::{RngExt as _, SeedableRng as _};
 use crate::Harness;
 use crate::arguments::Plan;
 
-/// A rotation without faults, and its requests.
+/// An act without faults, and its requests.
 struct Clean {
     case: Case,
     requests: Vec<Request>,
@@ -25,16 +25,25 @@ struct Clean {
 
 impl Clean {
     fn row(&self) -> String {
-        let Setup { engine, api } = self.case.setup;
-        let which = if self.case.second { "second" } else { "first" };
-        format!("{} {} {which}", engine.name(), api.name())
+        let Setup {
+            engine,
+            api,
+            manners,
+        } = self.case.setup;
+        let (engine, api, manners) = (engine.name(), api.name(), manners.name());
+        format!("{engine} {api} {manners} {}", self.case.act.name())
     }
 }
 
 /// Runs a plan.
 pub(crate) fn run(harness: &mut Harness, engines: &[Engine], plan: &Plan) -> Result<(), Problem> {
     eprintln!("seed {}", plan.seed);
-    let clean = clean(harness, engines)?;
+    let manners = if plan.untidy {
+        Manners::Untidy
+    } else {
+        Manners::Tidy
+    };
+    let clean = clean(harness, engines, manners)?;
     if !harness.report.is_clean() {
         // Nothing else says anything then.
         for failure in harness.report.failures() {
@@ -77,19 +86,24 @@ pub(crate) fn run(harness: &mut Harness, engines: &[Engine], plan: &Plan) -> Res
     Ok(())
 }
 
-/// The rotations that faults are put into.
-fn clean(harness: &mut Harness, engines: &[Engine]) -> Result<Vec<Clean>, Problem> {
+/// The acts that faults are put into.
+fn clean(
+    harness: &mut Harness,
+    engines: &[Engine],
+    manners: Manners,
+) -> Result<Vec<Clean>, Problem> {
     let mut jobs = Vec::new();
     for engine in engines {
         for api in Api::ALL {
-            for second in [false, true] {
+            for act in Act::ALL {
                 let setup = Setup {
                     engine: *engine,
                     api,
+                    manners,
                 };
                 jobs.push(Job::Case(Case {
                     setup,
-                    second,
+                    act,
                     faults: Vec::new(),
                 }));
             }

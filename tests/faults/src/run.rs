@@ -23,10 +23,91 @@ const LOGIN_EVERY: Duration = Duration::from_millis(20);
 pub struct Case {
     /// Where.
     pub setup: Setup,
-    /// Whether the credential to be replaced is a rotated one already, not an imported one.
-    pub second: bool,
+    /// What is done.
+    pub act: Act,
     /// What goes wrong.
     pub faults: Vec<Fault>,
+}
+
+/// What is done to an instance while something goes wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Act {
+    /// It is enrolled.
+    Enrolment,
+    /// Its imported credential is rotated, and revoked.
+    FirstRotation,
+    /// A rotated one.
+    Rotation,
+    /// The one before becomes current again, by the operator's tool, and the new one is revoked.
+    Rollback,
+    /// A credential leaked: the operator's tool rotates, and ends the older ones.
+    Emergency,
+    /// It ends, within the grace period of a credential.
+    Deprovisioning,
+}
+
+impl Act {
+    /// All of them.
+    pub const ALL: [Self; 6] = [
+        Self::Enrolment,
+        Self::FirstRotation,
+        Self::Rotation,
+        Self::Rollback,
+        Self::Emergency,
+        Self::Deprovisioning,
+    ];
+
+    /// Its name in tables.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Enrolment => "enrolment",
+            Self::FirstRotation => "first rotation",
+            Self::Rotation => "rotation",
+            Self::Rollback => "rollback",
+            Self::Emergency => "emergency",
+            Self::Deprovisioning => "deprovisioning",
+        }
+    }
+
+    /// So often the customer's app is restarted by it; by the add-on's removal, where it ends.
+    fn releases(self) -> usize {
+        match self {
+            Self::Enrolment => 0,
+            Self::FirstRotation
+            | Self::Rotation
+            | Self::Rollback
+            | Self::Emergency
+            | Self::Deprovisioning => 1,
+        }
+    }
+
+    /// What comes before it, without anything going wrong.
+    async fn prepare(self, built: &mut Built) {
+        let world = Arc::clone(&built.world);
+        if self != Self::Enrolment {
+            world.enroll().await;
+        }
+        match self {
+            Self::Enrolment | Self::FirstRotation => {}
+            Self::Rotation => {
+                rotate(&world).await;
+                world.settle(&mut built.scheduled).await;
+            }
+            Self::Rollback | Self::Emergency | Self::Deprovisioning => rotate(&world).await,
+        }
+    }
+
+    async fn happen(self, world: &World) {
+        match self {
+            Self::Enrolment => world.enroll().await,
+            Self::FirstRotation | Self::Rotation => rotate(world).await,
+            Self::Rollback => world.roll_back().await,
+            Self::Emergency => world.emergency().await,
+            Self::Deprovisioning => world.end_instance(true).await,
+        }
+    }
 }
 
 /// What came of a run.
@@ -71,14 +152,11 @@ async fn attempt(case: &Case, servers: Arc<Servers>) -> Result<Outcome, Problem>
     let mut built = build(case.setup, servers).await?;
     let world = Arc::clone(&built.world);
     let _customer = customer(&world);
-    if case.second {
-        rotate(&world).await;
-        world.settle(&mut built.scheduled).await;
-    }
+    case.act.prepare(&mut built).await;
     world.passage.desk.begin();
     world.passage.desk.plan(case.faults.iter().cloned());
     let (before, seen) = (world.releases(), world.events.since(0).len());
-    rotate(&world).await;
+    case.act.happen(&world).await;
     world.settle(&mut built.scheduled).await;
     let not_reached = world.passage.desk.forget();
     let exact = case.faults.iter().all(|it| matches!(it.when, When::At(_)));
@@ -93,8 +171,9 @@ async fn attempt(case: &Case, servers: Arc<Servers>) -> Result<Outcome, Problem>
     }
     world.check_settled().await;
     let made = world.releases() - before;
-    if made != 1 {
-        world.violated(Rule::OneRelease, format!("one rotation made {made}"));
+    if made != case.act.releases() {
+        let what = format!("{} made {made} releases", case.act.name());
+        world.violated(Rule::OneRelease, what);
     }
     let attempts = attempts(&world, seen);
     Ok(concluded(&mut built, not_reached, attempts).await)
@@ -167,6 +246,7 @@ fn leaks(built: &mut Built, secrets: &[String]) {
     }
     let events = serde_json::to_string(&world.events.since(0));
     said.extend(events);
+    said.extend(world.said());
     for text in said {
         if secrets.iter().any(|secret| text.contains(secret)) {
             world.violated(Rule::NoValueShown, "in an error or an event");

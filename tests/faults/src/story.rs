@@ -73,8 +73,14 @@ pub enum Operation {
     Deliver,
     /// The hourly sweep.
     Sweep,
-    /// The operator makes an older version current that still is accepted, and publishes it.
+    /// The operator makes an older version current that still is accepted.
     RollBack,
+    /// The operator is told that a credential leaked, and accepts that dynos lose access.
+    Emergency,
+    /// The customer removes the add-on, and the partner's backend has the instance end.
+    EndInstance,
+    /// Somebody stores a document whose template differs.
+    EditDocument,
     /// The operator marks the secret for deletion.
     Delete,
     /// And restores it.

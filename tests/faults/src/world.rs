@@ -3,11 +3,13 @@
 mod book;
 mod build;
 mod operator;
+mod time;
 
 use std::collections::BTreeSet;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use addon_rotation_operator::stack::Stack;
 use jiff::SignedDuration;
 use lambda_in_process::GRACE_PERIOD;
 use local_cloud::events::EventLog;
@@ -23,8 +25,8 @@ use crate::proxy::{Passage, Watcher};
 use crate::violation::{Rule, Violation};
 
 use book::{Book, Version};
-pub use build::{Api, Built, Setup, build};
-pub use operator::Ended;
+pub use build::{Api, Built, Manners, Setup, build};
+pub use time::{Ended, Handed};
 
 /// The config var that shows the credential.
 pub const VAR: &str = "ACME_URL";
@@ -47,10 +49,14 @@ pub struct World {
     pub secrets: SecretsManager,
     gateway: Gateway,
     http: reqwest::Client,
+    /// As the operator's tool reaches it.
+    stack: Stack,
+    /// The secret's name.
     secret: String,
     addon: String,
+    /// What `enroll-addon` is invoked with.
+    enrolment: Value,
     app: String,
-    template: String,
     book: Mutex<Book>,
 }
 
@@ -58,12 +64,6 @@ impl World {
     /// The managed secret, without values.
     pub fn snapshot(&self) -> Option<SecretSnapshot> {
         self.secrets.secret(&self.secret)
-    }
-
-    /// The managed secret's ARN.
-    #[must_use]
-    pub fn secret(&self) -> &str {
-        &self.secret
     }
 
     /// What Heroku shows, if the add-on is there.
@@ -123,7 +123,7 @@ impl World {
         let Some(before) = self.snapshot() else {
             return;
         };
-        self.learn(&before).await;
+        self.learn(&before);
         let live = match self.service.live().await {
             Ok(live) => live,
             Err(problem) => return self.violated(Rule::Stand, problem.to_string()),
@@ -131,7 +131,7 @@ impl World {
         let Some(after) = self.snapshot() else {
             return;
         };
-        self.learn(&after).await;
+        self.learn(&after);
         for version in needed {
             if !live.contains(&version.credential) && self.is_needed(&version) {
                 let what = format!(
@@ -195,7 +195,7 @@ impl World {
     }
 
     /// Reads the values that are new.
-    async fn learn(&self, secret: &SecretSnapshot) {
+    fn learn(&self, secret: &SecretSnapshot) {
         let unknown: Vec<String> = {
             let book = self.book();
             let versions = secret.versions.iter().filter(|version| version.has_value);
@@ -204,12 +204,13 @@ impl World {
                 .collect()
         };
         for id in unknown {
-            let Ok(document) = self.value(&id).await else {
+            let value = self.secrets.value(&self.secret, &id);
+            let Some(Ok(document)) = value.map(|text| serde_json::from_str::<Value>(&text)) else {
                 continue;
             };
             let version = Version {
                 credential: self.service.credential(&document).to_owned(),
-                shown_as: rendered(&self.template, &document),
+                shown_as: rendered(&document),
                 id,
                 document,
             };
@@ -223,6 +224,9 @@ impl World {
         let Some(secret) = self.snapshot() else {
             return self.violated(Rule::Stand, "the secret is gone");
         };
+        if self.is_ended() {
+            return self.check_ended(&secret).await;
+        }
         let current = secret.labelled("AWSCURRENT").unwrap_or_default().to_owned();
         let live = self.service.live().await.unwrap_or_default();
         let shown = self.shown();
@@ -246,14 +250,37 @@ impl World {
             }
         }
         for version in &secret.versions {
-            let live = version
-                .labels
-                .iter()
-                .any(|label| label.starts_with("LIVE-"));
-            if live && version.id != current {
+            if operator::is_live(&version.labels, &version.id) && version.id != current {
                 let what = format!("version {} still has a LIVE- label", version.id);
                 self.violated(Rule::OneAtRest, what);
             }
+        }
+    }
+
+    /// What the operator's tool said.
+    #[must_use]
+    pub fn said(&self) -> Vec<String> {
+        self.book().said.clone()
+    }
+
+    /// Whether the instance was to end.
+    #[must_use]
+    pub fn is_ended(&self) -> bool {
+        self.book().is_ended
+    }
+
+    /// What is to hold of an instance that is no more.
+    async fn check_ended(&self, secret: &SecretSnapshot) {
+        let live = self.service.live().await.unwrap_or_default();
+        if !live.is_empty() {
+            let what = format!("the instance has ended, and the service accepts {live:?}");
+            self.violated(Rule::OneAtRest, what);
+        }
+        let mut labels = secret.versions.iter().flat_map(|version| &version.labels);
+        if secret.deletion.is_none() || labels.any(|label| label.starts_with("LIVE-")) {
+            let what =
+                "the instance has ended, and its secret is not deleted, or has a LIVE- label";
+            self.violated(Rule::OneAtRest, what);
         }
     }
 
@@ -309,16 +336,17 @@ fn is_labelled(secret: &SecretSnapshot, versions: &[Version], credential: &str) 
     })
 }
 
-/// A template over a document's fields: the harness's own, so that the library's is not asked.
-fn rendered(template: &str, document: &Value) -> String {
-    let mut text = template.to_owned();
+/// What a document has its config var show: the harness's own reading, so that the library's is not asked.
+fn rendered(document: &Value) -> String {
+    let template = document["heroku"]["config"][VAR].as_str();
+    let mut text = template.unwrap_or_default().to_owned();
     for (field, value) in document.as_object().into_iter().flatten() {
         let value = match value {
             Value::String(value) => value.clone(),
             Value::Number(value) => value.to_string(),
             _ => continue,
         };
-        text = text.replace(&format!("{{{{{field}}}}}"), &value);
+        text = text.replace(&format!("{{{{ {field} }}}}"), &value);
     }
     text
 }

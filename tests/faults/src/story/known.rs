@@ -3,7 +3,7 @@
 use super::{Interruption, Operation, Story};
 use crate::engine::Engine;
 use crate::fault::{Fault, Kind, When};
-use crate::world::{Api, Setup};
+use crate::world::{Api, Manners, Setup};
 
 /// The histories, of each of these engines' instances.
 pub fn stories(engines: &[Engine]) -> impl Iterator<Item = Story> {
@@ -15,6 +15,7 @@ pub fn stories(engines: &[Engine]) -> impl Iterator<Item = Story> {
                 setup: Setup {
                     engine: *engine,
                     api,
+                    manners: Manners::Tidy,
                 },
                 operations,
             })
@@ -64,7 +65,7 @@ fn histories() -> Vec<Vec<Operation>> {
     ];
     let mut all = vec![queued];
     all.extend([1, 20, 30].map(late));
-    all.extend((0..8).map(given_up));
+    all.extend((0..24).step_by(3).map(given_up));
     all.extend((20..36).step_by(3).map(abandoned));
     all
 }

@@ -9,7 +9,7 @@ use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use super::{Interruption, Operation, Story, Which};
 use crate::engine::Engine;
 use crate::fault::{Fault, Kind, When};
-use crate::world::{Api, Setup};
+use crate::world::{Api, Manners, Setup};
 
 /// The longest history. Two rotations within the grace period and what befalls them take some five.
 const LONGEST: usize = 12;
@@ -34,8 +34,16 @@ pub fn stories(engines: &[Engine], seed: u64, count: usize) -> impl Iterator<Ite
 }
 
 fn story(engines: Vec<Engine>) -> BoxedStrategy<Story> {
-    let setup = (select(engines), select(Api::ALL.to_vec()))
-        .prop_map(|(engine, api)| Setup { engine, api });
+    let setup = (
+        select(engines),
+        select(Api::ALL.to_vec()),
+        select(Manners::ALL.to_vec()),
+    );
+    let setup = setup.prop_map(|(engine, api, manners)| Setup {
+        engine,
+        api,
+        manners,
+    });
     (setup, vec(operation(), 2..=LONGEST))
         .prop_map(|(setup, operations)| Story { setup, operations })
         .boxed()
@@ -63,6 +71,9 @@ fn operation() -> BoxedStrategy<Operation> {
         2 => Just(Operation::Deliver),
         2 => Just(Operation::Sweep),
         3 => Just(Operation::RollBack),
+        1 => Just(Operation::Emergency),
+        1 => Just(Operation::EndInstance),
+        1 => Just(Operation::EditDocument),
         1 => Just(Operation::Delete),
         1 => Just(Operation::Restore),
         1 => Just(Operation::Deprovision),

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use super::{Interruption, Operation, Story, Which};
 use crate::Problem;
 use crate::engine::Servers;
+use crate::functions::Scheduled;
 use crate::run::{self, Outcome};
 use crate::violation::Rule;
 use crate::world::{Built, Ended, build};
@@ -31,6 +32,7 @@ async fn attempt(story: &Story, servers: Arc<Servers>) -> Result<Outcome, Proble
     };
     let world = Arc::clone(&telling.built.world);
     let _customer = run::customer(&world);
+    world.enroll().await;
     world.passage.desk.begin();
     for operation in &story.operations {
         telling.happen(operation).await;
@@ -38,7 +40,7 @@ async fn attempt(story: &Story, servers: Arc<Servers>) -> Result<Outcome, Proble
     }
     let not_reached = world.passage.desk.forget();
     for event in std::mem::take(&mut telling.queued) {
-        world.invoke_asynchronously("revoke-secret", &event).await;
+        world.deliver(&event).await;
     }
     telling.bring_to_rest().await;
     world.check_settled().await;
@@ -52,10 +54,10 @@ async fn attempt(story: &Story, servers: Arc<Servers>) -> Result<Outcome, Proble
 
 struct Telling {
     built: Built,
-    /// The events of the revocations so far.
-    events: Vec<Value>,
-    /// Those that wait in Lambda's queue.
-    queued: Vec<Value>,
+    /// What was handed over so far.
+    events: Vec<Scheduled>,
+    /// What waits in Lambda's queue.
+    queued: Vec<Scheduled>,
 }
 
 impl Telling {
@@ -108,15 +110,14 @@ impl Telling {
             }
             Operation::Deliver => {
                 if let Some(event) = self.events.first() {
-                    world.invoke_asynchronously("revoke-secret", event).await;
+                    world.deliver(event).await;
                 }
             }
             Operation::Sweep => world.sweep().await,
-            Operation::RollBack => {
-                if let Some(version) = world.accepted_before().await {
-                    world.roll_back(&version).await;
-                }
-            }
+            Operation::RollBack => world.try_roll_back().await,
+            Operation::Emergency => world.try_emergency().await,
+            Operation::EndInstance => world.end_instance(false).await,
+            Operation::EditDocument => world.edit_document().await,
             Operation::Delete => world.delete().await,
             Operation::Restore => world.restore().await,
             Operation::Deprovision => world.deprovision(),
@@ -135,7 +136,7 @@ impl Telling {
         let events = world.fire(name, &mut self.built.scheduled).await;
         if twice {
             for event in &events {
-                world.invoke_asynchronously("revoke-secret", event).await;
+                world.deliver(event).await;
             }
         }
         self.events.extend(events);
@@ -167,7 +168,7 @@ impl Telling {
             world.abandon().await;
         }
         for event in &late {
-            world.invoke_asynchronously("revoke-secret", event).await;
+            world.deliver(event).await;
         }
         self.events.extend(late);
     }
@@ -177,7 +178,9 @@ impl Telling {
         let world = Arc::clone(&self.built.world);
         world.restore().await;
         for _ in 0..LOOKS {
-            if world.is_provisioned() {
+            if world.is_ended() {
+                world.end_instance(true).await;
+            } else if world.is_provisioned() {
                 let rotated = world.rotation_is_incomplete();
                 if rotated && world.rotate().await != Some(Ended::Succeeded) {
                     // Whatever it needs is not there: its rotation is given up.

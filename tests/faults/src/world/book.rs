@@ -32,6 +32,12 @@ pub(super) struct Book {
     pub(super) logins: usize,
     /// Whether the customer has removed the add-on.
     pub(super) is_deprovisioned: bool,
+    /// Whether the instance was to end.
+    pub(super) is_ended: bool,
+    /// What the operator's tool said.
+    pub(super) said: Vec<String>,
+    /// Whether the operator accepts that dynos lose access that have what is not shown any more.
+    accepts_downtime: bool,
     /// The errors of what ended in the dead-letter queue.
     pub(super) dead_letters: Vec<String>,
     pub(super) versions: Vec<Version>,
@@ -60,6 +66,12 @@ impl Book {
         }
     }
 
+    /// From now on, or no longer, nobody is to have what is not shown any more.
+    pub(super) fn accept_downtime(&mut self, accepts: bool) {
+        self.accepts_downtime = accepts;
+        self.shown.retain(|shown| shown.until.is_none());
+    }
+
     /// Nothing that was shown is needed any more.
     pub(super) fn forget_shown(&mut self) {
         self.shown.clear();
@@ -77,7 +89,7 @@ impl Book {
             .filter(|shown| {
                 shown
                     .until
-                    .is_none_or(|until| now.duration_since(until) < grace)
+                    .is_none_or(|until| !self.accepts_downtime && now.duration_since(until) < grace)
             })
             .map(|shown| shown.value.as_str())
             .collect();

@@ -5,21 +5,29 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use addon_rotation::configuration::HerokuConfiguration;
+use addon_rotation::invoke::Functions;
 use addon_rotation::net;
-use lambda_in_process::{Environment, STACK, arn, names};
+use addon_rotation::schedule::Timetable;
+use addon_rotation::secrets::Secrets;
+use addon_rotation_operator::stack::Stack;
+use lambda_in_process::{Environment, STACK, names};
 use local_cloud::events::EventLog;
 use local_cloud::gateway::{Gateway, GatewayOptions};
-use local_cloud::heroku::{AppSpec, Heroku, Manifest, Provision, RestartSpeed};
-use local_cloud::secrets_manager::{Caller, RotationOptions};
+use local_cloud::heroku::{
+    AppSpec, Heroku, Manifest, Provision, RestartSpeed, ShownNames, Untidiness,
+};
+use local_cloud::scheduler::{self, Past};
+use local_cloud::secrets_manager::{self, Caller, Probe, RotationOptions};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
-use super::{VAR, World, rendered};
+use super::operator::OPERATOR;
+use super::{Handed, VAR, World, rendered};
 use crate::clock::Clock;
 use crate::engine::{Engine, Imported, Servers, Service};
-use crate::functions::{Lambda, Scheduled, TIMEOUT};
+use crate::functions::{Lambda, TIMEOUT};
 use crate::proxy::http::{Bound, Proxy, Upstream};
 use crate::proxy::{Passage, Watcher};
 use crate::running::Running;
@@ -49,6 +57,60 @@ impl Api {
     }
 }
 
+/// How tidy AWS and Heroku are, where neither document nor recording settles it.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum Manners {
+    /// As tidy as can be.
+    #[default]
+    Tidy,
+    /// `AWSPENDING` stays, reads are late, changes of schedules are refused at first, names are another form.
+    Untidy,
+}
+
+/// So many reads are late.
+const LATE: u32 = 2;
+
+impl Manners {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Tidy, Self::Untidy];
+
+    /// Its name in tables.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Tidy => "tidy",
+            Self::Untidy => "untidy",
+        }
+    }
+
+    fn are_those_of(self, gateway: &Gateway, heroku: &Heroku) {
+        if self == Self::Tidy {
+            return;
+        }
+        gateway.secrets_manager().be(secrets_manager::Untidy {
+            pending_stays: true,
+            late_reads: LATE,
+            late_lists: LATE,
+            late_for: None,
+            probe: Probe::NoValue,
+            probe_comes_later: true,
+            lingering: LATE,
+            cancelling_forgets_the_function: true,
+        });
+        gateway.scheduler().be(scheduler::Untidy {
+            past: Past::Never,
+            busy: 1,
+        });
+        heroku.set_untidiness(Untidiness {
+            names: ShownNames::LowerCaseWithoutPrefix,
+            strips_blanks: true,
+        });
+    }
+}
+
 /// What a world is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Setup {
@@ -56,6 +118,9 @@ pub struct Setup {
     pub engine: Engine,
     /// Heroku's API.
     pub api: Api,
+    /// How tidy AWS and Heroku are.
+    #[serde(default)]
+    pub manners: Manners,
 }
 
 /// A world, and what only its driver has.
@@ -63,14 +128,13 @@ pub struct Built {
     /// The world.
     pub world: Arc<World>,
     /// What Scheduler handed to Lambda.
-    pub scheduled: Scheduled,
+    pub scheduled: Handed,
     /// The functions' errors.
     pub errors: mpsc::UnboundedReceiver<String>,
     _proxies: Vec<Proxy>,
 }
 
-/// Builds a world whose instance is enrolled and not yet rotated. Within a
-/// [`tokio::task::LocalSet`].
+/// Builds a world whose instance is provisioned and not yet enrolled. Within a [`tokio::task::LocalSet`].
 ///
 /// # Errors
 /// If something of it cannot be set up.
@@ -109,6 +173,7 @@ pub async fn build(setup: Setup, servers: Arc<Servers>) -> Result<Built, Problem
         reports: true,
     };
     let (errors_in, errors) = mpsc::unbounded_channel();
+    let stack = operators(&environment);
     let (lambda, scheduled) = Lambda::start(environment, running, errors_in);
     let gateway = gateway.serve(GatewayOptions {
         events: events.clone(),
@@ -122,8 +187,9 @@ pub async fn build(setup: Setup, servers: Arc<Servers>) -> Result<Built, Problem
     });
     let proxies = fronts.serve(&gateway, &heroku, &lambda, &passage).await?;
     let partner = json!({ "id": "acme", "password": password, "client_secret": client_secret });
-    create_secret(&gateway, "acme/partner", &partner, false).await?;
-    let stored = store(setup.api, &gateway, &heroku, &imported).await?;
+    create_secret(&gateway, "acme/partner", &partner).await?;
+    setup.manners.are_those_of(&gateway, &heroku);
+    let (addon, enrolment) = provision(setup.api, &gateway, &heroku, &imported).await?;
 
     let world = Arc::new(World {
         events,
@@ -135,17 +201,16 @@ pub async fn build(setup: Setup, servers: Arc<Servers>) -> Result<Built, Problem
         secrets: gateway.secrets_manager().clone(),
         gateway,
         http,
-        secret: stored.secret,
-        addon: stored.addon,
+        stack,
+        secret: names().secret_of(&addon),
+        addon,
+        enrolment,
         app: APP.to_owned(),
-        template: imported.template,
         book: std::sync::Mutex::default(),
     });
     let watcher: Arc<dyn Watcher> = world.clone();
     let watcher: Weak<dyn Watcher> = Arc::downgrade(&watcher);
     passage.watch(watcher);
-    world.switch_on().await?;
-    world.look_now().await;
     Ok(Built {
         world,
         scheduled,
@@ -198,18 +263,29 @@ impl Fronts {
     }
 }
 
-struct Stored {
-    secret: String,
-    addon: String,
+/// The stack as the operator's tool reaches it: through the proxies, as the functions do.
+fn operators(environment: &Environment) -> Stack {
+    let aws = environment.sdk_config(OPERATOR);
+    let lambda = Environment {
+        aws: environment.lambda.clone(),
+        ..environment.clone()
+    };
+    Stack {
+        name: STACK.to_owned(),
+        prefix: names().credentials,
+        secrets: Secrets::new(&aws),
+        functions: Functions::new(&lambda.sdk_config(OPERATOR)),
+        timetable: Timetable::new(&aws, STACK),
+    }
 }
 
-/// Provisions the add-on and stores its secrets.
-async fn store(
+/// Provisions the add-on: its id, and what its backend has it enrolled with.
+async fn provision(
     api: Api,
     gateway: &Gateway,
     heroku: &Heroku,
     imported: &Imported,
-) -> Result<Stored, Problem> {
+) -> Result<(String, Value), Problem> {
     heroku.create_app(AppSpec {
         name: APP.to_owned(),
         dynos: 1,
@@ -222,7 +298,11 @@ async fn store(
     for field in ["host", "port", "url"] {
         administrator[field] = imported.fields[field].clone();
     }
-    let administrator = create_secret(gateway, "acme/masters/shop", &administrator, false).await?;
+    let administrator = create_secret(gateway, "acme/masters/shop", &administrator).await?;
+    let template = imported.template.replace("{{", "{{ ").replace("}}", " }}");
+    let mut document = imported.fields.clone();
+    document["masterarn"] = administrator.into();
+    document["heroku"] = json!({ "api": api.name(), "config": { VAR: template } });
     let addon = heroku.provision(Provision {
         service: "acme".to_owned(),
         name: "acme-shop".to_owned(),
@@ -231,68 +311,27 @@ async fn store(
         owner_app: APP.to_owned(),
         config: BTreeMap::from([(
             VAR.to_owned(),
-            rendered(&imported.template, &imported.fields),
+            rendered(&document),
         )]),
     })?;
-    let template = imported.template.replace("{{", "{{ ").replace("}}", " }}");
-    let mut block = json!({
-        "api": api.name(),
-        "addon_id": addon.id,
-        "config": { VAR: template },
-    });
+    document["heroku"]["addon_id"] = addon.id.clone().into();
+    let mut enrolment = json!({ "Document": document });
     if api == Api::V3 {
-        let tokens = json!({ "refresh_token": heroku.refresh_token(&addon.id)? });
-        block["oauth"] = create_secret(gateway, &names().oauth_of(&addon.id), &tokens, false)
-            .await?
-            .into();
+        enrolment["RefreshToken"] = heroku.refresh_token(&addon.id)?.into();
     }
-    let mut document = imported.fields.clone();
-    document["masterarn"] = administrator.into();
-    document["heroku"] = block;
-    Ok(Stored {
-        secret: create_secret(gateway, &names().secret_of(&addon.id), &document, true).await?,
-        addon: addon.id,
-    })
+    Ok((addon.id, enrolment))
 }
 
-async fn create_secret(
-    gateway: &Gateway,
-    name: &str,
-    value: &Value,
-    managed: bool,
-) -> Result<String, Problem> {
-    let tags = if managed {
-        json!([{ "Key": "rotation:stack", "Value": STACK }])
-    } else {
-        json!([])
-    };
+async fn create_secret(gateway: &Gateway, name: &str, value: &Value) -> Result<String, Problem> {
     let parameters = json!({
         "Name": name,
-        "Tags": tags,
         "SecretString": value.to_string(),
         "ClientRequestToken": Uuid::new_v4().to_string(),
     });
-    let operator = Caller("operator".to_owned());
+    let operator = Caller(OPERATOR.to_owned());
     let secrets = gateway.secrets_manager();
     let answer = secrets
         .handle(&operator, "CreateSecret", parameters)
         .await?;
     Ok(answer["ARN"].as_str().unwrap_or_default().to_owned())
-}
-
-impl World {
-    async fn switch_on(&self) -> Result<(), Problem> {
-        self.call(
-            "RotateSecret",
-            json!({
-                "SecretId": self.secret,
-                "ClientRequestToken": Uuid::new_v4().to_string(),
-                "RotationLambdaARN": arn("rotate"),
-                "RotationRules": { "AutomaticallyAfterDays": 90 },
-                "RotateImmediately": false,
-            }),
-        )
-        .await?;
-        Ok(())
-    }
 }

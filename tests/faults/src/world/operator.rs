@@ -1,38 +1,51 @@
-//! What somebody, or AWS by itself, does to a world.
+//! What the operator and the partner's backend do to a world, by the product's own commands and functions.
 
-use std::time::Duration;
+use std::io::{self, Write};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use jiff::Timestamp;
-use lambda_in_process::{STACK, arn};
-use local_cloud::events::{Event, EventKind};
-use local_cloud::secrets_manager::{Caller, RotationOptions, ServiceError};
+use addon_rotation_operator::output::Output;
+use addon_rotation_operator::{Arguments, OperatorError, Outcome, with_stack};
+use clap::Parser as _;
+use lambda_in_process::arn;
+use local_cloud::secrets_manager::{Caller, ServiceError};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::World;
+use super::{VAR, World};
 use crate::Problem;
-use crate::clock::Time;
-use crate::functions::Scheduled;
 use crate::story::tell::publication;
 use crate::violation::Rule;
 
-/// How a rotation ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ended {
-    /// With the new version current.
-    Succeeded,
-    /// Secrets Manager gave up on it.
-    GivenUp,
+/// What the operator is at AWS, and the first word of what it is called in a run's record.
+pub(crate) const OPERATOR: &str = "operator";
+
+/// So often a command is typed again that says that it could be.
+const TRIES: usize = 6;
+
+/// How long a command waits for what takes no time here.
+const PATIENCE: &str = "10s";
+
+/// Where a command's words go.
+#[derive(Clone, Default)]
+struct Words(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Words {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let mut words = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        words.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
-/// So many schedules one after the other are more than a day of a revocation's tries.
-const MOST_FIRINGS: usize = 60;
-
-/// How long it is waited for a schedule that was brought forward before it is looked whether it was moved.
-const MOVED: Duration = Duration::from_millis(200);
-
-/// How often Lambda repeats an asynchronous invocation that failed, and after how long.
-const RETRIES: [Duration; 2] = [Duration::from_mins(1), Duration::from_mins(2)];
+/// What became of a command.
+enum Typed {
+    Done,
+    /// It says why not, and with which command to go on.
+    Failed(String, String),
+}
 
 impl World {
     /// Calls Secrets Manager as its operator.
@@ -40,25 +53,179 @@ impl World {
     /// # Errors
     /// As Secrets Manager does.
     pub async fn call(&self, operation: &str, parameters: Value) -> Result<Value, ServiceError> {
-        let operator = Caller("operator".to_owned());
+        let operator = Caller(OPERATOR.to_owned());
         self.secrets.handle(&operator, operation, parameters).await
     }
 
-    /// A version's value.
-    ///
-    /// # Errors
-    /// If it has none.
-    pub async fn value(&self, version: &str) -> Result<Value, Problem> {
-        let parameters = json!({ "SecretId": self.secret, "VersionId": version });
-        let answer = self.call("GetSecretValue", parameters).await?;
-        let text = answer["SecretString"].as_str().unwrap_or_default();
-        Ok(serde_json::from_str(text)?)
+    /// Types a command of the operator's tool; the one with which its error says to go on, until one succeeds.
+    /// Whether one did.
+    async fn operate(&self, command: &str, tries: usize) -> bool {
+        let mut command = command.to_owned();
+        for _ in 0..tries {
+            match self.typed(&command).await {
+                Ok(Typed::Done) => return true,
+                Ok(Typed::Failed(error, next)) => {
+                    self.book().said.push(error);
+                    command = next;
+                }
+                Err(problem) => {
+                    self.violated(Rule::Stand, problem.to_string());
+                    return false;
+                }
+            }
+            self.passage.running.idle().await;
+        }
+        false
+    }
+
+    /// Types one command. Its process may end at any of its requests.
+    async fn typed(&self, command: &str) -> Result<Typed, Problem> {
+        let words = command.split_whitespace().skip_while(|word| *word == TOOL);
+        let mut line = vec![TOOL];
+        line.extend(words);
+        line.push("--yes");
+        if line.contains(&"emergency") {
+            line.extend(["--patience", PATIENCE]);
+        }
+        let name = format!("{OPERATOR} {}", line.get(1).unwrap_or(&""));
+        let parsed = Arguments::try_parse_from(&line)?.command;
+        let (stack, words) = (self.stack.clone(), Words::default());
+        let output = Output::to(words.clone(), true);
+        let task = tokio::task::spawn_local(async move {
+            let done = with_stack(&stack, parsed, &output).await;
+            done.map_err(|error| {
+                let next = match &error {
+                    OperatorError::Step { again, .. } => Some(again.clone()),
+                    _ => None,
+                };
+                (format!("{error} {error:?}"), next)
+            })
+        });
+        let running = &self.passage.running;
+        let id = running.begin(OPERATOR, name, task.abort_handle());
+        let ended = task.await;
+        running.end(id);
+        let said = words.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let said = String::from_utf8_lossy(&said).into_owned();
+        self.book().said.push(said.clone());
+        let same = || command.to_owned();
+        Ok(match ended {
+            Ok(Ok(Outcome::Fine)) => Typed::Done,
+            Ok(Ok(Outcome::Attention)) => Typed::Failed(said, same()),
+            Ok(Err((error, next))) => Typed::Failed(error, next.unwrap_or_else(same)),
+            Err(error) if error.is_cancelled() => Typed::Failed("killed".to_owned(), same()),
+            Err(error) => {
+                self.violated(Rule::NoPanic, format!("{command}: {error}"));
+                Typed::Failed(error.to_string(), same())
+            }
+        })
+    }
+
+    /// Does what must come to its end, if it is repeated as its error says.
+    async fn must(&self, command: &str) {
+        if !self.operate(command, TRIES).await {
+            let last = self.book().said.last().cloned().unwrap_or_default();
+            self.violated(Rule::Converges, format!("{command}: {last}"));
+        }
+    }
+
+    /// Enrols the instance, as the partner's backend does: again, until it is.
+    pub async fn enroll(&self) {
+        let mut last = String::new();
+        for _ in 0..TRIES {
+            match self
+                .lambda
+                .invoke("enroll-addon", self.enrolment.clone())
+                .await
+            {
+                Ok(_) => return,
+                Err(error) => last = error.error_message,
+            }
+            self.passage.running.idle().await;
+        }
+        self.violated(Rule::Converges, format!("enrolment: {last}"));
+    }
+
+    /// Makes the last older version current that may still be accepted, if the operator's tool lets it.
+    pub async fn try_roll_back(&self) {
+        if let Some(older) = self.older() {
+            let command = format!("rollback {} --to {older}", self.addon);
+            self.operate(&command, 1).await;
+        }
+    }
+
+    /// The same, which must succeed.
+    pub async fn roll_back(&self) {
+        match self.older() {
+            Some(older) => {
+                self.must(&format!("rollback {} --to {older}", self.addon))
+                    .await
+            }
+            None => self.violated(Rule::Stand, "there is nothing to roll back to"),
+        }
+    }
+
+    /// The last version but the current one that is labelled as alive.
+    fn older(&self) -> Option<String> {
+        let secret = self.snapshot()?;
+        let current = secret.labelled("AWSCURRENT");
+        let mut others = secret.versions.iter().rev();
+        others
+            .find(|it| Some(it.id.as_str()) != current && is_live(&it.labels, &it.id))
+            .map(|it| it.id.clone())
+    }
+
+    /// A credential leaked: the older ones end now, whoever still has them. Whether that came to its end.
+    async fn end_older(&self, tries: usize) -> bool {
+        self.book().accept_downtime(true);
+        let command = format!("emergency {} --accept-downtime", self.addon);
+        let done = self.operate(&command, tries).await;
+        self.look_now().await;
+        self.book().accept_downtime(false);
+        if done {
+            let live = self.service.live().await.unwrap_or_default();
+            if live.len() != 1 {
+                let what = format!("after an emergency the service accepts {live:?}");
+                self.violated(Rule::OneAtRest, what);
+            }
+        }
+        done
+    }
+
+    /// An emergency, as far as it gets.
+    pub async fn try_emergency(&self) {
+        if self.is_provisioned() {
+            self.end_older(1).await;
+        }
+    }
+
+    /// An emergency that must come to its end.
+    pub async fn emergency(&self) {
+        if !self.end_older(TRIES).await {
+            let last = self.book().said.last().cloned().unwrap_or_default();
+            self.violated(Rule::Converges, format!("emergency: {last}"));
+        }
+    }
+
+    /// The customer removes the add-on, and the partner's backend has the instance end.
+    pub async fn end_instance(&self, must: bool) {
+        self.deprovision();
+        self.book().is_ended = true;
+        let command = format!("deprovision {}", self.addon);
+        if must {
+            self.must(&command).await;
+        } else {
+            self.operate(&command, 1).await;
+        }
     }
 
     /// Begins a rotation, or takes up the one that Secrets Manager gave up; nothing, if it refuses.
     pub async fn begin_rotation(&self) -> Option<usize> {
         let seen = self.events.since(0).len();
         let secret = self.snapshot().filter(|it| it.deletion.is_none())?;
+        if self.book().is_ended {
+            return None;
+        }
         let parameters = json!({
             "SecretId": self.secret,
             "ClientRequestToken": Uuid::new_v4().to_string(),
@@ -67,16 +234,8 @@ impl World {
         });
         let begun = self.call("RotateSecret", parameters).await;
         // A rotation that was given up is taken up again, with an error that says so.
-        let taken_up = secret.rotation_enabled && secret.labelled("AWSPENDING").is_some();
+        let taken_up = secret.rotation_enabled && self.rotation_is_incomplete();
         (begun.is_ok() || taken_up).then_some(seen)
-    }
-
-    /// Has the secret's own schedule be due.
-    pub async fn rotate_by_schedule(&self) {
-        let seen = self.events.since(0).len();
-        if self.secrets.bring_forward(&self.secret).is_ok() {
-            self.rotation_ended(seen).await;
-        }
     }
 
     /// `CancelRotateSecret`.
@@ -102,13 +261,28 @@ impl World {
         }
     }
 
-    /// Whether a version is AWSPENDING and not current.
-    #[must_use]
-    pub fn rotation_is_incomplete(&self) -> bool {
-        self.snapshot().is_some_and(|secret| {
-            let pending = secret.labelled("AWSPENDING");
-            pending.is_some() && pending != secret.labelled("AWSCURRENT")
-        })
+    /// Somebody changes what the config var shows, besides the credential.
+    pub async fn edit_document(&self) {
+        let Some(secret) = self.snapshot().filter(|it| it.deletion.is_none()) else {
+            return;
+        };
+        let current = secret.labelled("AWSCURRENT").unwrap_or_default();
+        let value = self.secrets.value(&self.secret, current);
+        let Some(Ok(mut document)) = value.map(|text| serde_json::from_str::<Value>(&text)) else {
+            return self.violated(Rule::Stand, "the current version has no document");
+        };
+        let template = &mut document["heroku"]["config"][VAR];
+        let text = template.as_str().unwrap_or_default();
+        *template = match text.strip_suffix(EDIT) {
+            Some(before) => before.into(),
+            None => format!("{text}{EDIT}").into(),
+        };
+        let parameters = json!({
+            "SecretId": self.secret,
+            "ClientRequestToken": Uuid::new_v4().to_string(),
+            "SecretString": document.to_string(),
+        });
+        self.accepted("PutSecretValue", parameters).await;
     }
 
     /// Marks the secret for deletion.
@@ -126,147 +300,15 @@ impl World {
         }
     }
 
-    /// An older version whose credential is still accepted, to roll back to.
-    pub async fn accepted_before(&self) -> Option<String> {
-        let secret = self.snapshot()?;
-        if secret.deletion.is_some() || self.rotation_is_incomplete() || !self.is_provisioned() {
-            return None;
-        }
-        let current = secret.labelled("AWSCURRENT")?;
-        for version in secret.versions.iter().rev().filter(|it| it.id != current) {
-            if !version.labels.contains(&format!("LIVE-{}", version.id)) {
-                continue;
-            }
-            let document = self.value(&version.id).await.ok()?;
-            if self.service.accepts(&document).await.ok()? {
-                return Some(version.id.clone());
-            }
-        }
-        None
-    }
-
-    /// Makes an older version current, in the order of the operations page: its revocation is put off;
-    /// Heroku shows it; only then does the other's grace period begin; then it is current. If one of
-    /// these fails, the rest is not done.
-    pub async fn roll_back(&self, version: &str) {
-        let secret = self.snapshot();
-        let Some(current) = secret.as_ref().and_then(|it| it.labelled("AWSCURRENT")) else {
-            return;
-        };
-        let event = |version| json!({ "SecretId": self.secret, "VersionId": version });
-        let mut put_off = event(version);
-        put_off["WasInUse"] = true.into();
-        let put_off = self.lambda.invoke("finish-secret", put_off);
-        if put_off.await.is_err() || self.accepted_before().await.as_deref() != Some(version) {
-            return;
-        }
-        let published = publication(&self.secret, version);
-        if self
-            .lambda
-            .invoke("publish-to-heroku", published)
-            .await
-            .is_err()
-        {
-            return;
-        }
-        // An imported version has none before its first rotation.
-        self.accepted(
-            "UpdateSecretVersionStage",
-            json!({
-                "SecretId": self.secret,
-                "VersionStage": format!("LIVE-{current}"),
-                "MoveToVersionId": current,
-            }),
-        )
-        .await;
-        if self
-            .lambda
-            .invoke("finish-secret", event(current))
-            .await
-            .is_err()
-        {
-            return;
-        }
-        let parameters = json!({
-            "SecretId": self.secret,
-            "VersionStage": "AWSCURRENT",
-            "MoveToVersionId": version,
-            "RemoveFromVersionId": current,
-        });
-        self.accepted("UpdateSecretVersionStage", parameters).await;
-    }
-
     /// Has Heroku show the current version, as the operations page says after a rollback.
     pub async fn publish_current(&self) {
         let secret = self.snapshot().filter(|it| it.deletion.is_none());
-        let current = secret.as_ref().and_then(|it| it.labelled("AWSCURRENT"));
-        if let Some(version) = current {
-            let event = publication(&self.secret, version);
+        if let Some(secret) = secret
+            && let Some(version) = secret.labelled("AWSCURRENT")
+        {
+            let event = publication(&secret.arn, version);
             // Heroku may be out of order: whoever is on call looks again.
             let _ = self.lambda.invoke("publish-to-heroku", event).await;
-        }
-    }
-
-    /// The hourly sweep.
-    pub async fn sweep(&self) {
-        self.invoke_asynchronously("sweep", &json!({})).await;
-    }
-
-    /// Whether nothing is scheduled, and no label says that more than the current version is alive.
-    #[must_use]
-    pub fn is_at_rest(&self) -> bool {
-        let Some(secret) = self.snapshot() else {
-            return true;
-        };
-        let current = secret.labelled("AWSCURRENT");
-        let others = secret
-            .versions
-            .iter()
-            .filter(|version| Some(version.id.as_str()) != current);
-        let mut labels = others.flat_map(|version| &version.labels);
-        self.due().is_empty() && !labels.any(|label| label.starts_with("LIVE-"))
-    }
-
-    /// The schedules' names and when they are due, the earliest first.
-    pub fn due(&self) -> Vec<(Time, String)> {
-        let due = self.clock.due(self.gateway.scheduler());
-        due.into_iter()
-            .map(|(at, schedule)| (at, schedule.name))
-            .collect()
-    }
-
-    /// Removes a schedule.
-    pub async fn lose_schedule(&self, name: &str) {
-        let url = format!(
-            "{}schedules/{name}?groupName={STACK}",
-            self.gateway.endpoint()
-        );
-        let removed = self.http.delete(url).send().await;
-        if !removed.is_ok_and(|answer| answer.status().is_success()) {
-            self.violated(Rule::Stand, "the schedule could not be removed");
-        }
-    }
-
-    /// Somebody switches a schedule off.
-    pub async fn switch_schedule_off(&self, name: &str) {
-        let url = format!("{}schedules/{name}", self.gateway.endpoint());
-        let shown = self
-            .http
-            .get(format!("{url}?groupName={STACK}"))
-            .send()
-            .await;
-        let changed = async {
-            let mut schedule: Value = shown?.json().await?;
-            schedule["State"] = "DISABLED".into();
-            self.http
-                .put(url)
-                .json(&schedule)
-                .send()
-                .await?
-                .error_for_status()
-        };
-        if changed.await.is_err() {
-            self.violated(Rule::Stand, "the schedule could not be switched off");
         }
     }
 
@@ -276,109 +318,15 @@ impl World {
             self.violated(Rule::Stand, format!("{operation}: {error}"));
         }
     }
+}
 
-    /// Waits for the end of a rotation that began after so many events.
-    pub async fn rotation_ended(&self, seen: usize) -> Ended {
-        let attempts = RotationOptions::default().attempts;
-        let ended = |events: &[Event]| {
-            let mut failed = 0;
-            for event in events.iter().skip(seen) {
-                match &event.kind {
-                    EventKind::RotationSucceeded { .. } => return Some(Ended::Succeeded),
-                    EventKind::RotationFailed { message, .. } => {
-                        failed += 1;
-                        if failed == attempts || message == "the rotation was cancelled" {
-                            return Some(Ended::GivenUp);
-                        }
-                    }
-                    _ => {}
-                }
-            }
-            None
-        };
-        let ended = self.events.wait_for(ended).await;
-        self.passage.running.idle().await;
-        ended
-    }
+/// What somebody has the config var's value end with, or no longer.
+const EDIT: &str = "?edited";
 
-    /// Rotates now, and waits for the end.
-    pub async fn rotate(&self) -> Option<Ended> {
-        let seen = self.begin_rotation().await?;
-        Some(self.rotation_ended(seen).await)
-    }
+/// The program's name.
+const TOOL: &str = "addon-rotation-operator";
 
-    /// Has a schedule fire, and works off what it hands over, by Lambda's rules for asynchronous
-    /// invocations.
-    pub async fn fire(&self, name: &str, scheduled: &mut Scheduled) -> Vec<Value> {
-        let events = self.take(name, scheduled).await;
-        for event in &events {
-            self.invoke_asynchronously("revoke-secret", event).await;
-        }
-        events
-    }
-
-    /// Has a schedule fire: what it hands over.
-    pub async fn take(&self, name: &str, scheduled: &mut Scheduled) -> Vec<Value> {
-        let seen = self.events.since(0).len();
-        if !self.gateway.scheduler().bring_forward(name) {
-            return Vec::new();
-        }
-        let gone = |events: &[Event]| {
-            events
-                .iter()
-                .skip(seen)
-                .any(|event| matches!(&event.kind, EventKind::ScheduleFired { name: it, .. } if it == name))
-                .then_some(())
-        };
-        // A rotation under way may move it just then: it does not fire.
-        while tokio::time::timeout(MOVED, self.events.wait_for(gone))
-            .await
-            .is_err()
-        {
-            let all = self.gateway.scheduler().schedules();
-            let still = all.into_iter().find(|it| it.name == name);
-            if still.is_some_and(|it| it.fires_at.is_some_and(|at| at > Timestamp::now())) {
-                return Vec::new();
-            }
-        }
-        let mut events = Vec::new();
-        while let Ok(payload) = scheduled.try_recv() {
-            events.push(payload);
-        }
-        events
-    }
-
-    /// An asynchronous invocation: twice more if it fails, then the dead-letter queue.
-    pub async fn invoke_asynchronously(&self, function: &str, payload: &Value) {
-        let mut retries = RETRIES.into_iter();
-        while let Err(error) = self.lambda.invoke(function, payload.clone()).await {
-            self.passage.running.idle().await;
-            self.clock.due(self.gateway.scheduler());
-            match retries.next() {
-                Some(wait) => self.clock.skip(wait),
-                None => {
-                    return self.book().dead_letters.push(error.error_message);
-                }
-            }
-        }
-        self.passage.running.idle().await;
-    }
-
-    /// Lets time pass until nothing is scheduled any more.
-    pub async fn settle(&self, scheduled: &mut Scheduled) {
-        for _ in 0..MOST_FIRINGS {
-            self.passage.running.idle().await;
-            let Some((at, first)) = self.due().into_iter().next() else {
-                return;
-            };
-            self.clock.skip_to(at);
-            self.fire(&first, scheduled).await;
-        }
-        self.violated(Rule::Converges, "revocations are tried again for ever");
-    }
-
-    /// The errors of what ended in the dead-letter queue.
-    pub fn dead_letters(&self) -> Vec<String> {
-        self.book().dead_letters.clone()
-    }
+/// Whether a version has its own label.
+pub(super) fn is_live(labels: &std::collections::BTreeSet<String>, id: &str) -> bool {
+    labels.contains(&format!("LIVE-{id}"))
 }

@@ -11,6 +11,7 @@ use super::error::ServiceError;
 use super::functions::RotationFunctions;
 use super::model::{Model, Run};
 use super::request::{self, CreateSecret, PutSecretValue, SecretOnly, UpdateSecret};
+use super::secret::SecretValue;
 use super::rotation::RotationOptions;
 use super::snapshot::SecretSnapshot;
 use super::untidy::Untidy;
@@ -232,6 +233,17 @@ impl SecretsManager {
     #[must_use]
     pub fn secret(&self, secret_id: &str) -> Option<SecretSnapshot> {
         self.lock().find(secret_id).ok().map(SecretSnapshot::of)
+    }
+
+    /// The text of a version's value as it is now.
+    #[must_use]
+    pub fn value(&self, secret_id: &str, version: &str) -> Option<String> {
+        let model = self.lock();
+        let version = model.find(secret_id).ok()?.version(version)?;
+        match version.value.as_ref()? {
+            SecretValue::String(text) => Some(text.clone()),
+            SecretValue::Binary(_) => None,
+        }
     }
 
     /// All secrets as they are now, without values, in order of their names.

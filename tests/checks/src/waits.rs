@@ -1,0 +1,100 @@
+//! No test waits for so long, or fails by how long something took: a busy machine would decide then.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Where time is waited for or measured all the same, and why that decides nothing.
+const ALLOWED: [(&str, &str); 17] = [
+    (
+        "bench/src/front.rs",
+        "a stand-in's latency, which is asked for",
+    ),
+    (
+        "bench/src/front/door.rs",
+        "out of file descriptors: the next try",
+    ),
+    ("checks/src/stages.rs", "only told"),
+    ("conformance/src/service.rs", "part of what is examined"),
+    (
+        "conformance/src/tests/stopping.rs",
+        "what is too early would be seen within it; what is late changes nothing",
+    ),
+    ("demo/src/stage.rs", "between two looks at a state"),
+    (
+        "end-to-end/operator/fleet.rs",
+        "the status has whole seconds; and only told",
+    ),
+    ("faults/src/main.rs", "only told"),
+    ("faults/src/run.rs", "between two logins of a customer"),
+    ("fleet/src/bin/fleet/main.rs", "only told"),
+    ("local-cloud/src/gateway.rs", "a fault that is asked for"),
+    (
+        "local-cloud/src/heroku",
+        "dynos' restarts, and faults that are asked for",
+    ),
+    (
+        "local-cloud/src/patience.rs",
+        "a test that hangs ends with an error",
+    ),
+    (
+        "local-cloud/src/process.rs",
+        "between two looks at a process",
+    ),
+    (
+        "local-cloud/src/scheduler/firing.rs",
+        "EventBridge Scheduler's own time",
+    ),
+    (
+        "local-cloud/src/secrets_manager/rotation.rs",
+        "Secrets Manager's own time",
+    ),
+    (
+        "shared/library/authority/impatience.rs",
+        "a clock that stands still",
+    ),
+];
+
+const WAITS: [&str; 2] = ["sleep(", ".elapsed()"];
+
+fn sources(directory: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            if path.file_name().is_some_and(|name| name != "target") {
+                sources(&path, found);
+            }
+        } else if path.extension().is_some_and(|it| it == "rs") {
+            found.push(path);
+        }
+    }
+}
+
+#[test]
+fn no_test_waits_for_a_while() {
+    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let mut waiting = Vec::new();
+    for (root, name) in [("tests", ""), ("shared/tests", "shared/")] {
+        let root = workspace.join(root);
+        let mut files = Vec::new();
+        sources(&root, &mut files);
+        assert!(!files.is_empty());
+        for file in files {
+            let path = format!("{name}{}", file.strip_prefix(&root).unwrap().display());
+            let is_this = path.ends_with("checks/src/waits.rs");
+            if is_this || ALLOWED.iter().any(|(allowed, _)| path.starts_with(allowed)) {
+                continue;
+            }
+            let text = fs::read_to_string(&file).unwrap();
+            for (number, line) in text.lines().enumerate() {
+                if WAITS.iter().any(|wait| line.contains(wait)) {
+                    waiting.push(format!("{path}:{}: {}", number + 1, line.trim()));
+                }
+            }
+        }
+    }
+    assert!(
+        waiting.is_empty(),
+        "wait for the state instead, or let the test have its own clock:\n{}",
+        waiting.join("\n")
+    );
+}
