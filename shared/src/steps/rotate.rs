@@ -1,16 +1,21 @@
 //! What Secrets Manager calls: owns the secret's versions. For every power beyond them it calls the
 //! function that holds it.
 
+use std::time::Duration;
+
 use crate::Error;
 use crate::authority::Names;
 use crate::configuration::StepFunctions;
-use crate::deadline::Deadline;
+use crate::deadline::{BackOff, Deadline};
 use crate::event::{FinishEvent, RotationEvent, Step, StepEvent, VersionId};
 use crate::event_bus::{self, EventBus, Occurrence};
 use crate::invoke::Functions;
 use crate::secrets::{Label, MOST_LABELS, Secret, Secrets};
 
 use super::{Created, Scheduled, StepError};
+
+/// So long a read may show what was before a change: an assumption.
+const CONSISTENCY: Duration = Duration::from_secs(3);
 
 /// Performs one step of a rotation. Every step may be repeated from any point of failure: Secrets
 /// Manager begins a failed rotation again at `createSecret`, with the same token. Says on the event bus when
@@ -68,11 +73,10 @@ async fn perform(
     steps: &StepFunctions,
     deadline: Deadline,
 ) -> Result<Replaced, Error> {
-    let secret = secrets.describe(&event.secret, deadline).await?;
-    if !is_due(event, &secret)? {
+    let Some(secret) = due(event, secrets, deadline).await? else {
         tracing::info!("the version is current already: nothing to do");
         return Ok(None);
-    }
+    };
     let step = StepEvent {
         step: event.step,
         secret: event.secret.clone(),
@@ -90,7 +94,7 @@ async fn perform(
                 .await?;
         }
         Step::TestSecret => {
-            let version = version_to_test(event, &secret)?;
+            let version = version_to_test(event, &secret, secrets, deadline).await?;
             functions
                 .invoke(&steps.test_secret, &StepEvent { version, ..step }, deadline)
                 .await?;
@@ -100,6 +104,26 @@ async fn perform(
         }
     }
     Ok(None)
+}
+
+/// The secret, if the step is due. A read that says otherwise may be from before Secrets Manager began the rotation
+/// (["eventually consistent"](https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_DescribeSecret.html)
+/// to a reader): it is repeated.
+async fn due(
+    event: &RotationEvent,
+    secrets: &Secrets,
+    deadline: Deadline,
+) -> Result<Option<Secret>, Error> {
+    let patience = deadline.at_most(CONSISTENCY);
+    let mut waits = BackOff::new();
+    loop {
+        let secret = secrets.describe(&event.secret, deadline).await?;
+        match (is_due(event, &secret), waits.next()) {
+            (Ok(is_due), _) => return Ok(is_due.then_some(secret)),
+            (Err(_), Some(wait)) if wait < patience.left() => tokio::time::sleep(wait).await,
+            (Err(error), _) => return Err(error.into()),
+        }
+    }
 }
 
 /// AWS's checks [before any step](https://docs.aws.amazon.com/secretsmanager/latest/userguide/rotate-secrets_lambda-functions.html).
@@ -248,13 +272,28 @@ async fn create(
 
 /// Secrets Manager also asks for testSecret when a secret is enrolled without being rotated
 /// ([`RotateImmediately=false`](https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_RotateSecret.html)),
-/// with a pending version that has no value, or the current one's: createSecret has not been there,
-/// so it has no `LIVE-` label. Then the current credential is what must work and be shown.
-fn version_to_test(event: &RotationEvent, secret: &Secret) -> Result<VersionId, StepError> {
+/// with a pending version that has the current one's value, or none: then the current credential is what must work and
+/// be shown. That there is no value, no single read says: it may be from before createSecret, and a rotation would be
+/// completed whose credential nobody has tried.
+async fn version_to_test(
+    event: &RotationEvent,
+    secret: &Secret,
+    secrets: &Secrets,
+    deadline: Deadline,
+) -> Result<VersionId, Error> {
+    let patience = deadline.at_most(CONSISTENCY);
+    let mut waits = BackOff::new();
+    // Value and label are stored in one call.
     if secret.carries(&event.version, &Label::Live(event.version.clone())) {
-        Ok(event.version.clone())
-    } else {
-        current(event, secret)
+        return Ok(event.version.clone());
+    }
+    loop {
+        let value = secrets.value(&event.secret, &event.version, deadline);
+        match (value.await?, waits.next()) {
+            (Some(_), _) => return Ok(event.version.clone()),
+            (None, Some(wait)) if wait < patience.left() => tokio::time::sleep(wait).await,
+            (None, _) => return Ok(current(event, secret)?),
+        }
     }
 }
 

@@ -49,6 +49,7 @@ pub struct World {
     pub secrets: SecretsManager,
     gateway: Gateway,
     http: reqwest::Client,
+    manners: Manners,
     /// As the operator's tool reaches it.
     stack: Stack,
     /// The secret's name.

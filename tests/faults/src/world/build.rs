@@ -17,7 +17,7 @@ use local_cloud::heroku::{
     AppSpec, Heroku, Manifest, Provision, RestartSpeed, ShownNames, Untidiness,
 };
 use local_cloud::scheduler::{self, Past};
-use local_cloud::secrets_manager::{self, Caller, Probe, RotationOptions};
+use local_cloud::secrets_manager::{self, Caller, Probe, RotationOptions, SecretsManager};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
@@ -86,11 +86,12 @@ impl Manners {
         }
     }
 
-    fn are_those_of(self, gateway: &Gateway, heroku: &Heroku) {
+    /// What was done before is known to everybody from now on, however untidy Secrets Manager is.
+    pub(super) fn let_be_known(self, secrets: &SecretsManager) {
         if self == Self::Tidy {
             return;
         }
-        gateway.secrets_manager().be(secrets_manager::Untidy {
+        secrets.be(secrets_manager::Untidy {
             pending_stays: true,
             late_reads: LATE,
             late_lists: LATE,
@@ -100,6 +101,13 @@ impl Manners {
             lingering: LATE,
             cancelling_forgets_the_function: true,
         });
+    }
+
+    fn are_those_of(self, gateway: &Gateway, heroku: &Heroku) {
+        if self == Self::Tidy {
+            return;
+        }
+        self.let_be_known(gateway.secrets_manager());
         gateway.scheduler().be(scheduler::Untidy {
             past: Past::Never,
             busy: 1,
@@ -201,6 +209,7 @@ pub async fn build(setup: Setup, servers: Arc<Servers>) -> Result<Built, Problem
         secrets: gateway.secrets_manager().clone(),
         gateway,
         http,
+        manners: setup.manners,
         stack,
         secret: names().secret_of(&addon),
         addon,
@@ -309,10 +318,7 @@ async fn provision(
         plan: "acme:gold".to_owned(),
         region: "amazon-web-services::us-east-1".to_owned(),
         owner_app: APP.to_owned(),
-        config: BTreeMap::from([(
-            VAR.to_owned(),
-            rendered(&document),
-        )]),
+        config: BTreeMap::from([(VAR.to_owned(), rendered(&document))]),
     })?;
     document["heroku"]["addon_id"] = addon.id.clone().into();
     let mut enrolment = json!({ "Document": document });

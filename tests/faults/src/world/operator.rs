@@ -7,6 +7,7 @@ use addon_rotation_operator::output::Output;
 use addon_rotation_operator::{Arguments, OperatorError, Outcome, with_stack};
 use clap::Parser as _;
 use lambda_in_process::arn;
+use local_cloud::events::Event;
 use local_cloud::secrets_manager::{Caller, ServiceError};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -138,7 +139,14 @@ impl World {
                 .invoke("enroll-addon", self.enrolment.clone())
                 .await
             {
-                Ok(_) => return,
+                Ok(_) => {
+                    // Secrets Manager may still be testing the function.
+                    let tested = |_: &[Event]| (!self.rotation_is_incomplete()).then_some(());
+                    self.events.wait_for(tested).await;
+                    self.passage.running.idle().await;
+                    self.manners.let_be_known(&self.secrets);
+                    return;
+                }
                 Err(error) => last = error.error_message,
             }
             self.passage.running.idle().await;

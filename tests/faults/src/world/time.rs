@@ -217,6 +217,7 @@ impl World {
                 return;
             };
             self.clock.skip_to(at);
+            self.manners.let_be_known(&self.secrets);
             self.fire(&first, scheduled).await;
         }
         self.violated(Rule::Converges, "revocations are tried again for ever");

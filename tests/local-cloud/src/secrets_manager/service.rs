@@ -11,10 +11,10 @@ use super::error::ServiceError;
 use super::functions::RotationFunctions;
 use super::model::{Model, Run};
 use super::request::{self, CreateSecret, PutSecretValue, SecretOnly, UpdateSecret};
-use super::secret::SecretValue;
 use super::rotation::RotationOptions;
+use super::secret::SecretValue;
 use super::snapshot::SecretSnapshot;
-use super::untidy::Untidy;
+use super::untidy::{Untidy, Views};
 use crate::events::{EventKind, EventLog};
 use crate::ministack::{ACCOUNT_ID, REGION};
 
@@ -210,9 +210,11 @@ impl SecretsManager {
         )))
     }
 
-    /// From now on it does what AWS may do and need not.
+    /// From now on it does what AWS may do and need not. What was changed before is known to everybody.
     pub fn be(&self, untidy: Untidy) {
-        self.lock().untidy = untidy;
+        let mut model = self.lock();
+        model.untidy = untidy;
+        model.views = Views::default();
     }
 
     /// A read of one secret, which may tell what was before.
