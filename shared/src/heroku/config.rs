@@ -59,17 +59,16 @@ impl Config {
         Ok(())
     }
 
-    /// Whether a var has `rendered`'s value already, as far as the credential goes, in another text: blanks at its
-    /// end, say. To write it again would restart the dynos again and change nothing.
+    /// Whether a var has `rendered`'s value already in another spelling: without the blanks at its ends, quoted or
+    /// escaped, say. To write it again would restart the dynos again and change nothing. Another template with the
+    /// same credential is another value.
     pub(super) fn is_altered(&self, name: &str, rendered: &Rendered) -> bool {
         let (Some(shown), Some(written)) = (self.get(name), rendered.get(name)) else {
             return false;
         };
-        let (looks, needles) = (Looks::of(shown), needles(rendered.secrets()));
-        let mut in_it = needles
-            .iter()
-            .filter(|secret| written.contains(secret.as_str()));
-        shown.trim() == written.trim() || in_it.any(|secret| looks.show(secret))
+        let (shown, written) = (Looks::of(shown), Looks::of(written));
+        let mut spellings = shown.0.iter().map(|it| unquoted(it));
+        spellings.any(|it| written.0.iter().any(|own| unquoted(own) == it))
     }
 
     /// The names under which Heroku shows a credential: whole, within a longer text, or escaped.
@@ -200,6 +199,12 @@ fn without_escapes(text: &str) -> Zeroizing<String> {
     Zeroizing::new(text.replace('\\', ""))
 }
 
+/// Without blanks and quotes.
+fn unquoted(text: &str) -> Zeroizing<String> {
+    let kept = |c: &char| !c.is_whitespace() && !['"', '\''].contains(c);
+    Zeroizing::new(text.chars().filter(kept).collect())
+}
+
 /// A shorter text may stand anywhere by chance: it is looked for as the whole value of a var alone, rendered.
 const SHORTEST: usize = 8;
 
@@ -322,6 +327,10 @@ mod tests {
         let shown = config(&[("URL", "x://k-12345678/"), ("HOST", "h")]);
         assert!(shown.is_altered("URL", &written) && shown.is_altered("HOST", &written));
         assert!(!shown.is_altered("NEW", &written));
+        let escaped = config(&[("URL", "\"x%3A//k-12345678/\"")]);
+        assert!(escaped.is_altered("URL", &written));
+        let edited = config(&[("URL", "x://k-12345678/?edited"), ("HOST", "h.")]);
+        assert!(!edited.is_altered("URL", &written) && !edited.is_altered("HOST", &written));
         let before = config(&[("URL", "x://before-12345/"), ("HOST", "other")]);
         assert!(!before.is_altered("URL", &written) && !before.is_altered("HOST", &written));
     }

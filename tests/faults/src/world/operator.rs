@@ -267,6 +267,25 @@ impl World {
             });
             self.accepted("UpdateSecretVersionStage", parameters).await;
         }
+        if secret.deletion.is_none() && !self.is_ended() {
+            self.switch_on().await;
+        }
+    }
+
+    /// Switches rotation on again, as the operations page has it after one was given up.
+    async fn switch_on(&self) {
+        let parameters = json!({
+            "SecretId": self.secret,
+            "ClientRequestToken": Uuid::new_v4().to_string(),
+            "RotationLambdaARN": arn("rotate"),
+            "RotationRules": { "AutomaticallyAfterDays": 90 },
+            "RotateImmediately": false,
+        });
+        // Its test may fail, where Heroku shows what another version has: it is tried again.
+        let _ = self.call("RotateSecret", parameters).await;
+        let tested = |_: &[Event]| (!self.rotation_is_incomplete()).then_some(());
+        self.events.wait_for(tested).await;
+        self.passage.running.idle().await;
     }
 
     /// Somebody changes what the config var shows, besides the credential.
