@@ -59,7 +59,7 @@ const TASKS: [(&str, Run, &str); 13] = [
     ),
     (
         "bench",
-        Cargo("bench", &[]),
+        Optimised("bench", &[]),
         "Measures what a cold start of each function costs",
     ),
     (
