@@ -1,13 +1,14 @@
 //! The figures as tables.
 
 use comfy_table::{Table, presets};
-use fleet::calls::Api;
-use fleet::outcome::Quota;
-use fleet::prices::{Rotations, Standing};
-use fleet::{DAY, HOUR, MINUTE, Outcome, Parameters, SECOND, Time, number};
 
-use super::Result;
-use super::cases::{Case, Part};
+use crate::calls::Api;
+use crate::cases::{Case, Part};
+use crate::outcome::{Outcome, Quota};
+use crate::parameters::Parameters;
+use crate::prices::{Rotations, Standing};
+use crate::scenario::{Pool, Start};
+use crate::{DAY, HOUR, MINUTE, SECOND, Simulated, Time, number};
 
 const HEADER: [&str; 12] = [
     "instances",
@@ -25,7 +26,7 @@ const HEADER: [&str; 12] = [
 ];
 
 /// All figures for a terminal.
-pub(super) fn terminal(results: &[Result]) -> Table {
+pub(crate) fn terminal(results: &[Simulated]) -> Table {
     let mut table = Table::new();
     table.load_style(presets::UTF8_HORIZONTAL_ONLY);
     table.set_header(HEADER);
@@ -37,13 +38,13 @@ pub(super) fn terminal(results: &[Result]) -> Table {
 }
 
 /// The figures of a part, for the page.
-pub(super) fn markdown<'a>(results: impl Iterator<Item = &'a Result>) -> String {
+pub(crate) fn markdown<'a>(results: impl Iterator<Item = &'a Simulated>) -> String {
     let mut lines = vec![row(&HEADER), row(&HEADER.map(|_| "---"))];
     lines.extend(results.map(|result| row(&cells(&result.case, &result.outcome))));
     lines.concat()
 }
 
-pub(super) fn row(cells: &[impl AsRef<str>]) -> String {
+pub(crate) fn row(cells: &[impl AsRef<str>]) -> String {
     let cells: Vec<&str> = cells.iter().map(AsRef::as_ref).collect();
     format!("| {} |\n", cells.join(" | "))
 }
@@ -60,7 +61,7 @@ fn cells(case: &Case, outcome: &Outcome) -> [String; 12] {
     let [half, most, _] = outcome.waits;
     [
         thousands(case.fleet.instances.into()),
-        case.fleet.api.name().to_owned(),
+        case.api().to_owned(),
         case.start(),
         thousands(outcome.done),
         thousands(outcome.failed),
@@ -72,14 +73,14 @@ fn cells(case: &Case, outcome: &Outcome) -> [String; 12] {
         thousands(outcome.peak_concurrency.into()),
         format!(
             "{}, {:.2}",
-            thousands(fleet::microseconds(outcome.gb_seconds)),
+            thousands(crate::microseconds(outcome.gb_seconds)),
             Rotations::of(outcome).together()
         ),
     ]
 }
 
 /// What fleets cost a month whose instances each have a schedule, by item.
-pub(super) fn costs(results: &[Result]) -> String {
+pub(crate) fn costs(results: &[Simulated]) -> String {
     let header = [
         "instances",
         "API",
@@ -94,7 +95,13 @@ pub(super) fn costs(results: &[Result]) -> String {
         "together",
     ];
     let mut lines = vec![row(&header), row(&header.map(|_| "---"))];
-    let spread = results.iter().filter(|it| it.case.is_spread());
+    // v3 costs the same under both hypotheses.
+    let is_one =
+        |it: &&Simulated| it.case.fleet.api == Api::V1 || it.case.fleet.pool == Pool::Token;
+    let spread = results
+        .iter()
+        .filter(|it| it.case.is_spread())
+        .filter(is_one);
     lines.extend(spread.map(|result| {
         let fleet = &result.case.fleet;
         let standing = Standing::of(fleet.instances, fleet.api);
@@ -125,22 +132,22 @@ pub(super) fn costs(results: &[Result]) -> String {
 
 impl Case {
     fn is_spread(&self) -> bool {
-        self.fleet.start == fleet::Start::Spread && matches!(self.part, Part::Schedule(_))
+        self.fleet.start == Start::Spread && self.part == Part::Schedule
     }
 }
 
 /// What the simulation takes as given, a line each.
-pub(super) fn given(parameters: &Parameters) -> Vec<String> {
+pub(crate) fn given(parameters: &Parameters) -> Vec<String> {
     let Parameters {
         quotas,
         network,
         lambda,
         rotation,
     } = parameters;
-    let milliseconds = |time: Time| format!("{} ms", time / fleet::MILLISECOND);
+    let milliseconds = |time: Time| format!("{} ms", time / crate::MILLISECOND);
     vec![
         format!(
-            "Quotas, a second: {} reads and {} writes of Secrets Manager, {} RotateSecret, {} CreateSchedule, {} invocations by Scheduler; {} concurrent executions of Lambda; Heroku {} at once and {} a minute, {} account for v1, one for each add-on for v3.",
+            "Quotas, a second: {} reads and {} writes of Secrets Manager, {} RotateSecret, {} CreateSchedule, {} invocations by Scheduler; {} concurrent executions of Lambda; Heroku {} at once and {} a minute, for the whole service, or for each token of v3.",
             quotas.reads,
             quotas.writes,
             quotas.rotate_secret,
@@ -149,10 +156,9 @@ pub(super) fn given(parameters: &Parameters) -> Vec<String> {
             quotas.concurrency,
             quotas.heroku_pool,
             quotas.heroku_per_minute,
-            "one",
         ),
         format!(
-            "Network, on average, each half to one and a half times that (assumed): Secrets Manager {} a read, {} a write; Scheduler {}; EventBridge {}; an invocation {}; Heroku {} a look, {} a write, {} a token; the service {}; a refusal {}.",
+            "Network, on average, each half to one and a half times that (assumed): Secrets Manager {} a read, {} a write; Scheduler {}; EventBridge {}; an invocation {}; Heroku {} a read, {} a write, {} a token; the service {}; a refusal {}.",
             milliseconds(network.read),
             milliseconds(network.write),
             milliseconds(network.scheduler),
@@ -192,7 +198,7 @@ pub(super) fn given(parameters: &Parameters) -> Vec<String> {
 }
 
 /// 1234567 as 1,234,567.
-pub(super) fn thousands(number: u64) -> String {
+pub(crate) fn thousands(number: u64) -> String {
     let digits = number.to_string();
     let mut grouped = String::new();
     for (place, digit) in digits.chars().enumerate() {
@@ -205,7 +211,7 @@ pub(super) fn thousands(number: u64) -> String {
 }
 
 /// In the unit that suits it.
-pub(super) fn time(time: Time) -> String {
+pub(crate) fn time(time: Time) -> String {
     let (unit, name) = match time {
         0..MINUTE => (SECOND, "s"),
         MINUTE..HOUR => (MINUTE, "min"),
@@ -214,9 +220,4 @@ pub(super) fn time(time: Time) -> String {
     };
     let value = format!("{:.1}", number(time) / number(unit));
     format!("{} {name}", value.trim_end_matches(".0"))
-}
-
-/// The fleets that v1 is about.
-pub(super) fn of_api(results: &[Result], api: Api) -> impl Iterator<Item = &Result> {
-    results.iter().filter(move |it| it.case.fleet.api == api)
 }

@@ -1,4 +1,12 @@
-//! `cargo xtask fleet`: fleets of add-on instances under the quotas of AWS and Heroku, simulated.
+//! `cargo xtask fleet`: fleets of add-on instances under the quotas of AWS and Heroku, simulated request by request
+//! and in virtual time.
+//!
+//! What waits, and for how long, is decided by the library's own code ([`policy`]); what is asked, in which
+//! order, is what the library's tests count ([`calls`]). Quotas, durations and what is assumed are
+//! [`parameters`]. The same scenario, parameters and seed give the same figures.
+//!
+//! It leaves out whatever goes wrong but for quotas, the sweep, the quotas' own slack (a bucket holds a second's
+//! worth), and what Secrets Manager, Scheduler and Lambda do not document.
 
 #![allow(
     clippy::print_stdout,
@@ -6,24 +14,60 @@
     reason = "tasks talk to whoever runs them"
 )]
 
+mod bucket;
+mod calls;
 mod cases;
-mod chart;
-mod drawing;
+mod outcome;
 mod page;
+mod parameters;
+mod policy;
+mod prices;
+mod scenario;
+mod simulation;
 mod tables;
 #[cfg(test)]
 mod tests;
 
-use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::Instant;
 
+use anyhow::{Context as _, Result};
 use clap::Parser;
-use fleet::{Outcome, Parameters, simulate};
-use indicatif::{ProgressBar, ProgressStyle};
 
 use self::cases::{Case, SIZES, cases};
+use self::outcome::Outcome;
+use self::parameters::Parameters;
+use self::simulation::simulate;
+
+/// Virtual time, in microseconds since the simulation's start.
+pub(crate) type Time = u64;
+
+/// In microseconds.
+pub(crate) const MILLISECOND: Time = 1_000;
+/// In microseconds.
+pub(crate) const SECOND: Time = 1_000 * MILLISECOND;
+/// In microseconds.
+pub(crate) const MINUTE: Time = 60 * SECOND;
+/// In microseconds.
+pub(crate) const HOUR: Time = 60 * MINUTE;
+/// In microseconds.
+pub(crate) const DAY: Time = 24 * HOUR;
+
+/// A count as a number that can be divided: what is counted here is far below 2^52.
+#[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
+pub(crate) fn number(count: u64) -> f64 {
+    count as f64
+}
+
+/// So many microseconds, rounded; at most some 500,000 years.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "negative is none, and what is larger saturates"
+)]
+pub(crate) fn microseconds(number: f64) -> Time {
+    number.round() as Time
+}
 
 /// Lets fleets of 1,000 to a million add-on instances rotate, in virtual time, under the quotas of AWS and
 /// Heroku: what waits, for how long, for which quota, and what it costs.
@@ -48,7 +92,7 @@ struct FleetOptions {
     /// Has Heroku say with a 429 after how long to come back; it does not document that it does.
     #[arg(long, conflicts_with = "write")]
     retry_after: bool,
-    /// Writes infra/fleet.md and infra/fleet.svg anew.
+    /// Writes infra/fleet.md anew.
     #[arg(long)]
     write: bool,
 }
@@ -57,7 +101,7 @@ struct FleetOptions {
 const SEED: u64 = 1;
 
 /// A fleet, and what became of it.
-struct Result {
+struct Simulated {
     case: Case,
     outcome: Outcome,
 }
@@ -65,7 +109,7 @@ struct Result {
 fn main() -> ExitCode {
     let options = FleetOptions::parse();
     run(&workspace(), &options).unwrap_or_else(|error| {
-        eprintln!("error: {error}");
+        eprintln!("error: {error:#}");
         ExitCode::FAILURE
     })
 }
@@ -76,14 +120,14 @@ fn workspace() -> PathBuf {
     package.join("../..")
 }
 
-fn run(workspace: &Path, options: &FleetOptions) -> std::result::Result<ExitCode, Box<dyn Error>> {
+fn run(workspace: &Path, options: &FleetOptions) -> Result<ExitCode> {
     let mut parameters = Parameters::documented();
     parameters.quotas.heroku_retry_after = options.retry_after;
     if let Some(attempts) = options.attempts {
         parameters.rotation.attempts = attempts.max(1);
     }
     if let Some(minutes) = options.pause {
-        parameters.rotation.pause = u64::from(minutes) * fleet::MINUTE;
+        parameters.rotation.pause = u64::from(minutes) * crate::MINUTE;
     }
     let sizes = if options.instances.is_empty() {
         &SIZES[..]
@@ -92,11 +136,10 @@ fn run(workspace: &Path, options: &FleetOptions) -> std::result::Result<ExitCode
     };
     let results = simulated(sizes, &parameters, options.seed);
     if options.write {
-        let infra = workspace.join("infra");
-        std::fs::write(infra.join("fleet.md"), page::page(&results, &parameters))?;
-        let chart = chart::draw(&results).to_string();
-        std::fs::write(infra.join("fleet.svg"), chart + "\n")?;
-        println!("infra/fleet.md and infra/fleet.svg are written");
+        let page = workspace.join("infra/fleet.md");
+        std::fs::write(&page, page::page(&results, &parameters))
+            .with_context(|| format!("cannot write {}", page.display()))?;
+        println!("infra/fleet.md is written");
     } else {
         println!("{}", tables::terminal(&results));
         for line in tables::given(&parameters) {
@@ -106,28 +149,14 @@ fn run(workspace: &Path, options: &FleetOptions) -> std::result::Result<ExitCode
     Ok(ExitCode::SUCCESS)
 }
 
-/// All cases of these sizes, one after the other, with the progress on standard error.
-fn simulated(sizes: &[u32], parameters: &Parameters, seed: u64) -> Vec<Result> {
-    let cases: Vec<Case> = sizes.iter().flat_map(|size| cases(*size)).collect();
-    let style = ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len}");
-    let bar = ProgressBar::new(0);
-    if let Ok(style) = style {
-        bar.set_style(style);
-    }
-    let mut results = Vec::with_capacity(cases.len());
-    for case in cases {
-        bar.set_length(case.fleet.instances.into());
-        bar.set_message(case.describe());
-        let started = Instant::now();
-        let outcome = simulate(&case.fleet, parameters, seed, &mut |progress| {
-            bar.set_position(progress.ended);
-        });
-        // Where standard error is no terminal there is no bar.
-        if bar.is_hidden() && case.fleet.instances >= 100_000 {
-            eprintln!("{}: {:.1?}", case.describe(), started.elapsed());
-        }
-        results.push(Result { case, outcome });
-    }
-    bar.finish_and_clear();
-    results
+/// All cases of these sizes, one after the other.
+fn simulated(sizes: &[u32], parameters: &Parameters, seed: u64) -> Vec<Simulated> {
+    let cases = sizes.iter().flat_map(|size| cases(*size));
+    cases
+        .map(|case| {
+            eprintln!("{}", case.describe());
+            let outcome = simulate(&case.fleet, parameters, seed);
+            Simulated { case, outcome }
+        })
+        .collect()
 }
