@@ -42,7 +42,7 @@ struct Stand {
 }
 
 impl Stand {
-    async fn new() -> Self {
+    fn new() -> Self {
         let events = EventLog::default();
         let target = Arc::new(Recorder::default());
         let options = SchedulerOptions {
@@ -148,7 +148,7 @@ fn with(path: &str, value: Value) -> Value {
 
 #[tokio::test]
 async fn a_schedule_fires_on_time_and_is_gone() {
-    let stand = Stand::new().await;
+    let stand = Stand::new();
     // Later, on a machine on which the time is past before the request is there.
     let mut wait = Duration::from_secs(2);
     let due = loop {
@@ -183,7 +183,7 @@ async fn a_schedule_fires_on_time_and_is_gone() {
 
 #[tokio::test]
 async fn bringing_forward_fires_now() {
-    let stand = Stand::new().await;
+    let stand = Stand::new();
     stand
         .created("s", &with("/ActionAfterCompletion", json!("NONE")))
         .await;
@@ -198,7 +198,7 @@ async fn bringing_forward_fires_now() {
 
 #[tokio::test]
 async fn a_disabled_schedule_does_not_fire_until_enabled() {
-    let stand = Stand::new().await;
+    let stand = Stand::new();
     stand.created("s", &with("/State", json!("DISABLED"))).await;
     assert_eq!(stand.scheduler.schedules()[0].fires_at, None);
     assert!(!stand.scheduler.bring_forward("s"));
@@ -210,7 +210,7 @@ async fn a_disabled_schedule_does_not_fire_until_enabled() {
 
 #[tokio::test]
 async fn a_failed_hand_over_is_retried_with_the_same_input() {
-    let stand = Stand::new().await;
+    let stand = Stand::new();
     stand.target.refusals.store(3, Ordering::SeqCst);
     stand.created("s", &request()).await;
     assert!(stand.scheduler.bring_forward("s"));
@@ -220,7 +220,7 @@ async fn a_failed_hand_over_is_retried_with_the_same_input() {
 
 #[tokio::test]
 async fn retries_end_with_the_policy() {
-    let stand = Stand::new().await;
+    let stand = Stand::new();
     stand.target.refusals.store(99, Ordering::SeqCst);
     let policy = json!({"MaximumRetryAttempts": 2, "MaximumEventAgeInSeconds": 60});
     stand
@@ -240,7 +240,7 @@ async fn retries_end_with_the_policy() {
 
 #[tokio::test]
 async fn names_are_unique_in_a_group_and_tokens_make_creation_repeatable() {
-    let stand = Stand::new().await;
+    let stand = Stand::new();
     let first = with("/ClientToken", json!("token-1"));
     stand.created("s", &first).await;
     stand.created("s", &first).await;
@@ -272,7 +272,7 @@ async fn a_time_that_is_over_is_accepted_and_fires_at_once_or_later_or_never() {
         (Past::After(Duration::from_hours(1)), false),
         (Past::Never, false),
     ] {
-        let stand = Stand::new().await;
+        let stand = Stand::new();
         stand.scheduler.be(Untidy {
             past,
             ..Untidy::default()
@@ -300,7 +300,7 @@ async fn a_time_that_is_over_is_accepted_and_fires_at_once_or_later_or_never() {
 /// can cause an inconsistent state."
 #[tokio::test]
 async fn a_conflict_is_no_proof_that_a_schedule_is_there() {
-    let stand = Stand::new().await;
+    let stand = Stand::new();
     let busy = |busy| Untidy {
         busy,
         ..Untidy::default()
@@ -324,7 +324,7 @@ async fn a_conflict_is_no_proof_that_a_schedule_is_there() {
 
 #[tokio::test]
 async fn what_aws_refuses_and_what_is_not_played_is_refused_and_named() {
-    let stand = Stand::new().await;
+    let stand = Stand::new();
     let too_long = "x".repeat(65);
     let too_big = format!("\"{}\"", "x".repeat(256 * 1024));
     let retries = |name: &str, value: i64| json!({ name: value });
@@ -413,7 +413,7 @@ async fn what_aws_refuses_and_what_is_not_played_is_refused_and_named() {
 
 #[tokio::test]
 async fn a_schedule_is_described_with_aws_defaults() {
-    let stand = Stand::new().await;
+    let stand = Stand::new();
     let mut body = with("/ActionAfterCompletion", Value::Null);
     body["GroupName"] = json!("g");
     stand.created("s", &body).await;
@@ -445,7 +445,7 @@ async fn a_schedule_is_described_with_aws_defaults() {
 
 #[tokio::test]
 async fn an_update_replaces_all_and_a_deletion_removes() {
-    let stand = Stand::new().await;
+    let stand = Stand::new();
     let path = "/schedules/s";
     let (status, ..) = stand.call(Method::PUT, path, &request()).await;
     assert_eq!(status, 404);
@@ -468,7 +468,7 @@ async fn an_update_replaces_all_and_a_deletion_removes() {
 
 #[tokio::test]
 async fn lists_come_in_pages_and_filtered() {
-    let stand = Stand::new().await;
+    let stand = Stand::new();
     for name in ["a-1", "a-2", "a-3", "b-1"] {
         stand.created(name, &request()).await;
     }
@@ -497,7 +497,7 @@ async fn lists_come_in_pages_and_filtered() {
 #[tokio::test]
 async fn firing_stops_with_the_last_scheduler() {
     let stopped = {
-        let stand = Stand::new().await;
+        let stand = Stand::new();
         let scheduler = Scheduler::new(None, stand.events.clone(), stand.target.clone());
         let stopped = scheduler.state.stopped.clone();
         let clone = scheduler.clone();
