@@ -55,7 +55,7 @@ impl Case {
                     format!("{pace} a second")
                 };
                 let as_before = if self.fleet.as_before {
-                    ", a look more"
+                    ", one check more"
                 } else {
                     ""
                 };

@@ -74,7 +74,7 @@ pub(super) fn draw(results: &[Result]) -> Document {
         ),
         (
             Stage::Between,
-            "between: rate(90 days), of 90 days; v1 paced, with a look more",
+            "between: rate(90 days), of 90 days; v1 paced, with one check more",
         ),
         (Stage::After, "after: a schedule each; paced"),
     ]

@@ -11,10 +11,10 @@ use super::tables::{costs, given, markdown, of_api, thousands, time};
 const PAGE: &str = "\
 # Fleets under quotas
 
-Made by `cargo xtask fleet --write`; a test compares it with what the command says now. Fleets of 1,000 to
-1,000,000 add-on instances rotate once each in a simulation, request by request and in virtual time, under the quotas of
-[AWS and Heroku](README.md#quotas). When a refused request is made again, and when not, is decided by the library's
-own code; what is asked is what the library's tests count. Nothing goes wrong but for the quotas.
+`cargo xtask fleet --write` makes this page, and a test compares it with the command's output. Fleets of 1,000 to
+1,000,000 add-on instances rotate once each in a simulation: request by request, in virtual time, under the quotas of
+[AWS and Heroku](costs.md#quotas). The library's own code decides when a refused request is repeated. The library's tests
+count the requests. Nothing fails except by the quotas.
 
 ![Backlog over time: the part of each fleet that is due and not rotated, before the changes and after](fleet.svg)
 
@@ -24,47 +24,50 @@ own code; what is asked is what the library's tests count. Nothing goes wrong bu
 
 ## Rotated every 90 days
 
-`rate(90 days)` counts from the last rotation, and its window opens at midnight: four hours here, as in
-`Duration=4h`. Its instances were all enrolled, or all rotated by hand, on one day; or evenly over 90 days. **A schedule
-each** is the library's `schedule_expression`: an hour of a day of every third month by a hash of the add-on's id, with
-`Duration=1h`.
+`rate(90 days)` counts from the last rotation, and its window opens at midnight: four hours here, as in `Duration=4h`. All
+its instances were enrolled or rotated by hand on one day, or evenly over 90 days. **A schedule each** is what
+`enroll-addon` sets: an hour of a day of every third month, by a hash of the add-on's id, with `Duration=1h`.
 
 <schedules>
-*Backlog*: due and not rotated, failed ones among them, which have the old credential until somebody rotates them
-again. *Over after*: from the first being due to the last success or failure. *Wait*: from being due to success. The *bottleneck* is the quota that refused most; without one, the
-quota of which most was used. *Executions*: concurrent ones, at most. *GB-s, $*: Lambda's, and what all these rotations
-and their revocations cost together.
+- *Backlog*: due and not rotated. Failed ones count: they keep the old credential until somebody rotates them again.
+- *Over after*: from the first due rotation to the last success or failure.
+- *Wait*: from being due to success.
+- *Bottleneck*: the quota that refused most; without refusals, the quota of which most was used.
+- *Executions*: the most concurrent ones.
+- *GB-s, $*: Lambda's, and what all these rotations and their revocations cost together.
 
 ## Rotate everything now
 
-All are due at once. Asked for as often as `RotateSecret`'s quota allows, and at the pace that the narrowest
-quota carries: for v1 <pace v1> an hour, Heroku's 75 requests a minute at four a rotation with a tenth to spare; for v3 <pace v3> a
-second, Secrets Manager's 50 writes at three or, the first time, four. *A look more* is v1 as it was: publish-to-heroku looked at
-the config again after its write, which testSecret does anyway, and began with a look again when Heroku refused the
-write.
+All are due at once. They are started as often as `RotateSecret`'s quota allows, or at the pace of the narrowest quota:
+
+- v1: <pace v1> an hour. Heroku allows 75 requests a minute; a rotation makes four, and a tenth is spare.
+- v3: <pace v3> a second. Secrets Manager allows 50 writes a second; a rotation makes three, the first time four.
+
+*One check more* is v1 as it was: publish-to-heroku read the config again after its write, which testSecret does anyway. It
+also started with a read again when Heroku refused the write.
 
 <now>
 
-So: rotate with 3.6 seconds between two calls, v1 and v3 alike. Heroku's reference has one pool of requests for each
-account, and nobody has measured publicly whether the tokens of v3's instances share their service's. The rows of v3 hold
-if each has a pool of its own: watch `rate_limit_remaining` in the logs of `publish-to-heroku` before you go faster.
+So rotate with 3.6 seconds between two calls, v1 and v3 alike. Heroku documents one pool of requests per account. Whether
+the tokens of v3's instances share their service's pool is not documented. The rows of v3 assume a pool for each: watch
+`rate_limit_remaining` in the logs of `publish-to-heroku` before you go faster.
 
     while read -r addon; do aws secretsmanager rotate-secret --secret-id \"$NAMES/credentials/$addon\"; sleep 3.6; done < addons
 
 ## What a fleet costs a month
 
-A schedule each; dollars, at the [operations page's prices](README.md#what-it-costs).
+A schedule each, in dollars, at the prices of [Costs](costs.md#what-it-costs).
 
 <costs>
 
-## What is taken as given
+## Assumptions
 
 <given>
 
-Left out: other faults, the sweep, whatever else uses the account's quotas, and what AWS does not document: how Secrets
-Manager spaces its attempts and whether it has a limit of its own on rotations under way. A quota holds a second's
-worth at once. A million v1 instances need Secrets Manager's quota of 500,000 secrets a region raised, 500,000 v3 instances as well.
-`cargo xtask fleet --help` has other sizes, seeds and assumptions.
+The simulation leaves out other faults, the sweep, and other users of the account's quotas. It also leaves out what AWS does
+not document: how Secrets Manager spaces its attempts, and whether it limits running rotations. A quota holds a second's
+worth at once. A million v1 instances need Secrets Manager's quota of 500,000 secrets a region raised; so do 500,000 v3
+instances. `cargo xtask fleet --help` has other sizes, seeds and assumptions.
 ";
 
 /// The page with its figures.
@@ -130,7 +133,7 @@ fn findings(results: &[Result]) -> Vec<String> {
         (paced(Stage::Between), paced(Stage::After), largest)
     {
         lines.push(format!(
-            "v1 asks Heroku for four requests a rotation instead of five: of {} paced alike, {} are rotated with the look more, {} without it, in {}.",
+            "v1 asks Heroku for four requests a rotation instead of five: of {} paced alike, {} are rotated with one check more, {} without it, in {}.",
             thousands(instances.into()),
             before.0,
             after.0,

@@ -152,7 +152,7 @@ pub(super) fn given(parameters: &Parameters) -> Vec<String> {
             "one",
         ),
         format!(
-            "Network, on average, each half to one and a half times that (assumed): Secrets Manager {} a read, {} a write; Scheduler {}; EventBridge {}; an invocation {}; Heroku {} a look, {} a write, {} a token; the service {}; a refusal {}.",
+            "Network, on average, each half to one and a half times that (assumed): Secrets Manager {} a read, {} a write; Scheduler {}; EventBridge {}; an invocation {}; Heroku {} a read, {} a write, {} a token; the service {}; a refusal {}.",
             milliseconds(network.read),
             milliseconds(network.write),
             milliseconds(network.scheduler),
