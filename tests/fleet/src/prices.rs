@@ -1,4 +1,4 @@
-//! What AWS asks for it, at `infra/README.md`'s prices (us-east-1, 2026; each item names its page there).
+//! What AWS asks for it, at `infra/costs.md`'s prices (us-east-1, 2026; each item names its page there).
 
 use crate::calls::Api;
 use crate::number;
@@ -102,8 +102,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_thousand_instances_cost_what_the_operations_page_says() {
-        let page = include_str!("../../../infra/README.md");
+    fn a_thousand_instances_cost_what_the_page_says() {
+        let page = include_str!("../../../infra/costs.md");
         for (api, line) in [(Api::V1, "| $400.00 |"), (Api::V3, " $800.00 |")] {
             assert!(
                 (Standing::of(1_000, api).secrets - if api == Api::V1 { 400.0 } else { 800.0 })

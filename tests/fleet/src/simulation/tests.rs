@@ -36,7 +36,7 @@ fn one_rotation_asks_what_a_clean_one_asks() {
             .map(asked)
             .iter()
             .sum();
-        // README's Performance: 7, 4 or 5, 4 or 5, 4, and 7 or 8, four invocations among them.
+        // tests/README.md's Performance: 7, 4 or 5, 4 or 5, 4, and 7 or 8, four invocations among them.
         let expected = if api == Api::V1 { 26 } else { 29 };
         assert_eq!(aws + 4, expected, "{api:?}");
         assert_eq!(asked(Quota::Heroku), heroku);
