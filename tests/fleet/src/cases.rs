@@ -5,7 +5,7 @@ use crate::scenario::{Fleet, Pool, Start};
 use crate::tables::thousands;
 
 /// The page's fleets.
-pub(crate) const SIZES: [u32; 4] = [1_000, 10_000, 100_000, 1_000_000];
+pub(crate) const SIZES: [u32; 3] = [1_000, 10_000, 100_000];
 
 /// `RotateSecret` as often as its quota lets through, a second.
 const UNPACED: f64 = 50.0;

@@ -69,11 +69,11 @@ pub(crate) fn microseconds(number: f64) -> Time {
     number.round() as Time
 }
 
-/// Lets fleets of 1,000 to a million add-on instances rotate, in virtual time, under the quotas of AWS and
+/// Lets fleets of 1,000 to 100,000 add-on instances rotate, in virtual time, under the quotas of AWS and
 /// Heroku: what waits, for how long, for which quota, and what it costs.
 ///
 /// When a request is made again is decided by the library's own code. The same seed gives the same figures.
-/// Everything takes some three minutes.
+/// Everything takes some seconds.
 #[derive(Parser)]
 #[command(name = "cargo xtask fleet")]
 struct FleetOptions {

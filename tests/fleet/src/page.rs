@@ -11,7 +11,7 @@ const PAGE: &str = "\
 # Fleets under quotas
 
 `cargo xtask fleet --write` makes this page, and a test compares it with the command's output. Fleets of 1,000 to
-1,000,000 add-on instances rotate once each in a simulation: request by request, in virtual time, under the quotas of
+100,000 add-on instances rotate once each in a simulation: request by request, in virtual time, under the quotas of
 [AWS and Heroku](costs.md#quotas). The library's own code decides when a refused request is repeated. The library's tests
 count the requests. Nothing fails except by the quotas.
 

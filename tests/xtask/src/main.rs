@@ -65,7 +65,7 @@ const TASKS: [(&str, Run, &str); 13] = [
     (
         "fleet",
         Cargo("fleet", &[]),
-        "Simulates fleets of up to a million instances under the quotas",
+        "Simulates fleets of up to 100,000 instances under the quotas",
     ),
     (
         "conformance",
