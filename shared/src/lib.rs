@@ -18,6 +18,8 @@
 //! | [`fleet`] | all secrets of a stack, by labels, tags and schedules alone |
 //! | [`function`], [`last_will`], [`configuration`], [`telemetry`], [`aws`], [`net`], [`deadline`] | what every Lambda function needs |
 
+#![warn(missing_docs)]
+
 pub mod authority;
 pub mod aws;
 pub mod configuration;

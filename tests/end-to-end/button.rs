@@ -1,5 +1,5 @@
 //! The "rotate" button of a partner's dashboard: its backend invokes `start-rotation`, and follows the rotation by a
-//! rule on the account's default event bus, as `infra/README.md` shows.
+//! rule on the account's default event bus, as `infra/backend.md` shows.
 
 use std::sync::Arc;
 

@@ -23,7 +23,7 @@ async fn restart(cloud: Arc<Cloud>) -> TestResult {
     let instance = cloud
         .enrol(spec("redis-restarted", Api::V1, Engine::Redis))
         .await?;
-    let customer = customer(&cloud, &instance, Login::RedisSession).await?;
+    let customer = customer(&cloud, &instance, Login::Redis).await?;
     let redis = cloud.redis(&instance)?;
     for _ in 0..2 {
         let old = current(&cloud, &instance)?;
@@ -44,7 +44,7 @@ async fn down(cloud: Arc<Cloud>) -> TestResult {
     let instance = cloud
         .enrol(spec("redis-down", Api::V3, Engine::Redis))
         .await?;
-    let customer = customer(&cloud, &instance, Login::RedisSession).await?;
+    let customer = customer(&cloud, &instance, Login::Redis).await?;
     let old = current(&cloud, &instance)?;
     let redis = cloud.redis(&instance)?;
     redis.lock().await.halt().await;
@@ -65,5 +65,5 @@ async fn taken_back(cloud: Arc<Cloud>) -> TestResult {
     let instance = cloud
         .enrol(spec("redis-rollback", Api::V1, Engine::Redis))
         .await?;
-    rotation_taken_back(&cloud, &instance, Login::RedisSession).await
+    rotation_taken_back(&cloud, &instance, Login::Redis).await
 }

@@ -15,6 +15,8 @@
 //! The exit status is 0 if all is well, 1 if something is to be looked at, 2 if the command could not run
 //! and nothing is changed.
 
+#![warn(missing_docs)]
+
 mod arguments;
 pub mod confirm;
 pub mod deprovision;

@@ -6,6 +6,7 @@
 
 mod authority;
 mod edge_cases;
+mod examples;
 mod heroku;
 mod hostile;
 mod http_engine;

@@ -1,26 +1,23 @@
-//! A partner with one add-on instance: what a rotation and its revocation are recorded with.
+//! A partner with add-on instances: what the functions are measured with.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use local_cloud::certificates::Authority;
+use anyhow::{Result, anyhow, bail, ensure};
 use local_cloud::cloud::Api;
 use local_cloud::credential_service::{CredentialService, CredentialServiceOptions};
 use local_cloud::events::{EventKind, EventLog};
 use local_cloud::gateway::{Gateway, GatewayOptions};
 use local_cloud::heroku::{AppSpec, Heroku, Manifest, Provision, RestartSpeed};
-use local_cloud::secrets_manager::{Caller, RotationOptions};
-use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use local_cloud::secrets_manager::Caller;
 use serde_json::{Value, json};
-use tokio_rustls::TlsAcceptor;
 
-use super::BenchError;
-use super::front::{Addresses, BoundFront, Desk, Front, Recording, Upstream};
+use super::front::{Door, Host, acceptor};
 use super::lambda::{Lambda, arn};
-use super::processors::Starter;
+use super::{FLOOR, Round};
 
 /// The stack's name.
 pub(super) const STACK: &str = "addon-rotation";
@@ -41,14 +38,13 @@ const PATIENCE: Duration = Duration::from_mins(1);
 
 /// The stand-ins, and what is in front of them.
 pub(crate) struct World {
-    pub(crate) desk: Arc<Desk>,
     pub(crate) lambda: Lambda,
     events: EventLog,
     heroku: Heroku,
     service: CredentialService,
     gateway: Gateway,
-    addresses: Addresses,
-    _front: Front,
+    doors: [Door; 4],
+    lives: AtomicU32,
 }
 
 /// An add-on instance that is not enrolled.
@@ -58,13 +54,8 @@ struct Provisioned {
 }
 
 impl World {
-    /// Starts it; with `is_tls`, every address of a function is HTTPS and its certificate checked.
-    pub(crate) async fn start(
-        is_tls: bool,
-        starter: Starter,
-        executables: &Path,
-        directory: &Path,
-    ) -> Result<Self, BenchError> {
+    /// Starts it. Every address of a function is HTTPS and its certificate checked.
+    pub(crate) async fn start(executables: &Path, directory: &Path) -> Result<Self> {
         // Already installed is as good.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let events = EventLog::default();
@@ -81,54 +72,42 @@ impl World {
         };
         let service = CredentialService::start(options, events.clone()).await?;
         let gateway = Gateway::bind().await?;
-
         let bundle = directory.join("ca-bundle.pem");
-        let tls = if is_tls {
-            Some(acceptor(&bundle)?)
-        } else {
-            None
-        };
-        let front = BoundFront::bind(tls).await?;
-        let addresses = front.addresses.clone();
-        let lambda = Lambda::new(starter, executables, directory);
-        let upstream = Upstream {
-            aws: gateway.endpoint().clone(),
-            heroku_api: heroku.api_url(),
-            heroku_id: heroku.oauth_url(),
-            service: service.url(),
-        };
-        let http = reqwest::Client::builder()
-            .build()
-            .map_err(|error| BenchError::Front(std::io::Error::other(error)))?;
-        let desk = Desk::new(upstream, lambda.clone(), http);
-        let front = front.serve(&desk);
+        let tls = acceptor(&bundle)?;
+        let lambda = Lambda::new(executables, directory);
+        let open = async |host, upstream| Door::open(host, upstream, &tls, &lambda).await;
+        let doors = [
+            open(Host::Aws, gateway.endpoint().clone()).await?,
+            open(Host::Heroku, heroku.api_url()).await?,
+            open(Host::Heroku, heroku.oauth_url()).await?,
+            open(Host::Service, service.url()).await?,
+        ];
         let gateway = gateway.serve(GatewayOptions {
             events: events.clone(),
-            rotation: RotationOptions::default(),
             functions: Some(Arc::new(lambda.clone())),
             target: Some(Arc::new(lambda.clone())),
             ..GatewayOptions::default()
         });
-        let mut world = Self {
-            desk,
+        let world = Self {
             lambda,
             events,
             heroku,
             service,
             gateway,
-            addresses,
-            _front: front,
+            doors,
+            lives: AtomicU32::new(0),
         };
-        world.set_up(is_tls.then_some(bundle.as_path())).await?;
+        world.set_up(&bundle).await?;
         Ok(world)
     }
 
-    async fn set_up(&mut self, bundle: Option<&Path>) -> Result<(), BenchError> {
+    async fn set_up(&self, bundle: &Path) -> Result<()> {
         let partner = json!({ "id": "acme", "password": PASSWORD, "client_secret": CLIENT_SECRET });
         let partner = self.create_secret("addon/partner", &partner).await?;
+        let [aws, api, id, _] = &self.doors;
         let parameters = BTreeMap::from([
-            ("HerokuApiUrl", self.addresses.heroku_api.to_string()),
-            ("HerokuOAuthUrl", self.addresses.heroku_oauth.to_string()),
+            ("HerokuApiUrl", api.url.to_string()),
+            ("HerokuOAuthUrl", id.url.join("oauth/token")?.to_string()),
             ("PartnerSecretArn", partner),
         ]);
         let mut functions = local_cloud::lambda::functions(STACK, &parameters)?;
@@ -136,42 +115,46 @@ impl World {
             let mut set = |name: &str, value: String| {
                 function.environment.insert(name.to_owned(), value);
             };
-            set("AWS_ENDPOINT_URL", self.addresses.aws.to_string());
+            set("AWS_ENDPOINT_URL", aws.url.to_string());
             set("ALLOW_PLAIN_TEXT_ON_LOOPBACK", "true".to_owned());
-            if let Some(bundle) = bundle {
-                set("CA_BUNDLE_FILE", bundle.display().to_string());
-                set("AWS_CA_BUNDLE", bundle.display().to_string());
-            }
+            set("CA_BUNDLE_FILE", bundle.display().to_string());
+            set("AWS_CA_BUNDLE", bundle.display().to_string());
         }
-        self.lambda.set_up(functions, &self.desk);
+        self.lambda.deploy(functions);
         Ok(())
     }
 
-    /// The life of an instance by the functions that begin and end it; then rotates another one and revokes
-    /// its old credential. The second time is recorded, as the first rotation also labels the imported version.
-    pub(crate) async fn record(&self, api: Api) -> Result<BTreeMap<String, Recording>, BenchError> {
-        self.live_and_end(api).await?;
-        let mut recordings = self.desk.take_recordings();
-        let secret = self.enrol(api).await?;
+    /// An instance that has rotated once: the first rotation also labels the imported version.
+    pub(crate) async fn enrol(&self, api: Api) -> Result<String> {
+        let secret = self.enrolled(api).await?;
         self.rotate(&secret).await?;
         self.revoke().await?;
-        self.desk.take_recordings();
-        self.rotate(&secret).await?;
+        Ok(secret)
+    }
+
+    /// What each function costs: in the life of an instance, by the functions that begin and end it, then in a
+    /// rotation of another one and its revocation.
+    pub(crate) async fn round(&self, api: Api, secret: &str) -> Result<Round> {
+        self.ask(FLOOR, json!({})).await?;
+        self.live_and_end(api).await?;
+        self.rotate(secret).await?;
         self.ask("sweep", json!({})).await?;
         self.revoke().await?;
-        recordings.extend(self.desk.take_recordings());
-        Ok(recordings)
+        Ok(self.lambda.take())
     }
 
-    async fn ask(&self, function: &str, event: Value) -> Result<Value, BenchError> {
-        let answer = self.lambda.invoke(function, event).await;
-        let answer = answer.map_err(BenchError::Recording)?;
-        answer.map_err(|error| BenchError::Recording(format!("{function}: {error}")))
+    async fn ask(&self, function: &str, event: Value) -> Result<Value> {
+        let answer = self.lambda.invoke(function, event).await?;
+        answer.map_err(|error| anyhow!("{function}: {error}"))
     }
 
-    async fn live_and_end(&self, api: Api) -> Result<(), BenchError> {
-        let Provisioned { addon, document } =
-            self.provision(&format!("life-{}", name(api))).await?;
+    async fn live_and_end(&self, api: Api) -> Result<()> {
+        let Provisioned { addon, document } = self
+            .provision(&format!(
+                "life-{}",
+                self.lives.fetch_add(1, Ordering::Relaxed)
+            ))
+            .await?;
         let mut enrolment = json!({ "Document": document });
         enrolment["Document"]["heroku"]["api"] = name(api).into();
         if api == Api::V3 {
@@ -186,7 +169,7 @@ impl World {
         Ok(())
     }
 
-    async fn enrol(&self, api: Api) -> Result<String, BenchError> {
+    async fn enrolled(&self, api: Api) -> Result<String> {
         let app = format!("app-{}", name(api));
         let Provisioned {
             addon,
@@ -213,7 +196,7 @@ impl World {
     }
 
     /// An add-on with the document of its imported credential.
-    async fn provision(&self, app: &str) -> Result<Provisioned, BenchError> {
+    async fn provision(&self, app: &str) -> Result<Provisioned> {
         self.heroku.create_app(AppSpec {
             name: app.to_owned(),
             dynos: 1,
@@ -233,12 +216,12 @@ impl World {
             owner_app: app.to_owned(),
             config: BTreeMap::from([(VAR.to_owned(), shown(&key))]),
         })?;
-        let administrator =
-            json!({ "token": ADMINISTRATOR, "url": self.addresses.service.as_str() });
+        let url = self.doors[3].url.join("v1")?;
+        let administrator = json!({ "token": ADMINISTRATOR, "url": url.as_str() });
         let name = format!("{ADMINISTRATORS}{app}");
         let document = json!({
             "engine": "http",
-            "url": self.addresses.service.as_str(),
+            "url": url.as_str(),
             "credential_id": id,
             "api_key": key,
             "authorization": "Bearer {{ api_key }}",
@@ -252,14 +235,14 @@ impl World {
         })
     }
 
-    async fn rotate(&self, secret: &str) -> Result<(), BenchError> {
+    async fn rotate(&self, secret: &str) -> Result<()> {
         let version = token();
         let parameters = json!({ "SecretId": secret, "ClientRequestToken": version });
         self.call("RotateSecret", parameters).await?;
         self.rotated(&version).await
     }
 
-    async fn rotated(&self, version: &str) -> Result<(), BenchError> {
+    async fn rotated(&self, version: &str) -> Result<()> {
         let ended = self.events.wait_for(|events| {
             events.iter().find_map(|event| match &event.kind {
                 EventKind::RotationSucceeded { version: it, .. } if it == version => Some(Ok(())),
@@ -267,21 +250,20 @@ impl World {
                     version: it,
                     message,
                     ..
-                } if it == version => Some(Err(BenchError::Recording(message.clone()))),
+                } if it == version => Some(Err(anyhow!("the rotation fails: {message}"))),
                 _ => None,
             })
         });
         let ended = tokio::time::timeout(PATIENCE, ended).await;
-        ended.unwrap_or_else(|_| Err(BenchError::Recording("the rotation does not end".into())))
+        ended.unwrap_or_else(|_| Err(anyhow!("the rotation does not end")))
     }
 
     /// Has the one revocation that is scheduled take place now.
-    async fn revoke(&self) -> Result<(), BenchError> {
+    async fn revoke(&self) -> Result<()> {
         let scheduler = self.gateway.scheduler();
         let waiting = scheduler.schedules();
         let [schedule] = waiting.as_slice() else {
-            let count = waiting.len();
-            return Err(BenchError::Recording(format!("{count} schedules, not one")));
+            bail!("{} schedules, not one", waiting.len());
         };
         let live = self.service.live().len();
         // It is there: nothing else takes schedules away.
@@ -297,14 +279,12 @@ impl World {
             })
         });
         let fired = tokio::time::timeout(PATIENCE, fired).await;
-        fired.map_err(|_| BenchError::Recording("the revocation does not end".into()))?;
-        if self.service.live().len() == live {
-            return Err(BenchError::Recording("nothing was revoked".into()));
-        }
+        fired.map_err(|_| anyhow!("the revocation does not end"))?;
+        ensure!(self.service.live().len() < live, "nothing was revoked");
         Ok(())
     }
 
-    async fn create_secret(&self, name: &str, value: &Value) -> Result<String, BenchError> {
+    async fn create_secret(&self, name: &str, value: &Value) -> Result<String> {
         let parameters = json!({
             "Name": name,
             "Tags": [{ "Key": "rotation:stack", "Value": STACK }],
@@ -315,11 +295,11 @@ impl World {
         Ok(created["ARN"].as_str().unwrap_or_default().to_owned())
     }
 
-    async fn call(&self, operation: &str, parameters: Value) -> Result<Value, BenchError> {
+    async fn call(&self, operation: &str, parameters: Value) -> Result<Value> {
         let secrets = self.gateway.secrets_manager();
         let operator = Caller("operator".to_owned());
         let answer = secrets.handle(&operator, operation, parameters).await;
-        answer.map_err(|error| BenchError::Recording(format!("{operation}: {}", error.message)))
+        answer.map_err(|error| anyhow!("{operation}: {}", error.message))
     }
 }
 
@@ -333,25 +313,4 @@ fn name(api: Api) -> &'static str {
 
 fn token() -> String {
     uuid::Uuid::new_v4().to_string()
-}
-
-/// TLS by an authority that only `bundle` knows. Sessions are not resumed: each connection of a cold
-/// start is a first one.
-fn acceptor(bundle: &Path) -> Result<TlsAcceptor, BenchError> {
-    let authority = Authority::new()?;
-    std::fs::write(bundle, authority.pem()).map_err(BenchError::file(bundle))?;
-    let certificate = authority.certify(&["localhost"])?;
-    let malformed = |error| BenchError::Tls(format!("{error:?}"));
-    let chain = CertificateDer::from_pem_slice(certificate.certificate.as_bytes());
-    let key = PrivateKeyDer::from_pem_slice(certificate.key.as_bytes()).map_err(malformed)?;
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let mut config = rustls::ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|error| BenchError::Tls(error.to_string()))?
-        .with_no_client_auth()
-        .with_single_cert(vec![chain.map_err(malformed)?], key)
-        .map_err(|error| BenchError::Tls(error.to_string()))?;
-    config.send_tls13_tickets = 0;
-    config.session_storage = Arc::new(rustls::server::NoServerSessionStorage {});
-    Ok(TlsAcceptor::from(Arc::new(config)))
 }

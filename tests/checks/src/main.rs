@@ -7,6 +7,8 @@
 
 mod deny;
 #[cfg(test)]
+mod pages;
+#[cfg(test)]
 mod readme;
 mod schema;
 mod stages;

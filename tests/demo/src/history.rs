@@ -53,10 +53,8 @@ pub(crate) struct Rotation {
     pub(crate) started: Timestamp,
     /// How many of its attempts failed.
     pub(crate) failures: usize,
-    /// The step that is under way, and how many of the attempt's steps are done.
+    /// The step that is under way.
     pub(crate) step: Option<String>,
-    /// How many of the attempt's four steps are done.
-    pub(crate) steps_done: u64,
     /// When Heroku's config changed.
     pub(crate) published: Option<Timestamp>,
     /// When it was complete.
@@ -161,7 +159,6 @@ impl History {
             } if of == secret => {
                 if let Some(rotation) = self.rotation(version) {
                     rotation.step = None;
-                    rotation.steps_done += 1;
                 }
             }
             EventKind::RotationSucceeded {
@@ -237,8 +234,7 @@ impl History {
     }
 
     fn rotation_started(&mut self, version: &str, cause: &str, at: Timestamp) {
-        if let Some(rotation) = self.rotation(version) {
-            rotation.steps_done = 0;
+        if self.rotation(version).is_some() {
             return;
         }
         self.rotations.push(Rotation {
@@ -247,7 +243,6 @@ impl History {
             started: at,
             failures: 0,
             step: None,
-            steps_done: 0,
             published: None,
             succeeded: None,
         });

@@ -16,18 +16,16 @@ mod up;
 mod verdict;
 mod view;
 
-use std::io;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
+use anyhow::{Context as _, Result};
 use clap::{Parser, Subcommand};
 use local_cloud::cloud::{
-    Cloud, CloudError, CloudOptions, Embedded, EmbeddedOptions, Engine, Parameters, Partner,
+    Cloud, CloudOptions, Embedded, EmbeddedOptions, Engine, Parameters, Partner,
 };
-use local_cloud::customers::CustomerError;
-use local_cloud::heroku::HerokuError;
 use local_cloud::tools;
 use nix::errno::Errno;
 use nix::sys::signal::kill;
@@ -67,9 +65,6 @@ enum Task {
 struct DemoOptions {
     #[command(flatten)]
     cloud: CloudKind,
-    /// Plain lines instead of a live view, as when the output is no terminal.
-    #[arg(long)]
-    plain: bool,
     /// The engine of all three instances: http, postgres, mysql, redis. The default is http, and with --deployed
     /// http and postgres. The databases are real servers: what is installed, or Debian's, unpacked under target/.
     #[arg(long, value_parser = engine)]
@@ -92,39 +87,6 @@ fn engine(name: &str) -> Result<Engine, String> {
     })
 }
 
-/// Why the demo cannot be shown, or does not come to its end.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum DemoError {
-    /// The local cloud does not start, or refuses.
-    #[error(transparent)]
-    Cloud(#[from] CloudError),
-    /// The Heroku stand-in refuses.
-    #[error(transparent)]
-    Heroku(#[from] HerokuError),
-    /// An app cannot log in.
-    #[error(transparent)]
-    Customer(#[from] CustomerError),
-    /// Something that should happen did not.
-    #[error("waited in vain for {what}: the demo ends {seconds} s after it was set up")]
-    TooLate {
-        /// What was waited for.
-        what: String,
-        /// The demo's limit.
-        seconds: u64,
-    },
-    /// This program's own place is unknown.
-    #[error("cannot find where this program, and so the functions, were built: {0}")]
-    Executable(io::Error),
-    /// The picture cannot be stored.
-    #[error("the picture {path} cannot be written: {source}")]
-    Picture {
-        /// Where to.
-        path: PathBuf,
-        /// The system's error.
-        source: io::Error,
-    },
-}
-
 #[tokio::main]
 async fn main() -> ExitCode {
     let workspace = tools::workspace();
@@ -134,7 +96,6 @@ async fn main() -> ExitCode {
         Task::Picture => {
             let options = DemoOptions {
                 cloud: CloudKind { deployed: false },
-                plain: false,
                 engine: None,
             };
             Box::pin(tools::task(demo(
@@ -177,7 +138,7 @@ impl Running {
         kind: CloudKind,
         grace_period: Duration,
         view: &View,
-    ) -> Result<Self, DemoError> {
+    ) -> Result<Self> {
         let progress = view.progress();
         if kind.deployed {
             let options = CloudOptions {
@@ -189,7 +150,8 @@ impl Running {
             return Ok(Self::Deployed(Box::new(Cloud::start(options).await?)));
         }
         progress("AWS, Heroku and the partner's service, within this program");
-        let this = std::env::current_exe().map_err(DemoError::Executable)?;
+        let this = std::env::current_exe()
+            .context("where this program, and so the functions, are is unknown")?;
         let target = tools::target_directory(workspace);
         let logs = logs(&target.join("demo/logs"));
         let options = EmbeddedOptions {
@@ -222,17 +184,12 @@ impl Deref for Running {
 }
 
 /// Plays the demo. Success means that everything is as it must be.
-async fn demo(
-    workspace: &Path,
-    picture: &Path,
-    options: DemoOptions,
-) -> Result<ExitCode, DemoError> {
+async fn demo(workspace: &Path, picture: &Path, options: DemoOptions) -> Result<ExitCode> {
     let DemoOptions {
         cloud: kind,
-        plain,
         engine,
     } = options;
-    let view = View::new(plain);
+    let view = View::new();
     view.phase(2, "setting up the local cloud");
     let cloud = Running::start(workspace, kind, GRACE_PERIOD, &view).await?;
     // Without databases where nothing is to be installed.
@@ -249,7 +206,7 @@ async fn demo(
     let verdict = Verdict::of(&recording);
     view.print(&format!(
         "\n{}\n",
-        verdict::table(&recording, view.is_terminal())
+        verdict::table(&recording, View::is_terminal())
     ));
     for line in verdict.lines() {
         view.print(&line);
@@ -271,13 +228,10 @@ async fn demo(
     })
 }
 
-fn save(path: &Path, svg: &str) -> Result<(), DemoError> {
-    let failed = |source| DemoError::Picture {
-        path: path.to_owned(),
-        source,
-    };
+fn save(path: &Path, svg: &str) -> Result<()> {
+    let unusable = || format!("the picture {} cannot be written", path.display());
     if let Some(directory) = path.parent() {
-        std::fs::create_dir_all(directory).map_err(failed)?;
+        std::fs::create_dir_all(directory).with_context(unusable)?;
     }
-    std::fs::write(path, svg).map_err(failed)
+    std::fs::write(path, svg).with_context(unusable)
 }

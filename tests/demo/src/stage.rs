@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use anyhow::{Result, anyhow};
 use jiff::Timestamp;
 use local_cloud::cloud::{Api, Engine, Instance, InstanceSpec, Partner};
 use local_cloud::customers::{Customer, CustomerSpec, Tally};
@@ -13,7 +14,6 @@ use local_cloud::heroku::{AppSpec, RestartSpeed};
 use tokio::time::Instant;
 use url::Url;
 
-use super::DemoError;
 use super::history::History;
 use super::recording::{App, Outcome, Subject};
 use super::verdict::short;
@@ -127,7 +127,7 @@ impl<'a> Stage<'a> {
 
     /// Enrols the three instances, all of one engine if one is asked for, and has their apps log in
     /// once their dynos run.
-    pub(super) async fn set(&self, engine: Option<Engine>) -> Result<[Player; 3], DemoError> {
+    pub(super) async fn set(&self, engine: Option<Engine>) -> Result<[Player; 3]> {
         let [first, second, third] = ROLES.map(|role| Role {
             engine: engine.unwrap_or(role.engine),
             ..role
@@ -148,7 +148,7 @@ impl<'a> Stage<'a> {
         Ok(players)
     }
 
-    async fn enrol(&self, role: Role) -> Result<Player, DemoError> {
+    async fn enrol(&self, role: Role) -> Result<Player> {
         let apps = role.apps.iter();
         let apps = apps.map(|(name, dynos, restart)| AppSpec {
             name: (*name).to_owned(),
@@ -198,7 +198,7 @@ impl<'a> Stage<'a> {
     }
 
     /// Keeps what Heroku shows now, to be tried again when it is over.
-    pub(super) fn remember(&self, player: &Player) -> Result<(), DemoError> {
+    pub(super) fn remember(&self, player: &Player) -> Result<()> {
         let history = History::of(&player.subject, &self.cloud.events.since(0));
         if let Some(current) = history.current()
             && let Some(value) = self.shown_by_heroku(&player.instance)?
@@ -208,7 +208,7 @@ impl<'a> Stage<'a> {
         Ok(())
     }
 
-    fn shown_by_heroku(&self, instance: &Instance) -> Result<Option<String>, DemoError> {
+    fn shown_by_heroku(&self, instance: &Instance) -> Result<Option<String>> {
         Ok(self
             .cloud
             .heroku
@@ -221,14 +221,14 @@ impl<'a> Stage<'a> {
         &self,
         what: &str,
         found: impl FnMut(&[Event]) -> Option<T>,
-    ) -> Result<T, DemoError> {
+    ) -> Result<T> {
         let found = self.cloud.events.wait_for(found);
         let found = tokio::time::timeout_at(self.deadline, found).await;
         found.map_err(|_| self.too_late(what))
     }
 
     /// Waits until `holds`, which no event tells.
-    async fn poll(&self, what: &str, holds: impl Fn() -> bool) -> Result<(), DemoError> {
+    async fn poll(&self, what: &str, holds: impl Fn() -> bool) -> Result<()> {
         while !holds() {
             if Instant::now() >= self.deadline {
                 return Err(self.too_late(what));
@@ -238,15 +238,13 @@ impl<'a> Stage<'a> {
         Ok(())
     }
 
-    fn too_late(&self, what: &str) -> DemoError {
-        DemoError::TooLate {
-            what: what.to_owned(),
-            seconds: self.limit.as_secs(),
-        }
+    fn too_late(&self, what: &str) -> anyhow::Error {
+        let seconds = self.limit.as_secs();
+        anyhow!("waited in vain for {what}: the demo ends {seconds} s after it was set up")
     }
 
     /// Waits until every dyno runs with its app's newest release.
-    pub(super) async fn dynos_settled(&self, players: &[Player]) -> Result<(), DemoError> {
+    pub(super) async fn dynos_settled(&self, players: &[Player]) -> Result<()> {
         let apps = || players.iter().flat_map(|player| &player.instance.apps);
         let settled = |app: &String| {
             let dynos = self.cloud.heroku.dynos(app);
@@ -259,7 +257,7 @@ impl<'a> Stage<'a> {
     }
 
     /// Waits until every app has logged in with its newest release, and a few times more.
-    pub(super) async fn logged_in_again(&self, players: &[Player]) -> Result<(), DemoError> {
+    pub(super) async fn logged_in_again(&self, players: &[Player]) -> Result<()> {
         for player in players {
             for (app, customer) in &player.customers {
                 let newest = self.newest_release(app)?;
@@ -277,13 +275,13 @@ impl<'a> Stage<'a> {
         Ok(())
     }
 
-    fn newest_release(&self, app: &str) -> Result<u32, DemoError> {
+    fn newest_release(&self, app: &str) -> Result<u32> {
         let releases = self.cloud.heroku.releases(app)?;
         Ok(releases.last().map_or(0, |release| release.version))
     }
 
     /// Stops the apps, then has each remembered credential tried by somebody who kept it.
-    pub(super) async fn outcome(&self, player: Player) -> Result<(Timestamp, Outcome), DemoError> {
+    pub(super) async fn outcome(&self, player: Player) -> Result<(Timestamp, Outcome)> {
         let mut logins = BTreeMap::new();
         let mut newest_releases = BTreeMap::new();
         for (app, customer) in player.customers {
@@ -313,12 +311,7 @@ impl<'a> Stage<'a> {
     }
 
     /// What a login with the value comes to, in an app of its own.
-    async fn try_again(
-        &self,
-        instance: &Instance,
-        version: &str,
-        value: &str,
-    ) -> Result<Tally, DemoError> {
+    async fn try_again(&self, instance: &Instance, version: &str, value: &str) -> Result<Tally> {
         let app = format!("{}-kept-{}", instance.name, short(version));
         let owner = instance.apps.first().map_or("", String::as_str);
         let spec = CustomerSpec {
@@ -363,11 +356,7 @@ impl<'a> Stage<'a> {
 
     /// The credential that the service should accept: for `http`, it is named after the current
     /// version; for the databases, Heroku shows the user.
-    fn expected(
-        &self,
-        instance: &Instance,
-        subject: &Subject,
-    ) -> Result<Option<String>, DemoError> {
+    fn expected(&self, instance: &Instance, subject: &Subject) -> Result<Option<String>> {
         Ok(match instance.engine {
             Engine::Http => {
                 let history = History::of(subject, &self.cloud.events.since(0));

@@ -2,14 +2,15 @@
 
 use std::time::Duration;
 
+use anyhow::Result;
 use jiff::Timestamp;
 use local_cloud::cloud::{Engine, Partner};
 
+use crate::GRACE_PERIOD;
 use crate::history::History;
 use crate::recording::Recording;
 use crate::stage::{Player, Stage};
 use crate::view::View;
-use crate::{DemoError, GRACE_PERIOD};
 
 /// From the enrolled instances to the verdict. It takes a third of this on an idle machine.
 const LIMIT: Duration = Duration::from_mins(5);
@@ -22,7 +23,7 @@ pub(crate) async fn record(
     cloud: &Partner,
     view: &View,
     engine: Option<Engine>,
-) -> Result<Recording, DemoError> {
+) -> Result<Recording> {
     let stage = Stage::new(cloud, view, LIMIT);
     view.phase(3, "three add-ons are provisioned and enrolled");
     let players = stage.set(engine).await?;
@@ -33,9 +34,7 @@ pub(crate) async fn record(
         "their customers log in, up to ten times a second with each dyno",
     );
 
-    let subjects = players
-        .each_ref()
-        .map(|it| (it.subject.clone(), it.rotations));
+    let subjects = players.each_ref().map(|it| it.subject.clone());
     let mut live = view.follow(&subjects, &cloud.events, |app| {
         players
             .iter()
@@ -51,7 +50,7 @@ pub(crate) async fn record(
 
     view.chapter("what was handed out before is tried again");
     let closing = Stage::new(cloud, view, CLOSING_LIMIT);
-    let mut unfinished = played.err().map(|error| error.to_string());
+    let mut unfinished = played.err().map(|error| format!("{error:#}"));
     let mut ended = began;
     let mut outcomes = Vec::new();
     for player in players {
@@ -62,7 +61,7 @@ pub(crate) async fn record(
                 outcomes.push(outcome);
             }
             Err(error) => {
-                unfinished.get_or_insert_with(|| format!("{name}: {error}"));
+                unfinished.get_or_insert_with(|| format!("{name}: {error:#}"));
             }
         }
     }
@@ -77,7 +76,7 @@ pub(crate) async fn record(
 }
 
 /// The story.
-async fn play(stage: &Stage<'_>, players: &[Player; 3]) -> Result<(), DemoError> {
+async fn play(stage: &Stage<'_>, players: &[Player; 3]) -> Result<()> {
     let [scheduled, now, twice] = players;
 
     let name = |player: &Player| player.subject.name.clone();
@@ -120,7 +119,7 @@ async fn play(stage: &Stage<'_>, players: &[Player; 3]) -> Result<(), DemoError>
 }
 
 /// Waits until the player's rotation has succeeded for the given number of times.
-async fn rotated(stage: &Stage<'_>, player: &Player, times: usize) -> Result<(), DemoError> {
+async fn rotated(stage: &Stage<'_>, player: &Player, times: usize) -> Result<()> {
     let what = format!("rotation {times} of `{}`", player.subject.name);
     happened(stage, player, &what, |history| history.succeeded() >= times).await
 }
@@ -130,7 +129,7 @@ async fn happened(
     player: &Player,
     what: &str,
     holds: impl Fn(&History) -> bool,
-) -> Result<(), DemoError> {
+) -> Result<()> {
     stage
         .wait_for(what, |events| {
             holds(&History::of(&player.subject, events)).then_some(())

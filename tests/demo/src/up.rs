@@ -2,13 +2,13 @@
 
 mod breaking;
 
-use std::fmt::Display;
 use std::fs;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
+use anyhow::{Context as _, Result, ensure};
 use local_cloud::cloud::{AddOn, Api, Engine, InstanceSpec, Partner, STACK};
 use local_cloud::heroku::{AppSpec, RestartSpeed};
 use local_cloud::ministack::{InvocationType, ROOT_ACCESS_KEY_ID, ROOT_SECRET_ACCESS_KEY};
@@ -21,26 +21,6 @@ use crate::{CloudKind, Running};
 
 /// Short enough to watch a revocation.
 const GRACE_PERIOD: Duration = Duration::from_mins(1);
-
-/// Why there is nothing to try.
-#[derive(Debug, thiserror::Error)]
-enum UpError {
-    /// The cloud does not start.
-    #[error(transparent)]
-    Cloud(#[from] crate::DemoError),
-    /// A file cannot be written, or an address not served.
-    #[error("{what}: {source}")]
-    System { what: String, source: io::Error },
-    /// The first instance is not enrolled.
-    #[error("enroll-addon refused the first instance: {0}")]
-    Enrolment(Value),
-    /// Lambda's stand-in did not answer.
-    #[error(transparent)]
-    Lambda(#[from] local_cloud::ministack::MiniStackError),
-    /// The instance is not provisioned.
-    #[error(transparent)]
-    Provision(#[from] local_cloud::cloud::CloudError),
-}
 
 /// Runs until Ctrl-C, which is its proper end.
 pub(crate) async fn run(workspace: &Path, kind: CloudKind) -> ExitCode {
@@ -57,12 +37,12 @@ pub(crate) async fn run(workspace: &Path, kind: CloudKind) -> ExitCode {
             return ExitCode::SUCCESS;
         }
     };
-    eprintln!("error: {error}");
+    eprintln!("error: {error:#}");
     ExitCode::FAILURE
 }
 
-async fn up(workspace: &Path, kind: CloudKind) -> Result<std::convert::Infallible, UpError> {
-    let view = View::new(true);
+async fn up(workspace: &Path, kind: CloudKind) -> Result<std::convert::Infallible> {
+    let view = View::new();
     view.phase(2, "setting up the local cloud");
     let cloud = Running::start(workspace, kind, GRACE_PERIOD, &view).await?;
     view.phase(3, "two add-ons are provisioned, and the first is enrolled");
@@ -76,12 +56,14 @@ async fn up(workspace: &Path, kind: CloudKind) -> Result<std::convert::Infallibl
         .root
         .invoke(&function, &event, InvocationType::RequestResponse);
     let enrolled = enrolled.await?;
-    if enrolled.function_error.is_some() {
-        return Err(UpError::Enrolment(enrolled.payload));
-    }
+    ensure!(
+        enrolled.function_error.is_none(),
+        "enroll-addon refused the first instance: {}",
+        enrolled.payload
+    );
     let breaking = Breaking::start(&cloud)
         .await
-        .map_err(system("cannot listen on a free port of 127.0.0.1"))?;
+        .context("cannot listen on a free port of 127.0.0.1")?;
     let files = Files::write(workspace, &first, &second)?;
     view.phase(4, "up; Ctrl-C stops it");
     let operator = operator();
@@ -111,13 +93,6 @@ fn enrolment(add_on: &AddOn) -> Value {
     json!({ "Document": add_on.document, "GrantCode": add_on.grant_code })
 }
 
-fn system(what: impl Display) -> impl FnOnce(io::Error) -> UpError {
-    move |source| UpError::System {
-        what: what.to_string(),
-        source,
-    }
-}
-
 /// What the functions are given, as files. They go with this process.
 struct Files {
     directory: PathBuf,
@@ -126,19 +101,19 @@ struct Files {
 }
 
 impl Files {
-    fn write(workspace: &Path, first: &AddOn, second: &AddOn) -> Result<Self, UpError> {
+    fn write(workspace: &Path, first: &AddOn, second: &AddOn) -> Result<Self> {
         let name = format!("demo/up-{}", std::process::id());
         let directory = tools::target_directory(workspace).join(name);
-        let failed = |source| system(format!("cannot write to {}", directory.display()))(source);
-        fs::create_dir_all(&directory).map_err(failed)?;
+        let failed = || format!("cannot write to {}", directory.display());
+        fs::create_dir_all(&directory).with_context(failed)?;
         let files = Self {
             enrolment: directory.join("enrolment.json"),
             button: directory.join("button.json"),
             directory: directory.clone(),
         };
         let button = json!({ "AddonId": first.instance.addon });
-        fs::write(&files.enrolment, enrolment(second).to_string()).map_err(failed)?;
-        fs::write(&files.button, button.to_string()).map_err(failed)?;
+        fs::write(&files.enrolment, enrolment(second).to_string()).with_context(failed)?;
+        fs::write(&files.button, button.to_string()).with_context(failed)?;
         Ok(files)
     }
 }

@@ -1,5 +1,4 @@
-//! What whoever runs the demo sees while it runs: a line for each event, and below them, on a
-//! terminal, a line for each add-on instance that is kept up to date.
+//! What whoever runs the demo sees while it runs: a line for each event, and now and then the figures.
 
 mod describe;
 #[cfg(test)]
@@ -10,7 +9,6 @@ use std::io::{self, IsTerminal as _, Write as _};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use jiff::Timestamp;
 use local_cloud::customers::Tally;
 use local_cloud::events::{Event, EventLog};
@@ -26,24 +24,13 @@ use super::verdict::{short, thousands};
 const REFRESH: Duration = Duration::from_millis(200);
 /// How long nothing may be said of what takes long.
 const SILENCE: Duration = Duration::from_secs(10);
-/// How often the figures are told where no line can be kept up to date.
+/// How often the figures are told.
 const REPORT: Duration = Duration::from_secs(5);
-const STEPS: u64 = 4;
 const CHAPTER: &str = "▶ ";
 
-// The lines on a terminal.
-const SOUND: &str = "{prefix:.bold}  {bar:12.green/dim}  {wide_msg}";
-const ALARMING: &str = "{prefix:.red.bold}  {bar:12.red/dim}  {wide_msg:.red}";
-const WHOLE: &str =
-    "{prefix:.bold}  {bar:12.cyan/dim}  {pos} of {len} rotations and revocations done";
-
-/// The screen or the log. Clones share it.
+/// The log. Clones share it.
 #[derive(Clone)]
-pub(crate) struct View {
-    /// `None` where no line can be kept up to date.
-    screen: Option<MultiProgress>,
-    told: Arc<Mutex<Told>>,
-}
+pub(crate) struct View(Arc<Mutex<Told>>);
 
 struct Told {
     /// What the elapsed seconds are counted from.
@@ -53,21 +40,16 @@ struct Told {
 }
 
 impl View {
-    /// Plain lines if asked for, or if the output is no terminal.
-    pub(crate) fn new(plain: bool) -> Self {
-        let terminal = !plain && io::stdout().is_terminal() && io::stderr().is_terminal();
-        Self {
-            screen: terminal.then(|| MultiProgress::with_draw_target(ProgressDrawTarget::stderr())),
-            told: Arc::new(Mutex::new(Told {
-                zero: Timestamp::now(),
-                waiting: None,
-            })),
-        }
+    pub(crate) fn new() -> Self {
+        Self(Arc::new(Mutex::new(Told {
+            zero: Timestamp::now(),
+            waiting: None,
+        })))
     }
 
     /// Whether colours are of use.
-    pub(crate) fn is_terminal(&self) -> bool {
-        self.screen.is_some()
+    pub(crate) fn is_terminal() -> bool {
+        io::stdout().is_terminal()
     }
 
     /// Counts the elapsed seconds from `zero` on.
@@ -102,72 +84,42 @@ impl View {
     }
 
     /// Text as it is.
+    #[allow(clippy::unused_self)] // whoever has no view has nothing to print
     pub(crate) fn print(&self, text: &str) {
-        let print = || {
-            // Nobody is left to be told that nobody reads it.
-            let _ = writeln!(io::stdout().lock(), "{text}");
-        };
-        match &self.screen {
-            Some(screen) => screen.suspend(print),
-            None => print(),
-        }
+        // Nobody is left to be told that nobody reads it.
+        let _ = writeln!(io::stdout().lock(), "{text}");
     }
 
-    /// What is told of the set-up: on a terminal, one line that changes; elsewhere a line each, and another now
-    /// and then while it lasts.
+    /// What is told of the set-up: a line each, and another now and then while it lasts.
     pub(crate) fn progress(&self) -> OnLine {
         let view = self.clone();
-        let Some(screen) = &self.screen else {
-            let waiting = Mutex::new(None);
-            return Arc::new(move |line| {
-                view.say(line.trim_end());
-                let (view, line) = (view.clone(), line.trim().to_owned());
-                let began = Timestamp::now();
-                let mut waiting = waiting.lock().unwrap_or_else(PoisonError::into_inner);
-                *waiting = Some(AbortOnDropHandle::new(tokio::spawn(async move {
-                    let mut ticks = tokio::time::interval(SILENCE);
+        let waiting = Mutex::new(None);
+        Arc::new(move |line| {
+            view.say(line.trim_end());
+            let (view, line) = (view.clone(), line.trim().to_owned());
+            let began = Timestamp::now();
+            let mut waiting = waiting.lock().unwrap_or_else(PoisonError::into_inner);
+            *waiting = Some(AbortOnDropHandle::new(tokio::spawn(async move {
+                let mut ticks = tokio::time::interval(SILENCE);
+                ticks.tick().await;
+                loop {
                     ticks.tick().await;
-                    loop {
-                        ticks.tick().await;
-                        let seconds = Timestamp::now().duration_since(began).as_secs();
-                        view.say(&format!("{line} … {seconds} s"));
-                    }
-                })));
-            });
-        };
-        let spinner = screen.add(ProgressBar::new_spinner());
-        spinner.set_style(style("{spinner:.cyan} {elapsed:>4} {wide_msg}"));
-        spinner.enable_steady_tick(REFRESH);
-        // Ends with the last clone of the closure.
-        let spinner = Spinner(spinner);
-        Arc::new(move |line| spinner.0.set_message(line.trim().to_owned()))
+                    let seconds = Timestamp::now().duration_since(began).as_secs();
+                    view.say(&format!("{line} … {seconds} s"));
+                }
+            })));
+        })
     }
 
     /// Shows what happens to `subjects` from now on.
     pub(crate) fn follow<'a>(
         &self,
-        subjects: &'a [(Subject, usize)],
+        subjects: &'a [Subject],
         events: &'a EventLog,
         tally: impl Fn(&str) -> Tally + 'a,
     ) -> Live<'a> {
         self.told().waiting = Some(Vec::new());
-        let names = subjects
-            .iter()
-            .map(|(subject, _)| subject.name.chars().count());
-        let width = names.max().unwrap_or_default();
-        let bar = |name: &str, template: &str| {
-            let screen = self.screen.as_ref()?;
-            let bar = screen.add(ProgressBar::new(STEPS));
-            bar.set_style(style(template));
-            bar.set_prefix(format!("{name:<width$}"));
-            Some(bar)
-        };
         Live {
-            bars: subjects
-                .iter()
-                .map(|(subject, _)| bar(&subject.name, SOUND))
-                .collect(),
-            whole: bar("all", WHOLE),
             view: self.clone(),
             subjects,
             events,
@@ -189,27 +141,16 @@ impl View {
     }
 
     fn told(&self) -> MutexGuard<'_, Told> {
-        self.told.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Takes its line off the screen when dropped.
-struct Spinner(ProgressBar);
-
-impl Drop for Spinner {
-    fn drop(&mut self) {
-        self.0.finish_and_clear();
-    }
-}
-
-/// The view of a run; takes its lines off the screen when dropped.
+/// The view of a run.
 pub(crate) struct Live<'a> {
     view: View,
-    subjects: &'a [(Subject, usize)],
+    subjects: &'a [Subject],
     events: &'a EventLog,
     tally: Box<dyn Fn(&str) -> Tally + 'a>,
-    bars: Vec<Option<ProgressBar>>,
-    whole: Option<ProgressBar>,
     seen: usize,
     reported: Timestamp,
 }
@@ -228,7 +169,7 @@ impl Live<'_> {
     /// Shows what has happened up to now.
     pub(crate) fn catch_up(&mut self) {
         let events = self.events.since(0);
-        let cast = Cast::new(self.subjects.iter().map(|(subject, _)| subject));
+        let cast = Cast::new(self.subjects.iter());
         let waiting = self.view.told().waiting.as_mut().map(std::mem::take);
         let mut lines = waiting.unwrap_or_default();
         for event in events.get(self.seen..).unwrap_or_default() {
@@ -242,9 +183,7 @@ impl Live<'_> {
             self.view.line(at, &line);
         }
         self.seen = events.len();
-        if self.view.is_terminal() {
-            self.refresh(&events);
-        } else if Timestamp::now()
+        if Timestamp::now()
             .duration_since(self.reported)
             .unsigned_abs()
             >= REPORT
@@ -254,38 +193,9 @@ impl Live<'_> {
         }
     }
 
-    fn refresh(&self, events: &[Event]) {
-        let (mut done, mut asked) = (0, 0);
-        for ((subject, rotations), bar) in self.subjects.iter().zip(&self.bars) {
-            let history = History::of(subject, events);
-            done += finished(&history);
-            asked += 2 * rotations;
-            let Some(bar) = bar else { continue };
-            let figures = Figures::of(subject, &self.tally);
-            if figures.lost > 0 {
-                bar.set_style(style(ALARMING));
-            }
-            bar.set_position(
-                history
-                    .rotations
-                    .last()
-                    .map_or(0, |it| it.steps_done.min(STEPS)),
-            );
-            bar.set_message(format!(
-                "{} · {}",
-                figures.text(),
-                state(&history, Timestamp::now())
-            ));
-        }
-        if let Some(whole) = &self.whole {
-            whole.set_length(u64::try_from(asked).unwrap_or(u64::MAX));
-            whole.set_position(u64::try_from(done).unwrap_or(u64::MAX));
-        }
-    }
-
     fn report(&self, events: &[Event]) {
         let now = Timestamp::now();
-        for (subject, _) in self.subjects {
+        for subject in self.subjects {
             let history = History::of(subject, events);
             let figures = Figures::of(subject, &self.tally).text();
             self.view.line(
@@ -299,9 +209,6 @@ impl Live<'_> {
 impl Drop for Live<'_> {
     fn drop(&mut self) {
         self.view.told().waiting = None;
-        for bar in self.bars.iter().chain([&self.whole]).flatten() {
-            bar.finish_and_clear();
-        }
     }
 }
 
@@ -341,16 +248,6 @@ impl Figures {
     }
 }
 
-/// The rotations and revocations that are done.
-fn finished(history: &History) -> usize {
-    history.succeeded()
-        + history
-            .credentials
-            .iter()
-            .filter(|it| it.closed.is_some())
-            .count()
-}
-
 /// What an instance is about.
 fn state(history: &History, now: Timestamp) -> String {
     let rotating = history.rotations.last().filter(|it| it.succeeded.is_none());
@@ -386,10 +283,4 @@ fn state(history: &History, now: Timestamp) -> String {
         parts.push(format!("{ended} revoked"));
     }
     parts.join(" · ")
-}
-
-fn style(template: &str) -> ProgressStyle {
-    ProgressStyle::with_template(template)
-        .unwrap_or_else(|_| ProgressStyle::default_bar())
-        .progress_chars("━╸─")
 }

@@ -49,7 +49,7 @@ pub(super) async fn agree(cloud: Arc<Cloud>) -> TestResult {
             named.insert(metric);
         }
     }
-    // What infra/README.md reckons with.
+    // What infra/costs.md reckons with.
     check(named.len() == 56, || format!("{} metrics", named.len()))?;
     let silent: Vec<_> = named.difference(&emitted).collect();
     check(silent.is_empty(), || format!("nothing emits {silent:?}"))?;

@@ -1,4 +1,4 @@
-//! infra/README.md, typed as it stands: from nothing to a deployed stack, one rotated secret, and a
+//! The pages under infra/, typed as they stand: from nothing to a deployed stack, one rotated secret, and a
 //! button for the customer.
 
 use std::path::Path;
@@ -14,6 +14,9 @@ use tokio::io::AsyncWriteExt as _;
 use crate::TestResult;
 use crate::support::{check, current, document, names, rotated, spec, workspace};
 
+/// The pages whose blocks of `sh` are one session, in this order.
+const PAGES: [&str; 3] = ["infra/deploy.md", "infra/enrol.md", "infra/backend.md"];
+
 /// Another stack than the other tests'.
 const NAME: &str = "operations";
 
@@ -21,15 +24,18 @@ pub(super) async fn page(cloud: Arc<Cloud>) -> TestResult {
     let provisioned = cloud
         .provision(spec("operated", Api::V3, Engine::Postgres))
         .await?;
-    let page = std::fs::read_to_string(workspace().join("infra/README.md"))?;
-    let blocks: Vec<&str> = page
+    let mut pages = String::new();
+    for page in PAGES {
+        pages.push_str(&std::fs::read_to_string(workspace().join(page))?);
+    }
+    let blocks: Vec<&str> = pages
         .split("```sh\n")
         .skip(1)
         .filter_map(|rest| rest.split("```").next())
         .collect();
     let position = |words: &str| {
         let found = blocks.iter().position(|block| block.contains(words));
-        found.ok_or_else(|| Failed::from(format!("the page has no block with {words:?}")))
+        found.ok_or_else(|| Failed::from(format!("the pages have no block with {words:?}")))
     };
     let values = position("# Your own values.")?;
     let with_document = position("enrolment.json")?;
@@ -37,7 +43,7 @@ pub(super) async fn page(cloud: Arc<Cloud>) -> TestResult {
     let button = position("button.json")?;
     let last = blocks.len() - 1;
     check(values == 0 && result == last - 1 && button == last, || {
-        format!("the page has {} blocks in another order", blocks.len())
+        format!("the pages have {} blocks in another order", blocks.len())
     })?;
 
     let files = tempfile::tempdir()?;

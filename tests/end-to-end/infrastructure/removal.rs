@@ -1,4 +1,4 @@
-//! The stack is deleted: what stays behind is what infra/README.md says.
+//! The stack is deleted: what stays behind is what infra/deploy.md says.
 
 use std::sync::Arc;
 

@@ -15,7 +15,7 @@ pub(super) async fn unnoticed(cloud: Arc<Cloud>) -> TestResult {
     let name = "rolled-back";
     let instance = cloud.enrol(spec(name, Api::V3, Engine::Postgres)).await?;
     let name = instance.addon.as_str();
-    let customer = customer(&cloud, &instance, Login::PostgresSession).await?;
+    let customer = customer(&cloud, &instance, Login::Psql).await?;
     let old = current(&cloud, &instance)?;
     operator.succeeds(&["rotate", name, "--wait"]).await?;
     let new = current(&cloud, &instance)?;

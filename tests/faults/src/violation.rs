@@ -1,4 +1,4 @@
-//! What must hold, by name. See "What must hold" in the README.
+//! What must hold, by name. See "Guarantees" in infra/reference.md.
 
 use std::fmt;
 

@@ -13,17 +13,14 @@ mod counts;
 
 /// Heroku's two partner APIs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Api {
-    /// One account for the whole fleet.
+pub(crate) enum Api {
     V1,
-    /// An account for each add-on.
     V3,
 }
 
 impl Api {
     /// As documents name it.
-    #[must_use]
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::V1 => "v1",
             Self::V3 => "v3",
@@ -33,7 +30,7 @@ impl Api {
 
 /// A request of a function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Request {
+pub(crate) enum Request {
     /// `DescribeSecret` or `GetSecretValue`.
     Read,
     /// `PutSecretValue`, `UpdateSecretVersionStage` or `TagResource`.
@@ -58,7 +55,7 @@ pub enum Request {
 
 /// The functions of the stack that take part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Function {
+pub(crate) enum Function {
     /// What Secrets Manager calls.
     Rotate,
     /// createSecret's.
@@ -75,31 +72,30 @@ pub enum Function {
 
 impl Function {
     /// How many there are.
-    pub const COUNT: usize = 6;
+    pub(crate) const COUNT: usize = 6;
 
     /// One of `0..COUNT`.
-    #[must_use]
-    pub fn index(self) -> usize {
+    pub(crate) fn index(self) -> usize {
         self as usize
     }
 }
 
 /// What is done already: of the instance, or ([`TOKEN`]) of the invocation.
-pub type Flag = u8;
+pub(crate) type Flag = u8;
 /// The new value is stored.
-pub const VALUE: Flag = 1;
+pub(crate) const VALUE: Flag = 1;
 /// The current version has its `LIVE-` label: it is not an imported one.
-pub const LABELLED: Flag = 2;
+pub(crate) const LABELLED: Flag = 2;
 /// Heroku shows the new credential.
-pub const SHOWN: Flag = 4;
+pub(crate) const SHOWN: Flag = 4;
 /// The revocation has its schedule.
-pub const SCHEDULED: Flag = 8;
+pub(crate) const SCHEDULED: Flag = 8;
 /// The invocation has an access token.
-pub const TOKEN: Flag = 16;
+pub(crate) const TOKEN: Flag = 16;
 
 /// What a function does next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Op {
+pub(crate) enum Op {
     /// A request.
     Ask(Request),
     /// Another function, whose answer is waited for.
@@ -119,11 +115,10 @@ pub enum Op {
 }
 
 /// Secrets Manager's four steps.
-pub const STEPS: usize = 4;
+pub(crate) const STEPS: usize = 4;
 
 /// `rotate`'s part of a step, 0 to 3.
-#[must_use]
-pub fn rotate(step: usize) -> &'static [Op] {
+pub(crate) fn rotate(step: usize) -> &'static [Op] {
     match step {
         0 => &[
             Ask(Read),
@@ -154,8 +149,7 @@ pub fn rotate(step: usize) -> &'static [Op] {
 
 /// What a called function does. test-secret asks the service besides, at the same time, which takes
 /// nobody's quota and is over sooner.
-#[must_use]
-pub fn called(function: Function, api: Api) -> &'static [Op] {
+pub(crate) fn called(function: Function, api: Api) -> &'static [Op] {
     match (function, api) {
         (Function::Rotate, _) => &[],
         (Function::CreateSecret, _) => &[
@@ -252,20 +246,6 @@ pub fn called(function: Function, api: Api) -> &'static [Op] {
     }
 }
 
-/// How publish-to-heroku went about v1 until it was simulated: it looked again after a write, and began with
-/// a look when the write was refused.
-pub const PUBLISH_V1_BEFORE: &[Op] = &[
-    Ask(Read),
-    Ask(Read),
-    Open,
-    Ask(HerokuRead),
-    Unless(SHOWN, 3),
-    Ask(HerokuWrite),
-    Mark(SHOWN),
-    Ask(HerokuRead),
-    Close,
-];
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -321,12 +301,5 @@ mod tests {
         // Its value is read, not made and stored; Heroku is looked at once.
         assert_eq!(count(rotate(0), &mut done, Api::V1), (6, 0));
         assert_eq!(count(rotate(1), &mut done, Api::V1), (4, 1));
-    }
-
-    #[test]
-    fn before_v1_took_one_request_more() {
-        let before = count(PUBLISH_V1_BEFORE, &mut 0, Api::V1);
-        let now = count(called(Function::PublishToHeroku, Api::V1), &mut 0, Api::V1);
-        assert_eq!(before, (now.0, now.1 + 1));
     }
 }

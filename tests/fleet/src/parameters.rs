@@ -4,21 +4,20 @@ use crate::{MILLISECOND, MINUTE, SECOND, Time};
 
 /// Everything that the simulation takes as given.
 #[derive(Clone, Debug)]
-pub struct Parameters {
+pub(crate) struct Parameters {
     /// The quotas.
-    pub quotas: Quotas,
+    pub(crate) quotas: Quotas,
     /// How long requests take.
-    pub network: Network,
+    pub(crate) network: Network,
     /// How Lambda runs the functions.
-    pub lambda: Lambda,
+    pub(crate) lambda: Lambda,
     /// How Secrets Manager goes about a rotation.
-    pub rotation: Rotation,
+    pub(crate) rotation: Rotation,
 }
 
 impl Parameters {
     /// As documented, measured or assumed.
-    #[must_use]
-    pub fn documented() -> Self {
+    pub(crate) fn documented() -> Self {
         Self {
             quotas: Quotas::documented(),
             network: Network::assumed(),
@@ -30,27 +29,27 @@ impl Parameters {
 
 /// The quotas, per account and region. An infinite one is lifted.
 #[derive(Clone, Debug)]
-pub struct Quotas {
+pub(crate) struct Quotas {
     /// [Secrets Manager](https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_limits.html):
     /// `DescribeSecret` and `GetSecretValue` together, a second.
-    pub reads: f64,
+    pub(crate) reads: f64,
     /// The same: `PutSecretValue`, `UpdateSecretVersionStage` and the like together, a second.
-    pub writes: f64,
+    pub(crate) writes: f64,
     /// The same: `RotateSecret` and `CancelRotateSecret` together, a second.
-    pub rotate_secret: f64,
+    pub(crate) rotate_secret: f64,
     /// [Lambda](https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html): concurrent executions.
-    pub concurrency: u32,
+    pub(crate) concurrency: u32,
     /// [EventBridge Scheduler](https://docs.aws.amazon.com/scheduler/latest/UserGuide/scheduler-quotas.html):
     /// `CreateSchedule` a second, in the large regions; `GetSchedule` and `UpdateSchedule` each have as much.
-    pub create_schedule: f64,
+    pub(crate) create_schedule: f64,
     /// The same: invocations of targets a second.
-    pub scheduler_invocations: f64,
+    pub(crate) scheduler_invocations: f64,
     /// [Heroku](https://devcenter.heroku.com/articles/platform-api-reference#rate-limits): the pool of an account.
-    pub heroku_pool: f64,
+    pub(crate) heroku_pool: f64,
     /// The same: what flows back into it, a minute.
-    pub heroku_per_minute: f64,
+    pub(crate) heroku_per_minute: f64,
     /// Whether a 429 says after how long to come back. Heroku's page does not promise it.
-    pub heroku_retry_after: bool,
+    pub(crate) heroku_retry_after: bool,
 }
 
 impl Quotas {
@@ -69,8 +68,8 @@ impl Quotas {
     }
 
     /// None of them.
-    #[must_use]
-    pub fn lifted() -> Self {
+    #[cfg(test)]
+    pub(crate) fn lifted() -> Self {
         Self {
             reads: f64::INFINITY,
             writes: f64::INFINITY,
@@ -87,27 +86,27 @@ impl Quotas {
 
 /// How long requests take, on average; each takes half to one and a half times that. Assumptions.
 #[derive(Clone, Debug)]
-pub struct Network {
+pub(crate) struct Network {
     /// A read of Secrets Manager.
-    pub read: Time,
+    pub(crate) read: Time,
     /// A write.
-    pub write: Time,
+    pub(crate) write: Time,
     /// A request to EventBridge Scheduler.
-    pub scheduler: Time,
+    pub(crate) scheduler: Time,
     /// An event for EventBridge.
-    pub events: Time,
+    pub(crate) events: Time,
     /// Lambda's own part of an invocation.
-    pub invoke: Time,
+    pub(crate) invoke: Time,
     /// A look at Heroku's config.
-    pub heroku_read: Time,
+    pub(crate) heroku_read: Time,
     /// A write of it, which makes a release.
-    pub heroku_write: Time,
+    pub(crate) heroku_write: Time,
     /// An access token.
-    pub heroku_token: Time,
+    pub(crate) heroku_token: Time,
     /// A request to the add-on's service.
-    pub service: Time,
+    pub(crate) service: Time,
     /// An answer that refuses: 429, or AWS's throttling.
-    pub refusal: Time,
+    pub(crate) refusal: Time,
 }
 
 impl Network {
@@ -130,25 +129,25 @@ impl Network {
 /// How Lambda runs the functions. The processor's times are `cargo xtask bench`'s largest with TLS, of any
 /// function, for a whole processor.
 #[derive(Clone, Debug)]
-pub struct Lambda {
+pub(crate) struct Lambda {
     /// Start to ready.
-    pub init: Time,
+    pub(crate) init: Time,
     /// Ready to answer, the first time.
-    pub cold: Time,
+    pub(crate) cold: Time,
     /// The same, later.
-    pub warm: Time,
+    pub(crate) warm: Time,
     /// The functions' memory, MB: `infra/template.yaml`.
-    pub memory: u32,
+    pub(crate) memory: u32,
     /// The memory that [has a whole processor](https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html), MB.
-    pub processor: u32,
+    pub(crate) processor: u32,
     /// A machine for a function, before its init; not billed. An assumption.
-    pub machine: Time,
+    pub(crate) machine: Time,
     /// How long an idle function is kept. An assumption.
-    pub kept: Time,
+    pub(crate) kept: Time,
     /// `rotate`'s time-out: `infra/template.yaml`.
-    pub rotate_timeout: Time,
+    pub(crate) rotate_timeout: Time,
     /// The others'.
-    pub timeout: Time,
+    pub(crate) timeout: Time,
 }
 
 impl Lambda {
@@ -167,8 +166,7 @@ impl Lambda {
     }
 
     /// The processor's time becomes the clock's.
-    #[must_use]
-    pub fn slowed(&self, processor: Time) -> Time {
+    pub(crate) fn slowed(&self, processor: Time) -> Time {
         processor * u64::from(self.processor) / u64::from(self.memory)
     }
 }
@@ -177,17 +175,17 @@ impl Lambda {
 /// [retries the entire rotation multiple times](https://docs.aws.amazon.com/secretsmanager/latest/userguide/rotate-secrets_lambda.html):
 /// how often and when is not documented, and neither is what it does when Lambda throttles its call. Assumptions.
 #[derive(Clone, Debug)]
-pub struct Rotation {
+pub(crate) struct Rotation {
     /// Attempts, the first one counted.
-    pub attempts: u8,
+    pub(crate) attempts: u8,
     /// From the failure of one to the next.
-    pub pause: Time,
+    pub(crate) pause: Time,
     /// The moment within a window [is weighted towards the top of an
     /// hour](https://docs.aws.amazon.com/secretsmanager/latest/userguide/troubleshoot_rotation.html): this part
     /// of the rotations begins in its first five minutes.
-    pub top_of_the_hour: f64,
+    pub(crate) top_of_the_hour: f64,
     /// The grace period before a revocation: the template's default.
-    pub grace: Time,
+    pub(crate) grace: Time,
 }
 
 impl Rotation {

@@ -14,21 +14,20 @@ use crate::Time;
 
 /// The waits of everything that repeats something.
 #[derive(Debug)]
-pub struct Policy {
+pub(crate) struct Policy {
     sdk: RetryConfig,
 }
 
 impl Policy {
     /// As the functions have it.
-    #[must_use]
-    pub fn of_the_library() -> Self {
+    pub(crate) fn of_the_library() -> Self {
         Self {
             sdk: aws::retries(),
         }
     }
 
     /// The library's wait after a 429 of Heroku; `None`: it gives up.
-    pub fn after_429(
+    pub(crate) fn after_429(
         back_off: &mut BackOff,
         retry_after: Option<Time>,
         left: Time,
@@ -50,14 +49,14 @@ impl Policy {
     }
 
     /// The library's wait after a call to AWS failed for good within what it repeats as a whole.
-    pub fn after_aws(back_off: &mut BackOff, left: Time) -> Option<Time> {
+    pub(crate) fn after_aws(back_off: &mut BackOff, left: Time) -> Option<Time> {
         wait(back_off.next(), None, Duration::from_micros(left)).map(micros)
     }
 
     /// The SDK's wait after so many throttled attempts, by its
     /// [standard mode](https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html) as the library
     /// configures it: a random part of the first back-off, doubled each time. `None`: it gives up.
-    pub fn after_throttling(&self, attempts: u32, random: &mut StdRng) -> Option<Time> {
+    pub(crate) fn after_throttling(&self, attempts: u32, random: &mut StdRng) -> Option<Time> {
         if attempts >= self.sdk.max_attempts() {
             return None;
         }
@@ -68,8 +67,7 @@ impl Policy {
     }
 
     /// The wait before a revocation's next try; `None`: it is given up.
-    #[must_use]
-    pub fn after_revocation(attempt: u32) -> Option<Time> {
+    pub(crate) fn after_revocation(attempt: u32) -> Option<Time> {
         retry_delay(attempt).map(micros)
     }
 }

@@ -1,4 +1,4 @@
-//! What AWS asks for it, at `infra/README.md`'s prices (us-east-1, 2026; each item names its page there).
+//! What AWS asks for it, at `infra/costs.md`'s prices (us-east-1, 2026; each item names its page there).
 
 use crate::calls::Api;
 use crate::number;
@@ -31,23 +31,22 @@ const PAGE: u64 = 100;
 
 /// What a fleet's rotations cost, in dollars.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Rotations {
+pub(crate) struct Rotations {
     /// Requests to Secrets Manager.
-    pub requests: f64,
+    pub(crate) requests: f64,
     /// Lambda's invocations and gigabyte-seconds.
-    pub lambda: f64,
+    pub(crate) lambda: f64,
     /// Scheduler's invocations.
-    pub scheduler: f64,
+    pub(crate) scheduler: f64,
     /// Events on the event bus.
-    pub events: f64,
+    pub(crate) events: f64,
     /// The functions' logs.
-    pub logs: f64,
+    pub(crate) logs: f64,
 }
 
 impl Rotations {
     /// What these cost.
-    #[must_use]
-    pub fn of(outcome: &Outcome) -> Self {
+    pub(crate) fn of(outcome: &Outcome) -> Self {
         let asked = |quota: Quota| outcome.asked[quota.index()];
         let requests = asked(Quota::Reads) + asked(Quota::Writes) + asked(Quota::RotateSecret);
         let invoked = asked(Quota::Invocations);
@@ -61,27 +60,25 @@ impl Rotations {
     }
 
     /// All of it.
-    #[must_use]
-    pub fn together(&self) -> f64 {
+    pub(crate) fn together(&self) -> f64 {
         self.requests + self.lambda + self.scheduler + self.events + self.logs
     }
 }
 
 /// What a fleet costs that does nothing but be there, in dollars a month.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Standing {
+pub(crate) struct Standing {
     /// The secrets: one for v1, two for v3.
-    pub secrets: f64,
+    pub(crate) secrets: f64,
     /// The hourly sweep's requests.
-    pub sweep: f64,
+    pub(crate) sweep: f64,
     /// Metrics, alarms, dashboard.
-    pub watching: f64,
+    pub(crate) watching: f64,
 }
 
 impl Standing {
     /// Of a fleet.
-    #[must_use]
-    pub fn of(instances: u32, api: Api) -> Self {
+    pub(crate) fn of(instances: u32, api: Api) -> Self {
         let secrets = match api {
             Api::V1 => u64::from(instances),
             Api::V3 => 2 * u64::from(instances),
@@ -95,8 +92,7 @@ impl Standing {
     }
 
     /// All of it.
-    #[must_use]
-    pub fn together(&self) -> f64 {
+    pub(crate) fn together(&self) -> f64 {
         self.secrets + self.sweep + self.watching
     }
 }
@@ -106,8 +102,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_thousand_instances_cost_what_the_operations_page_says() {
-        let page = include_str!("../../../infra/README.md");
+    fn a_thousand_instances_cost_what_the_page_says() {
+        let page = include_str!("../../../infra/costs.md");
         for (api, line) in [(Api::V1, "| $400.00 |"), (Api::V3, " $800.00 |")] {
             assert!(
                 (Standing::of(1_000, api).secrets - if api == Api::V1 { 400.0 } else { 800.0 })

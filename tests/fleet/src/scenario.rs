@@ -4,12 +4,12 @@ use addon_rotation::rotation_schedule::schedule_expression;
 use rand::RngExt as _;
 use rand::rngs::StdRng;
 
-use crate::calls::{self, Api, Function, Op};
+use crate::calls::Api;
 use crate::parameters::Parameters;
 use crate::{DAY, HOUR, MINUTE, SECOND, Time, microseconds, number};
 
 /// How often each instance is rotated, in days.
-pub const DAYS: u32 = 90;
+pub(crate) const DAYS: u32 = 90;
 
 /// Days until the first of each of a year's first three months.
 const MONTHS: [u64; 3] = [0, 31, 59];
@@ -19,48 +19,32 @@ const WINDOW: Time = 4 * HOUR;
 
 /// A fleet, and what happens to it.
 #[derive(Clone, Debug)]
-pub struct Fleet {
+pub(crate) struct Fleet {
     /// How many add-on instances.
-    pub instances: u32,
+    pub(crate) instances: u32,
     /// Heroku's API.
-    pub api: Api,
+    pub(crate) api: Api,
     /// When they are rotated.
-    pub start: Start,
-    /// Whether it is the first rotation of each, whose credential was imported.
-    pub imported: bool,
-    /// Whether v1 is published as it was before ([`calls::PUBLISH_V1_BEFORE`](crate::calls::PUBLISH_V1_BEFORE)).
-    pub as_before: bool,
+    pub(crate) start: Start,
+    /// Whose requests Heroku counts together.
+    pub(crate) pool: Pool,
 }
 
-impl Fleet {
-    /// Instances that have been rotated before, by the functions as they are.
-    #[must_use]
-    pub fn new(instances: u32, api: Api, start: Start) -> Self {
-        Self {
-            instances,
-            api,
-            start,
-            imported: false,
-            as_before: false,
-        }
-    }
-
-    /// What a called function does.
-    pub(crate) fn called(&self, function: Function) -> &'static [Op] {
-        match (function, self.api) {
-            (Function::PublishToHeroku, Api::V1) if self.as_before => calls::PUBLISH_V1_BEFORE,
-            _ => calls::called(function, self.api),
-        }
-    }
+/// Whose requests Heroku counts together. Its reference has a pool for each account; nobody has measured whether the
+/// tokens of v3's instances are accounts of their own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pool {
+    /// The whole add-on service's: so it is for v1.
+    Service,
+    /// Each token's, and so each instance's.
+    Token,
 }
 
 /// When the instances of a fleet are rotated: each once.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Start {
+pub(crate) enum Start {
     /// `rate(90 days)` with a window of four hours, all enrolled, or rotated, on one day.
     SameDay,
-    /// `rate(90 days)` with a window of four hours, enrolled evenly over 90 days.
-    EveryDay,
     /// By the library's `schedule_expression`: an hour for each.
     Spread,
     /// `RotateSecret` for all of them, so many a second at most.
@@ -79,12 +63,8 @@ impl Start {
         random: &mut StdRng,
     ) -> Vec<Time> {
         let mut due: Vec<Time> = (0..instances)
-            .map(|instance| match self {
+            .map(|_| match self {
                 Self::SameDay => within(WINDOW, parameters, random),
-                Self::EveryDay => {
-                    let day = u64::from(instance) * u64::from(DAYS) / u64::from(instances);
-                    day * DAY + within(WINDOW, parameters, random)
-                }
                 Self::Spread => {
                     let addon = uuid::Builder::from_random_bytes(random.random()).into_uuid();
                     let expression = schedule_expression(&addon.to_string(), DAYS);
@@ -100,7 +80,7 @@ impl Start {
     /// When the operator asks for a rotation, after its being due.
     pub(crate) fn asked(self, place: u64) -> Option<Time> {
         match self {
-            Self::SameDay | Self::EveryDay | Self::Spread => None,
+            Self::SameDay | Self::Spread => None,
             Self::Now { pace } => Some(microseconds(number(place) / pace * number(SECOND))),
         }
     }
@@ -158,9 +138,8 @@ mod tests {
     #[test]
     fn one_day_has_them_all_and_a_spread_next_to_none() {
         assert!(due(Start::SameDay).iter().all(|it| *it < WINDOW));
-        // A fourth of them, and a 2,016th, as chance has it.
+        // A fourth of them, and next to none, as chance has it.
         assert!((4_800..5_300).contains(&fullest_hour(&due(Start::SameDay))));
-        assert!((50..90).contains(&fullest_hour(&due(Start::EveryDay))));
         assert!((10..30).contains(&fullest_hour(&due(Start::Spread))));
     }
 

@@ -16,7 +16,7 @@ use self::limits::Limits;
 use self::queue::{Event, Queue};
 use self::run::{Frame, Next, Purpose, Run};
 use crate::calls::{self, Flag, Function, LABELLED, Request, STEPS};
-use crate::outcome::{Backlog, Outcome, Quota};
+use crate::outcome::{Outcome, Quota};
 use crate::parameters::Parameters;
 use crate::policy::Policy;
 use crate::scenario::Fleet;
@@ -26,34 +26,10 @@ use crate::{MINUTE, SECOND, Time};
 /// [six hours](https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html): so often.
 const DELIVERIES: u8 = 79;
 
-/// After so many events the progress is told.
-const TOLD: u64 = 1 << 20;
-
-/// How far a simulation is.
-#[derive(Clone, Copy, Debug)]
-pub struct Progress {
-    /// Rotations that have ended.
-    pub ended: u64,
-    /// Events so far.
-    pub events: u64,
-}
-
 /// Lets every instance of a fleet rotate once, and revoke what it had. The same arguments give the same.
-pub fn simulate(
-    fleet: &Fleet,
-    parameters: &Parameters,
-    seed: u64,
-    progress: &mut dyn FnMut(Progress),
-) -> Outcome {
+pub(crate) fn simulate(fleet: &Fleet, parameters: &Parameters, seed: u64) -> Outcome {
     let mut simulation = Simulation::new(fleet, parameters, seed);
-    let mut events = 0;
-    while simulation.advance() {
-        events += 1;
-        if events % TOLD == 0 {
-            let ended = simulation.outcome.done + simulation.outcome.failed;
-            progress(Progress { ended, events });
-        }
-    }
+    while simulation.advance() {}
     simulation.finish()
 }
 
@@ -82,7 +58,8 @@ struct Simulation<'a> {
     free: Vec<u32>,
     limits: Limits,
     lambda: Lambda,
-    backlog: Backlog,
+    /// Due and not rotated.
+    backlog: u64,
     waits: Vec<Time>,
     outcome: Outcome,
 }
@@ -92,7 +69,7 @@ impl<'a> Simulation<'a> {
         let mut random = StdRng::seed_from_u64(seed);
         let due = fleet.start.due(fleet.instances, parameters, &mut random);
         let instance = Instance {
-            done: if fleet.imported { 0 } else { LABELLED },
+            done: LABELLED,
             attempts: 0,
             tries: 0,
         };
@@ -109,9 +86,9 @@ impl<'a> Simulation<'a> {
             queue: Queue::default(),
             runs: Vec::new(),
             free: Vec::new(),
-            limits: Limits::new(&parameters.quotas, fleet.api, fleet.instances),
+            limits: Limits::new(&parameters.quotas, fleet.pool, fleet.instances),
             lambda: Lambda::new(parameters.lambda.clone(), parameters.quotas.concurrency),
-            backlog: Backlog::default(),
+            backlog: 0,
             outcome: Outcome::default(),
         }
     }
@@ -165,7 +142,8 @@ impl<'a> Simulation<'a> {
     }
 
     fn begin(&mut self, instance: u32) {
-        self.backlog.add(self.now, 1);
+        self.backlog += 1;
+        self.outcome.peak_backlog = self.outcome.peak_backlog.max(self.backlog);
         match self.fleet.start.asked(instance.into()) {
             None => self.attempt(instance),
             Some(later) => self.after(later, Event::Asked(instance)),
@@ -295,7 +273,7 @@ impl<'a> Simulation<'a> {
             return self.run_failed(run);
         };
         run.outer.advance();
-        let ops = self.fleet.called(function);
+        let ops = calls::called(function, self.fleet.api);
         run.inner = Some(Frame::new(function, ops, began, &self.parameters.lambda));
         Some(first - self.now)
     }
@@ -361,7 +339,7 @@ impl<'a> Simulation<'a> {
     fn rotated(&mut self, instance: u32) {
         self.outcome.done += 1;
         self.outcome.ended_after = self.now;
-        self.backlog.end(self.now);
+        self.backlog -= 1;
         self.waits.push(self.now - self.due[index(instance)]);
         self.schedule(instance, self.parameters.rotation.grace);
     }
@@ -373,7 +351,7 @@ impl<'a> Simulation<'a> {
     }
 
     fn deliver(&mut self, instance: u32, tries: u8) {
-        let ops = self.fleet.called(Function::RevokeSecret);
+        let ops = calls::called(Function::RevokeSecret, self.fleet.api);
         if self.execute(instance, Purpose::Revocation, Function::RevokeSecret, ops) {
             return;
         }
@@ -401,10 +379,7 @@ impl<'a> Simulation<'a> {
         };
         let mut used = self.limits.used();
         used[Quota::Concurrency.index()] = self.lambda.used();
-        let (peak_backlog, backlog) = self.backlog.finish();
         Outcome {
-            peak_backlog,
-            backlog,
             ended_after: self.outcome.ended_after.saturating_sub(first),
             revoked_after: self.outcome.revoked_after.saturating_sub(first),
             waits: [rank(50), rank(99), rank(100)],

@@ -5,11 +5,6 @@ use rcgen::{
     Issuer, KeyPair, KeyUsagePurpose,
 };
 
-/// The authority could not make a certificate.
-#[derive(Debug, thiserror::Error)]
-#[error("cannot make a certificate: {0}")]
-pub struct CertificateError(#[from] rcgen::Error);
-
 /// A certificate authority that nobody knows.
 pub struct Authority {
     certificate: Certificate,
@@ -27,7 +22,7 @@ pub struct ServerCertificate {
 
 impl Authority {
     /// A new one.
-    pub fn new() -> Result<Self, CertificateError> {
+    pub fn new() -> anyhow::Result<Self> {
         let mut params = CertificateParams::new(Vec::new())?;
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
@@ -49,7 +44,7 @@ impl Authority {
     }
 
     /// A certificate for a server with these host names and addresses.
-    pub fn certify(&self, names: &[&str]) -> Result<ServerCertificate, CertificateError> {
+    pub fn certify(&self, names: &[&str]) -> anyhow::Result<ServerCertificate> {
         let names: Vec<String> = names.iter().map(ToString::to_string).collect();
         let mut params = CertificateParams::new(names)?;
         params.use_authority_key_identifier_extension = true;

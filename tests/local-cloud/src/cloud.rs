@@ -3,7 +3,6 @@
 
 mod account;
 mod embedded;
-mod error;
 mod functions;
 mod instance;
 mod mysql;
@@ -12,6 +11,7 @@ mod partner;
 mod postgres;
 mod redis;
 
+use anyhow::{Context as _, bail};
 use std::collections::BTreeMap;
 use std::fs::{File, TryLockError};
 use std::io::{Read as _, Write as _};
@@ -23,7 +23,6 @@ use std::time::Duration;
 use serde_json::Value;
 
 pub use embedded::{Embedded, EmbeddedOptions};
-pub use error::CloudError;
 pub use functions::Held;
 pub use instance::{AddOn, Api, Engine, Instance, InstanceSpec};
 pub use own::Own;
@@ -93,10 +92,7 @@ impl Deref for Cloud {
 
 impl Cloud {
     /// Installs what is missing, builds the functions, starts everything and deploys the stack.
-    ///
-    /// # Errors
-    /// If anything of that fails, or another one runs in this checkout; the error says what to do.
-    pub async fn start(options: CloudOptions) -> Result<Self, CloudError> {
+    pub async fn start(options: CloudOptions) -> anyhow::Result<Self> {
         let CloudOptions {
             workspace,
             grace_period,
@@ -153,57 +149,36 @@ impl Cloud {
 
     /// Deploys the stack once more, in place: from another template, or with some of the parameters
     /// changed.
-    ///
-    /// # Errors
-    /// If CloudFormation refuses; with its reasons.
-    pub async fn update(
-        &self,
-        template: &Path,
-        changed: &[(&str, &str)],
-    ) -> Result<(), CloudError> {
+    pub async fn update(&self, template: &Path, changed: &[(&str, &str)]) -> anyhow::Result<()> {
         let mut parameters = self.parameters.clone();
         for (name, value) in changed {
             parameters.retain(|(other, _)| other != name);
             parameters.push(((*name).to_owned(), (*value).to_owned()));
         }
-        Ok(self.stack.deploy(template, &parameters).await?)
+        self.stack.deploy(template, &parameters).await
     }
 
     /// One of the stack's outputs.
-    ///
-    /// # Errors
-    /// If the template has no such output.
-    pub fn output(&self, name: &str) -> Result<&str, CloudError> {
+    pub fn output(&self, name: &str) -> anyhow::Result<&str> {
         self.outputs
             .get(name)
             .map(String::as_str)
-            .ok_or_else(|| CloudError::Output {
-                name: name.to_owned(),
-            })
+            .with_context(|| format!("the stack has no output {name}: compare infra/template.yaml"))
     }
 
     /// Runs the AWS CLI against the cloud; its output, read as JSON, `null` if there is none.
-    ///
-    /// # Errors
-    /// With what the CLI printed, if it fails.
-    pub async fn aws(&self, arguments: &[&str]) -> Result<Value, CloudError> {
+    pub async fn aws(&self, arguments: &[&str]) -> anyhow::Result<Value> {
         account::run(stack::aws(&self.tools, self.gateway.endpoint()), arguments).await
     }
 
     /// As [`Cloud::aws`], for a command that does not answer in JSON; what it printed.
-    ///
-    /// # Errors
-    /// With what the CLI printed, if it fails.
-    pub async fn aws_text(&self, arguments: &[&str]) -> Result<String, CloudError> {
+    pub async fn aws_text(&self, arguments: &[&str]) -> anyhow::Result<String> {
         let aws = stack::aws(&self.tools, self.gateway.endpoint());
         account::print(aws, arguments).await
     }
 
     /// As [`Cloud::aws`], with the credentials of one of the stack's functions.
-    ///
-    /// # Errors
-    /// With what the CLI printed, if it fails.
-    pub async fn aws_as(&self, function: &str, arguments: &[&str]) -> Result<Value, CloudError> {
+    pub async fn aws_as(&self, function: &str, arguments: &[&str]) -> anyhow::Result<Value> {
         let credentials = self
             .root
             .execution_credentials(&self.function_arn(function))
@@ -242,31 +217,31 @@ struct Only(
 );
 
 impl Only {
-    fn new(logs: &Path) -> Result<Self, CloudError> {
+    fn new(logs: &Path) -> anyhow::Result<Self> {
         let path = logs.join("deployed.lock");
-        let failed = |source| CloudError::File {
-            path: path.display().to_string(),
-            source,
-        };
-        std::fs::create_dir_all(logs).map_err(failed)?;
+        let failed = || format!("cannot use {}", path.display());
+        std::fs::create_dir_all(logs).with_context(failed)?;
         let options = File::options()
             .create(true)
             .read(true)
             .write(true)
             .truncate(false)
             .open(&path);
-        let mut file = options.map_err(failed)?;
+        let mut file = options.with_context(failed)?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 let mut pid = String::new();
-                file.read_to_string(&mut pid).map_err(failed)?;
-                return Err(CloudError::Busy { pid });
+                file.read_to_string(&mut pid).with_context(failed)?;
+                bail!(
+                    "another deployed cloud of this checkout runs, as process {pid} (`demo --deployed`, \
+                     `up --deployed` or `test`): end it first, or wait for it"
+                );
             }
-            Err(TryLockError::Error(source)) => return Err(failed(source)),
+            Err(TryLockError::Error(error)) => return Err(error).with_context(failed),
         }
-        file.set_len(0).map_err(failed)?;
-        write!(file, "{}", std::process::id()).map_err(failed)?;
+        file.set_len(0).with_context(failed)?;
+        write!(file, "{}", std::process::id()).with_context(failed)?;
         Ok(Self(file))
     }
 }

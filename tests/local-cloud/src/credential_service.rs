@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use anyhow::anyhow;
 use url::Url;
 
 use crate::events::{EventKind, EventLog};
@@ -26,20 +27,6 @@ pub struct CredentialServiceOptions {
     pub name: String,
     /// The bearer token that may issue and revoke. A secret.
     pub administrator_token: String,
-}
-
-/// Why the service could not be set up.
-#[derive(Debug, thiserror::Error)]
-pub enum CredentialServiceError {
-    /// No port of 127.0.0.1 could be bound.
-    #[error("the credential service cannot listen on 127.0.0.1: {0}")]
-    Listen(#[from] io::Error),
-    /// The id is in use for another key.
-    #[error("the credential service has another key under `{id}`: choose another id")]
-    Conflict {
-        /// The credential's id.
-        id: String,
-    },
 }
 
 /// The service, until dropped.
@@ -117,13 +104,10 @@ impl Book {
 
 impl CredentialService {
     /// Starts the service without any credential. Needs a running Tokio runtime.
-    ///
-    /// # Errors
-    /// [`CredentialServiceError::Listen`] if no port of 127.0.0.1 can be bound.
     pub async fn start(
         options: CredentialServiceOptions,
         events: EventLog,
-    ) -> Result<Self, CredentialServiceError> {
+    ) -> anyhow::Result<Self> {
         let (listener, address) = listen().await?;
         let url = Url::parse(&format!("http://{address}/v1")).map_err(io::Error::other)?;
         let secrets = BTreeSet::from([options.administrator_token.clone()]);
@@ -161,14 +145,13 @@ impl CredentialService {
     }
 
     /// Registers a credential that is older than the secret. The same again changes nothing.
-    ///
-    /// # Errors
-    /// If another key is registered under the id.
-    pub fn register(&self, id: &str, api_key: &str) -> Result<(), CredentialServiceError> {
+    pub fn register(&self, id: &str, api_key: &str) -> anyhow::Result<()> {
         let fields = BTreeMap::from([(KEY_FIELD.to_owned(), api_key.to_owned())]);
         match self.shared.book().register(id, fields) {
             Registration::New | Registration::Unchanged => Ok(()),
-            Registration::Conflict => Err(CredentialServiceError::Conflict { id: id.to_owned() }),
+            Registration::Conflict => Err(anyhow!(
+                "the credential service has another key under `{id}`: choose another id"
+            )),
         }
     }
 

@@ -22,6 +22,7 @@ mod tests;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use anyhow::ensure;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
@@ -35,7 +36,7 @@ use self::psql::Psql;
 use self::redis::RedisLogin;
 pub use self::tally::{GenerationTally, SLICE, SliceTally, Tally};
 use self::terminal::TerminalLogin;
-use crate::heroku::{DynoState, Heroku, HerokuError};
+use crate::heroku::{DynoState, Heroku};
 use crate::patience::{PATIENCE, eventually};
 
 /// A login that takes longer counts as an error.
@@ -50,23 +51,17 @@ pub enum Login {
     /// The value is a `postgres://` URL: connects, and reads and writes a table that the app
     /// itself creates; a session for each login.
     Postgres,
-    /// As [`Login::Postgres`], but each dyno keeps one session open from its restart to the next.
-    PostgresSession,
-    /// As [`Login::PostgresSession`], with the unmodified `psql`.
+    /// As [`Login::Postgres`], but each dyno keeps one unmodified `psql` logged in from its restart to the next.
     Psql,
     /// The value is a `mysql://` URL: connects, and reads and writes a table and a view that the
     /// app itself creates; a session for each login.
     Mysql,
-    /// As [`Login::Mysql`], but each dyno keeps one session open from its restart to the next.
-    MysqlSession,
-    /// As [`Login::MysqlSession`], with the unmodified `mariadb` client.
-    MariadbClient,
-    /// The value is a `redis://` URL: starts the unmodified `redis-cli` for each login, and counts
-    /// it at the server.
-    Redis,
-    /// As [`Login::Redis`], but each dyno keeps one `redis-cli` logged in from its restart to the
+    /// As [`Login::Mysql`], but each dyno keeps one unmodified `mariadb` client logged in from its restart to the
     /// next.
-    RedisSession,
+    MariadbClient,
+    /// The value is a `redis://` URL: each dyno keeps one unmodified `redis-cli` logged in from its restart to the
+    /// next, and counts at the server.
+    Redis,
 }
 
 /// An app to run.
@@ -84,30 +79,6 @@ pub struct CustomerSpec {
     pub every: Duration,
 }
 
-/// Why an app cannot run.
-#[derive(Debug, thiserror::Error)]
-pub enum CustomerError {
-    /// The app is unknown.
-    #[error(transparent)]
-    Heroku(#[from] HerokuError),
-    /// It would never log in.
-    #[error("the app `{app}` cannot log in: {reason}")]
-    Spec {
-        /// The app's name.
-        app: String,
-        /// What is missing, and what to do.
-        reason: &'static str,
-    },
-    /// No HTTP client could be made.
-    #[error("the app `{app}` has no HTTP client: {source}")]
-    Client {
-        /// The app's name.
-        app: String,
-        /// The client's error.
-        source: reqwest::Error,
-    },
-}
-
 /// A running app; it stops at once when dropped.
 pub struct Customer {
     tally: Arc<Mutex<Tally>>,
@@ -117,21 +88,17 @@ pub struct Customer {
 
 impl Customer {
     /// Begins to log in. Needs a running Tokio runtime.
-    ///
-    /// # Errors
-    /// If the app is unknown or has no dynos, `every` is zero, or no HTTP client can be made.
-    pub fn start(spec: CustomerSpec) -> Result<Self, CustomerError> {
+    pub fn start(spec: CustomerSpec) -> anyhow::Result<Self> {
         let dynos = spec.heroku.dynos(&spec.app)?;
-        let refuse = |reason| CustomerError::Spec {
-            app: spec.app.clone(),
-            reason,
-        };
-        if dynos.is_empty() {
-            return Err(refuse("create it with at least one dyno"));
-        }
-        if spec.every.is_zero() {
-            return Err(refuse("set `every` to more than zero"));
-        }
+        let app = &spec.app;
+        ensure!(
+            !dynos.is_empty(),
+            "the app `{app}` cannot log in: create it with at least one dyno"
+        );
+        ensure!(
+            !spec.every.is_zero(),
+            "the app `{app}` cannot log in: set `every` to more than zero"
+        );
         let spec = Arc::new(spec);
         let tally = Arc::new(Mutex::new(Tally::default()));
         let stop = CancellationToken::new();
@@ -201,40 +168,16 @@ enum Client {
 }
 
 impl Client {
-    fn new(spec: &CustomerSpec, dyno: &str) -> Result<Self, CustomerError> {
-        let postgres = |keep_session| {
-            let login = PostgresLogin::new(&spec.app, dyno, keep_session);
-            Ok(Self::Postgres(Box::new(login)))
-        };
-        let mysql = |keep_session| {
-            let login = MysqlLogin::new(&spec.app, dyno, keep_session);
-            Ok(Self::Mysql(Box::new(login)))
-        };
-        let redis = |keep_session| {
-            let login = RedisLogin::new(&spec.app, dyno, keep_session);
-            Ok(Self::Redis(Box::new(login)))
-        };
-        match spec.login {
-            Login::Http => {
-                HttpLogin::new()
-                    .map(Self::Http)
-                    .map_err(|source| CustomerError::Client {
-                        app: spec.app.clone(),
-                        source,
-                    })
-            }
-            Login::Postgres => postgres(false),
-            Login::PostgresSession => postgres(true),
-            Login::Psql => Ok(Self::Psql(Box::new(Psql::login(&spec.app, dyno)))),
-            Login::Mysql => mysql(false),
-            Login::MysqlSession => mysql(true),
-            Login::MariadbClient => {
-                let login = MariadbClient::login(&spec.app, dyno);
-                Ok(Self::Mariadb(Box::new(login)))
-            }
-            Login::Redis => redis(false),
-            Login::RedisSession => redis(true),
-        }
+    fn new(spec: &CustomerSpec, dyno: &str) -> reqwest::Result<Self> {
+        let app = &spec.app;
+        Ok(match spec.login {
+            Login::Http => Self::Http(HttpLogin::new()?),
+            Login::Postgres => Self::Postgres(Box::new(PostgresLogin::new(app, dyno))),
+            Login::Psql => Self::Psql(Box::new(Psql::login(app, dyno))),
+            Login::Mysql => Self::Mysql(Box::new(MysqlLogin::new(app, dyno))),
+            Login::MariadbClient => Self::Mariadb(Box::new(MariadbClient::login(app, dyno))),
+            Login::Redis => Self::Redis(Box::new(RedisLogin::new(app, dyno))),
+        })
     }
 
     async fn log_in(&mut self, release: u32, value: &str) -> Outcome {

@@ -48,17 +48,6 @@ use crate::heroku::Fault;
 /// The largest request: a function's code on its way to S3.
 const MAX_BODY_BYTES: usize = 256 * 1024 * 1024;
 
-/// Why there is no gateway.
-#[derive(Debug, thiserror::Error)]
-pub enum GatewayError {
-    /// No address to listen on.
-    #[error("cannot listen on a free port of 127.0.0.1: {0}")]
-    Bind(#[from] std::io::Error),
-    /// The address cannot be written as a URL.
-    #[error("the gateway's address is no URL: {0}")]
-    Address(#[from] url::ParseError),
-}
-
 /// What stands behind a gateway.
 #[derive(Clone, Default)]
 pub struct GatewayOptions {
@@ -159,14 +148,14 @@ pub struct Gateway {
 
 impl Gateway {
     /// Takes a free port of the loopback address.
-    pub async fn bind() -> Result<BoundGateway, GatewayError> {
+    pub async fn bind() -> anyhow::Result<BoundGateway> {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let endpoint = Url::parse(&format!("http://{}", listener.local_addr()?))?;
         Ok(BoundGateway { listener, endpoint })
     }
 
     /// Takes a free port and begins to answer there.
-    pub async fn start(options: GatewayOptions) -> Result<Self, GatewayError> {
+    pub async fn start(options: GatewayOptions) -> anyhow::Result<Self> {
         Ok(Self::bind().await?.serve(options))
     }
 

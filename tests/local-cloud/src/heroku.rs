@@ -85,9 +85,6 @@ impl Shared {
 
 impl Heroku {
     /// Starts an empty Heroku that reports to `events`. Needs a running Tokio runtime.
-    ///
-    /// # Errors
-    /// [`HerokuError::Listen`] if no port of 127.0.0.1 can be bound.
     pub async fn start(events: EventLog) -> Result<Self, HerokuError> {
         let (api_listener, api_url) = base_url().await?;
         let (id_listener, id_url) = base_url().await?;
@@ -121,33 +118,21 @@ impl Heroku {
     }
 
     /// Takes on an add-on service.
-    ///
-    /// # Errors
-    /// If its id is taken, or its password has not 8 to 72 characters.
     pub fn add_service(&self, manifest: Manifest) -> Result<(), HerokuError> {
         self.shared.world().add_service(manifest)
     }
 
     /// Creates an app, with its dynos running on an empty config.
-    ///
-    /// # Errors
-    /// If the name is taken.
     pub fn create_app(&self, spec: AppSpec) -> Result<(), HerokuError> {
         self.shared.world().create_app(spec)
     }
 
     /// Sets a config var of the customer's own; a release.
-    ///
-    /// # Errors
-    /// If there is no such app.
     pub fn set_app_var(&self, app: &str, var: &str, value: &str) -> Result<(), HerokuError> {
         self.shared.world().set_app_var(app, var, value)
     }
 
     /// Provisions an add-on at once: a release of the app that owns it.
-    ///
-    /// # Errors
-    /// If the service or app is unknown, the name is taken, or a config var is not declared.
     pub fn provision(&self, provision: Provision) -> Result<ProvisionedAddOn, HerokuError> {
         let mut world = self.shared.world();
         let addon = world.provision(provision)?;
@@ -157,9 +142,6 @@ impl Heroku {
 
     /// Begins to provision an add-on: it stays in the state `provisioning`, and no app sees it,
     /// until [`Heroku::finish_provisioning`].
-    ///
-    /// # Errors
-    /// As [`Heroku::provision`].
     pub fn begin_provisioning(
         &self,
         provision: Provision,
@@ -168,19 +150,12 @@ impl Heroku {
     }
 
     /// Ends what [`Heroku::begin_provisioning`] began; a release of the app that owns the add-on.
-    ///
-    /// # Errors
-    /// If there is no such add-on or it is not being provisioned.
     pub fn finish_provisioning(&self, addon: &str) -> Result<(), HerokuError> {
         self.shared.world().finish_provisioning(addon)
     }
 
     /// Attaches an add-on to an app; a release of that app. `ACME_URL` is there under
     /// `{as_name}_URL`.
-    ///
-    /// # Errors
-    /// If add-on or app is unknown, the add-on is not provisioned, or the app has another
-    /// attachment of that name.
     pub fn attach(&self, addon: &str, app: &str, as_name: &str) -> Result<(), HerokuError> {
         self.shared.world().attach(addon, app, as_name)
     }
@@ -188,18 +163,12 @@ impl Heroku {
     /// Removes an add-on, as the customer does; a release of each app that had it. Its refresh
     /// token ends; an access token is accepted until it expires, and learns that the add-on is
     /// gone.
-    ///
-    /// # Errors
-    /// If there is no such add-on.
     pub fn deprovision(&self, addon: &str) -> Result<(), HerokuError> {
         self.shared.world().deprovision(addon)
     }
 
     /// Writes an add-on's config as somebody else with the partner's rights would; a release of
     /// each app that has the add-on.
-    ///
-    /// # Errors
-    /// If there is no such add-on, or v3 would refuse the write.
     pub fn set_config(
         &self,
         addon: &str,
@@ -215,9 +184,6 @@ impl Heroku {
     }
 
     /// Answers a refresh token of the add-on, as the exchange of the grant code gave it. A secret.
-    ///
-    /// # Errors
-    /// If there is no such add-on, or it was deprovisioned.
     pub fn refresh_token(&self, addon: &str) -> Result<String, HerokuError> {
         let mut world = self.shared.world();
         let number = world.number(addon)?;
@@ -234,9 +200,6 @@ impl Heroku {
     }
 
     /// Expires every access token of the add-on.
-    ///
-    /// # Errors
-    /// If there is no such add-on.
     pub fn expire_tokens(&self, addon: &str) -> Result<(), HerokuError> {
         let mut world = self.shared.world();
         let number = world.number(addon)?;
@@ -270,17 +233,11 @@ impl Heroku {
     }
 
     /// The releases of an app, oldest first; the first is the app's creation.
-    ///
-    /// # Errors
-    /// If there is no such app.
     pub fn releases(&self, app: &str) -> Result<Vec<Release>, HerokuError> {
         Ok(self.shared.world().app(app)?.releases.clone())
     }
 
     /// The dynos of an app, as they are now.
-    ///
-    /// # Errors
-    /// If there is no such app.
     pub fn dynos(&self, app: &str) -> Result<Vec<DynoState>, HerokuError> {
         let world = self.shared.world();
         Ok(world
@@ -292,18 +249,12 @@ impl Heroku {
     }
 
     /// The config vars of an add-on under the manifest's names. Secrets.
-    ///
-    /// # Errors
-    /// If there is no such add-on.
     pub fn config(&self, addon: &str) -> Result<BTreeMap<String, String>, HerokuError> {
         let world = self.shared.world();
         Ok(world.addon(world.number(addon)?)?.config.clone())
     }
 
     /// How often the add-on's config was written since it was provisioned, changed or not.
-    ///
-    /// # Errors
-    /// If there is no such add-on.
     pub fn config_writes(&self, addon: &str) -> Result<usize, HerokuError> {
         let world = self.shared.world();
         Ok(world.addon(world.number(addon)?)?.writes)

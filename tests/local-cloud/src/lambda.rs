@@ -23,7 +23,7 @@ use crate::secrets_manager::{Answer, RotationFunctions};
 pub use environment::Launch;
 pub(crate) use front::is_of_functions;
 pub use runtime_api::{Call, RuntimeApi};
-pub use template::{TemplateError, functions};
+pub use template::functions;
 
 use process::Sandbox;
 
@@ -114,9 +114,6 @@ impl Lambda {
 
     /// Invokes a function, by name or ARN, and waits for its answer. A failure of the function's own is an answer
     /// with [`Invocation::function_error`].
-    ///
-    /// # Errors
-    /// If there is no such function, or it does not start.
     pub async fn invoke(&self, function: &str, event: &Value) -> Result<Invocation, LambdaError> {
         let function = self.function(function)?;
         let idle = self.idle().get_mut(&function.name).and_then(Vec::pop);

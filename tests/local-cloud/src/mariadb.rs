@@ -13,7 +13,7 @@ use ring::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
 use tempfile::TempDir;
 
 use crate::patience::PATIENCE;
-use crate::process::{self, Output, Owner, Process, ProcessError};
+use crate::process::{self, Output, Owner, Process};
 use crate::tools::MariadbPrograms;
 
 /// The name of a user that may do everything.
@@ -23,20 +23,6 @@ pub const SUPERUSER: &str = "root";
 const START: Duration = PATIENCE;
 /// How often a port may turn out to be taken.
 const TRIES: u32 = 5;
-
-/// An error in running or using the server.
-#[derive(Debug, thiserror::Error)]
-pub enum MariadbError {
-    /// `mariadb-install-db` or the server did not do its work.
-    #[error(transparent)]
-    Process(#[from] ProcessError),
-    /// Its files could not be made.
-    #[error("cannot make MariaDB's directory: {0}")]
-    File(#[from] io::Error),
-    /// The server refused a statement or a login.
-    #[error("MariaDB: {0}")]
-    Statement(#[from] mysql_async::Error),
-}
 
 /// A MariaDB server. Stopped and removed on drop.
 #[derive(Debug)]
@@ -61,7 +47,7 @@ impl Mariadb {
         programs: &MariadbPrograms,
         log_dir: &Path,
         options: &[&str],
-    ) -> Result<Self, MariadbError> {
+    ) -> anyhow::Result<Self> {
         let directory = crate::scratch::directory("mariadb-")?;
         let owner = Owner::find("mysql", Signal::SIGKILL)?;
         owner.give(directory.path())?;
@@ -83,11 +69,7 @@ impl Mariadb {
         let (process, port) = loop {
             let port = process::free_port()?;
             match start.serve(port, &password).await {
-                Err(MariadbError::Process(ProcessError::Ended { tail, .. }))
-                    if tries < TRIES && tail.contains("Address already in use") =>
-                {
-                    tries += 1;
-                }
+                Err(error) if tries < TRIES && process::is_taken(&error) => tries += 1,
                 result => break (result?, port),
             }
         };
@@ -127,9 +109,6 @@ impl Mariadb {
 
     /// Whether a text is in the general log, which has every statement as it came, or in the
     /// binary logs, which replicas read.
-    ///
-    /// # Errors
-    /// If a log cannot be read.
     pub fn has_logged(&self, text: &str) -> io::Result<bool> {
         let data = self.directory.path().join("data");
         for entry in std::fs::read_dir(data)? {
@@ -149,7 +128,7 @@ impl Mariadb {
     }
 
     /// A superuser's session. Closed when dropped.
-    pub async fn connect(&self) -> Result<Conn, MariadbError> {
+    pub async fn connect(&self) -> anyhow::Result<Conn> {
         Ok(connect(self.port, SUPERUSER, &self.password).await?)
     }
 
@@ -159,7 +138,7 @@ impl Mariadb {
     }
 
     /// Runs statements as the superuser, one by one, without an answer.
-    pub async fn execute(&self, statements: &[&str]) -> Result<(), MariadbError> {
+    pub async fn execute(&self, statements: &[&str]) -> anyhow::Result<()> {
         let mut connection = self.connect().await?;
         for statement in statements {
             connection.query_drop(*statement).await?;
@@ -169,7 +148,7 @@ impl Mariadb {
     }
 
     /// The first column of a query's rows, as the superuser sees them.
-    pub async fn column(&self, query: &str) -> Result<Vec<String>, MariadbError> {
+    pub async fn column(&self, query: &str) -> anyhow::Result<Vec<String>> {
         let mut connection = self.connect().await?;
         let rows: Vec<String> = connection.query(query).await?;
         connection.disconnect().await?;
@@ -184,7 +163,7 @@ impl Mariadb {
     }
 
     /// Starts the server anew with the same data on the same port.
-    pub async fn resume(&mut self) -> Result<(), MariadbError> {
+    pub async fn resume(&mut self) -> anyhow::Result<()> {
         self.halt().await;
         let process = self.start.serve(self.port, &self.password).await?;
         self.output = process.output().clone();
@@ -193,10 +172,7 @@ impl Mariadb {
     }
 
     /// Ends the server, and starts it anew.
-    pub async fn restart(
-        mut self,
-        meanwhile: impl Future<Output = ()>,
-    ) -> Result<Self, MariadbError> {
+    pub async fn restart(mut self, meanwhile: impl Future<Output = ()>) -> anyhow::Result<Self> {
         self.halt().await;
         meanwhile.await;
         self.resume().await?;
@@ -239,7 +215,7 @@ async fn initialise(
     directory: &Path,
     owner: &Owner,
     log_dir: &Path,
-) -> Result<(), MariadbError> {
+) -> anyhow::Result<()> {
     let mut install = owner.command(&programs.install);
     // A server that starts removes the temporary tables that it finds: those of others as well.
     install.env("TMPDIR", directory);
@@ -268,7 +244,7 @@ struct Start {
 }
 
 impl Start {
-    async fn serve(&self, port: u16, password: &str) -> Result<Process, MariadbError> {
+    async fn serve(&self, port: u16, password: &str) -> anyhow::Result<Process> {
         let within = |name: &str| self.directory.join(name).display().to_string();
         let mut server = self.owner.command(&self.server);
         server.arg("--no-defaults");

@@ -15,7 +15,7 @@ use tokio_postgres::NoTls;
 
 use self::programs::{cluster, serve, write_private};
 use crate::certificates::ServerCertificate;
-use crate::process::{self, Output, Owner, Process, ProcessError};
+use crate::process::{self, Output, Owner, Process};
 
 /// The superuser's name.
 pub const SUPERUSER: &str = "postgres";
@@ -27,30 +27,14 @@ pub const ADMINISTRATOR: &str = "acme admin";
 /// How often a port may turn out to be taken.
 const TRIES: u32 = 5;
 
-/// An error in running or using the server.
-#[derive(Debug, thiserror::Error)]
-pub enum PostgresError {
-    /// `initdb` or the server did not do its work.
-    #[error(transparent)]
-    Process(#[from] ProcessError),
-    /// Its files could not be made.
-    #[error("cannot make PostgreSQL's directory: {0}")]
-    File(#[from] io::Error),
-    /// The server refused a statement or a login.
-    #[error("PostgreSQL on database {database}: {}", text(.source))]
-    Statement {
-        /// The database.
-        database: String,
-        /// What the server said.
-        source: tokio_postgres::Error,
-    },
-}
-
 /// The library's own text for a refusal is but "db error".
-fn text(error: &tokio_postgres::Error) -> String {
-    error
-        .as_db_error()
-        .map_or_else(|| error.to_string(), ToString::to_string)
+pub(crate) fn told(database: &str) -> impl FnOnce(tokio_postgres::Error) -> anyhow::Error {
+    move |error| {
+        let text = error
+            .as_db_error()
+            .map_or_else(|| error.to_string(), ToString::to_string);
+        anyhow::anyhow!("PostgreSQL on database {database}: {text}")
+    }
 }
 
 /// How a server is to be.
@@ -83,7 +67,7 @@ impl Postgres {
     ///
     /// `programs` is the directory that [`crate::tools::ensure_postgres`] names. The logs `initdb.log` and
     /// `postgres.log` go to `log_dir`. Run as root, the server becomes user `postgres`, or `nobody`.
-    pub async fn start(programs: &Path, log_dir: &Path) -> Result<Self, PostgresError> {
+    pub async fn start(programs: &Path, log_dir: &Path) -> anyhow::Result<Self> {
         Self::start_with(programs, log_dir, PostgresOptions::default()).await
     }
 
@@ -92,7 +76,7 @@ impl Postgres {
         programs: &Path,
         log_dir: &Path,
         mut options: PostgresOptions,
-    ) -> Result<Self, PostgresError> {
+    ) -> anyhow::Result<Self> {
         let directory = crate::scratch::directory("postgres-")?;
         let owner = Owner::find("postgres", Signal::SIGQUIT)?;
         owner.give(directory.path())?;
@@ -118,11 +102,7 @@ impl Postgres {
         let (process, port) = loop {
             let port = process::free_port()?;
             match serve(programs, &data, port, &password, &owner, log_dir, &options).await {
-                Err(PostgresError::Process(ProcessError::Ended { tail, .. }))
-                    if tries < TRIES && tail.contains("Address already in use") =>
-                {
-                    tries += 1;
-                }
+                Err(error) if tries < TRIES && process::is_taken(&error) => tries += 1,
                 result => break (result?, port),
             }
         };
@@ -186,7 +166,7 @@ impl Postgres {
 
     /// Stops the server from doing anything, or lets it go on: connections to it are opened by the
     /// system alone.
-    pub fn freeze(&self, frozen: bool) -> Result<(), PostgresError> {
+    pub fn freeze(&self, frozen: bool) -> anyhow::Result<()> {
         let id = self.process.as_ref().and_then(Process::id);
         let Some(id) = id.and_then(|id| i32::try_from(id).ok()) else {
             return Ok(());
@@ -202,7 +182,7 @@ impl Postgres {
 
     /// Starts the server again, on the same port, with further settings. It is up when it answers,
     /// be it that it takes no connections yet.
-    pub async fn resume(&mut self, settings: &[&str]) -> Result<(), PostgresError> {
+    pub async fn resume(&mut self, settings: &[&str]) -> anyhow::Result<()> {
         self.halt().await;
         let mut options = PostgresOptions {
             certificate: None,
@@ -233,25 +213,23 @@ impl Postgres {
     }
 
     /// A superuser's connection to a database. Closed when dropped.
-    pub async fn connect(&self, database: &str) -> Result<tokio_postgres::Client, PostgresError> {
-        connect(self.port, &self.password, database).await
+    pub async fn connect(&self, database: &str) -> anyhow::Result<tokio_postgres::Client> {
+        let connected = connect(self.port, &self.password, database).await;
+        connected.map_err(told(database))
     }
 
     /// Runs statements as the superuser, without parameters and without an answer.
-    pub async fn execute(&self, database: &str, statements: &str) -> Result<(), PostgresError> {
+    pub async fn execute(&self, database: &str, statements: &str) -> anyhow::Result<()> {
         self.connect(database)
             .await?
             .batch_execute(statements)
             .await
-            .map_err(|source| PostgresError::Statement {
-                database: database.to_owned(),
-                source,
-            })
+            .map_err(told(database))
     }
 
     /// Has [`ADMINISTRATOR`] create a login role. The server logs statements: it gets a verifier, as
     /// from any careful partner.
-    pub async fn create_role(&self, name: &str, password: &str) -> Result<(), PostgresError> {
+    pub async fn create_role(&self, name: &str, password: &str) -> anyhow::Result<()> {
         let created = format!(
             "SET SESSION AUTHORIZATION {}; CREATE ROLE {} LOGIN PASSWORD '{}'",
             quote(ADMINISTRATOR),
@@ -262,7 +240,7 @@ impl Postgres {
     }
 
     /// Creates a database that belongs to a role, which must exist.
-    pub async fn create_database(&self, name: &str, owner: &str) -> Result<(), PostgresError> {
+    pub async fn create_database(&self, name: &str, owner: &str) -> anyhow::Result<()> {
         let (name, owner) = (quote(name), quote(owner));
         self.execute(SUPERUSER, &format!("CREATE DATABASE {name} OWNER {owner}"))
             .await
@@ -292,7 +270,7 @@ async fn connect(
     port: u16,
     password: &str,
     database: &str,
-) -> Result<tokio_postgres::Client, PostgresError> {
+) -> Result<tokio_postgres::Client, tokio_postgres::Error> {
     let (client, connection) = tokio_postgres::Config::new()
         .host("127.0.0.1")
         .port(port)
@@ -301,11 +279,7 @@ async fn connect(
         .dbname(database)
         .connect_timeout(Duration::from_secs(10))
         .connect(NoTls)
-        .await
-        .map_err(|source| PostgresError::Statement {
-            database: database.to_owned(),
-            source,
-        })?;
+        .await?;
     tokio::spawn(async move {
         if let Err(error) = connection.await {
             tracing::debug!(%error, "a connection to PostgreSQL ended");

@@ -405,5 +405,11 @@ fn create(log: &Path) -> io::Result<std::fs::File> {
     std::fs::File::create(log)
 }
 
+/// Whether a server did not start because somebody else took its port first.
+pub(crate) fn is_taken(error: &anyhow::Error) -> bool {
+    let ended = error.downcast_ref::<ProcessError>();
+    matches!(ended, Some(ProcessError::Ended { tail, .. }) if tail.contains("Address already in use"))
+}
+
 #[cfg(test)]
 mod tests;

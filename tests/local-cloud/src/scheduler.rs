@@ -1,4 +1,4 @@
-//! EventBridge Scheduler, strictly by AWS's rules.
+//! EventBridge Scheduler, strictly by AWS's rules, as far as the product uses it: one-time schedules.
 //!
 //! With a MiniStack behind it, that one authenticates every request and IAM's verdict is asked
 //! for on the right resource; without one, every request is allowed. Schedules live here alone and
@@ -9,7 +9,6 @@
 
 mod access;
 mod api;
-mod expression;
 mod firing;
 mod model;
 mod target;

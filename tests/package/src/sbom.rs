@@ -7,12 +7,13 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use anyhow::Result;
 use local_cloud::process;
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 use tokio::process::Command;
 
-use super::{Architecture, PackageError, output};
+use super::{Architecture, output};
 
 /// Its name beside the packages.
 pub(crate) const FILE: &str = "sbom.cdx.json";
@@ -26,7 +27,7 @@ pub(crate) async fn of(
     architecture: Architecture,
     functions: &[String],
     logs: &Path,
-) -> Result<String, PackageError> {
+) -> Result<String> {
     let mut tree = cargo(workspace);
     tree.args(["tree", "--locked", "--edges", "normal,build"])
         .args(["--prefix", "none", "--format", "{p}|{l}"])

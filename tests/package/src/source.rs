@@ -3,31 +3,28 @@
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
+use anyhow::{Context as _, Result, ensure};
 use local_cloud::process;
 use nix::sys::signal::Signal;
 use tempfile::TempDir;
 use tokio::process::Command;
 
-use super::PackageError;
 use super::build::Place;
 
 /// The operator's tool is beside the functions, and is none.
 const TOOL: &str = "operator";
 
 /// The functions, by their directories' names, sorted.
-pub(crate) fn functions(workspace: &Path) -> Result<Vec<String>, PackageError> {
+pub(crate) fn functions(workspace: &Path) -> Result<Vec<String>> {
     let directory = workspace.join("functions");
-    let failed = || PackageError::file(&directory);
+    let unusable = || format!("cannot read {}", directory.display());
     let mut functions = Vec::new();
-    for entry in directory.read_dir().map_err(failed())? {
-        let path = entry.map_err(failed())?.path();
+    for entry in directory.read_dir().with_context(unusable)? {
+        let path = entry.with_context(unusable)?.path();
         if path.join("Cargo.toml").exists()
             && let Some(name) = path.file_name().filter(|name| *name != TOOL)
         {
-            let name = name
-                .to_str()
-                .ok_or(PackageError::Path { path: path.clone() })?;
-            functions.push(name.to_owned());
+            functions.push(utf8(name.as_ref())?.to_owned());
         }
     }
     functions.sort();
@@ -35,24 +32,26 @@ pub(crate) fn functions(workspace: &Path) -> Result<Vec<String>, PackageError> {
 }
 
 /// Where cargo keeps what it has downloaded.
-pub(crate) fn cargo_home() -> Result<PathBuf, PackageError> {
+pub(crate) fn cargo_home() -> Result<PathBuf> {
     std::env::var_os("CARGO_HOME")
         .map(PathBuf::from)
         .or_else(|| Some(std::env::home_dir()?.join(".cargo")))
-        .ok_or(PackageError::NoCargoHome)
+        .context("cargo's home directory is unknown: set CARGO_HOME or HOME")
 }
 
 /// The commit that is checked out. Fails if any file differs from it.
-pub(crate) async fn commit(workspace: &Path, logs: &Path) -> Result<String, PackageError> {
+pub(crate) async fn commit(workspace: &Path, logs: &Path) -> Result<String> {
     let mut status = git(workspace);
     status.args(["status", "--porcelain"]);
     let log = logs.join("git.log");
     let changes = process::run("git status", status, &log, None)
         .await?
         .lines();
-    if !changes.is_empty() {
-        return Err(PackageError::Dirty { changes });
-    }
+    ensure!(
+        changes.is_empty(),
+        "--verify compares two builds of one commit, and the working tree differs from it: commit or stash\n{}",
+        changes.join("\n")
+    );
     let mut head = git(workspace);
     head.args(["rev-parse", "HEAD"]);
     let head = process::run("git rev-parse", head, &log, None).await?;
@@ -66,13 +65,9 @@ pub(crate) struct FreshCopy {
 }
 
 impl FreshCopy {
-    pub(crate) async fn of(
-        commit: &str,
-        workspace: &Path,
-        logs: &Path,
-    ) -> Result<Self, PackageError> {
+    pub(crate) async fn of(commit: &str, workspace: &Path, logs: &Path) -> Result<Self> {
         let directory = tempfile::Builder::new().prefix("package-").tempdir();
-        let directory = directory.map_err(PackageError::file(&std::env::temp_dir()))?;
+        let directory = directory.context("cannot make a temporary directory")?;
         let path = directory.path();
         let place = Place {
             workspace: path.join("source"),
@@ -81,7 +76,7 @@ impl FreshCopy {
             cache: Some(path.join("cache")),
         };
         // By another name, so that a path below it would show; what was downloaded can be had.
-        symlink(cargo_home()?, &place.cargo_home).map_err(PackageError::file(&place.cargo_home))?;
+        symlink(cargo_home()?, &place.cargo_home).context("cannot link cargo's home")?;
 
         // An index of its own: the developer's is left alone.
         let index = path.join("index");
@@ -108,9 +103,12 @@ impl FreshCopy {
 }
 
 /// A path that goes into an argument.
-pub(crate) fn utf8(path: &Path) -> Result<&str, PackageError> {
-    path.to_str().ok_or_else(|| PackageError::Path {
-        path: path.to_owned(),
+pub(crate) fn utf8(path: &Path) -> Result<&str> {
+    path.to_str().with_context(|| {
+        format!(
+            "{} is not UTF-8: build in a directory that is",
+            path.display()
+        )
     })
 }
 

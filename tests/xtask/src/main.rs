@@ -59,13 +59,13 @@ const TASKS: [(&str, Run, &str); 13] = [
     ),
     (
         "bench",
-        Cargo("bench", &[]),
+        Optimised("bench", &[]),
         "Measures what a cold start of each function costs",
     ),
     (
         "fleet",
         Cargo("fleet", &[]),
-        "Simulates fleets of up to a million instances under the quotas",
+        "Simulates fleets of up to 100,000 instances under the quotas",
     ),
     (
         "conformance",

@@ -104,7 +104,7 @@ async fn an_administrator_sees_what_its_privileges_let_others_define() {
     stand.rotate(&stand.imported).await;
     stand.revoke(&document(&stand.imported)).await;
     assert!(stand.has_user(&stand.imported).await);
-    // One that sees less finds nothing. It is not one that README.md allows.
+    // One that sees less finds nothing. It is not one that infra/engines.md allows.
     let blind = administrator("blind", &password);
     stand
         .execute(&[

@@ -1,5 +1,5 @@
 //! A database server with an instance's imported user, and an administrator that may do what
-//! README.md says that it must.
+//! infra/engines.md says that it must.
 
 use std::sync::Arc;
 

@@ -129,12 +129,12 @@ async fn a_report_says_what_to_change_and_where_the_contract_says_so() {
 
 /// The page shows what the command really says.
 #[tokio::test]
-async fn the_operations_page_shows_a_real_report() {
+async fn the_page_shows_a_real_report() {
     let service = TestService::start(Wrong::DeleteIs200).await;
     let report = report(service.url.as_str(), PATIENCE).await;
     let text = report.text(false);
     let page =
-        std::fs::read_to_string(local_cloud::tools::workspace().join("infra/README.md")).unwrap();
+        std::fs::read_to_string(local_cloud::tools::workspace().join("infra/backend.md")).unwrap();
     let (shown, _) = page
         .split_once("    ╭")
         .unwrap()

@@ -26,13 +26,6 @@ fn a_state_tells_the_step_and_what_is_to_end() {
 }
 
 #[test]
-fn all_rotations_and_revocations_are_counted() {
-    let recording = sound();
-    let history = History::of(&recording.outcomes[0].subject, &recording.events);
-    assert_eq!(finished(&history), 4);
-}
-
-#[test]
 fn figures_tell_refused_from_failed() {
     let recording = sound();
     let subject = &recording.outcomes[0].subject;

@@ -1,9 +1,10 @@
 //! Everybody's quotas, and who ran into them.
 
 use crate::bucket::Bucket;
-use crate::calls::{Api, Request};
+use crate::calls::Request;
 use crate::outcome::{PerQuota, Quota};
 use crate::parameters::Quotas;
+use crate::scenario::Pool;
 use crate::{MINUTE, Time, microseconds, number};
 
 /// The buckets.
@@ -15,7 +16,7 @@ pub(super) struct Limits {
     /// `CreateSchedule`, `UpdateSchedule`, `GetSchedule`.
     scheduler: [Bucket; 3],
     invocations: Bucket,
-    /// One for v1, one for each add-on for v3.
+    /// One, or one for each instance.
     heroku: Vec<Bucket>,
     heroku_refill: Time,
     retry_after: bool,
@@ -24,11 +25,11 @@ pub(super) struct Limits {
 }
 
 impl Limits {
-    pub(super) fn new(quotas: &Quotas, api: Api, instances: u32) -> Self {
+    pub(super) fn new(quotas: &Quotas, pool: Pool, instances: u32) -> Self {
         let second = |many: f64| Bucket::new(many, many);
-        let accounts = match api {
-            Api::V1 => 1,
-            Api::V3 => instances,
+        let accounts = match pool {
+            Pool::Service => 1,
+            Pool::Token => instances,
         };
         let pool = Bucket::new(quotas.heroku_pool, quotas.heroku_per_minute / 60.0);
         Self {

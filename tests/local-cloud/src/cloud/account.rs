@@ -1,11 +1,12 @@
 //! The partner's AWS account before the stack is there: the secrets that exist once, and what the
 //! template's optional parameters name.
 
+use anyhow::{Context as _, bail};
 use serde_json::{Value, json};
 use tokio::process::Command;
 use uuid::Uuid;
 
-use super::{CloudError, STACK};
+use super::STACK;
 use crate::ministack;
 
 /// What the account has.
@@ -21,26 +22,19 @@ pub(super) struct Account {
 
 impl Account {
     /// The ARN of the secret with the login of the `http` service's administrator.
-    pub(super) fn administrator(&self) -> Result<&str, CloudError> {
+    pub(super) fn administrator(&self) -> anyhow::Result<&str> {
         self.administrator
             .as_deref()
-            .ok_or(CloudError::NoAdministrator)
+            .context("the account has no secret of the service's administrator yet")
     }
 
     /// Makes what the optional parameters name, with the AWS CLI.
-    pub(super) async fn set_all(&mut self, aws: &impl Fn() -> Command) -> Result<(), CloudError> {
+    pub(super) async fn set_all(&mut self, aws: &impl Fn() -> Command) -> anyhow::Result<()> {
         let made = async |arguments: &[&str], pointer: &str| {
             let answer = run(aws(), arguments).await?;
             let made = answer.pointer(pointer).and_then(Value::as_str);
             made.map(ToOwned::to_owned)
-                .ok_or_else(|| CloudError::NotJson {
-                    command: arguments
-                        .iter()
-                        .take(2)
-                        .copied()
-                        .collect::<Vec<_>>()
-                        .join(" "),
-                })
+                .with_context(|| not_json(&line(arguments)))
         };
         let key = made(
             &["kms", "create-key", "--description", "secrets"],
@@ -100,7 +94,7 @@ impl Account {
         name: &str,
         value: &Value,
         tags: &[(String, String)],
-    ) -> Result<String, CloudError> {
+    ) -> anyhow::Result<String> {
         let tags: Vec<_> = tags
             .iter()
             .map(|(key, value)| json!({ "Key": key, "Value": value }))
@@ -120,36 +114,33 @@ impl Account {
         answer["ARN"]
             .as_str()
             .map(ToOwned::to_owned)
-            .ok_or_else(|| CloudError::NotJson {
-                command: "CreateSecret".to_owned(),
-            })
+            .with_context(|| not_json("CreateSecret"))
     }
 }
 
 /// Runs the AWS CLI; its output, read as JSON, `null` if there is none.
-pub(super) async fn run(command: Command, arguments: &[&str]) -> Result<Value, CloudError> {
+pub(super) async fn run(command: Command, arguments: &[&str]) -> anyhow::Result<Value> {
     let output = print(command, &[arguments, &["--output", "json"]].concat()).await?;
     if output.trim_ascii().is_empty() {
         return Ok(Value::Null);
     }
-    serde_json::from_str(&output).map_err(|_| CloudError::NotJson {
-        command: line(arguments),
-    })
+    serde_json::from_str(&output).with_context(|| not_json(&line(arguments)))
 }
 
 /// Runs the AWS CLI; what it printed.
-pub(super) async fn print(mut command: Command, arguments: &[&str]) -> Result<String, CloudError> {
-    let failed = |message: String| CloudError::Aws {
-        command: line(arguments),
-        message,
-    };
+pub(super) async fn print(mut command: Command, arguments: &[&str]) -> anyhow::Result<String> {
     let output = command.args(arguments).output().await;
-    let output = output.map_err(|error| failed(error.to_string()))?;
+    let output = output.with_context(|| format!("aws {}", line(arguments)))?;
     if output.status.success() {
         return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
     }
     let message = [output.stdout, output.stderr].concat();
-    Err(failed(String::from_utf8_lossy(&message).trim().to_owned()))
+    let message = String::from_utf8_lossy(&message);
+    bail!("aws {}: {}", line(arguments), message.trim())
+}
+
+pub(super) fn not_json(command: &str) -> String {
+    format!("the answer to `{command}` is not the JSON that AWS documents")
 }
 
 /// Service and command.

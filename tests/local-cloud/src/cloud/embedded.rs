@@ -5,7 +5,7 @@ use std::ops::Deref;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{CloudError, Partner, STACK};
+use super::{Partner, STACK};
 use crate::gateway::{Gateway, GatewayOptions};
 use crate::lambda::{self, Lambda};
 
@@ -31,10 +31,7 @@ pub struct Embedded {
 
 impl Embedded {
     /// Starts everything.
-    ///
-    /// # Errors
-    /// If an address cannot be served, or the template is not understood.
-    pub async fn start(options: EmbeddedOptions) -> Result<Self, CloudError> {
+    pub async fn start(options: EmbeddedOptions) -> anyhow::Result<Self> {
         let lambda = Lambda::new(&options.executables, &options.logs);
         let bound = Gateway::bind().await?;
         let endpoint = bound.endpoint().as_str().trim_end_matches('/').to_owned();

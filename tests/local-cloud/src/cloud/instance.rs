@@ -1,6 +1,7 @@
 //! Add-on instances in the local cloud: provisioned at Heroku, with their credentials at the
 //! partner's services, their secrets at AWS, and rotation switched on.
 
+use anyhow::Context as _;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +10,8 @@ use rand::distr::{Alphanumeric, SampleString};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{CloudError, Partner, SERVICE, STACK};
+use super::account::not_json;
+use super::{Partner, SERVICE, STACK};
 use crate::customers::{CustomerSpec, Login};
 use crate::heroku::{AppSpec, Provision};
 
@@ -118,7 +120,7 @@ impl Instance {
                 Engine::Http => Login::Http,
                 Engine::Postgres => Login::Postgres,
                 Engine::Mysql => Login::Mysql,
-                Engine::Redis => Login::RedisSession,
+                Engine::Redis => Login::Redis,
             },
             every,
         }
@@ -143,20 +145,14 @@ pub(super) struct Imported {
 
 impl Partner {
     /// Provisions an add-on instance as a partner does and switches rotation on, without rotating it now.
-    ///
-    /// # Errors
-    /// If anything refuses.
-    pub async fn enrol(&self, spec: InstanceSpec) -> Result<Instance, CloudError> {
+    pub async fn enrol(&self, spec: InstanceSpec) -> anyhow::Result<Instance> {
         let instance = self.provision(spec).await?;
         self.switch_rotation_on(&instance).await?;
         Ok(instance)
     }
 
     /// Provisions an add-on instance and stores its secrets, but does not switch rotation on.
-    ///
-    /// # Errors
-    /// If anything refuses.
-    pub async fn provision(&self, spec: InstanceSpec) -> Result<Instance, CloudError> {
+    pub async fn provision(&self, spec: InstanceSpec) -> anyhow::Result<Instance> {
         let AddOn {
             instance,
             mut document,
@@ -182,15 +178,15 @@ impl Partner {
     }
 
     /// Provisions an add-on instance at Heroku and at the partner's service. AWS hears nothing of it.
-    ///
-    /// # Errors
-    /// If anything refuses.
-    pub async fn provision_add_on(&self, spec: InstanceSpec) -> Result<AddOn, CloudError> {
+    pub async fn provision_add_on(&self, spec: InstanceSpec) -> anyhow::Result<AddOn> {
         let owner = spec
             .apps
             .first()
-            .ok_or_else(|| CloudError::NoApp {
-                name: spec.name.clone(),
+            .with_context(|| {
+                let name = &spec.name;
+                format!(
+                    "the add-on instance `{name}` has no app: name at least the one that owns it"
+                )
             })?
             .name
             .clone();
@@ -243,10 +239,7 @@ impl Partner {
 
     /// Switches rotation on: every 90 days, not now. Secrets Manager asks the function whether it
     /// can.
-    ///
-    /// # Errors
-    /// If Secrets Manager refuses.
-    pub async fn switch_rotation_on(&self, instance: &Instance) -> Result<(), CloudError> {
+    pub async fn switch_rotation_on(&self, instance: &Instance) -> anyhow::Result<()> {
         let request = json!({
             "SecretId": instance.secret_name,
             "ClientRequestToken": Uuid::new_v4().to_string(),
@@ -258,20 +251,15 @@ impl Partner {
     }
 
     /// Rotates now; the new version's id.
-    ///
-    /// # Errors
-    /// If Secrets Manager refuses to start.
-    pub async fn rotate_now(&self, instance: &Instance) -> Result<String, CloudError> {
+    pub async fn rotate_now(&self, instance: &Instance) -> anyhow::Result<String> {
         let token = Uuid::new_v4().to_string();
         let request = json!({ "SecretId": instance.secret_name, "ClientRequestToken": token });
         let answer = self.rotate_secret(&request).await?;
         let version = answer["VersionId"].as_str().map(ToOwned::to_owned);
-        version.ok_or_else(|| CloudError::NotJson {
-            command: "RotateSecret".to_owned(),
-        })
+        version.with_context(|| not_json("RotateSecret"))
     }
 
-    async fn rotate_secret(&self, request: &Value) -> Result<Value, CloudError> {
+    async fn rotate_secret(&self, request: &Value) -> anyhow::Result<Value> {
         let target = "secretsmanager.RotateSecret";
         Ok(self
             .root
@@ -280,10 +268,7 @@ impl Partner {
     }
 
     /// Makes the next occurrence of the instance's rotation schedule happen now.
-    ///
-    /// # Errors
-    /// If rotation is not switched on.
-    pub fn rotate_by_schedule(&self, instance: &Instance) -> Result<(), CloudError> {
+    pub fn rotate_by_schedule(&self, instance: &Instance) -> anyhow::Result<()> {
         Ok(self
             .gateway
             .secrets_manager()
@@ -292,10 +277,7 @@ impl Partner {
 
     /// The instance's credentials that the service itself says are alive: at the partner's own service the ids of the
     /// versions that they are of, or what the imported one is called there; login roles at PostgreSQL, users at MariaDB and Redis.
-    ///
-    /// # Errors
-    /// If the service does not answer.
-    pub async fn live_credentials(&self, instance: &Instance) -> Result<Vec<String>, CloudError> {
+    pub async fn live_credentials(&self, instance: &Instance) -> anyhow::Result<Vec<String>> {
         match instance.engine {
             Engine::Http => {
                 // The partner's service does not know add-ons: a credential belongs to the instance
@@ -320,7 +302,7 @@ impl Partner {
         }
     }
 
-    fn import_api_key(&self, name: &str) -> Result<Imported, CloudError> {
+    fn import_api_key(&self, name: &str) -> anyhow::Result<Imported> {
         let id = imported_id(name);
         let key = format!("acme_live_{}", random_text(40));
         self.credential_service.register(&id, &key)?;

@@ -2,13 +2,13 @@
 
 use serde_json::json;
 
+use super::Partner;
 use super::instance::{Imported, random_text};
-use super::{CloudError, Partner};
 use crate::mariadb::{Mariadb, native_password};
 
 impl Partner {
     /// The users with privileges in the instance's database whom the server lets in.
-    pub(super) async fn live_mysql_users(&self, name: &str) -> Result<Vec<String>, CloudError> {
+    pub(super) async fn live_mysql_users(&self, name: &str) -> anyhow::Result<Vec<String>> {
         let query = format!(
             "SELECT DISTINCT g.User FROM mysql.db d \
              JOIN mysql.global_priv g ON g.User = d.User AND g.Host = d.Host \
@@ -21,7 +21,7 @@ impl Partner {
     }
 
     /// A database with one user, who may do everything in it.
-    pub(super) async fn import_mysql(&self, name: &str) -> Result<Imported, CloudError> {
+    pub(super) async fn import_mysql(&self, name: &str) -> anyhow::Result<Imported> {
         if let Some(own) = self.own_mariadb.get(name) {
             return import(&*own.server.lock().await, name, &own.administrator).await;
         }
@@ -30,7 +30,7 @@ impl Partner {
     }
 }
 
-async fn import(server: &Mariadb, name: &str, administrator: &str) -> Result<Imported, CloudError> {
+async fn import(server: &Mariadb, name: &str, administrator: &str) -> anyhow::Result<Imported> {
     let (password, port) = (random_text(32), server.port());
     let stored = native_password(&password);
     server

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::Partner;
 use super::partner::{login, silent};
-use super::{CloudError, Partner};
 use crate::mariadb::{self, Mariadb};
 use crate::postgres::{self, Postgres, PostgresOptions};
 
@@ -55,10 +55,7 @@ impl<S> OwnServers<S> {
 
 impl Partner {
     /// Starts a PostgreSQL server for the instance that will have this name.
-    ///
-    /// # Errors
-    /// If it does not start.
-    pub async fn postgres_of_its_own(&self, name: &str) -> Result<Own<Postgres>, CloudError> {
+    pub async fn postgres_of_its_own(&self, name: &str) -> anyhow::Result<Own<Postgres>> {
         let programs = crate::tools::ensure_postgres(self.target(), silent()).await?;
         // It is stopped as by a crash, and must have kept by then what it has answered.
         let durable = ["synchronous_commit=on", "full_page_writes=on"];
@@ -73,10 +70,7 @@ impl Partner {
     }
 
     /// Starts a MariaDB server for the instance that will have this name.
-    ///
-    /// # Errors
-    /// If it does not start.
-    pub async fn mariadb_of_its_own(&self, name: &str) -> Result<Own<Mariadb>, CloudError> {
+    pub async fn mariadb_of_its_own(&self, name: &str) -> anyhow::Result<Own<Mariadb>> {
         let programs = crate::tools::ensure_mariadb(self.target(), silent()).await?;
         // As above.
         let durable = ["--innodb-flush-log-at-trx-commit=2"];

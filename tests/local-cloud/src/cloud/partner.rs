@@ -12,7 +12,7 @@ use super::account::Account;
 use super::instance::random_text;
 use super::own::OwnServers;
 use super::redis::SharedRedis;
-use super::{CloudError, SERVICE, STACK};
+use super::{SERVICE, STACK};
 use crate::credential_service::{CredentialService, CredentialServiceOptions};
 use crate::events::EventLog;
 use crate::gateway::{BoundGateway, Gateway, GatewayOptions};
@@ -58,7 +58,7 @@ impl Partner {
         logs: &Path,
         gateway: BoundGateway,
         options: GatewayOptions,
-    ) -> Result<Self, CloudError> {
+    ) -> anyhow::Result<Self> {
         let events = EventLog::default();
         let heroku = Heroku::start(events.clone()).await?;
         let manifest = Manifest {
@@ -97,7 +97,7 @@ impl Partner {
     }
 
     /// Stores the secrets that exist once: the add-on service's, and the service's administrator's.
-    pub(super) async fn store_secrets(&mut self) -> Result<(), CloudError> {
+    pub(super) async fn store_secrets(&mut self) -> anyhow::Result<()> {
         let manifest = &self.manifest;
         let partner = json!({
             "id": manifest.id, "password": manifest.api_password, "client_secret": manifest.client_secret,
@@ -116,7 +116,7 @@ impl Partner {
         &self,
         service: &str,
         login: &Value,
-    ) -> Result<String, CloudError> {
+    ) -> anyhow::Result<String> {
         let name = format!("addon/masters/{SERVICE}-{service}");
         self.create_secret(&name, login, &[]).await
     }
@@ -126,7 +126,7 @@ impl Partner {
         name: &str,
         value: &Value,
         tags: &[(String, String)],
-    ) -> Result<String, CloudError> {
+    ) -> anyhow::Result<String> {
         self.account
             .create_secret(&self.root, name, value, tags)
             .await
@@ -134,10 +134,7 @@ impl Partner {
 
     /// The database server of all `postgres` instances, started when the first is provisioned; and its
     /// administrator's secret's ARN.
-    ///
-    /// # Errors
-    /// If there is no such server on this machine, or it does not start.
-    pub async fn postgres(&self) -> Result<&(Postgres, String), CloudError> {
+    pub async fn postgres(&self) -> anyhow::Result<&(Postgres, String)> {
         let start = async || {
             let programs = crate::tools::ensure_postgres(&self.target, silent()).await?;
             let server = Postgres::start(&programs, &self.logs).await?;
@@ -150,10 +147,7 @@ impl Partner {
     }
 
     /// As [`Self::postgres`], for `mysql`.
-    ///
-    /// # Errors
-    /// As [`Self::postgres`].
-    pub async fn mariadb(&self) -> Result<&(Mariadb, String), CloudError> {
+    pub async fn mariadb(&self) -> anyhow::Result<&(Mariadb, String)> {
         let start = async || {
             let programs = crate::tools::ensure_mariadb(&self.target, silent()).await?;
             let server = Mariadb::start(&programs, &self.logs, &[]).await?;
@@ -172,7 +166,7 @@ impl Partner {
         name: &str,
         server: S,
         login: Value,
-    ) -> Result<super::Own<S>, CloudError> {
+    ) -> anyhow::Result<super::Own<S>> {
         let engine = login["engine"].as_str().unwrap_or_default();
         let secret = format!("addon/masters/{engine}-{name}");
         let administrator = self.create_secret(&secret, &login, &[]).await?;

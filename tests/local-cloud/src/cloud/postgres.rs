@@ -2,14 +2,14 @@
 
 use serde_json::json;
 
+use super::Partner;
 use super::instance::{Imported, random_text};
-use super::{CloudError, Partner};
-use crate::postgres::{Postgres, PostgresError, SUPERUSER};
+use crate::postgres::{Postgres, SUPERUSER, told};
 
 impl Partner {
     /// The roles that may log in: those of the group that owns the instance's objects, and the
     /// owner itself.
-    pub(super) async fn live_roles(&self, name: &str) -> Result<Vec<String>, CloudError> {
+    pub(super) async fn live_roles(&self, name: &str) -> anyhow::Result<Vec<String>> {
         let owner = role(name);
         let query = format!(
             "SELECT rolname FROM pg_roles WHERE rolcanlogin AND (rolname = '{owner}' OR oid IN (SELECT member FROM \
@@ -20,15 +20,12 @@ impl Partner {
             None => self.postgres().await?.0.connect(SUPERUSER).await?,
         };
         let rows = session.query(&query, &[]).await;
-        let rows = rows.map_err(|source| PostgresError::Statement {
-            database: SUPERUSER.to_owned(),
-            source,
-        })?;
+        let rows = rows.map_err(told(SUPERUSER))?;
         Ok(rows.iter().map(|row| row.get(0)).collect())
     }
 
     /// A database and its owner, who logs in.
-    pub(super) async fn import_database(&self, name: &str) -> Result<Imported, CloudError> {
+    pub(super) async fn import_database(&self, name: &str) -> anyhow::Result<Imported> {
         if let Some(own) = self.own_postgres.get(name) {
             return import(&*own.server.lock().await, name, &own.administrator).await;
         }
@@ -37,11 +34,7 @@ impl Partner {
     }
 }
 
-async fn import(
-    server: &Postgres,
-    name: &str,
-    administrator: &str,
-) -> Result<Imported, CloudError> {
+async fn import(server: &Postgres, name: &str, administrator: &str) -> anyhow::Result<Imported> {
     let (role, password, port) = (role(name), random_text(32), server.port());
     server.create_role(&role, &password).await?;
     server.create_database(&role, &role).await?;

@@ -1,12 +1,13 @@
 //! The Redis servers of the local cloud: one for each instance, as a partner runs them.
 
+use anyhow::Context as _;
 use std::sync::{Arc, PoisonError};
 
 use serde_json::json;
 
+use super::Partner;
 use super::instance::{Imported, Instance, random_text};
 use super::partner::silent;
-use super::{CloudError, Partner};
 use crate::redis::{ADMINISTRATOR, Redis, RedisOptions, Users, hash};
 
 /// A server that tests may stop and start again.
@@ -14,21 +15,18 @@ pub type SharedRedis = Arc<tokio::sync::Mutex<Redis>>;
 
 impl Partner {
     /// The server of an instance.
-    ///
-    /// # Errors
-    /// If the instance has none.
-    pub fn redis(&self, instance: &Instance) -> Result<SharedRedis, CloudError> {
+    pub fn redis(&self, instance: &Instance) -> anyhow::Result<SharedRedis> {
         self.redis_of(&instance.name)
     }
 
-    pub(super) async fn live_users(&self, name: &str) -> Result<Vec<String>, CloudError> {
+    pub(super) async fn live_users(&self, name: &str) -> anyhow::Result<Vec<String>> {
         let redis = self.redis_of(name)?;
         let redis = redis.lock().await;
         Ok(redis.live_users().await?)
     }
 
     /// A server whose customer was given a password and no user, as before there were users.
-    pub(super) async fn import_redis(&self, name: &str) -> Result<Imported, CloudError> {
+    pub(super) async fn import_redis(&self, name: &str) -> anyhow::Result<Imported> {
         let password = random_text(32);
         let programs = crate::tools::ensure_redis(self.target(), silent());
         let options = RedisOptions {
@@ -61,13 +59,11 @@ impl Partner {
         })
     }
 
-    fn redis_of(&self, name: &str) -> Result<SharedRedis, CloudError> {
+    fn redis_of(&self, name: &str) -> anyhow::Result<SharedRedis> {
         let servers = self.redis.lock().unwrap_or_else(PoisonError::into_inner);
         servers
             .get(name)
             .cloned()
-            .ok_or_else(|| CloudError::NoRedis {
-                name: name.to_owned(),
-            })
+            .with_context(|| format!("the add-on instance `{name}` has no Redis server"))
     }
 }

@@ -8,8 +8,6 @@ use super::problem::{LogIn, Problem};
 /// One dyno's way into the database.
 pub(super) struct MysqlLogin {
     statements: Statements,
-    keep_session: bool,
-    session: Option<Session>,
     /// The release that has migrated the database.
     migrated_by: Option<u32>,
 }
@@ -98,11 +96,9 @@ impl Session {
 }
 
 impl MysqlLogin {
-    pub(super) fn new(app: &str, dyno: &str, keep_session: bool) -> Self {
+    pub(super) fn new(app: &str, dyno: &str) -> Self {
         Self {
             statements: Statements::new(app, dyno),
-            keep_session,
-            session: None,
             migrated_by: None,
         }
     }
@@ -110,24 +106,10 @@ impl MysqlLogin {
 
 impl LogIn for MysqlLogin {
     async fn try_once(&mut self, release: u32, value: &str) -> Result<(), Problem> {
-        let mut session = match self.session.take() {
-            Some(kept) if kept.release == release => kept,
-            Some(outdated) => {
-                outdated.close().await;
-                Session::open(release, value).await?
-            }
-            None => Session::open(release, value).await?,
-        };
-        if let Err(error) = self.use_tables(&mut session).await {
-            session.close().await;
-            return Err(error.into());
-        }
-        if self.keep_session {
-            self.session = Some(session);
-        } else {
-            session.close().await;
-        }
-        Ok(())
+        let mut session = Session::open(release, value).await?;
+        let used = self.use_tables(&mut session).await;
+        session.close().await;
+        Ok(used?)
     }
 }
 

@@ -12,8 +12,6 @@ use crate::postgres::quote;
 /// One dyno's way into the database.
 pub(super) struct PostgresLogin {
     statements: Statements,
-    keep_session: bool,
-    session: Option<Session>,
     /// The release that has used the table's owner's rights.
     owned_by: Option<u32>,
 }
@@ -112,11 +110,9 @@ pub(super) fn problem_by_code(code: &str) -> Problem {
 }
 
 impl PostgresLogin {
-    pub(super) fn new(app: &str, dyno: &str, keep_session: bool) -> Self {
+    pub(super) fn new(app: &str, dyno: &str) -> Self {
         Self {
             statements: Statements::new(app, dyno),
-            keep_session,
-            session: None,
             owned_by: None,
         }
     }
@@ -124,24 +120,10 @@ impl PostgresLogin {
 
 impl LogIn for PostgresLogin {
     async fn try_once(&mut self, release: u32, value: &str) -> Result<(), Problem> {
-        let session = match self.session.take() {
-            Some(kept) if kept.release == release => kept,
-            Some(outdated) => {
-                outdated.close().await;
-                Session::open(release, value).await?
-            }
-            None => Session::open(release, value).await?,
-        };
-        if let Err(error) = self.use_table(&session).await {
-            session.close().await;
-            return Err(error.into());
-        }
-        if self.keep_session {
-            self.session = Some(session);
-        } else {
-            session.close().await;
-        }
-        Ok(())
+        let session = Session::open(release, value).await?;
+        let used = self.use_table(&session).await;
+        session.close().await;
+        Ok(used?)
     }
 }
 

@@ -6,7 +6,6 @@ use super::terminal::{Address, Terminal};
 /// One dyno's way into the server.
 pub(super) struct RedisLogin {
     key: String,
-    keep_session: bool,
     session: Option<Session>,
 }
 
@@ -17,10 +16,9 @@ struct Session {
 }
 
 impl RedisLogin {
-    pub(super) fn new(app: &str, dyno: &str, keep_session: bool) -> Self {
+    pub(super) fn new(app: &str, dyno: &str) -> Self {
         Self {
             key: format!("logins:{app}:{dyno}"),
-            keep_session,
             session: None,
         }
     }
@@ -34,9 +32,7 @@ impl LogIn for RedisLogin {
             None => Session::open(release, value)?,
         };
         session.count(&self.key).await?;
-        if self.keep_session {
-            self.session = Some(session);
-        }
+        self.session = Some(session);
         Ok(())
     }
 }

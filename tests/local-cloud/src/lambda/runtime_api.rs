@@ -45,9 +45,6 @@ struct Shared {
 
 impl RuntimeApi {
     /// Serves the API to the function of this ARN, whose invocations may take `timeout`.
-    ///
-    /// # Errors
-    /// If no port of the loopback interface is free.
     pub async fn start(function_arn: String, timeout: Duration) -> io::Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let address = listener.local_addr()?;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use anyhow::{Context as _, anyhow};
 use serde::Deserialize;
 use serde_json::Value;
 use serde_saphyr::Tagged;
@@ -11,11 +12,6 @@ use super::Function;
 use crate::ministack::{ACCOUNT_ID, REGION};
 
 const TEMPLATE: &str = include_str!("../../../../infra/template.yaml");
-
-/// The template says something that is not understood here.
-#[derive(Debug, thiserror::Error)]
-#[error("infra/template.yaml: {0}")]
-pub struct TemplateError(String);
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -69,15 +65,11 @@ struct Environment {
 }
 
 /// The functions of a stack with these parameters. Conditions on parameters that are not given do not hold.
-///
-/// # Errors
-/// If a variable is made in a way that is not known here, or of a parameter without a value.
 pub fn functions(
     stack: &str,
     parameters: &BTreeMap<&str, String>,
-) -> Result<Vec<Function>, TemplateError> {
-    let template: Template =
-        serde_saphyr::from_str(TEMPLATE).map_err(|error| TemplateError(error.to_string()))?;
+) -> anyhow::Result<Vec<Function>> {
+    let template: Template = serde_saphyr::from_str(TEMPLATE).context("infra/template.yaml")?;
     let resolver = Resolver {
         stack,
         parameters,
@@ -99,8 +91,8 @@ struct Resolver<'a> {
 }
 
 impl Resolver<'_> {
-    fn function(&self, properties: &Properties) -> Result<Function, TemplateError> {
-        let missing = |what| TemplateError(format!("a function has no {what}"));
+    fn function(&self, properties: &Properties) -> anyhow::Result<Function> {
+        let missing = |what| anyhow!("a function has no {what}");
         let name = properties.function_name.as_deref();
         let code = properties.code_uri.as_deref().ok_or(missing("CodeUri"))?;
         let defaults = &self.template.globals.function;
@@ -120,9 +112,9 @@ impl Resolver<'_> {
     }
 
     /// Nothing is `AWS::NoValue`.
-    fn value(&self, value: &Tagged<Value>) -> Result<Option<String>, TemplateError> {
+    fn value(&self, value: &Tagged<Value>) -> anyhow::Result<Option<String>> {
         let Tagged(value, tag) = value;
-        let unknown = || TemplateError(format!("{tag:?} {value} is not known here"));
+        let unknown = || anyhow!("{tag:?} {value} is not known here");
         let text = value.as_str();
         match (tag.as_deref(), text) {
             (None, Some(text)) => Ok(Some(text.to_owned())),
@@ -141,7 +133,7 @@ impl Resolver<'_> {
         }
     }
 
-    fn reference(&self, name: &str) -> Result<String, TemplateError> {
+    fn reference(&self, name: &str) -> anyhow::Result<String> {
         if name == "AWS::StackName" || name == "ScheduleGroup" {
             return Ok(self.stack.to_owned());
         }
@@ -152,12 +144,12 @@ impl Resolver<'_> {
         match default.and_then(|parameter| parameter.default.as_ref()) {
             Some(Value::String(text)) => Ok(text.clone()),
             Some(other) => Ok(other.to_string()),
-            None => Err(TemplateError(format!("{name} has no value"))),
+            None => Err(anyhow!("{name} has no value")),
         }
     }
 
-    fn attribute(&self, attribute: &str) -> Result<String, TemplateError> {
-        let unknown = || TemplateError(format!("!GetAtt {attribute} is not known here"));
+    fn attribute(&self, attribute: &str) -> anyhow::Result<String> {
+        let unknown = || anyhow!("!GetAtt {attribute} is not known here");
         let name = attribute.strip_suffix(".Arn").ok_or_else(unknown)?;
         let resource = self.template.resources.get(name).ok_or_else(unknown)?;
         match resource.r#type.as_str() {

@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use tokio::sync::Mutex;
 use tokio_postgres::error::SqlState;
 
-use super::{PostgresError, PostgresOptions, SUPERUSER, connect, random_text};
+use super::{PostgresOptions, SUPERUSER, connect, random_text};
 use crate::process::Owner;
 use crate::process::{self, Process};
 
@@ -26,7 +26,7 @@ pub(super) async fn cluster(
     data: &Path,
     owner: &Owner,
     log_dir: &Path,
-) -> Result<String, PostgresError> {
+) -> anyhow::Result<String> {
     static FIRST: Mutex<BTreeMap<PathBuf, (TempDir, String)>> = Mutex::const_new(BTreeMap::new());
     let mut first = FIRST.lock().await;
     if !first.contains_key(installed) {
@@ -54,7 +54,7 @@ async fn initialise(
     password: &str,
     owner: &Owner,
     log_dir: &Path,
-) -> Result<(), PostgresError> {
+) -> anyhow::Result<()> {
     let password_file = data.with_file_name("password");
     write_private(&password_file, password)?;
     owner.give(&password_file)?;
@@ -80,7 +80,7 @@ pub(super) async fn serve(
     owner: &Owner,
     log_dir: &Path,
     options: &PostgresOptions,
-) -> Result<Process, PostgresError> {
+) -> anyhow::Result<Process> {
     let mut postgres = owner.command(&programs.join("postgres"));
     postgres.arg("-D").arg(data).arg("-p").arg(port.to_string());
     for setting in [
@@ -109,14 +109,11 @@ pub(super) async fn serve(
         .wait_until(START, async |_| {
             match connect(port, password, SUPERUSER).await {
                 Ok(_) => true,
-                Err(PostgresError::Statement { source, .. }) => {
-                    // A standby that cannot be read answers so for ever.
-                    source.as_db_error().is_some_and(|answer| {
-                        *answer.code() == SqlState::CANNOT_CONNECT_NOW
-                            && answer.message().contains("not accepting connections")
-                    })
-                }
-                Err(_) => false,
+                // A standby that cannot be read answers so for ever.
+                Err(error) => error.as_db_error().is_some_and(|answer| {
+                    *answer.code() == SqlState::CANNOT_CONNECT_NOW
+                        && answer.message().contains("not accepting connections")
+                }),
             }
         })
         .await?;

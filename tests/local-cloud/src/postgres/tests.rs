@@ -35,6 +35,7 @@ async fn it_serves_with_passwords_and_logs_every_statement() {
     let error = postgres.execute("d", "SELECT nonsense").await.unwrap_err();
     assert!(error.to_string().contains("nonsense"), "{error}");
     let wrong = connect(postgres.port(), "wrong", "d").await.unwrap_err();
+    let wrong = told("d")(wrong);
     assert!(
         wrong.to_string().contains("password authentication failed"),
         "{wrong}"

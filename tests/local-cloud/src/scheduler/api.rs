@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::access::{self, Need, SERVICE};
-use super::model::{Created, Refusal, Schedules, group_arn, is_name, schedule_arn};
+use super::model::{Refusal, Schedules, check_name, group_arn, is_name, schedule_arn};
 use super::{Scheduler, State};
 use crate::events::EventKind;
 use crate::ministack::{ACCOUNT_ID, MiniStackError, error_of, policy};
@@ -122,14 +122,7 @@ impl State {
             }
             return list(&self.schedules(), &call.query);
         }
-        if !is_name(&call.name) {
-            return Err(Refusal::validation(format!(
-                "1 validation error detected: Value '{}' at 'name' failed to satisfy constraint: \
-                 Member must satisfy regular expression pattern: ^[0-9a-zA-Z-_.]+$ and have length \
-                 less than or equal to 64",
-                call.name
-            )));
-        }
+        check_name("name", &call.name)?;
         let (group, name) = (call.group(), call.name.as_str());
         let arn = json!({ "ScheduleArn": schedule_arn(group, name) });
         if call.method != Method::GET {
@@ -139,11 +132,16 @@ impl State {
         match call.method {
             Method::POST => {
                 self.check_surroundings(call).await?;
-                let created = self
-                    .schedules()
-                    .create(name, &call.body, Timestamp::now(), past)?;
-                if let Created::New(next) = created {
-                    self.created(group, name, next);
+                let now = Timestamp::now();
+                if let Some(new) = self.schedules().create(name, &call.body, now, past)? {
+                    if let Some(fires_at) = new.fires_at {
+                        self.events.record(EventKind::ScheduleCreated {
+                            name: new.name,
+                            fires_at,
+                            input: new.input,
+                        });
+                    }
+                    self.changed.notify_one();
                 }
                 Ok(arn)
             }
@@ -161,22 +159,6 @@ impl State {
             }
             _ => Ok(self.schedules().get(group, name)?.describe()),
         }
-    }
-
-    fn created(&self, group: &str, name: &str, next: Option<Timestamp>) {
-        let input = self
-            .schedules()
-            .get(group, name)
-            .map(|schedule| schedule.summary().input)
-            .unwrap_or_default();
-        if let Some(fires_at) = next {
-            self.events.record(EventKind::ScheduleCreated {
-                name: name.to_owned(),
-                fires_at,
-                input,
-            });
-        }
-        self.changed.notify_one();
     }
 
     /// `ConflictException` has another reason as well: "modified or deleted by another request".

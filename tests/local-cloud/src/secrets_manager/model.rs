@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use super::error::ServiceError;
 use super::request::{
-    CreateSecret, GetSecretValue, PutSecretValue, TagResource, UntagResource, UpdateSecret,
+    CreateSecret, GetSecretValue, PutSecretValue, TagResource, UntagResource,
     UpdateSecretVersionStage,
 };
 use super::secret::{CURRENT, Rotation, Secret, SecretValue, Version};
@@ -176,10 +176,8 @@ impl Model {
                 "You provided a VersionStage that is not associated to the provided VersionId.",
             ));
         }
-        let today = Some(start_of_day(now));
-        let version = secret.version_mut(&id).ok_or_else(|| missing.clone())?;
+        let version = secret.version(&id).ok_or_else(|| missing.clone())?;
         let value = version.value.clone().ok_or(missing)?;
-        version.last_accessed = today;
         let mut answer = json!({
             "ARN": arn,
             "Name": name,
@@ -191,7 +189,7 @@ impl Model {
             SecretValue::String(text) => answer["SecretString"] = json!(text),
             SecretValue::Binary(base64) => answer["SecretBinary"] = json!(base64),
         }
-        secret.last_accessed = today;
+        secret.last_accessed = Some(start_of_day(now));
         Ok(answer)
     }
 
@@ -209,37 +207,6 @@ impl Model {
             "VersionId": token,
             "VersionStages": secret.version(token).map(|version| &version.labels),
         }))
-    }
-
-    pub(super) fn update(
-        &mut self,
-        request: &UpdateSecret,
-        now: Timestamp,
-    ) -> Result<Value, ServiceError> {
-        let value = request.value()?;
-        let token = match &value {
-            Some(_) => Some(request.token()?.to_owned()),
-            None => None,
-        };
-        self.find_live_mut(&request.secret_id)?;
-        if let (Some(value), Some(token)) = (value, &token) {
-            self.store(
-                &request.secret_id,
-                token,
-                &value,
-                &[CURRENT.to_owned()],
-                now,
-            )?;
-        }
-        let secret = self.find_mut(&request.secret_id)?;
-        if let Some(description) = &request.description {
-            secret.description = Some(description.clone());
-        }
-        if let Some(key) = &request.kms_key_id {
-            secret.kms_key_id = Some(key.clone());
-        }
-        secret.last_changed = now;
-        Ok(created(secret, token.as_deref()))
     }
 
     fn store(

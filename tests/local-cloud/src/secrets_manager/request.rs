@@ -52,17 +52,6 @@ pub(super) struct PutSecretValue {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub(super) struct UpdateSecret {
-    pub(super) secret_id: String,
-    client_request_token: Option<String>,
-    pub(super) description: Option<String>,
-    pub(super) kms_key_id: Option<String>,
-    secret_string: Option<String>,
-    secret_binary: Option<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
 pub(super) struct UpdateSecretVersionStage {
     pub(super) secret_id: String,
     pub(super) version_stage: String,
@@ -111,16 +100,6 @@ pub(super) struct Filter {
     pub(super) key: String,
     #[serde(default)]
     pub(super) values: Vec<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-pub(super) struct ListSecretVersionIds {
-    pub(super) secret_id: String,
-    #[serde(default)]
-    pub(super) include_deprecated: bool,
-    pub(super) max_results: Option<usize>,
-    pub(super) next_token: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -202,16 +181,6 @@ impl PutSecretValue {
             check_label(label)?;
         }
         Ok(labels.clone())
-    }
-}
-
-impl UpdateSecret {
-    pub(super) fn value(&self) -> Result<Option<SecretValue>, ServiceError> {
-        optional_value(self.secret_string.as_ref(), self.secret_binary.as_ref())
-    }
-
-    pub(super) fn token(&self) -> Result<&str, ServiceError> {
-        token(self.client_request_token.as_deref())
     }
 }
 

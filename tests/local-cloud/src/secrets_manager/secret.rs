@@ -65,7 +65,6 @@ pub(super) struct Version {
     pub(super) value: Option<SecretValue>,
     pub(super) labels: BTreeSet<String>,
     pub(super) created: Timestamp,
-    pub(super) last_accessed: Option<Timestamp>,
 }
 
 /// A rotation that has begun and not ended.
@@ -190,7 +189,6 @@ impl Secret {
                 value: Some(value),
                 labels: BTreeSet::new(),
                 created: now,
-                last_accessed: None,
             }),
         }
         // AWSCURRENT first: it moves AWSPREVIOUS, which the caller may then have named as well.
@@ -286,7 +284,6 @@ impl Secret {
             value: None,
             labels: BTreeSet::new(),
             created: now,
-            last_accessed: None,
         });
         self.attach(PENDING, id);
     }

@@ -10,7 +10,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use super::error::ServiceError;
 use super::functions::RotationFunctions;
 use super::model::{Model, Run};
-use super::request::{self, CreateSecret, PutSecretValue, SecretOnly, UpdateSecret};
+use super::request::{self, CreateSecret, PutSecretValue, SecretOnly};
 use super::rotation::RotationOptions;
 use super::secret::SecretValue;
 use super::snapshot::SecretSnapshot;
@@ -84,7 +84,6 @@ impl SecretsManager {
             "RotateSecret" => self.rotate_secret(&body).await,
             "CancelRotateSecret" => self.cancel_rotate_secret(&body),
             "PutSecretValue" => self.put_secret_value(caller, &body).await,
-            "UpdateSecret" => self.update_secret(caller, &body).await,
             "UpdateSecretVersionStage" => {
                 let request: request::UpdateSecretVersionStage = request::parse(&body)?;
                 self.change(&request.secret_id, |model, now| {
@@ -129,10 +128,6 @@ impl SecretsManager {
                     None => model.list(&request),
                 }
             }
-            "ListSecretVersionIds" => {
-                let request: request::ListSecretVersionIds = request::parse(&body)?;
-                self.read(|model| model.list_versions(&request))
-            }
             _ => Err(ServiceError::unknown_operation()),
         }
     }
@@ -154,15 +149,6 @@ impl SecretsManager {
         let (version, proof) = (request.token()?, request.rotation_token.as_deref());
         self.check_may_store(caller, id, version, proof).await?;
         self.change(id, |model, now| model.put_value(&request, now))
-    }
-
-    async fn update_secret(&self, caller: &Caller, body: &Value) -> Result<Value, ServiceError> {
-        let request: UpdateSecret = request::parse(body)?;
-        if request.value()?.is_some() {
-            self.check_may_store(caller, &request.secret_id, request.token()?, None)
-                .await?;
-        }
-        self.change(&request.secret_id, |model, now| model.update(&request, now))
     }
 
     /// Only the rotation function may store the value of the version that is being rotated: under

@@ -159,9 +159,6 @@ impl Secret {
         let visible = |secret: &Self| {
             let mut secret = secret.clone();
             (secret.rotation.pending, secret.last_accessed) = (None, None);
-            for version in &mut secret.versions {
-                version.last_accessed = None;
-            }
             secret
         };
         visible(self) == visible(other)

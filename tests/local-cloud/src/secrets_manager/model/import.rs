@@ -44,7 +44,6 @@ impl Model {
                 value: Some(value),
                 labels: BTreeSet::from([CURRENT.to_owned()]),
                 created: now,
-                last_accessed: None,
             }])
         });
         let secret = Secret {

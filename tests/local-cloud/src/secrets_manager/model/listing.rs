@@ -1,11 +1,11 @@
-//! `ListSecrets` and `ListSecretVersionIds`.
+//! `ListSecrets`.
 
 use serde_json::{Value, json};
 
 use super::Model;
-use super::describe::{description, insert, labels_by_version, seconds};
+use super::describe::{description, insert, labels_by_version};
 use crate::secrets_manager::error::ServiceError;
-use crate::secrets_manager::request::{Filter, ListSecretVersionIds, ListSecrets, page_size};
+use crate::secrets_manager::request::{Filter, ListSecrets, page_size};
 use crate::secrets_manager::secret::Secret;
 
 const MOST_FILTERS: usize = 10;
@@ -56,44 +56,6 @@ impl Model {
             })
             .collect();
         let mut answer = json!({ "SecretList": list });
-        if let Some(next) = next {
-            answer["NextToken"] = json!(next);
-        }
-        Ok(answer)
-    }
-
-    pub(in crate::secrets_manager) fn list_versions(
-        &self,
-        request: &ListSecretVersionIds,
-    ) -> Result<Value, ServiceError> {
-        let size = page_size(request.max_results)?;
-        let secret = self.find(&request.secret_id)?;
-        let versions: Vec<_> = secret
-            .versions
-            .iter()
-            .filter(|version| request.include_deprecated || !version.labels.is_empty())
-            .collect();
-        let (page, next) = page(&versions, request.next_token.as_deref(), size, |version| {
-            version.id.clone()
-        })?;
-        let list: Vec<Value> = page
-            .iter()
-            .map(|version| {
-                let mut entry = json!({
-                    "VersionId": version.id,
-                    "CreatedDate": seconds(version.created),
-                    "KmsKeyIds": [secret.kms_key_id.as_deref().unwrap_or("DefaultEncryptionKey")],
-                });
-                if !version.labels.is_empty() {
-                    entry["VersionStages"] = json!(version.labels);
-                }
-                if let Some(accessed) = version.last_accessed {
-                    entry["LastAccessedDate"] = seconds(accessed);
-                }
-                entry
-            })
-            .collect();
-        let mut answer = json!({ "ARN": secret.arn, "Name": secret.name, "Versions": list });
         if let Some(next) = next {
             answer["NextToken"] = json!(next);
         }

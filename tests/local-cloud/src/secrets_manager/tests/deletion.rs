@@ -27,7 +27,6 @@ async fn a_secret_marked_for_deletion_can_only_be_looked_at_and_restored() {
             "PutSecretValue",
             json!({"SecretString": "x", "ClientRequestToken": id(2)}),
         ),
-        ("UpdateSecret", json!({"Description": "x"})),
         (
             "UpdateSecretVersionStage",
             json!({"VersionStage": "X", "MoveToVersionId": id(1)}),

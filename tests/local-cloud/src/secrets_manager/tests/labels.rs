@@ -206,9 +206,9 @@ async fn a_secret_uses_no_more_than_twenty_labels() {
         "LimitExceededException"
     );
     // A refused request leaves nothing behind.
-    let versions = json!({"SecretId": "s", "IncludeDeprecated": true});
-    let versions = cloud.call("ListSecretVersionIds", versions).await;
-    assert_eq!(versions["Versions"].as_array().unwrap().len(), 1);
+    let other = json!({"SecretId": "s", "VersionId": id(2)});
+    let refusal = cloud.refused("GetSecretValue", other).await;
+    assert_eq!(code(&refusal), "ResourceNotFoundException");
 }
 
 #[tokio::test]

@@ -189,11 +189,6 @@ async fn a_token_stands_for_one_value() {
         .await;
     assert_eq!(code(&other), "ResourceExistsException");
     assert!(!other.1.contains("three") && !other.1.contains("two"));
-    let update = json!({
-        "SecretId": "s", "SecretString": "three", "ClientRequestToken": id(2),
-    });
-    let updated = cloud.refused("UpdateSecret", update).await;
-    assert_eq!(code(&updated), "ResourceExistsException");
     let kept = cloud
         .call(
             "GetSecretValue",
@@ -259,29 +254,6 @@ async fn binary_values_come_back_as_they_went() {
     let got = cloud.call("GetSecretValue", json!({"SecretId": "s"})).await;
     assert_eq!(got["SecretBinary"], "AAEC/w==");
     assert!(got.get("SecretString").is_none());
-}
-
-#[tokio::test]
-async fn updating_a_secret_makes_a_current_version_or_none() {
-    let cloud = Cloud::start().await;
-    cloud.create().await;
-    let described = json!({"SecretId": "s", "Description": "an add-on's credential"});
-    assert!(
-        cloud
-            .call("UpdateSecret", described)
-            .await
-            .get("VersionId")
-            .is_none()
-    );
-    assert_eq!(cloud.labels().await, json!({id(1): ["AWSCURRENT"]}));
-    let value = json!({"SecretId": "s", "SecretString": "two", "ClientRequestToken": id(2)});
-    assert_eq!(cloud.call("UpdateSecret", value).await["VersionId"], id(2));
-    assert_eq!(
-        cloud.labels().await,
-        json!({id(1): ["AWSPREVIOUS"], id(2): ["AWSCURRENT"]})
-    );
-    let described = cloud.call("DescribeSecret", json!({"SecretId": "s"})).await;
-    assert_eq!(described["Description"], "an add-on's credential");
 }
 
 #[tokio::test]

@@ -1,0 +1,150 @@
+//! The pages are kept true and readable: links lead somewhere, lines and sentences are short, words are plain.
+//!
+//! Each check is a function from pages to complaints, so that a planted mistake shows what it finds.
+
+mod facts;
+mod links;
+mod page;
+mod prose;
+
+use std::path::Path;
+
+use self::page::Page;
+
+/// Written for each release and not rewritten afterwards.
+const HISTORY: &str = "CHANGELOG.md";
+
+/// Made of figures by a command: its lists have lines as long as they come.
+const MADE: &str = "infra/fleet.md";
+
+/// All pages of the repository.
+fn pages() -> Vec<Page> {
+    let mut pages = Vec::new();
+    find(&local_cloud::tools::workspace(), "", &mut pages);
+    assert!(pages.len() > 9, "{} pages", pages.len());
+    pages
+}
+
+/// Every `*.md` below a directory, but for what tools leave there.
+fn find(directory: &Path, prefix: &str, pages: &mut Vec<Page>) {
+    for entry in std::fs::read_dir(directory).unwrap() {
+        let entry = entry.unwrap();
+        let name = entry.file_name().into_string().unwrap();
+        let path = format!("{prefix}{name}");
+        let kind = entry.file_type().unwrap();
+        let left_by_a_tool = name.starts_with('.') || name == "target" || name == "node_modules";
+        if kind.is_dir() && !left_by_a_tool {
+            find(&entry.path(), &format!("{path}/"), pages);
+        } else if kind.is_file() && Path::new(&name).extension().is_some_and(|it| it == "md") {
+            pages.push(Page::new(
+                &path,
+                &std::fs::read_to_string(entry.path()).unwrap(),
+            ));
+        }
+    }
+}
+
+#[track_caller]
+fn no(complaints: &[String]) {
+    assert!(complaints.is_empty(), "\n{}", complaints.join("\n"));
+}
+
+#[test]
+fn links_lead_somewhere() {
+    let known = include_str!("pages/known_links.txt");
+    no(&links::complaints(
+        &pages(),
+        &local_cloud::tools::workspace(),
+        known,
+    ));
+}
+
+#[test]
+fn pages_lines_and_sentences_are_short_and_words_are_plain() {
+    let pages = pages();
+    let mut complaints = Vec::new();
+    for page in &pages {
+        if page.path == HISTORY {
+            continue;
+        }
+        complaints.extend(prose::words(page));
+        if page.path != MADE {
+            complaints.extend(prose::lengths(page));
+            complaints.extend(prose::sentences(page));
+        }
+    }
+    no(&complaints);
+}
+
+#[test]
+fn shell_blocks_can_be_read_by_a_shell() {
+    no(&pages().iter().flat_map(prose::shell).collect::<Vec<_>>());
+}
+
+/// One mistake of each kind, and what is said of it.
+#[test]
+fn planted_mistakes_are_found() {
+    let long = "a ".repeat(36);
+    let wide = "w".repeat(121);
+    for (text, told) in [
+        ("[gone](nowhere.md)", "bad.md:1: nowhere.md is not there"),
+        (
+            "[gone](#nothing)",
+            "bad.md:1: no heading #nothing in bad.md",
+        ),
+        ("[gone][ref]", "bad.md:1: [ref] is not defined"),
+        ("[x](https://example.org/new)", "is not in known_links.txt"),
+        (&wide, "bad.md:1: 121 characters"),
+        (&format!("{long}."), "bad.md:1: a sentence of 36 words"),
+        ("It is mended.", "\"mended\": write \"fixed\""),
+        ("It is\nmade anew.", "\"anew\": write \"again\""),
+        (
+            "It is to be\nhad there.",
+            "\"to be had\": write \"available\"",
+        ),
+        (
+            "```sh\nls <old>\n```",
+            "bad.md:1: bash cannot read this block",
+        ),
+        ("```sh\nls", "bad.md:1: the block does not end"),
+    ] {
+        let page = Page::new("bad.md", text);
+        let root = local_cloud::tools::workspace();
+        let mut complaints = links::complaints(std::slice::from_ref(&page), &root, "");
+        complaints.extend(prose::lengths(&page));
+        complaints.extend(prose::sentences(&page));
+        complaints.extend(prose::words(&page));
+        complaints.extend(prose::shell(&page));
+        assert!(
+            complaints.iter().any(|complaint| complaint.contains(told)),
+            "{text}: {complaints:?}"
+        );
+    }
+    let pages = [
+        Page::new("README.md", &"x\n".repeat(201)),
+        Page::new("a.md", &"x\n".repeat(401)),
+    ];
+    assert_eq!(pages.iter().flat_map(prose::lengths).count(), 2);
+    let unused = links::complaints(&[], Path::new("."), "https://example.org/\n");
+    assert!(unused[0].contains("no page links to it"), "{unused:?}");
+}
+
+/// What no check may complain of.
+#[test]
+fn what_is_right_is_let_alone() {
+    let text = "# A *heading*, with `code`\n\n[up](#a-heading-with-code) and `mended`, [told](https://example.org/a#b).\n\n\
+        | anew table that is as wide as it needs to be | and holds a sentence of as many words as it needs |\n\n\
+        ```text\nanew\n```\n\n    told in code\n\n- An item\n  that goes on.\n";
+    let page = Page::new(
+        "good.md",
+        &text
+            .replace("anew table", &"t ".repeat(99))
+            .replace("[told]", "[said]"),
+    );
+    let pages = std::slice::from_ref(&page);
+    let root = local_cloud::tools::workspace();
+    no(&links::complaints(pages, &root, "https://example.org/a\n"));
+    no(&prose::lengths(&page));
+    no(&prose::sentences(&page));
+    no(&prose::words(&page));
+}

@@ -1,0 +1,312 @@
+//! What the pages list is what the template and the code have.
+
+use std::collections::BTreeSet;
+
+use super::page::Page;
+
+type Names = BTreeSet<String>;
+
+const DEPLOY: &str = include_str!("../../../../infra/deploy.md");
+const OPERATE: &str = include_str!("../../../../infra/operate.md");
+const REFERENCE: &str = include_str!("../../../../infra/reference.md");
+const TEMPLATE: &str = include_str!("../../../../infra/template.yaml");
+const EVENTS: &str = include_str!("../../../../infra/rotation-events.schema.json");
+const TELEMETRY: &str = include_str!("../../../../shared/src/telemetry.rs");
+const CONFIGURATION: [&str; 2] = [
+    include_str!("../../../../shared/src/configuration.rs"),
+    include_str!("../../../../shared/src/configuration/fleet.rs"),
+];
+
+/// The cells of the table whose first column is headed so, without the head.
+fn table(page: &str, head: &str) -> Vec<Vec<String>> {
+    let begin = format!("| {head} |");
+    let mut lines = page.lines().skip_while(|line| !line.starts_with(&begin));
+    let row = |line: &str| -> Vec<String> {
+        let line = line.trim().trim_matches('|').replace("\\|", "/");
+        line.split('|').map(|cell| cell.trim().to_owned()).collect()
+    };
+    assert!(lines.next().is_some(), "no table is headed {head:?}");
+    let rows: Vec<_> = lines
+        .skip(1)
+        .take_while(|line| line.starts_with('|'))
+        .map(row)
+        .collect();
+    assert!(!rows.is_empty(), "the table {head:?} is empty");
+    rows
+}
+
+/// The code spans of a text.
+fn code(text: &str) -> Vec<String> {
+    text.split('`')
+        .skip(1)
+        .step_by(2)
+        .map(ToOwned::to_owned)
+        .collect()
+}
+
+/// The code spans of a table's first column.
+fn named(page: &str, head: &str) -> Names {
+    table(page, head)
+        .iter()
+        .flat_map(|row| code(&row[0]))
+        .collect()
+}
+
+/// The top level keys of one of the template's sections, each with its lines.
+fn section(name: &str) -> Vec<(String, String)> {
+    let begin = format!("\n{name}:\n");
+    let text = TEMPLATE.split(&begin).nth(1).unwrap();
+    let mut entries: Vec<(String, String)> = Vec::new();
+    for line in text
+        .lines()
+        .take_while(|line| line.is_empty() || line.starts_with([' ', '#']))
+    {
+        let key = line
+            .strip_prefix("  ")
+            .filter(|it| it.starts_with(|c: char| c.is_ascii_alphabetic()));
+        if let Some(key) = key.and_then(|it| it.strip_suffix(':')) {
+            entries.push((key.to_owned(), String::new()));
+        } else if let Some((_, lines)) = entries.last_mut() {
+            lines.push_str(line);
+            lines.push('\n');
+        }
+    }
+    entries
+}
+
+fn keys(name: &str) -> Names {
+    section(name).into_iter().map(|(key, _)| key).collect()
+}
+
+/// The values of all lines `key: value` in the template.
+fn values(key: &str) -> Vec<String> {
+    let begin = format!("{key}: ");
+    let lines = TEMPLATE
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix(begin.as_str()));
+    lines.map(ToOwned::to_owned).collect()
+}
+
+/// All texts between two others.
+fn between<'a>(text: &'a str, begin: &str, end: &str) -> Vec<&'a str> {
+    let pieces = text.split(begin).skip(1);
+    pieces.filter_map(|piece| piece.split(end).next()).collect()
+}
+
+#[track_caller]
+fn same(what: &str, page: &Names, truth: &Names) {
+    let missing: Vec<_> = truth.difference(page).collect();
+    let made_up: Vec<_> = page.difference(truth).collect();
+    assert!(
+        missing.is_empty() && made_up.is_empty(),
+        "{what}: the page lacks {missing:?} and makes up {made_up:?}"
+    );
+}
+
+#[test]
+fn the_parameters_are_the_templates_with_their_defaults() {
+    same(
+        "parameters",
+        &named(REFERENCE, "parameter"),
+        &keys("Parameters"),
+    );
+    let parameters = section("Parameters");
+    for row in table(REFERENCE, "parameter") {
+        let name = &code(&row[0])[0];
+        let (_, lines) = parameters.iter().find(|(key, _)| key == name).unwrap();
+        let default = lines
+            .lines()
+            .find_map(|line| line.trim().strip_prefix("Default: "));
+        let expected = match default.map(|it| it.trim_matches('"')) {
+            None => "required".to_owned(),
+            Some("") => "none".to_owned(),
+            Some(default) => format!("`{default}`"),
+        };
+        assert_eq!(row[1], expected, "{name}");
+    }
+    for row in table(DEPLOY, "parameter") {
+        same(
+            "decisions",
+            &code(&row[0])
+                .into_iter()
+                .filter(|it| !keys("Parameters").contains(it))
+                .collect(),
+            &Names::new(),
+        );
+    }
+}
+
+#[test]
+fn the_outputs_are_the_templates() {
+    same("outputs", &named(REFERENCE, "output"), &keys("Outputs"));
+}
+
+#[test]
+fn the_functions_are_the_templates() {
+    let functions = values("CodeUri");
+    let functions = functions
+        .iter()
+        .filter_map(|it| it.strip_prefix("../functions/"));
+    let functions: Names = functions.map(ToOwned::to_owned).collect();
+    assert!(functions.len() > 8, "{functions:?}");
+    same("functions", &named(REFERENCE, "function"), &functions);
+}
+
+/// Those of the template, and two that the code knows and the template never sets.
+#[test]
+fn the_variables_are_the_templates_and_the_codes() {
+    let mut truth = Names::new();
+    for variables in TEMPLATE.split("\n        Variables:\n").skip(1) {
+        for line in variables
+            .lines()
+            .take_while(|line| line.starts_with("          "))
+        {
+            truth.extend(line.trim().split_once(':').map(|(name, _)| name.to_owned()));
+        }
+    }
+    assert!(truth.len() > 20, "{truth:?}");
+    truth.extend(
+        ["ALLOW_PLAIN_TEXT_ON_LOOPBACK", "SOONEST_SCHEDULE_SECONDS"].map(ToOwned::to_owned),
+    );
+    // Said above the table, as all functions have them.
+    truth.remove("RUST_LOG");
+    same("variables", &named(REFERENCE, "variable"), &truth);
+    for name in ["ALLOW_PLAIN_TEXT_ON_LOOPBACK", "SOONEST_SCHEDULE_SECONDS"] {
+        assert!(
+            CONFIGURATION.iter().any(|code| code.contains(name)),
+            "{name}"
+        );
+        assert!(!TEMPLATE.contains(&format!("{name}:")), "{name}");
+    }
+}
+
+#[test]
+fn the_events_on_the_bus_are_the_schemas() {
+    let types = between(EVENTS, "\"detail-type\": {", "]")[0];
+    let types = between(types, "\"", "\"");
+    let types = types
+        .into_iter()
+        .filter(|it| it.contains("Credential"))
+        .map(ToOwned::to_owned)
+        .collect();
+    same("events", &named(REFERENCE, "detail-type"), &types);
+}
+
+#[test]
+fn the_metrics_are_the_codes() {
+    let metrics: Names = between(TELEMETRY, "Self::", ",\n")
+        .iter()
+        .filter_map(|it| it.split_once(" => \""))
+        .filter(|(variant, name)| name.strip_suffix('"') == Some(variant))
+        .map(|(variant, _)| variant.to_owned())
+        .collect();
+    assert!(metrics.len() > 10, "{metrics:?}");
+    same("metrics", &named(REFERENCE, "metric"), &metrics);
+}
+
+#[test]
+fn every_alarm_is_on_the_page_and_no_other() {
+    let alarms = values("AlarmName");
+    let alarms: Vec<_> = alarms
+        .iter()
+        .filter_map(|it| it.strip_prefix("!Sub ${AWS::StackName}-"))
+        .collect();
+    let rows = named(OPERATE, "alarm");
+    let is = |row: &str, alarm: &str| match row.strip_prefix('…') {
+        Some(end) => alarm.ends_with(end),
+        None => alarm == row,
+    };
+    assert!(alarms.len() > 20, "{alarms:?}");
+    for alarm in &alarms {
+        assert!(
+            rows.iter().any(|row| is(row, alarm)),
+            "{alarm} is not on the page"
+        );
+    }
+    for row in &rows {
+        assert!(
+            alarms.iter().any(|alarm| is(row, alarm)),
+            "there is no alarm {row}"
+        );
+    }
+}
+
+/// Row by row, as the console draws it.
+#[test]
+fn the_dashboards_panels_are_the_templates() {
+    let (_, dashboard) = section("Resources")
+        .into_iter()
+        .find(|(key, _)| key == "Dashboard")
+        .unwrap();
+    let mut panels: Vec<(u32, u32, &str)> = dashboard
+        .lines()
+        .filter_map(|line| {
+            let number = |name: &str| {
+                let text = line.split_once(&format!("\"{name}\": "))?.1;
+                text.split(',').next()?.parse().ok()
+            };
+            Some((
+                number("y")?,
+                number("x")?,
+                *between(line, "\"title\": \"", "\"").first()?,
+            ))
+        })
+        .collect();
+    panels.sort_unstable();
+    let drawn: Vec<&str> = panels.iter().map(|(_, _, title)| *title).collect();
+    let rows = table(OPERATE, "left");
+    let shown: Vec<&str> = rows
+        .iter()
+        .flatten()
+        .map(String::as_str)
+        .filter(|it| !it.is_empty())
+        .collect();
+    assert_eq!(shown, drawn);
+}
+
+#[test]
+fn the_deployers_rights_name_every_kind_of_resource() {
+    let kinds = values("Type");
+    let services: Names = kinds
+        .iter()
+        .filter(|kind| kind.starts_with("AWS::"))
+        .filter_map(|kind| {
+            kind.rsplit_once("::")
+                .map(|(service, _)| service.to_owned())
+        })
+        .collect();
+    let mut shown = named(DEPLOY, "service");
+    assert!(shown.remove("AWS::CloudFormation"));
+    shown.remove("AWS::Lambda");
+    let services: Names = services
+        .into_iter()
+        .filter(|it| it != "AWS::Lambda" && it != "AWS::SSM::Parameter::Value<AWS")
+        .collect();
+    same("services", &shown, &services);
+}
+
+/// Every block of JSON on a page is JSON, but for what stands for something.
+#[test]
+fn tables_have_as_many_cells_in_each_row() {
+    for page in super::pages() {
+        no_ragged_table(&page);
+    }
+}
+
+fn no_ragged_table(page: &Page) {
+    let mut cells = None;
+    for line in &page.lines {
+        if line.kind != super::page::Kind::Table {
+            cells = None;
+            continue;
+        }
+        let here = line.text.replace("\\|", "").matches('|').count();
+        assert_eq!(
+            *cells.get_or_insert(here),
+            here,
+            "{}:{}",
+            page.path,
+            line.number
+        );
+    }
+}

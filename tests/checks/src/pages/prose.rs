@@ -1,0 +1,128 @@
+//! How the pages are written.
+
+use std::process::{Command, Stdio};
+
+use super::page::{Kind, Page, without_code, without_links};
+
+const LONGEST_LINE: usize = 120;
+const LONGEST_SENTENCE: usize = 35;
+
+/// Words that the project does not use, and what it writes instead.
+const WORDS: [(&str, &str); 24] = [
+    ("anew", "again"),
+    ("be had", "available"),
+    ("mend", "fix"),
+    ("mended", "fixed"),
+    ("mends", "fixes"),
+    ("what holds", "guarantees"),
+    ("a look", "a check"),
+    ("looked at", "checked"),
+    ("looks at", "checks"),
+    ("happening", "event"),
+    ("happenings", "events"),
+    ("timetable", "schedule"),
+    ("passing fault", "transient error"),
+    ("passing faults", "transient errors"),
+    ("lasting fault", "permanent error"),
+    ("the end of an instance", "deprovisioning"),
+    ("told", "reported, or the actor"),
+    ("to be had", "available"),
+    ("whoever", "who that is: operators, enrollers"),
+    ("nobody's recorded fact", "not documented"),
+    ("for good", "permanently"),
+    ("by itself alone", "alone"),
+    ("go off", "end"),
+    ("goes off", "ends"),
+];
+
+/// Lines and pages that are too long.
+pub(super) fn lengths(page: &Page) -> Vec<String> {
+    let most = match page.path.as_str() {
+        "README.md" => 200,
+        _ => 400,
+    };
+    let mut complaints = Vec::new();
+    if page.lines.len() > most {
+        let count = page.lines.len();
+        complaints.push(format!("{}: {count} lines, at most {most}", page.path));
+    }
+    for line in page.lines.iter().filter(|line| line.kind == Kind::Text) {
+        // What a link leads to is not read.
+        let count = without_links(&line.text).chars().count();
+        if count > LONGEST_LINE {
+            complaints.push(format!("{}:{}: {count} characters", page.path, line.number));
+        }
+    }
+    complaints
+}
+
+/// Sentences of too many words.
+pub(super) fn sentences(page: &Page) -> Vec<String> {
+    let mut complaints = Vec::new();
+    for (line, paragraph) in page.paragraphs() {
+        let (mut count, mut begin) = (0, String::new());
+        for word in paragraph.split_whitespace() {
+            count += usize::from(word.contains(char::is_alphanumeric));
+            if count <= 8 {
+                begin = format!("{begin}{word} ");
+            }
+            let end = word.trim_end_matches([')', '*', '"', '_']);
+            if !end.ends_with(['.', '!', '?']) {
+                continue;
+            }
+            complaints.extend(too_long(page, line, count, &begin));
+            (count, begin) = (0, String::new());
+        }
+        complaints.extend(too_long(page, line, count, &begin));
+    }
+    complaints
+}
+
+fn too_long(page: &Page, line: usize, count: usize, begin: &str) -> Option<String> {
+    let path = &page.path;
+    (count > LONGEST_SENTENCE)
+        .then(|| format!("{path}:{line}: a sentence of {count} words: {begin}…"))
+}
+
+/// Words that the project does not use.
+pub(super) fn words(page: &Page) -> Vec<String> {
+    let tables = page.lines.iter().filter(|line| line.kind == Kind::Table);
+    let tables = tables.map(|line| (line.number, without_links(&without_code(&line.text))));
+    let mut complaints = Vec::new();
+    for (line, text) in page.paragraphs().into_iter().chain(tables) {
+        let text = text.to_lowercase();
+        let plain: Vec<&str> = text
+            .split(|it: char| !it.is_alphanumeric() && it != '\'' && it != '-')
+            .filter(|word| !word.is_empty())
+            .collect();
+        let text = format!(" {} ", plain.join(" "));
+        for (word, instead) in WORDS {
+            if text.contains(&format!(" {word} ")) {
+                complaints.push(format!("{}:{line}: {word:?}: write {instead:?}", page.path));
+            }
+        }
+    }
+    complaints
+}
+
+/// Blocks of shell that do not end, or that bash cannot read.
+pub(super) fn shell(page: &Page) -> Vec<String> {
+    let mut complaints = Vec::new();
+    for block in &page.blocks {
+        let place = format!("{}:{}", page.path, block.line);
+        if !block.is_closed {
+            complaints.push(format!("{place}: the block does not end"));
+        } else if matches!(block.language.as_str(), "sh" | "bash") {
+            let read = Command::new("bash")
+                .args(["-n", "-c", &block.text])
+                .stdin(Stdio::null())
+                .output()
+                .unwrap();
+            if !read.status.success() {
+                let words = String::from_utf8_lossy(&read.stderr).into_owned();
+                complaints.push(format!("{place}: bash cannot read this block: {words}"));
+            }
+        }
+    }
+    complaints
+}

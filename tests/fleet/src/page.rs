@@ -1,0 +1,146 @@
+//! `infra/fleet.md`.
+
+use crate::cases::{FLEETS, Part, V1_AN_HOUR, V3_A_SECOND, V3_AN_HOUR, api};
+use crate::outcome::Outcome;
+use crate::parameters::Parameters;
+use crate::tables::{costs, given, markdown, thousands};
+use crate::{Simulated, microseconds};
+
+/// The page, without the tables.
+const PAGE: &str = "\
+# Fleets under quotas
+
+`cargo xtask fleet --write` makes this page, and a test compares it with the command's output. Fleets of 1,000 to
+100,000 add-on instances rotate once each in a simulation: request by request, in virtual time, under the quotas of
+[AWS and Heroku](costs.md#quotas). The library's own code decides when a refused request is repeated. The library's tests
+count the requests. Nothing fails except by the quotas.
+
+Heroku documents one pool of requests per account. Whether the tokens of v3's instances share their service's pool is not
+documented. Each v3 fleet is simulated under both hypotheses: **one pool** for the whole add-on service, as for v1, and
+**a pool each**, for every token. Until you have measured it, plan with the worse one.
+
+## What it shows
+
+<findings>
+
+## Rotated every 90 days
+
+`rate(90 days)` counts from the last rotation, and its window opens at midnight: four hours here, as in `Duration=4h`. All
+its instances were enrolled or rotated by hand on one day. **A schedule each** is what `enroll-addon` sets: an hour of a
+day of every third month, by a hash of the add-on's id, with `Duration=1h`.
+
+<schedules>
+- *Backlog*: due and not rotated. Failed ones count: they keep the old credential until somebody rotates them again.
+- *Over after*: from the first due rotation to the last success or failure.
+- *Wait*: from being due to success.
+- *Bottleneck*: the quota that refused most; without refusals, the quota of which most was used.
+- *Executions*: the most concurrent ones.
+- *GB-s, $*: Lambda's, and what all these rotations and their revocations cost together.
+
+## Rotate everything now
+
+All are due at once. They are started as often as `RotateSecret`'s quota allows, or at the pace of the narrowest quota:
+
+- v1: <pace v1> an hour. Heroku allows 75 requests a minute; a rotation makes four, and a tenth is spare.
+- v3, one pool: <pace v3> an hour. A rotation makes seven.
+- v3, a pool each: <pace v3 each> a second. Secrets Manager allows 50 writes a second; a rotation makes three, the first
+  time five.
+
+<now>
+
+So wait <wait v1> seconds between two calls for v1, and <wait v3> for v3. Watch `rate_limit_remaining` in the logs of
+`publish-to-heroku` before you go faster. For v3:
+
+    while read -r addon; do aws secretsmanager rotate-secret --secret-id \"$NAMES/credentials/$addon\"; sleep <wait v3>; done < addons
+
+## What a fleet costs a month
+
+A schedule each, in dollars, at the prices of [Costs](costs.md#what-it-costs).
+
+<costs>
+
+## Assumptions
+
+<given>
+
+The simulation leaves out other faults, the sweep, and other users of the account's quotas. It also leaves out what AWS does
+not document: how Secrets Manager spaces its attempts, and whether it limits running rotations. A quota holds a second's
+worth at once. A million v1 instances need Secrets Manager's quota of 500,000 secrets a region raised; so do 500,000 v3
+instances. `cargo xtask fleet --help` has other sizes, seeds and assumptions.
+";
+
+/// The page with its figures.
+pub(crate) fn page(results: &[Simulated], parameters: &Parameters) -> String {
+    let part = |part| markdown(results.iter().filter(move |it| it.case.part == part));
+    let list = |lines: Vec<String>| {
+        let lines: Vec<String> = lines.iter().map(|line| format!("- {line}")).collect();
+        lines.join("\n")
+    };
+    let wait = |an_hour: f64| format!("{:.1}", 3_600.0 / an_hour);
+    let mut page = PAGE.to_owned();
+    for (mark, text) in [
+        ("<findings>", list(findings(results))),
+        ("<schedules>", part(Part::Schedule)),
+        ("<now>", part(Part::Now).trim_end().to_owned()),
+        ("<costs>", costs(results).trim_end().to_owned()),
+        ("<given>", list(given(parameters))),
+        ("<pace v1>", thousands(microseconds(V1_AN_HOUR))),
+        ("<pace v3>", thousands(microseconds(V3_AN_HOUR))),
+        ("<pace v3 each>", V3_A_SECOND.to_string()),
+        ("<wait v1>", wait(V1_AN_HOUR)),
+        ("<wait v3>", wait(V3_AN_HOUR)),
+    ] {
+        page = page.replace(mark, &text);
+    }
+    page
+}
+
+/// What the tables say, in words: the smallest fleet some of whose rotations fail, and what it is like as advised.
+fn findings(results: &[Simulated]) -> Vec<String> {
+    let mut lines = Vec::new();
+    for (own, pool, _) in FLEETS {
+        for (part, what) in [
+            (
+                Part::Schedule,
+                "enrolled on one day, with a schedule each instead",
+            ),
+            (Part::Now, "rotated all at once, paced instead"),
+        ] {
+            let is_its = |it: &&Simulated| {
+                (it.case.fleet.api, it.case.fleet.pool, it.case.part) == (own, pool, part)
+            };
+            let of = results.iter().filter(is_its);
+            let unlike = of
+                .clone()
+                .filter(|it| !it.case.advised && it.outcome.failed > 0)
+                .min_by_key(|it| it.case.fleet.instances);
+            let Some(unlike) = unlike else { continue };
+            let instances = unlike.case.fleet.instances;
+            let advised = of
+                .clone()
+                .find(|it| it.case.advised && it.case.fleet.instances == instances);
+            let Some(advised) = advised else { continue };
+            lines.push(format!(
+                "{} instances ({}) {what}: {} rotations fail, then {}; {}, then {}.",
+                thousands(instances.into()),
+                api(own, pool),
+                thousands(unlike.outcome.failed),
+                thousands(advised.outcome.failed),
+                bottleneck(&unlike.outcome),
+                bottleneck(&advised.outcome),
+            ));
+        }
+    }
+    lines
+}
+
+fn bottleneck(outcome: &Outcome) -> String {
+    match outcome.bottleneck() {
+        Some(quota) => format!(
+            "{}: {} requests refused",
+            quota.name(),
+            thousands(outcome.refused[quota.index()])
+        ),
+        None => "none".to_owned(),
+    }
+}

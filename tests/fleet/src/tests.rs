@@ -1,0 +1,42 @@
+//! The page is what the command says.
+
+use super::*;
+use crate::tables::{thousands, time};
+
+/// Those sizes that take seconds.
+const QUICK: [u32; 2] = [1_000, 10_000];
+
+fn rows(page: &str) -> Vec<&str> {
+    let of_size = |row: &&str| {
+        QUICK
+            .iter()
+            .any(|size| row.starts_with(&format!("| {} |", thousands((*size).into()))))
+    };
+    page.lines().filter(of_size).collect()
+}
+
+#[test]
+fn the_page_has_the_figures_that_the_command_computes_now() {
+    let results = simulated(&QUICK, &Parameters::documented(), SEED);
+    let computed = page::page(&results, &Parameters::documented());
+    let written = std::fs::read_to_string(workspace().join("infra/fleet.md")).unwrap();
+    // Each size has six schedules, six of now, and two of costs.
+    assert_eq!(rows(&computed).len(), 14 * QUICK.len());
+    assert_eq!(
+        rows(&written),
+        rows(&computed),
+        "write the page anew: cargo xtask fleet --write"
+    );
+    // And all that is taken as given.
+    let given = |page: &str| page.split_once("## Assumptions").unwrap().1.to_owned();
+    assert_eq!(given(&written), given(&computed));
+}
+
+#[test]
+fn figures_are_written_for_readers() {
+    assert_eq!(thousands(1_234_567), "1,234,567");
+    assert_eq!(thousands(999), "999");
+    assert_eq!(time(90 * crate::SECOND), "1.5 min");
+    assert_eq!(time(4 * crate::HOUR), "4 h");
+    assert_eq!(time(20 * crate::SECOND), "20 s");
+}
