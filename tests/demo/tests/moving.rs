@@ -36,7 +36,7 @@ fn spec(index: usize) -> InstanceSpec {
     InstanceSpec {
         name: format!("moved-{index}"),
         api: if index < INSTANCES { Api::V1 } else { Api::V3 },
-        engine: if index % 2 == 0 {
+        engine: if index.is_multiple_of(2) {
             Engine::Postgres
         } else {
             Engine::Mysql
@@ -128,11 +128,8 @@ impl Fleet {
                 ),
             };
             let fields = ["engine", "host", "port", "dbname", "username", "password"].map(text);
-            table.push_str(&format!(
-                "{},{api},{},{token}\n",
-                instance.addon,
-                fields.join(",")
-            ));
+            let row = [instance.addon.as_str(), api, &fields.join(","), &token].join(",");
+            table = format!("{table}{row}\n");
             masters.insert(format!("{}:{}", fields[1], fields[2]), text("masterarn"));
         }
         self.write("fleet.csv", &table);
