@@ -1,6 +1,6 @@
 # Makes enrolments, one a line, of a table with a header: see "Build the documents" in ../enrol.md.
 #
-# $masters: one object that maps each host to the ARN of its administrator's secret.
+# $masters: one object that maps each server, as host:port, to the ARN of its administrator's secret.
 # Adapt the config vars to your manifest. The engines' fields are in ../reference.md.
 
 def url($scheme): "\($scheme)://{{ username }}:{{ password | urlencode }}@{{ host }}:{{ port }}/{{ dbname }}";
@@ -11,7 +11,8 @@ split("\n") | map(rtrimstr("\r") | select(. != "") | split(","))
 | . as $row
 | if length == ($names | length) then . else error("row \(.[0]) has \(length) columns, not \($names | length)") end
 | reduce range($names | length) as $i ({}; .[$names[$i]] = $row[$i])
-| ($masters[0][.host] // error("no administrator's secret for host \(.host)")) as $master
+| "\(.host):\(.port)" as $server
+| ($masters[0][$server] // error("no administrator's secret for server \($server)")) as $master
 | {
     Document: {
       engine, host, port: (.port | tonumber), dbname, username, password,

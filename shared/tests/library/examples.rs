@@ -192,7 +192,16 @@ fn a_table_becomes_enrolments_as_the_page_shows() {
             "arn:aws:secretsmanager:us-east-1:123456789012:secret:addon/masters/{server}-AbCdEf"
         )
     };
-    let map = json!({ "db7.acme.example": arn("db7"), "my2.acme.example": arn("my2") });
+    let map = json!({ "db7.acme.example:5432": arn("db7"), "my2.acme.example:3306": arn("my2") });
+    let page = read("enrol.md");
+    let mut shown = page
+        .split("```json\n")
+        .skip(1)
+        .filter_map(|it| it.split("```").next());
+    assert_eq!(
+        serde_json::from_str::<Value>(shown.next().unwrap()).unwrap(),
+        map
+    );
     std::fs::write(masters.path(), map.to_string()).unwrap();
     let made = |table: PathBuf| {
         let mut jq = Command::new("jq");
@@ -220,19 +229,16 @@ fn a_table_becomes_enrolments_as_the_page_shows() {
         EnrollEvent::read(event).unwrap();
         parsed(&stored(event));
     }
-    let page = read("enrol.md");
-    let shown = page
-        .split("```json\n")
-        .nth(1)
-        .and_then(|it| it.split("```").next())
-        .unwrap();
-    assert_eq!(serde_json::from_str::<Value>(shown).unwrap(), events[0]);
+    assert_eq!(
+        serde_json::from_str::<Value>(shown.next().unwrap()).unwrap(),
+        events[0]
+    );
 
     // What cannot be is said, and nothing comes of it.
     for (table, told) in [
         (
-            "addon_id,host\na,nowhere.example",
-            "no administrator's secret for host nowhere.example",
+            "addon_id,host,port\na,nowhere.example,1",
+            "no administrator's secret for server nowhere.example:1",
         ),
         ("addon_id,host\na", "row a has 1 columns, not 2"),
     ] {

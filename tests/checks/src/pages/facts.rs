@@ -11,11 +11,8 @@ const OPERATE: &str = include_str!("../../../../infra/operate.md");
 const REFERENCE: &str = include_str!("../../../../infra/reference.md");
 const TEMPLATE: &str = include_str!("../../../../infra/template.yaml");
 const EVENTS: &str = include_str!("../../../../infra/rotation-events.schema.json");
+const README: &str = include_str!("../../../../README.md");
 const TELEMETRY: &str = include_str!("../../../../shared/src/telemetry.rs");
-const CONFIGURATION: [&str; 2] = [
-    include_str!("../../../../shared/src/configuration.rs"),
-    include_str!("../../../../shared/src/configuration/fleet.rs"),
-];
 
 /// The cells of the table whose first column is headed so, without the head.
 fn table(page: &str, head: &str) -> Vec<Vec<String>> {
@@ -124,16 +121,10 @@ fn the_parameters_are_the_templates_with_their_defaults() {
         };
         assert_eq!(row[1], expected, "{name}");
     }
-    for row in table(DEPLOY, "parameter") {
-        same(
-            "decisions",
-            &code(&row[0])
-                .into_iter()
-                .filter(|it| !keys("Parameters").contains(it))
-                .collect(),
-            &Names::new(),
-        );
-    }
+    let decisions = named(DEPLOY, "parameter");
+    let parameters = keys("Parameters");
+    let unknown: Vec<_> = decisions.difference(&parameters).collect();
+    assert!(unknown.is_empty(), "{unknown:?}");
 }
 
 #[test]
@@ -141,43 +132,59 @@ fn the_outputs_are_the_templates() {
     same("outputs", &named(REFERENCE, "output"), &keys("Outputs"));
 }
 
-#[test]
-fn the_functions_are_the_templates() {
-    let functions = values("CodeUri");
-    let functions = functions
+fn functions() -> Names {
+    let uris = values("CodeUri");
+    let names = uris
         .iter()
         .filter_map(|it| it.strip_prefix("../functions/"));
-    let functions: Names = functions.map(ToOwned::to_owned).collect();
+    let functions: Names = names.map(ToOwned::to_owned).collect();
     assert!(functions.len() > 8, "{functions:?}");
-    same("functions", &named(REFERENCE, "function"), &functions);
+    functions
 }
 
-/// Those of the template, and two that the code knows and the template never sets.
 #[test]
-fn the_variables_are_the_templates_and_the_codes() {
-    let mut truth = Names::new();
+fn the_functions_are_the_templates() {
+    same("functions", &named(REFERENCE, "function"), &functions());
+}
+
+/// Those of a rotation, and the sweep. The others are said beside it.
+#[test]
+fn the_architectures_functions_are_the_templates() {
+    let picture = between(README, "```mermaid\n", "```")[0];
+    let boxes = between(picture, "[\"", "\"]");
+    let names = boxes.iter().filter_map(|it| it.split(['<', ',']).next());
+    let drawn: Names = names
+        .filter(|name| name.chars().all(|c| c.is_ascii_lowercase() || c == '-'))
+        .map(ToOwned::to_owned)
+        .collect();
+    let mut truth = functions();
+    for other in ["enroll-addon", "deprovision-addon", "start-rotation"] {
+        assert!(truth.remove(other), "{other}");
+    }
+    same("functions in the picture", &drawn, &truth);
+}
+
+/// What the template never sets, and the page says so.
+const FOR_TESTS: [&str; 2] = ["ALLOW_PLAIN_TEXT_ON_LOOPBACK", "SOONEST_SCHEDULE_SECONDS"];
+
+#[test]
+fn the_variables_are_the_templates_and_those_for_tests() {
+    let mut truth = Names::from(FOR_TESTS.map(ToOwned::to_owned));
     for variables in TEMPLATE.split("\n        Variables:\n").skip(1) {
-        for line in variables
-            .lines()
-            .take_while(|line| line.starts_with("          "))
-        {
-            truth.extend(line.trim().split_once(':').map(|(name, _)| name.to_owned()));
+        let lines = variables.lines();
+        for line in lines.take_while(|line| line.starts_with("          ")) {
+            // Longer values and comments have lines of their own.
+            let Some((name, _)) = line.trim().split_once(':') else {
+                continue;
+            };
+            assert!(!FOR_TESTS.contains(&name), "{name}");
+            truth.insert(name.to_owned());
         }
     }
     assert!(truth.len() > 20, "{truth:?}");
-    truth.extend(
-        ["ALLOW_PLAIN_TEXT_ON_LOOPBACK", "SOONEST_SCHEDULE_SECONDS"].map(ToOwned::to_owned),
-    );
-    // Said above the table, as all functions have them.
+    // Said above the table, as all functions have it.
     truth.remove("RUST_LOG");
     same("variables", &named(REFERENCE, "variable"), &truth);
-    for name in ["ALLOW_PLAIN_TEXT_ON_LOOPBACK", "SOONEST_SCHEDULE_SECONDS"] {
-        assert!(
-            CONFIGURATION.iter().any(|code| code.contains(name)),
-            "{name}"
-        );
-        assert!(!TEMPLATE.contains(&format!("{name}:")), "{name}");
-    }
 }
 
 #[test]
@@ -277,15 +284,9 @@ fn the_deployers_rights_name_every_kind_of_resource() {
         .collect();
     let mut shown = named(DEPLOY, "service");
     assert!(shown.remove("AWS::CloudFormation"));
-    shown.remove("AWS::Lambda");
-    let services: Names = services
-        .into_iter()
-        .filter(|it| it != "AWS::Lambda" && it != "AWS::SSM::Parameter::Value<AWS")
-        .collect();
     same("services", &shown, &services);
 }
 
-/// Every block of JSON on a page is JSON, but for what stands for something.
 #[test]
 fn tables_have_as_many_cells_in_each_row() {
     for page in super::pages() {
