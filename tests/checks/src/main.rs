@@ -7,9 +7,13 @@
 
 mod deny;
 #[cfg(test)]
+mod layers;
+#[cfg(test)]
 mod readme;
 mod schema;
 mod stages;
+#[cfg(test)]
+mod variables;
 
 use std::error::Error;
 use std::process::ExitCode;
