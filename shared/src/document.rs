@@ -20,7 +20,7 @@ use crate::fields::{self, Check, Found, numbered};
 use crate::ids::{SecretArn, VersionId};
 
 pub use crate::engine::{RandomError, credential_id};
-pub use crate::fields::{Fields, Rendered};
+pub use crate::fields::{ConfigVars, Fields};
 
 /// The largest value that Secrets Manager stores, in bytes.
 const LARGEST_DOCUMENT: usize = 65_536;
@@ -138,7 +138,7 @@ impl Document {
     /// # Errors
     /// If a template cannot be rendered with these values, or the result is larger than Heroku
     /// takes.
-    pub fn render(&self) -> Result<Rendered, DocumentError> {
+    pub fn render(&self) -> Result<ConfigVars, DocumentError> {
         let renewed = self.engine.renewed().into_iter();
         let secrets = renewed
             .filter(|field| *field != "username")

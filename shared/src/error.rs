@@ -20,7 +20,7 @@ use crate::event::EventError;
 use crate::heroku::HerokuError;
 use crate::invoke::InvokeError;
 use crate::last_will::Panicked;
-use crate::secrets::{SecretError, ValueError};
+use crate::secrets::SecretError;
 
 /// Any failure of a step. Its message says what failed, on which resource, and what to do.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -36,7 +36,7 @@ pub enum Error {
     Authority(#[from] AuthorityError),
     /// A secret holds no usable value.
     #[error(transparent)]
-    Secret(#[from] SecretError),
+    Secret(SecretError),
     /// AWS refused or failed.
     #[error(transparent)]
     Aws(#[from] AwsError),
@@ -84,13 +84,13 @@ impl Error {
     }
 }
 
-impl From<ValueError> for Error {
-    fn from(error: ValueError) -> Self {
+impl From<SecretError> for Error {
+    fn from(error: SecretError) -> Self {
         match error {
-            ValueError::Aws(error) => error.into(),
-            ValueError::Secret(error) => error.into(),
-            ValueError::Document(error) => error.into(),
-            ValueError::Authority(error) => error.into(),
+            SecretError::Aws(error) => error.into(),
+            SecretError::Document(error) => error.into(),
+            SecretError::Authority(error) => error.into(),
+            error => Self::Secret(error),
         }
     }
 }

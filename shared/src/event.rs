@@ -119,7 +119,9 @@ pub trait Event: Sized {
     fn read(payload: &Value) -> Result<Self, EventError>;
 
     /// The secret and the version that it is about, if it is about one.
-    fn subject(&self) -> Option<(&SecretArn, &VersionId)>;
+    fn subject(&self) -> Option<(&SecretArn, &VersionId)> {
+        None
+    }
 
     /// The step that it asks for, as logs and metrics name it.
     fn step(&self) -> &'static str;

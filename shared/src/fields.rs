@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 use zeroize::Zeroize;
 
 pub(crate) use check::{Check, Found, numbered};
-pub use template::Rendered;
+pub use template::ConfigVars;
 pub(crate) use template::{check as check_templates, check_renewed, render};
 
 /// The fields of a secret's value.

@@ -56,24 +56,10 @@ pub enum SecretError {
         /// The version.
         version: VersionId,
     },
-}
-
-impl Passing for SecretError {
-    fn is_passing(&self) -> bool {
-        matches!(self, Self::NoValue { .. })
-    }
-}
-
-/// A secret's value that could not be had.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum ValueError {
     /// AWS refused or failed.
     #[error(transparent)]
     Aws(#[from] AwsError),
-    /// There is none that can be used.
-    #[error(transparent)]
-    Secret(#[from] SecretError),
-    /// It is no document that can be used.
+    /// The value is no document that can be used.
     #[error(transparent)]
     Document(#[from] DocumentError),
     /// The document claims what is not its own.
@@ -81,12 +67,12 @@ pub enum ValueError {
     Authority(#[from] AuthorityError),
 }
 
-impl Passing for ValueError {
+impl Passing for SecretError {
     fn is_passing(&self) -> bool {
         match self {
             Self::Aws(error) => error.is_passing(),
-            Self::Secret(error) => error.is_passing(),
-            Self::Document(_) | Self::Authority(_) => false,
+            Self::NoValue { .. } => true,
+            _ => false,
         }
     }
 }
@@ -100,7 +86,7 @@ pub(crate) fn own_document(
     secret: &SecretArn,
     name: &str,
     value: &SecretString,
-) -> Result<Document, ValueError> {
+) -> Result<Document, SecretError> {
     let document = Document::parse(value)?;
     names.bind(secret, name, &document)?;
     Ok(document)
@@ -254,7 +240,7 @@ impl Secrets {
         secret: &SecretArn,
         version: &VersionId,
         deadline: Deadline,
-    ) -> Result<Option<SecretString>, ValueError> {
+    ) -> Result<Option<SecretString>, SecretError> {
         let named = self.named_value(secret, version, deadline).await?;
         Ok(named.map(|(_, value)| value))
     }
@@ -265,7 +251,7 @@ impl Secrets {
         secret: &SecretArn,
         version: &VersionId,
         deadline: Deadline,
-    ) -> Result<Option<(String, SecretString)>, ValueError> {
+    ) -> Result<Option<(String, SecretString)>, SecretError> {
         let request = self
             .client
             .get_secret_value()
@@ -284,8 +270,7 @@ impl Secrets {
                 None => Err(SecretError::NoText {
                     secret: secret.clone(),
                     version: version.clone(),
-                }
-                .into()),
+                }),
             },
             Err(error) if error.is("ResourceNotFoundException") => Ok(None),
             Err(error) => Err(error.into()),
@@ -303,14 +288,12 @@ impl Secrets {
         secret: &SecretArn,
         version: &VersionId,
         deadline: Deadline,
-    ) -> Result<Document, ValueError> {
+    ) -> Result<Document, SecretError> {
         let stored = retry(deadline.at_most(CONSISTENCY), || async {
             let stored = self.named_value(secret, version, deadline).await?;
-            stored.ok_or_else(|| {
-                ValueError::from(SecretError::NoValue {
-                    secret: secret.clone(),
-                    version: version.clone(),
-                })
+            stored.ok_or_else(|| SecretError::NoValue {
+                secret: secret.clone(),
+                version: version.clone(),
             })
         });
         let (name, value) = stored.await?;
@@ -326,12 +309,12 @@ impl Secrets {
         names: &Names,
         secret: &SecretArn,
         deadline: Deadline,
-    ) -> Result<(VersionId, Document), ValueError> {
+    ) -> Result<(VersionId, Document), SecretError> {
         let answer = self.current_value(secret, deadline).await?;
         let value = answer.secret_string.map(SecretString::from);
         let version = answer.version_id.and_then(|version| version.parse().ok());
         let (Some(value), Some(version)) = (value, version) else {
-            return Err(SecretError::NotAnObject(secret.clone()).into());
+            return Err(SecretError::NotAnObject(secret.clone()));
         };
         let name = answer.name.unwrap_or_default();
         Ok((version, own_document(names, secret, &name, &value)?))
@@ -346,10 +329,10 @@ impl Secrets {
         &self,
         secret: &SecretArn,
         deadline: Deadline,
-    ) -> Result<Fields, ValueError> {
+    ) -> Result<Fields, SecretError> {
         let value = self.current(secret, deadline).await?;
         let fields = value.and_then(|value| Fields::parse(value.expose_secret()));
-        Ok(fields.ok_or_else(|| SecretError::NotAnObject(secret.clone()))?)
+        fields.ok_or_else(|| SecretError::NotAnObject(secret.clone()))
     }
 
     async fn current(

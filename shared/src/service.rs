@@ -14,6 +14,9 @@ use crate::start::Start;
 
 pub use crate::engine::{ServiceError, Sessions, Verdict};
 
+/// What it says of a version that the service does not act so.
+type Otherwise = fn(VersionId) -> ServiceError;
+
 /// The longest that a service may take to act upon what it has confirmed.
 const SETTLING: Duration = Duration::from_secs(20);
 
@@ -62,7 +65,7 @@ impl Services {
         let unusable = |error: &NetError| {
             start
                 .variables()
-                .problem("The HTTP client", &error.to_string())
+                .problem("The HTTP client", &error.to_string());
         };
         services.inspect_err(unusable).ok()
     }
@@ -140,14 +143,8 @@ impl Services {
         version: &VersionId,
         deadline: Deadline,
     ) -> Result<(), ServiceError> {
-        self.prove(
-            document,
-            version,
-            Verdict::Accepted,
-            ServiceError::NotAccepted,
-            deadline,
-        )
-        .await
+        let expected = (Verdict::Accepted, ServiceError::NotAccepted as Otherwise);
+        self.prove(document, version, expected, deadline).await
     }
 
     /// Shows that the service refuses the document's credential.
@@ -160,14 +157,8 @@ impl Services {
         version: &VersionId,
         deadline: Deadline,
     ) -> Result<(), ServiceError> {
-        self.prove(
-            document,
-            version,
-            Verdict::Refused,
-            ServiceError::StillAccepted,
-            deadline,
-        )
-        .await
+        let expected = (Verdict::Refused, ServiceError::StillAccepted as Otherwise);
+        self.prove(document, version, expected, deadline).await
     }
 
     /// Shows that what refused a credential, `version`'s, lets the current one in: it tells the two apart.
@@ -180,14 +171,8 @@ impl Services {
         version: &VersionId,
         deadline: Deadline,
     ) -> Result<(), ServiceError> {
-        self.prove(
-            current,
-            version,
-            Verdict::Accepted,
-            ServiceError::Unproven,
-            deadline,
-        )
-        .await
+        let expected = (Verdict::Accepted, ServiceError::Unproven as Otherwise);
+        self.prove(current, version, expected, deadline).await
     }
 
     /// Has the service refuse the document's credential, and end its sessions. A credential that
@@ -223,8 +208,7 @@ impl Services {
         &self,
         document: &Document,
         version: &VersionId,
-        expected: Verdict,
-        otherwise: impl Fn(VersionId) -> ServiceError,
+        (expected, otherwise): (Verdict, Otherwise),
         deadline: Deadline,
     ) -> Result<(), ServiceError> {
         retry(deadline.at_most(SETTLING), || async {

@@ -2,7 +2,7 @@
 
 use crate::deadline::Passing;
 use crate::document::Document;
-use crate::heroku::Config;
+use crate::fields::ConfigVars;
 use crate::ids::SecretArn;
 
 /// An instance that is not enrolled.
@@ -110,7 +110,10 @@ impl EnrollError {
     }
 
     /// Whether Heroku shows what the document renders.
-    pub(crate) fn unless_shown(document: &Document, shown: &Config) -> Result<(), crate::Error> {
+    pub(crate) fn unless_shown(
+        document: &Document,
+        shown: &ConfigVars,
+    ) -> Result<(), crate::Error> {
         let rendered = document.render()?;
         let missing = shown.missing(&rendered);
         if missing.is_empty() {

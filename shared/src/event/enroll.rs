@@ -8,7 +8,7 @@ use super::revocation::ATTEMPTS;
 use super::{Event, EventError, check};
 use crate::document::{Api, Document, is_addon_id};
 use crate::fields::{Check, Fields};
-use crate::ids::{SecretArn, VersionId};
+use crate::ids::SecretArn;
 
 /// Where a v3 instance's tokens come from.
 #[derive(Debug, Clone)]
@@ -60,10 +60,6 @@ impl Event for EnrollEvent {
                 rotation_days,
             })
         })
-    }
-
-    fn subject(&self) -> Option<(&SecretArn, &VersionId)> {
-        None
     }
 
     fn step(&self) -> &'static str {
@@ -120,10 +116,6 @@ impl Event for DeprovisionEvent {
         })
     }
 
-    fn subject(&self) -> Option<(&SecretArn, &VersionId)> {
-        None
-    }
-
     fn step(&self) -> &'static str {
         "deprovisionAddon"
     }
@@ -143,10 +135,6 @@ impl Event for StartRotationEvent {
                 addon: read_addon(event)?,
             })
         })
-    }
-
-    fn subject(&self) -> Option<(&SecretArn, &VersionId)> {
-        None
     }
 
     fn step(&self) -> &'static str {

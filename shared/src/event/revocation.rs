@@ -112,10 +112,6 @@ impl Event for SweepEvent {
         Ok(Self)
     }
 
-    fn subject(&self) -> Option<(&SecretArn, &VersionId)> {
-        None
-    }
-
     fn step(&self) -> &'static str {
         "sweep"
     }

@@ -210,7 +210,7 @@ impl<'a> Check<'a> {
     ) -> Option<T> {
         let expected = format!("a whole number from {} to {}", bounds.start(), bounds.end());
         let value = self.required(name, &expected)?;
-        let number = value.as_u64().or_else(|| self.from_text(value));
+        let number = value.as_u64().or_else(|| self.read_text(value));
         let number = number.filter(|number| bounds.contains(number));
         if number.is_none() {
             self.problem(name, &format!("must be {expected}"));
@@ -232,14 +232,14 @@ impl<'a> Check<'a> {
         let Some(value) = self.get(name) else {
             return false;
         };
-        let flag = value.as_bool().or_else(|| self.from_text(value));
+        let flag = value.as_bool().or_else(|| self.read_text(value));
         if flag.is_none() {
             self.problem(name, "must be true or false");
         }
         flag.unwrap_or_default()
     }
 
-    fn from_text<T: FromStr>(&self, value: &Value) -> Option<T> {
+    fn read_text<T: FromStr>(&self, value: &Value) -> Option<T> {
         let text = value.as_str().filter(|_| self.found.is_of_texts);
         text?.parse().ok()
     }

@@ -44,14 +44,14 @@ const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'_')
     .remove(b'~');
 
-/// Config vars with their values, and what is secret in them.
-#[derive(Debug, Clone)]
-pub struct Rendered {
-    vars: BTreeMap<String, SecretString>,
+/// Config vars with their values, and what is secret in them: as a document renders them, or as Heroku shows them.
+#[derive(Debug, Clone, Default)]
+pub struct ConfigVars {
+    pub(crate) vars: BTreeMap<String, SecretString>,
     secrets: Vec<SecretString>,
 }
 
-impl Rendered {
+impl ConfigVars {
     /// The config vars' names.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.vars.keys().map(String::as_str)
@@ -82,7 +82,7 @@ impl Rendered {
     }
 }
 
-impl FromIterator<(String, SecretString)> for Rendered {
+impl FromIterator<(String, SecretString)> for ConfigVars {
     fn from_iter<I: IntoIterator<Item = (String, SecretString)>>(vars: I) -> Self {
         Self {
             vars: vars.into_iter().collect(),
@@ -350,7 +350,7 @@ pub(crate) fn check_renewed(
 pub(crate) fn render(
     fields: &Fields,
     config: &BTreeMap<String, String>,
-) -> Result<Rendered, Vec<String>> {
+) -> Result<ConfigVars, Vec<String>> {
     let mut problems = Vec::new();
     let (mut size, mut largest) = (0, None);
     let mut templates = Renderer::new(fields.map());

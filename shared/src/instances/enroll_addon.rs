@@ -20,9 +20,9 @@ use crate::deadline::{BackOff, Deadline, Passing as _, retry};
 use crate::document::{Api, Document};
 use crate::error::EnrollError;
 use crate::event::{EnrollEvent, Grant};
-use crate::fields::Fields;
+use crate::fields::{ConfigVars, Fields};
 use crate::function::Function;
-use crate::heroku::{AddOn, Config, HerokuClient, HerokuError, Partner, exchange};
+use crate::heroku::{AddOn, HerokuClient, HerokuError, Partner, exchange};
 use crate::ids::{SecretArn, VersionId};
 use crate::rotation_schedule::schedule_expression;
 use crate::secrets::{NewSecret, Secrets};
@@ -333,7 +333,7 @@ impl EnrollAddon {
 }
 
 /// What Heroku shows. The tokens were stored a moment ago, and may not be found yet.
-async fn config(heroku: &AddOn<'_>, deadline: Deadline) -> Result<Config, HerokuError> {
+async fn config(heroku: &AddOn<'_>, deadline: Deadline) -> Result<ConfigVars, HerokuError> {
     let patience = deadline.at_most(CONSISTENCY);
     let mut waits = BackOff::new();
     loop {

@@ -4,12 +4,12 @@ use std::path::Path;
 
 /// The modules in the order of the table.
 fn order(page: &str) -> Vec<&str> {
-    let rows = page.lines().filter_map(|line| line.strip_prefix("//! | [`"));
+    let rows = page
+        .lines()
+        .filter_map(|line| line.strip_prefix("//! | [`"));
     let cells = rows.filter_map(|row| row.split(" | ").next());
     let names = cells.flat_map(|cell| cell.split("`], [`"));
-    names
-        .map(|name| name.trim_end_matches("`]"))
-        .collect()
+    names.map(|name| name.trim_end_matches("`]")).collect()
 }
 
 /// The modules that a text of the product's code names by their path, once each line.
@@ -90,9 +90,16 @@ fn no_module_imports_upwards() {
         }
         let text = std::fs::read_to_string(&file).unwrap();
         let upward = upward(&order, module, &text);
-        problems.extend(upward.iter().map(|name| format!("{}: {name}", below.display())));
+        problems.extend(
+            upward
+                .iter()
+                .map(|name| format!("{}: {name}", below.display())),
+        );
     }
-    assert_eq!(problems, [""; 0], "imported from further down the table of lib.rs");
+    assert_eq!(
+        problems, [""; 0],
+        "imported from further down the table of lib.rs"
+    );
 }
 
 #[test]

@@ -1,6 +1,11 @@
 //! Lambda in the process of a test: the functions' own steps, each invocation a cold start that keeps nothing, and
 //! the words in which Lambda answers. Which invocations there are, and what goes wrong with them, is the test's.
 
+#![allow(
+    clippy::expect_used,
+    reason = "a stand that cannot be set up is a failed test"
+)]
+
 mod answer;
 mod environment;
 

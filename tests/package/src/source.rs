@@ -11,9 +11,6 @@ use tokio::process::Command;
 use super::PackageError;
 use super::build::Place;
 
-/// The operator's tool is beside the functions, and is none.
-const TOOL: &str = "operator";
-
 /// The functions, by their directories' names, sorted.
 pub(crate) fn functions(workspace: &Path) -> Result<Vec<String>, PackageError> {
     let directory = workspace.join("functions");
@@ -22,7 +19,7 @@ pub(crate) fn functions(workspace: &Path) -> Result<Vec<String>, PackageError> {
     for entry in directory.read_dir().map_err(failed())? {
         let path = entry.map_err(failed())?.path();
         if path.join("Cargo.toml").exists()
-            && let Some(name) = path.file_name().filter(|name| *name != TOOL)
+            && let Some(name) = path.file_name()
         {
             let name = name
                 .to_str()

@@ -11,7 +11,7 @@ use crate::event::EnrollEvent;
 use crate::heroku::AddOn;
 use crate::ids::{SecretArn, VersionId};
 use crate::instances::FleetConfiguration;
-use crate::secrets::{Secret, ValueError};
+use crate::secrets::{Secret, SecretError};
 use crate::service::Verdict;
 
 /// The longest that the service is tried for. Whoever enrols waits for it, and can enrol again.
@@ -225,7 +225,7 @@ impl EnrollAddon {
         };
         let names = &self.fleet.names;
         let document = match self.secrets.document(names, &arn, &version, deadline).await {
-            Err(ValueError::Authority(problem)) => return Ok(Err(problem.into())),
+            Err(SecretError::Authority(problem)) => return Ok(Err(problem.into())),
             document => document?,
         };
         let mut differences = event.document.differences(&document);

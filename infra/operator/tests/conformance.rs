@@ -1,4 +1,4 @@
-//! `cargo xtask conformance` as a process: its status, what it writes where, and its end by a signal.
+//! `addon-rotation-operator conformance` as a process: its status, what it writes where, and its end by a signal.
 
 #![cfg(test)]
 
@@ -30,8 +30,8 @@ async fn service() -> CredentialService {
 
 /// The command, with a token at its standard input.
 fn start(url: &str, token: &str, options: &[&str]) -> Child {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_conformance"))
-        .args(["--url", url, "--token-file", "-"])
+    let mut child = Command::new(env!("CARGO_BIN_EXE_addon-rotation-operator"))
+        .args(["conformance", "--url", url, "--token-file", "-"])
         .args(options)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

@@ -1,4 +1,4 @@
-//! `cargo xtask conformance`: whether a partner's own service does what
+//! `addon-rotation-operator conformance`: whether a partner's own service does what
 //! `infra/credential-service.openapi.yaml` asks of it, and what to change if not.
 //!
 //! It talks to the service over HTTP as the `http` engine does, with credentials of its own, which
@@ -7,7 +7,7 @@
 #![allow(
     clippy::print_stdout,
     clippy::print_stderr,
-    reason = "tasks talk to whoever runs them"
+    reason = "the command talks to whoever runs it"
 )]
 
 mod contract;
@@ -22,7 +22,6 @@ use std::io::{self, IsTerminal as _, Write as _};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::Parser as _;
 use indicatif::{ProgressBar, ProgressStyle};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -31,7 +30,9 @@ use tokio_util::task::AbortOnDropHandle;
 use self::report::{Finding, Report};
 use self::rules::RULES;
 use self::service::{Patience, Service, ServiceError};
-use self::settings::{Arguments, Settings};
+use self::settings::Settings;
+
+pub use self::settings::Options;
 
 /// The status of a run that could not begin.
 const COULD_NOT_RUN: u8 = 2;
@@ -43,15 +44,10 @@ struct Signals {
     leave: CancellationToken,
 }
 
-// No Ctrl-C ends it at once: what another machine was told has to be taken back.
-#[tokio::main]
-async fn main() -> ExitCode {
-    run(&Arguments::parse()).await
-}
-
-/// Judges the service, and says what was found out.
-async fn run(arguments: &Arguments) -> ExitCode {
-    let settings = match Settings::read(arguments) {
+/// Judges the service, and says what was found out, in JSON or as a table. No Ctrl-C ends it at once: what another
+/// machine was told has to be taken back.
+pub async fn run(options: &Options, json: bool) -> ExitCode {
+    let settings = match Settings::read(options) {
         Ok(settings) => settings,
         Err(error) => return could_not_run(&error),
     };
@@ -74,7 +70,7 @@ async fn run(arguments: &Arguments) -> ExitCode {
     match report {
         Err(error) => could_not_run(&error),
         Ok(report) => {
-            if arguments.json {
+            if json {
                 println!("{:#}", report.json());
             } else {
                 println!("{}", report.text(io::stdout().is_terminal()));

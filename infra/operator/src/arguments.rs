@@ -59,6 +59,8 @@ pub enum Command {
     Enroll(enroll::Options),
     /// End the credentials of instances that are gone at Heroku.
     Deprovision(deprovision::Options),
+    /// Check a service of your own against the http engine's contract. No stack is needed.
+    Conformance(conformance::Options),
     /// Print a script that completes this command's arguments.
     #[command(after_help = "Example:
   addon-rotation-operator completions bash > ~/.local/share/bash-completion/completions/addon-rotation-operator")]

@@ -11,6 +11,7 @@
 //! | [`recover`] | `recover`: a current credential that does not work |
 //! | [`enroll`] | `enroll`: instances from a file |
 //! | [`deprovision`] | `deprovision`: instances that are gone at Heroku |
+//! | [`conformance`] | `conformance`: a partner's own service against the `http` engine's contract |
 //!
 //! The exit status is 0 if all is well, 1 if something is to be looked at, 2 if the command could not run
 //! and nothing is changed.
@@ -51,6 +52,9 @@ pub enum Outcome {
 
 /// Runs the command, and says what came of it.
 pub async fn run(arguments: Arguments) -> ExitCode {
+    if let Command::Conformance(options) = &arguments.command {
+        return conformance::run(options, arguments.json).await;
+    }
     let output = Output::new(arguments.json);
     match execute(arguments, &output).await {
         Ok(Outcome::Fine) => ExitCode::SUCCESS,
@@ -79,6 +83,6 @@ async fn execute(arguments: Arguments, output: &Output) -> Result<Outcome, Opera
         Command::Recover(options) => recover::run(&stack, output, &options).await,
         Command::Enroll(options) => enroll::run(&stack, output, &options).await,
         Command::Deprovision(options) => deprovision::run(&stack, output, &options).await,
-        Command::Completions { .. } => Ok(Outcome::Fine),
+        Command::Conformance(_) | Command::Completions { .. } => Ok(Outcome::Fine),
     }
 }
