@@ -1,18 +1,26 @@
 //! What a step can fail with, as one type, and how Lambda and Secrets Manager show it.
 
+mod deprovision;
+mod enroll;
+mod step;
+
 use lambda_runtime::Diagnostic;
+
+pub use deprovision::DeprovisionError;
+pub use enroll::EnrollError;
+pub(crate) use enroll::{NO_GRANT, Problem};
+pub use step::StepError;
 
 use crate::authority::AuthorityError;
 use crate::aws::AwsError;
 use crate::deadline::Passing;
 use crate::document::DocumentError;
+use crate::engine::ServiceError;
 use crate::event::EventError;
 use crate::heroku::HerokuError;
 use crate::invoke::InvokeError;
 use crate::last_will::Panicked;
 use crate::secrets::SecretError;
-use crate::service::ServiceError;
-use crate::steps::{DeprovisionError, EnrollError, StepError};
 
 /// Any failure of a step. Its message says what failed, on which resource, and what to do.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -28,7 +36,7 @@ pub enum Error {
     Authority(#[from] AuthorityError),
     /// A secret holds no usable value.
     #[error(transparent)]
-    Secret(#[from] SecretError),
+    Secret(SecretError),
     /// AWS refused or failed.
     #[error(transparent)]
     Aws(#[from] AwsError),
@@ -72,6 +80,17 @@ impl Error {
             Self::Enroll(_) => "EnrollError",
             Self::Deprovision(_) => "DeprovisionError",
             Self::Panicked(_) => "Panicked",
+        }
+    }
+}
+
+impl From<SecretError> for Error {
+    fn from(error: SecretError) -> Self {
+        match error {
+            SecretError::Aws(error) => error.into(),
+            SecretError::Document(error) => error.into(),
+            SecretError::Authority(error) => error.into(),
+            error => Self::Secret(error),
         }
     }
 }

@@ -18,13 +18,13 @@ use std::cell::Cell;
 
 use secrecy::SecretString;
 
-pub use config::Config;
 pub use error::HerokuError;
 pub use oauth::{Exchanged, Partner, TokenFuture, TokenStore, exchange};
-pub use request::HerokuClient;
+pub use request::{HerokuClient, HerokuConfiguration};
 
 use crate::deadline::{Deadline, retry};
-use crate::document::{Api, Document, Rendered};
+use crate::document::{Api, Document};
+use crate::fields::ConfigVars;
 
 /// What publishing did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,7 +83,7 @@ impl<'a> AddOn<'a> {
     /// # Errors
     /// If Heroku refuses, or does not answer in time; [`HerokuError::is_gone`] if there is no such
     /// add-on any more.
-    pub async fn config(&self, deadline: Deadline) -> Result<Config, HerokuError> {
+    pub async fn config(&self, deadline: Deadline) -> Result<ConfigVars, HerokuError> {
         retry(deadline, || self.read(deadline)).await
     }
 
@@ -114,7 +114,7 @@ impl<'a> AddOn<'a> {
     /// If Heroku refuses, does not answer in time, or shows something else afterwards.
     pub async fn publish(
         &self,
-        rendered: &Rendered,
+        rendered: &ConfigVars,
         deadline: Deadline,
     ) -> Result<Publication, HerokuError> {
         let (written, limited) = (&Cell::new(false), &Cell::new(false));
@@ -154,7 +154,7 @@ impl<'a> AddOn<'a> {
         })
     }
 
-    async fn read(&self, deadline: Deadline) -> Result<Config, HerokuError> {
+    async fn read(&self, deadline: Deadline) -> Result<ConfigVars, HerokuError> {
         match &self.access {
             Access::V1(access) => access.read(self.client, self.id, deadline).await,
             Access::V3(access) => access.read(self.client, self.id, deadline).await,
@@ -164,9 +164,9 @@ impl<'a> AddOn<'a> {
     /// The config as Heroku shows it then, if the answer says so.
     async fn write(
         &self,
-        rendered: &Rendered,
+        rendered: &ConfigVars,
         deadline: Deadline,
-    ) -> Result<Option<Config>, HerokuError> {
+    ) -> Result<Option<ConfigVars>, HerokuError> {
         match &self.access {
             Access::V1(access) => {
                 let written = access.write(self.client, self.id, rendered, deadline).await;

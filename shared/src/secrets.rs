@@ -23,11 +23,13 @@ use labels::{SHOWN_TAG, STACK_TAG};
 pub use lifecycle::{Deletion, NewSecret};
 pub use listing::{Listing, Order};
 
-use crate::authority::Names;
+use crate::authority::AuthorityError;
 use crate::aws::{AwsError, call};
+use crate::claims::Names;
 use crate::deadline::{Deadline, Passing, retry};
-use crate::document::{Document, Fields};
-use crate::event::{SecretArn, VersionId};
+use crate::document::{Document, DocumentError};
+use crate::fields::Fields;
+use crate::ids::{SecretArn, VersionId};
 
 /// Reads are eventually consistent: a version just written may not be found for a moment.
 const CONSISTENCY: Duration = Duration::from_secs(5);
@@ -54,12 +56,60 @@ pub enum SecretError {
         /// The version.
         version: VersionId,
     },
+    /// AWS refused or failed.
+    #[error(transparent)]
+    Aws(#[from] AwsError),
+    /// The value is no document that can be used.
+    #[error(transparent)]
+    Document(#[from] DocumentError),
+    /// The document claims what is not its own.
+    #[error(transparent)]
+    Authority(#[from] AuthorityError),
 }
 
 impl Passing for SecretError {
     fn is_passing(&self) -> bool {
-        matches!(self, Self::NoValue { .. })
+        match self {
+            Self::Aws(error) => error.is_passing(),
+            Self::NoValue { .. } => true,
+            _ => false,
+        }
     }
+}
+
+/// The document that the secret of this name holds: read, checked, and shown to be that secret's own.
+///
+/// # Errors
+/// If it is not usable, or names what is not the instance's.
+pub(crate) fn own_document(
+    names: &Names,
+    secret: &SecretArn,
+    name: &str,
+    value: &SecretString,
+) -> Result<Document, SecretError> {
+    let document = Document::parse(value)?;
+    names.bind(secret, name, &document)?;
+    Ok(document)
+}
+
+/// Shows that a version's credential is the instance's own, so that it may be ended: rotation made it, or it was
+/// seen to log in. A `LIVE-` label does not show it: whoever may store a value may label it.
+///
+/// # Errors
+/// If nothing shows it.
+pub(crate) fn own(
+    arn: &SecretArn,
+    secret: &Secret,
+    version: &VersionId,
+    document: &Document,
+) -> Result<(), AuthorityError> {
+    if document.is_named_after(version) || secret.is_shown(version) {
+        return Ok(());
+    }
+    Err(AuthorityError::NotOwn {
+        secret: arn.clone(),
+        version: version.clone(),
+    })
 }
 
 /// The managed secrets and those beside them.
@@ -190,7 +240,7 @@ impl Secrets {
         secret: &SecretArn,
         version: &VersionId,
         deadline: Deadline,
-    ) -> Result<Option<SecretString>, crate::Error> {
+    ) -> Result<Option<SecretString>, SecretError> {
         let named = self.named_value(secret, version, deadline).await?;
         Ok(named.map(|(_, value)| value))
     }
@@ -201,7 +251,7 @@ impl Secrets {
         secret: &SecretArn,
         version: &VersionId,
         deadline: Deadline,
-    ) -> Result<Option<(String, SecretString)>, crate::Error> {
+    ) -> Result<Option<(String, SecretString)>, SecretError> {
         let request = self
             .client
             .get_secret_value()
@@ -220,8 +270,7 @@ impl Secrets {
                 None => Err(SecretError::NoText {
                     secret: secret.clone(),
                     version: version.clone(),
-                }
-                .into()),
+                }),
             },
             Err(error) if error.is("ResourceNotFoundException") => Ok(None),
             Err(error) => Err(error.into()),
@@ -239,18 +288,16 @@ impl Secrets {
         secret: &SecretArn,
         version: &VersionId,
         deadline: Deadline,
-    ) -> Result<Document, crate::Error> {
+    ) -> Result<Document, SecretError> {
         let stored = retry(deadline.at_most(CONSISTENCY), || async {
             let stored = self.named_value(secret, version, deadline).await?;
-            stored.ok_or_else(|| {
-                crate::Error::from(SecretError::NoValue {
-                    secret: secret.clone(),
-                    version: version.clone(),
-                })
+            stored.ok_or_else(|| SecretError::NoValue {
+                secret: secret.clone(),
+                version: version.clone(),
             })
         });
         let (name, value) = stored.await?;
-        names.document(secret, &name, &value)
+        own_document(names, secret, &name, &value)
     }
 
     /// The current version's document: checked, and shown to be the instance's own.
@@ -262,15 +309,15 @@ impl Secrets {
         names: &Names,
         secret: &SecretArn,
         deadline: Deadline,
-    ) -> Result<(VersionId, Document), crate::Error> {
+    ) -> Result<(VersionId, Document), SecretError> {
         let answer = self.current_value(secret, deadline).await?;
         let value = answer.secret_string.map(SecretString::from);
         let version = answer.version_id.and_then(|version| version.parse().ok());
         let (Some(value), Some(version)) = (value, version) else {
-            return Err(SecretError::NotAnObject(secret.clone()).into());
+            return Err(SecretError::NotAnObject(secret.clone()));
         };
         let name = answer.name.unwrap_or_default();
-        Ok((version, names.document(secret, &name, &value)?))
+        Ok((version, own_document(names, secret, &name, &value)?))
     }
 
     /// The fields of a secret that does not rotate here: the administrator's, the partner's, an
@@ -282,10 +329,10 @@ impl Secrets {
         &self,
         secret: &SecretArn,
         deadline: Deadline,
-    ) -> Result<Fields, crate::Error> {
+    ) -> Result<Fields, SecretError> {
         let value = self.current(secret, deadline).await?;
         let fields = value.and_then(|value| Fields::parse(value.expose_secret()));
-        Ok(fields.ok_or_else(|| SecretError::NotAnObject(secret.clone()))?)
+        fields.ok_or_else(|| SecretError::NotAnObject(secret.clone()))
     }
 
     async fn current(

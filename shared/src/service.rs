@@ -1,345 +1,24 @@
-//! The add-on's own service, which issues and revokes credentials: one module per engine behind
-//! one small interface.
-//!
-//! Every call can be repeated any number of times. No engine mints: the credential is made by
-//! `rotate` and stored first, the service is told it. To add an engine, write a module that
-//! implements `Call` and add its line to `engines!`: CONTRIBUTING.md has an example.
-
-mod http;
-mod mysql;
-mod postgres;
-mod redis;
+//! The add-on instances' own services, which issue and revoke credentials. Which engine a service is of is its
+//! document's to say; with whose login it is asked is decided here.
 
 use std::time::Duration;
 
-use url::Url;
+use crate::claims;
+use crate::deadline::{Deadline, retry};
+use crate::document::Document;
+use crate::engine::Context;
+use crate::fields::Fields;
+use crate::ids::{SecretArn, VersionId};
+use crate::net::{self, Addresses, NetError, PlainText, Roots};
+use crate::start::Start;
 
-use crate::authority::{self, AuthorityError, Place};
-use crate::deadline::{Deadline, Passing, retry};
-use crate::document::{Check, Document, Fields, RandomError};
-use crate::event::{SecretArn, VersionId};
-use crate::net::{self, Addresses, Answer, NetError, PlainText, Roots, Unreachable};
+pub use crate::engine::{ServiceError, Sessions, Verdict};
+
+/// What it says of a version that the service does not act so.
+type Otherwise = fn(VersionId) -> ServiceError;
 
 /// The longest that a service may take to act upon what it has confirmed.
 const SETTLING: Duration = Duration::from_secs(20);
-
-/// Whether the service lets a customer in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
-    /// The credential works.
-    Accepted,
-    /// The credential is refused as such; not: the service is out of order.
-    Refused,
-}
-
-/// Who uses a credential.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Sessions {
-    /// How many sessions are open.
-    pub count: u64,
-    /// The addresses that they come from, without ports: each once, the first [`Sessions::ADDRESSES`] in order.
-    pub from: Vec<String>,
-}
-
-impl Sessions {
-    /// The most addresses that are told.
-    pub const ADDRESSES: usize = 10;
-
-    /// From an entry per session: its client's address.
-    #[must_use]
-    pub fn of(clients: impl IntoIterator<Item = String>) -> Self {
-        let (mut count, mut from) = (0, std::collections::BTreeSet::new());
-        for client in clients {
-            count += 1;
-            from.insert(client);
-        }
-        let from = from.into_iter().take(Self::ADDRESSES).collect();
-        Self { count, from }
-    }
-}
-
-/// What an engine's calls are made with.
-pub(crate) struct Context<'a> {
-    http: &'a reqwest::Client,
-    addresses: Addresses,
-    plain_text: PlainText,
-    roots: &'a Roots,
-    administrator: Option<(&'a SecretArn, &'a Fields)>,
-    deadline: Deadline,
-}
-
-impl Context<'_> {
-    /// The TLS configuration of a connection to the service.
-    fn tls(&self) -> Result<rustls::ClientConfig, NetError> {
-        net::tls(self.roots)
-    }
-
-    /// Whether a connection to `host` is in plain text instead of TLS.
-    fn is_plain(&self, host: &str) -> bool {
-        self.plain_text == PlainText::OnLoopback && net::is_loopback(host)
-    }
-
-    /// Asks a service that is reached over HTTP, unless it has an address that documents may not name.
-    async fn ask(
-        &self,
-        service: &Url,
-        request: reqwest::RequestBuilder,
-    ) -> Result<Answer, ServiceError> {
-        let answer = if service.scheme() != "https"
-            && !service.host_str().is_some_and(|host| self.is_plain(host))
-        {
-            Err(Unreachable::PlainText)
-        } else if self.addresses.allow(service) {
-            net::send(request, self.deadline.attempt(net::REQUEST_TIMEOUT)).await
-        } else {
-            Err(Unreachable::Private)
-        };
-        answer.map_err(|reason| ServiceError::Unreachable {
-            service: service.to_string(),
-            reason,
-        })
-    }
-
-    /// The administrator's secret and its fields.
-    fn administrators_secret(&self) -> Result<(&SecretArn, &Fields), ServiceError> {
-        self.administrator.ok_or(ServiceError::NoAdministrator)
-    }
-
-    /// A field of the administrator's secret.
-    fn administrator(&self, field: &'static str) -> Result<&str, ServiceError> {
-        let (secret, fields) = self.administrators_secret()?;
-        fields
-            .text(field)
-            .filter(|text| !text.is_empty())
-            .ok_or_else(|| ServiceError::AdministratorField {
-                secret: secret.clone(),
-                field,
-            })
-    }
-}
-
-/// What an engine can do. Every call may be repeated.
-pub(crate) trait Call: Sized {
-    /// Reads and checks the engine's fields.
-    fn read(check: &mut Check<'_>) -> Option<Self>;
-    /// What names the credential at the service.
-    fn credential(&self) -> &str;
-    /// Every address that the administrator's login may be sent to.
-    fn places(&self) -> Vec<Place>;
-    /// The fields that are new in each version.
-    fn renewed(&self) -> Vec<&str>;
-    /// Replaces them.
-    fn renew(&self, fields: &mut Fields, version: &VersionId) -> Result<(), RandomError>;
-    /// Has the service accept the credential.
-    async fn issue(&self, context: &Context<'_>) -> Result<(), ServiceError>;
-    /// Logs in as the customer does.
-    async fn verify(&self, context: &Context<'_>) -> Result<Verdict, ServiceError>;
-    /// Has the service refuse the credential, and ends its sessions.
-    async fn revoke(&self, context: &Context<'_>) -> Result<(), ServiceError>;
-    /// Who uses the credential now, as far as the service says.
-    async fn sessions(&self, context: &Context<'_>) -> Result<Option<Sessions>, ServiceError> {
-        let _ = context;
-        Ok(None)
-    }
-}
-
-macro_rules! engines {
-    ($($name:literal => $variant:ident($engine:ty)),+ $(,)?) => {
-        /// A credential of one of the engines.
-        #[derive(Debug, Clone)]
-        #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(tag = "engine"))]
-        #[allow(missing_docs)] // a variant is named after its engine
-        pub enum Engine {
-            $(#[cfg_attr(feature = "schema", schemars(rename = $name))] $variant($engine),)+
-        }
-
-        impl Engine {
-            pub(crate) fn read(check: &mut Check<'_>) -> Option<Self> {
-                match check.one_of("engine", &[$($name),+])? {
-                    $($name => <$engine>::read(check).map(Self::$variant),)+
-                    _ => None,
-                }
-            }
-
-            /// What names the credential at the service: an id or a user's name.
-            pub(crate) fn credential(&self) -> &str {
-                match self { $(Self::$variant(engine) => engine.credential(),)+ }
-            }
-
-            pub(crate) fn places(&self) -> Vec<Place> {
-                match self { $(Self::$variant(engine) => engine.places(),)+ }
-            }
-
-            pub(crate) fn renewed(&self) -> Vec<&str> {
-                match self { $(Self::$variant(engine) => engine.renewed(),)+ }
-            }
-
-            pub(crate) fn renew(&self, fields: &mut Fields, version: &VersionId) -> Result<(), RandomError> {
-                match self { $(Self::$variant(engine) => engine.renew(fields, version),)+ }
-            }
-
-            async fn issue(&self, context: &Context<'_>) -> Result<(), ServiceError> {
-                match self { $(Self::$variant(engine) => engine.issue(context).await,)+ }
-            }
-
-            async fn verify(&self, context: &Context<'_>) -> Result<Verdict, ServiceError> {
-                match self { $(Self::$variant(engine) => engine.verify(context).await,)+ }
-            }
-
-            async fn revoke(&self, context: &Context<'_>) -> Result<(), ServiceError> {
-                match self { $(Self::$variant(engine) => engine.revoke(context).await,)+ }
-            }
-
-            async fn sessions(&self, context: &Context<'_>) -> Result<Option<Sessions>, ServiceError> {
-                match self { $(Self::$variant(engine) => engine.sessions(context).await,)+ }
-            }
-        }
-    };
-}
-
-engines! {
-    "aurora-mysql" => AuroraMysql(mysql::Mysql),
-    "aurora-postgresql" => AuroraPostgresql(postgres::Postgres),
-    "http" => Http(http::Http),
-    "mariadb" => Mariadb(mysql::Mysql),
-    "mysql" => Mysql(mysql::Mysql),
-    "postgres" => Postgres(postgres::Postgres),
-    "redis" => Redis(redis::Redis),
-    "valkey" => Valkey(redis::Redis),
-}
-
-/// A call to the service that failed. `service` is its address, without any credential.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum ServiceError {
-    /// No answer. The call may have taken effect; it can be repeated.
-    #[error("{service} cannot be reached: {reason}{}", advice(*.reason))]
-    Unreachable {
-        /// The service.
-        service: String,
-        /// What happened, and whether it can pass.
-        reason: Unreachable,
-    },
-    /// The service is there but out of order or too busy.
-    #[error("{service} is not able to {action} at present: {reason}")]
-    Unavailable {
-        /// The service.
-        service: String,
-        /// What it was asked to do.
-        action: &'static str,
-        /// Its answer.
-        reason: String,
-        /// How long it asked to wait.
-        retry_after: Option<Duration>,
-    },
-    /// The service does not take the administrator's credential, or it lacks a right.
-    #[error(
-        "{service} refuses the administrator to {action}: {reason}; correct the administrator's secret (masterarn) or its rights"
-    )]
-    Administrator {
-        /// The service.
-        service: String,
-        /// What it was asked to do.
-        action: &'static str,
-        /// Its answer.
-        reason: String,
-    },
-    /// The service understood and said no.
-    #[error(
-        "{service} refuses to {action}: {reason}; compare the secret's document and the service with the engine's contract"
-    )]
-    Rejected {
-        /// The service.
-        service: String,
-        /// What it was asked to do.
-        action: &'static str,
-        /// Its answer.
-        reason: String,
-    },
-    /// The password is not told in the way in which the server asks for it, or the server has not
-    /// proved that it knows it.
-    #[error("the login at {service} was given up, and the password was not told: {reason}")]
-    Withheld {
-        /// The service.
-        service: String,
-        /// What it asked for, and what to do.
-        reason: String,
-    },
-    /// The administrator's secret lacks a field.
-    #[error("the administrator's secret {secret} has no text in {field:?}; store it there")]
-    AdministratorField {
-        /// The administrator's secret.
-        secret: SecretArn,
-        /// The field that the engine needs.
-        field: &'static str,
-    },
-    /// The administrator's secret has another value in a field than those that it may have.
-    #[error(
-        "the administrator's secret {secret} has another {field:?} than {expected}; correct it there"
-    )]
-    AdministratorOption {
-        /// The administrator's secret.
-        secret: SecretArn,
-        /// The field.
-        field: &'static str,
-        /// What may be in it.
-        expected: &'static str,
-    },
-    /// The document has no right to the administrator's login. Nobody was asked anything.
-    #[error(transparent)]
-    Authority(#[from] AuthorityError),
-    /// The step has no right to the administrator's secret, by design.
-    #[error("this function has no administrator's credential; this is a fault of the function")]
-    NoAdministrator,
-    /// The service confirmed the credential and still refuses it.
-    #[error(
-        "the service does not accept the credential of version {0}; check that the service acts upon what it confirms"
-    )]
-    NotAccepted(VersionId),
-    /// The service refuses the revoked credential, and the current one as well.
-    #[error(
-        "the service refuses the revoked credential of version {0}, and the current one as well, so that its refusal proves nothing. → See whether the service is in order; if the current credential does not work, store the one that does, or recover the instance"
-    )]
-    Unproven(VersionId),
-    /// The service confirmed the revocation and still accepts the credential.
-    #[error(
-        "the service still accepts the revoked credential of version {0}; check that the service acts upon what it confirms"
-    )]
-    StillAccepted(VersionId),
-}
-
-fn advice(reason: Unreachable) -> &'static str {
-    if reason.is_passing() {
-        "; check that it is up and that the function's network leads there"
-    } else {
-        ""
-    }
-}
-
-impl Passing for ServiceError {
-    fn is_passing(&self) -> bool {
-        match self {
-            Self::Unreachable { reason, .. } => reason.is_passing(),
-            Self::Unavailable { .. }
-            | Self::NotAccepted(_)
-            | Self::Unproven(_)
-            | Self::StillAccepted(_) => true,
-            Self::Administrator { .. }
-            | Self::Rejected { .. }
-            | Self::Withheld { .. }
-            | Self::AdministratorField { .. }
-            | Self::AdministratorOption { .. }
-            | Self::Authority(_)
-            | Self::NoAdministrator => false,
-        }
-    }
-
-    fn retry_after(&self) -> Option<Duration> {
-        match self {
-            Self::Unavailable { retry_after, .. } => *retry_after,
-            _ => None,
-        }
-    }
-}
 
 /// The services of all add-on instances. Passing faults are retried within the deadline.
 #[derive(Debug, Clone)]
@@ -361,6 +40,34 @@ impl Services {
             plain_text: PlainText::Never,
             roots: Roots::mozilla(),
         }
+    }
+
+    /// As a function's environment variables have them.
+    pub(crate) fn start(start: &mut Start) -> Option<Self> {
+        // The certificate authorities that the services' certificates may come from besides Mozilla's.
+        let roots = start.bundle("CA_BUNDLE_FILE");
+        let mut variables = start.variables();
+        // The addresses that services may have that are reached over HTTP.
+        let addresses = if variables.flag("ALLOW_PRIVATE_ADDRESSES") {
+            Addresses::Any
+        } else {
+            Addresses::Public
+        };
+        // For test stands; the template never sets it.
+        let plain_text = if variables.flag("ALLOW_PLAIN_TEXT_ON_LOOPBACK") {
+            PlainText::OnLoopback
+        } else {
+            PlainText::Never
+        };
+        let services = Self::new(start.http.clone()).speaking(plain_text);
+        let services = services.trusting(roots);
+        let services = services.and_then(|services| services.keeping_to(addresses));
+        let unusable = |error: &NetError| {
+            start
+                .variables()
+                .problem("The HTTP client", &error.to_string());
+        };
+        services.inspect_err(unusable).ok()
     }
 
     /// Trusts further certificate authorities, if there are any: for the services alone, through
@@ -436,14 +143,8 @@ impl Services {
         version: &VersionId,
         deadline: Deadline,
     ) -> Result<(), ServiceError> {
-        self.prove(
-            document,
-            version,
-            Verdict::Accepted,
-            ServiceError::NotAccepted,
-            deadline,
-        )
-        .await
+        let expected = (Verdict::Accepted, ServiceError::NotAccepted as Otherwise);
+        self.prove(document, version, expected, deadline).await
     }
 
     /// Shows that the service refuses the document's credential.
@@ -456,14 +157,8 @@ impl Services {
         version: &VersionId,
         deadline: Deadline,
     ) -> Result<(), ServiceError> {
-        self.prove(
-            document,
-            version,
-            Verdict::Refused,
-            ServiceError::StillAccepted,
-            deadline,
-        )
-        .await
+        let expected = (Verdict::Refused, ServiceError::StillAccepted as Otherwise);
+        self.prove(document, version, expected, deadline).await
     }
 
     /// Shows that what refused a credential, `version`'s, lets the current one in: it tells the two apart.
@@ -476,14 +171,8 @@ impl Services {
         version: &VersionId,
         deadline: Deadline,
     ) -> Result<(), ServiceError> {
-        self.prove(
-            current,
-            version,
-            Verdict::Accepted,
-            ServiceError::Unproven,
-            deadline,
-        )
-        .await
+        let expected = (Verdict::Accepted, ServiceError::Unproven as Otherwise);
+        self.prove(current, version, expected, deadline).await
     }
 
     /// Has the service refuse the document's credential, and end its sessions. A credential that
@@ -519,8 +208,7 @@ impl Services {
         &self,
         document: &Document,
         version: &VersionId,
-        expected: Verdict,
-        otherwise: impl Fn(VersionId) -> ServiceError,
+        (expected, otherwise): (Verdict, Otherwise),
         deadline: Deadline,
     ) -> Result<(), ServiceError> {
         retry(deadline.at_most(SETTLING), || async {
@@ -541,7 +229,7 @@ impl Services {
         administrator: &'a Fields,
         deadline: Deadline,
     ) -> Result<Context<'a>, ServiceError> {
-        authority::serves(document, administrator)?;
+        claims::serves(document, administrator)?;
         Ok(self.context(Some((&document.administrator, administrator)), deadline))
     }
 

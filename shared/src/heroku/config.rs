@@ -1,44 +1,30 @@
 //! The config vars that Heroku shows for an add-on instance, and what they tell of a credential.
 //!
 //! Heroku has been seen to show a config var under other names than the manifest's: without its prefix, in lower
-//! case, under the attachment's name, or twice. So a var is found by [`Config::get`], and whether a credential is
+//! case, under the attachment's name, or twice. So a var is found by its name and its forms, and whether a credential is
 //! shown is asked of the credential, whatever the vars are called.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use percent_encoding::percent_decode_str;
 use secrecy::{ExposeSecret, SecretString};
 use zeroize::Zeroizing;
 
 use super::HerokuError;
-use crate::document::Rendered;
+use crate::fields::ConfigVars;
 
 /// A value may be escaped within what is escaped, as a URL in a URL's query.
 const ESCAPED: usize = 3;
 
-/// The config vars that Heroku shows for an add-on instance. Its `Debug` shows no value.
-#[derive(Debug, Clone, Default)]
-pub struct Config(BTreeMap<String, SecretString>);
-
-impl FromIterator<(String, SecretString)> for Config {
-    fn from_iter<I: IntoIterator<Item = (String, SecretString)>>(vars: I) -> Self {
-        Self(vars.into_iter().collect())
-    }
-}
-
-impl Config {
-    /// The names under which Heroku shows them.
-    pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.0.keys().map(String::as_str)
-    }
-
+/// Of those that Heroku shows for an add-on instance.
+impl ConfigVars {
     /// The names of the config vars that `rendered` has and that Heroku shows otherwise, not at all, or under
     /// several names.
     #[must_use]
-    pub fn missing<'a>(&self, rendered: &'a Rendered) -> Vec<&'a str> {
+    pub fn missing<'a>(&self, rendered: &'a ConfigVars) -> Vec<&'a str> {
         rendered
             .names()
-            .filter(|name| self.get(name) != rendered.get(name))
+            .filter(|name| self.shown(name) != rendered.get(name))
             .collect()
     }
 
@@ -46,7 +32,11 @@ impl Config {
     ///
     /// # Errors
     /// If a var of `rendered` could be any of several that Heroku shows.
-    pub(super) fn unambiguous(&self, addon: &str, rendered: &Rendered) -> Result<(), HerokuError> {
+    pub(super) fn unambiguous(
+        &self,
+        addon: &str,
+        rendered: &ConfigVars,
+    ) -> Result<(), HerokuError> {
         for var in rendered.names() {
             if let Found::Several(names) = self.find(var) {
                 return Err(HerokuError::Ambiguous {
@@ -62,8 +52,8 @@ impl Config {
     /// Whether a var has `rendered`'s value already in another spelling: without the blanks at its ends, quoted or
     /// escaped, say. To write it again would restart the dynos again and change nothing. Another template with the
     /// same credential is another value.
-    pub(super) fn is_altered(&self, name: &str, rendered: &Rendered) -> bool {
-        let (Some(shown), Some(written)) = (self.get(name), rendered.get(name)) else {
+    pub(super) fn is_altered(&self, name: &str, rendered: &ConfigVars) -> bool {
+        let (Some(shown), Some(written)) = (self.shown(name), rendered.get(name)) else {
             return false;
         };
         let (shown, written) = (Looks::of(shown), Looks::of(written));
@@ -73,19 +63,19 @@ impl Config {
 
     /// The names under which Heroku shows a credential: whole, within a longer text, or escaped.
     #[must_use]
-    pub fn showing(&self, credential: &Rendered) -> Vec<&str> {
+    pub fn showing(&self, credential: &ConfigVars) -> Vec<&str> {
         self.showing_any(&needles(credential.secrets()), credential)
     }
 
     /// The names under which Heroku shows `old` and not what `current` has as well: as long as there is one, dynos
     /// may be started with the old credential.
     #[must_use]
-    pub fn still_showing(&self, old: &Rendered, current: &Rendered) -> Vec<&str> {
+    pub fn still_showing(&self, old: &ConfigVars, current: &ConfigVars) -> Vec<&str> {
         let kept = needles(current.secrets());
         let mut gone = needles(old.secrets());
         gone.retain(|secret| !kept.contains(secret));
         let is_current = |name: &&str| {
-            let shown = self.0.get(*name).map(ExposeSecret::expose_secret);
+            let shown = self.vars.get(*name).map(ExposeSecret::expose_secret);
             let mut values = current.iter().map(|(_, value)| value.expose_secret());
             values.any(|value| Some(value) == shown)
         };
@@ -94,7 +84,7 @@ impl Config {
         names
     }
 
-    fn showing_any(&self, secrets: &[Zeroizing<String>], rendered: &Rendered) -> Vec<&str> {
+    fn showing_any(&self, secrets: &[Zeroizing<String>], rendered: &ConfigVars) -> Vec<&str> {
         let is_shown = |shown: &SecretString| {
             let shown = shown.expose_secret();
             let looks = Looks::of(shown);
@@ -103,7 +93,7 @@ impl Config {
                     .iter()
                     .any(|(_, value)| value.expose_secret() == shown)
         };
-        self.0
+        self.vars
             .iter()
             .filter(|(_, shown)| is_shown(shown))
             .map(|(name, _)| name.as_str())
@@ -111,7 +101,7 @@ impl Config {
     }
 
     /// What a var of the manifest shows.
-    fn get(&self, name: &str) -> Option<&str> {
+    fn shown(&self, name: &str) -> Option<&str> {
         match self.find(name) {
             Found::One(value) => Some(value),
             Found::None | Found::Several(_) => None,
@@ -121,7 +111,7 @@ impl Config {
     /// The var of this name; else the one that has it without regard to case; else the one that has it when a prefix
     /// is taken off either; else the one of an attachment, which has its prefix, a name of its own and the rest.
     fn find(&self, name: &str) -> Found<'_> {
-        if let Some(value) = self.0.get(name) {
+        if let Some(value) = self.vars.get(name) {
             return Found::One(value.expose_secret());
         }
         let name = name.to_ascii_uppercase();
@@ -141,7 +131,7 @@ impl Config {
         ];
         for form in forms {
             let found = self
-                .0
+                .vars
                 .iter()
                 .filter(|(shown, _)| form(&shown.to_ascii_uppercase()));
             let found: Vec<_> = found.collect();
@@ -220,16 +210,16 @@ fn needles(secrets: &[SecretString]) -> Vec<Zeroizing<String>> {
 mod tests {
     use super::*;
 
-    fn config(vars: &[(&str, &str)]) -> Config {
+    fn config(vars: &[(&str, &str)]) -> ConfigVars {
         let vars = vars.iter();
         vars.map(|(name, value)| ((*name).to_owned(), SecretString::from(*value)))
             .collect()
     }
 
-    fn rendered(vars: &[(&str, &str)], secret: &str) -> Rendered {
+    fn rendered(vars: &[(&str, &str)], secret: &str) -> ConfigVars {
         let vars = vars.iter();
         vars.map(|(name, value)| ((*name).to_owned(), SecretString::from(*value)))
-            .collect::<Rendered>()
+            .collect::<ConfigVars>()
             .with_secrets(vec![SecretString::from(secret)])
     }
 

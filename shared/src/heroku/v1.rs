@@ -8,9 +8,9 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{Config, HerokuClient, HerokuError, Partner, request};
+use super::{HerokuClient, HerokuError, Partner, request};
 use crate::deadline::Deadline;
-use crate::document::Rendered;
+use crate::fields::ConfigVars;
 use crate::net::WRITE_TIMEOUT;
 
 const REMEDY: &str =
@@ -36,7 +36,7 @@ impl<'a> Access<'a> {
         client: &HerokuClient,
         id: &str,
         deadline: Deadline,
-    ) -> Result<Config, HerokuError> {
+    ) -> Result<ConfigVars, HerokuError> {
         let action = format!("read the config of add-on {id}");
         let request = self.authorized(client.request(Method::GET, &["vendor", "apps", id], 1))?;
         let answer = request::send(request, &action, deadline).await?;
@@ -53,7 +53,7 @@ impl<'a> Access<'a> {
         &self,
         client: &HerokuClient,
         id: &str,
-        rendered: &Rendered,
+        rendered: &ConfigVars,
         deadline: Deadline,
     ) -> Result<(), HerokuError> {
         let names: Vec<_> = rendered.names().collect();

@@ -9,10 +9,10 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{Config, HerokuClient, HerokuError, Partner, TokenStore, oauth, request};
+use super::{HerokuClient, HerokuError, Partner, TokenStore, oauth, request};
 use crate::deadline::Deadline;
-use crate::document::Rendered;
-use crate::event::SecretArn;
+use crate::fields::ConfigVars;
+use crate::ids::SecretArn;
 use crate::net::{Answer, REQUEST_TIMEOUT, WRITE_TIMEOUT};
 
 pub(super) struct Access<'a> {
@@ -60,7 +60,7 @@ impl<'a> Access<'a> {
         client: &HerokuClient,
         id: &str,
         deadline: Deadline,
-    ) -> Result<Config, HerokuError> {
+    ) -> Result<ConfigVars, HerokuError> {
         let action = format!("read the config of add-on {id}");
         let build = || client.request(Method::GET, &["addons", id, "config"], 3);
         let answer = self
@@ -74,9 +74,9 @@ impl<'a> Access<'a> {
         &self,
         client: &HerokuClient,
         id: &str,
-        rendered: &Rendered,
+        rendered: &ConfigVars,
         deadline: Deadline,
-    ) -> Result<Config, HerokuError> {
+    ) -> Result<ConfigVars, HerokuError> {
         let names: Vec<_> = rendered.names().collect();
         let action = format!("write {} of add-on {id}", names.join(", "));
         let vars: Vec<_> = rendered
@@ -95,7 +95,7 @@ impl<'a> Access<'a> {
         self.config(&answer, &action)
     }
 
-    fn config(&self, answer: &Answer, action: &str) -> Result<Config, HerokuError> {
+    fn config(&self, answer: &Answer, action: &str) -> Result<ConfigVars, HerokuError> {
         let vars: Vec<Var> = request::read(answer, action, &oauth::remedy(self.secret))?;
         Ok(vars
             .into_iter()

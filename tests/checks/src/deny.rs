@@ -95,7 +95,7 @@ async fn check(
     rules: &Path,
     checked: &Path,
     checks: &[&str],
-) -> Result<Command, tools::ToolsError> {
+) -> Result<Command, Box<dyn std::error::Error>> {
     let mut command = cargo_deny(rules, checked).await?;
     command
         .args(["check", "--hide-inclusion-graph"])
@@ -104,7 +104,7 @@ async fn check(
 }
 
 /// cargo-deny, about a workspace by the rules of another.
-async fn cargo_deny(rules: &Path, checked: &Path) -> Result<Command, tools::ToolsError> {
+async fn cargo_deny(rules: &Path, checked: &Path) -> Result<Command, Box<dyn std::error::Error>> {
     let target = tools::target_directory(rules);
     let progress = Arc::new(|line: &str| println!("{line}"));
     let mut command = Command::new(tools::ensure_cargo_deny(&target, progress).await?);

@@ -7,11 +7,15 @@
 
 mod deny;
 #[cfg(test)]
+mod layers;
+#[cfg(test)]
 mod pages;
 #[cfg(test)]
 mod readme;
 mod schema;
 mod stages;
+#[cfg(test)]
+mod variables;
 #[cfg(test)]
 mod waits;
 

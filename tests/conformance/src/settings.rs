@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use addon_rotation::document::{Document, Fields};
 use addon_rotation::event::VersionId;
 use addon_rotation::net::Roots;
-use clap::Parser;
 use secrecy::SecretString;
 use serde_json::{Map, Value, json};
 use url::Url;
@@ -22,9 +21,8 @@ const LENGTH: usize = 40;
 const HEADER: &str = "AUTHORIZATION";
 
 /// What the command line has.
-#[derive(Debug, Clone, Parser)]
-#[command(name = "cargo xtask conformance")]
-pub(crate) struct Arguments {
+#[derive(Debug, Clone, clap::Args)]
+pub struct Options {
     /// The service's base address, as the secret's `url`: https://, or http:// on loopback.
     #[arg(long)]
     pub(crate) url: String,
@@ -45,9 +43,6 @@ pub(crate) struct Arguments {
     /// Further root certificates, as the functions' `CA_BUNDLE_FILE`.
     #[arg(long, value_name = "FILE")]
     pub(crate) ca_bundle: Option<PathBuf>,
-    /// JSON instead of a table.
-    #[arg(long)]
-    pub(crate) json: bool,
 }
 
 /// The command could not run. Lists every problem.
@@ -89,7 +84,7 @@ impl Settings {
     ///
     /// # Errors
     /// With everything that is wrong.
-    pub(crate) fn read(arguments: &Arguments) -> Result<Self, SettingsError> {
+    pub(crate) fn read(arguments: &Options) -> Result<Self, SettingsError> {
         let mut problems = Vec::new();
         let token = token(&arguments.token_file).map_err(|problem| problems.push(problem));
         let roots = match &arguments.ca_bundle {
@@ -113,7 +108,7 @@ impl Settings {
 
 impl Credentials {
     /// The engine itself reads what the options say, so both have the same rules.
-    fn read(arguments: &Arguments, problems: &mut Vec<String>) -> Option<Self> {
+    fn read(arguments: &Options, problems: &mut Vec<String>) -> Option<Self> {
         let mut generate = Map::new();
         let mut names = Vec::new();
         for field in &arguments.fields {

@@ -30,14 +30,13 @@ fn token_file(token: &str) -> NamedTempFile {
     file
 }
 
-fn arguments(url: &str, token: &NamedTempFile) -> Arguments {
-    Arguments {
+fn arguments(url: &str, token: &NamedTempFile) -> Options {
+    Options {
         url: url.to_owned(),
         token_file: token.path().to_owned(),
         fields: vec!["api_key".to_owned()],
         authorization: None,
         ca_bundle: None,
-        json: false,
     }
 }
 

@@ -1,13 +1,18 @@
 //! Lambda in the process of a test: the functions' own steps, each invocation a cold start that keeps nothing, and
 //! the words in which Lambda answers. Which invocations there are, and what goes wrong with them, is the test's.
 
+#![allow(
+    clippy::expect_used,
+    reason = "a stand that cannot be set up is a failed test"
+)]
+
 mod answer;
 mod environment;
 
 use std::time::Duration;
 
 pub use answer::{answered, described, invocation, resource_policy};
-pub use environment::{Environment, names};
+pub use environment::{Environment, names, read_by_each};
 
 /// The stack's name: the value of the managed secrets' tag `rotation:stack`.
 pub const STACK: &str = "addon-rotation";

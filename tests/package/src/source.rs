@@ -11,9 +11,6 @@ use tokio::process::Command;
 
 use super::build::Place;
 
-/// The operator's tool is beside the functions, and is none.
-const TOOL: &str = "operator";
-
 /// The functions, by their directories' names, sorted.
 pub(crate) fn functions(workspace: &Path) -> Result<Vec<String>> {
     let directory = workspace.join("functions");
@@ -22,7 +19,7 @@ pub(crate) fn functions(workspace: &Path) -> Result<Vec<String>> {
     for entry in directory.read_dir().with_context(unusable)? {
         let path = entry.with_context(unusable)?.path();
         if path.join("Cargo.toml").exists()
-            && let Some(name) = path.file_name().filter(|name| *name != TOOL)
+            && let Some(name) = path.file_name()
         {
             functions.push(utf8(name.as_ref())?.to_owned());
         }

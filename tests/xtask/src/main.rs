@@ -69,7 +69,7 @@ const TASKS: [(&str, Run, &str); 13] = [
     ),
     (
         "conformance",
-        Cargo("conformance", &[]),
+        Cargo("addon-rotation-operator", &["conformance"]),
         "Checks a service of your own against the http engine's contract",
     ),
     (
@@ -142,6 +142,7 @@ fn start(run: &Run, arguments: &[OsString]) -> io::Result<ExitCode> {
             println!("1 of 4  building (from nothing it takes some minutes)");
             let mut cargo = cargo();
             cargo.args(["build", "--package", package]);
+            cargo.args(["--package", "addon-rotation-operator"]);
             for function in functions()? {
                 cargo.arg("--package").arg(function);
             }
@@ -160,7 +161,7 @@ fn cargo() -> Command {
     Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
 }
 
-/// The packages under functions/, the operator's tool among them.
+/// The packages under functions/.
 fn functions() -> io::Result<Vec<String>> {
     let manifest = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default());
     let mut names = Vec::new();

@@ -401,7 +401,7 @@ async fn what_is_somebody_elses_is_not_touched() {
     for (event, expected) in [
         (json!({}), "AddonId is missing"),
         (json!({ "AddonId": "../masters/db7" }), "AddonId must be"),
-        (json!({ "AddonId": 7 }), "AddonId must be a string"),
+        (json!({ "AddonId": 7 }), "AddonId must be the add-on's id"),
     ] {
         let message = refused(&stand, event).await;
         assert!(message.contains(expected), "{message}");

@@ -1,6 +1,6 @@
 //! An add-on instance at Heroku, with what a function reaches it with.
 
-use addon_rotation::document::{Document, Rendered};
+use addon_rotation::document::{ConfigVars, Document};
 use addon_rotation::heroku::{AddOn, HerokuClient, Partner, TokenStore};
 use secrecy::SecretString;
 
@@ -55,7 +55,7 @@ impl Publisher {
 }
 
 /// Config vars to publish.
-pub(crate) fn rendered(vars: &[(&str, &str)]) -> Rendered {
+pub(crate) fn rendered(vars: &[(&str, &str)]) -> ConfigVars {
     vars.iter()
         .map(|(name, value)| ((*name).to_owned(), SecretString::from(*value)))
         .collect()

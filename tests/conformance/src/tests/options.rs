@@ -17,7 +17,7 @@ use super::*;
 #[test]
 fn everything_that_is_wrong_is_told_at_once() {
     let token = token_file("");
-    let problems = |arguments: &Arguments| match Settings::read(arguments) {
+    let problems = |arguments: &Options| match Settings::read(arguments) {
         Ok(_) => Vec::new(),
         Err(error) => error.problems,
     };

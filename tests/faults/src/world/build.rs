@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use addon_rotation::configuration::HerokuConfiguration;
+use addon_rotation::heroku::HerokuConfiguration;
 use addon_rotation::invoke::Functions;
 use addon_rotation::net;
 use addon_rotation::schedule::Timetable;

@@ -31,10 +31,7 @@ async fn an_event_is_refused_with_all_that_is_wrong_in_it() {
     assert!(message.contains("are for v3 alone"), "{message}");
     for (wrong, expected) in [
         (json!({}), "Document is missing"),
-        (
-            json!({ "Document": "text" }),
-            "Document must be a JSON object",
-        ),
+        (json!({ "Document": "text" }), "Document must be an object"),
         (json!([]), "it must be a JSON object"),
     ] {
         let message = refusal(&stand, stand.lambda.ask(FUNCTION, wrong).await);

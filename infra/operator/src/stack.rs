@@ -1,0 +1,214 @@
+//! The stack that the tool works with, and its instances.
+
+use std::time::Duration;
+
+use addon_rotation::deadline::{Deadline, retry};
+use addon_rotation::event::{FinishEvent, SecretArn, Step, StepEvent, VersionId};
+use addon_rotation::invoke::{Functions, Settings};
+use addon_rotation::schedule::Timetable;
+use addon_rotation::secrets::{Secret, Secrets};
+use addon_rotation::start::Start;
+use addon_rotation::steps::Scheduled;
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use crate::OperatorError;
+
+/// The longest that a function of Lambda's may take, and a little.
+const INVOCATION: Duration = Duration::from_mins(16);
+
+/// How long a request to AWS is repeated while it fails in passing.
+const REQUEST: Duration = Duration::from_mins(1);
+
+/// A deployed stack, reached with an operator's credentials.
+#[derive(Debug, Clone)]
+pub struct Stack {
+    /// Its name.
+    pub name: String,
+    /// What the names of its rotating secrets begin with.
+    pub prefix: String,
+    /// Its secrets.
+    pub secrets: Secrets,
+    /// Its functions.
+    pub functions: Functions,
+    /// Its schedules.
+    pub timetable: Timetable,
+}
+
+/// An add-on instance: its secret without any value.
+#[derive(Debug, Clone)]
+pub struct Instance {
+    /// What it is called in commands.
+    pub id: String,
+    /// Its secret.
+    pub arn: SecretArn,
+    /// Versions, labels, tags.
+    pub secret: Secret,
+}
+
+/// The end of a request's repetitions.
+pub(crate) fn soon() -> Deadline {
+    Deadline::after(REQUEST)
+}
+
+impl Stack {
+    /// Region, credentials and endpoint from the environment.
+    ///
+    /// # Errors
+    /// If they are not there.
+    pub fn from_environment(name: String, prefix: String) -> Result<Self, OperatorError> {
+        let start = Start::of_process();
+        let start = start.map_err(|error| OperatorError::Client(error.to_string()))?;
+        let aws = start.aws.clone();
+        start.finish(Some(()))?;
+        Ok(Self {
+            secrets: Secrets::new(&aws),
+            functions: Functions::new(&aws),
+            timetable: Timetable::new(&aws, name.clone()),
+            name,
+            prefix,
+        })
+    }
+
+    /// An instance by what follows the prefix in its secret's name, by the whole name, or by the ARN.
+    ///
+    /// # Errors
+    /// If there is none, or the stack does not rotate it.
+    pub async fn instance(&self, id: &str) -> Result<Instance, OperatorError> {
+        let is_whole = id.starts_with(&self.prefix) || id.parse::<SecretArn>().is_ok();
+        let name = if is_whole {
+            id.to_owned()
+        } else {
+            format!("{}{id}", self.prefix)
+        };
+        let deadline = soon();
+        let found = retry(deadline, || self.secrets.find(&name, deadline)).await?;
+        let (arn, secret) = found.ok_or_else(|| OperatorError::Unknown {
+            name: name.clone(),
+            stack: self.name.clone(),
+        })?;
+        if !secret.is_of_stack(&self.name) {
+            return Err(OperatorError::NotManaged {
+                name: secret.name,
+                stack: self.name.clone(),
+            });
+        }
+        Ok(Instance {
+            id: self.id_of(&secret.name).to_owned(),
+            arn,
+            secret,
+        })
+    }
+
+    /// What a secret's instance is called in commands.
+    #[must_use]
+    pub fn id_of<'a>(&self, name: &'a str) -> &'a str {
+        name.strip_prefix(&self.prefix).unwrap_or(name)
+    }
+
+    /// The secret as it is now.
+    pub(crate) async fn again(&self, instance: &Instance) -> Result<Secret, OperatorError> {
+        let deadline = soon();
+        let described = retry(deadline, || self.secrets.describe(&instance.arn, deadline));
+        Ok(described.await?)
+    }
+
+    /// The name of one of its functions.
+    pub(crate) fn function(&self, name: &str) -> String {
+        format!("{}-{name}", self.name)
+    }
+
+    /// The command that shows what one of them said lately.
+    pub(crate) fn log_of(&self, function: &str) -> String {
+        format!(
+            "aws logs tail /aws/lambda/{} --since 1h",
+            self.function(function)
+        )
+    }
+
+    pub(crate) async fn settings(&self, function: &str) -> Result<Settings, OperatorError> {
+        let name = self.function(function);
+        Ok(self.functions.settings(&name, soon()).await?)
+    }
+
+    /// Invokes one of the functions that answer nothing, and waits.
+    pub(crate) async fn invoke<E: Serialize + Sync>(
+        &self,
+        function: &str,
+        event: &E,
+    ) -> Result<(), OperatorError> {
+        let (name, deadline) = (self.function(function), Deadline::after(INVOCATION));
+        Ok(self.functions.invoke(&name, event, deadline).await?)
+    }
+
+    /// Invokes one of the functions that answer something, and waits.
+    pub(crate) async fn ask<E: Serialize + Sync>(
+        &self,
+        function: &str,
+        event: &E,
+    ) -> Result<Value, OperatorError> {
+        let (name, deadline) = (self.function(function), Deadline::after(INVOCATION));
+        let answer: Map<_, _> = self.functions.ask(&name, event, deadline).await?;
+        Ok(Value::Object(answer))
+    }
+
+    /// Has a step done with a version.
+    pub(crate) async fn step(
+        &self,
+        function: &str,
+        step: Step,
+        instance: &Instance,
+        version: &VersionId,
+    ) -> Result<(), OperatorError> {
+        let event = StepEvent {
+            step,
+            secret: instance.arn.clone(),
+            version: version.clone(),
+            vouched: false,
+        };
+        self.invoke(function, &event).await
+    }
+
+    /// Has a version revoked after so many seconds; by default after the secret's own grace period, else the
+    /// stack's. A schedule that is there already is moved.
+    pub(crate) async fn revoke_after(
+        &self,
+        instance: &Instance,
+        version: &VersionId,
+        seconds: Option<u32>,
+    ) -> Result<(), OperatorError> {
+        self.schedule(&finish(instance, version, seconds)).await
+    }
+
+    /// Puts off the revocation of a version that is to be current again. Should it not become so, it has a
+    /// whole grace period from the moment on in which that is found.
+    pub(crate) async fn put_off(
+        &self,
+        instance: &Instance,
+        version: &VersionId,
+    ) -> Result<(), OperatorError> {
+        let event = FinishEvent {
+            was_in_use: true,
+            ..finish(instance, version, None)
+        };
+        self.schedule(&event).await
+    }
+
+    async fn schedule(&self, event: &FinishEvent) -> Result<(), OperatorError> {
+        let (name, deadline) = (self.function("finish-secret"), Deadline::after(INVOCATION));
+        let scheduled: Option<Scheduled> = self.functions.ask(&name, event, deadline).await?;
+        drop(scheduled);
+        Ok(())
+    }
+}
+
+fn finish(instance: &Instance, version: &VersionId, seconds: Option<u32>) -> FinishEvent {
+    let own = instance.secret.grace_period_seconds();
+    FinishEvent {
+        secret: instance.arn.clone(),
+        version: version.clone(),
+        revoke_after_seconds: seconds.or(own.ok().flatten()),
+        only_if_unscheduled: false,
+        was_in_use: false,
+    }
+}
