@@ -105,7 +105,7 @@ impl Names {
         name: &str,
         value: &SecretString,
     ) -> Result<Document, crate::Error> {
-        let document = Document::parse(value)?;
+        let document = Document::parse(value).map_err(|error| error.of(secret))?;
         self.bind(secret, name, &document)?;
         Ok(document)
     }
@@ -256,7 +256,7 @@ pub(crate) async fn possession(
 ) -> Result<Possession, crate::Error> {
     let (version, current) = succession.current;
     if event.vouched {
-        tracing::warn!(current = %version, "an operator vouches for the current credential: it need not log in");
+        tracing::warn!(current = %version, "an operator vouches for the current credential: it does not have to log in");
         Metric::Vouched.count();
         return Ok(Possession::Vouched);
     }

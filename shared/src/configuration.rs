@@ -19,7 +19,10 @@ use crate::net::{Addresses, PlainText, Roots};
 
 /// Configuration that a function cannot start with.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the function's environment is not usable: {}; correct the stack's parameters or the template", problems.join("; "))]
+#[error(
+    "The environment variables are not valid: {} → Correct the stack's parameters or the template.",
+    crate::message::numbered(problems)
+)]
 pub struct ConfigurationError {
     /// What is wrong, one entry per variable.
     pub problems: Vec<String>,

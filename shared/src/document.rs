@@ -26,6 +26,7 @@ pub use schema::schema;
 pub use template::Rendered;
 
 use crate::event::{SecretArn, VersionId};
+use crate::message;
 use crate::service::Engine;
 
 /// The largest value that Secrets Manager stores, in bytes.
@@ -38,21 +39,40 @@ const LONGEST_PROBLEM: usize = 1000;
 
 /// A document that is not usable. Lists every problem found, by path, and no value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the secret's document is not usable: {}; correct the secret's value", problems.join("; "))]
+#[error("{}. → Correct it, and store it again (PutSecretValue).", self.failure())]
 pub struct DocumentError {
     /// What is wrong, one entry per path.
     pub problems: Vec<String>,
+    secret: Option<SecretArn>,
 }
 
 impl DocumentError {
+    /// Which secret holds it.
+    pub(crate) fn of(self, secret: &SecretArn) -> Self {
+        let secret = Some(secret.clone());
+        Self { secret, ..self }
+    }
+
+    fn failure(&self) -> String {
+        let problems = message::numbered(&self.problems);
+        let problems = message::bare(&problems);
+        match &self.secret {
+            Some(secret) => format!("The document in {secret} is not valid: {problems}"),
+            None => format!("The document is not valid: {problems}"),
+        }
+    }
+
     fn new(mut problems: Vec<String>) -> Self {
         let more = problems.len().saturating_sub(MOST_PROBLEMS);
         problems.truncate(MOST_PROBLEMS);
         let mut problems: Vec<_> = problems.into_iter().map(shortened).collect();
         if more > 0 {
-            problems.push(format!("and more, at least {more}"));
+            problems.push(format!("at least {more} more"));
         }
-        Self { problems }
+        Self {
+            problems,
+            secret: None,
+        }
     }
 }
 
@@ -123,13 +143,11 @@ impl Document {
     pub fn parse(value: &SecretString) -> Result<Self, DocumentError> {
         let text = value.expose_secret();
         if text.len() > LARGEST_DOCUMENT {
-            return Err(DocumentError {
-                problems: vec![format!("it is larger than {LARGEST_DOCUMENT} bytes")],
-            });
+            let problem = format!("it is larger than {LARGEST_DOCUMENT} bytes");
+            return Err(DocumentError::new(vec![problem]));
         }
-        let fields = Fields::parse(text).ok_or_else(|| DocumentError {
-            problems: vec!["it is not a JSON object".to_owned()],
-        })?;
+        let fields = Fields::parse(text)
+            .ok_or_else(|| DocumentError::new(vec!["it is not a JSON object".to_owned()]))?;
 
         let mut problems = Vec::new();
         let complete = fields.complete();
@@ -142,8 +160,12 @@ impl Document {
             .map(|heroku| heroku.config.clone())
             .or_else(|| fields.heroku_config())
         {
+            let before = problems.len();
             template::check(&complete, &config, &mut problems);
-            if let Some(engine) = &engine {
+            // What a broken template does not show is no mistake of its own.
+            if let (Some(engine), Some(_)) = (&engine, &heroku)
+                && problems.len() == before
+            {
                 template::check_renewed(&complete, &config, &engine.renewed(), &mut problems);
             }
         }

@@ -10,6 +10,7 @@ use crate::event::EventError;
 use crate::heroku::HerokuError;
 use crate::invoke::InvokeError;
 use crate::last_will::Panicked;
+use crate::message;
 use crate::secrets::SecretError;
 use crate::service::ServiceError;
 use crate::steps::{DeprovisionError, EnrollError, StepError};
@@ -108,14 +109,9 @@ impl From<Error> for Diagnostic {
                 error_message,
             };
         }
-        let hint = if error.is_passing() {
-            "A retry can help."
-        } else {
-            "A retry cannot help until this is corrected."
-        };
         Self {
             error_type: error.kind().to_owned(),
-            error_message: format!("{error}. {hint}"),
+            error_message: message::with_retry(&error),
         }
     }
 }

@@ -87,7 +87,10 @@ impl Serialize for Step {
 
 /// An event that a function cannot act upon. Lists every problem, and no value of the event.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the event is not usable: {}", problems.join("; "))]
+#[error(
+    "The event is not valid: {} → Correct it, and send it again.",
+    crate::message::numbered(problems)
+)]
 pub struct EventError {
     /// What is wrong, one entry per field.
     pub problems: Vec<String>,

@@ -31,6 +31,7 @@ pub mod function;
 pub mod heroku;
 pub mod invoke;
 pub mod last_will;
+pub mod message;
 pub mod net;
 pub mod rotation_schedule;
 pub mod schedule;
@@ -38,5 +39,9 @@ pub mod secrets;
 pub mod service;
 pub mod steps;
 pub mod telemetry;
+
+#[cfg(test)]
+#[path = "../tests/library/support/snapshot.rs"]
+mod snapshot;
 
 pub use error::Error;

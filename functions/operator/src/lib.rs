@@ -12,8 +12,8 @@
 //! | [`enroll`] | `enroll`: instances from a file |
 //! | [`deprovision`] | `deprovision`: instances that are gone at Heroku |
 //!
-//! The exit status is 0 if all is well, 1 if something is to be looked at, 2 if the command could not run
-//! and nothing is changed.
+//! The exit status is 0 if all is well, 1 if something needs attention, 2 if the command could not run
+//! and nothing was changed.
 
 mod arguments;
 pub mod confirm;
@@ -45,7 +45,7 @@ use stack::Stack;
 pub enum Outcome {
     /// All is well.
     Fine,
-    /// Something is to be looked at.
+    /// Something needs attention.
     Attention,
 }
 

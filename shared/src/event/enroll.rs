@@ -61,9 +61,7 @@ impl Event for EnrollEvent {
             }
         }
         if code.is_some() && refresh_token.is_some() {
-            reader.problem(
-                "GrantCode and RefreshToken exclude one another: send the one that you have",
-            );
+            reader.problem("GrantCode and RefreshToken exclude each other: send one of them");
         }
         let grant = code
             .map(|code| Grant::Code(code.into()))
@@ -71,7 +69,7 @@ impl Event for EnrollEvent {
         let document = read_document(&mut reader);
         if let Some((document, oauth)) = document {
             if document.heroku.api == Api::V1 && grant.is_some() {
-                reader.problem("GrantCode and RefreshToken are for v3 alone: leave them out");
+                reader.problem("GrantCode and RefreshToken are for v3 only: leave them out");
             }
             if reader.problems.is_empty() {
                 return Ok(Self {
@@ -99,11 +97,8 @@ fn unknown(key: &str) -> String {
     let nearest = KEYS.into_iter().min_by_key(|known| distance(key, known));
     let nearest = nearest.filter(|known| distance(key, known) <= known.len() / 3);
     match nearest {
-        Some(known) => format!("{key} is not known: did you mean {known}?"),
-        None => format!(
-            "it has a key that is not known: it may have {}",
-            KEYS.join(", ")
-        ),
+        Some(known) => format!("{key} is unknown: did you mean {known}?"),
+        None => format!("it has an unknown key (known are {})", KEYS.join(", ")),
     }
 }
 
@@ -234,7 +229,7 @@ mod tests {
             ("Refresh_Token", "RefreshToken"),
             ("Documnet", "Document"),
         ] {
-            let expected = format!("{key} is not known: did you mean {meant}?");
+            let expected = format!("{key} is unknown: did you mean {meant}?");
             assert_eq!(unknown(key), expected);
         }
         for key in ["hunter2", "", "Reason", "acme_live_0123456789"] {

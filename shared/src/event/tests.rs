@@ -106,7 +106,7 @@ fn a_dead_letter_is_read_however_it_is_wrapped_and_begins_anew() {
         ),
         (
             message("{}".to_owned()),
-            "SecretId is missing; VersionId is missing",
+            "1. SecretId is missing. 2. VersionId is missing.",
         ),
     ] {
         let error = RevokeEvent::read(&payload).unwrap_err().to_string();

@@ -42,6 +42,15 @@ impl Config {
             .collect()
     }
 
+    /// The names of the config vars that `rendered` has and for which Heroku shows none.
+    #[must_use]
+    pub fn unknown<'a>(&self, rendered: &'a Rendered) -> Vec<&'a str> {
+        rendered
+            .names()
+            .filter(|name| matches!(self.find(name), Found::None))
+            .collect()
+    }
+
     /// Refuses to guess.
     ///
     /// # Errors

@@ -70,7 +70,7 @@ async fn perform(
 ) -> Result<Replaced, Error> {
     let secret = secrets.describe(&event.secret, deadline).await?;
     if !is_due(event, &secret)? {
-        tracing::info!("the version is current already: nothing to do");
+        tracing::info!("the version is already current: nothing to do");
         return Ok(None);
     }
     let step = StepEvent {

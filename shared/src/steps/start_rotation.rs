@@ -59,7 +59,7 @@ pub async fn start_rotation(
     // Not repeated: a second rotation might begin.
     match secrets.rotate(&arn, deadline).await {
         Ok(version_id) => {
-            tracing::info!(secret = %arn, version = version_id.as_ref().map(tracing::field::display), "a rotation has begun");
+            tracing::info!(secret = %arn, version = version_id.as_ref().map(tracing::field::display), "a rotation has started");
             Ok(Started {
                 secret_arn: arn,
                 version_id,

@@ -71,7 +71,7 @@ pub async fn sweep(
     let half = deadline.at_most(deadline.left() / 2);
     let listed = found.list(secrets, swept, order, half).await;
     if let Err(error) = &listed {
-        tracing::warn!(%error, secrets = found.secrets, "not all secrets were looked at: the next sweep begins at the other end");
+        tracing::warn!(%error, secrets = found.secrets, "not all secrets were checked: the next sweep begins at the other end");
     }
     // Looked at after the labels: a rotation schedules before it promotes, so whatever is found
     // waiting has been scheduled by now if it ever was.
@@ -148,7 +148,7 @@ async fn idle(
         Ok::<_, AwsError>(())
     });
     if let Err(error) = looked.await {
-        tracing::warn!(%error, "not all schedules were looked at: left to the next sweep");
+        tracing::warn!(%error, "not all schedules were checked: left to the next sweep");
     }
     idle.into_inner()
 }

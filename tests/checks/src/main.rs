@@ -10,6 +10,8 @@ mod deny;
 mod readme;
 mod schema;
 mod stages;
+#[cfg(test)]
+mod words;
 
 use std::error::Error;
 use std::process::ExitCode;

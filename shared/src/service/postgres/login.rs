@@ -14,7 +14,7 @@ use super::fault::{LET_IN, LoginFault, login_fault};
 use super::guard::{Guarded, GuardedTls, Methods, Proof};
 use super::{Fault, Postgres};
 use crate::net::{self, Unreachable};
-use crate::service::{Context, ServiceError};
+use crate::service::{CallError, Context, ServiceError};
 
 /// Longer start-up packets are refused by the server, at 10,000 bytes.
 const LONGEST_OPTIONS: usize = 9_000;
@@ -140,12 +140,8 @@ pub(super) async fn open(
         context.deadline.attempt(net::REQUEST_TIMEOUT),
         connect(postgres, context, database, login, &proof),
     );
-    let unreachable = |reason| {
-        Fault::Other(ServiceError::Unreachable {
-            service: service.clone(),
-            reason,
-        })
-    };
+    let unreachable =
+        |reason| Fault::Other(CallError::unreachable(service.clone(), action, reason).into());
     match opened.await {
         Ok(Ok(client)) => Ok(client),
         Ok(Err(Failure::Unreachable(reason))) => Err(unreachable(reason)),
