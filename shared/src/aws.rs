@@ -1,5 +1,4 @@
-//! The AWS SDK's configuration from a Lambda function's environment, and its requests sent through
-//! the function's one HTTP client.
+//! The AWS SDK's configuration, and its requests sent through the function's one HTTP client.
 
 use std::fmt::Display;
 use std::pin::Pin;
@@ -23,35 +22,12 @@ use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::SdkConfig;
 
-use crate::configuration::{ConfigurationError, Environment};
 use crate::deadline::{Deadline, Passing};
 use crate::message;
 use crate::net::Unreachable;
 
 /// The longest that one attempt of a call to Secrets Manager or EventBridge Scheduler may take.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// The SDK's configuration: region, credentials of the execution role and endpoint from the
-/// [environment variables that Lambda sets](https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html),
-/// no other source. `AWS_ENDPOINT_URL` points it elsewhere than AWS.
-///
-/// # Errors
-/// If a variable is missing.
-pub fn sdk_config(http: &reqwest::Client) -> Result<SdkConfig, ConfigurationError> {
-    let mut environment = Environment::new();
-    let region: Option<String> = environment.required("AWS_REGION", "set by Lambda");
-    let key: Option<String> = environment.required("AWS_ACCESS_KEY_ID", "set by Lambda");
-    let secret: Option<String> = environment.required("AWS_SECRET_ACCESS_KEY", "set by Lambda");
-    let session = std::env::var("AWS_SESSION_TOKEN")
-        .ok()
-        .filter(|token| !token.is_empty());
-    let config = region.zip(key).zip(secret).map(|((region, key), secret)| {
-        let credentials = Credentials::new(key, secret, session, None, "environment");
-        let endpoint = std::env::var("AWS_ENDPOINT_URL").ok();
-        sdk_config_with(http, region, credentials, endpoint)
-    });
-    environment.finish(config)
-}
 
 /// The SDK's configuration for a region, credentials and, if it is not AWS's own, an endpoint.
 #[must_use]

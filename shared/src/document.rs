@@ -5,37 +5,26 @@
 //! so that what reads those can read these, and one block for Heroku. A document is checked as a
 //! whole before anything is done with it: every problem is reported, by path, and no value.
 
-mod check;
-mod defaults;
-mod fields;
-mod generate;
 #[cfg(feature = "schema")]
 mod schema;
-mod template;
 
 use std::collections::BTreeMap;
 
 use secrecy::{ExposeSecret, SecretString};
 
-pub(crate) use check::Check;
-pub use fields::Fields;
-pub use generate::{Generate, RandomError, credential_id};
-pub(crate) use generate::{password, username};
 #[cfg(feature = "schema")]
 pub use schema::schema;
-pub use template::Rendered;
 
-use crate::event::{SecretArn, VersionId};
+use crate::engine::{self, Engine};
+use crate::fields::{self, Check, Found};
+use crate::ids::{SecretArn, VersionId};
 use crate::message;
-use crate::service::Engine;
+
+pub use crate::engine::{RandomError, credential_id};
+pub use crate::fields::{Fields, Rendered};
 
 /// The largest value that Secrets Manager stores, in bytes.
 const LARGEST_DOCUMENT: usize = 65_536;
-
-/// So many problems are reported, and so many characters of each: names of fields and config vars may
-/// be as long as the document.
-const MOST_PROBLEMS: usize = 50;
-const LONGEST_PROBLEM: usize = 1000;
 
 /// A document that is not usable. Lists every problem found, by path, and no value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -61,27 +50,15 @@ impl DocumentError {
             None => format!("The document is not valid: {problems}"),
         }
     }
+}
 
-    fn new(mut problems: Vec<String>) -> Self {
-        let more = problems.len().saturating_sub(MOST_PROBLEMS);
-        problems.truncate(MOST_PROBLEMS);
-        let mut problems: Vec<_> = problems.into_iter().map(shortened).collect();
-        if more > 0 {
-            problems.push(format!("at least {more} more"));
-        }
+impl From<Vec<String>> for DocumentError {
+    fn from(problems: Vec<String>) -> Self {
         Self {
             problems,
             secret: None,
         }
     }
-}
-
-fn shortened(mut text: String) -> String {
-    if let Some((end, _)) = text.char_indices().nth(LONGEST_PROBLEM) {
-        text.truncate(end);
-        text.push('…');
-    }
-    text
 }
 
 /// A checked document. Its `Debug` shows no value.
@@ -144,41 +121,39 @@ impl Document {
         let text = value.expose_secret();
         if text.len() > LARGEST_DOCUMENT {
             let problem = format!("it is larger than {LARGEST_DOCUMENT} bytes");
-            return Err(DocumentError::new(vec![problem]));
+            return Err(vec![problem].into());
         }
-        let fields = Fields::parse(text)
-            .ok_or_else(|| DocumentError::new(vec!["it is not a JSON object".to_owned()]))?;
+        let fields = Fields::parse(text);
+        let fields = fields.ok_or_else(|| vec!["it is not a JSON object".to_owned()])?;
 
-        let mut problems = Vec::new();
-        let complete = fields.complete();
-        let mut check = Check::new(&complete, &mut problems);
+        let (mut found, complete) = (Found::default(), fields.complete());
+        let mut check = Check::new(complete.map(), &mut found);
         let engine = Engine::read(&mut check);
         let administrator = check.parsed("masterarn");
         let heroku = check.object("heroku", HerokuBlock::read);
+        let problems = &mut found.problems;
         if let Some(config) = heroku
             .as_ref()
             .map(|heroku| heroku.config.clone())
             .or_else(|| fields.heroku_config())
         {
             let before = problems.len();
-            template::check(&complete, &config, &mut problems);
+            fields::check_templates(&complete, &config, problems);
             // What a broken template does not show is no mistake of its own.
             if let (Some(engine), Some(_)) = (&engine, &heroku)
                 && problems.len() == before
             {
-                template::check_renewed(&complete, &config, &engine.renewed(), &mut problems);
+                fields::check_renewed(&complete, &config, &engine.renewed(), problems);
             }
         }
         let checked = engine.zip(administrator).zip(heroku);
-        match checked {
-            Some(((engine, administrator), heroku)) if problems.is_empty() => Ok(Self {
-                fields,
-                engine,
-                administrator,
-                heroku,
-            }),
-            _ => Err(DocumentError::new(problems)),
-        }
+        let ((engine, administrator), heroku) = found.finish(checked)?;
+        Ok(Self {
+            fields,
+            engine,
+            administrator,
+            heroku,
+        })
     }
 
     /// The config vars as they are to be shown.
@@ -193,7 +168,8 @@ impl Document {
             .filter_map(|field| self.fields.text(field))
             .map(SecretString::from)
             .collect();
-        Ok(template::render(&self.fields.complete(), &self.heroku.config)?.with_secrets(secrets))
+        let rendered = fields::render(&self.fields.complete(), &self.heroku.config)?;
+        Ok(rendered.with_secrets(secrets))
     }
 
     /// The same document with another OAuth secret.
@@ -270,7 +246,7 @@ impl Document {
         let addon = self.heroku.addon_id.as_str();
         let names = [
             credential_id(addon, version),
-            generate::user_of(addon, version),
+            engine::user_of(addon, version),
         ];
         names.iter().any(|name| name == self.engine.credential())
     }

@@ -1,19 +1,27 @@
 //! What a step can fail with, as one type, and how Lambda and Secrets Manager show it.
 
+mod deprovision;
+mod enroll;
+mod step;
+
 use lambda_runtime::Diagnostic;
+
+pub use deprovision::DeprovisionError;
+pub use enroll::EnrollError;
+pub(crate) use enroll::{NO_GRANT, Problem};
+pub use step::StepError;
 
 use crate::authority::AuthorityError;
 use crate::aws::AwsError;
 use crate::deadline::Passing;
 use crate::document::DocumentError;
+use crate::engine::ServiceError;
 use crate::event::EventError;
 use crate::heroku::HerokuError;
 use crate::invoke::InvokeError;
 use crate::last_will::Panicked;
 use crate::message;
-use crate::secrets::SecretError;
-use crate::service::ServiceError;
-use crate::steps::{DeprovisionError, EnrollError, StepError};
+use crate::secrets::{SecretError, ValueError};
 
 /// Any failure of a step. Its message says what failed, on which resource, and what to do.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -73,6 +81,17 @@ impl Error {
             Self::Enroll(_) => "EnrollError",
             Self::Deprovision(_) => "DeprovisionError",
             Self::Panicked(_) => "Panicked",
+        }
+    }
+}
+
+impl From<ValueError> for Error {
+    fn from(error: ValueError) -> Self {
+        match error {
+            ValueError::Aws(error) => error.into(),
+            ValueError::Secret(error) => error.into(),
+            ValueError::Document(error) => error.into(),
+            ValueError::Authority(error) => error.into(),
         }
     }
 }

@@ -5,8 +5,6 @@
 //! enrols an instance sends its document.
 
 mod enroll;
-mod ids;
-mod reader;
 mod revocation;
 mod time;
 
@@ -17,11 +15,11 @@ use secrecy::SecretString;
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 
-use crate::configuration::LONGEST_GRACE_PERIOD_SECONDS;
+use crate::fields::{Check, Found};
+use crate::limits::LONGEST_GRACE_PERIOD_SECONDS;
 
+pub use crate::ids::{SecretArn, VersionId};
 pub use enroll::{DeprovisionEvent, EnrollEvent, Grant, StartRotationEvent};
-pub use ids::{SecretArn, VersionId};
-use reader::Reader;
 pub use revocation::{RevokeEvent, SweepEvent};
 pub use time::ScheduledAt;
 
@@ -96,6 +94,25 @@ pub struct EventError {
     pub problems: Vec<String>,
 }
 
+impl From<Vec<String>> for EventError {
+    fn from(problems: Vec<String>) -> Self {
+        Self { problems }
+    }
+}
+
+/// Reads an event's fields, and reports all that is wrong with them at once.
+fn check<T>(
+    payload: &Value,
+    read: impl FnOnce(&mut Check<'_>) -> Option<T>,
+) -> Result<T, EventError> {
+    let Some(fields) = payload.as_object() else {
+        return Err(vec!["it must be a JSON object".to_owned()].into());
+    };
+    let mut found = Found::default();
+    let event = read(&mut Check::new(fields, &mut found));
+    Ok(found.finish(event)?)
+}
+
 /// A payload that a function can be invoked with.
 pub trait Event: Sized {
     /// Reads it from JSON.
@@ -127,22 +144,18 @@ pub struct RotationEvent {
 
 impl Event for RotationEvent {
     fn read(payload: &Value) -> Result<Self, EventError> {
-        let mut reader = Reader::new(payload);
-        let step = reader.parse("Step");
-        let secret = reader.parse("SecretId");
-        let version = reader.parse("ClientRequestToken");
-        let rotation_token = reader
-            .optional_text("RotationToken")
-            .map(SecretString::from);
-        match (step, secret, version) {
-            (Some(step), Some(secret), Some(version)) if reader.problems.is_empty() => Ok(Self {
-                step,
-                secret,
-                version,
-                rotation_token,
-            }),
-            _ => Err(reader.into_error()),
-        }
+        check(payload, |event| {
+            let step = event.parsed("Step");
+            let secret = event.parsed("SecretId");
+            let version = event.parsed("ClientRequestToken");
+            let rotation_token = event.optional_text("RotationToken", "a string", |_| true);
+            Some(Self {
+                step: step?,
+                secret: secret?,
+                version: version?,
+                rotation_token: rotation_token.map(SecretString::from),
+            })
+        })
     }
 
     fn subject(&self) -> Option<(&SecretArn, &VersionId)> {
@@ -174,20 +187,16 @@ pub struct StepEvent {
 
 impl Event for StepEvent {
     fn read(payload: &Value) -> Result<Self, EventError> {
-        let mut reader = Reader::new(payload);
-        let step = reader.parse("Step");
-        let secret = reader.parse("SecretId");
-        let version = reader.parse("VersionId");
-        let vouched = reader.optional_flag("Vouched").unwrap_or_default();
-        match (step, secret, version) {
-            (Some(step), Some(secret), Some(version)) if reader.problems.is_empty() => Ok(Self {
-                step,
-                secret,
-                version,
+        check(payload, |event| {
+            let (step, secret) = (event.parsed("Step"), event.parsed("SecretId"));
+            let (version, vouched) = (event.parsed("VersionId"), event.flag("Vouched"));
+            Some(Self {
+                step: step?,
+                secret: secret?,
+                version: version?,
                 vouched,
-            }),
-            _ => Err(reader.into_error()),
-        }
+            })
+        })
     }
 
     fn subject(&self) -> Option<(&SecretArn, &VersionId)> {
@@ -223,25 +232,20 @@ pub struct FinishEvent {
 
 impl Event for FinishEvent {
     fn read(payload: &Value) -> Result<Self, EventError> {
-        let mut reader = Reader::new(payload);
-        let secret = reader.parse("SecretId");
-        let version = reader.parse("VersionId");
-        let revoke_after_seconds =
-            reader.optional_number("RevokeAfterSeconds", 1..=LONGEST_GRACE_PERIOD_SECONDS);
-        let only_if_unscheduled = reader
-            .optional_flag("OnlyIfUnscheduled")
-            .unwrap_or_default();
-        let was_in_use = reader.optional_flag("WasInUse").unwrap_or_default();
-        match (secret, version) {
-            (Some(secret), Some(version)) if reader.problems.is_empty() => Ok(Self {
-                secret,
-                version,
+        check(payload, |event| {
+            let (secret, version) = (event.parsed("SecretId"), event.parsed("VersionId"));
+            let longest = u64::from(LONGEST_GRACE_PERIOD_SECONDS);
+            let revoke_after_seconds = event.optional_number("RevokeAfterSeconds", 1..=longest);
+            let only_if_unscheduled = event.flag("OnlyIfUnscheduled");
+            let was_in_use = event.flag("WasInUse");
+            Some(Self {
+                secret: secret?,
+                version: version?,
                 revoke_after_seconds,
                 only_if_unscheduled,
                 was_in_use,
-            }),
-            _ => Err(reader.into_error()),
-        }
+            })
+        })
     }
 
     fn subject(&self) -> Option<(&SecretArn, &VersionId)> {

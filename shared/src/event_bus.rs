@@ -11,11 +11,10 @@ use aws_types::SdkConfig;
 use lambda_runtime::Diagnostic;
 use serde::Serialize;
 
-use crate::Error;
 use crate::aws::{AwsError, call};
 use crate::deadline::Deadline;
+use crate::engine::Sessions;
 use crate::event::{SecretArn, Step, VersionId};
-use crate::service::Sessions;
 
 /// The events' `source`.
 pub const SOURCE: &str = "heroku-addon-rotation";
@@ -25,13 +24,23 @@ pub(crate) const LONGEST: Duration = Duration::from_secs(2);
 
 const OPERATION: &str = "events:PutEvents";
 
+/// What failed, in the words that whoever invoked the function gets.
+#[derive(Debug, Clone)]
+pub struct Failure(Diagnostic);
+
+impl<E: Clone + Into<Diagnostic>> From<&E> for Failure {
+    fn from(error: &E) -> Self {
+        Self(error.clone().into())
+    }
+}
+
 /// What happened to a secret's version.
 #[derive(Debug, Clone)]
-pub enum Occurrence<'a> {
+pub enum Occurrence {
     /// It is current, and Heroku shows it.
     RotationSucceeded,
     /// A step of its rotation failed. Secrets Manager tries again by itself.
-    RotationStepFailed(Step, &'a Error),
+    RotationStepFailed(Step, Failure),
     /// It was current until now: its credential ends at this time.
     RevocationScheduled(String),
     /// Its credential is about to end, and sessions are open with it.
@@ -39,12 +48,12 @@ pub enum Occurrence<'a> {
     /// Its credential has ended.
     Revoked,
     /// Its credential has not ended; it is tried again at this time. `None` of an error: somebody uses it.
-    RevocationPostponed(String, Option<&'a Error>),
+    RevocationPostponed(String, Option<Failure>),
     /// Its credential has not ended, and nothing tries it again by itself but the sweep.
-    RevocationGivenUp(&'a Error),
+    RevocationGivenUp(Failure),
 }
 
-impl Occurrence<'_> {
+impl Occurrence {
     /// The event's `detail-type`.
     fn detail_type(&self) -> &'static str {
         match self {
@@ -62,9 +71,9 @@ impl Occurrence<'_> {
         let mut detail = More::default();
         let failure = match self {
             Self::RotationSucceeded | Self::Revoked => None,
-            Self::RotationStepFailed(step, error) => {
+            Self::RotationStepFailed(step, failure) => {
                 detail.step = Some(*step);
-                Some(*error)
+                Some(failure)
             }
             Self::RevocationScheduled(time) => {
                 detail.revokes_at = Some(time.clone());
@@ -75,17 +84,15 @@ impl Occurrence<'_> {
                 detail.addresses.clone_from(&sessions.from);
                 None
             }
-            Self::RevocationPostponed(time, error) => {
+            Self::RevocationPostponed(time, failure) => {
                 detail.revokes_at = Some(time.clone());
-                *error
+                failure.as_ref()
             }
-            Self::RevocationGivenUp(error) => Some(*error),
+            Self::RevocationGivenUp(failure) => Some(failure),
         };
-        // In the words that whoever invoked the function gets.
-        if let Some(error) = failure {
-            let failure = Diagnostic::from(error.clone());
-            detail.error_type = Some(failure.error_type);
-            detail.error_message = Some(failure.error_message);
+        if let Some(Failure(failure)) = failure {
+            detail.error_type = Some(failure.error_type.clone());
+            detail.error_message = Some(failure.error_message.clone());
         }
         detail
     }
@@ -139,7 +146,7 @@ impl EventBus {
     pub async fn put(
         &self,
         secret: &SecretArn,
-        occurrences: &[(&VersionId, Occurrence<'_>)],
+        occurrences: &[(&VersionId, Occurrence)],
         deadline: Deadline,
     ) {
         if occurrences.is_empty() {
@@ -156,7 +163,7 @@ impl EventBus {
     async fn try_put(
         &self,
         secret: &SecretArn,
-        occurrences: &[(&VersionId, Occurrence<'_>)],
+        occurrences: &[(&VersionId, Occurrence)],
         deadline: Deadline,
     ) -> Result<(), AwsError> {
         let refused =

@@ -11,7 +11,7 @@ pub use waiting::Waiting;
 
 use crate::aws::AwsError;
 use crate::deadline::{Deadline, retry};
-use crate::event::SecretArn;
+use crate::ids::SecretArn;
 use crate::secrets::{Listing, Secret, Secrets};
 
 /// Lists the secrets, page by page, until `each` breaks it off. Those of the pages that came were given to

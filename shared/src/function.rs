@@ -1,4 +1,4 @@
-//! What all Lambda functions share: an invocation from its event to its answer.
+//! What all Lambda functions share: a function from its start to its end, an invocation from its event to its answer.
 
 use std::time::Instant;
 
@@ -9,40 +9,68 @@ use tracing::Instrument;
 
 use crate::deadline::{Deadline, Passing};
 use crate::event::Event;
+use crate::start::{ConfigurationError, Start};
 use crate::{Error, telemetry};
 
-/// Serves invocations until Lambda ends the process: reads the event, runs the step within the
-/// deadline, logs and measures the outcome.
+/// A Lambda function: what it needs, and what it does with an event.
+pub trait Function: Sized {
+    /// What it is invoked with.
+    type Event: Event;
+    /// What it answers.
+    type Answer: Serialize;
+
+    /// Reads its configuration and builds its clients. All variables are read before the first `?`, so that all that
+    /// is wrong is told at once.
+    fn start(start: &mut Start) -> Option<Self>;
+
+    /// Serves one invocation.
+    fn handle(
+        &self,
+        event: Self::Event,
+        deadline: Deadline,
+    ) -> impl Future<Output = Result<Self::Answer, Error>>;
+}
+
+/// Starts a function.
 ///
 /// # Errors
-/// If the Lambda runtime cannot be reached.
-pub async fn run<E: Event, A: Serialize>(
-    step: impl AsyncFn(E, Deadline) -> Result<A, Error>,
-) -> Result<(), lambda_runtime::Error> {
-    let step = &step;
+/// With all that is wrong with its environment variables.
+pub fn start<F: Function>(mut start: Start) -> Result<F, ConfigurationError> {
+    let function = F::start(&mut start);
+    start.finish(function)
+}
+
+/// A function's `main`: starts it, and serves invocations until Lambda ends the process.
+///
+/// # Errors
+/// If its configuration is not usable, or the Lambda runtime cannot be reached.
+pub async fn run<F: Function>() -> Result<(), lambda_runtime::Error> {
+    telemetry::init();
+    let function: F = start(Start::of_process()?)?;
+    let function = &function;
     lambda_runtime::run(service_fn(move |event: LambdaEvent<Value>| async move {
         let deadline = Deadline::from_epoch_millis(event.context.deadline);
         let request_id = event.context.request_id;
-        handle(step, &event.payload, &request_id, deadline)
+        invoke(function, &event.payload, &request_id, deadline)
             .await
             .map_err(Diagnostic::from)
     }))
     .await
 }
 
-/// One invocation: what [`run`] does with each.
+/// One invocation: reads the event, has the function handle it within the deadline, logs and measures the outcome.
 ///
 /// # Errors
-/// If the event cannot be read, or with the step's error.
-pub async fn handle<E: Event, A>(
-    step: impl AsyncFn(E, Deadline) -> Result<A, Error>,
+/// If the event cannot be read, or with the function's error.
+pub async fn invoke<F: Function>(
+    function: &F,
     payload: &Value,
     request_id: &str,
     deadline: Deadline,
-) -> Result<A, Error> {
+) -> Result<F::Answer, Error> {
     let started = Instant::now();
-    let event =
-        E::read(payload).inspect_err(|error| tracing::error!(request_id, %error, "refused"))?;
+    let event = F::Event::read(payload)
+        .inspect_err(|error| tracing::error!(request_id, %error, "refused"))?;
     let name = event.step();
     let (secret, version) = event.subject().unzip();
     let span = tracing::info_span!(
@@ -53,7 +81,7 @@ pub async fn handle<E: Event, A>(
         request_id,
     );
     let result = async {
-        let result = Box::pin(step(event, deadline)).await;
+        let result = Box::pin(function.handle(event, deadline)).await;
         let millis = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         match &result {
             Ok(_) => tracing::info!(duration_ms = millis, outcome = "succeeded", "done"),

@@ -21,10 +21,11 @@ use secrecy::SecretString;
 pub use config::Config;
 pub use error::HerokuError;
 pub use oauth::{Exchanged, Partner, TokenFuture, TokenStore, exchange};
-pub use request::HerokuClient;
+pub use request::{HerokuClient, HerokuConfiguration};
 
 use crate::deadline::{Deadline, retry};
-use crate::document::{Api, Document, Rendered};
+use crate::document::{Api, Document};
+use crate::fields::Rendered;
 
 /// What publishing did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

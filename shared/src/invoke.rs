@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::aws::{AwsError, call};
 use crate::deadline::{Deadline, Passing, retry};
 use crate::message;
+use crate::start::Start;
 
 /// A called function failed, or could not be called.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -60,6 +61,16 @@ impl Functions {
             .build();
         Self {
             client: Client::from_conf(config),
+        }
+    }
+
+    /// As a function's environment variables have it: `AWS_ENDPOINT_URL_LAMBDA` is Lambda's own, as for AWS's tools.
+    pub fn start(start: &mut Start) -> Self {
+        let variable = "AWS_ENDPOINT_URL_LAMBDA";
+        let endpoint = start.variables().optional_text(variable, "a URL", |_| true);
+        match endpoint {
+            Some(endpoint) => Self::new(&start.aws.to_builder().endpoint_url(endpoint).build()),
+            None => Self::new(&start.aws),
         }
     }
 

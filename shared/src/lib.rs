@@ -1,42 +1,54 @@
 //! Rotation of the credentials that a Heroku add-on hands to its customers' apps, driven by AWS
 //! Secrets Manager.
 //!
-//! The Lambda functions of this project are thin: each reads its configuration, builds the clients
-//! it needs and runs one step from [`steps`]. What a step talks to has a module of its own:
+//! The Lambda functions of this project are thin: each runs one type of [`steps`] or [`instances`], which reads its
+//! configuration, builds the clients that it needs, and handles events. What these talk to has a module of its own.
+//! A module imports from those above it in this table alone:
 //!
-//! | module | talks to or holds |
+//! | module | holds or talks to |
 //! |---|---|
-//! | [`event`] | what Secrets Manager and the functions send one another |
+//! | [`deadline`], [`ids`], [`limits`], [`last_will`], [`telemetry`] | what everything needs |
+//! | [`fields`] | a JSON object: how it is read and checked, the templates over it |
+//! | [`net`], [`aws`], [`start`] | the HTTP client, the AWS SDK's configuration, the environment variables |
+//! | [`authority`] | addresses that a login may be sent to |
+//! | [`engine`] | the add-on's own service, one module per engine |
 //! | [`document`] | the secret's document: checked as a whole, rendered to config vars, renewed |
-//! | [`authority`] | what a document may have done: names, addresses |
-//! | [`secrets`] | Secrets Manager: versions and their staging labels |
+//! | [`claims`] | what a document may claim: names, addresses |
+//! | [`service`] | an engine, asked with the login that the document has a right to |
+//! | [`event`] | what Secrets Manager and the functions send one another |
 //! | [`heroku`] | Heroku's partner API, v1 and v3, and its OAuth tokens |
-//! | [`service`] | the add-on's own service, one module per engine |
+//! | [`rotation_schedule`], [`secrets`] | Secrets Manager: versions and their staging labels |
 //! | [`schedule`] | EventBridge Scheduler: the delayed revocation |
-//! | [`rotation_schedule`] | when Secrets Manager rotates an instance |
-//! | [`invoke`] | the functions that hold the powers `rotate` lacks |
+//! | [`event_bus`], [`invoke`] | EventBridge; the functions that hold the powers `rotate` lacks |
 //! | [`fleet`] | all secrets of a stack, by labels, tags and schedules alone |
-//! | [`function`], [`last_will`], [`configuration`], [`telemetry`], [`aws`], [`net`], [`deadline`] | what every Lambda function needs |
+//! | [`error`], [`function`] | what every function can fail with, and is |
+//! | [`steps`], [`instances`] | the functions |
 
 pub mod authority;
 pub mod aws;
-pub mod configuration;
+pub mod claims;
 pub mod deadline;
 pub mod document;
+pub mod engine;
 pub mod error;
 pub mod event;
 pub mod event_bus;
+pub mod fields;
 pub mod fleet;
 pub mod function;
 pub mod heroku;
+pub mod ids;
+pub mod instances;
 pub mod invoke;
 pub mod last_will;
+pub mod limits;
 pub mod message;
 pub mod net;
 pub mod rotation_schedule;
 pub mod schedule;
 pub mod secrets;
 pub mod service;
+pub mod start;
 pub mod steps;
 pub mod telemetry;
 

@@ -12,18 +12,57 @@ use aws_sdk_scheduler::types::{
     ActionAfterCompletion, DeadLetterConfig, FlexibleTimeWindow, FlexibleTimeWindowMode,
     RetryPolicy, ScheduleState, Target,
 };
-use aws_types::SdkConfig;
 
 pub use entry::retry_delay;
 use entry::{Entry, FIRST_RETRY, at, revocation};
 pub use timetable::{Scheduled, Timetable, Try};
 
-use crate::Error;
 use crate::aws::{AwsError, call};
-use crate::configuration::{self, ScheduleConfiguration};
 use crate::deadline::{Deadline, Passing, retry};
-use crate::event::{DeprovisionEvent, RevokeEvent, ScheduledAt, SecretArn, VersionId};
-use crate::net;
+use crate::event::{DeprovisionEvent, RevokeEvent, ScheduledAt};
+use crate::fields::Check;
+use crate::ids::{SecretArn, VersionId};
+use crate::net::{self, Roots};
+use crate::start::{Start, name};
+
+/// [A schedule is precise to a minute](https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html),
+/// and what becomes of one that is over when it arrives is documented nowhere: a minute, and what clocks and a
+/// request take.
+pub const SOONEST: Duration = Duration::from_secs(75);
+
+/// Where functions are scheduled.
+#[derive(Clone, Debug)]
+pub struct ScheduleConfiguration {
+    /// The stack's schedule group.
+    pub group: String,
+    /// The role in which EventBridge Scheduler invokes the function.
+    pub role: String,
+    /// The function to invoke.
+    pub function: String,
+    /// Where an event goes that could not be handed over.
+    pub dead_letter_queue: String,
+    /// No schedule is written for an earlier time from now, [`SOONEST`] by default. For test stands; the template
+    /// never sets it.
+    pub soonest: Duration,
+}
+
+impl ScheduleConfiguration {
+    /// `function` is the variable that holds the ARN of the function to invoke.
+    fn read(variables: &mut Check<'_>, function: &str) -> Option<Self> {
+        let group = name(variables, "SCHEDULE_GROUP", "a schedule group's name");
+        let role = name(variables, "SCHEDULER_ROLE_ARN", "a role's ARN");
+        let function = name(variables, function, "a Lambda function's ARN");
+        let queue = name(variables, "DEAD_LETTER_QUEUE_ARN", "an SQS queue's ARN");
+        let soonest = variables.optional_number("SOONEST_SCHEDULE_SECONDS", 0..=3600);
+        Some(Self {
+            group: group?,
+            role: role?,
+            function: function?,
+            dead_letter_queue: queue?,
+            soonest: soonest.map_or(SOONEST, Duration::from_secs),
+        })
+    }
+}
 
 /// Scheduler's word for a name that is there already, and for a schedule that is being changed or deleted.
 const CONFLICT: &str = "ConflictException";
@@ -63,38 +102,45 @@ impl Passing for NotPut {
 pub struct Schedules {
     timetable: Timetable,
     configuration: ScheduleConfiguration,
+    /// What [`Schedules::apart`] trusts.
+    roots: Roots,
 }
 
 impl Schedules {
-    /// A client with the execution role's credentials.
-    #[must_use]
-    pub fn new(config: &SdkConfig, configuration: ScheduleConfiguration) -> Self {
-        let schedules = Self::when_needed(config, configuration);
-        schedules.client();
-        schedules
+    /// As a function's environment variables have it; `function` is the one that holds the ARN of the function to
+    /// invoke. The client is made when it is first needed: the SDK reads its list of AWS's regions then, which takes
+    /// as long as a request.
+    pub(crate) fn when_needed(start: &mut Start, function: &str) -> Option<Self> {
+        let configuration = ScheduleConfiguration::read(&mut start.variables(), function)?;
+        Some(Self::new(start, configuration))
     }
 
-    /// A client that is made when it is first needed: the SDK reads its list of AWS's regions then, which
-    /// takes as long as a request.
+    /// The same with its client.
+    pub(crate) fn start(start: &mut Start, function: &str) -> Option<Self> {
+        let schedules = Self::when_needed(start, function)?;
+        schedules.client();
+        Some(schedules)
+    }
+
+    /// With the execution role's credentials.
     #[must_use]
-    pub fn when_needed(config: &SdkConfig, configuration: ScheduleConfiguration) -> Self {
+    pub fn new(start: &Start, configuration: ScheduleConfiguration) -> Self {
         Self {
-            timetable: Timetable::new(config, configuration.group.clone()),
+            timetable: Timetable::new(&start.aws, configuration.group.clone()),
             configuration,
+            roots: start.roots.clone(),
         }
     }
 
     /// The same with connections of its own: those of another runtime cannot be used.
     ///
     /// # Errors
-    /// If the function's certificate authorities cannot be read, or the HTTP client not be built.
+    /// If the HTTP client cannot be built.
     pub(crate) fn apart(&self) -> Result<Self, AwsError> {
-        let refused = |error: &dyn std::error::Error| incomplete(error);
-        let roots = configuration::roots().map_err(|error| refused(&error))?;
-        let http = net::http_client_trusting(&roots).map_err(|error| refused(&error))?;
+        let http = net::http_client_trusting(&self.roots).map_err(|error| incomplete(&error))?;
         Ok(Self {
             timetable: self.timetable.through(&http),
-            configuration: self.configuration.clone(),
+            ..self.clone()
         })
     }
 
@@ -266,7 +312,7 @@ impl Schedules {
         &self,
         event: RevokeEvent,
         delay: Duration,
-        last_error: Option<&Error>,
+        last_error: Option<&str>,
         deadline: Deadline,
     ) -> Result<(), AwsError> {
         let event = RevokeEvent {

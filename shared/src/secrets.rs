@@ -23,11 +23,13 @@ use labels::{SHOWN_TAG, STACK_TAG};
 pub use lifecycle::{Deletion, NewSecret};
 pub use listing::{Listing, Order};
 
-use crate::authority::Names;
+use crate::authority::AuthorityError;
 use crate::aws::{AwsError, call};
+use crate::claims::Names;
 use crate::deadline::{Deadline, Passing, retry};
-use crate::document::{Document, Fields};
-use crate::event::{SecretArn, VersionId};
+use crate::document::{Document, DocumentError};
+use crate::fields::Fields;
+use crate::ids::{SecretArn, VersionId};
 
 /// Reads are eventually consistent: a version just written may not be found for a moment.
 const CONSISTENCY: Duration = Duration::from_secs(5);
@@ -62,6 +64,68 @@ impl Passing for SecretError {
     fn is_passing(&self) -> bool {
         matches!(self, Self::NoValue { .. })
     }
+}
+
+/// A secret's value that could not be had.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ValueError {
+    /// AWS refused or failed.
+    #[error(transparent)]
+    Aws(#[from] AwsError),
+    /// There is none that can be used.
+    #[error(transparent)]
+    Secret(#[from] SecretError),
+    /// It is no document that can be used.
+    #[error(transparent)]
+    Document(#[from] DocumentError),
+    /// The document claims what is not its own.
+    #[error(transparent)]
+    Authority(#[from] AuthorityError),
+}
+
+impl Passing for ValueError {
+    fn is_passing(&self) -> bool {
+        match self {
+            Self::Aws(error) => error.is_passing(),
+            Self::Secret(error) => error.is_passing(),
+            Self::Document(_) | Self::Authority(_) => false,
+        }
+    }
+}
+
+/// The document that the secret of this name holds: read, checked, and shown to be that secret's own.
+///
+/// # Errors
+/// If it is not usable, or names what is not the instance's.
+pub(crate) fn own_document(
+    names: &Names,
+    secret: &SecretArn,
+    name: &str,
+    value: &SecretString,
+) -> Result<Document, ValueError> {
+    let document = Document::parse(value).map_err(|error| error.of(secret))?;
+    names.bind(secret, name, &document)?;
+    Ok(document)
+}
+
+/// Shows that a version's credential is the instance's own, so that it may be ended: rotation made it, or it was
+/// seen to log in. A `LIVE-` label does not show it: whoever may store a value may label it.
+///
+/// # Errors
+/// If nothing shows it.
+pub(crate) fn own(
+    arn: &SecretArn,
+    secret: &Secret,
+    version: &VersionId,
+    document: &Document,
+) -> Result<(), AuthorityError> {
+    if document.is_named_after(version) || secret.is_shown(version) {
+        return Ok(());
+    }
+    Err(AuthorityError::NotOwn {
+        secret: arn.clone(),
+        version: version.clone(),
+    })
 }
 
 /// The managed secrets and those beside them.
@@ -192,7 +256,7 @@ impl Secrets {
         secret: &SecretArn,
         version: &VersionId,
         deadline: Deadline,
-    ) -> Result<Option<SecretString>, crate::Error> {
+    ) -> Result<Option<SecretString>, ValueError> {
         let named = self.named_value(secret, version, deadline).await?;
         Ok(named.map(|(_, value)| value))
     }
@@ -203,7 +267,7 @@ impl Secrets {
         secret: &SecretArn,
         version: &VersionId,
         deadline: Deadline,
-    ) -> Result<Option<(String, SecretString)>, crate::Error> {
+    ) -> Result<Option<(String, SecretString)>, ValueError> {
         let request = self
             .client
             .get_secret_value()
@@ -241,18 +305,18 @@ impl Secrets {
         secret: &SecretArn,
         version: &VersionId,
         deadline: Deadline,
-    ) -> Result<Document, crate::Error> {
+    ) -> Result<Document, ValueError> {
         let stored = retry(deadline.at_most(CONSISTENCY), || async {
             let stored = self.named_value(secret, version, deadline).await?;
             stored.ok_or_else(|| {
-                crate::Error::from(SecretError::NoValue {
+                ValueError::from(SecretError::NoValue {
                     secret: secret.clone(),
                     version: version.clone(),
                 })
             })
         });
         let (name, value) = stored.await?;
-        names.document(secret, &name, &value)
+        own_document(names, secret, &name, &value)
     }
 
     /// The current version's document: checked, and shown to be the instance's own.
@@ -264,7 +328,7 @@ impl Secrets {
         names: &Names,
         secret: &SecretArn,
         deadline: Deadline,
-    ) -> Result<(VersionId, Document), crate::Error> {
+    ) -> Result<(VersionId, Document), ValueError> {
         let answer = self.current_value(secret, deadline).await?;
         let value = answer.secret_string.map(SecretString::from);
         let version = answer.version_id.and_then(|version| version.parse().ok());
@@ -272,7 +336,7 @@ impl Secrets {
             return Err(SecretError::NotAnObject(secret.clone()).into());
         };
         let name = answer.name.unwrap_or_default();
-        Ok((version, names.document(secret, &name, &value)?))
+        Ok((version, own_document(names, secret, &name, &value)?))
     }
 
     /// The fields of a secret that does not rotate here: the administrator's, the partner's, an
@@ -284,7 +348,7 @@ impl Secrets {
         &self,
         secret: &SecretArn,
         deadline: Deadline,
-    ) -> Result<Fields, crate::Error> {
+    ) -> Result<Fields, ValueError> {
         let value = self.current(secret, deadline).await?;
         let fields = value.and_then(|value| Fields::parse(value.expose_secret()));
         Ok(fields.ok_or_else(|| SecretError::NotAnObject(secret.clone()))?)

@@ -1,213 +1,21 @@
-//! The add-on's own service, which issues and revokes credentials: one module per engine behind
-//! one small interface.
-//!
-//! Every call can be repeated any number of times. No engine mints: the credential is made by
-//! `rotate` and stored first, the service is told it. To add an engine, write a module that
-//! implements `Call` and add its line to `engines!`: CONTRIBUTING.md has an example.
-
-mod error;
-mod http;
-mod mysql;
-mod postgres;
-mod redis;
+//! The add-on instances' own services, which issue and revoke credentials. Which engine a service is of is its
+//! document's to say; with whose login it is asked is decided here.
 
 use std::time::Duration;
 
-use url::Url;
-
-pub use error::{CallError, Cause, Kind, ServiceError};
-
-use crate::authority::{self, Place};
+use crate::claims;
 use crate::deadline::{Deadline, retry};
-use crate::document::{Check, Document, Fields, RandomError};
-use crate::event::{SecretArn, VersionId};
-use crate::net::{self, Addresses, Answer, NetError, PlainText, Roots, Unreachable};
+use crate::document::Document;
+use crate::engine::Context;
+use crate::fields::Fields;
+use crate::ids::{SecretArn, VersionId};
+use crate::net::{self, Addresses, NetError, PlainText, Roots};
+use crate::start::Start;
+
+pub use crate::engine::{CallError, Cause, Kind, ServiceError, Sessions, Verdict};
 
 /// The longest that a service may take to act upon what it has confirmed.
 const SETTLING: Duration = Duration::from_secs(20);
-
-/// Whether the service lets a customer in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
-    /// The credential works.
-    Accepted,
-    /// The credential is refused as such; not: the service is out of order.
-    Refused,
-}
-
-/// Who uses a credential.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Sessions {
-    /// How many sessions are open.
-    pub count: u64,
-    /// The addresses that they come from, without ports: each once, the first [`Sessions::ADDRESSES`] in order.
-    pub from: Vec<String>,
-}
-
-impl Sessions {
-    /// The most addresses that are told.
-    pub const ADDRESSES: usize = 10;
-
-    /// From an entry per session: its client's address.
-    #[must_use]
-    pub fn of(clients: impl IntoIterator<Item = String>) -> Self {
-        let (mut count, mut from) = (0, std::collections::BTreeSet::new());
-        for client in clients {
-            count += 1;
-            from.insert(client);
-        }
-        let from = from.into_iter().take(Self::ADDRESSES).collect();
-        Self { count, from }
-    }
-}
-
-/// What an engine's calls are made with.
-pub(crate) struct Context<'a> {
-    http: &'a reqwest::Client,
-    addresses: Addresses,
-    plain_text: PlainText,
-    roots: &'a Roots,
-    administrator: Option<(&'a SecretArn, &'a Fields)>,
-    deadline: Deadline,
-}
-
-impl Context<'_> {
-    /// The TLS configuration of a connection to the service.
-    fn tls(&self) -> Result<rustls::ClientConfig, NetError> {
-        net::tls(self.roots)
-    }
-
-    /// Whether a connection to `host` is in plain text instead of TLS.
-    fn is_plain(&self, host: &str) -> bool {
-        self.plain_text == PlainText::OnLoopback && net::is_loopback(host)
-    }
-
-    /// Asks a service that is reached over HTTP, unless it has an address that documents may not name.
-    async fn ask(
-        &self,
-        service: &Url,
-        action: &'static str,
-        request: reqwest::RequestBuilder,
-    ) -> Result<Answer, ServiceError> {
-        let answer = if service.scheme() != "https"
-            && !service.host_str().is_some_and(|host| self.is_plain(host))
-        {
-            Err(Unreachable::PlainText)
-        } else if self.addresses.allow(service) {
-            net::send(request, self.deadline.attempt(net::REQUEST_TIMEOUT)).await
-        } else {
-            Err(Unreachable::Private)
-        };
-        answer.map_err(|reason| CallError::unreachable(service, action, reason).into())
-    }
-
-    /// The administrator's secret and its fields.
-    fn administrators_secret(&self) -> Result<(&SecretArn, &Fields), ServiceError> {
-        self.administrator.ok_or(ServiceError::NoAdministrator)
-    }
-
-    /// A field of the administrator's secret.
-    fn administrator(&self, field: &'static str) -> Result<&str, ServiceError> {
-        let (secret, fields) = self.administrators_secret()?;
-        fields
-            .text(field)
-            .filter(|text| !text.is_empty())
-            .ok_or_else(|| ServiceError::AdministratorField {
-                secret: secret.clone(),
-                field,
-            })
-    }
-}
-
-/// What an engine can do. Every call may be repeated.
-pub(crate) trait Call: Sized {
-    /// Reads and checks the engine's fields.
-    fn read(check: &mut Check<'_>) -> Option<Self>;
-    /// What names the credential at the service.
-    fn credential(&self) -> &str;
-    /// Every address that the administrator's login may be sent to.
-    fn places(&self) -> Vec<Place>;
-    /// The fields that are new in each version.
-    fn renewed(&self) -> Vec<&str>;
-    /// Replaces them.
-    fn renew(&self, fields: &mut Fields, version: &VersionId) -> Result<(), RandomError>;
-    /// Has the service accept the credential.
-    async fn issue(&self, context: &Context<'_>) -> Result<(), ServiceError>;
-    /// Logs in as the customer does.
-    async fn verify(&self, context: &Context<'_>) -> Result<Verdict, ServiceError>;
-    /// Has the service refuse the credential, and ends its sessions.
-    async fn revoke(&self, context: &Context<'_>) -> Result<(), ServiceError>;
-    /// Who uses the credential now, as far as the service says.
-    async fn sessions(&self, context: &Context<'_>) -> Result<Option<Sessions>, ServiceError> {
-        let _ = context;
-        Ok(None)
-    }
-}
-
-macro_rules! engines {
-    ($($name:literal => $variant:ident($engine:ty)),+ $(,)?) => {
-        /// A credential of one of the engines.
-        #[derive(Debug, Clone)]
-        #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(tag = "engine"))]
-        #[allow(missing_docs)] // a variant is named after its engine
-        pub enum Engine {
-            $(#[cfg_attr(feature = "schema", schemars(rename = $name))] $variant($engine),)+
-        }
-
-        impl Engine {
-            pub(crate) fn read(check: &mut Check<'_>) -> Option<Self> {
-                match check.one_of("engine", &[$($name),+])? {
-                    $($name => <$engine>::read(check).map(Self::$variant),)+
-                    _ => None,
-                }
-            }
-
-            /// What names the credential at the service: an id or a user's name.
-            pub(crate) fn credential(&self) -> &str {
-                match self { $(Self::$variant(engine) => engine.credential(),)+ }
-            }
-
-            pub(crate) fn places(&self) -> Vec<Place> {
-                match self { $(Self::$variant(engine) => engine.places(),)+ }
-            }
-
-            pub(crate) fn renewed(&self) -> Vec<&str> {
-                match self { $(Self::$variant(engine) => engine.renewed(),)+ }
-            }
-
-            pub(crate) fn renew(&self, fields: &mut Fields, version: &VersionId) -> Result<(), RandomError> {
-                match self { $(Self::$variant(engine) => engine.renew(fields, version),)+ }
-            }
-
-            async fn issue(&self, context: &Context<'_>) -> Result<(), ServiceError> {
-                match self { $(Self::$variant(engine) => engine.issue(context).await,)+ }
-            }
-
-            async fn verify(&self, context: &Context<'_>) -> Result<Verdict, ServiceError> {
-                match self { $(Self::$variant(engine) => engine.verify(context).await,)+ }
-            }
-
-            async fn revoke(&self, context: &Context<'_>) -> Result<(), ServiceError> {
-                match self { $(Self::$variant(engine) => engine.revoke(context).await,)+ }
-            }
-
-            async fn sessions(&self, context: &Context<'_>) -> Result<Option<Sessions>, ServiceError> {
-                match self { $(Self::$variant(engine) => engine.sessions(context).await,)+ }
-            }
-        }
-    };
-}
-
-engines! {
-    "aurora-mysql" => AuroraMysql(mysql::Mysql),
-    "aurora-postgresql" => AuroraPostgresql(postgres::Postgres),
-    "http" => Http(http::Http),
-    "mariadb" => Mariadb(mysql::Mysql),
-    "mysql" => Mysql(mysql::Mysql),
-    "postgres" => Postgres(postgres::Postgres),
-    "redis" => Redis(redis::Redis),
-    "valkey" => Valkey(redis::Redis),
-}
 
 /// The services of all add-on instances. Passing faults are retried within the deadline.
 #[derive(Debug, Clone)]
@@ -229,6 +37,34 @@ impl Services {
             plain_text: PlainText::Never,
             roots: Roots::mozilla(),
         }
+    }
+
+    /// As a function's environment variables have them.
+    pub(crate) fn start(start: &mut Start) -> Option<Self> {
+        // The certificate authorities that the services' certificates may come from besides Mozilla's.
+        let roots = start.bundle("CA_BUNDLE_FILE");
+        let mut variables = start.variables();
+        // The addresses that services may have that are reached over HTTP.
+        let addresses = if variables.flag("ALLOW_PRIVATE_ADDRESSES") {
+            Addresses::Any
+        } else {
+            Addresses::Public
+        };
+        // For test stands; the template never sets it.
+        let plain_text = if variables.flag("ALLOW_PLAIN_TEXT_ON_LOOPBACK") {
+            PlainText::OnLoopback
+        } else {
+            PlainText::Never
+        };
+        let services = Self::new(start.http.clone()).speaking(plain_text);
+        let services = services.trusting(roots);
+        let services = services.and_then(|services| services.keeping_to(addresses));
+        let unusable = |error: &NetError| {
+            start
+                .variables()
+                .problem("The HTTP client", &error.to_string())
+        };
+        services.inspect_err(unusable).ok()
     }
 
     /// Trusts further certificate authorities, if there are any: for the services alone, through
@@ -412,7 +248,7 @@ impl Services {
         administrator: &'a Fields,
         deadline: Deadline,
     ) -> Result<Context<'a>, ServiceError> {
-        authority::serves(document, administrator)?;
+        claims::serves(document, administrator)?;
         Ok(self.context(Some((&document.administrator, administrator)), deadline))
     }
 

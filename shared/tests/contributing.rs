@@ -87,9 +87,9 @@ async fn the_page_s_engine_is_one_module_and_one_line() {
         modified(&manifest),
     );
 
-    let (page, service) = (project.join("CONTRIBUTING.md"), here.join("src/service.rs"));
+    let (page, service) = (project.join("CONTRIBUTING.md"), here.join("src/engine.rs"));
     let library = copied.join("shared");
-    let module = library.join("src/service/users.rs");
+    let module = library.join("src/engine/users.rs");
     write(
         &module,
         block("//! The `users` engine").as_bytes(),
@@ -99,7 +99,7 @@ async fn the_page_s_engine_is_one_module_and_one_line() {
     let text = insert(&text, "\nuse std::", block("mod "));
     let text = insert(&text, "    \"http\" =>", block("    \"users\""));
     let time = modified(&page).max(modified(&service));
-    write(&library.join("src/service.rs"), text.as_bytes(), time);
+    write(&library.join("src/engine.rs"), text.as_bytes(), time);
     let rotation = here.join("tests/contributing/rotation.rs");
     let own_test = library.join("tests/users_engine.rs");
     write(&own_test, USE.as_bytes(), modified(&rotation));

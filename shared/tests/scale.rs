@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use addon_rotation::Error;
 use addon_rotation::deadline::Deadline;
-use addon_rotation::steps::{self, Order, Swept};
+use addon_rotation::instances::{Order, Sweep};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use local_cloud::patience::Clock;
@@ -29,13 +29,14 @@ impl Stand {
     async fn sweep(&self, order: Order, left: Duration) -> (Requests, Result<(), Error>) {
         self.shared.cloud.lock().unwrap().requests = Requests::default();
         let deadline = Deadline::after(left);
-        let (secrets, schedules) = (&self.secrets, &self.schedules);
-        let swept = Swept {
-            stack: STACK,
-            prefix: PREFIX,
+        let sweep = Sweep {
+            secrets: self.secrets.clone(),
+            schedules: self.schedules.clone(),
+            stack: STACK.to_owned(),
+            prefix: PREFIX.to_owned(),
             grace_period_seconds: 7200,
         };
-        let result = steps::sweep(secrets, schedules, swept, order, deadline).await;
+        let result = sweep.sweep(order, deadline).await;
         (self.shared.cloud.lock().unwrap().requests, result)
     }
 

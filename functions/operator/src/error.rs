@@ -3,9 +3,9 @@
 use std::io;
 
 use addon_rotation::aws::AwsError;
-use addon_rotation::configuration::ConfigurationError;
 use addon_rotation::invoke::InvokeError;
 use addon_rotation::message;
+use addon_rotation::start::ConfigurationError;
 
 /// Why a command did not do what it was to do.
 #[derive(Debug, thiserror::Error)]

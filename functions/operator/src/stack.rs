@@ -7,8 +7,8 @@ use addon_rotation::event::{FinishEvent, SecretArn, Step, StepEvent, VersionId};
 use addon_rotation::invoke::{Functions, Settings};
 use addon_rotation::schedule::Timetable;
 use addon_rotation::secrets::{Secret, Secrets};
+use addon_rotation::start::Start;
 use addon_rotation::steps::Scheduled;
-use addon_rotation::{aws, configuration, net};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -57,9 +57,10 @@ impl Stack {
     /// # Errors
     /// If they are not there.
     pub fn from_environment(name: String, prefix: String) -> Result<Self, OperatorError> {
-        let http = net::http_client_trusting(&configuration::roots()?)
-            .map_err(|error| OperatorError::Client(error.to_string()))?;
-        let aws = aws::sdk_config(&http)?;
+        let start = Start::of_process();
+        let start = start.map_err(|error| OperatorError::Client(error.to_string()))?;
+        let aws = start.aws.clone();
+        start.finish(Some(()))?;
         Ok(Self {
             secrets: Secrets::new(&aws),
             functions: Functions::new(&aws),

@@ -1,23 +1,9 @@
 //! setSecret's power: the config vars at Heroku, through v1 or v3.
 
-use addon_rotation::authority::Names;
-use addon_rotation::configuration::{self, HerokuConfiguration};
-use addon_rotation::event::StepEvent;
-use addon_rotation::heroku::HerokuClient;
-use addon_rotation::secrets::Secrets;
-use addon_rotation::{aws, function, net, steps, telemetry};
+use addon_rotation::function;
+use addon_rotation::steps::PublishToHeroku;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
-    telemetry::init();
-    let names = Names::from_environment()?;
-    let configuration = HerokuConfiguration::from_environment()?;
-    let http = net::http_client_trusting(&configuration::roots()?)?;
-    let secrets = Secrets::new(&aws::sdk_config(&http)?);
-    let heroku = HerokuClient::new(http, &configuration);
-
-    function::run(async |event: StepEvent, deadline| {
-        steps::publish_to_heroku(event, &secrets, &names, &heroku, &configuration, deadline).await
-    })
-    .await
+    function::run::<PublishToHeroku>().await
 }

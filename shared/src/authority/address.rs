@@ -6,13 +6,13 @@ use std::net::IpAddr;
 use serde_json::Value;
 use url::{Host, Url};
 
-use crate::document::Fields;
+use crate::fields::Fields;
 
 /// An address that a document names.
 #[derive(Debug, Clone)]
 pub(crate) struct Place {
     /// Where in the document.
-    pub(super) path: String,
+    pub(crate) path: String,
     at: At,
 }
 
@@ -59,7 +59,7 @@ impl Place {
 
 impl Place {
     /// What an administrator's secret that is for this place has, in jq's words.
-    pub(super) fn example(&self) -> &'static str {
+    pub(crate) fn example(&self) -> &'static str {
         match self.at {
             At::Server { .. } => r#"{host: "<the server>", port: <its port>}"#,
             At::Url(_) => r#"{url: "<the service>"}"#,
@@ -78,14 +78,14 @@ impl fmt::Display for Place {
 
 /// What an administrator's secret says that its login is for.
 #[derive(Debug, Default)]
-pub(super) struct Served {
+pub(crate) struct Served {
     servers: Vec<(String, Option<u16>)>,
     url: Option<String>,
 }
 
 impl Served {
     /// Reads `host` and `port`, `hosts`, and `url`; what is wrong with them.
-    pub(super) fn read(fields: &Fields) -> Result<Self, &'static str> {
+    pub(crate) fn read(fields: &Fields) -> Result<Self, &'static str> {
         const HOSTS: &str = "hosts must be a list of strings such as db7.acme.example:5432";
         const PORT: &str = "port must be a whole number from 1 to 65535";
         let map = fields.map();
@@ -120,7 +120,7 @@ impl Served {
         Ok(served)
     }
 
-    pub(super) fn has(&self, place: &Place) -> bool {
+    pub(crate) fn has(&self, place: &Place) -> bool {
         match &place.at {
             At::Server {
                 host,

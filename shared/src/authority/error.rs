@@ -1,7 +1,7 @@
 //! Why a document has nothing done with a login that is not its own.
 
 use crate::deadline::Passing;
-use crate::event::{SecretArn, VersionId};
+use crate::ids::{SecretArn, VersionId};
 
 /// A document that claims what is not its own. Nothing was sent to any address that it names.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::Document;
 
-/// A secret's ARN, as [`crate::event::SecretArn`] accepts it.
+/// A secret's ARN, as [`crate::ids::SecretArn`] accepts it.
 pub(crate) const SECRET_ARN: &str = r"^arn:aws[^:]*:secretsmanager:[^:]+:[^:]+:secret:[^\s]+$";
 
 /// A config var's name.
@@ -30,7 +30,7 @@ pub fn schema() -> Schema {
     schema
 }
 
-/// Has a definition allow what [`super::defaults`] does: no port, one in a text, and, for
+/// Has a definition allow what [`crate::fields`] does: no port, one in a text, and, for
 /// PostgreSQL, no database.
 fn leave_out(definition: &mut Map<String, Value>, has_default_database: bool) {
     let properties = definition.get_mut("properties");

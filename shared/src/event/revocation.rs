@@ -5,11 +5,10 @@ use std::ops::RangeInclusive;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::reader::Reader;
-use super::{Event, EventError, ScheduledAt, SecretArn, VersionId};
+use super::{Event, EventError, ScheduledAt, SecretArn, VersionId, check};
 
 /// The numbers that a try may have. A day has some ten of them, and a schedule's name two digits.
-pub(super) const ATTEMPTS: RangeInclusive<u32> = 0..=99;
+pub(super) const ATTEMPTS: RangeInclusive<u64> = 0..=99;
 
 /// What EventBridge Scheduler sends to `revoke-secret` when the grace period is over.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -43,30 +42,23 @@ impl Event for RevokeEvent {
     /// nobody knows whether the last try found the credential in use, with the whole grace period.
     fn read(payload: &Value) -> Result<Self, EventError> {
         let letter = dead_letter(payload)?;
-        let mut reader = Reader::new(letter.as_ref().unwrap_or(payload));
-        let secret = reader.parse("SecretId");
-        let version = reader.parse("VersionId");
-        let attempt = reader
-            .optional_number("Attempt", ATTEMPTS)
-            .unwrap_or_default();
-        let was_in_use = reader.optional_flag("WasInUse").unwrap_or_default();
-        let held_seconds = reader
-            .optional_number("HeldSeconds", 0..=u32::MAX)
-            .unwrap_or_default();
-        let vouched = reader.optional_flag("Vouched").unwrap_or_default();
-        let scheduled_at = reader.optional("ScheduledAt");
-        match (secret, version) {
-            (Some(secret), Some(version)) if reader.problems.is_empty() => Ok(Self {
-                secret,
-                version,
-                attempt: if letter.is_some() { 0 } else { attempt },
+        check(letter.as_ref().unwrap_or(payload), |event| {
+            let (secret, version) = (event.parsed("SecretId"), event.parsed("VersionId"));
+            let attempt = event.optional_number("Attempt", ATTEMPTS);
+            let was_in_use = event.flag("WasInUse");
+            let held_seconds = event.optional_number("HeldSeconds", 0..=u64::from(u32::MAX));
+            let vouched = event.flag("Vouched");
+            let scheduled_at = event.optional("ScheduledAt");
+            Some(Self {
+                secret: secret?,
+                version: version?,
+                attempt: attempt.filter(|_| letter.is_none()).unwrap_or_default(),
                 was_in_use: was_in_use || letter.is_some(),
                 vouched,
-                held_seconds,
+                held_seconds: held_seconds.unwrap_or_default(),
                 scheduled_at,
-            }),
-            _ => Err(reader.into_error()),
-        }
+            })
+        })
     }
 
     fn subject(&self) -> Option<(&SecretArn, &VersionId)> {
@@ -91,9 +83,7 @@ fn dead_letter(payload: &Value) -> Result<Option<Value>, EventError> {
     let Some(records) = payload.get("Records") else {
         return Ok(None);
     };
-    let refused = |problem: &str| EventError {
-        problems: vec![problem.to_owned()],
-    };
+    let refused = |problem: &str| EventError::from(vec![problem.to_owned()]);
     let records = records.as_array().map(Vec::as_slice);
     let [record] = records.unwrap_or_default() else {
         return Err(refused(

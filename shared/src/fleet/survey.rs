@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime};
 use super::{Waiting, eight_at_once, list};
 use crate::aws::AwsError;
 use crate::deadline::{Deadline, retry};
-use crate::event::{SecretArn, VersionId};
+use crate::ids::{SecretArn, VersionId};
 use crate::schedule::Timetable;
 use crate::secrets::{Listing, Order, Secret, Secrets};
 

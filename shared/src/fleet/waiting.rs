@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use crate::event::{SecretArn, VersionId};
+use crate::ids::{SecretArn, VersionId};
 use crate::secrets::Secret;
 
 /// A revocation that comes so much later than the grace period's end is overdue.

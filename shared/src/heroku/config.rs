@@ -11,7 +11,7 @@ use secrecy::{ExposeSecret, SecretString};
 use zeroize::Zeroizing;
 
 use super::HerokuError;
-use crate::document::Rendered;
+use crate::fields::Rendered;
 
 /// A value may be escaped within what is escaped, as a URL in a URL's query.
 const ESCAPED: usize = 3;

@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use crate::aws::AwsError;
 use crate::deadline::Passing;
-use crate::event::SecretArn;
+use crate::ids::SecretArn;
 use crate::net::{Answer, Unreachable};
 
 /// The ids of [Heroku's errors](https://devcenter.heroku.com/articles/platform-api-reference#error-responses)

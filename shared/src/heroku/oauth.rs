@@ -9,8 +9,9 @@ use serde::Deserialize;
 use super::{HerokuClient, HerokuError, request};
 use crate::aws::AwsError;
 use crate::deadline::{Deadline, Passing, retry};
-use crate::document::{Api, Fields};
-use crate::event::SecretArn;
+use crate::document::Api;
+use crate::fields::Fields;
+use crate::ids::SecretArn;
 use crate::net::Answer;
 use crate::telemetry::Metric;
 

@@ -7,28 +7,67 @@ use serde::de::DeserializeOwned;
 use url::Url;
 
 use super::error::{HerokuError, request_id};
-use crate::configuration::HerokuConfiguration;
 use crate::deadline::Deadline;
+use crate::ids::SecretArn;
 use crate::net::{self, Answer};
+use crate::start::Start;
 use crate::telemetry::Metric;
 
-/// Heroku's two addresses and the HTTP client.
+/// Where Heroku is, and who the partner is.
+#[derive(Clone, Debug)]
+pub struct HerokuConfiguration {
+    /// The base of both partner APIs.
+    pub api: Url,
+    /// The token endpoint.
+    pub oauth: Url,
+    /// The add-on service's own secret.
+    pub partner: SecretArn,
+}
+
+/// Where Heroku is, who the partner is, and the HTTP client.
 #[derive(Debug, Clone)]
 pub struct HerokuClient {
     http: reqwest::Client,
-    api: Url,
-    pub(super) oauth: Url,
+    configuration: HerokuConfiguration,
 }
 
 impl HerokuClient {
     /// A client for the configured addresses.
     #[must_use]
-    pub fn new(http: reqwest::Client, configuration: &HerokuConfiguration) -> Self {
+    pub fn new(http: reqwest::Client, configuration: HerokuConfiguration) -> Self {
         Self {
             http,
-            api: configuration.api.clone(),
-            oauth: configuration.oauth.clone(),
+            configuration,
         }
+    }
+
+    /// As a function's environment variables have it.
+    pub(crate) fn start(start: &mut Start) -> Option<Self> {
+        const EXPECTED: &str = "an https:// URL (http:// for loopback only)";
+        let is_safe = |text: &str| Url::parse(text).is_ok_and(|url| net::is_safe(&url));
+        let mut variables = start.variables();
+        let mut url = |variable, default: &str| {
+            let text = variables.optional_text(variable, EXPECTED, is_safe);
+            Url::parse(text.as_deref().unwrap_or(default)).ok()
+        };
+        let api = url("HEROKU_API_URL", "https://api.heroku.com");
+        let oauth = url("HEROKU_OAUTH_URL", "https://id.heroku.com/oauth/token");
+        let partner = variables.parsed("PARTNER_SECRET_ARN");
+        let configuration = HerokuConfiguration {
+            api: api?,
+            oauth: oauth?,
+            partner: partner?,
+        };
+        Some(Self::new(start.http.clone(), configuration))
+    }
+
+    /// The add-on service's own secret.
+    pub(crate) fn partner(&self) -> &SecretArn {
+        &self.configuration.partner
+    }
+
+    pub(super) fn oauth(&self) -> &Url {
+        &self.configuration.oauth
     }
 
     /// A request to the API; each segment of the path is percent-encoded.
@@ -38,7 +77,7 @@ impl HerokuClient {
         path: &[&str],
         version: u8,
     ) -> reqwest::RequestBuilder {
-        let mut url = self.api.clone();
+        let mut url = self.configuration.api.clone();
         if let Ok(mut segments) = url.path_segments_mut() {
             segments.pop_if_empty().extend(path);
         }
@@ -55,7 +94,7 @@ impl HerokuClient {
 
     pub(super) fn token_request(&self) -> reqwest::RequestBuilder {
         self.http
-            .post(self.oauth.clone())
+            .post(self.oauth().clone())
             .header(reqwest::header::ACCEPT, "application/json")
     }
 }

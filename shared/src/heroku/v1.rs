@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::{Config, HerokuClient, HerokuError, Partner, request};
 use crate::deadline::Deadline;
-use crate::document::Rendered;
+use crate::fields::Rendered;
 use crate::net::WRITE_TIMEOUT;
 
 const REMEDY: &str =

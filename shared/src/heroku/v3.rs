@@ -11,8 +11,8 @@ use serde_json::json;
 
 use super::{Config, HerokuClient, HerokuError, Partner, TokenStore, oauth, request};
 use crate::deadline::Deadline;
-use crate::document::Rendered;
-use crate::event::SecretArn;
+use crate::fields::Rendered;
+use crate::ids::SecretArn;
 use crate::net::{Answer, REQUEST_TIMEOUT, WRITE_TIMEOUT};
 
 pub(super) struct Access<'a> {

@@ -12,7 +12,7 @@ use std::path::Path;
 
 use super::with_retry;
 use crate::aws::AwsError;
-use crate::event::{SecretArn, VersionId};
+use crate::ids::{SecretArn, VersionId};
 use crate::service::{CallError, Cause, Kind, ServiceError};
 
 /// A snapshot under way: cases with what they say.

@@ -8,9 +8,9 @@ use aws_smithy_types::date_time::Format;
 use ring::digest::{SHA256, digest};
 
 use super::incomplete;
-use crate::Error;
 use crate::aws::AwsError;
-use crate::event::{DeprovisionEvent, RevokeEvent, SecretArn, VersionId};
+use crate::event::{DeprovisionEvent, RevokeEvent};
+use crate::ids::{SecretArn, VersionId};
 
 /// The wait before the first further try of a revocation; it doubles with each.
 pub(super) const FIRST_RETRY: Duration = Duration::from_mins(1);
@@ -39,7 +39,7 @@ impl Entry {
     /// A further try tells why the last one failed, if it did: `status` and AWS's console show it.
     pub(super) fn of_revocation(
         event: &RevokeEvent,
-        last_error: Option<&Error>,
+        last_error: Option<&str>,
     ) -> Result<Self, AwsError> {
         let description = match last_error {
             Some(error) => format!("{LAST_ERROR}{error}"),

@@ -13,7 +13,8 @@ use aws_types::SdkConfig;
 use super::entry::{LAST_ERROR, PREFIX, name_of, retry_delay, revocation};
 use crate::aws::{self, AwsError, call};
 use crate::deadline::{Deadline, retry};
-use crate::event::{Event as _, RevokeEvent, ScheduledAt, SecretArn, VersionId};
+use crate::event::{Event as _, RevokeEvent, ScheduledAt};
+use crate::ids::{SecretArn, VersionId};
 
 /// The schedules of a stack's group.
 #[derive(Debug, Clone)]

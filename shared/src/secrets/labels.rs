@@ -9,8 +9,8 @@ use aws_sdk_secretsmanager::operation::describe_secret::DescribeSecretOutput;
 use aws_sdk_secretsmanager::types::{RotationRulesType, SecretListEntry, Tag};
 use aws_smithy_types::DateTime;
 
-use crate::configuration::{LONGEST_GRACE_PERIOD_SECONDS, LONGEST_HOLD_SECONDS};
-use crate::event::{SecretArn, VersionId};
+use crate::ids::{SecretArn, VersionId};
+use crate::limits::{LONGEST_GRACE_PERIOD_SECONDS, LONGEST_HOLD_SECONDS};
 
 /// A staging label.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]

@@ -12,7 +12,7 @@ use super::Secrets;
 use super::labels::{OAUTH_TAG, STACK_TAG};
 use crate::aws::{AwsError, call};
 use crate::deadline::Deadline;
-use crate::event::{SecretArn, VersionId};
+use crate::ids::{SecretArn, VersionId};
 use crate::rotation_schedule;
 
 /// A secret to be made.

@@ -3,7 +3,7 @@
 use aws_sdk_secretsmanager::types::SortOrderType;
 
 use super::Secret;
-use crate::event::SecretArn;
+use crate::ids::SecretArn;
 
 /// Which of the secrets of a stack are listed, and from which end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -5,9 +5,9 @@ use secrecy::ExposeSecret as _;
 use super::Secrets;
 use crate::aws::{AwsError, call};
 use crate::deadline::Deadline;
-use crate::document::Fields;
-use crate::event::SecretArn;
+use crate::fields::Fields;
 use crate::heroku::{TokenFuture, TokenStore};
+use crate::ids::SecretArn;
 
 impl TokenStore for Secrets {
     fn read<'a>(&'a self, secret: &'a SecretArn, deadline: Deadline) -> TokenFuture<'a, Fields> {

@@ -7,7 +7,9 @@ use serde::{Deserialize, Serialize};
 use crate::Error;
 use crate::deadline::Deadline;
 use crate::event::{FinishEvent, RevokeEvent, ScheduledAt};
+use crate::function::Function;
 use crate::schedule::Schedules;
+use crate::start::{Start, grace_period_seconds};
 
 /// What `finish-secret` answers: when the credential of the version ends.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,43 +20,61 @@ pub struct Scheduled {
 }
 
 /// Has the version that is current until now revoked after the grace period: the secret's own in
-/// the event, else the stack's.
-///
-/// # Errors
-/// If EventBridge Scheduler refuses or does not answer.
-///
-/// The answer is `None` where a schedule that is there already may keep its time.
-pub async fn finish_secret(
-    event: FinishEvent,
-    schedules: &Schedules,
+/// the event, else the stack's. The answer is `None` where a schedule that is there already may keep its time.
+#[derive(Debug)]
+pub struct FinishSecret {
+    schedules: Schedules,
     grace_period_seconds: u32,
-    deadline: Deadline,
-) -> Result<Option<Scheduled>, Error> {
-    if event.only_if_unscheduled {
-        schedules
-            .ensure_revoked(&event.secret, &event.version, Duration::ZERO, deadline)
-            .await?;
-        return Ok(None);
+}
+
+impl Function for FinishSecret {
+    type Event = FinishEvent;
+    type Answer = Option<Scheduled>;
+
+    fn start(start: &mut Start) -> Option<Self> {
+        let grace_period_seconds = grace_period_seconds(&mut start.variables());
+        let schedules = Schedules::start(start, "REVOKE_SECRET_FUNCTION_ARN");
+        Some(Self {
+            schedules: schedules?,
+            grace_period_seconds: grace_period_seconds?,
+        })
     }
-    let seconds = event.revoke_after_seconds.unwrap_or(grace_period_seconds);
-    let revocation = RevokeEvent {
-        secret: event.secret,
-        version: event.version,
-        attempt: 0,
-        was_in_use: event.was_in_use,
-        vouched: false,
-        held_seconds: 0,
-        scheduled_at: None,
-    };
-    let delay = Duration::from_secs(seconds.into());
-    schedules
-        .revoke_after(revocation, delay, None, deadline)
-        .await?;
-    tracing::info!(
-        revoke_after_seconds = seconds,
-        "the revocation is scheduled"
-    );
-    Ok(Some(Scheduled {
-        revokes_at: ScheduledAt::after(delay).to_string(),
-    }))
+
+    async fn handle(
+        &self,
+        event: FinishEvent,
+        deadline: Deadline,
+    ) -> Result<Option<Scheduled>, Error> {
+        let Self {
+            schedules,
+            grace_period_seconds,
+        } = self;
+        if event.only_if_unscheduled {
+            schedules
+                .ensure_revoked(&event.secret, &event.version, Duration::ZERO, deadline)
+                .await?;
+            return Ok(None);
+        }
+        let seconds = event.revoke_after_seconds.unwrap_or(*grace_period_seconds);
+        let revocation = RevokeEvent {
+            secret: event.secret,
+            version: event.version,
+            attempt: 0,
+            was_in_use: event.was_in_use,
+            vouched: false,
+            held_seconds: 0,
+            scheduled_at: None,
+        };
+        let delay = Duration::from_secs(seconds.into());
+        schedules
+            .revoke_after(revocation, delay, None, deadline)
+            .await?;
+        tracing::info!(
+            revoke_after_seconds = seconds,
+            "the revocation is scheduled"
+        );
+        Ok(Some(Scheduled {
+            revokes_at: ScheduledAt::after(delay).to_string(),
+        }))
+    }
 }

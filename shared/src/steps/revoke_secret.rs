@@ -9,17 +9,20 @@ use look::{Seen, Versions};
 
 use super::StepError;
 use crate::Error;
-use crate::authority::{self, Names};
-use crate::configuration::HerokuConfiguration;
+use crate::claims::Names;
 use crate::deadline::Deadline;
-use crate::document::{Document, Fields};
+use crate::document::Document;
 use crate::event::{RevokeEvent, ScheduledAt};
 use crate::event_bus::{self, EventBus, Occurrence};
+use crate::fields::Fields;
+use crate::function::Function;
 use crate::heroku::HerokuClient;
 use crate::last_will::{LastWill, Panicked};
+use crate::limits::LONGEST_HOLD_SECONDS;
 use crate::schedule::{Schedules, retry_delay};
-use crate::secrets::{Label, Secrets};
+use crate::secrets::{Label, Secrets, own};
 use crate::service::{ServiceError, Services, Sessions};
+use crate::start::{Start, grace_period_seconds};
 use crate::telemetry::{self, Metric};
 
 /// Kept back to schedule the next try, however long the service or Heroku took.
@@ -28,9 +31,12 @@ pub const SCHEDULING: Duration = Duration::from_secs(12);
 /// The longest that it is asked who uses a credential, which decides nothing by itself.
 const LOOKING: Duration = Duration::from_secs(5);
 
-/// What a revocation needs.
+/// Ends the version's credential, shows that it is refused, and takes the version's `LIVE-` label
+/// off. While the credential is in use, or something is out of order, it schedules the next try. Says on the event
+/// bus what became of it. It fails if it must not or cannot be done and no further try is left, or none can be
+/// scheduled: Lambda then repeats the invocation twice and hands it to the dead-letter queue.
 #[derive(Debug)]
-pub struct Revocation {
+pub struct RevokeSecret {
     /// The managed secrets, and those of administrator, partner and add-on.
     pub secrets: Secrets,
     /// What the secrets are called.
@@ -39,8 +45,6 @@ pub struct Revocation {
     pub services: Services,
     /// Heroku.
     pub heroku: HerokuClient,
-    /// Where Heroku is, and who the partner is.
-    pub configuration: HerokuConfiguration,
     /// Where the next try is scheduled.
     pub schedules: Schedules,
     /// The stack's grace period.
@@ -62,39 +66,54 @@ enum Outcome {
     Held(Sessions, u32),
 }
 
-/// Ends the version's credential, shows that it is refused, and takes the version's `LIVE-` label
-/// off. While the credential is in use, or something is out of order, it schedules the next try. Says on the event
-/// bus what became of it.
-///
-/// # Errors
-/// If it must not or cannot be done and no further try is left, or none can be scheduled. Lambda
-/// then repeats the invocation twice and hands it to the dead-letter queue.
-pub async fn revoke_secret(
-    event: RevokeEvent,
-    revocation: &Revocation,
-    deadline: Deadline,
-) -> Result<(), Error> {
-    let (secret, version) = (event.secret.clone(), event.version.clone());
-    let told = revocation
-        .told(event, deadline.less(event_bus::LONGEST))
-        .await;
-    let mut occurrences = Vec::new();
-    let Told { sessions, ended } = told;
-    occurrences.extend(sessions.map(Occurrence::InUse));
-    match &ended {
-        Ended::Revoked => occurrences.push(Occurrence::Revoked),
-        Ended::Postponed { at, error } => {
-            let at = at.to_string();
-            occurrences.push(Occurrence::RevocationPostponed(at, error.as_ref()));
-        }
-        Ended::GivenUp(error) => occurrences.push(Occurrence::RevocationGivenUp(error)),
-        Ended::NothingToDo => {}
+impl Function for RevokeSecret {
+    type Event = RevokeEvent;
+    type Answer = ();
+
+    fn start(start: &mut Start) -> Option<Self> {
+        let mut variables = start.variables();
+        let names = Names::read(&mut variables);
+        let grace_period_seconds = grace_period_seconds(&mut variables);
+        let longest = u64::from(LONGEST_HOLD_SECONDS);
+        let hold = variables.optional_number("HOLD_WHILE_IN_USE_SECONDS", 0..=longest);
+        let (services, heroku) = (Services::start(start), HerokuClient::start(start));
+        let schedules = Schedules::when_needed(start, "REVOKE_SECRET_FUNCTION_ARN");
+        Some(Self {
+            secrets: Secrets::new(&start.aws),
+            names: names?,
+            services: services?,
+            heroku: heroku?,
+            schedules: schedules?,
+            grace_period_seconds: grace_period_seconds?,
+            hold_while_in_use_seconds: hold.unwrap_or_default(),
+            bus: EventBus::new(&start.aws),
+        })
     }
-    let occurrences: Vec<_> = occurrences.into_iter().map(|it| (&version, it)).collect();
-    revocation.bus.put(&secret, &occurrences, deadline).await;
-    match ended {
-        Ended::GivenUp(error) => Err(error),
-        Ended::Revoked | Ended::Postponed { .. } | Ended::NothingToDo => Ok(()),
+
+    async fn handle(&self, event: RevokeEvent, deadline: Deadline) -> Result<(), Error> {
+        let (secret, version) = (event.secret.clone(), event.version.clone());
+        let told = self.told(event, deadline.less(event_bus::LONGEST)).await;
+        let mut occurrences = Vec::new();
+        let Told { sessions, ended } = told;
+        occurrences.extend(sessions.map(Occurrence::InUse));
+        match &ended {
+            Ended::Revoked => occurrences.push(Occurrence::Revoked),
+            Ended::Postponed { at, error } => {
+                let at = at.to_string();
+                occurrences.push(Occurrence::RevocationPostponed(
+                    at,
+                    error.as_ref().map(Into::into),
+                ));
+            }
+            Ended::GivenUp(error) => occurrences.push(Occurrence::RevocationGivenUp(error.into())),
+            Ended::NothingToDo => {}
+        }
+        let occurrences: Vec<_> = occurrences.into_iter().map(|it| (&version, it)).collect();
+        self.bus.put(&secret, &occurrences, deadline).await;
+        match ended {
+            Ended::GivenUp(error) => Err(error),
+            Ended::Revoked | Ended::Postponed { .. } | Ended::NothingToDo => Ok(()),
+        }
     }
 }
 
@@ -124,7 +143,7 @@ impl From<Ended> for Told {
     }
 }
 
-impl Revocation {
+impl RevokeSecret {
     /// The next try, should this one panic.
     fn will(&self, event: &RevokeEvent) -> Option<LastWill> {
         let delay = retry_delay(event.attempt)?;
@@ -138,7 +157,8 @@ impl Revocation {
             let panicked = Error::from(Panicked);
             let written = async {
                 let schedules = schedules.apart()?;
-                let written = schedules.revoke_after(next, delay, Some(&panicked), deadline);
+                let last_error = panicked.to_string();
+                let written = schedules.revoke_after(next, delay, Some(&last_error), deadline);
                 Ok::<_, Error>(written.await?)
             };
             if let Err(error) = written.await {
@@ -220,7 +240,8 @@ impl Revocation {
             }
         };
         let schedules = &self.schedules;
-        let written = schedules.revoke_after(next, delay, error.as_ref(), deadline);
+        let last_error = error.as_ref().map(ToString::to_string);
+        let written = schedules.revoke_after(next, delay, last_error.as_deref(), deadline);
         let ended = match written.await {
             Ok(()) => Ended::Postponed {
                 at: ScheduledAt::after(delay),
@@ -257,7 +278,7 @@ fn is_deleted(error: &Error) -> bool {
     }
 }
 
-impl Revocation {
+impl RevokeSecret {
     async fn revoke(&self, event: &RevokeEvent, deadline: Deadline) -> Result<Outcome, Error> {
         let secret = self.secrets.describe(&event.secret, deadline).await?;
         let live = Label::Live(event.version.clone());
@@ -306,7 +327,7 @@ impl Revocation {
         };
         let Versions { old, current, .. } = &versions;
         if !event.vouched {
-            authority::own(&event.secret, &secret, &event.version, old)?;
+            own(&event.secret, &secret, &event.version, old)?;
         }
         if versions.ends_with_another(event, &secret)? {
             self.secrets

@@ -2,59 +2,99 @@
 //! function that holds it.
 
 use crate::Error;
-use crate::authority::Names;
-use crate::configuration::StepFunctions;
+use crate::claims::Names;
 use crate::deadline::Deadline;
-use crate::event::{FinishEvent, RotationEvent, Step, StepEvent, VersionId};
+use crate::event::{FinishEvent, RotationEvent, Step, StepEvent};
 use crate::event_bus::{self, EventBus, Occurrence};
+use crate::fields::Check;
+use crate::function::Function;
+use crate::ids::VersionId;
 use crate::invoke::Functions;
-use crate::secrets::{Label, MOST_LABELS, Secret, Secrets};
+use crate::secrets::{Label, MOST_LABELS, Secret, Secrets, own_document};
+use crate::start::{Start, name};
 
 use super::{Created, Scheduled, StepError};
+
+/// Where `rotate` finds the functions with the powers that it lacks: their names or ARNs.
+#[derive(Debug)]
+struct StepFunctions {
+    create_secret: String,
+    publish_to_heroku: String,
+    test_secret: String,
+    finish_secret: String,
+}
+
+impl StepFunctions {
+    fn read(variables: &mut Check<'_>) -> Option<Self> {
+        let mut function = |variable| name(variables, variable, "a Lambda function's name or ARN");
+        let functions = [
+            function("CREATE_SECRET_FUNCTION"),
+            function("PUBLISH_TO_HEROKU_FUNCTION"),
+            function("TEST_SECRET_FUNCTION"),
+            function("FINISH_SECRET_FUNCTION"),
+        ];
+        let [create_secret, publish_to_heroku, test_secret, finish_secret] = functions;
+        Some(Self {
+            create_secret: create_secret?,
+            publish_to_heroku: publish_to_heroku?,
+            test_secret: test_secret?,
+            finish_secret: finish_secret?,
+        })
+    }
+}
 
 /// Performs one step of a rotation. Every step may be repeated from any point of failure: Secrets
 /// Manager begins a failed rotation again at `createSecret`, with the same token. Says on the event bus when
 /// the rotation is done, and what failed.
-///
-/// # Errors
-/// If the rotation is not in the state for the step, or what the step does fails.
-pub async fn rotate(
-    event: RotationEvent,
-    secrets: &Secrets,
-    names: &Names,
-    functions: &Functions,
-    steps: &StepFunctions,
-    bus: &EventBus,
-    deadline: Deadline,
-) -> Result<(), Error> {
-    let step = perform(
-        &event,
-        secrets,
-        names,
-        functions,
-        steps,
-        deadline.less(event_bus::LONGEST),
-    );
-    let result = step.await;
-    let mut occurrences = Vec::new();
-    match &result {
-        Ok(scheduled) => {
-            if event.step == Step::FinishSecret {
-                occurrences.push((&event.version, Occurrence::RotationSucceeded));
-            }
-            let scheduled = scheduled.iter();
-            occurrences.extend(
-                scheduled
-                    .map(|(version, at)| (version, Occurrence::RevocationScheduled(at.clone()))),
-            );
-        }
-        Err(error) => {
-            let failed = Occurrence::RotationStepFailed(event.step, error);
-            occurrences.push((&event.version, failed));
-        }
+#[derive(Debug)]
+pub struct Rotate {
+    secrets: Secrets,
+    names: Names,
+    functions: Functions,
+    steps: StepFunctions,
+    bus: EventBus,
+}
+
+impl Function for Rotate {
+    type Event = RotationEvent;
+    type Answer = ();
+
+    fn start(start: &mut Start) -> Option<Self> {
+        let names = Names::read(&mut start.variables());
+        let steps = StepFunctions::read(&mut start.variables());
+        Some(Self {
+            functions: Functions::start(start),
+            secrets: Secrets::new(&start.aws),
+            bus: EventBus::new(&start.aws),
+            names: names?,
+            steps: steps?,
+        })
     }
-    bus.put(&event.secret, &occurrences, deadline).await;
-    result.map(drop)
+
+    async fn handle(&self, event: RotationEvent, deadline: Deadline) -> Result<(), Error> {
+        let step = perform(&event, self, deadline.less(event_bus::LONGEST));
+        let result = step.await;
+        let mut occurrences = Vec::new();
+        match &result {
+            Ok(scheduled) => {
+                if event.step == Step::FinishSecret {
+                    occurrences.push((&event.version, Occurrence::RotationSucceeded));
+                }
+                let scheduled = scheduled.iter();
+                occurrences.extend(
+                    scheduled.map(|(version, at)| {
+                        (version, Occurrence::RevocationScheduled(at.clone()))
+                    }),
+                );
+            }
+            Err(error) => {
+                let failed = Occurrence::RotationStepFailed(event.step, error.into());
+                occurrences.push((&event.version, failed));
+            }
+        }
+        self.bus.put(&event.secret, &occurrences, deadline).await;
+        result.map(drop)
+    }
 }
 
 /// The version whose revocation was scheduled, and for when.
@@ -62,12 +102,16 @@ type Replaced = Option<(VersionId, String)>;
 
 async fn perform(
     event: &RotationEvent,
-    secrets: &Secrets,
-    names: &Names,
-    functions: &Functions,
-    steps: &StepFunctions,
+    rotate: &Rotate,
     deadline: Deadline,
 ) -> Result<Replaced, Error> {
+    let Rotate {
+        secrets,
+        names,
+        functions,
+        steps,
+        ..
+    } = rotate;
     let secret = secrets.describe(&event.secret, deadline).await?;
     if !is_due(event, &secret)? {
         tracing::info!("the version is already current: nothing to do");
@@ -190,7 +234,7 @@ async fn store_new_value(
         None
     };
     if let Some(value) = known {
-        names.document(&event.secret, &secret.name, &value)?;
+        own_document(names, &event.secret, &secret.name, &value)?;
         return Ok(());
     }
     let document = secrets
@@ -198,7 +242,7 @@ async fn store_new_value(
         .await?;
     let next = document.next(&event.version).map_err(StepError::from)?;
     // A new credential may be longer, and what shows it more than Heroku takes.
-    names.document(&event.secret, &secret.name, &next)?;
+    own_document(names, &event.secret, &secret.name, &next)?;
     let token = event.rotation_token.as_ref();
     let stored = secrets
         .put_pending(&event.secret, &event.version, token, &next, deadline)

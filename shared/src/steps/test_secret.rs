@@ -2,63 +2,82 @@
 
 use super::StepError;
 use crate::Error;
-use crate::authority::Names;
-use crate::configuration::HerokuConfiguration;
+use crate::claims::Names;
 use crate::deadline::Deadline;
 use crate::event::{Step, StepEvent};
+use crate::function::Function;
 use crate::heroku::{AddOn, HerokuClient, Partner};
 use crate::secrets::Secrets;
 use crate::service::Services;
+use crate::start::Start;
 
 /// Logs in to the service as the customer does, and looks whether Heroku shows the credential.
 ///
-/// # Errors
-/// If the document is not usable, the service does not accept the credential, or Heroku shows
-/// another one, or either does not answer in time.
-///
 /// With the step createSecret nothing is published yet: then it is the service alone that is asked, as by
 /// an operator before a rollback.
-pub async fn test_secret(
-    event: StepEvent,
-    secrets: &Secrets,
-    names: &Names,
-    services: &Services,
-    client: &HerokuClient,
-    configuration: &HerokuConfiguration,
-    deadline: Deadline,
-) -> Result<(), Error> {
-    let document = secrets
-        .document(names, &event.secret, &event.version, deadline)
-        .await?;
-    if event.step == Step::CreateSecret {
-        services
-            .prove_accepted(&document, &event.version, deadline)
+#[derive(Debug)]
+pub struct TestSecret {
+    secrets: Secrets,
+    names: Names,
+    services: Services,
+    heroku: HerokuClient,
+}
+
+impl Function for TestSecret {
+    type Event = StepEvent;
+    type Answer = ();
+
+    fn start(start: &mut Start) -> Option<Self> {
+        let names = Names::read(&mut start.variables());
+        let (services, heroku) = (Services::start(start), HerokuClient::start(start));
+        Some(Self {
+            secrets: Secrets::new(&start.aws),
+            names: names?,
+            services: services?,
+            heroku: heroku?,
+        })
+    }
+
+    async fn handle(&self, event: StepEvent, deadline: Deadline) -> Result<(), Error> {
+        let Self {
+            secrets,
+            names,
+            services,
+            heroku,
+        } = self;
+        let document = secrets
+            .document(names, &event.secret, &event.version, deadline)
             .await?;
-        return Ok(());
+        if event.step == Step::CreateSecret {
+            services
+                .prove_accepted(&document, &event.version, deadline)
+                .await?;
+            return Ok(());
+        }
+        let rendered = document.render()?;
+        let shown = async {
+            let partner = Partner::new(secrets.fields(heroku.partner(), deadline).await?);
+            let addon = AddOn::of(&document, heroku, &partner, secrets);
+            Ok::<_, Error>(addon.config(deadline).await?)
+        };
+        // Neither needs the other. Both to their end: a refresh token that is renewed on the way must be
+        // stored, whatever the service says.
+        let (accepted, shown) = tokio::join!(
+            services.prove_accepted(&document, &event.version, deadline),
+            shown
+        );
+        accepted?;
+        let shown = shown?;
+        let missing = shown.missing(&rendered);
+        if missing.is_empty() {
+            return Ok(());
+        }
+        Err(StepError::NotShown {
+            secret: event.secret,
+            version: event.version,
+            addon: document.heroku.addon_id.clone(),
+            vars: missing.join(", "),
+        }
+        .into())
     }
-    let rendered = document.render()?;
-    let shown = async {
-        let partner = Partner::new(secrets.fields(&configuration.partner, deadline).await?);
-        let addon = AddOn::of(&document, client, &partner, secrets);
-        Ok::<_, Error>(addon.config(deadline).await?)
-    };
-    // Neither needs the other. Both to their end: a refresh token that is renewed on the way must be
-    // stored, whatever the service says.
-    let (accepted, shown) = tokio::join!(
-        services.prove_accepted(&document, &event.version, deadline),
-        shown
-    );
-    accepted?;
-    let shown = shown?;
-    let missing = shown.missing(&rendered);
-    if missing.is_empty() {
-        return Ok(());
-    }
-    Err(StepError::NotShown {
-        secret: event.secret,
-        version: event.version,
-        addon: document.heroku.addon_id.clone(),
-        vars: missing.join(", "),
-    }
-    .into())
 }

@@ -8,8 +8,9 @@ use std::time::Duration;
 use addon_rotation::deadline::{Deadline, Passing};
 use addon_rotation::document::{Document, Fields, credential_id};
 use addon_rotation::event::{RevokeEvent, VersionId};
+use addon_rotation::function::Function as _;
 use addon_rotation::service::{Kind, ServiceError, Sessions, Verdict};
-use addon_rotation::steps::{SCHEDULING, revoke_secret};
+use addon_rotation::steps::SCHEDULING;
 use axum::response::{IntoResponse, Redirect};
 use axum::{Json, Router};
 use http::header::CONTENT_TYPE;
@@ -570,7 +571,7 @@ async fn a_revocation_goes_on_behind_a_gateway_that_answers_404_to_everything() 
     let revocation = stand.lambda.revocation();
     once(async |left: Deadline| {
         let deadline = Deadline::after(SCHEDULING + left.left());
-        revoke_secret(event, &revocation, deadline).await.unwrap();
+        revocation.handle(event, deadline).await.unwrap();
     })
     .await;
     assert!(requests(&stand, &Method::DELETE) > 0);

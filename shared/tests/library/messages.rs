@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use addon_rotation::configuration::ConfigurationError;
+use addon_rotation::start::ConfigurationError;
 use addon_rotation_operator::{
     Arguments, OperatorError, deprovision, emergency, recover, rollback,
 };

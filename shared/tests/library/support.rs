@@ -12,9 +12,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use addon_rotation::configuration::HerokuConfiguration;
 use addon_rotation::document::{Document, Fields, credential_id};
 use addon_rotation::event::{SecretArn, VersionId};
+use addon_rotation::heroku::HerokuConfiguration;
 use addon_rotation::heroku::{HerokuClient, Partner};
 use addon_rotation::net::{self, PlainText};
 use addon_rotation::secrets::Secrets;
@@ -411,7 +411,7 @@ impl Stand {
     }
 
     pub(crate) fn heroku_client(&self) -> HerokuClient {
-        HerokuClient::new(self.http.clone(), self.lambda.heroku())
+        HerokuClient::new(self.http.clone(), self.lambda.heroku().clone())
     }
 
     pub(crate) async fn partner(&self) -> Partner {

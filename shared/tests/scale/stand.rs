@@ -4,11 +4,9 @@ use std::fmt::Write as _;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use addon_rotation::aws::sdk_config_with;
-use addon_rotation::configuration::ScheduleConfiguration;
-use addon_rotation::schedule::{Schedules, Timetable};
+use addon_rotation::schedule::{ScheduleConfiguration, Schedules, Timetable};
 use addon_rotation::secrets::Secrets;
-use aws_credential_types::Credentials;
+use addon_rotation::start::Start;
 use axum::body::Bytes;
 use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Response};
@@ -260,9 +258,14 @@ impl Stand {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
         let serving = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
-        let credentials = Credentials::new("key", "secret", None, None, "test");
-        let http = addon_rotation::net::http_client().unwrap();
-        let aws = sdk_config_with(&http, "us-east-1".to_owned(), credentials, Some(endpoint));
+        let variables = [
+            ("AWS_REGION", "us-east-1"),
+            ("AWS_ACCESS_KEY_ID", "key"),
+            ("AWS_SECRET_ACCESS_KEY", "secret"),
+            ("AWS_ENDPOINT_URL", &endpoint),
+        ];
+        let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let start = Start::new(variables, None).unwrap();
         let configuration = ScheduleConfiguration {
             group: STACK.to_owned(),
             role: "arn:aws:iam::123456789012:role/scheduler".to_owned(),
@@ -272,9 +275,9 @@ impl Stand {
         };
         Self {
             shared,
-            secrets: Secrets::new(&aws),
-            schedules: Schedules::new(&aws, configuration),
-            timetable: Timetable::new(&aws, STACK),
+            secrets: Secrets::new(&start.aws),
+            schedules: Schedules::new(&start, configuration),
+            timetable: Timetable::new(&start.aws, STACK),
             _serving: AbortOnDropHandle::new(serving),
         }
     }

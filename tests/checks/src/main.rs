@@ -7,9 +7,13 @@
 
 mod deny;
 #[cfg(test)]
+mod layers;
+#[cfg(test)]
 mod readme;
 mod schema;
 mod stages;
+#[cfg(test)]
+mod variables;
 #[cfg(test)]
 mod words;
 

@@ -1,36 +1,27 @@
-//! What each function's `main` does with one event.
+//! What each function's process does with one event.
 
 use std::time::Duration;
 
-use addon_rotation::authority::Names;
-use addon_rotation::aws::sdk_config_with;
-use addon_rotation::configuration::{
-    DeprovisionConfiguration, EnrollConfiguration, FleetConfiguration, HerokuConfiguration,
-    SOONEST, ScheduleConfiguration, StartConfiguration, StepFunctions,
-};
+use addon_rotation::claims::Names;
 use addon_rotation::deadline::Deadline;
-use addon_rotation::event::{
-    DeprovisionEvent, EnrollEvent, Event, FinishEvent, RevokeEvent, RotationEvent,
-    StartRotationEvent, StepEvent, SweepEvent,
-};
-use addon_rotation::event_bus::EventBus;
-use addon_rotation::heroku::HerokuClient;
+use addon_rotation::event::Event as _;
+use addon_rotation::function::{self, Function};
+use addon_rotation::heroku::HerokuConfiguration;
+use addon_rotation::instances::{DeprovisionAddon, EnrollAddon, StartRotation, Sweep};
 use addon_rotation::invoke::Functions;
-use addon_rotation::net::PlainText;
-use addon_rotation::schedule::Schedules;
-use addon_rotation::secrets::Secrets;
-use addon_rotation::service::Services;
-use addon_rotation::steps::{self, Deprovisioning, Enrollment, Order, Revocation, Swept};
-use addon_rotation::{Error, function};
-use aws_credential_types::Credentials;
+use addon_rotation::schedule::{SOONEST, ScheduleConfiguration, Schedules};
+use addon_rotation::start::Start;
+use addon_rotation::steps::{
+    CreateSecret, FinishSecret, PublishToHeroku, RevokeSecret, Rotate, TestSecret,
+};
+use addon_rotation::{Error, net};
 use aws_types::SdkConfig;
-use serde::Serialize;
 use serde_json::Value;
 use url::Url;
 
 use crate::{FUNCTIONS, GRACE_PERIOD, MINIMUM_ROTATION_INTERVAL, STACK, arn};
 
-/// What the functions' environment variables say.
+/// Where the functions find everything.
 #[derive(Clone, Debug)]
 pub struct Environment {
     /// Where AWS is, Lambda excepted.
@@ -47,245 +38,163 @@ pub struct Environment {
     pub reports: bool,
 }
 
+macro_rules! functions {
+    ($($name:literal => $function:ty),+ $(,)?) => {
+        impl Environment {
+            /// What the function answers to an event, from its start on; `null`, if it answers nothing.
+            ///
+            /// # Errors
+            /// With the function's.
+            ///
+            /// # Panics
+            /// If there is no such function.
+            pub async fn invoke(&self, function: &str, payload: &Value) -> Result<Value, Error> {
+                match function {
+                    $($name => Box::pin(self.run::<$function>(function, payload)).await,)+
+                    _ => unreachable!("there is no function {function}"),
+                }
+            }
+        }
+
+        /// Every function with the names of the environment variables that it reads, and what it says when it is
+        /// started without any.
+        ///
+        /// # Panics
+        /// If the HTTP client cannot be built, or a function starts.
+        #[must_use]
+        pub fn read_by_each() -> Vec<(&'static str, Vec<String>, String)> {
+            vec![$({
+                let mut start = Start::new([], Some(client())).expect("the stand's client");
+                assert!(<$function>::start(&mut start).is_none());
+                let read = start.asked().map(ToOwned::to_owned).collect();
+                let error = start.finish(None::<()>).expect_err("there are no variables");
+                ($name, read, error.to_string())
+            }),+]
+        }
+    };
+}
+
+functions! {
+    "rotate" => Rotate,
+    "create-secret" => CreateSecret,
+    "publish-to-heroku" => PublishToHeroku,
+    "test-secret" => TestSecret,
+    "finish-secret" => FinishSecret,
+    "revoke-secret" => RevokeSecret,
+    "sweep" => Sweep,
+    "enroll-addon" => EnrollAddon,
+    "start-rotation" => StartRotation,
+    "deprovision-addon" => DeprovisionAddon,
+}
+
+fn client() -> reqwest::Client {
+    net::http_client().expect("the stand's client")
+}
+
 impl Environment {
+    /// The function as its process starts it.
+    ///
+    /// # Panics
+    /// With all that is wrong with its environment variables.
+    #[must_use]
+    pub fn start<F: Function>(&self, function: &str) -> F {
+        function::start(self.begin(function)).expect("the stand's variables")
+    }
+
     /// A function's configuration of the AWS SDK: its credentials are its name's.
     #[must_use]
     pub fn sdk_config(&self, function: &str) -> SdkConfig {
-        self.sdk_config_at(&self.aws, function)
+        self.begin(function).aws
     }
 
     /// The functions as `rotate` reaches them.
     #[must_use]
     pub fn functions(&self) -> Functions {
-        Functions::new(&self.sdk_config_at(&self.lambda, "rotate"))
+        Functions::start(&mut self.begin("rotate"))
     }
 
     /// EventBridge Scheduler as a function reaches it.
     #[must_use]
     pub fn schedules(&self, function: &str) -> Schedules {
-        self.schedules_of("revoke-secret", function)
-    }
-
-    /// What `revoke-secret` works with.
-    #[must_use]
-    pub fn revocation(&self) -> Revocation {
-        const NAME: &str = "revoke-secret";
-        Revocation {
-            secrets: self.secrets(NAME),
-            names: names(),
-            services: self.services(),
-            heroku: self.heroku_client(),
-            configuration: self.heroku.clone(),
-            schedules: self.schedules(NAME),
-            grace_period_seconds: grace_period_seconds(),
-            hold_while_in_use_seconds: 0,
-            bus: EventBus::new(&self.sdk_config(NAME)),
-        }
-    }
-
-    /// What the function answers to an event, from its start on; `null`, if it answers nothing.
-    ///
-    /// # Errors
-    /// With the function's.
-    ///
-    /// # Panics
-    /// If there is no such function.
-    pub async fn invoke(&self, function: &str, payload: &Value) -> Result<Value, Error> {
-        let (secrets, services) = (self.secrets(function), self.services());
-        let names = names();
-        let (client, heroku) = (self.heroku_client(), &self.heroku);
-        match function {
-            "rotate" => {
-                let [create_secret, publish_to_heroku, test_secret, finish_secret] =
-                    FUNCTIONS.map(ToOwned::to_owned);
-                let step_functions = StepFunctions {
-                    create_secret,
-                    publish_to_heroku,
-                    test_secret,
-                    finish_secret,
-                };
-                let (functions, bus) =
-                    (self.functions(), EventBus::new(&self.sdk_config(function)));
-                self.handle(payload, async |event: RotationEvent, deadline| {
-                    steps::rotate(
-                        event,
-                        &secrets,
-                        &names,
-                        &functions,
-                        &step_functions,
-                        &bus,
-                        deadline,
-                    )
-                    .await
-                })
-                .await
-            }
-            "create-secret" => {
-                self.handle(payload, async |event: StepEvent, deadline| {
-                    steps::create_secret(event, &secrets, &names, &services, deadline).await
-                })
-                .await
-            }
-            "publish-to-heroku" => {
-                self.handle(payload, async |event: StepEvent, deadline| {
-                    steps::publish_to_heroku(event, &secrets, &names, &client, heroku, deadline)
-                        .await
-                })
-                .await
-            }
-            "test-secret" => {
-                self.handle(payload, async |event: StepEvent, deadline| {
-                    steps::test_secret(
-                        event, &secrets, &names, &services, &client, heroku, deadline,
-                    )
-                    .await
-                })
-                .await
-            }
-            "finish-secret" => {
-                let schedules = self.schedules(function);
-                self.handle(payload, async |event: FinishEvent, deadline| {
-                    steps::finish_secret(event, &schedules, grace_period_seconds(), deadline).await
-                })
-                .await
-            }
-            "revoke-secret" => {
-                let revocation = self.revocation();
-                self.handle(payload, async |event: RevokeEvent, deadline| {
-                    steps::revoke_secret(event, &revocation, deadline).await
-                })
-                .await
-            }
-            "sweep" => {
-                let (schedules, order) = (self.schedules(function), Order::OldestFirst);
-                let swept = Swept {
-                    stack: STACK,
-                    prefix: "acme/credentials/",
-                    grace_period_seconds: grace_period_seconds(),
-                };
-                self.handle(payload, async |_: SweepEvent, deadline| {
-                    steps::sweep(&secrets, &schedules, swept, order, deadline).await
-                })
-                .await
-            }
-            _ => self.of_the_fleet(function, payload).await,
-        }
-    }
-
-    /// The functions that the partner's backend invokes.
-    async fn of_the_fleet(&self, function: &str, payload: &Value) -> Result<Value, Error> {
-        let secrets = self.secrets(function);
-        let fleet = FleetConfiguration {
-            stack: STACK.to_owned(),
-            names: names(),
-        };
-        match function {
-            "enroll-addon" => {
-                let enrollment = Enrollment {
-                    secrets,
-                    services: self.services(),
-                    heroku: self.heroku_client(),
-                    configuration: self.heroku.clone(),
-                    enrollment: EnrollConfiguration {
-                        fleet,
-                        key: None,
-                        rotate: arn("rotate"),
-                        rotation_days: 90,
-                    },
-                };
-                self.handle(payload, async |event: EnrollEvent, deadline| {
-                    steps::enroll_addon(event, &enrollment, deadline).await
-                })
-                .await
-            }
-            "start-rotation" => {
-                let configuration = StartConfiguration {
-                    fleet,
-                    minimum_interval: MINIMUM_ROTATION_INTERVAL,
-                };
-                self.handle(payload, async |event: StartRotationEvent, deadline| {
-                    steps::start_rotation(event, &secrets, &configuration, deadline).await
-                })
-                .await
-            }
-            "deprovision-addon" => {
-                let deprovisioning = Deprovisioning {
-                    secrets,
-                    services: self.services(),
-                    schedules: self.schedules_of(function, function),
-                    configuration: DeprovisionConfiguration {
-                        fleet,
-                        recovery_window_days: 30,
-                        longest_step_seconds: 240,
-                    },
-                };
-                self.handle(payload, async |event: DeprovisionEvent, deadline| {
-                    steps::deprovision_addon(event, &deprovisioning, deadline).await
-                })
-                .await
-            }
-            _ => unreachable!("there is no function {function}"),
-        }
-    }
-
-    async fn handle<E: Event, A: Serialize>(
-        &self,
-        payload: &Value,
-        step: impl AsyncFn(E, Deadline) -> Result<A, Error>,
-    ) -> Result<Value, Error> {
-        let deadline = Deadline::after(self.timeout);
-        let answer = if self.reports {
-            function::handle(step, payload, "", deadline).await?
-        } else {
-            step(E::read(payload)?, deadline).await?
-        };
-        // The answers are plain records.
-        Ok(serde_json::to_value(answer).unwrap_or_default())
-    }
-
-    fn secrets(&self, function: &str) -> Secrets {
-        Secrets::new(&self.sdk_config(function))
-    }
-
-    fn services(&self) -> Services {
-        Services::new(self.http.clone()).speaking(PlainText::OnLoopback)
-    }
-
-    fn heroku_client(&self) -> HerokuClient {
-        HerokuClient::new(self.http.clone(), &self.heroku)
-    }
-
-    fn schedules_of(&self, target: &str, function: &str) -> Schedules {
-        self.schedules_from(target, function, Duration::ZERO)
+        self.schedules_from(function, Duration::ZERO)
     }
 
     /// Those of `finish-secret` as it is deployed: none is for a time that is too near.
     #[must_use]
     pub fn schedules_as_deployed(&self) -> Schedules {
-        self.schedules_from("revoke-secret", "finish-secret", SOONEST)
+        self.schedules_from("finish-secret", SOONEST)
     }
 
-    fn schedules_from(&self, target: &str, function: &str, soonest: Duration) -> Schedules {
+    fn schedules_from(&self, function: &str, soonest: Duration) -> Schedules {
         let configuration = ScheduleConfiguration {
             group: STACK.to_owned(),
-            role: "arn:aws:iam::000000000000:role/scheduler".to_owned(),
-            function: arn(target),
-            dead_letter_queue: "arn:aws:sqs:us-east-1:000000000000:dead-letters".to_owned(),
+            role: SCHEDULER_ROLE.to_owned(),
+            function: arn("revoke-secret"),
+            dead_letter_queue: DEAD_LETTERS.to_owned(),
             soonest,
         };
-        Schedules::new(&self.sdk_config(function), configuration)
+        Schedules::new(&self.begin(function), configuration)
     }
 
-    fn sdk_config_at(&self, endpoint: &Url, function: &str) -> SdkConfig {
-        let credentials = Credentials::new(function, "secret access key", None, None, "test");
-        let endpoint = Some(endpoint.to_string());
-        sdk_config_with(&self.http, "us-east-1".to_owned(), credentials, endpoint)
+    async fn run<F: Function>(&self, function: &str, payload: &Value) -> Result<Value, Error> {
+        let (function, deadline) = (self.start::<F>(function), Deadline::after(self.timeout));
+        let answer = if self.reports {
+            function::invoke(&function, payload, "", deadline).await?
+        } else {
+            function.handle(F::Event::read(payload)?, deadline).await?
+        };
+        // The answers are plain records.
+        Ok(serde_json::to_value(answer).unwrap_or_default())
+    }
+
+    fn begin(&self, function: &str) -> Start {
+        Start::new(self.variables(function), Some(self.http.clone())).expect("a client is given")
+    }
+
+    /// A function's environment variables. Each has all that any of them reads.
+    fn variables(&self, function: &str) -> Vec<(String, String)> {
+        let (names, heroku) = (names(), &self.heroku);
+        let [create_secret, publish_to_heroku, test_secret, finish_secret] = FUNCTIONS;
+        let interval = MINIMUM_ROTATION_INTERVAL.as_secs();
+        let variables = [
+            ("AWS_REGION", "us-east-1"),
+            ("AWS_ACCESS_KEY_ID", function),
+            ("AWS_SECRET_ACCESS_KEY", "secret access key"),
+            ("AWS_ENDPOINT_URL", self.aws.as_str()),
+            ("AWS_ENDPOINT_URL_LAMBDA", self.lambda.as_str()),
+            ("ALLOW_PLAIN_TEXT_ON_LOOPBACK", "true"),
+            ("ALLOW_PRIVATE_ADDRESSES", "true"),
+            ("HEROKU_API_URL", heroku.api.as_str()),
+            ("HEROKU_OAUTH_URL", heroku.oauth.as_str()),
+            ("PARTNER_SECRET_ARN", heroku.partner.as_str()),
+            ("STACK_NAME", STACK),
+            ("SECRET_NAME_PREFIX", &names.credentials),
+            ("ADMINISTRATOR_SECRET_NAME_PREFIX", &names.administrators),
+            ("OAUTH_SECRET_NAME_PREFIX", &names.oauth),
+            ("CREATE_SECRET_FUNCTION", create_secret),
+            ("PUBLISH_TO_HEROKU_FUNCTION", publish_to_heroku),
+            ("TEST_SECRET_FUNCTION", test_secret),
+            ("FINISH_SECRET_FUNCTION", finish_secret),
+            ("ROTATE_FUNCTION_ARN", &arn("rotate")),
+            ("REVOKE_SECRET_FUNCTION_ARN", &arn("revoke-secret")),
+            ("DEPROVISION_ADDON_FUNCTION_ARN", &arn("deprovision-addon")),
+            ("SCHEDULE_GROUP", STACK),
+            ("SCHEDULER_ROLE_ARN", SCHEDULER_ROLE),
+            ("DEAD_LETTER_QUEUE_ARN", DEAD_LETTERS),
+            ("SOONEST_SCHEDULE_SECONDS", "0"),
+            ("GRACE_PERIOD_SECONDS", &GRACE_PERIOD.as_secs().to_string()),
+            ("MINIMUM_ROTATION_INTERVAL_SECONDS", &interval.to_string()),
+            ("ROTATION_DAYS", "90"),
+            ("RECOVERY_WINDOW_DAYS", "30"),
+            ("LONGEST_STEP_SECONDS", "240"),
+        ];
+        let owned = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
+        variables.map(owned).into()
     }
 }
 
-fn grace_period_seconds() -> u32 {
-    u32::try_from(GRACE_PERIOD.as_secs()).unwrap_or(u32::MAX)
-}
+const SCHEDULER_ROLE: &str = "arn:aws:iam::000000000000:role/scheduler";
+const DEAD_LETTERS: &str = "arn:aws:sqs:us-east-1:000000000000:dead-letters";
 
 /// What the names of the stand's secrets begin with.
 #[must_use]

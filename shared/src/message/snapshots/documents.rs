@@ -7,11 +7,11 @@ use serde_json::{Value, json};
 
 use super::{Snapshot, addon, masters, secret, version};
 use crate::authority::AuthorityError;
-use crate::configuration::ConfigurationError;
 use crate::document::{Document, DocumentError};
 use crate::event::{EnrollEvent, Event as _, EventError, RevokeEvent, RotationEvent};
 use crate::net::Roots;
 use crate::snapshot::assert_snapshot;
+use crate::start::ConfigurationError;
 
 fn valid() -> Value {
     json!({

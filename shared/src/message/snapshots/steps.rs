@@ -2,9 +2,9 @@
 
 use super::{Snapshot, addon, answer, call, denied, secret, version};
 use crate::document::RandomError;
+use crate::error::{DeprovisionError, EnrollError, StepError};
 use crate::service::Kind;
 use crate::snapshot::assert_snapshot;
-use crate::steps::{DeprovisionError, EnrollError, StepError};
 
 #[test]
 fn steps() {

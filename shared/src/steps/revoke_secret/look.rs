@@ -1,14 +1,14 @@
 //! What a revocation looks at before it acts: the other versions, and Heroku.
 
-use super::Revocation;
+use super::RevokeSecret;
 use crate::Error;
-use crate::authority;
 use crate::deadline::Deadline;
 use crate::document::Document;
-use crate::event::{RevokeEvent, VersionId};
+use crate::error::StepError;
+use crate::event::RevokeEvent;
 use crate::heroku::{AddOn, Partner};
-use crate::secrets::{Label, Secret};
-use crate::steps::StepError;
+use crate::ids::VersionId;
+use crate::secrets::{Label, Secret, own};
 
 /// The documents of the versions whose credentials may be alive.
 pub(super) struct Versions {
@@ -66,7 +66,7 @@ pub(super) enum Seen {
     Gone,
 }
 
-impl Revocation {
+impl RevokeSecret {
     pub(super) async fn document(
         &self,
         event: &RevokeEvent,
@@ -74,9 +74,8 @@ impl Revocation {
         deadline: Deadline,
     ) -> Result<Document, Error> {
         let secrets = &self.secrets;
-        secrets
-            .document(&self.names, &event.secret, version, deadline)
-            .await
+        let document = secrets.document(&self.names, &event.secret, version, deadline);
+        Ok(document.await?)
     }
 
     /// The other versions whose credentials may be alive and are shown to be the instance's own, but for the current
@@ -93,7 +92,7 @@ impl Revocation {
         for version in versions.filter(|it| it != current && *it != event.version) {
             match self.document(event, &version, deadline).await {
                 Ok(document) => {
-                    if authority::own(&event.secret, secret, &version, &document).is_ok() {
+                    if own(&event.secret, secret, &version, &document).is_ok() {
                         others.push((version, document));
                     }
                 }
@@ -114,11 +113,8 @@ impl Revocation {
         deadline: Deadline,
     ) -> Result<Seen, Error> {
         let (old, current) = (&versions.old, &versions.current);
-        let partner = Partner::new(
-            self.secrets
-                .fields(&self.configuration.partner, deadline)
-                .await?,
-        );
+        let partner = self.secrets.fields(self.heroku.partner(), deadline);
+        let partner = Partner::new(partner.await?);
         let addon = AddOn::of(current, &self.heroku, &partner, &self.secrets);
         let config = match addon.config(deadline).await {
             Ok(config) => config,

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use addon_rotation::configuration::HerokuConfiguration;
 use addon_rotation::deadline::{Deadline, Passing};
+use addon_rotation::heroku::HerokuConfiguration;
 use addon_rotation::heroku::{HerokuClient, HerokuError, Publication};
 use axum::Router;
 use axum::response::{Html, IntoResponse, Redirect};
@@ -27,7 +27,7 @@ async fn elsewhere(stand: &Stand, instance: &Instance, api: &Url, oauth: Url) ->
     };
     Publisher::new(stand, instance)
         .await
-        .with_client(HerokuClient::new(stand.http().clone(), &configuration))
+        .with_client(HerokuClient::new(stand.http().clone(), configuration))
 }
 
 fn is_cut(error: &HerokuError) -> bool {

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use addon_rotation::configuration::HerokuConfiguration;
 use addon_rotation::deadline::Deadline;
 use addon_rotation::document::{Document, Fields};
 use addon_rotation::event::SecretArn;
+use addon_rotation::heroku::HerokuConfiguration;
 use addon_rotation::heroku::{AddOn, HerokuClient, Partner, TokenFuture, TokenStore};
 use addon_rotation::net::{self, PlainText};
 use addon_rotation::service::{Services, Verdict};
@@ -53,7 +53,7 @@ fn at(api: Api, server: &Replying, oauth: &Replying) -> (Document, HerokuClient,
         oauth: oauth.url.clone(),
         partner: ARN.parse().unwrap(),
     };
-    let client = HerokuClient::new(net::http_client().unwrap(), &configuration);
+    let client = HerokuClient::new(net::http_client().unwrap(), configuration);
     let partner = json!({
         "id": "acme",
         "password": format!("{CANARY}password"),

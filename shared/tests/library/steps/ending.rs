@@ -3,12 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use addon_rotation::configuration::HerokuConfiguration;
 use addon_rotation::event::{RevokeEvent, VersionId};
-use addon_rotation::heroku::HerokuClient;
+use addon_rotation::function::Function as _;
+use addon_rotation::heroku::{HerokuClient, HerokuConfiguration};
 use addon_rotation::last_will;
 use addon_rotation::service::Sessions;
-use addon_rotation::steps::revoke_secret;
 use axum::body::Bytes;
 use http::{Method, Request};
 use jiff::{SignedDuration, Timestamp};
@@ -380,9 +379,9 @@ async fn a_panic_is_an_error_after_which_the_next_try_is_scheduled() {
     let configuration = HerokuConfiguration {
         api: "http://heroku.test/".parse().unwrap(),
         oauth: "http://heroku.test/oauth/token".parse().unwrap(),
-        ..revocation.configuration.clone()
+        ..stand.lambda.heroku().clone()
     };
-    revocation.heroku = HerokuClient::new(http, &configuration);
+    revocation.heroku = HerokuClient::new(http, configuration);
     let event = RevokeEvent {
         secret: instance.secret.clone(),
         version: first.clone(),
@@ -400,7 +399,7 @@ async fn a_panic_is_an_error_after_which_the_next_try_is_scheduled() {
     }));
     let local = tokio::task::LocalSet::new();
     let tried = local.run_until(async {
-        let tried = async move { revoke_secret(event, &revocation, soon()).await };
+        let tried = async move { revocation.handle(event, soon()).await };
         tokio::task::spawn_local(tried).await
     });
     assert!(tried.await.unwrap_err().is_panic());

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use addon_rotation::deadline::Deadline;
 use addon_rotation::event::RevokeEvent;
-use addon_rotation::steps::{SCHEDULING, revoke_secret};
+use addon_rotation::function::Function as _;
+use addon_rotation::steps::SCHEDULING;
 use http::Method;
 use local_cloud::credential_service::{Fault, FaultRule};
 use local_cloud::heroku::GoneAs;
@@ -119,7 +120,7 @@ async fn the_label_goes_only_when_the_service_refuses_the_credential() {
         assert!(accepted);
         clock.advance(two_seconds).await;
     };
-    let (revoked, ()) = tokio::join!(revoke_secret(event, &revocation, deadline), time_passes);
+    let (revoked, ()) = tokio::join!(revocation.handle(event, deadline), time_passes);
     revoked.unwrap();
     drop(clock);
     assert!(stand.service.is_live(&instance.imported));

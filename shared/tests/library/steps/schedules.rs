@@ -1,7 +1,8 @@
 //! finish-secret: one schedule for one revocation, at the right time.
 
 use addon_rotation::event::FinishEvent;
-use addon_rotation::steps::finish_secret;
+use addon_rotation::function::Function as _;
+use addon_rotation::steps::FinishSecret;
 use jiff::Timestamp;
 use serde_json::json;
 
@@ -21,10 +22,9 @@ async fn a_schedule_that_exists_is_moved_and_not_doubled() {
             only_if_unscheduled: false,
             was_in_use: false,
         };
-        let (schedules, began) = (stand.lambda.schedules(), Timestamp::now());
-        finish_secret(event, &schedules, 7_200, soon())
-            .await
-            .unwrap();
+        let began = Timestamp::now();
+        let function: FinishSecret = stand.lambda.environment().start("finish-secret");
+        function.handle(event, soon()).await.unwrap();
         assert_eq!(stand.gateway.scheduler().schedules().len(), 1);
         assert_fires(&schedule(&stand, &version, 0).unwrap(), expected, began);
     }

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use addon_rotation::configuration::HerokuConfiguration;
+use addon_rotation::heroku::HerokuConfiguration;
 use addon_rotation::invoke::Functions;
 use addon_rotation::schedule::Schedules;
-use addon_rotation::steps::Revocation;
+use addon_rotation::steps::RevokeSecret;
 use aws_types::SdkConfig;
 use axum::body::Bytes;
 use axum::extract::{Path, State};
@@ -181,9 +181,9 @@ impl Lambda {
         self.environment.schedules_as_deployed()
     }
 
-    /// What `revoke-secret` works with.
-    pub(crate) fn revocation(&self) -> Revocation {
-        self.environment.revocation()
+    /// `revoke-secret`, started.
+    pub(crate) fn revocation(&self) -> RevokeSecret {
+        self.environment.start("revoke-secret")
     }
 
     /// The functions as `rotate` reaches them.

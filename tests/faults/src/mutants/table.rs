@@ -8,9 +8,10 @@ const ROTATE: &str = "shared/src/steps/rotate.rs";
 const FINISH: &str = "shared/src/steps/finish_secret.rs";
 const REVOKE: &str = "shared/src/steps/revoke_secret.rs";
 const SECRETS: &str = "shared/src/secrets.rs";
-const AUTHORITY: &str = "shared/src/authority.rs";
+const CLAIMS: &str = "shared/src/claims.rs";
+const POSSESSION: &str = "shared/src/steps/possession.rs";
 const CREATE: &str = "shared/src/steps/create_secret.rs";
-const DEPROVISION: &str = "shared/src/steps/deprovision_addon.rs";
+const DEPROVISION: &str = "shared/src/instances/deprovision_addon.rs";
 const SERVICE: &str = "shared/src/service.rs";
 const SCHEDULE: &str = "shared/src/schedule.rs";
 const LOOK: &str = "shared/src/steps/revoke_secret/look.rs";
@@ -166,19 +167,19 @@ pub(super) const MUTANTS: &[Mutant] = &[
         changes: &[
             (
                 SERVICE,
-                "        authority::serves(document, administrator)?;
+                "        claims::serves(document, administrator)?;
 ",
                 "",
             ),
             (
                 CREATE,
-                "    authority::serves(&pending, &administrator)?;
+                "        claims::serves(&pending, &administrator)?;
 ",
                 "",
             ),
             (
                 DEPROVISION,
-                "        authority::serves(document, &administrator)?;
+                "        claims::serves(document, &administrator)?;
 ",
                 "",
             ),
@@ -190,7 +191,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         name: "logs in before it compares the addresses",
         changes: &[(
             CREATE,
-            "    authority::serves(&pending, &administrator)?;
+            "        claims::serves(&pending, &administrator)?;
 ",
             "",
         )],
@@ -200,23 +201,23 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "compares the first address alone",
         changes: &[(
-            AUTHORITY,
+            CLAIMS,
             "let Some(foreign) = places.iter().find(|place| !served.has(place)) else {",
             "let Some(foreign) = places.iter().take(1).find(|place| !served.has(place)) else {",
         )],
-        runs: Runs::Tests("authority::tests::every_node"),
+        runs: Runs::Tests("claims::tests::every_node"),
         breaks: Rule::NoForeignLogin,
     },
     Mutant {
         name: "takes a document for any secret's",
-        changes: &[(AUTHORITY, "if name != expected {", "if false {")],
+        changes: &[(CLAIMS, "if name != expected {", "if false {")],
         runs: Runs::Tests("authority::every_function_that_acts"),
         breaks: Rule::NoForeignLogin,
     },
     Mutant {
         name: "takes any secret for an administrator's",
         changes: &[(
-            AUTHORITY,
+            CLAIMS,
             "if is_beside(&beside, administrator) && name.is_some_and(|name| !name.is_empty()) {",
             "if name.is_some() || true {",
         )],
@@ -226,17 +227,17 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "takes another account's secret for an administrator's",
         changes: &[(
-            AUTHORITY,
+            CLAIMS,
             "if is_beside(&beside, administrator) && name",
             "if name",
         )],
-        runs: Runs::Tests("authority::tests::an_administrator_is"),
+        runs: Runs::Tests("claims::tests::an_administrator_is"),
         breaks: Rule::NoForeignLogin,
     },
     Mutant {
         name: "takes any secret for the add-on's tokens",
         changes: &[(
-            AUTHORITY,
+            CLAIMS,
             "if !is_beside(&beside, oauth) || oauth.name() != Some(expected.as_str()) {",
             "if false {",
         )],
@@ -246,7 +247,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "issues before the current credential has logged in",
         changes: &[(
-            AUTHORITY,
+            POSSESSION,
             "if shown == Ok(Verdict::Accepted) {",
             "if true {",
         )],
@@ -255,7 +256,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "takes any document for the pending one",
-        changes: &[(AUTHORITY, "    if paths.is_empty() {", "    if true {")],
+        changes: &[(POSSESSION, "    if paths.is_empty() {", "    if true {")],
         runs: Runs::Tests("authority::a_pending_document_that"),
         breaks: Rule::NoForeignLogin,
     },
@@ -266,7 +267,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
             "paths.retain(|path| !random.contains(path));",
             "paths.retain(|path| path != \"username\" && !random.contains(path));",
         )],
-        runs: Runs::Tests("authority::tests::a_pending_document"),
+        runs: Runs::Tests("claims::tests::a_pending_document"),
         breaks: Rule::NoForeignLogin,
     },
     Mutant {
@@ -292,7 +293,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "believes the owner that a document names",
         changes: &[(
-            "shared/src/service/postgres.rs",
+            "shared/src/engine/postgres.rs",
             "if acts_as == *owner.unwrap_or(role) {",
             "if acts_as == *role || owner.is_some() {",
         )],
@@ -302,7 +303,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "takes whoever logs in for the user that a document names",
         changes: &[(
-            "shared/src/service/mysql.rs",
+            "shared/src/engine/mysql.rs",
             "Ok(user) if user == self.username =>",
             "Ok(user) if user.len() < 99 =>",
         )],

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use addon_rotation::configuration::HerokuConfiguration;
+use addon_rotation::heroku::HerokuConfiguration;
 use addon_rotation::net;
 use lambda_in_process::{Environment, STACK, arn, names};
 use local_cloud::events::EventLog;

@@ -1,0 +1,153 @@
+//! A version's role comes into being.
+
+mod same;
+
+use postgres_protocol::password::scram_sha_256;
+use secrecy::ExposeSecret;
+
+use super::Postgres;
+use super::hand_over;
+use super::session::{Role, Session, column, identifier, literal};
+use crate::engine::{Context, ServiceError};
+
+const ACTION: &str = "Creating a role";
+
+/// Creates the role, or gives it the password that it is to have; makes it act as the owner.
+pub(super) async fn issue(postgres: &Postgres, context: &Context<'_>) -> Result<(), ServiceError> {
+    let session = Session::administrator(postgres, context, ACTION).await?;
+    let mut statements = Vec::new();
+    let verb = match session.role(&postgres.username).await? {
+        Some(role) if role.is_administrator => return Err(own(&session, &postgres.username)),
+        Some(_) => "ALTER",
+        None => "CREATE",
+    };
+    let role = identifier(&postgres.username);
+    // The server stores and logs a verifier and never sees the password itself.
+    let verifier = literal(&scram_sha_256(postgres.password.expose_secret().as_bytes()));
+    let mut login = format!("{verb} ROLE {role} LOGIN PASSWORD {verifier}");
+    let Some(name) = &postgres.owner else {
+        session.transaction(&login).await?;
+        return Ok(());
+    };
+    let owner = match session.role(name).await? {
+        Some(owner) if owner.is_administrator => return Err(own(&session, name)),
+        Some(owner) => owner,
+        None => {
+            let found = format!("there is no role {name:?}");
+            return Err(session.rejected(found, "Correct owner in the document"));
+        }
+    };
+    let before = Before::find(postgres, &session, name, &owner).await?;
+    login.push_str(&same::attributes(&session, name, &owner, before.as_ref()).await?);
+    statements.push(login);
+    statements.push(format!("GRANT {} TO {role}", identifier(name)));
+    statements.extend(same::settings(&session, name, &owner, &role).await?);
+    session.transaction(&statements.join("; ")).await?;
+    if let Some(before) = before.filter(|before| before.inherits) {
+        before.hand_over(postgres, context, &session, name).await;
+    }
+    Ok(())
+}
+
+/// The role of the version before, where that is not the owner itself.
+struct Before<'a> {
+    name: &'a str,
+    role: Role,
+    /// It has the owner's privileges also where it does not act as the owner.
+    inherits: bool,
+}
+
+impl<'a> Before<'a> {
+    /// Whoever logs in need not say whose role it becomes, as when no connection is free for it: so the server
+    /// is asked here, before the owner's role is granted to anybody.
+    async fn find(
+        postgres: &'a Postgres,
+        session: &Session,
+        owner: &str,
+        owners: &Role,
+    ) -> Result<Option<Self>, ServiceError> {
+        let Some(name) = postgres.previous_username.as_deref() else {
+            return Ok(None);
+        };
+        if name == owner {
+            return Ok(None);
+        }
+        let Some(role) = session.role(name).await? else {
+            return Ok(None);
+        };
+        if role.is_administrator {
+            return Err(own(session, name));
+        }
+        let becomes = if session.is_since(16) {
+            "SET"
+        } else {
+            "MEMBER"
+        };
+        let (oid, owners) = (&role.oid, &owners.oid);
+        let rows = session
+            .transaction(&format!(
+                "SELECT pg_has_role({oid}::oid, {owners}::oid, '{becomes}'), \
+                        pg_has_role({oid}::oid, {owners}::oid, 'USAGE')"
+            ))
+            .await?;
+        let is = |index| rows.first().and_then(|row| row.get(index)) == Some("t");
+        if !is(0) {
+            let found = format!(
+                "role {name:?}, the previous version's, is no member of {owner:?} (owner) and cannot act as it"
+            );
+            return Err(session.rejected(found, "Correct owner in the document"));
+        }
+        Ok(Some(Self {
+            name,
+            inherits: is(1),
+            role,
+        }))
+    }
+
+    /// Gives the owner what this role made where it did not act as the owner, as after `DISCARD ALL`: the next
+    /// version is to find it. What does not succeed now is done when this role ends: nobody keeps a
+    /// credential alive by a lock.
+    async fn hand_over(
+        &self,
+        postgres: &Postgres,
+        context: &Context<'_>,
+        session: &Session,
+        owner: &str,
+    ) {
+        let role = identifier(self.name);
+        let reassign = format!("REASSIGN OWNED BY {role} TO {}", identifier(owner));
+        let statements = if self.role.is_usable {
+            reassign
+        } else {
+            format!(
+                "GRANT {role} TO CURRENT_USER{}; {reassign}; REVOKE {role} FROM CURRENT_USER",
+                session.with_inherit()
+            )
+        };
+        let done = hand_over::everywhere(
+            postgres,
+            context,
+            session,
+            hand_over::What::Owned(&self.role.oid),
+            &statements,
+        );
+        if let Err(error) = done.await {
+            tracing::warn!(
+                role = self.name,
+                %error,
+                "the role's own objects are not handed over to the owner yet: the new version may be refused them until the role is revoked"
+            );
+        }
+    }
+}
+
+/// What to do where an instance has the administrator's own role.
+pub(super) const OWN_ROLE: &str = "Put another role into the administrator's secret (masterarn)";
+
+/// A role that a later revocation would take from the administrator.
+fn own(session: &Session, name: &str) -> ServiceError {
+    session.rejected(
+        format!("role {name:?} is the administrator's own"),
+        OWN_ROLE,
+    )
+}

@@ -1,0 +1,200 @@
+//! What the owner's sessions are, the version's are too: attributes that the server asks of the role that logs
+//! in, and settings.
+
+use super::{Before, Role, Session, column, identifier, literal};
+use crate::engine::ServiceError;
+
+/// Settings whose values are lists of names, in quotes where they need them: a list that is given as a text
+/// would be one name. Those that a role can have are no more.
+const LISTS: [&str; 4] = [
+    "search_path",
+    "temp_tablespaces",
+    "local_preload_libraries",
+    "session_preload_libraries",
+];
+
+/// The owner's attributes, as options of the version's role. What this administrator may not give is refused
+/// before anything is made: a session without it would be another one.
+pub(super) async fn attributes(
+    session: &Session,
+    name: &str,
+    owner: &Role,
+    before: Option<&Before<'_>>,
+) -> Result<String, ServiceError> {
+    let refused =
+        |what: &str, remedy: String| Err(session.rejected(format!("role {name:?} {what}"), remedy));
+    let quoted = identifier(name);
+    for (has, attribute) in [
+        (owner.is_superuser, "SUPERUSER"),
+        (owner.creates_roles, "CREATEROLE"),
+    ] {
+        if has {
+            return refused(
+                &format!("has {attribute}, with which it can make logins that no rotation ends"),
+                format!("Run ALTER ROLE {quoted} NO{attribute}"),
+            );
+        }
+    }
+    if let Some(before) = before.filter(|before| before.role.replicates && !owner.replicates) {
+        return refused(
+            &format!(
+                "has no REPLICATION, unlike {:?}, which acts as it",
+                before.name
+            ),
+            format!("Run ALTER ROLE {quoted} REPLICATION"),
+        );
+    }
+    if owner.is_expired {
+        return refused(
+            "has a VALID UNTIL in the past, and its versions get the same",
+            format!("Run ALTER ROLE {quoted} VALID UNTIL 'infinity'"),
+        );
+    }
+    let mut options = format!(
+        " CONNECTION LIMIT {} VALID UNTIL {}",
+        owner.connection_limit,
+        literal(owner.valid_until.as_deref().unwrap_or("infinity"))
+    );
+    let asked = [
+        (owner.creates_databases, "CREATEDB"),
+        (owner.replicates, "REPLICATION"),
+        (owner.bypasses_policies, "BYPASSRLS"),
+    ];
+    if asked.iter().all(|(has, _)| !has) {
+        return Ok(options);
+    }
+    let Some(own) = session.own().await? else {
+        return Ok(options);
+    };
+    for (has, attribute) in asked {
+        if !has {
+            continue;
+        }
+        // Since 16 whoever has an attribute may give it; before, CREATEROLE gives all but two.
+        let (may, remedy) = match (attribute, session.is_since(16)) {
+            ("CREATEDB", true) => (own.creates_databases, true),
+            ("CREATEDB", false) => (true, true),
+            ("REPLICATION", is_since_16) => (is_since_16 && own.replicates, is_since_16),
+            (_, is_since_16) => (is_since_16 && own.bypasses_policies, is_since_16),
+        };
+        if !may && !own.is_superuser {
+            let remedy = if remedy {
+                format!(
+                    "Give it to the administrator (ALTER ROLE ... {attribute}), or take it from the owner (ALTER ROLE {quoted} NO{attribute})"
+                )
+            } else {
+                format!(
+                    "Before PostgreSQL 16 only a superuser may: put one into the administrator's secret (masterarn), or take it from the owner (ALTER ROLE {quoted} NO{attribute})"
+                )
+            };
+            return refused(
+                &format!(
+                    "has {attribute}, which the administrator may not give to a version's role"
+                ),
+                remedy,
+            );
+        }
+        options.push(' ');
+        options.push_str(attribute);
+    }
+    Ok(options)
+}
+
+/// What gives the role the owner's settings (`ALTER ROLE … SET`), and has it act as the owner's sessions do.
+pub(super) async fn settings(
+    session: &Session,
+    name: &str,
+    owner: &Role,
+    role: &str,
+) -> Result<Vec<String>, ServiceError> {
+    let granted = if session.is_since(15) {
+        "has_parameter_privilege(split_part(entry, '=', 1), 'SET')"
+    } else {
+        "false"
+    };
+    let rows = session
+        .transaction(&format!(
+            "SELECT database.datname, split_part(entry, '=', 1), \
+                 substr(entry, strpos(entry, '=') + 1), \
+                 (known.name IS NULL OR known.context LIKE 'superuser%') AND NOT {granted} \
+                     AND NOT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) \
+             FROM pg_db_role_setting CROSS JOIN unnest(setconfig) AS entry \
+                 LEFT JOIN pg_database database ON database.oid = setdatabase \
+                 LEFT JOIN pg_settings known ON known.name = split_part(entry, '=', 1) \
+             WHERE setrole = {}",
+            owner.oid
+        ))
+        .await?;
+    let mut statements = vec![format!("ALTER ROLE {role} SET role TO {}", literal(name))];
+    for row in rows {
+        let (setting, value) = (column(&row, 1), column(&row, 2));
+        let database = row
+            .get(0)
+            .map(|name| format!(" IN DATABASE {}", identifier(name)))
+            .unwrap_or_default();
+        if setting == "session_authorization" {
+            continue;
+        }
+        if setting == "role" {
+            // NONE is the owner itself.
+            let acts_as = if value == "none" { name } else { &value };
+            let acts_as = literal(acts_as);
+            statements.push(format!("ALTER ROLE {role}{database} SET role TO {acts_as}"));
+            continue;
+        }
+        if row.get(3) == Some("t") {
+            tracing::warn!(
+                setting,
+                "the administrator may not set this parameter (GRANT SET ON PARAMETER, since PostgreSQL 15): the version's role does not get the owner's value"
+            );
+            continue;
+        }
+        let quoted: Vec<_> = setting.split('.').map(identifier).collect();
+        let values = if LISTS.contains(&setting.as_str()) {
+            names(&value).iter().map(|name| literal(name)).collect()
+        } else {
+            vec![literal(&value)]
+        };
+        statements.push(format!(
+            "ALTER ROLE {role}{database} SET {} TO {}",
+            quoted.join("."),
+            values.join(", ")
+        ));
+    }
+    Ok(statements)
+}
+
+/// The names in a list as the server keeps it, with those in quotes that need them.
+fn names(list: &str) -> Vec<String> {
+    let (mut names, mut name, mut is_quoted) = (Vec::new(), String::new(), false);
+    let mut characters = list.chars().peekable();
+    while let Some(character) = characters.next() {
+        match character {
+            '"' if is_quoted && characters.peek() == Some(&'"') => {
+                characters.next();
+                name.push('"');
+            }
+            '"' => is_quoted = !is_quoted,
+            ',' if !is_quoted => names.push(std::mem::take(&mut name)),
+            blank if blank.is_whitespace() && !is_quoted => {}
+            other => name.push(other),
+        }
+    }
+    names.push(name);
+    names
+}
+
+#[cfg(test)]
+mod tests {
+    use super::names;
+
+    #[test]
+    fn a_list_of_names_is_taken_apart_as_the_server_keeps_it() {
+        assert_eq!(
+            names(r#""$user", "a, ""b""", public"#),
+            ["$user", r#"a, "b""#, "public"]
+        );
+        assert_eq!(names(r#""""#), [""]);
+        assert_eq!(names(""), [""]);
+    }
+}

@@ -1,0 +1,175 @@
+//! A version's role ends: no login, no sessions, and no role unless it owns the objects.
+
+use std::time::Duration;
+
+use super::Postgres;
+use super::hand_over;
+use super::issue::OWN_ROLE;
+use super::session::{Role, Session, column, identifier, literal};
+use crate::deadline::Passing as _;
+use crate::engine::{Context, ServiceError, Sessions};
+
+const ACTION: &str = "Revoking a role";
+const LOOK: &str = "Listing a role's sessions";
+
+/// How often sessions are told to end before the revocation gives up for now.
+const TRIES: u32 = 40;
+/// How long they have between.
+const PAUSE: Duration = Duration::from_millis(250);
+/// How often the login is closed, with what holds it up ended in between.
+const CLOSINGS: u32 = 3;
+
+/// Has the role refused first, so that whatever fails after that is a matter of tidying up.
+pub(super) async fn revoke(postgres: &Postgres, context: &Context<'_>) -> Result<(), ServiceError> {
+    let session = Session::administrator(postgres, context, ACTION).await?;
+    let name = &postgres.username;
+    let Some(found) = session.role(name).await? else {
+        return Ok(());
+    };
+    if found.is_administrator {
+        let found = format!("role {name:?} is the administrator's own");
+        return Err(session.rejected(found, OWN_ROLE));
+    }
+    let role = identifier(name);
+    let membership = membership(&session, &found, &role);
+    close(&session, name, &found.oid, &membership).await?;
+    end_sessions(&session, &found.oid, &membership).await?;
+    if let Some(owner) = &postgres.owner {
+        tidy_up(postgres, context, &session, &found, owner)
+            .await
+            .map_err(|error| error.besides(CLOSED))?;
+    }
+    Ok(())
+}
+
+/// Who is logged in with the role, whoever it acts as.
+pub(super) async fn sessions(
+    postgres: &Postgres,
+    context: &Context<'_>,
+) -> Result<Sessions, ServiceError> {
+    let session = Session::administrator(postgres, context, LOOK).await?;
+    let Some(found) = session.role(&postgres.username).await? else {
+        return Ok(Sessions::default());
+    };
+    let membership = membership(&session, &found, &identifier(&postgres.username));
+    // Without membership the addresses are hidden. Workers of a session are no sessions.
+    let rows = session
+        .rolled_back(&format!(
+            "{membership}SELECT coalesce(host(client_addr), 'local') FROM pg_stat_activity \
+             WHERE usesysid = {} AND leader_pid IS NULL",
+            found.oid
+        ))
+        .await?;
+    Ok(Sessions::of(rows.iter().map(|row| column(row, 0))))
+}
+
+/// What gives the administrator the role's privileges: for one transaction, as the role may be the owner's.
+fn membership(session: &Session, found: &Role, role: &str) -> String {
+    if found.is_usable {
+        String::new()
+    } else {
+        format!("GRANT {role} TO CURRENT_USER{}; ", session.with_inherit())
+    }
+}
+
+/// Closes the login. Whoever changes the role's own password, and does not end that transaction, holds this up:
+/// its sessions end then.
+async fn close(
+    session: &Session,
+    name: &str,
+    oid: &str,
+    membership: &str,
+) -> Result<(), ServiceError> {
+    let statement = format!("ALTER ROLE {} NOLOGIN PASSWORD NULL", identifier(name));
+    let mut closings = 1;
+    loop {
+        match session.transaction(&statement).await {
+            Err(error) if error.is_passing() && closings < CLOSINGS => {
+                closings += 1;
+                terminate(session, oid, membership).await?;
+            }
+            Err(error) => {
+                // It may be such a transaction that has no session any more.
+                no_prepared_transactions(session, name).await?;
+                return Err(error);
+            }
+            Ok(_) => return Ok(()),
+        }
+    }
+}
+
+/// Ends the role's sessions in all databases, and waits for it.
+async fn end_sessions(session: &Session, oid: &str, membership: &str) -> Result<(), ServiceError> {
+    for _ in 0..TRIES {
+        if !terminate(session, oid, membership).await? {
+            return Ok(());
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+    let found = "sessions of the role do not end (pg_stat_activity)".to_owned();
+    let error = session.unavailable(found, "End what keeps them open");
+    Err(error.besides(CLOSED))
+}
+
+/// Tells the role's sessions to end; whether there were any.
+async fn terminate(session: &Session, oid: &str, membership: &str) -> Result<bool, ServiceError> {
+    let ended = session
+        .rolled_back(&format!(
+            "{membership}SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usesysid = {oid}"
+        ))
+        .await?;
+    Ok(!ended.is_empty())
+}
+
+/// Hands over what the role owns and takes back what it was granted; then there is no role.
+async fn tidy_up(
+    postgres: &Postgres,
+    context: &Context<'_>,
+    session: &Session,
+    found: &Role,
+    owner: &str,
+) -> Result<(), ServiceError> {
+    let name = &postgres.username;
+    let (role, owner) = (identifier(name), identifier(owner));
+    no_prepared_transactions(session, name).await?;
+    // Through the role, which is a member of the owner's, the administrator has the privileges
+    // of both, and loses them with it.
+    let membership = membership(session, found, &role);
+    session
+        .transaction(&format!("{membership}GRANT {owner} TO {role}"))
+        .await?;
+    let statements = format!("REASSIGN OWNED BY {role} TO {owner}; DROP OWNED BY {role}");
+    let everything = hand_over::What::Everything(&found.oid);
+    hand_over::everywhere(postgres, context, session, everything, &statements).await?;
+    session.transaction(&format!("DROP ROLE {role}")).await?;
+    Ok(())
+}
+
+/// The credential has ended, whatever else has not.
+const CLOSED: &str = "; the role's login is closed already";
+
+/// Nobody but a superuser could end the transactions of a role that is gone.
+async fn no_prepared_transactions(session: &Session, name: &str) -> Result<(), ServiceError> {
+    let rows = session
+        .transaction(&format!(
+            "SELECT gid, database FROM pg_prepared_xacts WHERE owner = {} ORDER BY prepared LIMIT 5",
+            literal(name)
+        ))
+        .await?;
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let transactions: Vec<_> = rows
+        .iter()
+        .map(|row| format!("{:?} in database {:?}", column(row, 0), column(row, 1)))
+        .collect();
+    let found = format!(
+        "the role has prepared transactions: {}",
+        transactions.join(", ")
+    );
+    let remedy = format!(
+        "End them there (COMMIT PREPARED or ROLLBACK PREPARED), as a superuser or after SET ROLE {}",
+        identifier(name)
+    );
+    Err(session.unavailable(found, remedy))
+}

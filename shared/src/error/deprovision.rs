@@ -1,0 +1,63 @@
+//! Why an instance is not deprovisioned.
+
+use crate::deadline::Passing;
+use crate::ids::SecretArn;
+use crate::message;
+
+/// An instance that cannot be deprovisioned.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum DeprovisionError {
+    /// The secret belongs to somebody else. Nothing was changed.
+    #[error(
+        "{secret} is not deprovisioned: it does not have the tag rotation:stack={stack}. Nothing was changed. → If it is this stack's, tag it."
+    )]
+    Foreign {
+        /// The secret.
+        secret: SecretArn,
+        /// The stack.
+        stack: String,
+    },
+    /// Somebody deleted the secret, whose credentials may be alive.
+    #[error(
+        "{0} was marked for deletion before its credentials were revoked, and its values cannot be read. → Restore it (aws secretsmanager restore-secret --secret-id {0}), and repeat. Or end the credentials at the service by hand."
+    )]
+    Deleted(SecretArn),
+    /// No look shows yet what this call has changed.
+    #[error(
+        "Rotation of {0} was switched off, and AWS still shows it as on. → Repeat in a minute."
+    )]
+    Late(SecretArn),
+    /// Some credentials could not be ended.
+    #[error(
+        "Add-on {addon} is not deprovisioned: {} → Then repeat: what is left is done.",
+        message::numbered(problems)
+    )]
+    Alive {
+        /// The add-on's id.
+        addon: String,
+        /// What failed, by version.
+        problems: Vec<String>,
+        /// Whether all of it may pass.
+        passing: bool,
+    },
+    /// A day of tries is over.
+    #[error(
+        "Add-on {addon} was not deprovisioned within a day. The last attempt failed: {cause} → Then invoke deprovision-addon again with this AddonId."
+    )]
+    GaveUp {
+        /// The add-on's id.
+        addon: String,
+        /// Why the last try failed.
+        cause: String,
+    },
+}
+
+impl Passing for DeprovisionError {
+    fn is_passing(&self) -> bool {
+        match self {
+            Self::Alive { passing, .. } => *passing,
+            Self::Late(_) => true,
+            Self::Foreign { .. } | Self::Deleted(_) | Self::GaveUp { .. } => false,
+        }
+    }
+}

@@ -1,0 +1,447 @@
+//! The end of an instance: its credentials are revoked, and its secrets deleted.
+//!
+//! Heroku is not asked: the add-on may be gone there already.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::FleetConfiguration;
+use crate::Error;
+use crate::claims;
+use crate::deadline::{Deadline, Passing, retry};
+use crate::document::{Api, Document};
+use crate::error::DeprovisionError;
+use crate::event::DeprovisionEvent;
+use crate::function::Function;
+use crate::ids::{SecretArn, VersionId};
+use crate::last_will::{LastWill, Panicked};
+use crate::schedule::{Schedules, retry_delay};
+use crate::secrets::{Deletion, Label, Secret, Secrets, own};
+use crate::service::{Services, Verdict};
+use crate::start::Start;
+use crate::telemetry::Metric;
+
+/// Kept back to schedule the next try, however long the service took.
+const SCHEDULING: Duration = Duration::from_secs(12);
+
+/// So long a look may tell what was before a change: an assumption.
+const CONSISTENCY: Duration = Duration::from_secs(10);
+
+/// What `deprovision-addon` answers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Deprovisioned {
+    /// The instance's secret, if there is one.
+    pub secret_arn: Option<SecretArn>,
+    /// The versions whose credentials this call has ended, each shown to be refused.
+    pub revoked: Vec<VersionId>,
+    /// What was done.
+    pub outcome: DeprovisionOutcome,
+}
+
+/// What a deprovisioning did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DeprovisionOutcome {
+    /// No credential is alive, and the secrets are marked for deletion.
+    Deprovisioned,
+    /// What was found alive has ended. A rotation was under way, whose functions may still issue a credential:
+    /// it is scheduled to look again when they cannot any more, and to delete the secrets then.
+    Revoked,
+    /// There was nothing to do.
+    Unchanged,
+}
+
+/// Ends an instance: rotation is switched off, every credential that may be alive is revoked and shown to be
+/// refused, its label and its schedules are removed, and the secrets are deleted, last of all, as no value can
+/// be read then. It can be repeated from any point of failure. A run that it has scheduled itself schedules
+/// its next try when it fails, for a day. What can be done is, whatever else cannot.
+#[derive(Debug)]
+pub struct DeprovisionAddon {
+    secrets: Secrets,
+    services: Services,
+    /// Where revocations are scheduled, and this function's next run is.
+    schedules: Schedules,
+    fleet: FleetConfiguration,
+    /// For how long the deleted secrets can be restored.
+    recovery_window_days: u8,
+    /// How long a rotation's step, and the function that it called, can still run when the rotation is cancelled.
+    longest_step_seconds: u32,
+}
+
+impl Function for DeprovisionAddon {
+    type Event = DeprovisionEvent;
+    type Answer = Deprovisioned;
+
+    fn start(start: &mut Start) -> Option<Self> {
+        let mut variables = start.variables();
+        let fleet = FleetConfiguration::read(&mut variables);
+        let recovery_window_days = variables.number("RECOVERY_WINDOW_DAYS", 7..=30);
+        let longest_step_seconds = variables.number("LONGEST_STEP_SECONDS", 1..=1800);
+        let services = Services::start(start);
+        let schedules = Schedules::start(start, "DEPROVISION_ADDON_FUNCTION_ARN");
+        Some(Self {
+            secrets: Secrets::new(&start.aws),
+            services: services?,
+            schedules: schedules?,
+            fleet: fleet?,
+            recovery_window_days: recovery_window_days?,
+            longest_step_seconds: longest_step_seconds?,
+        })
+    }
+
+    async fn handle(
+        &self,
+        event: DeprovisionEvent,
+        deadline: Deadline,
+    ) -> Result<Deprovisioned, Error> {
+        tracing::info!(
+            addon = event.addon,
+            attempt = event.attempt,
+            "deprovisioning"
+        );
+        let name = self.fleet.names.secret_of(&event.addon);
+        let Some((arn, secret)) = self.secrets.find(&name, deadline).await? else {
+            return self.without_secret(&event, deadline).await;
+        };
+        let _will = self.will(&event, &arn);
+        let done = self.end(&event, &arn, secret, deadline.less(SCHEDULING));
+        match done.await {
+            Err(error) if event.rotation_is_over => self.later(&event, arn, error, deadline).await,
+            result => result,
+        }
+    }
+}
+
+impl DeprovisionAddon {
+    async fn end(
+        &self,
+        event: &DeprovisionEvent,
+        arn: &SecretArn,
+        secret: Secret,
+        deadline: Deadline,
+    ) -> Result<Deprovisioned, Error> {
+        let answer = |revoked, outcome| Deprovisioned {
+            secret_arn: Some(arn.clone()),
+            revoked,
+            outcome,
+        };
+        let stack = &self.fleet.stack;
+        if !secret.is_of_stack(stack) {
+            return Err(DeprovisionError::Foreign {
+                secret: arn.clone(),
+                stack: stack.clone(),
+            }
+            .into());
+        }
+        if secret.deleted {
+            // What is deprovisioned has neither.
+            return if secret.rotation_enabled || secret.live().next().is_some() {
+                Err(DeprovisionError::Deleted(arn.clone()).into())
+            } else {
+                Ok(answer(Vec::new(), DeprovisionOutcome::Unchanged))
+            };
+        }
+        let current = match secret.current() {
+            Some(version) => Some(self.document(arn, &version, deadline).await?),
+            None => None,
+        };
+        let was_rotated = secret.rotation_enabled;
+        let cancelled = if was_rotated {
+            self.secrets.switch_rotation_off(arn, deadline).await?
+        } else {
+            None
+        };
+        // After that, so that a rotation which began before it is seen.
+        let secret = self.switched_off(arn, deadline).await?;
+        let cancelled = cancelled.filter(|version| !secret.carries(version, &Label::Current));
+        let pending = secret
+            .rotation()
+            .under_way()
+            .or(cancelled)
+            .filter(|_| was_rotated || !event.rotation_is_over);
+        if pending.is_some() {
+            self.look_again(event, arn, deadline).await?;
+        }
+        let revoked = self
+            .revoke_all(event, arn, &secret, pending.as_ref(), deadline)
+            .await?;
+        if pending.is_some() {
+            return Ok(answer(revoked, DeprovisionOutcome::Revoked));
+        }
+        if current.is_some_and(|document| document.heroku.api != Api::V1) {
+            self.delete_oauth(&event.addon, true, deadline).await?;
+        }
+        let window = Deletion::Recoverable(self.recovery_window_days);
+        self.secrets.delete(arn, window, deadline).await?;
+        Ok(answer(revoked, DeprovisionOutcome::Deprovisioned))
+    }
+
+    /// The secret as it is since rotation is off: a look that still sees it on is older, and may miss the credential
+    /// that a rotation has made since.
+    async fn switched_off(&self, arn: &SecretArn, deadline: Deadline) -> Result<Secret, Error> {
+        retry(deadline.at_most(CONSISTENCY), || async {
+            let secret = self.secrets.describe(arn, deadline).await?;
+            if secret.rotation_enabled {
+                return Err(DeprovisionError::Late(arn.clone()).into());
+            }
+            Ok(secret)
+        })
+        .await
+    }
+
+    /// What is left of an enrolment that was not completed.
+    async fn without_secret(
+        &self,
+        event: &DeprovisionEvent,
+        deadline: Deadline,
+    ) -> Result<Deprovisioned, Error> {
+        let outcome = if self.delete_oauth(&event.addon, false, deadline).await? {
+            DeprovisionOutcome::Deprovisioned
+        } else {
+            DeprovisionOutcome::Unchanged
+        };
+        Ok(Deprovisioned {
+            secret_arn: None,
+            revoked: Vec::new(),
+            outcome,
+        })
+    }
+
+    /// Every step that is under way has ended then, and none has begun.
+    async fn look_again(
+        &self,
+        event: &DeprovisionEvent,
+        arn: &SecretArn,
+        deadline: Deadline,
+    ) -> Result<(), Error> {
+        let next = DeprovisionEvent {
+            addon: event.addon.clone(),
+            rotation_is_over: true,
+            attempt: if event.rotation_is_over {
+                event.attempt.saturating_add(1)
+            } else {
+                0
+            },
+        };
+        let delay = Duration::from_secs(self.longest_step_seconds.into());
+        self.schedules
+            .deprovision_after(arn, &next, delay, deadline)
+            .await?;
+        tracing::info!(
+            seconds = delay.as_secs(),
+            "a rotation is under way: a check after its end is scheduled"
+        );
+        Ok(())
+    }
+
+    /// Of a scheduled run, which nobody else repeats.
+    fn will(&self, event: &DeprovisionEvent, arn: &SecretArn) -> Option<LastWill> {
+        let delay = retry_delay(event.attempt).filter(|_| event.rotation_is_over)?;
+        let next = DeprovisionEvent {
+            attempt: event.attempt.saturating_add(1),
+            ..event.clone()
+        };
+        let (schedules, arn) = (self.schedules.clone(), arn.clone());
+        Some(LastWill::of(move || async move {
+            let deadline = Deadline::after(SCHEDULING);
+            let written = async {
+                let schedules = schedules.apart()?;
+                schedules
+                    .deprovision_after(&arn, &next, delay, deadline)
+                    .await?;
+                Ok::<_, Error>(())
+            };
+            if let Err(error) = written.await {
+                tracing::error!(%error, "{Panicked} No next attempt is scheduled");
+            }
+        }))
+    }
+
+    /// A scheduled run that failed: nobody else repeats it.
+    async fn later(
+        &self,
+        event: &DeprovisionEvent,
+        arn: SecretArn,
+        error: Error,
+        deadline: Deadline,
+    ) -> Result<Deprovisioned, Error> {
+        let Some(delay) = retry_delay(event.attempt) else {
+            return Err(DeprovisionError::GaveUp {
+                addon: event.addon.clone(),
+                cause: error.to_string(),
+            }
+            .into());
+        };
+        tracing::warn!(%error, next_attempt_in_seconds = delay.as_secs(), "not deprovisioned: a later attempt is scheduled");
+        let next = DeprovisionEvent {
+            attempt: event.attempt.saturating_add(1),
+            ..event.clone()
+        };
+        self.schedules
+            .deprovision_after(&arn, &next, delay, deadline)
+            .await?;
+        Ok(Deprovisioned {
+            secret_arn: Some(arn),
+            revoked: Vec::new(),
+            outcome: DeprovisionOutcome::Revoked,
+        })
+    }
+
+    /// Ends what may be alive: the versions with a `LIVE-` label, and the current one, which has none if it was
+    /// imported and not rotated yet. That of a rotation under way keeps its label: its credential may be issued
+    /// only now. One that cannot be ended keeps none of the others alive.
+    async fn revoke_all(
+        &self,
+        event: &DeprovisionEvent,
+        arn: &SecretArn,
+        secret: &Secret,
+        pending: Option<&VersionId>,
+        deadline: Deadline,
+    ) -> Result<Vec<VersionId>, Error> {
+        let versions: BTreeSet<_> = secret.live().chain(secret.current()).collect();
+        let (mut revoked, mut problems, mut passing) = (Vec::new(), Vec::new(), true);
+        for version in versions {
+            let live = Label::Live(version.clone());
+            let is_pending = pending == Some(&version);
+            let is_labelled = secret.carries(&version, &live);
+            let ended = async {
+                let document = self.document(arn, &version, deadline).await?;
+                let is_own = own(arn, secret, &version, &document);
+                // Nobody has seen it log in: it was imported, and never rotated. From here on an ending that is
+                // cut off is completed, although it logs in no more.
+                if !is_labelled || is_own.is_err() {
+                    if !self.is_accepted(&document, deadline).await? {
+                        if is_labelled {
+                            is_own?;
+                        }
+                        return Ok(false);
+                    }
+                    self.note(arn, &version, &live, deadline).await?;
+                }
+                let label = (!is_pending).then_some(&live);
+                self.revoke(arn, &version, &document, label, deadline)
+                    .await?;
+                Ok::<_, Error>(true)
+            };
+            match ended.await {
+                Ok(false) => {
+                    tracing::warn!(%version, "the service refuses the current credential, which was never seen to log in: not revoked");
+                }
+                Ok(true) => {
+                    Metric::CredentialRevoked.count();
+                    revoked.push(version);
+                }
+                // A step that is under way may issue it again just now: the next look ends it.
+                Err(error) if is_pending => {
+                    tracing::warn!(%version, %error, "not revoked yet: its rotation was under way");
+                }
+                Err(error) => {
+                    passing &= error.is_passing();
+                    problems.push(format!("Version {version} of {arn}: {error}"));
+                }
+            }
+        }
+        if problems.is_empty() {
+            return Ok(revoked);
+        }
+        Err(DeprovisionError::Alive {
+            addon: event.addon.clone(),
+            problems,
+            passing,
+        }
+        .into())
+    }
+
+    async fn revoke(
+        &self,
+        arn: &SecretArn,
+        version: &VersionId,
+        document: &Document,
+        label: Option<&Label>,
+        deadline: Deadline,
+    ) -> Result<(), Error> {
+        let administrator = self
+            .secrets
+            .fields(&document.administrator, deadline)
+            .await?;
+        self.services
+            .revoke(document, &administrator, deadline)
+            .await?;
+        self.services
+            .prove_refused(document, version, deadline)
+            .await?;
+        // Before the label: a revocation whose schedule is left finds no label, and nothing to do.
+        self.schedules
+            .remove_revocation(arn, version, deadline)
+            .await?;
+        if let Some(label) = label {
+            self.secrets.detach(arn, label, version, deadline).await?;
+        }
+        Ok(())
+    }
+
+    async fn is_accepted(&self, document: &Document, deadline: Deadline) -> Result<bool, Error> {
+        let administrator = self
+            .secrets
+            .fields(&document.administrator, deadline)
+            .await?;
+        // Before any login.
+        claims::serves(document, &administrator)?;
+        let verdict = self.services.verify(document, deadline).await?;
+        Ok(verdict == Verdict::Accepted)
+    }
+
+    /// Notes that a version's credential was seen to log in, and labels it.
+    async fn note(
+        &self,
+        arn: &SecretArn,
+        version: &VersionId,
+        live: &Label,
+        deadline: Deadline,
+    ) -> Result<(), Error> {
+        // Another version may have been noted a moment ago.
+        let secret = self.secrets.describe(arn, deadline).await?;
+        self.secrets
+            .note_shown(arn, &secret, version, deadline)
+            .await?;
+        if !secret.carries(version, live) {
+            self.secrets.attach(arn, live, version, deadline).await?;
+        }
+        Ok(())
+    }
+
+    async fn document(
+        &self,
+        arn: &SecretArn,
+        version: &VersionId,
+        deadline: Deadline,
+    ) -> Result<Document, Error> {
+        let names = &self.fleet.names;
+        Ok(self.secrets.document(names, arn, version, deadline).await?)
+    }
+
+    /// Deletes an OAuth secret, unless it is another stack's. One that was made by hand says of none: that goes
+    /// if the instance's own secret names it.
+    async fn delete_oauth(
+        &self,
+        addon: &str,
+        is_named: bool,
+        deadline: Deadline,
+    ) -> Result<bool, Error> {
+        let name = self.fleet.names.oauth_of(addon);
+        let Some((oauth, secret)) = self.secrets.find(&name, deadline).await? else {
+            return Ok(false);
+        };
+        let stack = &self.fleet.stack;
+        let is_ours = secret.oauth_of().map_or(is_named, |it| it == stack);
+        if secret.deleted || !is_ours {
+            return Ok(false);
+        }
+        let window = Deletion::Recoverable(self.recovery_window_days);
+        self.secrets.delete(&oauth, window, deadline).await?;
+        Ok(true)
+    }
+}

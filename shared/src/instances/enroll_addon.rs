@@ -1,0 +1,350 @@
+//! Enrolment: an add-on instance's secrets are made, and its rotation is switched on.
+//!
+//! Nothing is changed before everything is looked at that can be: a grant code is good for one exchange, and a
+//! secret that is wrong would be found at its first rotation.
+
+mod look;
+mod take_back;
+
+use std::time::Duration;
+
+use secrecy::{ExposeSecret, SecretString};
+use serde::Serialize;
+
+use look::Found;
+use take_back::is_untouched;
+
+use super::FleetConfiguration;
+use crate::Error;
+use crate::deadline::{BackOff, Deadline, Passing as _, retry};
+use crate::document::{Api, Document};
+use crate::error::EnrollError;
+use crate::event::{EnrollEvent, Grant};
+use crate::fields::Fields;
+use crate::function::Function;
+use crate::heroku::{AddOn, Config, HerokuClient, HerokuError, Partner, exchange};
+use crate::ids::{SecretArn, VersionId};
+use crate::rotation_schedule::schedule_expression;
+use crate::secrets::{NewSecret, Secrets};
+use crate::service::Services;
+use crate::start::{Start, name};
+
+/// Kept back to take back what was made.
+const TAKING_BACK: Duration = Duration::from_secs(10);
+
+/// Kept back to store what was exchanged: a refresh token that is lost is not to be had again.
+const STORING: Duration = Duration::from_secs(10);
+
+/// Kept back to look whether rotation is on.
+const LOOKING_AGAIN: Duration = Duration::from_secs(5);
+
+/// So long a look may tell what was before a change: an assumption.
+const CONSISTENCY: Duration = Duration::from_secs(3);
+
+/// What `enroll-addon` answers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Enrolled {
+    /// The rotating secret.
+    pub secret_arn: SecretArn,
+    /// Its current version.
+    pub version_id: VersionId,
+    /// When it is rotated.
+    pub schedule_expression: String,
+    /// What had to be done.
+    pub outcome: EnrollOutcome,
+    /// What was not tried, of an instance that is enrolled now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub note: Option<&'static str>,
+}
+
+/// This function has no right to the administrator's secret.
+const NOT_TRIED: &str =
+    "The administrator's login (masterarn) was not checked: the first rotation does that.";
+
+/// What an enrolment did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum EnrollOutcome {
+    /// The instance is new.
+    Created,
+    /// An earlier enrolment had been left half-done.
+    Completed,
+    /// The instance was enrolled already.
+    Unchanged,
+}
+
+/// Enrols an instance: its secret, its OAuth secret, its rotation. Repeating it changes nothing; one that was
+/// left half-done is completed. It fails with all that is wrong, and what it made is removed again, but for the
+/// refresh token of a grant code, which cannot be had again: the error says so.
+#[derive(Debug)]
+pub struct EnrollAddon {
+    secrets: Secrets,
+    services: Services,
+    heroku: HerokuClient,
+    fleet: FleetConfiguration,
+    /// The key that the secrets are under, AWS's own if there is none.
+    key: Option<String>,
+    /// The stack's rotation function.
+    rotate: String,
+    /// The interval of rotations in days.
+    rotation_days: u32,
+}
+
+impl Function for EnrollAddon {
+    type Event = EnrollEvent;
+    type Answer = Enrolled;
+
+    fn start(start: &mut Start) -> Option<Self> {
+        let mut variables = start.variables();
+        let fleet = FleetConfiguration::read(&mut variables);
+        let key = variables.optional_text("SECRETS_KMS_KEY_ARN", "a KMS key's ARN", |_| true);
+        let rotate = name(
+            &mut variables,
+            "ROTATE_FUNCTION_ARN",
+            "a Lambda function's ARN",
+        );
+        let rotation_days = variables.number("ROTATION_DAYS", 1..=365);
+        let (services, heroku) = (Services::start(start), HerokuClient::start(start));
+        Some(Self {
+            secrets: Secrets::new(&start.aws),
+            services: services?,
+            heroku: heroku?,
+            fleet: fleet?,
+            key,
+            rotate: rotate?,
+            rotation_days: rotation_days?,
+        })
+    }
+
+    async fn handle(&self, event: EnrollEvent, deadline: Deadline) -> Result<Enrolled, Error> {
+        let addon = event.document.heroku.addon_id.as_str();
+        tracing::info!(addon, "enrolment");
+        let working = deadline.less(TAKING_BACK);
+        let (found, mut problems) = self.look(&event, working).await?;
+        if problems.is_empty()
+            && let Some(enrolled) = found.enrolled()
+        {
+            tracing::info!(addon, "already enrolled: nothing to do");
+            return Ok(enrolled);
+        }
+        problems.extend(self.check(&event, working).await);
+        EnrollError::unless_none(addon, problems)?;
+        let mut made = Made::default();
+        match self.make(&event, found, &mut made, working).await {
+            Ok(enrolled) => Ok(enrolled),
+            Err(error) => Err(self.take_back(addon, made, error, deadline).await),
+        }
+    }
+}
+
+/// What a call has made.
+#[derive(Debug, Default)]
+struct Made {
+    oauth: Option<Tokens>,
+    secret: Option<SecretArn>,
+    /// Whether rotation may be on, or its test under way, although no answer says so.
+    may_rotate: bool,
+}
+
+/// The OAuth secret that a call has made.
+#[derive(Debug)]
+enum Tokens {
+    /// Its refresh token came for a grant code.
+    Exchanged(SecretArn),
+    /// Its refresh token came with the event.
+    Given(SecretArn, SecretString),
+}
+
+impl EnrollAddon {
+    /// Makes what there is not yet, and notes it in `made` as soon as it may be there.
+    async fn make(
+        &self,
+        event: &EnrollEvent,
+        found: Found,
+        made: &mut Made,
+        deadline: Deadline,
+    ) -> Result<Enrolled, Error> {
+        let addon = event.document.heroku.addon_id.as_str();
+        let outcome = if found.is_something() {
+            EnrollOutcome::Completed
+        } else {
+            EnrollOutcome::Created
+        };
+        let document = match &event.document.heroku.api {
+            Api::V1 => event.document.clone(),
+            Api::V3 { .. } => {
+                self.document_with_tokens(event, found.oauth, made, deadline)
+                    .await?
+            }
+        };
+        let (secret, version) = match found.secret {
+            Some(secret) => (secret.arn, secret.version),
+            None => self.store(addon, &document, made, deadline).await?,
+        };
+        let days = event.rotation_days.unwrap_or(self.rotation_days);
+        let schedule_expression = schedule_expression(addon, days);
+        self.switch_rotation_on(&secret, &schedule_expression, made, deadline)
+            .await?;
+        Ok(Enrolled {
+            secret_arn: secret,
+            version_id: version,
+            schedule_expression,
+            outcome,
+            note: Some(NOT_TRIED),
+        })
+    }
+
+    /// A v3 instance's document, whose tokens are stored and show what it renders.
+    async fn document_with_tokens(
+        &self,
+        event: &EnrollEvent,
+        found: Option<SecretArn>,
+        made: &mut Made,
+        deadline: Deadline,
+    ) -> Result<Document, Error> {
+        let addon = event.document.heroku.addon_id.as_str();
+        let partner = self.partner(deadline).await?;
+        let (oauth, access_token) = match (found, &event.grant) {
+            (Some(oauth), _) => (oauth, None),
+            (None, Some(Grant::Code(code))) => {
+                let exchanged =
+                    exchange(&self.heroku, &partner, addon, code, deadline.less(STORING)).await?;
+                let stored = self
+                    .store_token(addon, &exchanged.refresh_token, deadline)
+                    .await;
+                let oauth = stored.map_err(|cause| EnrollError::TokenLost {
+                    addon: addon.to_owned(),
+                    cause: cause.to_string(),
+                })?;
+                made.oauth = Some(Tokens::Exchanged(oauth.clone()));
+                (oauth, Some(exchanged.access_token))
+            }
+            (None, Some(Grant::RefreshToken(token))) => {
+                let oauth = match self.store_token(addon, token, deadline).await {
+                    Ok(oauth) => oauth,
+                    Err(error) => {
+                        // Its answer may have been lost.
+                        let name = self.fleet.names.oauth_of(addon);
+                        if let Ok(Some((oauth, _))) = self.secrets.find(&name, deadline).await {
+                            made.oauth = Some(Tokens::Given(oauth, token.clone()));
+                        }
+                        return Err(error);
+                    }
+                };
+                made.oauth = Some(Tokens::Given(oauth.clone(), token.clone()));
+                (oauth, None)
+            }
+            (None, None) => return Err(EnrollError::no_grant(addon).into()),
+        };
+        let document = event.document.with_oauth(&oauth)?;
+        let heroku = AddOn::of(&document, &self.heroku, &partner, &self.secrets);
+        let shown = config(&heroku.knowing(access_token), deadline).await?;
+        EnrollError::unless_shown(&document, &shown)?;
+        Ok(document)
+    }
+
+    async fn store_token(
+        &self,
+        addon: &str,
+        refresh_token: &SecretString,
+        deadline: Deadline,
+    ) -> Result<SecretArn, Error> {
+        let mut fields = Fields::default();
+        fields.set("refresh_token", refresh_token.expose_secret());
+        let fleet = &self.fleet;
+        let (name, version) = (
+            fleet.names.oauth_of(addon),
+            look::first_version(fleet, addon),
+        );
+        let value = fields.to_secret();
+        let key = self.key.as_deref();
+        let secret = NewSecret::oauth(&fleet.stack, &name, &version, &value, key);
+        Ok(retry(deadline, || self.secrets.create(&secret, deadline)).await?)
+    }
+
+    async fn store(
+        &self,
+        addon: &str,
+        document: &Document,
+        made: &mut Made,
+        deadline: Deadline,
+    ) -> Result<(SecretArn, VersionId), Error> {
+        let fleet = &self.fleet;
+        let (name, version) = (
+            fleet.names.secret_of(addon),
+            look::first_version(fleet, addon),
+        );
+        let value = document.to_secret();
+        let key = self.key.as_deref();
+        let secret = NewSecret::rotating(&fleet.stack, &name, &version, &value, key);
+        match self.secrets.create(&secret, deadline).await {
+            Ok(arn) => {
+                made.secret = Some(arn.clone());
+                Ok((arn, version))
+            }
+            Err(error) => {
+                // Its answer may have been lost. One of another value is not this call's, nor is one that was
+                // there before: of an earlier life, marked for deletion.
+                if error.is_passing()
+                    && let Ok(Some((arn, secret))) = self.secrets.find(&name, deadline).await
+                    && is_untouched(&secret, &version)
+                {
+                    made.secret = Some(arn);
+                }
+                Err(error.into())
+            }
+        }
+    }
+
+    /// Rotation may be on although no answer came.
+    async fn switch_rotation_on(
+        &self,
+        secret: &SecretArn,
+        schedule: &str,
+        made: &mut Made,
+        deadline: Deadline,
+    ) -> Result<(), Error> {
+        let rotate = &self.rotate;
+        let switched = self
+            .secrets
+            .switch_rotation_on(secret, rotate, schedule, deadline.less(LOOKING_AGAIN))
+            .await;
+        let Err(error) = switched else {
+            return Ok(());
+        };
+        match self.secrets.describe(secret, deadline).await {
+            Ok(it) if it.rotation_enabled && it.rotation_function.as_deref() == Some(rotate) => {
+                tracing::info!(%error, "the call failed, and rotation is on");
+                Ok(())
+            }
+            Ok(_) | Err(_) => {
+                // Neither that look nor the missing answer says that it is off, nor that its test is over.
+                made.may_rotate = error.is_passing();
+                Err(error.into())
+            }
+        }
+    }
+
+    async fn partner(&self, deadline: Deadline) -> Result<Partner, Error> {
+        let fields = self.secrets.fields(self.heroku.partner(), deadline);
+        Ok(Partner::new(fields.await?))
+    }
+}
+
+/// What Heroku shows. The tokens were stored a moment ago, and may not be found yet.
+async fn config(heroku: &AddOn<'_>, deadline: Deadline) -> Result<Config, HerokuError> {
+    let patience = deadline.at_most(CONSISTENCY);
+    let mut waits = BackOff::new();
+    loop {
+        let config = heroku.config(deadline).await;
+        match (&config, waits.next()) {
+            (Err(HerokuError::Tokens(error)), Some(wait))
+                if error.is("ResourceNotFoundException") && wait < patience.left() =>
+            {
+                tokio::time::sleep(wait).await;
+            }
+            _ => return config,
+        }
+    }
+}

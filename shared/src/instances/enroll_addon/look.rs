@@ -1,0 +1,256 @@
+//! What can be looked at before anything is changed.
+
+use std::time::Duration;
+
+use super::{EnrollAddon, EnrollOutcome, Enrolled};
+use crate::Error;
+use crate::deadline::Deadline;
+use crate::document::{Api, Document};
+use crate::error::{EnrollError, NO_GRANT, Problem};
+use crate::event::EnrollEvent;
+use crate::heroku::AddOn;
+use crate::ids::{SecretArn, VersionId};
+use crate::instances::FleetConfiguration;
+use crate::secrets::{Secret, ValueError};
+use crate::service::Verdict;
+
+/// The longest that the service is tried for. Whoever enrols waits for it, and can enrol again.
+pub(super) const TRYING: Duration = Duration::from_secs(20);
+
+/// What there is of an instance already, all of it this stack's and this add-on's.
+#[derive(Debug)]
+pub(super) struct Found {
+    pub(super) secret: Option<FoundSecret>,
+    pub(super) oauth: Option<SecretArn>,
+}
+
+#[derive(Debug)]
+pub(super) struct FoundSecret {
+    pub(super) arn: SecretArn,
+    pub(super) version: VersionId,
+    described: Secret,
+}
+
+impl Found {
+    pub(super) fn is_something(&self) -> bool {
+        self.secret.is_some() || self.oauth.is_some()
+    }
+
+    /// The answer, if nothing is left to do.
+    pub(super) fn enrolled(&self) -> Option<Enrolled> {
+        let secret = self.secret.as_ref()?;
+        secret.described.rotation_enabled.then(|| Enrolled {
+            secret_arn: secret.arn.clone(),
+            version_id: secret.version.clone(),
+            schedule_expression: secret
+                .described
+                .schedule_expression
+                .clone()
+                .unwrap_or_default(),
+            outcome: EnrollOutcome::Unchanged,
+            note: None,
+        })
+    }
+}
+
+/// The id of the first version of an instance's secrets: the same for each try, so that repeating one makes
+/// nothing twice.
+pub(super) fn first_version(fleet: &FleetConfiguration, addon: &str) -> VersionId {
+    VersionId::hashed(
+        "enrolled-",
+        &format!("{}\n{}", fleet.stack, fleet.names.secret_of(addon)),
+    )
+}
+
+impl EnrollAddon {
+    /// What there is of the instance, and what of that is not as it must be.
+    pub(super) async fn look(
+        &self,
+        event: &EnrollEvent,
+        deadline: Deadline,
+    ) -> Result<(Found, Vec<Problem>), Error> {
+        let fleet = &self.fleet;
+        let addon = event.document.heroku.addon_id.as_str();
+        let (name, oauth_name) = (fleet.names.secret_of(addon), fleet.names.oauth_of(addon));
+        let is_v3 = event.document.heroku.api != Api::V1;
+        let (secret, oauth) = tokio::join!(self.secrets.find(&name, deadline), async {
+            if is_v3 {
+                self.secrets.find(&oauth_name, deadline).await
+            } else {
+                Ok(None)
+            }
+        });
+        let mut problems = Vec::new();
+        let mut found = Found {
+            secret: None,
+            oauth: None,
+        };
+        if let Some((arn, described)) = secret? {
+            problems = self.foreign(&arn, &described);
+            if problems.is_empty() {
+                match self.stored(arn, described, event, deadline).await? {
+                    Ok(secret) => found.secret = Some(secret),
+                    Err(problem) => problems.push(problem),
+                }
+            }
+        }
+        if is_v3 {
+            let (oauth, is_named) = (oauth?, found.secret.is_some());
+            match &oauth {
+                Some((arn, described)) => {
+                    problems.extend(self.foreign_oauth(arn, described));
+                }
+                None if is_named => problems.push(Problem::lasting(format!(
+                    "The instance's OAuth secret {oauth_name} does not exist. → Create it with its refresh token, and name it in the secret's document"
+                ))),
+                None if event.grant.is_none() => problems.push(Problem::lasting(NO_GRANT)),
+                None => {}
+            }
+            found.oauth = oauth.map(|(arn, _)| arn);
+            if let Some(given) = &event.oauth
+                && found.oauth.as_ref() != Some(given)
+            {
+                problems.push(Problem::lasting(format!(
+                    "heroku.oauth names {given}, which is not the instance's OAuth secret {oauth_name}. → Leave it out"
+                )));
+            }
+        }
+        Ok((found, problems))
+    }
+
+    /// Everything that can be tried without changing anything, and without a grant code.
+    pub(super) async fn check(&self, event: &EnrollEvent, deadline: Deadline) -> Vec<Problem> {
+        let document = &event.document;
+        let (administrator, accepted, shown) = tokio::join!(
+            self.has_administrator(document, deadline),
+            self.is_accepted(document, deadline.at_most(TRYING)),
+            self.is_shown(document, deadline),
+        );
+        [administrator.err(), accepted.err(), shown.err()]
+            .into_iter()
+            .flatten()
+            .collect()
+    }
+
+    /// Its value is not looked at: only issuing and revoking need it.
+    async fn has_administrator(
+        &self,
+        document: &Document,
+        deadline: Deadline,
+    ) -> Result<(), Problem> {
+        let (names, rotate) = (&self.fleet.names, &self.rotate);
+        names.bind_administrator(rotate, document)?;
+        let administrator = &document.administrator;
+        if self
+            .secrets
+            .describe(administrator, deadline)
+            .await?
+            .deleted
+        {
+            return Err(Problem::lasting(format!(
+                "The administrator's secret {administrator} (masterarn) is marked for deletion. → Restore it, or name another"
+            )));
+        }
+        Ok(())
+    }
+
+    async fn is_accepted(&self, document: &Document, deadline: Deadline) -> Result<(), Problem> {
+        match self.services.verify(document, deadline).await? {
+            Verdict::Accepted => Ok(()),
+            Verdict::Refused => Err(Problem::lasting(
+                "The service refuses the document's credential. → Send the one that works, which Heroku shows",
+            )),
+        }
+    }
+
+    /// For v3 only that the partner has what tokens are had with.
+    async fn is_shown(&self, document: &Document, deadline: Deadline) -> Result<(), Problem> {
+        let partner = self.partner(deadline).await?;
+        partner.check(&document.heroku.api)?;
+        if document.heroku.api == Api::V1 {
+            let addon = AddOn::of(document, &self.heroku, &partner, &self.secrets);
+            let shown = addon.config(deadline).await?;
+            EnrollError::unless_shown(document, &shown)?;
+        }
+        Ok(())
+    }
+
+    fn foreign(&self, arn: &SecretArn, secret: &Secret) -> Vec<Problem> {
+        let stack = &self.fleet.stack;
+        let mut problems = Vec::new();
+        if secret.deleted {
+            problems.push(Problem::deleted(arn));
+        }
+        if !secret.is_of_stack(stack) {
+            problems.push(Problem::lasting(format!(
+                "{arn} does not have the tag rotation:stack={stack}. → If it is this stack's, tag it"
+            )));
+        }
+        if let Some(function) = &secret.rotation_function
+            && *function != self.rotate
+        {
+            problems.push(Problem::lasting(format!(
+                "{arn} is rotated by {function}. → Name this stack's function there (RotateSecret)"
+            )));
+        }
+        problems
+    }
+
+    /// One without the stack's tag is nobody's that the functions may read, whoever names it.
+    fn foreign_oauth(&self, arn: &SecretArn, secret: &Secret) -> Option<Problem> {
+        let stack = &self.fleet.stack;
+        if secret.deleted {
+            return Some(Problem::deleted(arn));
+        }
+        (secret.oauth_of() != Some(stack)).then(|| {
+            Problem::lasting(format!(
+                "{arn} does not have the tag rotation:oauth-of={stack}. → If it holds this add-on's tokens, tag it"
+            ))
+        })
+    }
+
+    /// The secret that is there, if it holds what the event's document has.
+    async fn stored(
+        &self,
+        arn: SecretArn,
+        described: Secret,
+        event: &EnrollEvent,
+        deadline: Deadline,
+    ) -> Result<Result<FoundSecret, Problem>, Error> {
+        let addon = &event.document.heroku.addon_id;
+        let Some(version) = described.current() else {
+            return Ok(Err(Problem::lasting(format!(
+                "No version of {arn} is AWSCURRENT. → Put the label back on the version that Heroku shows (UpdateSecretVersionStage)"
+            ))));
+        };
+        let names = &self.fleet.names;
+        let document = match self.secrets.document(names, &arn, &version, deadline).await {
+            Err(ValueError::Authority(problem)) => return Ok(Err(problem.into())),
+            document => document?,
+        };
+        let mut differences = event.document.differences(&document);
+        // It may have been rotated since.
+        let first = first_version(&self.fleet, addon);
+        if !differences.is_empty()
+            && first != version
+            && let Some(value) = self.secrets.value(&arn, &first, deadline).await?
+            && let Ok(first) = Document::parse(&value)
+        {
+            let since = event.document.differences(&first);
+            if since.is_empty() {
+                differences = since;
+            }
+        }
+        if differences.is_empty() {
+            return Ok(Ok(FoundSecret {
+                arn,
+                version,
+                described,
+            }));
+        }
+        Ok(Err(Problem::lasting(format!(
+            "{arn} holds another document, which differs in {}: the add-on is enrolled with that. → If the event's document is the right one, store it there (PutSecretValue)",
+            differences.join(", ")
+        ))))
+    }
+}

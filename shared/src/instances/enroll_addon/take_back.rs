@@ -1,0 +1,125 @@
+//! What a failed enrolment has made goes again, unless something may use it, or it cannot be had once more.
+
+use secrecy::{ExposeSecret, SecretString};
+
+use super::look::first_version;
+use super::{CONSISTENCY, EnrollAddon, EnrollError, Made, Tokens};
+use crate::Error;
+use crate::deadline::{BackOff, Deadline, Passing, retry};
+use crate::ids::{SecretArn, VersionId};
+use crate::message;
+use crate::secrets::{Deletion, Secret};
+
+impl EnrollAddon {
+    /// Removes what a failed call has made, but for a refresh token that is nowhere else. The error to give.
+    pub(super) async fn take_back(
+        &self,
+        addon: &str,
+        made: Made,
+        error: Error,
+        deadline: Deadline,
+    ) -> Error {
+        let passing = error.is_passing();
+        let mut left = Vec::new();
+        if let Some(secret) = &made.secret {
+            let removed = if made.may_rotate {
+                Err("its rotation may be on".to_owned())
+            } else {
+                self.take_away(addon, secret, deadline).await
+            };
+            if let Err(problem) = removed {
+                left.push(format!(
+                    "{secret} is left behind: {} → Repeat the enrolment to complete it.",
+                    message::sentence(&problem)
+                ));
+            }
+        }
+        match &made.oauth {
+            // What names it is still there.
+            _ if !left.is_empty() => {}
+            None => {}
+            Some(Tokens::Exchanged(oauth)) => left.push(kept(oauth, "the grant code is used up")),
+            Some(Tokens::Given(oauth, token)) => {
+                match self.is_renewed(oauth, token, deadline).await {
+                    Ok(true) => left.push(kept(oauth, "Heroku has renewed the refresh token")),
+                    Ok(false) => {
+                        if let Err(problem) = self.remove(oauth, deadline).await {
+                            left.push(format!("{oauth} is left behind: {problem}"));
+                        }
+                    }
+                    Err(problem) => left.push(format!("{oauth} is left behind: {problem}")),
+                }
+            }
+        }
+        if left.is_empty() {
+            return error;
+        }
+        EnrollError::Left {
+            addon: addon.to_owned(),
+            cause: error.to_string(),
+            left: left.join(" "),
+            passing,
+        }
+        .into()
+    }
+
+    /// Removes the rotating secret that this call has made, unless anything was done with it since.
+    async fn take_away(
+        &self,
+        addon: &str,
+        secret: &SecretArn,
+        deadline: Deadline,
+    ) -> Result<(), String> {
+        let version = first_version(&self.fleet, addon);
+        match retry(deadline, || self.secrets.describe(secret, deadline)).await {
+            Ok(it) if !is_untouched(&it, &version) => Err("it is in use".to_owned()),
+            // Not to be seen yet, it is as it was made.
+            Err(error) if !error.is("ResourceNotFoundException") => Err(error.to_string()),
+            Ok(_) | Err(_) => {
+                let removed = self.remove(secret, deadline).await;
+                removed.map_err(|error| error.to_string())
+            }
+        }
+    }
+
+    async fn remove(&self, secret: &SecretArn, deadline: Deadline) -> Result<(), Error> {
+        retry(deadline, || {
+            self.secrets.delete(secret, Deletion::Forced, deadline)
+        })
+        .await?;
+        Ok(())
+    }
+
+    async fn is_renewed(
+        &self,
+        oauth: &SecretArn,
+        given: &SecretString,
+        deadline: Deadline,
+    ) -> Result<bool, Error> {
+        // Whoever tries the tokens may have renewed them just now, and a single look tells what was before.
+        let patience = deadline.at_most(CONSISTENCY);
+        for wait in BackOff::new() {
+            let stored = self.secrets.fields(oauth, deadline).await?;
+            if stored.text("refresh_token") != Some(given.expose_secret()) {
+                return Ok(true);
+            }
+            if wait >= patience.left() {
+                break;
+            }
+            tokio::time::sleep(wait).await;
+        }
+        Ok(false)
+    }
+}
+
+fn kept(oauth: &SecretArn, why: &str) -> String {
+    format!(
+        "{oauth} is kept: {why}, and its refresh token cannot be replaced. → Repeat the enrolment without GrantCode and RefreshToken."
+    )
+}
+
+/// Whether a secret is as it was made: not rotating, and never rotated.
+pub(super) fn is_untouched(secret: &Secret, first: &VersionId) -> bool {
+    let is_first = secret.current().is_none_or(|current| current == *first);
+    is_first && !secret.deleted && !secret.rotation_enabled && secret.live().next().is_none()
+}

@@ -1,0 +1,107 @@
+//! The environment variables that each function reads, against the page that lists them and the template that sets them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use lambda_in_process::read_by_each;
+
+/// The table's heading. The page that has it may be another one day.
+const HEADING: &str = "| variable | functions | value |";
+
+/// Read by all functions, and told in the text above the table.
+const OF_ALL: &str = "AWS_";
+
+fn page() -> String {
+    let root = local_cloud::tools::workspace();
+    let pages = ["README.md", "infra/reference.md"];
+    let texts = pages.map(|page| std::fs::read_to_string(root.join(page)).unwrap_or_default());
+    let page = texts.into_iter().find(|text| text.contains(HEADING));
+    page.expect("a page with the table of environment variables")
+}
+
+/// `a, b`, `all but a, b`, or `the same` as in the row before.
+fn functions<'a>(
+    cell: &'a str,
+    all: &BTreeSet<&'a str>,
+    before: &BTreeSet<&'a str>,
+) -> BTreeSet<&'a str> {
+    match cell.strip_prefix("all but ") {
+        Some(others) => {
+            let others: BTreeSet<_> = others.split(", ").collect();
+            all.difference(&others).copied().collect()
+        }
+        None if cell == "the same" => before.clone(),
+        None => cell.split(", ").collect(),
+    }
+}
+
+#[test]
+fn the_table_of_variables_says_which_functions_read_each() {
+    let read = read_by_each();
+    let all: BTreeSet<&str> = read.iter().map(|(function, ..)| *function).collect();
+    assert_eq!(all.len(), 10);
+    let mut by_code: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for (function, variables, _) in &read {
+        for variable in variables.iter().filter(|name| !name.starts_with(OF_ALL)) {
+            by_code.entry(variable).or_default().insert(function);
+        }
+    }
+    let page = page();
+    let rows = page.split(HEADING).nth(1).unwrap().lines().skip(2);
+    let (mut by_page, mut before) = (BTreeMap::new(), BTreeSet::new());
+    for row in rows.take_while(|row| row.starts_with("| ")) {
+        let cells: Vec<&str> = row.trim_matches('|').split(" | ").map(str::trim).collect();
+        before = functions(cells[1], &all, &before);
+        for variable in cells[0].split(", ") {
+            by_page.insert(variable.trim_matches('`'), before.clone());
+        }
+    }
+    for (variable, functions) in &by_code {
+        assert_eq!(by_page.get(variable), Some(functions), "{variable}");
+    }
+    assert_eq!(by_page.len(), by_code.len(), "{by_page:?}");
+}
+
+#[test]
+fn all_that_is_missing_is_told_at_once_and_numbered() {
+    for (function, variables, error) in read_by_each() {
+        let missing = ["AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"];
+        let own = variables.iter().map(String::as_str);
+        let own = own.filter(|name| name.ends_with("_PREFIX") || name.ends_with("_ARN"));
+        for name in missing
+            .into_iter()
+            .chain(own.filter(|name| !name.contains("KMS")))
+        {
+            assert!(
+                error.contains(&format!("{name} is missing")),
+                "{function}: {name}: {error}"
+            );
+        }
+        assert!(error.contains("(4) "), "{function}: {error}");
+    }
+}
+
+#[test]
+fn the_template_sets_no_variable_that_its_function_does_not_read() {
+    let template = local_cloud::tools::workspace().join("infra/template.yaml");
+    let template = std::fs::read_to_string(template).unwrap();
+    let mut checked = 0;
+    for (function, variables, _) in read_by_each() {
+        let name = format!("FunctionName: !Sub ${{AWS::StackName}}-{function}\n");
+        let resource = template
+            .split(&name)
+            .nth(1)
+            .expect("the template's function");
+        let set = resource.split("        Variables:\n").nth(1).unwrap();
+        let set = set
+            .lines()
+            .map_while(|line| line.strip_prefix("          "));
+        for variable in set.filter_map(|line| line.split(':').next()) {
+            assert!(
+                variables.iter().any(|it| it == variable),
+                "{function}: {variable}"
+            );
+            checked += 1;
+        }
+    }
+    assert!(checked > 40, "{checked}");
+}
