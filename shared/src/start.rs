@@ -122,7 +122,8 @@ pub(crate) fn name(variables: &mut Check<'_>, variable: &str, expected: &str) ->
 /// [variables that Lambda sets](https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html), no other
 /// source. `AWS_ENDPOINT_URL` points it elsewhere than AWS.
 fn aws(variables: &mut Check<'_>, http: &reqwest::Client) -> SdkConfig {
-    let mut required = |variable| name(variables, variable, "set by Lambda").unwrap_or_default();
+    let mut required =
+        |variable| name(variables, variable, "set, by Lambda or by you").unwrap_or_default();
     let region = required("AWS_REGION");
     let (key, secret) = (
         required("AWS_ACCESS_KEY_ID"),

@@ -36,7 +36,7 @@ pub struct EnrollEvent {
 impl Event for EnrollEvent {
     fn read(payload: &Value) -> Result<Self, EventError> {
         check(payload, |event| {
-            let grant = |event: &mut Check<'_>, name| event.optional_secret(name, "a text");
+            let grant = |event: &mut Check<'_>, name| event.optional_secret(name, "a string");
             let code = grant(event, "GrantCode");
             let refresh_token = grant(event, "RefreshToken");
             let rotation_days = event.optional_number("RotationDays", 1..=365);

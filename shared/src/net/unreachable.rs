@@ -157,9 +157,17 @@ impl Unreachable {
 
 /// An error of one type among an error and its causes.
 fn cause<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a E> {
+    find(error, Some)
+}
+
+/// What the first error of one type says that says something, among an error and its causes.
+fn find<'a, E: Error + 'static, T>(
+    error: &'a (dyn Error + 'static),
+    says: impl Fn(&'a E) -> Option<T>,
+) -> Option<T> {
     let mut next: Option<&'a (dyn Error + 'static)> = Some(error);
     while let Some(error) = next {
-        if let Some(found) = error.downcast_ref() {
+        if let Some(found) = error.downcast_ref().and_then(&says) {
             return Some(found);
         }
         // An I/O error names what it wraps not as its source.
@@ -179,7 +187,7 @@ impl From<&reqwest::Error> for Unreachable {
         } else if error.is_connect() {
             let private = cause::<PrivateAddress>(error).map(|_| Self::Private);
             let unresolved = || cause::<Unresolved>(error).map(|_| Self::Name);
-            let connection = || Self::by_connection(cause::<io::Error>(error)?.kind());
+            let connection = || find(error, |it: &io::Error| Self::by_connection(it.kind()));
             private
                 .or_else(unresolved)
                 .or_else(|| Self::by_certificate(error))

@@ -14,7 +14,7 @@ use crate::support::{Api, Stand, assert_snapshot};
 
 #[test]
 fn help() {
-    let mut command = Arguments::command().term_width(100);
+    let mut command = Arguments::command().mut_args(|it| it.hide_env_values(true));
     let mut text = command.render_long_help().to_string();
     let names: Vec<_> = command
         .get_subcommands()

@@ -187,7 +187,7 @@ mod tests {
         let expected = [
             "line 3 is not JSON",
             "line 4 is not a JSON object",
-            "line 5 is not valid: Document must be a JSON object",
+            "line 5 is not valid: Document must be an object",
             "line 6 is not valid: RotationDay is unknown: did you mean RotationDays?",
             "line 7 is not valid: Document: engine",
             "line 8 has the same add-on as line 1",

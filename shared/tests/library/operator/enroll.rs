@@ -147,7 +147,7 @@ async fn a_file_that_is_wrong_is_refused_as_a_whole() {
         let error = error.to_string();
         for words in [
             "line 4 is not JSON",
-            "line 5 is not valid: Document must be a JSON object",
+            "line 5 is not valid: Document must be an object",
             "line 6 is not valid: RotationDay is unknown: did you mean RotationDays?",
             "nothing was sent",
         ] {

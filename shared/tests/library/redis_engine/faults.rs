@@ -295,7 +295,7 @@ async fn what_passes_is_told_from_what_does_not() {
         (
             "-NOPERM User a has no permissions to run the 'acl|list' command",
             false,
-            "masterarn",
+            "Grant the administrator",
         ),
         ("-NOAUTH Authentication required.", false, "masterarn"),
         ("-ERR something new", false, "something new"),

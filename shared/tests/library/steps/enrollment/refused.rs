@@ -33,7 +33,7 @@ async fn an_event_is_refused_with_all_that_is_wrong_in_it() {
         (json!({}), "Document is missing"),
         (
             json!({ "Document": "text" }),
-            "Document must be a JSON object",
+            "Document must be an object",
         ),
         (json!([]), "it must be a JSON object"),
     ] {
