@@ -23,6 +23,8 @@ use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::SdkConfig;
 
 use crate::deadline::{Deadline, Passing};
+use crate::message;
+use crate::net::Unreachable;
 
 /// The longest that one attempt of a call to Secrets Manager or EventBridge Scheduler may take.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -69,10 +71,7 @@ pub fn retries() -> RetryConfig {
 
 /// A call to AWS that failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "{operation} on {resource} failed: {code}: {message}{}",
-    remedy(code, message)
-)]
+#[error("{}{}", self.failure(), message::remedy(remedy))]
 pub struct AwsError {
     /// The call, as `service:Operation`, the form of IAM's actions.
     pub operation: &'static str,
@@ -82,23 +81,24 @@ pub struct AwsError {
     pub code: String,
     /// AWS's message.
     pub message: String,
+    remedy: &'static str,
     passing: bool,
 }
 
 const KEY: &str =
-    "; check the secret's KMS key and its policy, and that it is the stack's SecretsKmsKeyArn";
+    "Check the secret's KMS key and its policy, and that it is the stack's SecretsKmsKeyArn";
 
 fn remedy(code: &str, message: &str) -> &'static str {
     match code {
         // What Secrets Manager answers whoever lacks a right to the key.
         "AccessDeniedException" if message.contains("KMS") => KEY,
         "AccessDeniedException" => {
-            "; compare the function's role with the template and the resource's policy; a rotating secret needs the tag rotation:stack with the stack's name, and the stack's rotation function; an OAuth secret needs the tag rotation:oauth-of with the stack's name"
+            "Compare the role with the template, and the resource's policy. A rotating secret needs the tag rotation:stack with the stack's name, and the stack's rotation function; an OAuth secret needs the tag rotation:oauth-of with the stack's name"
         }
-        "ResourceNotFoundException" => "; check that it exists in this account and region",
-        "InvalidRequestException" => "; check that the secret is not marked for deletion",
+        "ResourceNotFoundException" => "Check that it exists in this account and region",
+        "InvalidRequestException" => "Check that the secret is not marked for deletion",
         "LimitExceededException" => {
-            "; check the quota that the message names (a secret has at most 20 labels)"
+            "Check the quota that the message names (a secret has at most 20 labels)"
         }
         "DecryptionFailure" | "EncryptionFailure" | "KMSAccessDeniedException" => KEY,
         _ => "",
@@ -120,13 +120,46 @@ impl AwsError {
         message: impl Into<String>,
         passing: bool,
     ) -> Self {
+        let message = message.into();
         Self {
             operation,
             resource: resource.to_string(),
             code: code.to_owned(),
-            message: message.into(),
+            remedy: remedy(code, &message),
+            message,
             passing,
         }
+    }
+
+    /// A request that nobody answered.
+    pub(crate) fn unsent(
+        operation: &'static str,
+        resource: &dyn Display,
+        reason: Unreachable,
+    ) -> Self {
+        let remedy = match reason {
+            Unreachable::Name => "Check AWS_REGION, and that the network resolves AWS's names",
+            _ => "Check the network's way to AWS (NAT gateway, VPC endpoints, proxy)",
+        };
+        let words = reason.to_string();
+        Self::new(operation, resource, "DispatchFailure", words, true).with_remedy(remedy)
+    }
+
+    /// The same, with what to do about it.
+    pub(crate) fn with_remedy(self, remedy: &'static str) -> Self {
+        Self { remedy, ..self }
+    }
+
+    /// The first part alone: what failed, on which resource, in AWS's words.
+    #[must_use]
+    pub fn failure(&self) -> String {
+        format!(
+            "{} on {} failed: {} ({}).",
+            self.operation,
+            self.resource,
+            message::bare(&self.message),
+            self.code
+        )
     }
 
     fn from_sdk<E, R>(
@@ -166,13 +199,12 @@ impl AwsError {
             SdkError::TimeoutError(_) => {
                 Self::new(operation, resource, "Timeout", "no answer in time", true)
             }
-            SdkError::DispatchFailure(_) => Self::new(
-                operation,
-                resource,
-                "DispatchFailure",
-                "no connection to AWS (network, endpoint or certificate)",
-                true,
-            ),
+            SdkError::DispatchFailure(failure) => {
+                let error = failure.as_connector_error();
+                let reason = error.and_then(|error| Unreachable::of(error));
+                let reason = reason.unwrap_or(Unreachable::Connection);
+                Self::unsent(operation, resource, reason)
+            }
             SdkError::ResponseError(_) => Self::new(
                 operation,
                 resource,

@@ -43,7 +43,7 @@ impl Names {
             oauth: oauth?,
         };
         if names.overlap() {
-            variables.problem(&VARIABLES.join(", "), "must not begin with one another");
+            variables.problem(&VARIABLES.join(", "), "must not begin with each other");
         }
         Some(names)
     }

@@ -16,8 +16,9 @@ use secrecy::{ExposeSecret, SecretString};
 pub use schema::schema;
 
 use crate::engine::{self, Engine};
-use crate::fields::{self, Check, Found, numbered};
+use crate::fields::{self, Check, Found};
 use crate::ids::{SecretArn, VersionId};
+use crate::message;
 
 pub use crate::engine::{RandomError, credential_id};
 pub use crate::fields::{ConfigVars, Fields};
@@ -27,18 +28,36 @@ const LARGEST_DOCUMENT: usize = 65_536;
 
 /// A document that is not usable. Lists every problem found, by path, and no value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "the secret's document is not usable: {}; correct the secret's value",
-    numbered(problems)
-)]
+#[error("{}. → Correct it, and store it again (PutSecretValue).", self.failure())]
 pub struct DocumentError {
     /// What is wrong, one entry per path.
     pub problems: Vec<String>,
+    secret: Option<SecretArn>,
+}
+
+impl DocumentError {
+    /// Which secret holds it.
+    pub(crate) fn of(self, secret: &SecretArn) -> Self {
+        let secret = Some(secret.clone());
+        Self { secret, ..self }
+    }
+
+    fn failure(&self) -> String {
+        let problems = message::numbered(&self.problems);
+        let problems = message::bare(&problems);
+        match &self.secret {
+            Some(secret) => format!("The document in {secret} is not valid: {problems}"),
+            None => format!("The document is not valid: {problems}"),
+        }
+    }
 }
 
 impl From<Vec<String>> for DocumentError {
     fn from(problems: Vec<String>) -> Self {
-        Self { problems }
+        Self {
+            problems,
+            secret: None,
+        }
     }
 }
 
@@ -118,8 +137,12 @@ impl Document {
             .map(|heroku| heroku.config.clone())
             .or_else(|| fields.heroku_config())
         {
+            let before = problems.len();
             fields::check_templates(&complete, &config, problems);
-            if let Some(engine) = &engine {
+            // What a broken template does not show is no mistake of its own.
+            if let (Some(engine), Some(_)) = (&engine, &heroku)
+                && problems.len() == before
+            {
                 fields::check_renewed(&complete, &config, &engine.renewed(), problems);
             }
         }

@@ -4,21 +4,21 @@
 //! `rotate` and stored first, the service is told it. To add an engine, write a module that
 //! implements `Call` and add its line to `engines!`: CONTRIBUTING.md has an example.
 
+mod error;
 mod generate;
 mod http;
 mod mysql;
 mod postgres;
 mod redis;
 
-use std::time::Duration;
-
 use url::Url;
 
+pub use error::{CallError, Cause, Kind, ServiceError};
 pub(crate) use generate::{Generate, password, user_of, username};
 pub use generate::{RandomError, credential_id};
 
-use crate::authority::{AuthorityError, Place};
-use crate::deadline::{Deadline, Passing};
+use crate::authority::Place;
+use crate::deadline::Deadline;
 use crate::fields::{Check, Fields};
 use crate::ids::{SecretArn, VersionId};
 use crate::net::{self, Addresses, Answer, NetError, PlainText, Roots, Unreachable};
@@ -83,6 +83,7 @@ impl Context<'_> {
     async fn ask(
         &self,
         service: &Url,
+        action: &'static str,
         request: reqwest::RequestBuilder,
     ) -> Result<Answer, ServiceError> {
         let answer = if service.scheme() != "https"
@@ -94,10 +95,7 @@ impl Context<'_> {
         } else {
             Err(Unreachable::Private)
         };
-        answer.map_err(|reason| ServiceError::Unreachable {
-            service: service.to_string(),
-            reason,
-        })
+        answer.map_err(|reason| CallError::unreachable(service, action, reason).into())
     }
 
     /// The administrator's secret and its fields.
@@ -206,137 +204,4 @@ engines! {
     "postgres" => Postgres(postgres::Postgres),
     "redis" => Redis(redis::Redis),
     "valkey" => Valkey(redis::Redis),
-}
-
-/// A call to the service that failed. `service` is its address, without any credential.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum ServiceError {
-    /// No answer. The call may have taken effect; it can be repeated.
-    #[error("{service} cannot be reached: {reason}{}", advice(*.reason))]
-    Unreachable {
-        /// The service.
-        service: String,
-        /// What happened, and whether it can pass.
-        reason: Unreachable,
-    },
-    /// The service is there but out of order or too busy.
-    #[error("{service} is not able to {action} at present: {reason}")]
-    Unavailable {
-        /// The service.
-        service: String,
-        /// What it was asked to do.
-        action: &'static str,
-        /// Its answer.
-        reason: String,
-        /// How long it asked to wait.
-        retry_after: Option<Duration>,
-    },
-    /// The service does not take the administrator's credential, or it lacks a right.
-    #[error(
-        "{service} refuses the administrator to {action}: {reason}; correct the administrator's secret (masterarn) or its rights"
-    )]
-    Administrator {
-        /// The service.
-        service: String,
-        /// What it was asked to do.
-        action: &'static str,
-        /// Its answer.
-        reason: String,
-    },
-    /// The service understood and said no.
-    #[error(
-        "{service} refuses to {action}: {reason}; compare the secret's document and the service with the engine's contract"
-    )]
-    Rejected {
-        /// The service.
-        service: String,
-        /// What it was asked to do.
-        action: &'static str,
-        /// Its answer.
-        reason: String,
-    },
-    /// The password is not told in the way in which the server asks for it, or the server has not
-    /// proved that it knows it.
-    #[error("the login at {service} was given up, and the password was not told: {reason}")]
-    Withheld {
-        /// The service.
-        service: String,
-        /// What it asked for, and what to do.
-        reason: String,
-    },
-    /// The administrator's secret lacks a field.
-    #[error("the administrator's secret {secret} has no text in {field:?}; store it there")]
-    AdministratorField {
-        /// The administrator's secret.
-        secret: SecretArn,
-        /// The field that the engine needs.
-        field: &'static str,
-    },
-    /// The administrator's secret has another value in a field than those that it may have.
-    #[error(
-        "the administrator's secret {secret} has another {field:?} than {expected}; correct it there"
-    )]
-    AdministratorOption {
-        /// The administrator's secret.
-        secret: SecretArn,
-        /// The field.
-        field: &'static str,
-        /// What may be in it.
-        expected: &'static str,
-    },
-    /// The document has no right to the administrator's login. Nobody was asked anything.
-    #[error(transparent)]
-    Authority(#[from] AuthorityError),
-    /// The step has no right to the administrator's secret, by design.
-    #[error("this function has no administrator's credential; this is a fault of the function")]
-    NoAdministrator,
-    /// The service confirmed the credential and still refuses it.
-    #[error(
-        "the service does not accept the credential of version {0}; check that the service acts upon what it confirms"
-    )]
-    NotAccepted(VersionId),
-    /// The service refuses the revoked credential, and the current one as well.
-    #[error(
-        "the service refuses the revoked credential of version {0}, and the current one as well, so that its refusal proves nothing. → See whether the service is in order; if the current credential does not work, store the one that does, or recover the instance"
-    )]
-    Unproven(VersionId),
-    /// The service confirmed the revocation and still accepts the credential.
-    #[error(
-        "the service still accepts the revoked credential of version {0}; check that the service acts upon what it confirms"
-    )]
-    StillAccepted(VersionId),
-}
-
-fn advice(reason: Unreachable) -> &'static str {
-    if reason.is_passing() {
-        "; check that it is up and that the function's network leads there"
-    } else {
-        ""
-    }
-}
-
-impl Passing for ServiceError {
-    fn is_passing(&self) -> bool {
-        match self {
-            Self::Unreachable { reason, .. } => reason.is_passing(),
-            Self::Unavailable { .. }
-            | Self::NotAccepted(_)
-            | Self::Unproven(_)
-            | Self::StillAccepted(_) => true,
-            Self::Administrator { .. }
-            | Self::Rejected { .. }
-            | Self::Withheld { .. }
-            | Self::AdministratorField { .. }
-            | Self::AdministratorOption { .. }
-            | Self::Authority(_)
-            | Self::NoAdministrator => false,
-        }
-    }
-
-    fn retry_after(&self) -> Option<Duration> {
-        match self {
-            Self::Unavailable { retry_after, .. } => *retry_after,
-            _ => None,
-        }
-    }
 }

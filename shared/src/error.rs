@@ -20,6 +20,7 @@ use crate::event::EventError;
 use crate::heroku::HerokuError;
 use crate::invoke::InvokeError;
 use crate::last_will::Panicked;
+use crate::message;
 use crate::secrets::SecretError;
 
 /// Any failure of a step. Its message says what failed, on which resource, and what to do.
@@ -127,14 +128,9 @@ impl From<Error> for Diagnostic {
                 error_message,
             };
         }
-        let hint = if error.is_passing() {
-            "A retry can help."
-        } else {
-            "A retry cannot help until this is corrected."
-        };
         Self {
             error_type: error.kind().to_owned(),
-            error_message: format!("{error}. {hint}"),
+            error_message: message::with_retry(&error),
         }
     }
 }

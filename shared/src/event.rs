@@ -15,7 +15,7 @@ use secrecy::SecretString;
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 
-use crate::fields::{Check, Found, numbered};
+use crate::fields::{Check, Found};
 use crate::limits::LONGEST_GRACE_PERIOD_SECONDS;
 
 pub use crate::ids::{SecretArn, VersionId};
@@ -85,7 +85,10 @@ impl Serialize for Step {
 
 /// An event that a function cannot act upon. Lists every problem, and no value of the event.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the event is not usable: {}", numbered(problems))]
+#[error(
+    "The event is not valid: {} → Correct it, and send it again.",
+    crate::message::numbered(problems)
+)]
 pub struct EventError {
     /// What is wrong, one entry per field.
     pub problems: Vec<String>,

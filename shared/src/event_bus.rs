@@ -156,7 +156,7 @@ impl EventBus {
         if let Err(error) = put.await {
             let types = occurrences.iter().map(|(_, it)| it.detail_type());
             let types = types.collect::<Vec<_>>().join(", ");
-            tracing::warn!(%error, types, "events are lost");
+            tracing::warn!(%error, types, "events were not sent, and are lost");
         }
     }
 

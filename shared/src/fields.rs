@@ -12,7 +12,7 @@ use secrecy::SecretString;
 use serde_json::{Map, Value};
 use zeroize::Zeroize;
 
-pub(crate) use check::{Check, Found, numbered};
+pub(crate) use check::{Check, Found};
 pub use template::ConfigVars;
 pub(crate) use template::{check as check_templates, check_renewed, render};
 

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::aws::{AwsError, call};
 use crate::deadline::{Deadline, Passing, retry};
+use crate::message;
 use crate::start::Start;
 
 /// A called function failed, or could not be called.
@@ -177,17 +178,22 @@ impl Functions {
         let is_lambdas_own = error_type
             .as_deref()
             .is_none_or(|kind| kind.starts_with("Runtime.") || kind.starts_with("Sandbox."));
+        let error_type = error_type.unwrap_or(kind);
+        let see = format!(
+            "→ Look in its log: aws logs tail /aws/lambda/{function} --since 1h. A retry can help."
+        );
         Err(InvokeError::Function {
             function: function.to_owned(),
-            error_type: error_type.unwrap_or(kind),
             error_message: match error_message {
                 // Lambda's own words, for a function that timed out or died, do not name it.
                 Some(message) if is_lambdas_own => {
-                    format!("{function}: {message}. See its log; a retry can help.")
+                    let words = message::bare(&message);
+                    format!("{function} failed: {words} ({error_type}). {see}")
                 }
                 Some(message) => message,
-                None => format!("{function} failed without a message; see its log"),
+                None => format!("{function} failed without a message. {see}"),
             },
+            error_type,
         })
     }
 }
@@ -206,7 +212,8 @@ fn unexpected(function: &str) -> AwsError {
         "lambda:InvokeFunction",
         function,
         "UnexpectedAnswer",
-        "the answer is not the function's; check what answers at Lambda's address, and that the function is this stack's",
+        "the answer is not one of this project's functions",
         true,
     )
+    .with_remedy("Check that the function is this stack's, and what answers at Lambda's endpoint")
 }

@@ -8,9 +8,7 @@ use std::thread;
 
 /// A fault of the function's own code, or of a library that it uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "the function's own code failed (a panic). → Its log says where; report that line. A later try may meet the same"
-)]
+#[error("The function's own code failed (a panic). → Report the line that its log names.")]
 pub struct Panicked;
 
 type Will = Box<dyn FnOnce() + Send>;
@@ -36,7 +34,9 @@ impl LastWill {
                 .build();
             match runtime {
                 Ok(runtime) => runtime.block_on(will()),
-                Err(error) => tracing::error!(%error, "the last will is not executed"),
+                Err(error) => {
+                    tracing::error!(%error, "the next attempt is not scheduled: there is no runtime")
+                }
             }
         };
         WILL.set(Some(Box::new(executed)));
@@ -59,6 +59,6 @@ pub fn execute() {
         .spawn(will)
         .map(thread::JoinHandle::join);
     if !matches!(executed, Ok(Ok(()))) {
-        tracing::error!("the last will is not executed to its end");
+        tracing::error!("the next attempt may not be scheduled");
     }
 }

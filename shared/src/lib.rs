@@ -44,6 +44,7 @@ pub mod instances;
 pub mod invoke;
 pub mod last_will;
 pub mod limits;
+pub mod message;
 pub mod net;
 pub mod rotation_schedule;
 pub mod schedule;
@@ -52,5 +53,9 @@ pub mod service;
 pub mod start;
 pub mod steps;
 pub mod telemetry;
+
+#[cfg(test)]
+#[path = "../tests/library/support/snapshot.rs"]
+mod snapshot;
 
 pub use error::Error;

@@ -5,7 +5,7 @@
 mod addresses;
 mod unreachable;
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,7 +25,7 @@ use crate::deadline::Deadline;
 /// A client that could not be built.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "the HTTP client could not be built: {0}; this is a fault of the build, not of the configuration"
+    "The HTTP client cannot be built: {0}. → Report it: this is a fault of the build, not of the configuration."
 )]
 pub struct NetError(String);
 
@@ -100,13 +100,13 @@ impl Roots {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum BundleError {
     /// The file is not there or not readable.
-    #[error("cannot be read ({0})")]
+    #[error("the file cannot be read ({0})")]
     Read(std::io::ErrorKind),
     /// There is no certificate in it.
-    #[error("holds no certificate")]
+    #[error("the file holds no certificate")]
     Empty,
     /// One of its certificates, counted from 1, is malformed.
-    #[error("is malformed at certificate {0}")]
+    #[error("certificate {0} in the file is malformed")]
     Certificate(usize),
 }
 
@@ -138,9 +138,7 @@ pub fn http_client() -> Result<reqwest::Client, NetError> {
 /// # Errors
 /// If the TLS configuration is refused, which is a fault of the build.
 pub fn http_client_trusting(roots: &Roots) -> Result<reqwest::Client, NetError> {
-    client(roots)?
-        .build()
-        .map_err(|error| NetError(error.to_string()))
+    service_client(roots, Addresses::Any)
 }
 
 /// An HTTP client for services alone, with what may be trusted and reached of them.
@@ -148,13 +146,10 @@ pub fn http_client_trusting(roots: &Roots) -> Result<reqwest::Client, NetError> 
 /// # Errors
 /// If the TLS configuration is refused, which is a fault of the build.
 pub fn service_client(roots: &Roots, addresses: Addresses) -> Result<reqwest::Client, NetError> {
-    let client = client(roots)?;
-    match addresses {
-        Addresses::Any => client,
-        Addresses::Public => client.dns_resolver(Arc::new(addresses::PublicOnly)),
-    }
-    .build()
-    .map_err(|error| NetError(error.to_string()))
+    client(roots)?
+        .dns_resolver(Arc::new(addresses))
+        .build()
+        .map_err(|error| NetError(error.to_string()))
 }
 
 /// It follows no redirect: none of the APIs sends one, and one could carry a credential elsewhere.
@@ -205,22 +200,30 @@ pub(crate) fn without_brackets(host: &str) -> &str {
     host.trim_start_matches('[').trim_end_matches(']')
 }
 
+/// The addresses of a host.
+pub(crate) async fn resolve(host: &str, port: u16) -> Result<Vec<SocketAddr>, Unreachable> {
+    let found = tokio::net::lookup_host((host, port)).await;
+    Ok(found.map_err(|_| Unreachable::Name)?.collect())
+}
+
 /// Opens a connection.
 pub(crate) async fn connect(
     host: &str,
     port: u16,
     deadline: Deadline,
 ) -> Result<TcpStream, Unreachable> {
-    let connecting = TcpStream::connect((host, port));
-    match tokio::time::timeout(deadline.attempt(CONNECT_TIMEOUT), connecting).await {
-        Ok(Ok(stream)) => {
-            // What waits for more bytes waits for the other side's delayed acknowledgement.
-            let _ = stream.set_nodelay(true);
-            Ok(stream)
-        }
-        Ok(Err(_)) => Err(Unreachable::Connection),
-        Err(_) => Err(Unreachable::Timeout),
-    }
+    let connecting = async {
+        let addresses = resolve(host, port).await?;
+        let connected = TcpStream::connect(&addresses[..]).await;
+        connected.map_err(|error| {
+            Unreachable::by_connection(error.kind()).unwrap_or(Unreachable::Connection)
+        })
+    };
+    let connected = tokio::time::timeout(deadline.attempt(CONNECT_TIMEOUT), connecting).await;
+    let stream = connected.unwrap_or(Err(Unreachable::Timeout))?;
+    // What waits for more bytes waits for the other side's delayed acknowledgement.
+    let _ = stream.set_nodelay(true);
+    Ok(stream)
 }
 
 /// An answer, read whole.

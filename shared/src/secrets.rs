@@ -38,7 +38,7 @@ const CONSISTENCY: Duration = Duration::from_secs(5);
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SecretError {
     /// The version has no text.
-    #[error("version {version} of {secret} has no SecretString; store the document as text")]
+    #[error("Version {version} of {secret} has no SecretString. → Store the document as text.")]
     NoText {
         /// The secret.
         secret: SecretArn,
@@ -46,10 +46,12 @@ pub enum SecretError {
         version: VersionId,
     },
     /// A secret that is read by its ARN alone is no JSON object.
-    #[error("the value of {0} is not a JSON object; store one")]
+    #[error("The value of {0} is not a JSON object. → Store one.")]
     NotAnObject(SecretArn),
     /// The version has no value yet.
-    #[error("version {version} of {secret} has no value (yet)")]
+    #[error(
+        "Version {version} of {secret} has no value, or not yet. → If this persists, rotate again."
+    )]
     NoValue {
         /// The secret.
         secret: SecretArn,
@@ -87,7 +89,7 @@ pub(crate) fn own_document(
     name: &str,
     value: &SecretString,
 ) -> Result<Document, SecretError> {
-    let document = Document::parse(value)?;
+    let document = Document::parse(value).map_err(|error| error.of(secret))?;
     names.bind(secret, name, &document)?;
     Ok(document)
 }
@@ -410,10 +412,9 @@ impl Secrets {
     ) -> Result<(), AwsError> {
         const OPERATION: &str = "secretsmanager:TagResource";
         let value = secret.shown_with(version).ok_or_else(|| {
-            let message = format!(
-                "the tag {SHOWN_TAG} has no room for version {version}: revoke the older versions first"
-            );
+            let message = format!("the tag {SHOWN_TAG} has no room for version {version}");
             AwsError::new(OPERATION, arn, "LimitExceeded", message, false)
+                .with_remedy("Revoke the older versions first")
         })?;
         // An answer without a body may be anybody's: what was to be noted is looked for.
         let noted = retry(deadline.at_most(CONSISTENCY), || async {
@@ -423,7 +424,7 @@ impl Secrets {
             if self.describe(arn, deadline).await?.is_shown(version) {
                 return Ok(());
             }
-            let message = format!("AWS confirms the tag {SHOWN_TAG} and does not show it");
+            let message = format!("AWS confirmed the tag {SHOWN_TAG} and does not show it");
             Err(AwsError::new(OPERATION, arn, "NotShown", message, true))
         });
         noted.await
@@ -515,7 +516,7 @@ impl Secrets {
         });
         match looks.await {
             Ok(()) => {
-                tracing::info!(%error, %label, "the label is where it is to be all the same");
+                tracing::info!(%error, %label, "the call failed, and the label is where it belongs");
                 Ok(())
             }
             Err(Unmoved) => Err(error),

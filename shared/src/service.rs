@@ -12,7 +12,7 @@ use crate::ids::{SecretArn, VersionId};
 use crate::net::{self, Addresses, NetError, PlainText, Roots};
 use crate::start::Start;
 
-pub use crate::engine::{ServiceError, Sessions, Verdict};
+pub use crate::engine::{CallError, Cause, Kind, ServiceError, Sessions, Verdict};
 
 /// What it says of a version that the service does not act so.
 type Otherwise = fn(VersionId) -> ServiceError;
@@ -117,7 +117,8 @@ impl Services {
         deadline: Deadline,
     ) -> Result<(), ServiceError> {
         let context = self.authorised(document, administrator, deadline)?;
-        retry(deadline, || document.engine.issue(&context)).await
+        let result = retry(deadline, || document.engine.issue(&context)).await;
+        result.map_err(|error| error.with_administrator(&document.administrator))
     }
 
     /// Asks whether the service lets a customer in with the document's credential.
@@ -187,7 +188,8 @@ impl Services {
         deadline: Deadline,
     ) -> Result<(), ServiceError> {
         let context = self.authorised(document, administrator, deadline)?;
-        retry(deadline, || document.engine.revoke(&context)).await
+        let result = retry(deadline, || document.engine.revoke(&context)).await;
+        result.map_err(|error| error.with_administrator(&document.administrator))
     }
 
     /// Who uses the document's credential now. `None` if the service cannot say.
@@ -201,7 +203,8 @@ impl Services {
         deadline: Deadline,
     ) -> Result<Option<Sessions>, ServiceError> {
         let context = self.authorised(document, administrator, deadline)?;
-        retry(deadline, || document.engine.sessions(&context)).await
+        let result = retry(deadline, || document.engine.sessions(&context)).await;
+        result.map_err(|error| error.with_administrator(&document.administrator))
     }
 
     async fn prove(

@@ -8,15 +8,15 @@ use aws_types::SdkConfig;
 use serde_json::Map;
 
 use crate::aws::sdk_config_with;
-use crate::fields::{Check, Found, numbered};
+use crate::fields::{Check, Found};
 use crate::limits::LONGEST_GRACE_PERIOD_SECONDS;
 use crate::net::{self, NetError, Roots};
 
 /// Configuration that a function cannot start with.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "the function's environment is not usable: {}; correct the stack's parameters or the template",
-    numbered(problems)
+    "The environment variables are not valid: {} → Correct the stack's parameters or the template.",
+    crate::message::numbered(problems)
 )]
 pub struct ConfigurationError {
     /// What is wrong, one entry per variable.
@@ -122,7 +122,8 @@ pub(crate) fn name(variables: &mut Check<'_>, variable: &str, expected: &str) ->
 /// [variables that Lambda sets](https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html), no other
 /// source. `AWS_ENDPOINT_URL` points it elsewhere than AWS.
 fn aws(variables: &mut Check<'_>, http: &reqwest::Client) -> SdkConfig {
-    let mut required = |variable| name(variables, variable, "set by Lambda").unwrap_or_default();
+    let mut required =
+        |variable| name(variables, variable, "set, by Lambda or by you").unwrap_or_default();
     let region = required("AWS_REGION");
     let (key, secret) = (
         required("AWS_ACCESS_KEY_ID"),

@@ -126,7 +126,7 @@ pub fn init() {
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location();
         let (file, line) = place.map(|it| (it.file(), it.line())).unzip();
-        tracing::error!(file, line, "a panic in the function's code");
+        tracing::error!(file, line, "the function's code panicked");
         crate::last_will::execute();
     }));
     let lines = tracing_subscriber::fmt::layer()

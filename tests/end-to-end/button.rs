@@ -60,7 +60,7 @@ async fn stranger(cloud: Arc<Cloud>) -> TestResult {
     for (event, wanted) in [
         (
             json!({ "AddonId": "01234567-89ab-cdef-0123-456789abcdef" }),
-            "enrol the instance first",
+            "Enrol the instance first",
         ),
         (json!({ "AddonId": "../partner" }), "AddonId must be"),
         (json!({}), "AddonId is missing"),

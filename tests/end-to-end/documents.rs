@@ -26,7 +26,7 @@ const MISTAKES: [Mistake; 6] = [
                 fields.remove("password");
             }
         },
-        &["password is missing", "correct the secret's value"],
+        &["password is missing", "Correct it, and store it again"],
     ),
     (
         "unknown-variable",
@@ -77,7 +77,7 @@ pub(crate) fn tests(suite: &mut Suite) {
     for (name, api) in [("undeclared-v1", Api::V1), ("undeclared-v3", Api::V3)] {
         let spoil: fn(&mut Value) =
             |document| document["heroku"]["config"]["UNDECLARED"] = "{{ api_key }}".into();
-        let words = &["Heroku refuses to write", "UNDECLARED", "manifest declares"];
+        let words = &["at Heroku failed: it refused", "UNDECLARED", "manifest"];
         suite.test(&format!("documents::{name}"), move |cloud| {
             refused(cloud, name, api, Engine::Http, spoil, words)
         });
@@ -112,7 +112,7 @@ async fn refused(
     cloud.rotate_now(&instance).await?;
     let message = failed(&cloud, &instance).await?;
     names(&message, words)?;
-    names(&message, &["A retry cannot help"])?;
+    names(&message, &["A retry does not help"])?;
     check(
         !secrets.iter().any(|secret| message.contains(secret)),
         || "the error shows a value".to_owned(),

@@ -26,7 +26,12 @@ async fn refused(cloud: Arc<Cloud>) -> TestResult {
         ),
         (
             json!({ "Step": "createSecret", "SecretId": arn, "ClientRequestToken": unknown }),
-            vec![unknown.as_str(), "is not a version of", arn, "RotateSecret"],
+            vec![
+                unknown.as_str(),
+                "is not a version of",
+                arn,
+                "rotate-secret",
+            ],
         ),
         (
             json!({ "Step": "createSecret" }),

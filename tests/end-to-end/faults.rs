@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use faults::engine::Servers;
 use faults::fault::{self, Kind, When};
-use faults::run::{Case, Outcome, run};
+use faults::run::{Act, Case, Outcome, run};
 use faults::world;
 use libtest_mimic::Failed;
 use local_cloud::cloud::{Api, Cloud, Engine};
@@ -125,8 +125,9 @@ fn in_one_process(what: String, kind: Kind) -> Result<Outcome, Failed> {
                 setup: world::Setup {
                     engine: faults::engine::Engine::Http,
                     api: world::Api::V1,
+                    manners: world::Manners::Tidy,
                 },
-                second: false,
+                act: Act::FirstRotation,
                 faults: Vec::new(),
             };
             let clean = run(&case, Arc::clone(&servers)).await;

@@ -43,7 +43,7 @@ async fn down(cloud: Arc<Cloud>) -> TestResult {
     let customer = customer(&cloud, &instance, Login::Http).await?;
     let address = cloud.credential_service.url().to_string();
     for (step, fault, word) in [
-        ("createSecret", Fault::LoseRequest, "cannot be reached"),
+        ("createSecret", Fault::LoseRequest, "the connection was"),
         ("testSecret", faults::status(503), "503"),
     ] {
         let credential = OnceCell::new();

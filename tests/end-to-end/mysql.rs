@@ -54,7 +54,7 @@ async fn down(cloud: Arc<Cloud>) -> TestResult {
             &instance,
             &customer,
             step,
-            &["mysql://", &address, "cannot be reached"],
+            &["mysql://", &address, "the connection was"],
             async |_| {
                 server.lock().await.halt().await;
                 Ok(())

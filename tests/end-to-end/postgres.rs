@@ -51,7 +51,7 @@ async fn down(cloud: Arc<Cloud>) -> TestResult {
             &instance,
             &customer,
             step,
-            &["postgres://", &address, "cannot be reached"],
+            &["postgres://", &address, "the connection was"],
             async |_| {
                 server.lock().await.halt().await;
                 Ok(())

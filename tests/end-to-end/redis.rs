@@ -51,7 +51,10 @@ async fn down(cloud: Arc<Cloud>) -> TestResult {
     let version = cloud.rotate_now(&instance).await?;
     let error = failed(&cloud, &instance).await?;
     let address = format!("redis://127.0.0.1:{}", redis.lock().await.port());
-    names(&error, &[&address, "cannot be reached", "A retry can help"])?;
+    names(
+        &error,
+        &[&address, "the connection was", "A retry can help"],
+    )?;
     redis.lock().await.restart().await?;
     rotated(&cloud, &instance, &version).await?;
     restarted(&cloud, &instance).await?;

@@ -163,7 +163,7 @@ async fn gives_up(cloud: Arc<Cloud>) -> TestResult {
     names(
         &error,
         &[
-            "could not be revoked for a day",
+            "was not revoked within a day",
             &version,
             "Heroku still shows its",
         ],

@@ -11,14 +11,14 @@ Environment:
                       as `aws configure export-credentials --format env` prints them
   AWS_ENDPOINT_URL    another endpoint than AWS's
   STACK_NAME          the same as --stack
-  NO_COLOR            no colours, on a terminal either
+  NO_COLOR            no colours
 
 Exit status:
   0  all is well
-  1  something is to be looked at
-  2  the command could not run; nothing is changed";
+  1  something needs your attention
+  2  the command could not run; nothing was changed";
 
-/// The state of a stack's fleet of rotated credentials, and what to do about it.
+/// Shows the state of a stack's fleet of rotated credentials, and acts on single instances.
 #[derive(Debug, Parser)]
 #[command(name = "addon-rotation-operator", version, after_help = ENVIRONMENT)]
 pub struct Arguments {
@@ -34,10 +34,10 @@ pub struct Arguments {
         default_value = "addon/credentials/"
     )]
     pub secret_prefix: String,
-    /// For programs: JSON Lines on standard output, one object per row or step.
+    /// Write JSON Lines to standard output, one object per row or step.
     #[arg(long, global = true)]
     pub json: bool,
-    /// What to do.
+    /// The command to run.
     #[command(subcommand)]
     pub command: Command,
 }
@@ -45,23 +45,23 @@ pub struct Arguments {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// The fleet as a table: states, ages, pending revocations, next rotations. No value is read.
+    /// Show the fleet as a table: states, ages, pending revocations, next rotations. Reads no value.
     Status(status::Options),
     /// Rotate an instance's credential now. The apps' dynos restart.
     Rotate(rotation::Options),
     /// Make an older credential current again, within its grace period. The apps' dynos restart.
     Rollback(rollback::Options),
-    /// A credential leaked: rotate now, and end the old ones sooner than their grace period.
+    /// After a leak: rotate now, and revoke the old credentials before their grace period ends.
     Emergency(emergency::Options),
-    /// The current credential does not work: vouch for the instance, and rotate it.
+    /// If the current credential does not work: vouch for the instance, and rotate it.
     Recover(recover::Options),
-    /// Enrol the instances of a file of JSON Lines or JSON.
+    /// Enrol the instances of a JSON Lines or JSON file.
     Enroll(enroll::Options),
-    /// End the credentials of instances that are gone at Heroku.
+    /// Revoke the credentials of instances that no longer exist at Heroku.
     Deprovision(deprovision::Options),
     /// Check a service of your own against the http engine's contract. No stack is needed.
     Conformance(conformance::Options),
-    /// Print a script that completes this command's arguments.
+    /// Print a shell completion script.
     #[command(after_help = "Example:
   addon-rotation-operator completions bash > ~/.local/share/bash-completion/completions/addon-rotation-operator")]
     Completions {

@@ -20,7 +20,7 @@ pub fn confirm(output: &Output, yes: bool, consequences: &str) -> Result<(), Ope
         return Err(OperatorError::NobodyToAsk);
     }
     let mut stderr = io::stderr();
-    write!(stderr, "Go on? [y/N] ")?;
+    write!(stderr, "Continue? [y/N] ")?;
     stderr.flush()?;
     let mut answer = String::new();
     io::stdin().read_line(&mut answer)?;

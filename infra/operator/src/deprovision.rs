@@ -17,7 +17,7 @@ pub struct Options {
     /// The add-ons' ids.
     #[arg(required = true)]
     pub addons: Vec<String>,
-    /// Do not ask.
+    /// Do not ask for confirmation.
     #[arg(long)]
     pub yes: bool,
 }
@@ -38,7 +38,7 @@ pub async fn run(
     options: &Options,
 ) -> Result<Outcome, OperatorError> {
     let consequences = format!(
-        "All credentials of {} will end now, and their secrets will be marked for deletion:\n  {}",
+        "All credentials of {} will be revoked now, and their secrets will be marked for deletion:\n  {}",
         match options.addons.len() {
             1 => "this add-on".to_owned(),
             count => format!("these {count} add-ons"),
@@ -54,7 +54,7 @@ pub async fn run(
                 outcome = Outcome::Attention;
                 let stack = &stack.name;
                 let error = format!(
-                    "There is no instance {addon_id} in stack {stack}. → List its instances: \
+                    "There is no instance {addon_id} in stack {stack}. → List the instances: \
                      addon-rotation-operator --stack {stack} status"
                 );
                 failed(output, addon_id, &error);

@@ -20,17 +20,17 @@ const SOON: u32 = 60;
 /// What leaked, and what is to become of the dynos that use it.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "The choice: whoever has the leaked credential can use it until it is revoked, and so can the
-apps' dynos, which Heroku restarts when its config changes. Heroku does not tell a partner when
-they are back: in the Common Runtime that takes minutes, in Private Spaces up to two hours.
-  --revoke-after 15m  dynos that are back within that time notice nothing; the others lose
-                      access until they are. The leaked credential works that much longer.
-  --accept-downtime   it ends now. Every dyno that is not back yet loses access until it is.
+    after_help = "The choice: until the leaked credential is revoked, an attacker can use it, and so can the apps'
+dynos. Heroku restarts them when its config changes, and does not report when they are back:
+in the Common Runtime that takes minutes, in Private Spaces up to two hours.
+  --revoke-after 15m  dynos that are back within that time notice nothing. The others lose access
+                      until they are back. The leaked credential works that much longer.
+  --accept-downtime   revokes it now. Every dyno that is not back yet loses access until it is.
 
 Examples:
   addon-rotation-operator emergency 01234567-89ab-cdef-0123-456789abcdef --revoke-after 15m
   addon-rotation-operator emergency 01234567-89ab-cdef-0123-456789abcdef --accept-downtime --yes
-  addon-rotation-operator emergency acme-1 --accept-downtime --rotated  # only end the old ones"
+  addon-rotation-operator emergency acme-1 --accept-downtime --rotated  # only revoke the old ones"
 )]
 #[command(group = ArgGroup::new("end").required(true).args(["revoke_after", "accept_downtime"]))]
 #[group(skip)]
@@ -41,22 +41,22 @@ Examples:
 pub struct Options {
     /// The add-on's id: what follows the prefix in the secret's name. Or the secret's name or ARN.
     pub addon: String,
-    /// End the old credentials this long after the rotation.
+    /// Revoke the old credentials this long after the rotation.
     #[arg(long, value_name = "TIME", value_parser = time::parse)]
     pub revoke_after: Option<Duration>,
-    /// End the old credentials at once.
+    /// Revoke the old credentials at once.
     #[arg(long)]
     pub accept_downtime: bool,
-    /// The leaked credential is not the current one any more: do not rotate once more.
+    /// Do not rotate: the leaked credential is no longer the current one.
     #[arg(long)]
     pub rotated: bool,
-    /// Wait until the old credentials are revoked. With --accept-downtime that is always so.
+    /// Wait until the old credentials are revoked. --accept-downtime always waits.
     #[arg(long)]
     pub wait: bool,
-    /// How long to wait for the rotation, and for the revocations beyond their time.
+    /// How long to wait for the rotation, and for revocations that are due.
     #[arg(long, value_name = "TIME", default_value = "15m", value_parser = time::parse)]
     pub patience: Duration,
-    /// Do not ask.
+    /// Do not ask for confirmation.
     #[arg(long)]
     pub yes: bool,
 }
@@ -64,20 +64,20 @@ pub struct Options {
 impl Options {
     fn consequences(&self, instance: &Instance) -> String {
         let rotation = if self.rotated {
-            "It will not be rotated once more.".to_owned()
+            "It will not be rotated again.".to_owned()
         } else {
-            "It will be rotated now: the dynos of every app that the add-on is attached to will restart."
+            "It will be rotated now. The dynos of all apps with this add-on will restart."
                 .to_owned()
         };
         let end = match self.revoke_after {
             Some(after) => format!(
-                "All its older credentials will end {} after that. A dyno that is not back by then will lose access \
-                 until it is: in the Common Runtime restarts take minutes, in Private Spaces up to two hours. \
-                 Until then whoever has a leaked credential can use it.",
+                "All its older credentials will be revoked {} later. A dyno that is not back by then will lose access \
+                 until it is: restarts take minutes in the Common Runtime, and up to two hours in Private Spaces. \
+                 Until the revocation, a leaked credential works.",
                 time::words(after)
             ),
-            None => "All its older credentials will end at once. EVERY dyno that is not back yet LOSES ACCESS until \
-                     it is: in the Common Runtime for minutes, in Private Spaces for up to two hours."
+            None => "All its older credentials will be revoked at once. EVERY dyno that is not back yet LOSES ACCESS until \
+                     it is: for minutes in the Common Runtime, for up to two hours in Private Spaces."
                 .to_owned(),
         };
         format!("{}: {rotation}\n{end}", instance.id)
@@ -97,7 +97,10 @@ pub async fn run(
 ) -> Result<Outcome, OperatorError> {
     let instance = stack.instance(&options.addon).await?;
     if instance.secret.deleted {
-        let message = format!("{} is marked for deletion; restore its secret", instance.id);
+        let message = format!(
+            "{} is marked for deletion. → Restore its secret: aws secretsmanager restore-secret --secret-id {}",
+            instance.id, instance.arn
+        );
         return Err(OperatorError::Refused(message));
     }
     confirm(output, options.yes, &options.consequences(&instance))?;
@@ -130,7 +133,11 @@ pub async fn run(
     } else if let Err(error) = looked {
         alive.unseen(&instance, error);
     } else if old.is_empty() {
-        output.step("revoke", Mark::Done, "no older credential is alive");
+        output.step(
+            "revoke",
+            Mark::Done,
+            "no older credential waits for its revocation",
+        );
     }
     emergency.end(&old, &mut alive).await;
     alive.told(&emergency)
@@ -197,7 +204,10 @@ impl Emergency<'_> {
                 return (last, Ok(()));
             }
             if tokio::time::Instant::now() >= end {
-                let message = format!("no look at {} shows its last rotation", self.instance.id);
+                let message = format!(
+                    "AWS does not show the last rotation of {} yet. → Repeat in a minute",
+                    self.instance.id
+                );
                 return (last, Err(OperatorError::Unfinished(message)));
             }
             tokio::time::sleep(LOOK).await;
@@ -229,7 +239,10 @@ impl Emergency<'_> {
             self.stack
                 .revoke_after(self.instance, version, Some(seconds))
                 .await?;
-            let message = format!("version {version} is revoked in {}", time::words(after));
+            let message = format!(
+                "version {version} will be revoked in {}",
+                time::words(after)
+            );
             self.output.step("schedule", Mark::Done, &message);
             return Ok(());
         }
@@ -261,9 +274,9 @@ impl Emergency<'_> {
                 .await
                 .is_ok();
         let until = if is_tried {
-            "; it is tried again in a minute, by schedule"
+            ": a scheduled attempt follows in a minute"
         } else {
-            " until its grace period is over"
+            " until its grace period ends"
         };
         alive.version(version, until, error);
     }
@@ -275,7 +288,7 @@ impl Emergency<'_> {
         let end = tokio::time::Instant::now() + patience;
         let spinner = self
             .output
-            .spinner(format!("version {version} is not revoked yet"));
+            .spinner(format!("waiting for the revocation of version {version}"));
         let live = Label::Live(version.clone());
         while self
             .stack
@@ -285,8 +298,8 @@ impl Emergency<'_> {
         {
             if tokio::time::Instant::now() >= end {
                 return Err(OperatorError::Unfinished(format!(
-                    "Version {version} of {} may still be alive. revoke-secret goes on trying for a day. \n→ See why: \
-                     {} \n→ If the service is out of order, end the credential there by hand",
+                    "Version {version} of {} may still be accepted. revoke-secret keeps trying for a day. → See why: \
+                     {} → If the service is out of order, end the credential there by hand.",
                     self.instance.id,
                     self.stack.log_of("revoke-secret")
                 )));
@@ -311,8 +324,8 @@ impl Alive {
         let current = current.map_or_else(|| "none".to_owned(), ToString::to_string);
         self.add(
             format!(
-                "The rotation of {} is not complete: its current version, {current}, is alive, and Heroku may show it. \
-                 If that one leaked, whoever has it can use it",
+                "The rotation of {} is not complete: the service accepts its current version, {current}, and Heroku may \
+                 show it. If that one leaked, it works",
                 instance.id
             ),
             error,
@@ -323,7 +336,7 @@ impl Alive {
         self.is_rotated = true;
         self.add(
             format!(
-                "The new credential of {} is current, and which older ones are alive cannot be seen",
+                "The new credential of {} is current. Which older ones the service accepts is unknown",
                 instance.id
             ),
             error,
@@ -332,7 +345,10 @@ impl Alive {
 
     fn version(&mut self, version: &VersionId, until: &str, error: OperatorError) {
         self.is_rotated |= self.cause.is_none();
-        self.add(format!("Version {version} may be alive{until}"), error);
+        self.add(
+            format!("The service may accept version {version}{until}"),
+            error,
+        );
     }
 
     /// What is alive still, and the command that goes on.

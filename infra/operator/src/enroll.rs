@@ -23,10 +23,10 @@ use report::{Entry, Report};
 #[command(
     after_help = "The file holds events of the function enroll-addon, one a line, or pretty-printed, or as one array:
   {\"Document\": {...}, \"GrantCode\" or \"RefreshToken\": \"...\", \"RotationDays\": 90}
-All are checked before the first is sent.
+The command checks all of them before it sends the first.
 The file holds secrets: keep it where nobody else can read it, and delete it afterwards. The report holds
-none. Run again with the same report, it skips what is done and tries what failed. Heroku's grant codes
-expire after five minutes.
+none. With the same report, another run skips what is enrolled and repeats what failed. Heroku's grant
+codes expire after five minutes.
 
 Examples:
   addon-rotation-operator enroll fleet.jsonl --check
@@ -34,16 +34,16 @@ Examples:
   gpg --decrypt fleet.jsonl.gpg | addon-rotation-operator enroll - --report enrolled.jsonl --concurrency 8"
 )]
 pub struct Options {
-    /// A file of JSON Lines or JSON; `-` is standard input.
+    /// A JSON Lines or JSON file; `-` is standard input.
     pub file: PathBuf,
-    /// How many are enrolled at once.
+    /// How many instances to enrol at once.
     #[arg(long, value_name = "N", default_value = "4",
           value_parser = clap::value_parser!(u16).range(1..=50))]
     pub concurrency: u16,
-    /// A JSON Lines file with what became of each, to which is added.
+    /// Append the result of each instance to this JSON Lines file.
     #[arg(long, value_name = "FILE")]
     pub report: Option<PathBuf>,
-    /// Only check the file; send nothing.
+    /// Check the file only, and send nothing.
     #[arg(long)]
     pub check: bool,
 }
@@ -60,7 +60,7 @@ pub async fn run(
 ) -> Result<Outcome, OperatorError> {
     let lines = lines::read(&options.file)?;
     if options.check {
-        let message = format!("{} can be sent; nothing was", lines.len());
+        let message = format!("{} instances are valid; nothing was sent", lines.len());
         output.step("check", Mark::Done, &message);
         return Ok(Outcome::Fine);
     }
@@ -72,7 +72,7 @@ pub async fn run(
         .collect();
     let skipped = count - left.len();
     if skipped > 0 {
-        let message = format!("{skipped} of {count} are enrolled by the report");
+        let message = format!("{skipped} of {count} are enrolled already, by the report");
         output.step("enroll", Mark::Note, &message);
     }
     let bar = output.progress(left.len());
@@ -136,7 +136,8 @@ async fn enroll(stack: &Stack, line: &Line) -> Entry {
             entry.note = text("Note");
             if entry.outcome.is_none() {
                 entry.error = Some(
-                    "the answer has no Outcome; check that the function is this stack's".to_owned(),
+                    "The answer has no Outcome. → Check that the function is this stack's."
+                        .to_owned(),
                 );
             }
         }

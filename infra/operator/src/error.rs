@@ -4,32 +4,33 @@ use std::io;
 
 use addon_rotation::aws::AwsError;
 use addon_rotation::invoke::InvokeError;
+use addon_rotation::message;
 use addon_rotation::start::ConfigurationError;
 
 /// Why a command did not do what it was to do.
 #[derive(Debug, thiserror::Error)]
 pub enum OperatorError {
     /// No stack is named.
-    #[error("which stack? Name it with --stack or STACK_NAME")]
+    #[error("No stack is named. → Name it with --stack or STACK_NAME.")]
     NoStack,
     /// The environment has no credentials.
     #[error(
-        "{}; for a profile of the AWS CLI: eval \"$(aws configure export-credentials --format env)\" and export AWS_REGION",
-        .0.problems.join("; ")
+        "AWS cannot be called: {} → For a profile of the AWS CLI: eval \"$(aws configure export-credentials --format env)\", and export AWS_REGION.",
+        message::numbered(&.0.problems)
     )]
     Environment(#[from] ConfigurationError),
     /// There can be no client of HTTP.
-    #[error("no HTTPS client can be made: {0}")]
+    #[error("{0}")]
     Client(String),
     /// AWS refused or failed.
-    #[error("{error}{rights}", error = .0, rights = rights(.0))]
+    #[error("{}", of_aws(.0, RIGHTS))]
     Aws(#[from] AwsError),
     /// A function refused or failed.
-    #[error("{error}{rights}", error = .0, rights = invocation_rights(.0))]
+    #[error("{}", of_invocation(.0))]
     Invoke(#[from] InvokeError),
     /// There is no such instance.
     #[error(
-        "There is no instance with secret {name} in stack {stack}. → List its instances: addon-rotation-operator --stack {stack} status. An instance is named by what follows the stack's SecretNamePrefix (--secret-prefix), by its secret's whole name or its ARN"
+        "There is no secret {name} for stack {stack} in this account and region. → Name the instance by its add-on's id (with the right --secret-prefix), its secret's whole name or its ARN. List the instances: addon-rotation-operator --stack {stack} status"
     )]
     Unknown {
         /// The name that was looked for.
@@ -38,7 +39,9 @@ pub enum OperatorError {
         stack: String,
     },
     /// The secret is not the stack's.
-    #[error("{name} does not have the tag rotation:stack={stack}: this stack does not rotate it")]
+    #[error(
+        "Secret {name} does not have the tag rotation:stack={stack}. → If the stack is to rotate it, tag it: aws secretsmanager tag-resource --secret-id {name} --tags Key=rotation:stack,Value={stack}"
+    )]
     NotManaged {
         /// The secret.
         name: String,
@@ -46,13 +49,13 @@ pub enum OperatorError {
         stack: String,
     },
     /// What was asked for must not be done now.
-    #[error("{0}. Nothing is changed")]
+    #[error("Nothing was changed: {}", message::sentence(.0))]
     Refused(String),
     /// Something else was done meanwhile.
-    #[error("{0}")]
+    #[error("{}", message::sentence(.0))]
     Overtaken(String),
     /// A file cannot be used.
-    #[error("{name}: {problem}")]
+    #[error("File {name} cannot be used: {problem}. → Correct it, and repeat.")]
     File {
         /// The file.
         name: String,
@@ -60,7 +63,10 @@ pub enum OperatorError {
         problem: String,
     },
     /// A file has lines that cannot be used; nothing was sent.
-    #[error("{name} cannot be used: {}. Nothing was sent", problems.join("; "))]
+    #[error(
+        "File {name} cannot be used, and nothing was sent: {} → Correct it, and repeat.",
+        message::numbered(problems)
+    )]
     Lines {
         /// The file.
         name: String,
@@ -68,16 +74,16 @@ pub enum OperatorError {
         problems: Vec<String>,
     },
     /// The person did not agree.
-    #[error("not done: nothing is changed")]
+    #[error("You did not agree. Nothing was changed.")]
     Declined,
     /// Nobody can be asked.
-    #[error("there is no terminal to ask at: say --yes if that is what you want")]
+    #[error("There is no terminal to ask at. Nothing was changed. → Say --yes if you agree.")]
     NobodyToAsk,
     /// A rotation did not end.
     #[error("{0}")]
     Unfinished(String),
     /// A step in the middle failed.
-    #[error("{step}: {}. {state}. To go on, correct that and repeat: {again}", .source.to_string().trim_end_matches('.'))]
+    #[error("Step {step} failed: {source}\n{state}. → Then repeat: {again}")]
     Step {
         /// The step.
         step: &'static str,
@@ -89,7 +95,7 @@ pub enum OperatorError {
         again: String,
     },
     /// A terminal cannot be used.
-    #[error("the terminal cannot be used: {0}")]
+    #[error("The terminal cannot be used: {0}.")]
     Terminal(#[from] io::Error),
 }
 
@@ -118,34 +124,35 @@ impl OperatorError {
     /// AWS did not say which version it made.
     pub(crate) fn no_version(secret: &str) -> Self {
         Self::Unfinished(format!(
-            "{secret} is rotated, but AWS did not say to which version; look with status"
+            "{secret} is being rotated, and AWS did not say to which version. → Look: addon-rotation-operator status"
         ))
     }
 }
 
-const RIGHTS: &str = " (yours, if this is not about a function's role: the stack's managed policies \
-    OperatorPolicy and, to enrol, EnrollPolicy)";
+const RIGHTS: &str =
+    "Attach the stack's managed policy OperatorPolicy (to enrol, EnrollPolicy) to your role";
 
-const VOUCHING: &str = " (yours: the stack's managed policy RecoverPolicy, beside OperatorPolicy)";
+const VOUCHING: &str =
+    "Attach the stack's managed policy RecoverPolicy to your role, beside OperatorPolicy";
 
-fn rights(error: &AwsError) -> &'static str {
-    if error.is("AccessDeniedException") {
-        RIGHTS
+/// `rights` is what to do if the operator's own are missing.
+fn of_aws(error: &AwsError, rights: &str) -> String {
+    let remedy = if error.is("AccessDeniedException") {
+        rights
+    } else if error.is("ResourceNotFoundException") && error.operation.starts_with("lambda:") {
+        "Check --stack and AWS_REGION: this account and region have no such function"
     } else {
-        ""
-    }
+        return message::with_retry(error);
+    };
+    format!("{} → {remedy}. A retry does not help.", error.failure())
 }
 
-fn invocation_rights(error: &InvokeError) -> &'static str {
+fn of_invocation(error: &InvokeError) -> String {
     match error {
         InvokeError::Call(error) if error.resource.ends_with("-create-secret") => {
-            if error.is("AccessDeniedException") {
-                VOUCHING
-            } else {
-                ""
-            }
+            of_aws(error, VOUCHING)
         }
-        InvokeError::Call(error) => rights(error),
-        InvokeError::Function { .. } => "",
+        InvokeError::Call(error) => of_aws(error, RIGHTS),
+        InvokeError::Function { error_message, .. } => error_message.clone(),
     }
 }

@@ -13,8 +13,8 @@
 //! | [`deprovision`] | `deprovision`: instances that are gone at Heroku |
 //! | [`conformance`] | `conformance`: a partner's own service against the `http` engine's contract |
 //!
-//! The exit status is 0 if all is well, 1 if something is to be looked at, 2 if the command could not run
-//! and nothing is changed.
+//! The exit status is 0 if all is well, 1 if something needs attention, 2 if the command could not run
+//! and nothing was changed.
 
 #![warn(missing_docs)]
 
@@ -47,7 +47,7 @@ use stack::Stack;
 pub enum Outcome {
     /// All is well.
     Fine,
-    /// Something is to be looked at.
+    /// Something needs attention.
     Attention,
 }
 

@@ -17,12 +17,12 @@ use crate::{OperatorError, Outcome, rotation, time};
 /// How often it is looked whether the new value is stored.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// Whom to vouch for.
+/// What to recover.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Before you vouch, compare the instance's document with your own records: the user (username, owner),
-the database and the server. A new credential gets what that user has, whoever it is.
-What the broken credential can still do is not ended: end it at the service.
+the database and the server. The new credential gets that user's privileges.
+The broken credential is not revoked: end it at the service.
 
 Example:
   addon-rotation-operator recover 01234567-89ab-cdef-0123-456789abcdef"
@@ -33,7 +33,7 @@ pub struct Options {
     /// How long to wait for the rotation.
     #[arg(long, value_name = "TIME", default_value = "15m", value_parser = time::parse)]
     pub patience: Duration,
-    /// Do not ask.
+    /// Do not ask for confirmation.
     #[arg(long)]
     pub yes: bool,
 }
@@ -49,13 +49,16 @@ pub async fn run(
 ) -> Result<Outcome, OperatorError> {
     let instance = stack.instance(&options.addon).await?;
     if instance.secret.deleted {
-        let message = format!("{} is marked for deletion; restore its secret", instance.id);
+        let message = format!(
+            "{} is marked for deletion. → Restore its secret: aws secretsmanager restore-secret --secret-id {}",
+            instance.id, instance.arn
+        );
         return Err(OperatorError::Refused(message));
     }
     let consequences = format!(
-        "{}: it will be rotated now, although its current credential does not work. You vouch that the user in its \
-         document is its own: the new credential gets what that user has.\n\
-         The dynos of every app that the add-on is attached to will restart. The old credential will not be ended.",
+        "{}: It will be rotated now, although its current credential does not work. You vouch that the user in its \
+         document is its own: the new credential gets that user's privileges.\n\
+         The dynos of all apps with this add-on will restart. The old credential will not be revoked.",
         instance.id
     );
     confirm(output, options.yes, &consequences)?;
@@ -64,7 +67,7 @@ pub async fn run(
     let vouched = vouching.await.map_err(|source| OperatorError::Step {
         step: "vouch",
         source: Box::new(source),
-        state: "A rotation is under way, and the current credential is as it was".to_owned(),
+        state: "A rotation is under way, and the current credential is unchanged".to_owned(),
         again: format!(
             "addon-rotation-operator --stack {} recover {}",
             stack.name, instance.id

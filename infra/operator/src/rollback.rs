@@ -30,7 +30,7 @@ pub struct Options {
     /// The version to make current again; the previous one by default.
     #[arg(long, value_name = "VERSION", value_parser = version)]
     pub to: Option<VersionId>,
-    /// Do not ask.
+    /// Do not ask for confirmation.
     #[arg(long)]
     pub yes: bool,
 }
@@ -52,26 +52,27 @@ impl Plan {
         let id = &instance.id;
         if secret.deleted {
             return Err(format!(
-                "{id} is marked for deletion; restore its secret first"
+                "{id} is marked for deletion. → Restore its secret: aws secretsmanager restore-secret --secret-id {}",
+                instance.arn
             ));
         }
         let Some(new) = secret.current() else {
             return Err(format!(
-                "no version of {id} is AWSCURRENT; put it on the one that Heroku shows"
+                "no version of {id} is AWSCURRENT. → Put the label on the version that Heroku shows (UpdateSecretVersionStage)"
             ));
         };
         match secret.rotation() {
             Rotation::None => {}
             Rotation::Completing(version) => {
                 return Err(format!(
-                    "a rotation of {id} has just made {version} current, and Secrets Manager may not have noted \
-                     that yet; repeat in a minute"
+                    "a rotation of {id} has just made {version} current, and is not complete yet. → Repeat in a minute"
                 ));
             }
             Rotation::UnderWay(version) => {
                 return Err(format!(
-                    "a rotation of {id} to {version} is under way; wait until status says that it is over; if it \
-                     cannot succeed, give it up first (\"Give up a rotation\" in infra/README.md)"
+                    "a rotation of {id} to {version} is under way. → Wait until status shows that it is complete. If it \
+                     cannot succeed, cancel it first: aws secretsmanager cancel-rotate-secret --secret-id {}",
+                    instance.arn
                 ));
             }
         }
@@ -83,18 +84,20 @@ impl Plan {
             (None, _, [only]) => only.clone(),
             (None, _, []) => {
                 return Err(format!(
-                    "no older version of {id} has a credential that works: its grace period is over; \
-                     rotate instead"
+                    "no older version of {id} has a credential that works: the grace period is over. → Rotate instead"
                 ));
             }
             (None, _, several) => {
                 let several: Vec<_> = several.iter().map(VersionId::as_str).collect();
-                return Err(format!("which version? --to one of {}", several.join(", ")));
+                return Err(format!(
+                    "{id} has several older versions. → Choose one with --to: {}",
+                    several.join(", ")
+                ));
             }
         };
         if old != new && !secret.carries(&old, &Label::Live(old.clone())) {
             return Err(format!(
-                "version {old} of {id} has no LIVE- label: its credential is revoked; rotate instead"
+                "version {old} of {id} has no LIVE- label: its credential is revoked. → Rotate instead"
             ));
         }
         Ok(Self { old, new })
@@ -136,15 +139,15 @@ pub async fn run(
         plan: &plan,
     };
     if old == new {
-        let message = format!("version {old} is AWSCURRENT already: only shown to work");
+        let message = format!("version {old} is AWSCURRENT already: it is only checked");
         output.step("look", Mark::Note, &message);
         rollback.prove().await?;
         return Ok(Outcome::Fine);
     }
     let consequences = format!(
-        "{}: version {old} will become current again in place of {new}.\n\
-         Heroku will show the old credential: the dynos of every app that the add-on is attached to will restart.\n\
-         The new credential will work on for its grace period, and be revoked then.",
+        "{}: Version {old} will become current again in place of {new}.\n\
+         Heroku will show the old credential. The dynos of all apps with this add-on will restart.\n\
+         The new credential will be revoked after its grace period.",
         instance.id
     );
     confirm(output, options.yes, &consequences)?;
@@ -181,15 +184,15 @@ impl Rollback<'_> {
             .planned(&instance.arn, old, 0, soon())
             .await?;
         let wait = may_be_under_way(first, timeout, SystemTime::now());
-        self.then("put-off", "Nothing is changed", async {
+        self.then("put-off", "Nothing was changed", async {
             stack.put_off(instance, old).await
         })
         .await?;
-        let message = format!("the revocation of {old} is put off by its grace period");
+        let message = format!("the revocation of {old} is postponed by its grace period");
         output.step("put-off", Mark::Done, &message);
         if wait {
             let what = "a revocation that began before may still be under way";
-            let message = format!("{what}: {} until it must be over", time::words(timeout));
+            let message = format!("{what}: {} until it has ended", time::words(timeout));
             output.step("wait", Mark::Note, &message);
             output.count_down(timeout, what).await;
         }
@@ -199,15 +202,18 @@ impl Rollback<'_> {
     /// The label alone does not show it: it goes off last, and a revocation that died on the way has ended
     /// the credential. So the stack logs in with it.
     async fn show_that_it_works(&self) -> Result<(), OperatorError> {
-        let state = "The revocation is put off, and all else as it was. If its credential is refused, \
-                     a revocation had ended it: rotate instead";
+        let state = "The revocation is postponed, and nothing else was changed. If the service refuses the \
+                     credential, it is revoked already: rotate instead";
         let old = &self.plan.old;
         self.then("log-in", state, async {
             let secret = self.stack.again(self.instance).await?;
             let plan =
                 Plan::of(self.instance, &secret, Some(old)).map_err(OperatorError::Overtaken)?;
             if plan != *self.plan {
-                let message = format!("version {} became current meanwhile", plan.new);
+                let message = format!(
+                    "version {} became current in the meantime. → Repeat",
+                    plan.new
+                );
                 return Err(OperatorError::Overtaken(message));
             }
             self.stack
@@ -261,8 +267,8 @@ impl Rollback<'_> {
     }
 
     async fn make_current(&self) -> Result<(), OperatorError> {
-        let state = "Both credentials work, and Heroku shows the old one. The new one's revocation finds \
-                     it AWSCURRENT, and waits";
+        let state = "Both credentials work, and Heroku shows the old one. The new one is not revoked while it is \
+                     AWSCURRENT";
         let Plan { old, new } = self.plan;
         self.then("current", state, async {
             self.take_off_pending().await?;
@@ -299,7 +305,7 @@ impl Rollback<'_> {
             .await;
         match detached {
             Ok(()) => {
-                let message = format!("AWSPENDING was left on {new}, and is taken off");
+                let message = format!("AWSPENDING is taken off {new}");
                 self.output.step("pending", Mark::Note, &message);
                 Ok(())
             }

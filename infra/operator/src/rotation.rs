@@ -27,7 +27,7 @@ pub(crate) const ABSENCES: u32 = 3;
 pub struct Options {
     /// The add-on's id: what follows the prefix in the secret's name. Or the secret's name or ARN.
     pub addon: String,
-    /// Wait for the end.
+    /// Wait until the rotation is complete.
     #[arg(long)]
     pub wait: bool,
     /// How long to wait for it.
@@ -65,7 +65,7 @@ pub(crate) async fn start(
         let error = match stack.secrets.rotate(&instance.arn, soon()).await {
             Ok(version) => {
                 let version = version.ok_or_else(|| OperatorError::no_version(&instance.id))?;
-                output.step("rotate", Mark::Done, &format!("version {version} begins"));
+                output.step("rotate", Mark::Done, &format!("version {version} started"));
                 return Ok(version);
             }
             // Secrets Manager says so of a rotation that is not complete, and tries it again now.
@@ -74,7 +74,8 @@ pub(crate) async fn start(
         };
         let secret = stack.again(instance).await?;
         if let Rotation::UnderWay(version) = secret.rotation() {
-            let message = format!("version {version} was under way already; it is tried again");
+            let message =
+                format!("version {version} was already under way: Secrets Manager tries it again");
             output.step("rotate", Mark::Note, &message);
             return Ok(version);
         }
@@ -99,7 +100,7 @@ pub(crate) async fn follow(
     let unfinished = |what: &str| {
         OperatorError::Unfinished(format!(
             "The rotation of {} to version {version} {what}. Nobody is locked out: the old credential is current and \
-             works. \n→ See why: {}\n→ Then have it tried again: addon-rotation-operator --stack {} rotate {} --wait",
+             works. → See why: {} → Then repeat: addon-rotation-operator --stack {} rotate {} --wait",
             instance.id,
             stack.log_of("rotate"),
             stack.name,
@@ -110,7 +111,7 @@ pub(crate) async fn follow(
     loop {
         let secret = match stack.again(instance).await {
             Ok(secret) => secret,
-            Err(error) => return Err(unfinished(&format!("cannot be looked at: {error}"))),
+            Err(error) => return Err(unfinished(&format!("cannot be followed: {error}"))),
         };
         if secret.carries(version, &Label::Current) {
             spinner.finish_and_clear();
@@ -127,13 +128,13 @@ pub(crate) async fn follow(
             absences += 1;
         }
         if absences >= ABSENCES {
-            return Err(unfinished("was given up: it is not AWSPENDING any more"));
+            return Err(unfinished("was cancelled: it is no longer AWSPENDING"));
         }
         if tokio::time::Instant::now() >= end {
             let state = if seen {
                 "is still AWSPENDING"
             } else {
-                "is not to be seen"
+                "is not shown by AWS"
             };
             let patience = time::words(patience);
             return Err(unfinished(&format!("{state} after {patience}")));

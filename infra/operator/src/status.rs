@@ -26,16 +26,16 @@ const REVOCATION: Duration = Duration::from_secs(10);
 
 /// What to show.
 #[derive(Debug, Args)]
-#[command(after_help = "States, of which those with a * make the exit status 1:
-  unscheduled *           an old credential may be alive and nothing ends it; the next sweep sees to it
-  overdue *               an old credential may be alive an hour after its grace period
+#[command(after_help = "States (those with a * make the exit status 1):
+  unscheduled *           an old credential has no scheduled revocation; the next sweep schedules it
+  overdue *               an old credential is not revoked an hour after its grace period
   rotation-failed *       a version is AWSPENDING for more than ten minutes
   rotating                a rotation is under way
-  waiting-for-revocation  an old credential lives on until its grace period is over
+  waiting-for-revocation  an old credential is accepted until its grace period ends
   healthy                 nothing waits
-  rotation-off            rotation is switched off
+  rotation-off            rotation is off
   deleted                 the secret is marked for deletion
-Secrets Manager may list what was five minutes ago.
+Secrets Manager's list may be five minutes old.
 
 Examples:
   addon-rotation-operator status
@@ -43,17 +43,17 @@ Examples:
   addon-rotation-operator status --name acme- --watch
   addon-rotation-operator --json status | jq -r 'select(.state == \"overdue\").instance'")]
 pub struct Options {
-    /// Only those in this state. May be given several times.
+    /// Show only instances in this state. Can be repeated.
     #[arg(long, value_name = "STATE", value_parser = states())]
     pub state: Vec<State>,
-    /// Only those whose name contains this.
+    /// Show only instances whose name contains this.
     #[arg(long, value_name = "TEXT")]
     pub name: Option<String>,
-    /// At most so many rows; by default 200 in a table and all with --json. When a revocation begins is asked for
-    /// row by row.
+    /// Show at most so many rows: by default 200 in a table, and all with --json. The times of revocations cost
+    /// requests for each row.
     #[arg(long, value_name = "ROWS")]
     pub limit: Option<usize>,
-    /// Look again and again, in the terminal.
+    /// Refresh the table in the terminal.
     #[arg(long, value_name = "SECONDS", num_args = 0..=1, default_missing_value = "10",
           value_parser = clap::value_parser!(u64).range(1..))]
     pub watch: Option<u64>,
@@ -145,7 +145,7 @@ pub async fn run(
         return Ok(seen.outcome());
     };
     if output.is_json() || !io::stdout().is_terminal() {
-        let message = "--watch is for a terminal; without it, look again with a loop of your own";
+        let message = "--watch needs a terminal. → Use a loop of your own";
         return Err(OperatorError::Refused(message.to_owned()));
     }
     let terminal = Term::stdout();
@@ -160,7 +160,7 @@ pub async fn run(
         };
         terminal.clear_screen()?;
         output.line(&text);
-        output.line(&format!("every {seconds} s; Ctrl-C ends it"));
+        output.line(&format!("every {seconds} s; stop with Ctrl-C"));
         tokio::time::sleep(Duration::from_secs(seconds)).await;
     }
 }

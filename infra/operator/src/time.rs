@@ -32,7 +32,7 @@ pub(crate) fn text(time: SystemTime) -> Option<String> {
 
 /// A duration as a person writes it: `90s`, `15m`, `2h`, of at most a week, as a schedule's.
 pub(crate) fn parse(text: &str) -> Result<Duration, String> {
-    let expected = "a time as in 90s, 15m or 2h, of at most 7 days";
+    let expected = "use a time such as 90s, 15m or 2h, of at most 7 days";
     let duration: SignedDuration = text.parse().map_err(|_| expected.to_owned())?;
     let duration = Duration::try_from(duration).map_err(|_| expected.to_owned())?;
     if (1..=604_800).contains(&duration.as_secs()) {

@@ -86,8 +86,8 @@ pub(crate) struct Served {
 impl Served {
     /// Reads `host` and `port`, `hosts`, and `url`; what is wrong with them.
     pub(crate) fn read(fields: &Fields) -> Result<Self, &'static str> {
-        const HOSTS: &str = "its hosts must be a list of texts such as db7.acme.example:5432";
-        const PORT: &str = "its port must be a whole number from 1 to 65535";
+        const HOSTS: &str = "hosts must be a list of strings such as db7.acme.example:5432";
+        const PORT: &str = "port must be a whole number from 1 to 65535";
         let map = fields.map();
         let known = |name| map.get(name).filter(|value: &&Value| !value.is_null());
         let mut served = Self::default();
@@ -101,7 +101,7 @@ impl Served {
             .transpose()?;
         if let Some(host) = known("host") {
             let host = host.as_str().filter(|host| !host.is_empty());
-            let host = host.ok_or("its host must be a host name or address")?;
+            let host = host.ok_or("host must be a host name or address")?;
             served.servers.push((normal_host(host), port));
         }
         if let Some(hosts) = known("hosts") {
@@ -112,10 +112,10 @@ impl Served {
         }
         if let Some(url) = known("url") {
             let url = url.as_str().and_then(|url| Url::parse(url).ok());
-            served.url = Some(normal_url(&url.ok_or("its url must be a URL")?));
+            served.url = Some(normal_url(&url.ok_or("url must be a URL")?));
         }
         if served.servers.is_empty() && served.url.is_none() {
-            return Err("it does not say which address its login is for");
+            return Err("it does not say for which address its login is");
         }
         Ok(served)
     }

@@ -8,7 +8,7 @@ use crate::ids::{SecretArn, VersionId};
 pub enum AuthorityError {
     /// The document is another add-on's.
     #[error(
-        "secret {secret} holds a document whose heroku.addon_id is {addon}, and that add-on's secret is {expected}. → Correct heroku.addon_id, or enrol the add-on under its own name"
+        "Secret {secret} holds a document whose heroku.addon_id is {addon}, and that add-on's secret is {expected}. → Correct heroku.addon_id, or enrol the add-on under its own name."
     )]
     Name {
         /// The secret's name.
@@ -20,7 +20,7 @@ pub enum AuthorityError {
     },
     /// `masterarn` is no administrator's secret.
     #[error(
-        "masterarn of add-on {addon} is {administrator}, which is no administrator's secret of this stack. → Name one of {expected}"
+        "masterarn of add-on {addon} is {administrator}, which is no administrator's secret of this stack. → Name one of {expected}."
     )]
     Administrator {
         /// The add-on's id.
@@ -32,7 +32,7 @@ pub enum AuthorityError {
     },
     /// `heroku.oauth` is not the instance's.
     #[error(
-        "heroku.oauth of add-on {addon} is {oauth}, which does not hold this add-on's tokens. → Name {expected}, by its whole ARN"
+        "heroku.oauth of add-on {addon} is {oauth}, which does not hold this add-on's tokens. → Name {expected}, by its whole ARN."
     )]
     OAuth {
         /// The add-on's id.
@@ -44,7 +44,7 @@ pub enum AuthorityError {
     },
     /// The administrator's secret does not say what it is for.
     #[error(
-        "the administrator's secret {administrator} cannot be used: {problem}. → Complete it from your own records, not from a document: {}",
+        "The administrator's secret {administrator} cannot be used: {problem}. → Complete it from your own records, not from a document: `{}`.",
         complete(administrator, example)
     )]
     Addresses {
@@ -57,7 +57,7 @@ pub enum AuthorityError {
     },
     /// An address of the document is none of the administrator's.
     #[error(
-        "{path} of add-on {addon}'s document is {address}, and the administrator's secret {administrator} is for {served}. → Correct the document; if the login is for that address as well, add it to the administrator's secret (hosts)"
+        "{path} of add-on {addon}'s document is {address}, and the administrator's secret {administrator} is for {served}. → Correct the document. If the login is for that address as well, add it to hosts in the administrator's secret."
     )]
     NotServed {
         /// The add-on's id.
@@ -73,7 +73,7 @@ pub enum AuthorityError {
     },
     /// The pending document is another than rotation makes.
     #[error(
-        "version {pending} of {secret} is not the renewal of the current version {current}: they differ in {}. → Give this rotation up (take AWSPENDING off version {pending}) and begin another",
+        "Version {pending} of {secret} is not the renewal of the current version {current}: they differ in {}. → Cancel this rotation (take AWSPENDING off version {pending}), and start another.",
         paths.join(", ")
     )]
     NoRenewal {
@@ -88,7 +88,7 @@ pub enum AuthorityError {
     },
     /// Nobody has shown that the credential which is to end is the instance's own.
     #[error(
-        "version {version} of {secret} is not revoked: its credential was never seen to log in, and its LIVE- label alone does not show that it is this instance's. → If it is (an earlier release made it, or somebody labelled it by hand), invoke revoke-secret with {{\"SecretId\": \"{secret}\", \"VersionId\": \"{version}\", \"Vouched\": true}}; if not, take the label off"
+        "Version {version} of {secret} is not revoked: its credential was never seen to log in, and its LIVE- label alone does not show that it is this instance's. → If it is (an earlier release made it, or somebody labelled it by hand), invoke revoke-secret with {{\"SecretId\": \"{secret}\", \"VersionId\": \"{version}\", \"Vouched\": true}}. If not, take the label off."
     )]
     NotOwn {
         /// The secret.
@@ -98,7 +98,7 @@ pub enum AuthorityError {
     },
     /// The current credential does not work.
     #[error(
-        "the service refuses the credential of version {current} of {secret}, which is AWSCURRENT, so that none is issued in its place. → Store the one that works (PutSecretValue), or have an operator vouch for the instance: addon-rotation-operator recover {addon}"
+        "The service refuses the current credential, of version {current} of {secret}: no new one is issued. → Store the one that works (PutSecretValue), or vouch for the instance: `addon-rotation-operator recover {addon}`."
     )]
     NotShown {
         /// The secret.

@@ -9,7 +9,7 @@ use crate::ids::VersionId;
 
 /// The operating system gave no randomness.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the operating system gave no randomness for a new credential")]
+#[error("The operating system gave no randomness for a new credential.")]
 pub struct RandomError;
 
 const ALPHANUMERIC: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";

@@ -15,7 +15,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value};
 use url::Url;
 
-use super::{Call, Context, ServiceError, Sessions, Verdict};
+use super::{Call, CallError, Cause, Context, Kind, ServiceError, Sessions, Verdict};
 use crate::authority::Place;
 use crate::engine::{Generate, RandomError, credential_id};
 use crate::fields::{Check, Fields};
@@ -44,7 +44,7 @@ pub struct Http {
     values: BTreeMap<String, SecretString>,
 }
 
-const VERIFY: &str = "say whether a credential is accepted";
+const VERIFY: &str = "Checking a credential";
 
 /// The contract's words for a credential that does not exist, and for one that is not let in.
 const NO_SUCH_CREDENTIAL: &str = "no_such_credential";
@@ -138,7 +138,7 @@ impl Call for Http {
     }
 
     async fn issue(&self, context: &Context<'_>) -> Result<(), ServiceError> {
-        const ACTION: &str = "register a credential";
+        const ACTION: &str = "Registering a credential";
         let body: Map<String, Value> = self
             .values
             .iter()
@@ -148,7 +148,7 @@ impl Call for Http {
             .request(context, Method::PUT)
             .bearer_auth(context.administrator("token")?)
             .json(&body);
-        let answer = context.ask(&self.url, request).await?;
+        let answer = context.ask(&self.url, ACTION, request).await?;
         if answer.status.is_success() {
             Ok(())
         } else {
@@ -162,11 +162,11 @@ impl Call for Http {
     }
 
     async fn revoke(&self, context: &Context<'_>) -> Result<(), ServiceError> {
-        const ACTION: &str = "revoke a credential";
+        const ACTION: &str = "Revoking a credential";
         let request = self
             .request(context, Method::DELETE)
             .bearer_auth(context.administrator("token")?);
-        let answer = context.ask(&self.url, request).await?;
+        let answer = context.ask(&self.url, ACTION, request).await?;
         match answer.status.as_u16() {
             200..300 => Ok(()),
             404 | 410 if says(&answer, NO_SUCH_CREDENTIAL) => Ok(()),
@@ -194,7 +194,7 @@ impl Call for Http {
         let Some(last_used) = last_used else {
             tracing::warn!(
                 service = %self.url,
-                "last_used_at of the service's answer is not a time as in RFC 3339, and is passed over"
+                "last_used_at of the service's answer is no time as in RFC 3339, and is ignored"
             );
             return Ok(None);
         };
@@ -225,7 +225,7 @@ impl Http {
         let request = self
             .request(context, Method::GET)
             .header(AUTHORIZATION, self.authorization.expose_secret());
-        context.ask(&self.url, request).await
+        context.ask(&self.url, VERIFY, request).await
     }
 
     /// What the service says about the credential, in the contract's own words. A gateway that has
@@ -244,50 +244,55 @@ impl Http {
 
     /// An answer that is not the contract's. It may be the service's gateway's, and pass.
     fn unknown(&self, action: &'static str, answer: &Answer) -> ServiceError {
-        ServiceError::Unavailable {
-            service: self.service(),
+        let found = format!(
+            "it answered {} ({}) without the body that the contract has for it",
+            answer.status,
+            media_type(answer)
+        );
+        CallError::new(
+            self.service(),
             action,
-            reason: format!(
-                "it answered {} ({}) without the body that the contract has for it; check the gateway in front of it, and the service with cargo xtask conformance",
-                answer.status,
-                media_type(answer)
-            ),
-            retry_after: None,
-        }
+            Kind::Unavailable,
+            Cause::Found(found),
+            "Check the gateway in front of the service, and the service with cargo xtask conformance",
+        )
+        .into()
     }
 
     fn refusal(&self, action: &'static str, answer: &Answer) -> ServiceError {
-        let service = self.service();
-        let reason = format!("it answered {}", answer.status);
-        match answer.status.as_u16() {
-            401 | 403 => ServiceError::Administrator {
-                service,
-                action,
-                reason,
-            },
-            408 | 425 | 429 | 500.. => {
-                let seconds = answer
-                    .headers
-                    .get(RETRY_AFTER)
-                    .and_then(|value| value.to_str().ok()?.parse().ok());
-                ServiceError::Unavailable {
-                    service,
-                    action,
-                    reason,
-                    retry_after: seconds.map(Duration::from_secs),
-                }
-            }
-            409 => ServiceError::Rejected {
-                service,
-                action,
-                reason: format!("{reason} (another credential is registered under the same id)"),
-            },
-            _ => ServiceError::Rejected {
-                service,
-                action,
-                reason,
-            },
-        }
+        let (kind, remedy) = meaning(answer.status.as_u16());
+        let seconds = answer
+            .headers
+            .get(RETRY_AFTER)
+            .filter(|_| kind == Kind::Unavailable)
+            .and_then(|value| value.to_str().ok()?.parse().ok());
+        let found = Cause::Found(format!("it answered {}", answer.status));
+        CallError::new(self.service(), action, kind, found, remedy)
+            .retry_after(seconds.map(Duration::from_secs))
+            .into()
+    }
+}
+
+/// What a status means that is no success, and what to do about it.
+fn meaning(status: u16) -> (Kind, &'static str) {
+    match status {
+        401 => (
+            Kind::Administrator,
+            "Put the right token into the administrator's secret (masterarn)",
+        ),
+        403 => (
+            Kind::Administrator,
+            "Give the administrator's token the right to do that, or put another into the administrator's secret (masterarn)",
+        ),
+        408 | 425 | 429 | 500.. => (Kind::Unavailable, "Look in the service's log"),
+        409 => (
+            Kind::Rejected,
+            "Look in the service's log: it has another credential under the same id",
+        ),
+        _ => (
+            Kind::Rejected,
+            "Compare the document and the service with infra/credential-service.openapi.yaml",
+        ),
     }
 }
 
@@ -318,5 +323,31 @@ fn media_type(answer: &Answer) -> &str {
         kind
     } else {
         "a malformed Content-Type"
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write as _;
+
+    use reqwest::StatusCode;
+
+    use super::*;
+    use crate::message::with_retry;
+    use crate::snapshot::assert_snapshot;
+
+    #[test]
+    fn what_the_services_answers_mean() {
+        let mut text = String::new();
+        for status in [400, 401, 403, 409, 422, 429, 503] {
+            let (kind, remedy) = meaning(status);
+            let found = StatusCode::from_u16(status).unwrap();
+            let found = Cause::Found(format!("it answered {found}"));
+            let service = "https://api.acme.example/";
+            let error = CallError::new(service, "Registering a credential", kind, found, remedy);
+            let error = with_retry(&ServiceError::from(error));
+            writeln!(text, "{status}\n    {error}\n").unwrap();
+        }
+        assert_snapshot("http", &text);
     }
 }

@@ -20,7 +20,7 @@ mod verifier;
 use secrecy::{ExposeSecret, SecretString};
 
 use self::session::{Login, Session};
-use super::{Call, Context, ServiceError, Sessions, Verdict};
+use super::{Call, CallError, Cause, Context, Kind, ServiceError, Sessions, Verdict};
 use crate::authority::Place;
 use crate::engine::{RandomError, password, username};
 use crate::fields::{Check, Fields};
@@ -106,14 +106,14 @@ impl Call for Mysql {
     }
 
     async fn issue(&self, context: &Context<'_>) -> Result<(), ServiceError> {
-        let mut session = self.administrator(context, "create a user").await?;
+        let mut session = self.administrator(context, "Creating a user").await?;
         let result = self.copy_user(&mut session).await;
         session.close().await;
         result
     }
 
     async fn verify(&self, context: &Context<'_>) -> Result<Verdict, ServiceError> {
-        const ACTION: &str = "let a customer in";
+        const ACTION: &str = "Logging in with the instance's credential";
         let login = self.login(context, &self.username, self.password.expose_secret());
         let login = Login {
             database: self.dbname.as_deref(),
@@ -126,14 +126,17 @@ impl Call for Mysql {
                 match user {
                     Ok(user) if user == self.username => Ok(Verdict::Accepted),
                     // Anonymous, or a proxy: the password is not this user's.
-                    Ok(user) => Err(ServiceError::Rejected {
-                        service: self.service(),
-                        action: ACTION,
-                        reason: format!(
-                            "the login of {:?} is {user:?}'s at the server; correct username, or drop the account that stands in for it",
+                    Ok(user) => Err(CallError::new(
+                        self.service(),
+                        ACTION,
+                        Kind::Rejected,
+                        Cause::Found(format!(
+                            "the server takes the login of {:?} for {user:?}",
                             self.username
-                        ),
-                    }),
+                        )),
+                        "Correct username, or drop the account that stands in for it",
+                    )
+                    .into()),
                     Err(fault) if fault.is_over_limit() => Ok(Verdict::Accepted),
                     Err(fault) => Err(fault.into_customers_error(self.service(), ACTION)),
                 }
@@ -147,7 +150,7 @@ impl Call for Mysql {
     }
 
     async fn revoke(&self, context: &Context<'_>) -> Result<(), ServiceError> {
-        let mut session = self.administrator(context, "revoke a user").await?;
+        let mut session = self.administrator(context, "Revoking a user").await?;
         let result = self.end_user(&mut session).await;
         session.close().await;
         result
@@ -155,7 +158,7 @@ impl Call for Mysql {
 
     async fn sessions(&self, context: &Context<'_>) -> Result<Option<Sessions>, ServiceError> {
         let mut session = self
-            .administrator(context, "show a user's sessions")
+            .administrator(context, "Listing a user's sessions")
             .await?;
         let result = self.sessions_of_user(&mut session).await;
         session.close().await;
@@ -194,13 +197,15 @@ impl Mysql {
             .flatten()
             .any(|name| name == user)
         {
-            return Err(ServiceError::Rejected {
-                service: self.service(),
+            let found = Cause::Found(format!("{user:?} is the administrator's own user"));
+            return Err(CallError::new(
+                self.service(),
                 action,
-                reason: format!(
-                    "{user} is the administrator itself; give the instance a user of its own"
-                ),
-            });
+                Kind::Rejected,
+                found,
+                "Give the instance a user of its own",
+            )
+            .into());
         }
         let login = self.login(context, user, password);
         Session::open(&login, self.service(), action, context.deadline).await

@@ -17,7 +17,7 @@ mod session;
 use secrecy::SecretString;
 
 use self::session::Session;
-use super::{Call, Context, ServiceError, Sessions, Verdict};
+use super::{Call, Cause, Context, ServiceError, Sessions, Verdict};
 use crate::authority::Place;
 use crate::engine::{RandomError, password, username};
 use crate::fields::{Check, Fields};
@@ -133,7 +133,7 @@ impl Call for Postgres {
 /// A login that failed.
 enum Fault {
     /// For the credential itself: the server's words.
-    Login(String),
+    Login(Cause),
     /// For want of a free connection, after the server had found the password right.
     Full(ServiceError),
     /// For the settings that it asked for: a pooler knows them not.
@@ -157,13 +157,15 @@ impl Postgres {
         if acts_as == *expected || session.acts_like(expected).await? {
             return Ok(Verdict::Accepted);
         }
-        Err(session.rejected(match owner {
-            Some(owner) => format!(
-                "role {role:?} does not act as {owner:?} (owner) when it logs in, but as {acts_as:?}; correct owner, or ALTER ROLE ... SET role"
+        Err(match owner {
+            Some(owner) => session.rejected(
+                format!("role {role:?} acts as {acts_as:?} when it logs in, not as {owner:?} (owner)"),
+                "Correct owner, or run ALTER ROLE ... SET role",
             ),
-            None => format!(
-                "role {role:?} acts as {acts_as:?} when it logs in, by a setting that is not its own; add it to the document as owner"
+            None => session.rejected(
+                format!("role {role:?} acts as {acts_as:?} when it logs in, by a setting of another role or database"),
+                "Add that role to the document as owner",
             ),
-        }))
+        })
     }
 }

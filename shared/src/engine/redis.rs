@@ -149,14 +149,14 @@ impl Call for Redis {
 
     async fn issue(&self, context: &Context<'_>) -> Result<(), ServiceError> {
         for node in self.nodes() {
-            let mut session = Session::administrator(node, context, "create a user").await?;
+            let mut session = Session::administrator(node, context, "Creating a user").await?;
             self.issue_at(&mut session, context).await?;
         }
         Ok(())
     }
 
     async fn verify(&self, context: &Context<'_>) -> Result<Verdict, ServiceError> {
-        const ACTION: &str = "let a customer in";
+        const ACTION: &str = "Logging in with the instance's credential";
         let mut verdict = None;
         for node in self.nodes() {
             let mut session = Session::open(node, context, ACTION).await?;
@@ -167,7 +167,8 @@ impl Call for Redis {
             };
             if verdict.is_some_and(|elsewhere| elsewhere != here) {
                 return Err(session.unavailable(
-                    "the other nodes do not agree with it whether the credential is valid",
+                    "the other nodes disagree with it on whether the credential is valid",
+                    "Check that the users are the same on all nodes",
                 ));
             }
             verdict = Some(here);
@@ -178,7 +179,7 @@ impl Call for Redis {
 
     async fn revoke(&self, context: &Context<'_>) -> Result<(), ServiceError> {
         for node in self.nodes() {
-            let mut session = Session::administrator(node, context, "revoke a user").await?;
+            let mut session = Session::administrator(node, context, "Revoking a user").await?;
             self.revoke_at(&mut session, context).await?;
         }
         Ok(())
@@ -188,7 +189,7 @@ impl Call for Redis {
     async fn sessions(&self, context: &Context<'_>) -> Result<Option<Sessions>, ServiceError> {
         let mut clients = Vec::new();
         for node in self.nodes() {
-            let mut session = Session::administrator(node, context, "list its clients").await?;
+            let mut session = Session::administrator(node, context, "Listing clients").await?;
             clients.extend(clients_of(&mut session, self.credential()).await?);
         }
         Ok(Some(Sessions::of(clients)))
@@ -217,16 +218,18 @@ impl Redis {
                 .await?;
         } else {
             let Some(source) = &self.rules_from else {
-                return Err(session.rejected(&format!(
-                    "there is no user {user:?}, and the document's rules_from does not say whose rules it is to have"
-                )));
+                return Err(session.rejected(
+                    &format!("there is no user {user:?}, and the document has no rules_from"),
+                    "Correct username in the document",
+                ));
             };
             let Some(rules) = users.rules(source) else {
-                return Err(session.rejected(&format!(
-                    "there is no user {source:?}, whose rules the new user is to have (rules_from)"
-                )));
+                return Err(session.rejected(
+                    &format!("there is no user {source:?}, whose rules the new user is to get (rules_from)"),
+                    "Take AWSPENDING off, correct the current version's document, and rotate again",
+                ));
             };
-            // What revoking it will meet in the end is told before anything is done.
+            // What revoking it will meet in the end is reported before anything is done.
             expendable(session, context, source)?;
             no_replica(session, source).await?;
             storage = Storage::find(session, context, self.persistence).await?;
@@ -265,9 +268,10 @@ impl Redis {
 /// Fails if the administrator would lose its own login with this user.
 fn expendable(session: &Session, context: &Context<'_>, user: &str) -> Result<(), ServiceError> {
     if context.administrator("username")? == user {
-        return Err(session.rejected(&format!(
-            "the administrator itself logs in as {user:?}, which rotation revokes: give the administrator a user of its own"
-        )));
+        return Err(session.rejected(
+            &format!("the administrator itself logs in as {user:?}, which rotation revokes"),
+            "Give the administrator a user of its own",
+        ));
     }
     Ok(())
 }
@@ -280,9 +284,10 @@ async fn no_replica(session: &mut Session, user: &str) -> Result<(), ServiceErro
     let field = format!("user={user}");
     let mut fields = replicas.split(u8::is_ascii_whitespace);
     if fields.any(|it| it == field.as_bytes()) {
-        return Err(session.rejected(&format!(
-            "a replica logs in as {user:?}, which rotation revokes: give replicas a user of their own (masteruser, masterauth)"
-        )));
+        return Err(session.rejected(
+            &format!("a replica logs in as {user:?}, which rotation revokes"),
+            "Give replicas a user of their own (masteruser, masterauth)",
+        ));
     }
     Ok(())
 }
@@ -313,7 +318,7 @@ fn warn_of_makers(session: &Session, user: &str, rules: &[&[u8]]) {
             service = session.service(),
             user,
             remedy = format!("ACL SETUSER {user} {}", remedy.join(" ")),
-            "the user may run {}: whoever knows its password can make logins that no rotation ends; if its apps do not need that, run the remedy",
+            "the user can run {}: with its password one can make logins that no rotation ends. If its apps do not need that, run the remedy",
             commands.join(" and ")
         );
     }

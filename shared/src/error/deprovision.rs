@@ -2,29 +2,35 @@
 
 use crate::deadline::Passing;
 use crate::ids::SecretArn;
+use crate::message;
 
 /// An instance that cannot be deprovisioned.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DeprovisionError {
     /// The secret belongs to somebody else. Nothing was changed.
-    #[error("{secret} is not deprovisioned, and nothing was changed: {problem}")]
+    #[error(
+        "{secret} is not deprovisioned: it does not have the tag rotation:stack={stack}. Nothing was changed. → If it is this stack's, tag it."
+    )]
     Foreign {
         /// The secret.
         secret: SecretArn,
-        /// Why it is not this add-on's.
-        problem: String,
+        /// The stack.
+        stack: String,
     },
     /// Somebody deleted the secret, whose credentials may be alive.
     #[error(
-        "{0} was marked for deletion before its credentials were ended, and its values cannot be read; restore it (RestoreSecret) and repeat, or end the credentials at the service by hand"
+        "{0} was marked for deletion before its credentials were revoked, and its values cannot be read. → Restore it (aws secretsmanager restore-secret --secret-id {0}), and repeat. Or end the credentials at the service by hand."
     )]
     Deleted(SecretArn),
     /// No look shows yet what this call has changed.
-    #[error("rotation of {0} was switched off, and AWS still shows it as on. → Repeat in a minute")]
+    #[error(
+        "Rotation of {0} was switched off, and AWS still shows it as on. → Repeat in a minute."
+    )]
     Late(SecretArn),
     /// Some credentials could not be ended.
     #[error(
-        "add-on {addon} is not deprovisioned: {}; correct that and repeat, which does what is left", problems.join("; ")
+        "Add-on {addon} is not deprovisioned: {} → Then repeat: what is left is done.",
+        message::numbered(problems)
     )]
     Alive {
         /// The add-on's id.
@@ -36,7 +42,7 @@ pub enum DeprovisionError {
     },
     /// A day of tries is over.
     #[error(
-        "add-on {addon} could not be deprovisioned for a day; the last try failed because: {cause}; correct that and invoke deprovision-addon with this AddonId"
+        "Add-on {addon} was not deprovisioned within a day. The last attempt failed: {cause} → Then invoke deprovision-addon again with this AddonId."
     )]
     GaveUp {
         /// The add-on's id.

@@ -4,12 +4,16 @@ use crate::deadline::Passing;
 use crate::document::Document;
 use crate::fields::ConfigVars;
 use crate::ids::SecretArn;
+use crate::message;
 
 /// An instance that is not enrolled.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum EnrollError {
     /// What was looked at is not as it must be. Nothing was changed.
-    #[error("add-on {addon} cannot be enrolled, and nothing was changed: {}", problems.join("; "))]
+    #[error(
+        "Add-on {addon} is not enrolled, and nothing was changed: {}",
+        message::numbered(problems)
+    )]
     NotReady {
         /// The add-on's id.
         addon: String,
@@ -20,7 +24,7 @@ pub enum EnrollError {
     },
     /// Heroku shows something else than the document renders.
     #[error(
-        "Heroku shows other values for {vars} of add-on {addon} than the document renders; correct the credential or the templates in heroku.config, or publish what they render"
+        "Heroku shows other values for {vars} of add-on {addon} than the document renders. → Correct the credential or the templates in heroku.config, or publish what they render."
     )]
     NotShown {
         /// The add-on's id.
@@ -28,9 +32,21 @@ pub enum EnrollError {
         /// The config vars' names.
         vars: String,
     },
-    /// A refresh token was to be had once.
+    /// Heroku shows no such config var.
     #[error(
-        "the refresh token of add-on {addon} could not be stored and is lost, as the grant code is used up: {cause}; correct that and ask Heroku for a new grant"
+        "Add-on {addon} has no config var {vars} (it has {shown}). → Use the name that the add-on's manifest declares."
+    )]
+    NoSuchVar {
+        /// The add-on's id.
+        addon: String,
+        /// The config vars' names.
+        vars: String,
+        /// The names that Heroku shows.
+        shown: String,
+    },
+    /// A refresh token that can be received once.
+    #[error(
+        "The refresh token of add-on {addon} could not be stored: {cause} It is lost, and the grant code is used up. → Then ask Heroku for a new grant."
     )]
     TokenLost {
         /// The add-on's id.
@@ -39,7 +55,7 @@ pub enum EnrollError {
         cause: String,
     },
     /// A later step failed, and not everything could be taken back.
-    #[error("add-on {addon} is not enrolled: {cause}; {left}")]
+    #[error("Add-on {addon} is not enrolled: {cause} {left}")]
     Left {
         /// The add-on's id.
         addon: String,
@@ -73,7 +89,7 @@ impl Problem {
     pub(crate) fn deleted(secret: &SecretArn) -> Self {
         Self {
             text: format!(
-                "{secret} is marked for deletion. → If it was deleted by force a moment ago, AWS needs some seconds: repeat the enrolment. Otherwise restore it (RestoreSecret), or wait until it is gone"
+                "{secret} is marked for deletion. → If it was deleted by force a moment ago, repeat the enrolment in some seconds. Otherwise restore it (RestoreSecret), or wait until it is deleted"
             ),
             passing: true,
         }
@@ -119,6 +135,20 @@ impl EnrollError {
         if missing.is_empty() {
             return Ok(());
         }
+        let unknown = shown.unknown(&rendered);
+        if !unknown.is_empty() {
+            let names: Vec<_> = shown.names().collect();
+            return Err(Self::NoSuchVar {
+                addon: document.heroku.addon_id.clone(),
+                vars: unknown.join(", "),
+                shown: if names.is_empty() {
+                    "none".to_owned()
+                } else {
+                    names.join(", ")
+                },
+            }
+            .into());
+        }
         Err(Self::NotShown {
             addon: document.heroku.addon_id.clone(),
             vars: missing.join(", "),
@@ -127,13 +157,13 @@ impl EnrollError {
     }
 }
 
-pub(crate) const NO_GRANT: &str = "a v3 instance without an OAuth secret needs GrantCode, from Heroku's provisioning request, or RefreshToken";
+pub(crate) const NO_GRANT: &str = "The v3 instance has no OAuth secret, and the event has no token. → Add GrantCode (from Heroku's provisioning request) or RefreshToken";
 
 impl Passing for EnrollError {
     fn is_passing(&self) -> bool {
         match self {
             Self::NotReady { passing, .. } | Self::Left { passing, .. } => *passing,
-            Self::NotShown { .. } | Self::TokenLost { .. } => false,
+            Self::NotShown { .. } | Self::NoSuchVar { .. } | Self::TokenLost { .. } => false,
         }
     }
 }

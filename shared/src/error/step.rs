@@ -9,16 +9,18 @@ use crate::secrets::MOST_LABELS;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StepError {
     /// Rotation is not switched on.
-    #[error("rotation is not switched on for {0}; switch it on with RotateSecret")]
+    #[error(
+        "Rotation is off for {0}. → Switch it on: `aws secretsmanager rotate-secret --secret-id {0}`."
+    )]
     RotationDisabled(SecretArn),
     /// There is no such instance.
     #[error(
-        "there is no secret {0} whose rotation is switched on; enrol the instance first (enroll-addon)"
+        "There is no secret {0} whose rotation is on. → Enrol the instance first (enroll-addon)."
     )]
     NotEnrolled(String),
     /// The token is not one of the secret's versions.
     #[error(
-        "{version} is not a version of {secret}; only Secrets Manager starts a rotation (RotateSecret)"
+        "{version} is not a version of {secret}. → Start rotations through Secrets Manager: `aws secretsmanager rotate-secret --secret-id {secret}`."
     )]
     UnknownVersion {
         /// The secret.
@@ -28,7 +30,7 @@ pub enum StepError {
     },
     /// The version is not the pending one.
     #[error(
-        "version {version} of {secret} does not carry AWSPENDING; start a rotation with RotateSecret"
+        "Version {version} of {secret} is not AWSPENDING. → Start a rotation: `aws secretsmanager rotate-secret --secret-id {secret}`."
     )]
     NotPending {
         /// The secret.
@@ -38,12 +40,12 @@ pub enum StepError {
     },
     /// The secret has no current version to rotate from.
     #[error(
-        "no version of {0} carries AWSCURRENT; put it back on the version that Heroku shows (UpdateSecretVersionStage)"
+        "No version of {0} is AWSCURRENT. → Put the label back on the version that Heroku shows (UpdateSecretVersionStage)."
     )]
     NoCurrentVersion(SecretArn),
     /// The rotation would need more labels than a secret can have.
     #[error(
-        "{secret} has {has} labels and this rotation needs {needed} more, of at most {MOST_LABELS}; {waiting} versions wait for their revocation. → See why they are not revoked (operator: status {secret}), or take labels of your own off"
+        "{secret} has {has} of at most {MOST_LABELS} labels, and this rotation needs {needed} more; {waiting} versions wait for their revocation. → Find out why they are not revoked (addon-rotation-operator status), or take labels of your own off."
     )]
     Labels {
         /// The secret.
@@ -56,7 +58,7 @@ pub enum StepError {
         waiting: usize,
     },
     /// The secret's grace period is not usable.
-    #[error("{secret}: {problem}; correct or remove the tag")]
+    #[error("A tag of {secret} is not valid: {problem}. → Correct or remove the tag.")]
     GracePeriod {
         /// The secret.
         secret: SecretArn,
@@ -68,7 +70,7 @@ pub enum StepError {
     Random(#[from] RandomError),
     /// Heroku shows something else than the version's document renders.
     #[error(
-        "Heroku shows other values for {vars} of add-on {addon} than version {version} of {secret} renders; correct the templates in heroku.config, or publish what they render"
+        "Heroku shows other values for {vars} of add-on {addon} than version {version} of {secret} renders. → Correct the templates in heroku.config, or publish what they render."
     )]
     NotShown {
         /// The secret.
@@ -81,7 +83,9 @@ pub enum StepError {
         vars: String,
     },
     /// The version is current again, or still.
-    #[error("version {version} of {secret} is not revoked: it is AWSCURRENT")]
+    #[error(
+        "Version {version} of {secret} is not revoked: it is AWSCURRENT. → Rotate, if it is to be revoked."
+    )]
     Current {
         /// The secret.
         secret: SecretArn,
@@ -89,7 +93,7 @@ pub enum StepError {
         version: VersionId,
     },
     /// The credential is in use again, or still.
-    #[error("version {version} of {secret} is not revoked: {reason}")]
+    #[error("Version {version} of {secret} is not revoked: {reason}.")]
     InUse {
         /// The secret.
         secret: SecretArn,
@@ -100,7 +104,7 @@ pub enum StepError {
     },
     /// Heroku shows neither the old credential nor the current one.
     #[error(
-        "version {version} of {secret} is not revoked: Heroku shows neither its credential nor the current one for add-on {addon} (config vars: {shown}), so that nothing shows which one its apps use. → Publish the current version (rotate, or rollback to it)"
+        "Version {version} of {secret} is not revoked: Heroku shows neither its credential nor the current one for add-on {addon} (config vars: {shown}). → Publish the current version: addon-rotation-operator rotate or rollback."
     )]
     NothingSeen {
         /// The secret.
@@ -114,7 +118,7 @@ pub enum StepError {
     },
     /// The secret was deleted before the credential could be ended.
     #[error(
-        "{secret} is marked for deletion, and version {version} of it may be alive at the service; restore the secret and invoke revoke-secret with this SecretId and VersionId, or end the credential at the service by hand"
+        "Version {version} of {secret} is not revoked: the secret is marked for deletion, and the service may still accept the credential. → Restore the secret (aws secretsmanager restore-secret --secret-id {secret}), and invoke revoke-secret with this SecretId and VersionId. Or end the credential at the service by hand."
     )]
     Deleted {
         /// The secret.
@@ -124,7 +128,7 @@ pub enum StepError {
     },
     /// A day of tries is over.
     #[error(
-        "version {version} of {secret} could not be revoked for a day; {cause}; correct that and invoke revoke-secret once more with this SecretId and VersionId"
+        "Version {version} of {secret} was not revoked within a day. The last attempt failed: {cause} → Then invoke revoke-secret again with this SecretId and VersionId."
     )]
     GaveUp {
         /// The secret.

@@ -36,21 +36,21 @@ pub struct EnrollEvent {
 impl Event for EnrollEvent {
     fn read(payload: &Value) -> Result<Self, EventError> {
         check(payload, |event| {
-            let grant = |event: &mut Check<'_>, name| event.optional_secret(name, "a text");
+            let grant = |event: &mut Check<'_>, name| event.optional_secret(name, "a string");
             let code = grant(event, "GrantCode");
             let refresh_token = grant(event, "RefreshToken");
             let rotation_days = event.optional_number("RotationDays", 1..=365);
             let document = read_document(event);
             event.refuse_unknown();
             if code.is_some() && refresh_token.is_some() {
-                let problem = "exclude one another: send the one that you have";
+                let problem = "exclude each other: send one of them";
                 event.problem("GrantCode and RefreshToken", problem);
             }
             let grant = code.map(Grant::Code);
             let grant = grant.or_else(|| refresh_token.map(Grant::RefreshToken));
             let (document, oauth) = document?;
             if document.heroku.api == Api::V1 && grant.is_some() {
-                let problem = "are for v3 alone: leave them out";
+                let problem = "are for v3 only: leave them out";
                 event.problem("GrantCode and RefreshToken", problem);
             }
             Some(Self {

@@ -104,7 +104,7 @@ fn a_dead_letter_is_read_however_it_is_wrapped_and_begins_anew() {
             message(json!({ "Payload": "hunter2" }).to_string()),
             "must be JSON",
         ),
-        (message("{}".to_owned()), "(2) VersionId is missing"),
+        (message("{}".to_owned()), "2. VersionId is missing"),
     ] {
         let error = RevokeEvent::read(&payload).unwrap_err().to_string();
         assert!(

@@ -2,7 +2,6 @@
 //! an event's, and a function's environment variables, which are an object of texts.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write as _;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 
@@ -50,24 +49,10 @@ impl Found {
         self.problems.truncate(MOST_PROBLEMS);
         let mut problems: Vec<_> = self.problems.into_iter().map(shortened).collect();
         if more > 0 {
-            problems.push(format!("and more, at least {more}"));
+            problems.push(format!("at least {more} more"));
         }
         value.filter(|_| problems.is_empty()).ok_or(problems)
     }
-}
-
-/// Problems as a message tells them: numbered, if there are several.
-pub(crate) fn numbered(problems: &[String]) -> String {
-    if let [problem] = problems {
-        return problem.clone();
-    }
-    let mut text = String::new();
-    for (number, problem) in (1..).zip(problems) {
-        let between = if number == 1 { "" } else { "; " };
-        // Writing to a String cannot fail.
-        let _ = write!(text, "{between}({number}) {problem}");
-    }
-    text
 }
 
 pub(super) fn shortened(mut text: String) -> String {
@@ -367,11 +352,8 @@ impl<'a> Check<'a> {
 fn unknown_key(key: &str, known: &[&str]) -> String {
     let nearest = known.iter().min_by_key(|known| distance(key, known));
     match nearest.filter(|known| distance(key, known) <= known.len() / 3) {
-        Some(known) => format!("{key} is not known: did you mean {known}?"),
-        None => format!(
-            "it has a key that is not known: it may have {}",
-            known.join(", ")
-        ),
+        Some(known) => format!("{key} is unknown: did you mean {known}?"),
+        None => format!("it has an unknown key (known are {})", known.join(", ")),
     }
 }
 
@@ -404,7 +386,7 @@ mod tests {
             ("Refresh_Token", "RefreshToken"),
             ("Documnet", "Document"),
         ] {
-            let expected = format!("{key} is not known: did you mean {meant}?");
+            let expected = format!("{key} is unknown: did you mean {meant}?");
             assert_eq!(unknown_key(key, &known), expected);
         }
         for key in ["hunter2", "", "Reason", "acme_live_0123456789"] {
@@ -413,13 +395,5 @@ mod tests {
             assert!(key.is_empty() || !told.contains(key), "{told}");
         }
         assert_eq!(distance("kitten", "sitting"), 3);
-    }
-
-    #[test]
-    fn several_problems_are_numbered() {
-        let one = "A is missing".to_owned();
-        assert_eq!(numbered(std::slice::from_ref(&one)), "A is missing");
-        let several = numbered(&[one, "B must be 1".to_owned()]);
-        assert_eq!(several, "(1) A is missing; (2) B must be 1");
     }
 }

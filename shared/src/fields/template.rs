@@ -287,7 +287,9 @@ fn describe(error: &Error) -> String {
         ErrorKind::InvalidOperation if error.detail() == Some(WHOLE) => {
             format!("{WHOLE} as a whole (show its members)")
         }
-        ErrorKind::SyntaxError => "is not a valid template (see minijinja's syntax)".to_owned(),
+        ErrorKind::SyntaxError => {
+            "is not a valid template (write {{ field }}, {% if field %} … {% endif %})".to_owned()
+        }
         ErrorKind::UnknownFilter => "uses an unknown filter (there is only urlencode)".to_owned(),
         ErrorKind::UndefinedError => "uses a field that the document does not have".to_owned(),
         ErrorKind::OutOfFuel => {
@@ -329,7 +331,7 @@ pub(crate) fn check_renewed(
             break;
         }
         if !shown.contains(*field) {
-            problems.push(format!("heroku.config shows {field} nowhere, which is new in each version (use it in a template)"));
+            problems.push(format!("heroku.config does not show {field}, which is new in each version (use it in a template)"));
         }
         // A user's name may well stand elsewhere, as a database's name for one.
         let Some(value) = fields.text(field).filter(|_| *field != "username") else {
@@ -337,7 +339,7 @@ pub(crate) fn check_renewed(
         };
         for (var, source) in config {
             if value.len() >= SHORTEST_SECRET && source.contains(value) {
-                problems.push(format!("heroku.config.{var} holds the present {field} word for word (use the field in the template)"));
+                problems.push(format!("heroku.config.{var} contains the current value of {field} (use {{{{ {field} }}}} instead)"));
             }
         }
     }
@@ -370,7 +372,7 @@ pub(crate) fn render(
         .collect();
     if let Some((length, var)) = largest.filter(|_| size > LARGEST_CONFIG) {
         problems.push(format!(
-            "heroku.config renders to more than the {LARGEST_CONFIG} bytes that Heroku takes for all config vars of an app: {size} bytes, {length} of them in {var} (shorten it)"
+            "heroku.config renders to {size} bytes, {length} of them in {var}: Heroku takes {LARGEST_CONFIG} bytes for all config vars of an app (shorten it)"
         ));
     }
     if problems.is_empty() {

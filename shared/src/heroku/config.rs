@@ -28,6 +28,15 @@ impl ConfigVars {
             .collect()
     }
 
+    /// The names of the config vars that `rendered` has and for which Heroku shows none.
+    #[must_use]
+    pub fn unknown<'a>(&self, rendered: &'a ConfigVars) -> Vec<&'a str> {
+        rendered
+            .names()
+            .filter(|name| matches!(self.find(name), Found::None))
+            .collect()
+    }
+
     /// Refuses to guess.
     ///
     /// # Errors

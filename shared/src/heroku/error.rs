@@ -44,16 +44,19 @@ const LONGEST_REQUEST_ID: usize = 200;
 pub enum HerokuError {
     /// No answer. A write may have taken effect.
     #[error(
-        "Heroku cannot be reached to {action}: {reason}; check the function's way to the internet and https://status.heroku.com"
+        "{action} at Heroku failed: {reason}. → Check the functions' way to the internet (NAT gateway, proxy, DNS), and https://status.heroku.com."
     )]
     Unreachable {
         /// What was asked for, with the add-on's id.
         action: String,
         /// What happened, and whether it can pass.
+        #[source]
         reason: Unreachable,
     },
     /// Heroku is out of order or busy, or its answer is no Heroku answer.
-    #[error("Heroku could not {action} at present: {answer}; see https://status.heroku.com")]
+    #[error(
+        "{action} at Heroku failed: it answered {answer}. → Look at https://status.heroku.com."
+    )]
     Unavailable {
         /// What was asked for, with the add-on's id.
         action: String,
@@ -61,7 +64,9 @@ pub enum HerokuError {
         answer: String,
     },
     /// The account's rate limit is used up.
-    #[error("Heroku's rate limit is used up; it did not {action} ({answer})")]
+    #[error(
+        "{action} at Heroku failed: the rate limit is used up ({answer}). → Wait, or rotate fewer instances at once."
+    )]
     RateLimited {
         /// What was asked for, with the add-on's id.
         action: String,
@@ -71,7 +76,7 @@ pub enum HerokuError {
         retry_after: Option<Duration>,
     },
     /// Heroku does not know these credentials.
-    #[error("Heroku does not accept the credentials to {action} ({answer}); {remedy}")]
+    #[error("{action} at Heroku failed: it refused the credentials ({answer}). → {remedy}.")]
     Unauthorized {
         /// What was asked for, with the add-on's id.
         action: String,
@@ -82,7 +87,7 @@ pub enum HerokuError {
     },
     /// There is no such add-on, or not any more.
     #[error(
-        "Heroku has no such add-on to {action} ({answer}); it was deprovisioned, is still being provisioned, or heroku.addon_id is wrong"
+        "{action} at Heroku failed: there is no such add-on ({answer}). → Correct heroku.addon_id. If it is right, the add-on is deprovisioned or still being provisioned."
     )]
     Gone {
         /// What was asked for, with the add-on's id.
@@ -92,7 +97,7 @@ pub enum HerokuError {
     },
     /// Heroku understood and said no.
     #[error(
-        "Heroku refuses to {action} ({answer}); check that the add-on's manifest declares these config vars and that this API is granted to the partner"
+        "{action} at Heroku failed: it refused ({answer}). → Declare these config vars in the add-on's manifest, and check that Heroku has granted you this API."
     )]
     Refused {
         /// What was asked for, with the add-on's id and the config vars' names.
@@ -102,7 +107,7 @@ pub enum HerokuError {
     },
     /// Heroku confirmed a write and shows something else.
     #[error(
-        "Heroku does not show what was written to {vars} of add-on {addon}, and it is not written again. → See that nothing else writes these config vars, and that the template has no blanks at its ends, which Heroku may strip"
+        "Heroku does not show what was written to {vars} of add-on {addon}. → Check that nothing else writes these config vars, and that the template has no blanks at its ends, which Heroku may strip."
     )]
     NotShown {
         /// The add-on's id.
@@ -112,7 +117,7 @@ pub enum HerokuError {
     },
     /// A config var may be any of several.
     #[error(
-        "Heroku shows several config vars of add-on {addon} that could be {var}: {shown}. → Name the one that is meant in heroku.config. Nothing was written"
+        "Heroku shows several config vars of add-on {addon} that could be {var}: {shown}. Nothing was written. → Use the right one's name in heroku.config."
     )]
     Ambiguous {
         /// The add-on's id.
@@ -123,11 +128,11 @@ pub enum HerokuError {
         shown: String,
     },
     /// The instance's tokens could not be read or stored.
-    #[error("the add-on's OAuth tokens are not at hand: {0}")]
+    #[error(transparent)]
     Tokens(#[from] AwsError),
     /// Heroku renewed the refresh token, and it could not be stored.
     #[error(
-        "Heroku has renewed the refresh token, and {secret} could not be given the new one before the function's time was over: {source}. The old one may not work any more. → Give the functions back their right to store it; if the old one is refused from now on, have Heroku grant a new one for this add-on"
+        "Heroku has renewed the refresh token, and the new one could not be stored: {source} The old one may not work any more. → If Heroku refuses it from now on, ask Heroku for a new grant for this add-on, and store its refresh token in {secret}."
     )]
     Unstored {
         /// The OAuth secret.
@@ -136,7 +141,7 @@ pub enum HerokuError {
         source: AwsError,
     },
     /// The OAuth secret or the partner secret lacks a field.
-    #[error("the secret {secret} has no text in {field:?}; store it there")]
+    #[error("Secret {secret} has no text in {field:?}. → Store it there.")]
     Incomplete {
         /// The secret's ARN, or `the partner secret`.
         secret: String,

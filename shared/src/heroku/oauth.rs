@@ -39,7 +39,7 @@ impl Partner {
     }
 
     pub(super) fn text(&self, field: &'static str) -> Result<&str, HerokuError> {
-        text(&self.0, "the partner secret", field)
+        text(&self.0, "PARTNER_SECRET_ARN (the partner secret)", field)
     }
 }
 
@@ -98,13 +98,13 @@ pub async fn exchange(
     code: &SecretString,
     deadline: Deadline,
 ) -> Result<Exchanged, HerokuError> {
-    const REMEDY: &str = "a code is good for one exchange within five minutes: if it was used, or is older, no tokens are to be had for it; else correct client_secret in the partner secret and repeat";
+    const REMEDY: &str = "If the code was used or is older than five minutes, ask Heroku for a new grant. Otherwise correct client_secret in the partner secret";
     let form = [
         ("grant_type", "authorization_code"),
         ("code", code.expose_secret()),
         ("client_secret", partner.text("client_secret")?),
     ];
-    let action = format!("exchange the grant code of add-on {id}");
+    let action = format!("Exchanging the grant code of add-on {id}");
     retry(deadline, || async {
         let answer = request::send(client.token_request().form(&form), &action, deadline).await?;
         let tokens: Tokens = read(&answer, &action, REMEDY)?;
@@ -136,7 +136,7 @@ fn read(answer: &Answer, action: &str, remedy: &str) -> Result<Tokens, HerokuErr
 }
 
 pub(super) fn remedy(secret: &SecretArn) -> String {
-    format!("correct refresh_token in {secret} and client_secret in the partner secret")
+    format!("Correct refresh_token in {secret}, or client_secret in the partner secret")
 }
 
 /// Exchanges the refresh token for an access token. A refresh token other than the one sent is stored before the
@@ -171,7 +171,7 @@ pub(super) async fn refresh(
         let stored = retry(deadline, || async {
             let stored = store.write(secret, fields.clone(), deadline).await;
             stored.map_err(|error| {
-                tracing::error!(%error, "a renewed refresh token is not stored yet");
+                tracing::error!(%error, "the renewed refresh token is not stored yet");
                 Unstored(error)
             })
         });
@@ -209,7 +209,7 @@ async fn exchange_refresh_token(
         (REFRESH_TOKEN, text(fields, secret.as_str(), REFRESH_TOKEN)?),
         ("client_secret", partner.text("client_secret")?),
     ];
-    let action = format!("refresh the access token of {secret}");
+    let action = format!("Refreshing the access token of {secret}");
     let answer = request::send(client.token_request().form(&form), &action, deadline).await?;
     read(&answer, &action, &remedy(secret))
 }

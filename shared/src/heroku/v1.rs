@@ -14,7 +14,7 @@ use crate::fields::ConfigVars;
 use crate::net::WRITE_TIMEOUT;
 
 const REMEDY: &str =
-    "correct id and password in the partner secret (the manifest's id and api.password)";
+    "Correct id and password in the partner secret (the manifest's id and api.password)";
 
 #[derive(Debug)]
 pub(super) struct Access<'a> {
@@ -37,7 +37,7 @@ impl<'a> Access<'a> {
         id: &str,
         deadline: Deadline,
     ) -> Result<ConfigVars, HerokuError> {
-        let action = format!("read the config of add-on {id}");
+        let action = format!("Reading the config of add-on {id}");
         let request = self.authorized(client.request(Method::GET, &["vendor", "apps", id], 1))?;
         let answer = request::send(request, &action, deadline).await?;
         let app: App = request::read(&answer, &action, REMEDY)?;
@@ -48,7 +48,7 @@ impl<'a> Access<'a> {
             .collect())
     }
 
-    /// What the answer's body is is not specified.
+    /// The answer's body is unspecified.
     pub(super) async fn write(
         &self,
         client: &HerokuClient,
@@ -57,7 +57,7 @@ impl<'a> Access<'a> {
         deadline: Deadline,
     ) -> Result<(), HerokuError> {
         let names: Vec<_> = rendered.names().collect();
-        let action = format!("write {} of add-on {id}", names.join(", "));
+        let action = format!("Writing {} of add-on {id}", names.join(", "));
         let config: BTreeMap<_, _> = rendered
             .iter()
             .map(|(name, value)| (name, value.expose_secret()))

@@ -61,7 +61,7 @@ impl<'a> Access<'a> {
         id: &str,
         deadline: Deadline,
     ) -> Result<ConfigVars, HerokuError> {
-        let action = format!("read the config of add-on {id}");
+        let action = format!("Reading the config of add-on {id}");
         let build = || client.request(Method::GET, &["addons", id, "config"], 3);
         let answer = self
             .send(REQUEST_TIMEOUT, client, build, &action, deadline)
@@ -78,7 +78,7 @@ impl<'a> Access<'a> {
         deadline: Deadline,
     ) -> Result<ConfigVars, HerokuError> {
         let names: Vec<_> = rendered.names().collect();
-        let action = format!("write {} of add-on {id}", names.join(", "));
+        let action = format!("Writing {} of add-on {id}", names.join(", "));
         let vars: Vec<_> = rendered
             .iter()
             .map(|(name, value)| json!({ "name": name, "value": value.expose_secret() }))

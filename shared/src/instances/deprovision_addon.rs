@@ -132,9 +132,7 @@ impl DeprovisionAddon {
         if !secret.is_of_stack(stack) {
             return Err(DeprovisionError::Foreign {
                 secret: arn.clone(),
-                problem: format!(
-                    "it is not this stack's; if it is to be, tag it with rotation:stack={stack}"
-                ),
+                stack: stack.clone(),
             }
             .into());
         }
@@ -234,7 +232,7 @@ impl DeprovisionAddon {
             .await?;
         tracing::info!(
             seconds = delay.as_secs(),
-            "a rotation was under way: scheduled to look again"
+            "a rotation is under way: a check after its end is scheduled"
         );
         Ok(())
     }
@@ -257,7 +255,7 @@ impl DeprovisionAddon {
                 Ok::<_, Error>(())
             };
             if let Err(error) = written.await {
-                tracing::error!(%error, "{Panicked}, and no next try is scheduled");
+                tracing::error!(%error, "{Panicked} No next attempt is scheduled");
             }
         }))
     }
@@ -277,7 +275,7 @@ impl DeprovisionAddon {
             }
             .into());
         };
-        tracing::warn!(%error, next_try_in_seconds = delay.as_secs(), "not deprovisioned: tried again later");
+        tracing::warn!(%error, next_attempt_in_seconds = delay.as_secs(), "not deprovisioned: a later attempt is scheduled");
         let next = DeprovisionEvent {
             attempt: event.attempt.saturating_add(1),
             ..event.clone()
@@ -330,7 +328,7 @@ impl DeprovisionAddon {
             };
             match ended.await {
                 Ok(false) => {
-                    tracing::warn!(%version, "the service refuses the current credential, which has never logged in here: not ended");
+                    tracing::warn!(%version, "the service refuses the current credential, which was never seen to log in: not revoked");
                 }
                 Ok(true) => {
                     Metric::CredentialRevoked.count();
@@ -338,11 +336,11 @@ impl DeprovisionAddon {
                 }
                 // A step that is under way may issue it again just now: the next look ends it.
                 Err(error) if is_pending => {
-                    tracing::warn!(%version, %error, "not ended yet: its rotation was under way");
+                    tracing::warn!(%version, %error, "not revoked yet: its rotation was under way");
                 }
                 Err(error) => {
                     passing &= error.is_passing();
-                    problems.push(format!("version {version} of {arn}: {error}"));
+                    problems.push(format!("Version {version} of {arn}: {error}"));
                 }
             }
         }

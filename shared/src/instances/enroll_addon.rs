@@ -60,7 +60,7 @@ pub struct Enrolled {
 
 /// This function has no right to the administrator's secret.
 const NOT_TRIED: &str =
-    "The administrator's login (masterarn) was not tried: the first rotation does that.";
+    "The administrator's login (masterarn) was not checked: the first rotation does that.";
 
 /// What an enrolment did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -125,7 +125,7 @@ impl Function for EnrollAddon {
         if problems.is_empty()
             && let Some(enrolled) = found.enrolled()
         {
-            tracing::info!(addon, "enrolled already: nothing to do");
+            tracing::info!(addon, "already enrolled: nothing to do");
             return Ok(enrolled);
         }
         problems.extend(self.check(&event, working).await);
@@ -315,7 +315,7 @@ impl EnrollAddon {
         };
         match self.secrets.describe(secret, deadline).await {
             Ok(it) if it.rotation_enabled && it.rotation_function.as_deref() == Some(rotate) => {
-                tracing::info!(%error, "rotation is on all the same");
+                tracing::info!(%error, "the call failed, and rotation is on");
                 Ok(())
             }
             Ok(_) | Err(_) => {

@@ -86,7 +86,7 @@ impl Function for StartRotation {
         // Not repeated: a second rotation might begin.
         match secrets.rotate(&arn, deadline).await {
             Ok(version_id) => {
-                tracing::info!(secret = %arn, version = version_id.as_ref().map(tracing::field::display), "a rotation has begun");
+                tracing::info!(secret = %arn, version = version_id.as_ref().map(tracing::field::display), "a rotation has started");
                 Ok(Started {
                     secret_arn: arn,
                     version_id,

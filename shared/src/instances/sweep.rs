@@ -102,7 +102,7 @@ impl Sweep {
         let half = deadline.at_most(deadline.left() / 2);
         let listed = found.list(self, order, half).await;
         if let Err(error) = &listed {
-            tracing::warn!(%error, secrets = found.secrets, "not all secrets were looked at: the next sweep begins at the other end");
+            tracing::warn!(%error, secrets = found.secrets, "not all secrets were checked: the next sweep begins at the other end");
         }
         // Looked at after the labels: a rotation schedules before it promotes, so whatever is found
         // waiting has been scheduled by now if it ever was.
@@ -181,7 +181,7 @@ async fn idle(
         Ok::<_, AwsError>(())
     });
     if let Err(error) = looked.await {
-        tracing::warn!(%error, "not all schedules were looked at: left to the next sweep");
+        tracing::warn!(%error, "not all schedules were checked: left to the next sweep");
     }
     idle.into_inner()
 }

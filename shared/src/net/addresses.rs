@@ -37,15 +37,20 @@ impl Addresses {
 #[error("the name leads to a private address")]
 pub(crate) struct PrivateAddress;
 
-/// Resolves names, and leaves out private addresses: what is looked at is what is connected to.
-pub(super) struct PublicOnly;
+/// A name without an address.
+#[derive(Debug, thiserror::Error)]
+#[error("the name does not resolve")]
+pub(crate) struct Unresolved;
 
-impl Resolve for PublicOnly {
+/// Resolves names, and leaves out addresses that are not allowed: what is looked at is what is connected to.
+impl Resolve for Addresses {
     fn resolve(&self, name: Name) -> Resolving {
+        let allowed = *self;
         Box::pin(async move {
             let name = name.as_str();
-            let found: Vec<SocketAddr> = tokio::net::lookup_host((name, 0)).await?.collect();
-            if is_loopback(name) {
+            let found = tokio::net::lookup_host((name, 0)).await;
+            let found: Vec<SocketAddr> = found.map_err(|_| Unresolved)?.collect();
+            if allowed == Self::Any || is_loopback(name) {
                 return Ok(Box::new(found.into_iter()) as Addrs);
             }
             let public: Vec<_> = found
@@ -168,14 +173,16 @@ mod tests {
             ("10.0.0.1", None),
             ("fd00:ec2::254", None),
         ] {
-            let found = PublicOnly.resolve(name.parse().unwrap()).await;
+            let found = Addresses::Public.resolve(name.parse().unwrap()).await;
             let found = found.map(|addresses| addresses.map(|a| a.to_string()).collect::<Vec<_>>());
             match expected {
                 Some(expected) => assert_eq!(found.unwrap(), [expected]),
                 None => assert!(found.unwrap_err().is::<PrivateAddress>(), "{name}"),
             }
         }
-        let here = PublicOnly.resolve("localhost".parse().unwrap()).await;
+        let here = Addresses::Public
+            .resolve("localhost".parse().unwrap())
+            .await;
         assert!(here.unwrap().all(|address| address.ip().is_loopback()));
     }
 

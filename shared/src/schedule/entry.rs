@@ -26,7 +26,7 @@ pub(super) const PREFIX: &str = "revoke-";
 const DEPROVISION_PREFIX: &str = "deprovision-";
 
 /// What the description of a further try begins with, before the error.
-pub(super) const LAST_ERROR: &str = "The last try failed: ";
+pub(super) const LAST_ERROR: &str = "The last attempt failed: ";
 
 /// What a schedule is called, what it says of itself, and what it sends.
 pub(super) struct Entry {

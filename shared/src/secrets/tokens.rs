@@ -16,7 +16,7 @@ impl TokenStore for Secrets {
             value
                 .and_then(|value| Fields::parse(value.expose_secret()))
                 .ok_or_else(|| {
-                    let message = "the value is not a JSON object; store one with a refresh_token";
+                    let message = "the value is not a JSON object with a refresh_token";
                     AwsError::new(
                         "secretsmanager:GetSecretValue",
                         secret,

@@ -68,7 +68,7 @@ pub(crate) async fn possession(
 ) -> Result<Possession, Error> {
     let (version, current) = succession.current;
     if event.vouched {
-        tracing::warn!(current = %version, "an operator vouches for the current credential: it need not log in");
+        tracing::warn!(current = %version, "an operator vouches for the current credential: it does not have to log in");
         Metric::Vouched.count();
         return Ok(Possession::Vouched);
     }

@@ -47,7 +47,7 @@ impl Function for PublishToHeroku {
         match addon.publish(&rendered, deadline).await? {
             Publication::Changed => Metric::ConfigChanged.count(),
             Publication::AlreadyShown => {
-                tracing::info!("Heroku shows these values already: nothing was written");
+                tracing::info!("Heroku already shows these values: nothing was written");
             }
         }
         Ok(())

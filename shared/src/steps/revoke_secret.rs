@@ -162,7 +162,7 @@ impl RevokeSecret {
                 Ok::<_, Error>(written.await?)
             };
             if let Err(error) = written.await {
-                tracing::error!(%error, "{panicked}, and no next try is scheduled");
+                tracing::error!(%error, "{panicked} No next attempt is scheduled");
             }
         }))
     }
@@ -201,8 +201,8 @@ impl RevokeSecret {
                     sessions = open.count,
                     from = open.from.join(" "),
                     held_for_at_most = seconds,
-                    next_try_in_seconds = delay.as_secs(),
-                    "sessions are open with the old credential: its revocation is held"
+                    next_attempt_in_seconds = delay.as_secs(),
+                    "sessions are open with the old credential: its revocation is held back"
                 );
                 sessions = Some(open);
                 let held = u32::try_from(delay.as_secs()).unwrap_or(u32::MAX);
@@ -229,7 +229,7 @@ impl RevokeSecret {
                     error,
                     Error::Step(StepError::InUse { .. } | StepError::Current { .. })
                 );
-                tracing::warn!(%error, next_try_in_seconds = delay.as_secs(), "not revoked: tried again later");
+                tracing::warn!(%error, next_attempt_in_seconds = delay.as_secs(), "not revoked: a later attempt is scheduled");
                 let was_in_use = event.was_in_use || in_use;
                 let next = RevokeEvent {
                     attempt,
@@ -255,10 +255,10 @@ impl RevokeSecret {
 
 fn given_up(event: RevokeEvent, error: &Error) -> Ended {
     if matches!(error, Error::Step(StepError::Current { .. })) {
-        tracing::info!("current for a day: whatever replaces it schedules its revocation");
+        tracing::info!("current for a day: the next rotation schedules its revocation");
         return Ended::NothingToDo;
     }
-    let cause = format!("the last try failed because: {error}");
+    let cause = error.to_string();
     let error = StepError::GaveUp {
         secret: event.secret,
         version: event.version,
@@ -306,13 +306,13 @@ impl RevokeSecret {
             .into());
         }
         if secret.carries(&event.version, &Label::Pending) {
-            let reason = "it is AWSPENDING; if its rotation was cancelled, take the label off";
+            let reason = "it is AWSPENDING. → If its rotation was cancelled, take the label off";
             return Err(in_use(reason.to_owned()).into());
         }
         // The version was current once more since this try was scheduled. Only after the look: a rotation
         // that is finished by then has scheduled the revocation before.
         if self.schedules.is_moved(event, deadline).await? {
-            tracing::info!("a later rotation has scheduled this revocation anew: left to that");
+            tracing::info!("a later rotation has scheduled this revocation again: left to that");
             return Ok(Outcome::NothingToDo);
         }
         let current = secret
@@ -354,7 +354,7 @@ impl RevokeSecret {
             tracing::warn!(
                 sessions = sessions.count,
                 from = sessions.from.join(" "),
-                "sessions are open with the old credential: they end now"
+                "sessions are open with the old credential: the service ends them now"
             );
         }
         self.services.revoke(old, &administrator, deadline).await?;
@@ -393,7 +393,7 @@ impl RevokeSecret {
             }
             Err(error @ ServiceError::Authority(_)) => Err(error.into()),
             Err(error) => {
-                tracing::warn!(%error, "who uses the old credential is not known");
+                tracing::warn!(%error, "the old credential's sessions are unknown");
                 Ok(None)
             }
         }

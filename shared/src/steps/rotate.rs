@@ -118,7 +118,7 @@ async fn perform(
         ..
     } = rotate;
     let Some(secret) = due(event, secrets, deadline).await? else {
-        tracing::info!("the version is current already: nothing to do");
+        tracing::info!("the version is already current: nothing to do");
         return Ok(None);
     };
     let step = StepEvent {

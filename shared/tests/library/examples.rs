@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::Command;
 
-use addon_rotation::authority;
-use addon_rotation::document::{Document, Fields};
+use addon_rotation::claims;
+use addon_rotation::document::Document;
 use addon_rotation::event::{EnrollEvent, Event as _};
+use addon_rotation::fields::Fields;
 use addon_rotation::heroku::Partner;
 use serde_json::{Value, json};
 
@@ -73,13 +74,13 @@ fn an_example_can_be_enrolled() {
             "{administrator}"
         );
 
-        authority::serves(&document, &fields(example, "administrator.json")).unwrap();
+        claims::serves(&document, &fields(example, "administrator.json")).unwrap();
         Partner::new(fields(example, "partner.json"))
             .check(&document.heroku.api)
             .unwrap();
         for other in EXAMPLES.into_iter().filter(|it| *it != example) {
             let foreign = fields(other, "administrator.json");
-            authority::serves(&document, &foreign).unwrap_err();
+            claims::serves(&document, &foreign).unwrap_err();
             Partner::new(fields(other, "partner.json"))
                 .check(&document.heroku.api)
                 .unwrap_err();

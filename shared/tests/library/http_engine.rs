@@ -9,7 +9,7 @@ use addon_rotation::deadline::{Deadline, Passing};
 use addon_rotation::document::{Document, Fields, credential_id};
 use addon_rotation::event::{RevokeEvent, VersionId};
 use addon_rotation::function::Function as _;
-use addon_rotation::service::{ServiceError, Sessions, Verdict};
+use addon_rotation::service::{Kind, ServiceError, Sessions, Verdict};
 use addon_rotation::steps::SCHEDULING;
 use axum::response::{IntoResponse, Redirect};
 use axum::{Json, Router};
@@ -138,7 +138,7 @@ async fn another_credential_under_the_same_id_is_a_lasting_conflict() {
         )
         .await
         .unwrap_err();
-    assert!(matches!(error, ServiceError::Rejected { .. }), "{error:?}");
+    assert!(error.kind() == Some(Kind::Rejected), "{error:?}");
     assert!(!error.is_passing());
     assert!(error.to_string().contains("another credential"), "{error}");
     assert_eq!(requests(&stand, &Method::PUT), 1);
@@ -161,7 +161,7 @@ async fn a_wrong_administrator_names_the_secret_to_correct() {
         .revoke(&document, &serving(&wrong, &document), soon())
         .await;
     for error in [issued.unwrap_err(), revoked.unwrap_err()] {
-        assert!(matches!(error, ServiceError::Administrator { .. }));
+        assert!(error.kind() == Some(Kind::Administrator));
         assert!(!error.is_passing());
         let text = error.to_string();
         assert!(text.contains("masterarn"), "{text}");
@@ -367,10 +367,7 @@ async fn a_status_without_the_contracts_word_proves_nothing() {
             }
             for error in errors {
                 let text = error.to_string();
-                assert!(
-                    matches!(error, ServiceError::Unavailable { .. }),
-                    "{error:?}"
-                );
+                assert!(error.kind() == Some(Kind::Unavailable), "{error:?}");
                 assert!(error.is_passing());
                 assert!(
                     text.contains(&status.to_string()) && text.contains(told),
@@ -550,7 +547,7 @@ async fn a_slow_service_ends_in_an_error_before_the_deadline() {
     let administrator = serving(&administrator, &document);
     let issue = services.issue(&document, &administrator, deadline);
     let error = within(issue).await.unwrap_err();
-    assert!(matches!(error, ServiceError::Unreachable { .. }));
+    assert!(error.kind() == Some(Kind::Unreachable));
 }
 
 /// A gateway that has lost its way answers everything with a page.

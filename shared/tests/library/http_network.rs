@@ -5,7 +5,7 @@ use std::sync::Arc;
 use addon_rotation::deadline::Passing as _;
 use addon_rotation::document::Document;
 use addon_rotation::net::{self, Addresses, PlainText, Roots, Unreachable};
-use addon_rotation::service::{ServiceError, Services, Verdict};
+use addon_rotation::service::{Cause, ServiceError, Services, Verdict};
 use local_cloud::certificates::{Authority, ServerCertificate};
 use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject as _;
@@ -21,7 +21,7 @@ use crate::support::{document, soon, within};
 /// An address that leads to this machine and yet is none of its loopback addresses.
 const HERE: &str = "0.0.0.0";
 
-fn services() -> Services {
+pub(crate) fn services() -> Services {
     let _ = rustls::crypto::ring::default_provider().install_default();
     Services::new(net::http_client().unwrap()).speaking(PlainText::OnLoopback)
 }
@@ -52,7 +52,7 @@ async fn verify(services: &Services, url: &str) -> Result<Verdict, ServiceError>
 }
 
 /// Accepts every credential, over TLS; the port.
-async fn serve(certificate: &ServerCertificate) -> (u16, AbortOnDropHandle<()>) {
+pub(crate) async fn serve(certificate: &ServerCertificate) -> (u16, AbortOnDropHandle<()>) {
     let chain = CertificateDer::from_pem_slice(certificate.certificate.as_bytes()).unwrap();
     let key = PrivateKeyDer::from_pem_slice(certificate.key.as_bytes()).unwrap();
     let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -90,9 +90,12 @@ async fn serve(certificate: &ServerCertificate) -> (u16, AbortOnDropHandle<()>) 
 fn unreachable(result: Result<Verdict, ServiceError>) -> Unreachable {
     let error = result.unwrap_err();
     assert!(!error.is_passing(), "{error}");
-    match error {
-        ServiceError::Unreachable { reason, .. } => reason,
-        other => panic!("{other}"),
+    match &error {
+        ServiceError::Call(call) => match call.cause {
+            Cause::Unreachable(reason) => reason,
+            _ => panic!("{error}"),
+        },
+        _ => panic!("{error}"),
     }
 }
 

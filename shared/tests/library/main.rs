@@ -11,6 +11,8 @@ mod heroku;
 mod hostile;
 mod http_engine;
 mod http_network;
+mod messages;
+mod mistakes;
 mod mysql_engine;
 mod operator;
 mod postgres_engine;

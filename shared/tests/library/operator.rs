@@ -51,7 +51,7 @@ async fn be(stand: &Stand, instance: &Instance, untidy: Untidy) {
 const TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The stack as the tool reaches it.
-fn stack(stand: &Stand) -> Stack {
+pub(crate) fn stack(stand: &Stand) -> Stack {
     stand.lambda.tell_timeout(TIMEOUT);
     let aws = stand.lambda.sdk_config(OPERATOR);
     Stack {
@@ -65,7 +65,7 @@ fn stack(stand: &Stand) -> Stack {
 
 /// Keeps what the tool says.
 #[derive(Clone, Default)]
-struct Words(Arc<Mutex<Vec<u8>>>);
+pub(crate) struct Words(Arc<Mutex<Vec<u8>>>);
 
 impl Write for Words {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
@@ -78,15 +78,15 @@ impl Write for Words {
 }
 
 impl Words {
-    fn output(&self) -> Output {
+    pub(crate) fn output(&self) -> Output {
         Output::to(self.clone(), true)
     }
 
-    fn for_people(&self) -> Output {
+    pub(crate) fn for_people(&self) -> Output {
         Output::to(self.clone(), false)
     }
 
-    fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
     }
 
@@ -108,7 +108,7 @@ impl Words {
 }
 
 /// What an operator calls the instance.
-fn id(instance: &Instance) -> String {
+pub(crate) fn id(instance: &Instance) -> String {
     instance.addon.clone()
 }
 

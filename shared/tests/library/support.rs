@@ -6,6 +6,7 @@ mod log;
 mod patience;
 mod publisher;
 mod server;
+mod snapshot;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -35,6 +36,7 @@ pub(crate) use log::Log;
 pub(crate) use patience::{in_time, once, soon, within};
 pub(crate) use publisher::{Publisher, rendered};
 pub(crate) use server::Server;
+pub(crate) use snapshot::assert_snapshot;
 
 /// The config var that shows an instance's credential.
 pub(crate) const VAR: &str = "ACME_URL";

@@ -18,6 +18,8 @@ mod stages;
 mod variables;
 #[cfg(test)]
 mod waits;
+#[cfg(test)]
+mod words;
 
 use std::error::Error;
 use std::process::ExitCode;

@@ -122,7 +122,7 @@ impl Fleet {
         let ended = self.operator.run_with(&enroll, &unusable).await?;
         names(
             &ended.errors,
-            &["line 1 is not usable", "url is missing", "Nothing was sent"],
+            &["line 1 is not valid", "url is missing", "nothing was sent"],
         )?;
         ends(&ended, 2, "")?;
         let wrong = lines.replacen("\"api_key\":\"", "\"api_key\":\"wrong-", 1);
@@ -136,7 +136,7 @@ impl Fleet {
             ended.text.lines().next().unwrap_or_default()
         );
         let addon = &self.members[0].instance.addon;
-        let refused = "the service refuses the document's credential";
+        let refused = "The service refuses the document's credential";
         names(failed, &[addon, "line 1:", refused])?;
 
         let ended = self.operator.run_with(&enroll, &lines).await?;
@@ -229,7 +229,7 @@ impl Fleet {
         })?;
         let said: BTreeSet<_> = ended.text.lines().collect();
         for (version, old) in self.currents()?.iter().zip(&before) {
-            for what in ["begins", "is current"] {
+            for what in ["started", "is current"] {
                 let line = format!("✓ rotate: version {version} {what}");
                 check(version != old && said.contains(line.as_str()), || line)?;
             }

@@ -57,7 +57,7 @@ pub(super) async fn unnoticed(cloud: Arc<Cloud>) -> TestResult {
         .run(&["rollback", name, "--to", &new, "--yes"])
         .await?;
     check(ended.status == 2, || ended.errors.clone())?;
-    names(&ended.errors, &["no LIVE- label", "rotate instead"])?;
+    names(&ended.errors, &["no LIVE- label", "Rotate instead"])?;
     operator.dismiss(&cloud).await?;
     nobody_noticed(customer).await
 }

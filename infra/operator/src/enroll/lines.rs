@@ -85,7 +85,7 @@ fn parse(text: &str) -> Result<Vec<Line>, Vec<String>> {
             Err(problem) => problems.push(format!("{place} {problem}")),
             Ok((addon_id, event)) => match first.insert(addon_id.clone(), place) {
                 Some(other) => {
-                    problems.push(format!("{place} is about the same add-on as {other}"));
+                    problems.push(format!("{place} has the same add-on as {other}"));
                 }
                 None => lines.push(Line {
                     place,
@@ -96,7 +96,7 @@ fn parse(text: &str) -> Result<Vec<Line>, Vec<String>> {
         }
     }
     if lines.is_empty() && problems.is_empty() {
-        problems.push("it has no line".to_owned());
+        problems.push("it is empty".to_owned());
     }
     if problems.is_empty() {
         Ok(lines)
@@ -145,14 +145,14 @@ fn events(text: &str) -> Vec<(Place, Result<Value, String>)> {
 /// All that can be seen without asking anybody, as the function does.
 fn addon_id(event: &Value) -> Result<String, String> {
     if event.to_string().len() > LONGEST {
-        return Err("is too long for a document".to_owned());
+        return Err("is longer than 128 KiB".to_owned());
     }
     if !event.is_object() {
         return Err("is not a JSON object".to_owned());
     }
     match EnrollEvent::read(event) {
         Ok(event) => Ok(event.document.heroku.addon_id.clone()),
-        Err(error) => Err(format!("is not usable: {}", error.problems.join("; "))),
+        Err(error) => Err(format!("is not valid: {}", error.problems.join("; "))),
     }
 }
 
@@ -187,17 +187,17 @@ mod tests {
         let expected = [
             "line 3 is not JSON",
             "line 4 is not a JSON object",
-            "line 5 is not usable: Document must be a JSON object",
-            "line 6 is not usable: RotationDay is not known: did you mean RotationDays?",
-            "line 7 is not usable: Document: engine",
-            "line 8 is about the same add-on as line 1",
+            "line 5 is not valid: Document must be an object",
+            "line 6 is not valid: RotationDay is unknown: did you mean RotationDays?",
+            "line 7 is not valid: Document: engine",
+            "line 8 has the same add-on as line 1",
         ];
         assert_eq!(problems.len(), expected.len(), "{problems:?}");
         for (problem, expected) in problems.iter().zip(expected) {
             assert!(problem.starts_with(expected), "{problem}");
             assert!(!problem.contains("hunter2"), "{problem}");
         }
-        assert_eq!(parse("\n").unwrap_err(), ["it has no line"]);
+        assert_eq!(parse("\n").unwrap_err(), ["it is empty"]);
     }
 
     #[test]

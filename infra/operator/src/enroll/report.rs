@@ -76,7 +76,7 @@ impl Report {
                 // The last line of a run that was killed.
                 Err(_) if whole => whole = false,
                 Err(_) => {
-                    let problem = format!("line {} is not a report's", index + 1);
+                    let problem = format!("line {} is no line of a report", index + 1);
                     return Err(unusable(&name, &problem));
                 }
             }

@@ -14,7 +14,7 @@ use crate::time::{from_now, words};
 const ERROR_WIDTH: u16 = 60;
 
 /// Neither a label nor a schedule tells of a rotation's error.
-const IN_THE_LOGS: &str = "rotation: see the logs of rotate";
+const IN_THE_LOGS: &str = "rotation: see the log of rotate";
 
 /// The table, and below it how many there are. `styled` gives states their colours.
 pub(super) fn text(stack: &Stack, seen: &Seen, styled: bool) -> String {

@@ -40,13 +40,17 @@ impl Mysql {
             return Ok(());
         }
         if locked {
-            return Err(session.rejected(format!(
-                "the user {model} is locked, and its successor would not be; unlock it (ALTER USER … ACCOUNT UNLOCK) or end its instance"
-            )));
+            let found = format!("the user {model} is locked, and its successor would not be");
+            return Err(session.rejected(
+                found,
+                "Unlock it (ALTER USER … ACCOUNT UNLOCK), or deprovision its instance",
+            ));
         }
-        Err(session.rejected(format!(
-            "there is no user {model} to give the new one's privileges after; take AWSPENDING off, correct the current version's document and rotate anew"
-        )))
+        let found = format!("there is no user {model}, whose privileges the new user is to get");
+        Err(session.rejected(
+            found,
+            "Take AWSPENDING off, correct the current version's document, and rotate again",
+        ))
     }
 
     /// Makes one account, but for what unlocks it: that statement is answered.
@@ -59,10 +63,11 @@ impl Mysql {
         let name = self.username.as_str();
         let original = account(model_name, &model.host);
         let Some(plugin) = model.plugin_of_copy(session.dialect) else {
-            return Err(session.rejected(format!(
-                "{original} logs in by the plugin {}; give it a password by mysql_native_password, or on MySQL by caching_sha2_password",
-                model.plugin
-            )));
+            let found = format!("{original} logs in by the plugin {}", model.plugin);
+            return Err(session.rejected(
+                found,
+                "Give it a password by mysql_native_password, or on MySQL by caching_sha2_password",
+            ));
         };
         let copy = account(name, &model.host);
         let identified = format!(
@@ -109,7 +114,7 @@ async fn warn_of_expiry(
         tracing::warn!(
             user,
             days,
-            "the user's password expires {days} days after each rotation, and its apps are refused from then on: rotate more often than that, or ALTER USER … PASSWORD EXPIRE NEVER"
+            "the user's password expires {days} days after each rotation, and the server refuses its apps then: rotate more often, or run ALTER USER … PASSWORD EXPIRE NEVER"
         );
     }
     Ok(())
@@ -128,7 +133,7 @@ async fn regrant(session: &mut Session, grant: &str) -> Result<(), ServiceError>
             Err(fault) if fault.is_out_of_reach() => {
                 tracing::warn!(
                     grant,
-                    "what this is about is gone, or a view that cannot be opened: not carried over"
+                    "the grant's object is gone, or a view that cannot be opened: the new user does not get the grant"
                 );
             }
             Err(fault) => return Err(session.error_at(fault, &grant)),

@@ -68,7 +68,7 @@ impl Mysql {
             tracing::warn!(
                 user = name,
                 object,
-                "the user defines it: locked out for good, but not dropped"
+                "the user is the definer of an object: it is locked permanently, and not dropped"
             );
             return Ok(());
         }
@@ -81,7 +81,10 @@ impl Mysql {
                 Ok(_) => {}
                 // MySQL's own look for definers sees what the administrator may not.
                 Err(fault) if session.dialect == Dialect::MySql && fault.has_code(4006) => {
-                    tracing::warn!(user, "a definer: locked out for good, but not dropped");
+                    tracing::warn!(
+                        user,
+                        "the user is a definer: it is locked permanently, and not dropped"
+                    );
                 }
                 Err(fault) => return Err(session.error(fault)),
             }
@@ -163,7 +166,8 @@ async fn end_sessions(session: &mut Session, user: &str) -> Result<(), ServiceEr
             end_session(session, id).await?;
         }
     }
-    Err(session.unavailable(format!("sessions of {user} go on opening")))
+    let found = format!("{user} keeps opening sessions");
+    Err(session.unavailable(found, "Stop the clients that log in with it"))
 }
 
 async fn end_session(session: &mut Session, id: u64) -> Result<(), ServiceError> {

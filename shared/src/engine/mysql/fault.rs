@@ -1,11 +1,9 @@
 //! What the server's [error codes](https://mariadb.com/kb/en/mariadb-error-codes/) mean to a
 //! rotation, and what is to be done about them.
 
-use std::io::ErrorKind;
-
 use mysql_async::{DriverError, Error, IoError, ServerError};
 
-use crate::engine::ServiceError;
+use crate::engine::{CallError, Cause, Kind, ServiceError};
 use crate::net::Unreachable;
 
 /// Why a call failed.
@@ -14,8 +12,8 @@ pub(super) enum Fault {
     Server(ServerError),
     /// The server said nothing.
     Unreachable(Unreachable),
-    /// The two sides have no common way: of encryption or of authentication.
-    Incompatible(String),
+    /// The two sides have no common way, of encryption or of authentication: what was found, and what to do.
+    Incompatible(String, &'static str),
 }
 
 /// A table, column or routine that is no longer there, or a view that cannot be opened: of a table
@@ -39,11 +37,14 @@ const OVER_LIMIT: [u16; 2] = [1203, 1226];
 /// The time of `max_statement_time` or `max_execution_time` is over.
 const OUT_OF_TIME: [u16; 2] = [1969, 3024];
 
+const PLUGINS: &str = "Give the user mysql_native_password or caching_sha2_password";
+
 impl Fault {
     pub(super) fn unknown_plugin(name: &str) -> Self {
-        Self::Incompatible(format!(
-            "the user logs in by the plugin {name}, which is not known here; give it mysql_native_password or caching_sha2_password"
-        ))
+        Self::Incompatible(
+            format!("the user logs in by the plugin {name}, which is not supported"),
+            PLUGINS,
+        )
     }
 
     fn is_one_of(&self, codes: &[u16]) -> bool {
@@ -77,42 +78,44 @@ impl Fault {
         self.is_one_of(&OUT_OF_TIME)
     }
 
-    /// What a customer's refused login is told as, which the administrator has no part in.
+    /// The error of a customer's login, which the administrator has no part in.
     pub(super) fn into_customers_error(
         self,
         service: String,
         action: &'static str,
     ) -> ServiceError {
         let remedy = if self.is_one_of(&EXPIRED) {
-            "; let the user's password live (ALTER USER … PASSWORD EXPIRE NEVER), and rotate more often than it expires"
+            "Run ALTER USER … PASSWORD EXPIRE NEVER, and rotate more often than the password expires"
         } else {
-            ""
+            "Check the user's privileges and account at the server"
         };
-        match self.into_error(service, action) {
-            ServiceError::Administrator {
-                service,
-                action,
-                reason,
-            } => ServiceError::Rejected {
-                service,
-                action,
-                reason: format!("{reason}{remedy}"),
-            },
-            error => error,
+        let error = self.into_error(service, action);
+        if error.kind() == Some(Kind::Administrator) {
+            error.instead(Kind::Rejected, remedy)
+        } else {
+            error
         }
     }
 
-    /// What it is told as, to whoever has to do something about it.
+    /// The error for whoever has to do something about it.
     pub(super) fn into_error(self, service: String, action: &'static str) -> ServiceError {
         match self {
-            Self::Unreachable(reason) => ServiceError::Unreachable { service, reason },
-            Self::Incompatible(reason) => ServiceError::Rejected {
-                service,
-                action,
-                reason,
-            },
-            Self::Server(error) => by_server(&error, service, action),
+            Self::Unreachable(reason) => CallError::unreachable(service, action, reason),
+            Self::Incompatible(found, remedy) => {
+                CallError::new(service, action, Kind::Rejected, Cause::Found(found), remedy)
+            }
+            Self::Server(error) => {
+                let (kind, remedy) = meaning(&error);
+                let words = match error.code {
+                    // The message quotes the statement.
+                    1064 | 1149 => "the server does not understand the statement".to_owned(),
+                    _ => error.message,
+                };
+                let code = error.code.to_string();
+                CallError::new(service, action, kind, Cause::Answer { code, words }, remedy)
+            }
         }
+        .into()
     }
 }
 
@@ -121,27 +124,26 @@ impl From<Error> for Fault {
         match error {
             Error::Server(error) => Self::Server(error),
             Error::Io(IoError::Io(error)) => Self::Unreachable(
-                Unreachable::by_certificate(&error).unwrap_or(match error.kind() {
+                Unreachable::by_certificate(&error)
+                    .or_else(|| Unreachable::by_connection(error.kind()))
                     // What TLS finds wrong comes as invalid data, and packets out of order as others.
-                    ErrorKind::InvalidData | ErrorKind::Other => Unreachable::Protocol,
-                    ErrorKind::UnexpectedEof
-                    | ErrorKind::ConnectionReset
-                    | ErrorKind::ConnectionAborted
-                    | ErrorKind::BrokenPipe => Unreachable::Broken,
-                    _ => Unreachable::Connection,
-                }),
+                    .unwrap_or(Unreachable::Protocol),
             ),
             Error::Driver(DriverError::NoClientSslFlagFromServer) => Self::Incompatible(
-                "it offers no TLS; switch TLS on there (ssl_cert, ssl_key): nothing is sent in plain text".to_owned(),
+                "the server offers no TLS".to_owned(),
+                "Switch TLS on there (ssl_cert, ssl_key): nothing is sent in plain text",
             ),
             Error::Driver(DriverError::UnknownAuthPlugin { name }) => Self::unknown_plugin(&name),
             Error::Driver(
                 DriverError::CleartextPluginDisabled | DriverError::MysqlOldPasswordDisabled,
             ) => Self::Incompatible(
-                "the user logs in by a plugin that gives its password away; give it mysql_native_password or caching_sha2_password".to_owned(),
+                "the user logs in by a plugin that gives its password away".to_owned(),
+                PLUGINS,
             ),
             Error::Driver(DriverError::LocalInfile(_)) => Self::Incompatible(
-                "it asks for a file of the function's (LOAD DATA LOCAL), which no server gets; see that host and port lead to the right one".to_owned(),
+                "the server asks for a file of the function (LOAD DATA LOCAL), which none gets"
+                    .to_owned(),
+                "Check that host and port lead to the right server",
             ),
             Error::Driver(DriverError::ConnectionClosed) => Self::Unreachable(Unreachable::Broken),
             Error::Io(IoError::Tls(_)) | Error::Driver(_) | Error::Other(_) | Error::Url(_) => {
@@ -155,69 +157,40 @@ fn is_strict(error: &ServerError) -> bool {
     error.code == PREVENTED && error.message.contains("strict-password-validation")
 }
 
-enum Kind {
-    Administrator,
-    Unavailable,
-    Rejected,
-}
-
-fn by_server(error: &ServerError, service: String, action: &'static str) -> ServiceError {
-    let (kind, remedy) = meaning(error);
-    let words = match error.code {
-        // The message quotes the statement.
-        1064 | 1149 => "it does not understand the statement",
-        _ => error.message.as_str(),
-    };
-    let reason = format!("{words} ({}){remedy}", error.code);
-    match kind {
-        Kind::Administrator => ServiceError::Administrator {
-            service,
-            action,
-            reason,
-        },
-        Kind::Unavailable => ServiceError::Unavailable {
-            service,
-            action,
-            reason,
-            retry_after: None,
-        },
-        Kind::Rejected => ServiceError::Rejected {
-            service,
-            action,
-            reason,
-        },
-    }
-}
-
+/// What an answer means, and what to do about it.
 fn meaning(error: &ServerError) -> (Kind, &'static str) {
     let read_only = error.message.contains("read-only") || error.message.contains("read_only");
     match error.code {
         // Denied to the user, in its database, table, column, routine, for want of a privilege, a
-        // role or the right to hand it on; its login refused.
-        1044 | 1045 | 1095 | 1142 | 1143 | 1227 | 1370 | 1410 | 1698 | 1820 | 1862 | 1959
-        | 3118 | 4151 => (Kind::Administrator, ""),
+        // role or the right to hand it on.
+        1044 | 1095 | 1142 | 1143 | 1227 | 1370 | 1410 | 1959 => (
+            Kind::Administrator,
+            "Grant the administrator the missing privilege",
+        ),
+        // An empty remedy is that of a refused login.
+        1045 | 1698 | 1820 | 1862 | 3118 | 4151 => (Kind::Administrator, ""),
         1040 => (
             Kind::Unavailable,
-            "; raise max_connections or end connections",
+            "Raise max_connections, or end connections",
         ),
         1203 | 1226 => (
             Kind::Unavailable,
-            "; end the user's other connections, wait for the hour's end or raise the user's limit",
+            "End the user's other connections, wait for the end of the hour, or raise the user's limit",
         ),
         // A failover passes; the document of a replica does not.
         1792 | 1836 => (Kind::Unavailable, READ_ONLY),
         PREVENTED if read_only => (Kind::Unavailable, READ_ONLY),
         PREVENTED if is_strict(error) => (
             Kind::Rejected,
-            "; a new password is sent as its hash, so that no log holds it, and the server refuses hashes: SET GLOBAL strict_password_validation = OFF there, and in its configuration",
+            "Run SET GLOBAL strict_password_validation = OFF there, and set it in the configuration: new passwords are sent as hashes, so that no log holds them",
         ),
         1205 | 1213 | 1223 => (
             Kind::Unavailable,
-            "; something holds a lock on the grant tables (a backup, a long transaction): end it or wait",
+            "End the backup or long transaction that holds a lock on the grant tables, or wait",
         ),
         1969 | 3024 => (
             Kind::Unavailable,
-            "; the server is too slow or something holds a lock: end it or wait",
+            "End the session that holds a lock or slows the server down, or wait",
         ),
         // Shutting down, out of memory or disk, the network, killed, a cluster's node not ready.
         1021
@@ -235,17 +208,102 @@ fn meaning(error: &ServerError) -> (Kind, &'static str) {
         | 1317
         | 1927
         | 3169 => (Kind::Unavailable, ""),
-        1129 => (
-            Kind::Rejected,
-            "; FLUSH HOSTS at the server lets it in again",
-        ),
+        1129 => (Kind::Rejected, "Run FLUSH HOSTS at the server"),
         1130 => (
             Kind::Rejected,
-            "; give the user an account host that the functions' addresses match",
+            "Give the user an account host that the functions' addresses match",
         ),
         _ => (Kind::Rejected, ""),
     }
 }
 
 const READ_ONLY: &str =
-    "; let the document's host be the primary server, or wait for the end of a failover";
+    "Let the document's host name the primary server, or wait for the end of a failover";
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write as _;
+
+    use super::*;
+    use crate::message::with_retry;
+    use crate::snapshot::assert_snapshot;
+
+    #[test]
+    fn what_the_servers_answers_mean() {
+        let mut text = String::new();
+        for (code, message) in [
+            (
+                1044,
+                "Access denied for user 'admin'@'%' to database 'shop'",
+            ),
+            (
+                1045,
+                "Access denied for user 'admin'@'10.0.0.1' (using password: YES)",
+            ),
+            (
+                1820,
+                "You must SET PASSWORD before executing this statement",
+            ),
+            (1040, "Too many connections"),
+            (
+                1226,
+                "User 'u' has exceeded the 'max_user_connections' resource (current value: 2)",
+            ),
+            (
+                1290,
+                "The MariaDB server is running with the --read-only option so it cannot execute this statement",
+            ),
+            (
+                1290,
+                "The MariaDB server is running with the --strict-password-validation option so it cannot execute this statement",
+            ),
+            (
+                1205,
+                "Lock wait timeout exceeded; try restarting transaction",
+            ),
+            (
+                1969,
+                "Query execution was interrupted (max_statement_time exceeded)",
+            ),
+            (1053, "Server shutdown in progress"),
+            (
+                1129,
+                "Host '10.0.0.1' is blocked because of many connection errors",
+            ),
+            (
+                1130,
+                "Host '10.0.0.1' is not allowed to connect to this MariaDB server",
+            ),
+            (1064, "You have an error in your SQL syntax near 'hunter2'"),
+            (1396, "Operation CREATE USER failed"),
+        ] {
+            for is_customer in [false, true] {
+                let fault = Fault::Server(ServerError {
+                    code,
+                    message: message.to_owned(),
+                    state: "HY000".to_owned(),
+                });
+                let service = "mysql://db7.acme.example:3306".to_owned();
+                let error = if is_customer {
+                    fault.into_customers_error(service, "Logging in with the instance's credential")
+                } else {
+                    fault.into_error(service, "Creating a user")
+                };
+                assert!(!error.to_string().contains("hunter2"), "{error}");
+                writeln!(text, "{code}\n    {}\n", with_retry(&error)).unwrap();
+            }
+        }
+        for fault in [
+            Fault::unknown_plugin("ed25519"),
+            Fault::from(Error::Driver(DriverError::NoClientSslFlagFromServer)),
+            Fault::from(Error::Driver(DriverError::CleartextPluginDisabled)),
+        ] {
+            let error = fault.into_error(
+                "mysql://db7.acme.example:3306".to_owned(),
+                "Creating a user",
+            );
+            writeln!(text, "no way in common\n    {}\n", with_retry(&error)).unwrap();
+        }
+        assert_snapshot("mysql", &text);
+    }
+}

@@ -1,7 +1,9 @@
 //! A session at the server: opened with TLS, bounded in time, in one SQL mode whatever the
 //! server's is.
 
+use std::borrow::Cow;
 use std::future::poll_fn;
+use std::net::{IpAddr, SocketAddr};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::Poll;
 use std::time::Duration;
@@ -10,8 +12,8 @@ use mysql_async::prelude::Queryable as _;
 use mysql_async::{Conn, Opts, OptsBuilder, SslOpts, Value};
 
 use super::fault::Fault;
-use crate::deadline::Deadline;
-use crate::engine::ServiceError;
+use crate::deadline::{Deadline, Passing as _};
+use crate::engine::{CallError, Cause, Kind, ServiceError};
 use crate::net::{self, Roots, Unreachable};
 
 /// The driver would ask the server, which the limit of queries per hour counts.
@@ -43,7 +45,7 @@ pub(super) struct Login<'a> {
 }
 
 impl Login<'_> {
-    fn options(&self) -> Opts {
+    fn options(&self, addresses: Vec<IpAddr>) -> Opts {
         let host = net::without_brackets(self.host);
         // The driver makes its own TLS configuration and takes none: with ring and Mozilla's roots
         // like ours, certificate and host name verified.
@@ -54,6 +56,7 @@ impl Login<'_> {
         });
         OptsBuilder::default()
             .ip_or_hostname(host)
+            .resolved_ips(Some(addresses))
             .tcp_port(self.port)
             .db_name(self.database)
             .user(Some(self.user))
@@ -76,12 +79,19 @@ pub(super) async fn connect(login: &Login<'_>, deadline: Deadline) -> Result<Con
 }
 
 async fn connect_once(login: &Login<'_>, deadline: Deadline) -> Result<Conn, Fault> {
-    let left = deadline.attempt(net::REQUEST_TIMEOUT);
-    match tokio::time::timeout(left, without_panic(Conn::new(login.options()))).await {
-        Ok(Some(result)) => Ok(result?),
-        Ok(None) => Err(Fault::unknown_plugin("parsec")),
-        Err(_) => Err(Fault::Unreachable(Unreachable::Timeout)),
-    }
+    let connecting = async {
+        // The driver's own error does not say that a name has no address.
+        let host = net::without_brackets(login.host);
+        let found = net::resolve(host, login.port).await;
+        let addresses = found.map_err(Fault::Unreachable)?;
+        let addresses = addresses.iter().map(SocketAddr::ip).collect();
+        match without_panic(Conn::new(login.options(addresses))).await {
+            Some(result) => Ok(result?),
+            None => Err(Fault::unknown_plugin("parsec")),
+        }
+    };
+    let connected = tokio::time::timeout(deadline.attempt(net::REQUEST_TIMEOUT), connecting).await;
+    connected.unwrap_or(Err(Fault::Unreachable(Unreachable::Timeout)))
 }
 
 /// What a login comes to; `None` if the driver panics, as it does when a server asks for a login by
@@ -186,7 +196,7 @@ impl Session {
         self.rows(statement).await.map(drop)
     }
 
-    /// What a call's failure is told as.
+    /// The error of a call that failed.
     pub(super) fn error(&self, fault: Fault) -> ServiceError {
         fault.into_error(self.service.clone(), self.action)
     }
@@ -194,32 +204,46 @@ impl Session {
     /// As [`Self::error`]; what the administrator lacks is clear from the statement alone, which
     /// must hold nothing secret.
     pub(super) fn error_at(&self, fault: Fault, statement: &str) -> ServiceError {
-        let mut error = self.error(fault);
-        if let ServiceError::Administrator { reason, .. } | ServiceError::Rejected { reason, .. } =
-            &mut error
-        {
-            *reason = format!("{reason} at {statement}");
+        let error = self.error(fault);
+        if error.is_passing() {
+            error
+        } else {
+            error.besides(&format!(" at {statement}"))
         }
-        error
     }
 
     /// The service is in order and the call cannot be done.
-    pub(super) fn rejected(&self, reason: String) -> ServiceError {
-        ServiceError::Rejected {
-            service: self.service.clone(),
-            action: self.action,
-            reason,
-        }
+    pub(super) fn rejected(
+        &self,
+        found: String,
+        remedy: impl Into<Cow<'static, str>>,
+    ) -> ServiceError {
+        self.failed(Kind::Rejected, found, remedy)
     }
 
     /// The call can be done another time.
-    pub(super) fn unavailable(&self, reason: String) -> ServiceError {
-        ServiceError::Unavailable {
-            service: self.service.clone(),
-            action: self.action,
-            reason,
-            retry_after: None,
-        }
+    pub(super) fn unavailable(
+        &self,
+        found: String,
+        remedy: impl Into<Cow<'static, str>>,
+    ) -> ServiceError {
+        self.failed(Kind::Unavailable, found, remedy)
+    }
+
+    fn failed(
+        &self,
+        kind: Kind,
+        found: String,
+        remedy: impl Into<Cow<'static, str>>,
+    ) -> ServiceError {
+        CallError::new(
+            &self.service,
+            self.action,
+            kind,
+            Cause::Found(found),
+            remedy,
+        )
+        .into()
     }
 
     pub(super) async fn close(self) {

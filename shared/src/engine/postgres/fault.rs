@@ -7,7 +7,7 @@ use tokio_postgres::error::SqlState;
 
 use super::Fault;
 use super::guard::Refused;
-use crate::engine::ServiceError;
+use crate::engine::{CallError, Cause, Kind, ServiceError};
 use crate::net::Unreachable;
 
 /// A login that failed, beside the server's answer.
@@ -20,6 +20,13 @@ pub(super) struct LoginFault<'a> {
     pub(super) has_options: bool,
 }
 
+/// What was under way.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Moment {
+    Login,
+    Statement,
+}
+
 /// What an answer to a login means. Only the words for "this login is refused" say that; the unknown is told
 /// as it is.
 pub(super) fn login_fault(
@@ -28,64 +35,36 @@ pub(super) fn login_fault(
     error: &tokio_postgres::Error,
     about: &LoginFault<'_>,
 ) -> Fault {
+    let failed = || failure(service, action, Moment::Login, error);
     let Some(code) = error.code() else {
-        return Fault::Other(fault(service, action, error));
+        return Fault::Other(failed());
     };
     match *code {
-        _ if is_login_failure(error, about.user) => Fault::Login(reason(action, error)),
+        _ if is_login_failure(error, about.user) => Fault::Login(cause(error)),
         // RDS Proxy has none of them, PgBouncer few.
         _ if about.has_options
             && (is_about_a_parameter(error) || *code == SqlState::FEATURE_NOT_SUPPORTED) =>
         {
-            Fault::Options(fault(service, action, error))
+            Fault::Options(failed())
         }
         // The role's limit, the database's, and the slots that are kept for superusers are all counted after
         // the password; the server's own limit before it.
         SqlState::TOO_MANY_CONNECTIONS | SqlState::PROTOCOL_VIOLATION
             if about.is_accepted && is_for_want_of_a_connection(error) =>
         {
-            Fault::Full(fault(service, action, error))
+            Fault::Full(failed())
         }
-        // A database's privilege, not one that takes a right of the administrator's.
-        SqlState::INSUFFICIENT_PRIVILEGE if !about.is_customer => {
-            let words = words(error);
-            Fault::Other(ServiceError::Administrator {
-                service,
-                action,
-                reason: format!(
-                    "{words}; grant CONNECT on that database to the administrator or to the owner's role"
-                ),
-            })
-        }
-        // "is not currently accepting connections": no lock that somebody will let go of.
-        SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE => Fault::Other(ServiceError::Rejected {
-            service,
-            action,
-            reason: format!(
-                "{}; ALTER DATABASE ... ALLOW_CONNECTIONS true, or drop it if it is invalid",
-                words(error)
-            ),
-        }),
+        // Nobody is to look for a wrong password.
         _ if about.is_customer && about.is_accepted => {
-            Fault::Other(after_the_password(fault(service, action, error)))
+            Fault::Other(failed().besides(", although the password is right"))
         }
-        _ => Fault::Other(fault(service, action, error)),
+        _ => Fault::Other(failed()),
     }
 }
 
 /// `PgBouncer` 1.18 passes the server's words on without the code.
 fn is_for_want_of_a_connection(error: &tokio_postgres::Error) -> bool {
     error.code() == Some(&SqlState::TOO_MANY_CONNECTIONS) || says(error, "too many connections for")
-}
-
-/// Nobody is to look for a wrong password.
-fn after_the_password(mut error: ServiceError) -> ServiceError {
-    if let ServiceError::Unavailable { reason, .. } | ServiceError::Rejected { reason, .. } =
-        &mut error
-    {
-        *reason = format!("the password is right, but {reason}");
-    }
-    error
 }
 
 /// Whether a login failed for the credential itself.
@@ -131,29 +110,24 @@ fn by_pg_hba(error: &tokio_postgres::Error) -> bool {
 }
 
 /// What the customer does here. Whatever it may not do is no matter of the administrator's rights.
-pub(super) const LET_IN: &str = "let a customer in";
+pub(super) const LET_IN: &str = "Logging in with the instance's credential";
 
-/// The server's own words, its message and code, and what to do; never a statement.
-pub(super) fn reason(action: &'static str, error: &tokio_postgres::Error) -> String {
-    let words = words(error);
-    let advice = error.code().and_then(|code| advice(action, error, code));
-    match advice {
-        Some(advice) => format!("{words}; {advice}"),
-        None => words,
-    }
-}
-
-fn words(error: &tokio_postgres::Error) -> String {
+/// The server's own words, its message and code; never a statement.
+fn cause(error: &tokio_postgres::Error) -> Cause {
     let Some(answer) = error.as_db_error() else {
-        return without_answer(error).to_string();
+        return without_answer(error).into();
     };
     let (message, code) = (answer.message(), answer.code());
-    match answer.detail() {
+    let words = match answer.detail() {
         Some(detail) if says_what(code) => {
             let detail = detail.lines().take(3).collect::<Vec<_>>().join(", ");
-            format!("{message}: {detail} ({})", code.code())
+            format!("{message}: {detail}")
         }
-        _ => format!("{message} ({})", code.code()),
+        _ => message.to_owned(),
+    };
+    Cause::Answer {
+        code: code.code().to_owned(),
+        words,
     }
 }
 
@@ -177,51 +151,89 @@ fn is_about_a_parameter(error: &tokio_postgres::Error) -> bool {
     })
 }
 
-/// <https://www.postgresql.org/docs/current/errcodes-appendix.html>
-fn advice(
+/// What an answer means, and what to do about it.
+///
+/// Where no code decides, its class does, of which
+/// <https://www.postgresql.org/docs/current/errcodes-appendix.html> has these:
+/// - that can pass: connection trouble (08), a standby or a transaction that is out of step (25, 40), out of
+///   resources (53), busy or locked (55), an operator's doing (57), the system (58), and XX, which is also
+///   "tuple concurrently updated": somebody else changed the same role just then;
+/// - that cannot: what is asked, and what there is (0A, 22, 28, 2B, 3D, 42, 54, F0 and the rest), an
+///   extension's or a trigger's own (P0, HV, 38, 39), and a class that is in no list.
+fn meaning(
     action: &'static str,
+    moment: Moment,
     error: &tokio_postgres::Error,
     code: &SqlState,
-) -> Option<&'static str> {
-    Some(match *code {
-        _ if by_pg_hba(error) => {
-            "allow this role, this database and the function's network in pg_hba.conf, the versions' roles by +<owner>"
+) -> (Kind, &'static str) {
+    use Kind::{Administrator, Rejected, Unavailable};
+    let is_customer = action == LET_IN;
+    match *code {
+        _ if by_pg_hba(error) => (
+            Rejected,
+            "Allow this role, this database and the functions' network in pg_hba.conf; the versions' roles as +<owner>",
+        ),
+        // A pooler that knows fewer parameters of a start than the server.
+        _ if is_about_a_parameter(error) => (
+            Rejected,
+            "Let the pooler pass the parameter on or ignore it (PgBouncer: ignore_startup_parameters)",
+        ),
+        SqlState::INSUFFICIENT_PRIVILEGE if is_customer => {
+            (Rejected, "Grant the privilege to the owner's role")
         }
-        _ if is_about_a_parameter(error) => {
-            "have the pooler pass it on or ignore it (PgBouncer: ignore_startup_parameters)"
-        }
-        SqlState::INSUFFICIENT_PRIVILEGE if action == LET_IN => "grant it to the owner's role",
+        // A database's privilege, not one that takes a right of the administrator's.
+        SqlState::INSUFFICIENT_PRIVILEGE if moment == Moment::Login => (
+            Administrator,
+            "Grant CONNECT on that database to the administrator or to the owner's role",
+        ),
         // A database's new owner must be one that could have made it, or whoever hands it over.
-        SqlState::INSUFFICIENT_PRIVILEGE if says(error, "database") => {
-            "the administrator needs CREATEDB to hand over a database that the role owns"
-        }
-        SqlState::INSUFFICIENT_PRIVILEGE => {
-            "the administrator needs CREATEROLE and INHERIT and, since PostgreSQL 16, the owner's role WITH ADMIN OPTION"
-        }
-        SqlState::CANNOT_CONNECT_NOW => {
-            "it is starting or stopping, or a standby that cannot be read: have host name the primary"
-        }
-        SqlState::TOO_MANY_CONNECTIONS => {
-            "close sessions or raise max_connections, or the role's or the database's CONNECTION LIMIT"
-        }
-        SqlState::READ_ONLY_SQL_TRANSACTION => {
-            "it is a standby or set read-only: have host name the primary"
-        }
-        SqlState::LOCK_NOT_AVAILABLE => {
-            "another session or a prepared transaction holds a lock on it (pg_locks): let it end"
-        }
-        SqlState::QUERY_CANCELED => {
-            "it took too long: the server is busy or something is locked (pg_locks)"
-        }
-        SqlState::DEPENDENT_OBJECTS_STILL_EXIST => {
-            "hand over or take back there, as a superuser, what this administrator may not (REASSIGN OWNED, DROP OWNED); the role's login is closed already"
-        }
-        SqlState::INVALID_CATALOG_NAME if action == LET_IN => "correct dbname",
-        SqlState::INVALID_CATALOG_NAME => {
-            "put a database that no customer owns into dbname of the administrator's secret (masterarn)"
-        }
-        _ => return None,
-    })
+        SqlState::INSUFFICIENT_PRIVILEGE if says(error, "database") => (
+            Administrator,
+            "Give the administrator CREATEDB: the role owns a database, which is handed over",
+        ),
+        SqlState::INSUFFICIENT_PRIVILEGE => (
+            Administrator,
+            "Give the administrator CREATEROLE and INHERIT and, since PostgreSQL 16, the owner's role WITH ADMIN OPTION",
+        ),
+        // "is not currently accepting connections": no lock that somebody will let go of.
+        SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE if moment == Moment::Login => (
+            Rejected,
+            "Run ALTER DATABASE ... ALLOW_CONNECTIONS true, or drop the database if it is invalid",
+        ),
+        SqlState::CANNOT_CONNECT_NOW => (
+            Unavailable,
+            "Wait until the server has started; if it is a standby that cannot be read, let host name the primary",
+        ),
+        SqlState::TOO_MANY_CONNECTIONS => (
+            Unavailable,
+            "Close sessions, or raise max_connections or the CONNECTION LIMIT of the role or database",
+        ),
+        SqlState::READ_ONLY_SQL_TRANSACTION => (
+            Unavailable,
+            "Let host name the primary: this is a standby, or set read-only",
+        ),
+        SqlState::LOCK_NOT_AVAILABLE => (
+            Unavailable,
+            "End the session or prepared transaction that holds the lock (pg_locks)",
+        ),
+        SqlState::QUERY_CANCELED => (
+            Unavailable,
+            "Check whether the server is busy, or something holds a lock (pg_locks)",
+        ),
+        SqlState::DEPENDENT_OBJECTS_STILL_EXIST => (
+            Rejected,
+            "As a superuser, hand over or take back there what this administrator may not (REASSIGN OWNED, DROP OWNED)",
+        ),
+        SqlState::INVALID_CATALOG_NAME if is_customer => (Rejected, "Correct dbname"),
+        SqlState::INVALID_CATALOG_NAME => (
+            Rejected,
+            "Put a database that no customer owns into dbname of the administrator's secret (masterarn)",
+        ),
+        _ => match code.code().get(..2) {
+            Some("08" | "25" | "40" | "53" | "55" | "57" | "58" | "XX") => (Unavailable, ""),
+            _ => (Rejected, ""),
+        },
+    }
 }
 
 fn says(error: &tokio_postgres::Error, word: &str) -> bool {
@@ -230,76 +242,61 @@ fn says(error: &tokio_postgres::Error, word: &str) -> bool {
         .is_some_and(|answer| answer.message().contains(word))
 }
 
-/// What an answer to a statement means, and to a login where that is not about the login.
-///
-/// By the code's class, of which <https://www.postgresql.org/docs/current/errcodes-appendix.html> has these:
-/// - that can pass: connection trouble (08), a standby or a transaction that is out of step (25, 40), out of
-///   resources (53), busy or locked (55), an operator's doing (57), the system (58), and XX, which is also
-///   "tuple concurrently updated": somebody else changed the same role just then;
-/// - that cannot: what is asked, and what there is (0A, 22, 28, 2B, 3D, 42, 54, F0 and the rest), an
-///   extension's or a trigger's own (P0, HV, 38, 39), and a class that is in no list.
+/// Why a statement failed.
 pub(super) fn fault(
     service: String,
     action: &'static str,
     error: &tokio_postgres::Error,
 ) -> ServiceError {
-    let Some(code) = error.code() else {
-        return match withheld(error) {
-            Some(reason) => ServiceError::Withheld { service, reason },
-            None => ServiceError::Unreachable {
-                service,
-                reason: without_answer(error),
-            },
-        };
-    };
-    let reason = reason(action, error);
-    match code.code().get(..2) {
-        _ if *code == SqlState::INSUFFICIENT_PRIVILEGE && action != LET_IN => {
-            ServiceError::Administrator {
-                service,
-                action,
-                reason,
-            }
+    failure(service, action, Moment::Statement, error)
+}
+
+fn failure(
+    service: String,
+    action: &'static str,
+    moment: Moment,
+    error: &tokio_postgres::Error,
+) -> ServiceError {
+    let failed = match error.code() {
+        Some(code) => {
+            let (kind, remedy) = meaning(action, moment, error, code);
+            CallError::new(service, action, kind, cause(error), remedy)
         }
-        // A pooler that knows fewer parameters of a start than the server.
-        _ if is_about_a_parameter(error) => ServiceError::Rejected {
-            service,
-            action,
-            reason,
+        None => match withheld(error) {
+            Some((found, remedy)) => {
+                CallError::new(service, action, Kind::Withheld, Cause::Found(found), remedy)
+            }
+            None => CallError::unreachable(service, action, without_answer(error)),
         },
-        Some("08" | "25" | "40" | "53" | "55" | "57" | "58" | "XX") => ServiceError::Unavailable {
-            service,
-            action,
-            reason,
-            retry_after: None,
-        },
-        _ => ServiceError::Rejected {
-            service,
-            action,
-            reason,
-        },
-    }
+    };
+    failed.into()
 }
 
 /// Why this side gave the login up, and what to do.
-fn withheld(error: &tokio_postgres::Error) -> Option<String> {
-    const SCRAM: &str = "set password_encryption to scram-sha-256 there, give the administrator its password again, and have pg_hba.conf ask for scram-sha-256";
+fn withheld(error: &tokio_postgres::Error) -> Option<(String, &'static str)> {
+    const SCRAM: &str = "Set password_encryption to scram-sha-256 there, set the administrator's password again, and let pg_hba.conf ask for scram-sha-256";
     let cause = error.source()?;
     let guard = cause
         .downcast_ref::<io::Error>()
         .and_then(io::Error::get_ref)
         .and_then(|cause| cause.downcast_ref::<Refused>());
     if let Some(refused) = guard {
-        return Some(format!("{refused}; {SCRAM}"));
+        return Some((refused.to_string(), SCRAM));
     }
     // The driver's errors of this kind have no other sign.
     if !error.to_string().starts_with("authentication error") {
         return None;
     }
     Some(match cause.to_string().as_str() {
-        "server did not use channel binding" => "it does not bind the login to the TLS connection (SCRAM-SHA-256-PLUS), so that something may stand between; if that is a pooler of your own, put \"channel_binding\": \"prefer\" into the administrator's secret (masterarn)".to_owned(),
-        "unsupported SASL mechanism" => format!("it offers no SCRAM-SHA-256; {SCRAM}"),
-        cause => format!("{cause}; it has not proved that it knows the password: see that host and port lead to the right server"),
+        "server did not use channel binding" => (
+            "the server does not bind the login to the TLS connection (SCRAM-SHA-256-PLUS), so that something may stand between".to_owned(),
+            "If that is a pooler of your own, put \"channel_binding\": \"prefer\" into the administrator's secret (masterarn)",
+        ),
+        "unsupported SASL mechanism" => ("the server offers no SCRAM-SHA-256".to_owned(), SCRAM),
+        cause => (
+            format!("{cause}, and the server has not proved that it knows the password"),
+            "Check that host and port lead to the right server",
+        ),
     })
 }
 
@@ -314,18 +311,90 @@ fn without_answer(error: &tokio_postgres::Error) -> Unreachable {
         return Unreachable::Protocol;
     };
     match cause.downcast_ref::<io::Error>().map(io::Error::kind) {
-        Some(io::ErrorKind::TimedOut) => Unreachable::Timeout,
-        Some(
-            io::ErrorKind::ConnectionReset
-            | io::ErrorKind::BrokenPipe
-            | io::ErrorKind::UnexpectedEof,
-        ) => Unreachable::Broken,
         // What TLS or the driver finds wrong.
-        Some(io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput | io::ErrorKind::Other) => {
-            Unreachable::Protocol
-        }
-        Some(_) => Unreachable::Connection,
+        Some(kind) => Unreachable::by_connection(kind).unwrap_or(Unreachable::Protocol),
         None if cause.to_string() == "server does not support TLS" => Unreachable::NoTls,
         None => Unreachable::Protocol,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write as _;
+
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio_postgres::{Config, NoTls};
+
+    use super::*;
+    use crate::message::with_retry;
+    use crate::snapshot::assert_snapshot;
+
+    /// The driver's error for what a server answers to a login.
+    async fn answered(code: &str, message: &str) -> tokio_postgres::Error {
+        let fields = format!("SERROR\0VERROR\0C{code}\0M{message}\0\0");
+        let (ours, mut servers) = tokio::io::duplex(4096);
+        let server = async {
+            let length = servers.read_i32().await.unwrap();
+            let mut start = vec![0; usize::try_from(length).unwrap() - 4];
+            servers.read_exact(&mut start).await.unwrap();
+            servers.write_u8(b'E').await.unwrap();
+            let length = i32::try_from(fields.len()).unwrap() + 4;
+            servers.write_i32(length).await.unwrap();
+            servers.write_all(fields.as_bytes()).await.unwrap();
+        };
+        let mut config = Config::new();
+        config.user("acme_admin");
+        let (answer, ()) = tokio::join!(config.connect_raw(ours, NoTls), server);
+        answer.err().unwrap()
+    }
+
+    #[tokio::test]
+    async fn what_the_servers_answers_mean() {
+        let mut text = String::new();
+        for (code, message) in [
+            (
+                "28000",
+                "no pg_hba.conf entry for host \"10.0.0.1\", user \"u\", database \"d\", SSL encryption",
+            ),
+            ("08P01", "unsupported startup parameter: options"),
+            ("42501", "permission denied to create role"),
+            ("42501", "permission denied for database \"d7f3k2\""),
+            (
+                "55000",
+                "database \"d7f3k2\" is not currently accepting connections",
+            ),
+            ("57P03", "the database system is starting up"),
+            ("53300", "sorry, too many clients already"),
+            (
+                "25006",
+                "cannot execute ALTER ROLE in a read-only transaction",
+            ),
+            ("55P03", "canceling statement due to lock timeout"),
+            ("57014", "canceling statement due to statement timeout"),
+            (
+                "2BP01",
+                "role \"u\" cannot be dropped because some objects depend on it",
+            ),
+            ("3D000", "database \"d7f3k2\" does not exist"),
+            ("XX000", "tuple concurrently updated"),
+            ("0A000", "unknown to everybody"),
+        ] {
+            let error = answered(code, message).await;
+            let service = "postgres://db7.acme.example:5432/postgres";
+            for (case, action, moment) in [
+                ("administrator, login", "Creating a role", Moment::Login),
+                (
+                    "administrator, statement",
+                    "Creating a role",
+                    Moment::Statement,
+                ),
+                ("customer, login", LET_IN, Moment::Login),
+            ] {
+                let failed = failure(service.to_owned(), action, moment, &error);
+                let failed = with_retry(&failed);
+                writeln!(text, "{code}, {case}\n    {failed}\n").unwrap();
+            }
+        }
+        assert_snapshot("postgres", &text);
     }
 }

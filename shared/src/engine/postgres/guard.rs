@@ -27,13 +27,13 @@ pub(super) enum Methods {
 /// What a server asks for, and does not get.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Refused {
-    #[error("it asks for the password in clear")]
+    #[error("the server asks for the password in clear")]
     Clear,
-    #[error("it asks for the password as an MD5 hash")]
+    #[error("the server asks for the password as an MD5 hash")]
     Md5,
-    #[error("it lets anybody in without a password (trust, peer or cert in pg_hba.conf)")]
+    #[error("the server lets anybody in without a password (trust, peer or cert in pg_hba.conf)")]
     Nothing,
-    #[error("it asks for a login by GSSAPI, SSPI or Kerberos, which is not known here")]
+    #[error("the server asks for a login by GSSAPI, SSPI or Kerberos, which is not supported")]
     Unknown,
 }
 

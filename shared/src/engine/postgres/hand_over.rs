@@ -45,9 +45,13 @@ pub(super) async fn everywhere(
     for row in databases.iter().filter(|row| row.get(2) != Some("t")) {
         let database = column(row, 0);
         if row.get(1) != Some("t") {
-            return Err(session.rejected(format!(
-                "database {database:?} holds objects or grants of the role and allows no connections; hand them over there (REASSIGN OWNED, DROP OWNED) or set ALLOW_CONNECTIONS"
-            )));
+            let found = format!(
+                "database {database:?} holds objects or grants of the role and allows no connections"
+            );
+            return Err(session.rejected(
+                found,
+                "Hand them over there (REASSIGN OWNED, DROP OWNED), or set ALLOW_CONNECTIONS",
+            ));
         }
         let session = session.in_database(postgres, context, &database).await?;
         session.transaction(statements).await?;

@@ -10,7 +10,7 @@ use super::hand_over;
 use super::session::{Role, Session, column, identifier, literal};
 use crate::engine::{Context, ServiceError};
 
-const ACTION: &str = "create a role";
+const ACTION: &str = "Creating a role";
 
 /// Creates the role, or gives it the password that it is to have; makes it act as the owner.
 pub(super) async fn issue(postgres: &Postgres, context: &Context<'_>) -> Result<(), ServiceError> {
@@ -33,8 +33,8 @@ pub(super) async fn issue(postgres: &Postgres, context: &Context<'_>) -> Result<
         Some(owner) if owner.is_administrator => return Err(own(&session, name)),
         Some(owner) => owner,
         None => {
-            let reason = format!("there is no role {name:?}; correct owner");
-            return Err(session.rejected(reason));
+            let found = format!("there is no role {name:?}");
+            return Err(session.rejected(found, "Correct owner in the document"));
         }
     };
     let before = Before::find(postgres, &session, name, &owner).await?;
@@ -92,9 +92,10 @@ impl<'a> Before<'a> {
             .await?;
         let is = |index| rows.first().and_then(|row| row.get(index)) == Some("t");
         if !is(0) {
-            return Err(session.rejected(format!(
-                "role {name:?}, the version before, is no member of {owner:?} (owner) and cannot act as it; correct owner"
-            )));
+            let found = format!(
+                "role {name:?}, the previous version's, is no member of {owner:?} (owner) and cannot act as it"
+            );
+            return Err(session.rejected(found, "Correct owner in the document"));
         }
         Ok(Some(Self {
             name,
@@ -134,15 +135,19 @@ impl<'a> Before<'a> {
             tracing::warn!(
                 role = self.name,
                 %error,
-                "what this role made by itself is not handed over to the owner before it ends: the new version may be refused it until then"
+                "the role's own objects are not handed over to the owner yet: the new version may be refused them until the role is revoked"
             );
         }
     }
 }
 
+/// What to do where an instance has the administrator's own role.
+pub(super) const OWN_ROLE: &str = "Put another role into the administrator's secret (masterarn)";
+
 /// A role that a later revocation would take from the administrator.
 fn own(session: &Session, name: &str) -> ServiceError {
-    session.rejected(format!(
-        "{name:?} is the administrator's own role; give the administrator's secret (masterarn) another one"
-    ))
+    session.rejected(
+        format!("role {name:?} is the administrator's own"),
+        OWN_ROLE,
+    )
 }

@@ -13,7 +13,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 use super::fault::{LET_IN, LoginFault, login_fault};
 use super::guard::{Guarded, GuardedTls, Methods, Proof};
 use super::{Fault, Postgres};
-use crate::engine::{Context, ServiceError};
+use crate::engine::{CallError, Context, ServiceError};
 use crate::net::{self, Unreachable};
 
 /// Longer start-up packets are refused by the server, at 10,000 bytes.
@@ -140,12 +140,8 @@ pub(super) async fn open(
         context.deadline.attempt(net::REQUEST_TIMEOUT),
         connect(postgres, context, database, login, &proof),
     );
-    let unreachable = |reason| {
-        Fault::Other(ServiceError::Unreachable {
-            service: service.clone(),
-            reason,
-        })
-    };
+    let unreachable =
+        |reason| Fault::Other(CallError::unreachable(service.clone(), action, reason).into());
     match opened.await {
         Ok(Ok(client)) => Ok(client),
         Ok(Err(Failure::Unreachable(reason))) => Err(unreachable(reason)),

@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use super::Postgres;
 use super::hand_over;
+use super::issue::OWN_ROLE;
 use super::session::{Role, Session, column, identifier, literal};
 use crate::deadline::Passing as _;
 use crate::engine::{Context, ServiceError, Sessions};
 
-const ACTION: &str = "revoke a role";
-const LOOK: &str = "look for a role's sessions";
+const ACTION: &str = "Revoking a role";
+const LOOK: &str = "Listing a role's sessions";
 
 /// How often sessions are told to end before the revocation gives up for now.
 const TRIES: u32 = 40;
@@ -26,9 +27,8 @@ pub(super) async fn revoke(postgres: &Postgres, context: &Context<'_>) -> Result
         return Ok(());
     };
     if found.is_administrator {
-        return Err(session.rejected(format!(
-            "{name:?} is the administrator's own role; give the administrator's secret (masterarn) another one"
-        )));
+        let found = format!("role {name:?} is the administrator's own");
+        return Err(session.rejected(found, OWN_ROLE));
     }
     let role = identifier(name);
     let membership = membership(&session, &found, &role);
@@ -37,7 +37,7 @@ pub(super) async fn revoke(postgres: &Postgres, context: &Context<'_>) -> Result
     if let Some(owner) = &postgres.owner {
         tidy_up(postgres, context, &session, &found, owner)
             .await
-            .map_err(closed_already)?;
+            .map_err(|error| error.besides(CLOSED))?;
     }
     Ok(())
 }
@@ -106,10 +106,9 @@ async fn end_sessions(session: &Session, oid: &str, membership: &str) -> Result<
         }
         tokio::time::sleep(PAUSE).await;
     }
-    Err(session.unavailable(
-        "sessions of the role do not end (pg_stat_activity); its login is closed already"
-            .to_owned(),
-    ))
+    let found = "sessions of the role do not end (pg_stat_activity)".to_owned();
+    let error = session.unavailable(found, "End what keeps them open");
+    Err(error.besides(CLOSED))
 }
 
 /// Tells the role's sessions to end; whether there were any.
@@ -147,17 +146,7 @@ async fn tidy_up(
 }
 
 /// The credential has ended, whatever else has not.
-fn closed_already(mut error: ServiceError) -> ServiceError {
-    const CLOSED: &str = "its login is closed already";
-    if let ServiceError::Unavailable { reason, .. }
-    | ServiceError::Administrator { reason, .. }
-    | ServiceError::Rejected { reason, .. } = &mut error
-        && !reason.contains("login is closed already")
-    {
-        *reason = format!("{reason}; {CLOSED}");
-    }
-    error
-}
+const CLOSED: &str = "; the role's login is closed already";
 
 /// Nobody but a superuser could end the transactions of a role that is gone.
 async fn no_prepared_transactions(session: &Session, name: &str) -> Result<(), ServiceError> {
@@ -174,9 +163,13 @@ async fn no_prepared_transactions(session: &Session, name: &str) -> Result<(), S
         .iter()
         .map(|row| format!("{:?} in database {:?}", column(row, 0), column(row, 1)))
         .collect();
-    Err(session.unavailable(format!(
-        "the role has prepared transactions: {}; end them there as a superuser or after SET ROLE {} (COMMIT PREPARED or ROLLBACK PREPARED)",
-        transactions.join(", "),
+    let found = format!(
+        "the role has prepared transactions: {}",
+        transactions.join(", ")
+    );
+    let remedy = format!(
+        "End them there (COMMIT PREPARED or ROLLBACK PREPARED), as a superuser or after SET ROLE {}",
         identifier(name)
-    )))
+    );
+    Err(session.unavailable(found, remedy))
 }

@@ -1,5 +1,6 @@
 //! A session with the server.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use tokio_postgres::{Client, SimpleQueryMessage, SimpleQueryRow};
@@ -8,7 +9,7 @@ use super::fault::{LET_IN, fault};
 use super::login::{Login, open};
 use super::{Fault, Postgres};
 use crate::deadline::Deadline;
-use crate::engine::{Context, ServiceError};
+use crate::engine::{CallError, Cause, Context, Kind, ServiceError};
 use crate::net::{self, Unreachable};
 
 /// The longest that a statement may take, and how long it may wait for a lock.
@@ -149,11 +150,10 @@ impl Session {
             opened => opened,
         };
         let client = opened.map_err(|fault| match fault {
-            Fault::Login(reason) => ServiceError::Administrator {
-                service: service.clone(),
-                action,
-                reason,
-            },
+            // An empty remedy is that of a refused login.
+            Fault::Login(cause) => {
+                CallError::new(service.clone(), action, Kind::Administrator, cause, "").into()
+            }
             Fault::Full(error) | Fault::Options(error) | Fault::Other(error) => error,
         })?;
         let mut session = Self {
@@ -180,13 +180,12 @@ impl Session {
             .unwrap_or_default();
         self.is_shielded &= source == "client";
         if name != user {
-            return Err(ServiceError::Administrator {
-                service: self.service.clone(),
-                action: self.action,
-                reason: format!(
-                    "the session is that of {name:?} instead of {user:?}; have the pooler between log in to the server as whoever logs in to it"
-                ),
-            });
+            let found = format!("the session is that of {name:?}, not of {user:?}");
+            return Err(self.failed(
+                Kind::Administrator,
+                found,
+                "Let the pooler in between log in to the server as its own client does",
+            ));
         }
         self.version = version.parse().unwrap_or_default();
         Ok(())
@@ -315,21 +314,36 @@ impl Session {
         }
     }
 
-    pub(super) fn rejected(&self, reason: String) -> ServiceError {
-        ServiceError::Rejected {
-            service: self.service.clone(),
-            action: self.action,
-            reason,
-        }
+    pub(super) fn rejected(
+        &self,
+        found: String,
+        remedy: impl Into<Cow<'static, str>>,
+    ) -> ServiceError {
+        self.failed(Kind::Rejected, found, remedy)
     }
 
-    pub(super) fn unavailable(&self, reason: String) -> ServiceError {
-        ServiceError::Unavailable {
-            service: self.service.clone(),
-            action: self.action,
-            reason,
-            retry_after: None,
-        }
+    pub(super) fn unavailable(
+        &self,
+        found: String,
+        remedy: impl Into<Cow<'static, str>>,
+    ) -> ServiceError {
+        self.failed(Kind::Unavailable, found, remedy)
+    }
+
+    fn failed(
+        &self,
+        kind: Kind,
+        found: String,
+        remedy: impl Into<Cow<'static, str>>,
+    ) -> ServiceError {
+        CallError::new(
+            &self.service,
+            self.action,
+            kind,
+            Cause::Found(found),
+            remedy,
+        )
+        .into()
     }
 
     async fn query(&self, statements: &str) -> Result<Vec<SimpleQueryRow>, ServiceError> {
@@ -347,10 +361,10 @@ impl Session {
                 })
                 .collect()),
             Ok(Err(error)) => Err(fault(self.service.clone(), self.action, &error)),
-            Err(_) => Err(ServiceError::Unreachable {
-                service: self.service.clone(),
-                reason: Unreachable::Timeout,
-            }),
+            Err(_) => {
+                let reason = Unreachable::Timeout;
+                Err(CallError::unreachable(&self.service, self.action, reason).into())
+            }
         }
     }
 }

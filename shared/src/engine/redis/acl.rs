@@ -87,12 +87,13 @@ impl Storage {
         if !error.says("not configured to use an ACL file") {
             return Err(session.refused(
                 &error,
-                "let the server write its ACL file, and files beside it",
+                "Let the server write its ACL file, and files beside it",
             ));
         }
         if !may_rewrite(context)? {
             return Err(session.rejected(
-                "a restart would lose its users, for it has no ACL file: start it with an aclfile; or store \"persist_users\": \"config-rewrite\" in the administrator's secret if all of its users are in the main configuration file, none in an included file or on the command line; or store \"persistence\": \"none\" in the document if something else brings the users back",
+                "the server has no ACL file: a restart would lose its users",
+                "Start it with an aclfile. Or store \"persist_users\": \"config-rewrite\" in the administrator's secret if all of its users are in the main configuration file, none in an included file or on the command line. Or store \"persistence\": \"none\" in the document if something else brings the users back",
             ));
         }
         Self::rewrite(session).await?;
@@ -112,11 +113,12 @@ impl Storage {
         match session.attempt(&["CONFIG", "REWRITE"]).await? {
             Ok(()) => Ok(()),
             Err(error) if error.says("running without a config file") => Err(session.rejected(
-                "a restart would lose its users, for it has neither an ACL file nor a configuration file: start it with an aclfile, or store \"persistence\": \"none\" in the document if something else brings them back",
+                "the server has neither an ACL file nor a configuration file: a restart would lose its users",
+                "Start it with an aclfile. Or store \"persistence\": \"none\" in the document, if something else brings the users back",
             )),
             Err(error) => Err(session.refused(
                 &error,
-                "let the server write its configuration file, or start it with an aclfile",
+                "Let the server write its configuration file, or start it with an aclfile",
             )),
         }
     }

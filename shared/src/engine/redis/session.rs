@@ -13,14 +13,14 @@ use tokio_rustls::TlsConnector;
 
 use super::Node;
 use crate::deadline::Deadline;
-use crate::engine::{Context, ServiceError};
+use crate::engine::{CallError, Cause, Context, Kind, ServiceError};
 use crate::net::{self, Unreachable};
 
 /// Whether the server let somebody in.
 pub(super) enum Login {
     Accepted,
     /// The credential is refused as such, in the server's words.
-    Refused(String),
+    Refused(Cause),
 }
 
 /// What the server said instead of doing it.
@@ -33,6 +33,49 @@ impl Refusal {
     /// Whether its words hold these.
     pub(super) fn says(&self, words: &str) -> bool {
         self.detail.contains(words)
+    }
+
+    fn cause(&self) -> Cause {
+        Cause::Answer {
+            code: self.code.clone(),
+            words: self.detail.clone(),
+        }
+    }
+
+    /// What it means, by <https://redis.io/docs/latest/develop/reference/protocol-spec/#simple-errors>, and what
+    /// to do about it.
+    fn meaning(&self, of_administrator: bool) -> (Kind, Option<&'static str>) {
+        match self.code.as_str() {
+            // An empty remedy is that of a refused login.
+            "WRONGPASS" | "NOAUTH" if of_administrator => (Kind::Administrator, Some("")),
+            "NOPERM" if of_administrator => (
+                Kind::Administrator,
+                Some("Grant the administrator that command (ACL SETUSER)"),
+            ),
+            "LOADING" | "BUSY" | "TRYAGAIN" | "CLUSTERDOWN" | "MASTERDOWN" => {
+                (Kind::Unavailable, None)
+            }
+            "READONLY" => (Kind::Unavailable, Some("Let host name the primary")),
+            "MISCONF" => (
+                Kind::Unavailable,
+                Some("Look in the server's log for why it cannot save its data"),
+            ),
+            "OOM" => (
+                Kind::Unavailable,
+                Some("Give the server more memory (maxmemory)"),
+            ),
+            _ if self.says("max number of clients") => (
+                Kind::Unavailable,
+                Some("Allow more connections (maxclients)"),
+            ),
+            _ if self.says("unknown command") || self.says("unknown subcommand") => (
+                Kind::Rejected,
+                Some(
+                    "Allow the command there. Not supported: managed services that keep ACL users themselves (ElastiCache, MemoryDB)",
+                ),
+            ),
+            _ => (Kind::Rejected, None),
+        }
     }
 }
 
@@ -66,7 +109,7 @@ impl Session {
                 action,
                 deadline,
             }),
-            Err(reason) => Err(ServiceError::Unreachable { service, reason }),
+            Err(reason) => Err(CallError::unreachable(service, action, reason).into()),
         }
     }
 
@@ -84,11 +127,8 @@ impl Session {
         session.of_administrator = true;
         match session.log_in(user, password).await? {
             Login::Accepted => Ok(session),
-            Login::Refused(reason) => Err(ServiceError::Administrator {
-                service: session.service,
-                action,
-                reason,
-            }),
+            // An empty remedy is that of a refused login.
+            Login::Refused(cause) => Err(session.failed(Kind::Administrator, cause, "")),
         }
     }
 
@@ -102,7 +142,7 @@ impl Session {
         let words = words.into_iter().filter(|word| !word.is_empty());
         match self.attempt(&words.collect::<Vec<_>>()).await? {
             Ok(()) => Ok(Login::Accepted),
-            Err(refusal) if refusal.code == "WRONGPASS" => Ok(Login::Refused(refusal.to_string())),
+            Err(refusal) if refusal.code == "WRONGPASS" => Ok(Login::Refused(refusal.cause())),
             Err(refusal) => Err(self.fault(&refusal, None)),
         }
     }
@@ -152,10 +192,7 @@ impl Session {
             },
             Err(_) => Unreachable::Timeout,
         };
-        Err(ServiceError::Unreachable {
-            service: self.service.clone(),
-            reason,
-        })
+        Err(CallError::unreachable(&self.service, self.action, reason).into())
     }
 
     /// The server's address, without any credential.
@@ -164,69 +201,28 @@ impl Session {
     }
 
     /// A lasting refusal, in this project's words.
-    pub(super) fn rejected(&self, reason: &str) -> ServiceError {
-        ServiceError::Rejected {
-            service: self.service.clone(),
-            action: self.action,
-            reason: reason.to_owned(),
-        }
+    pub(super) fn rejected(&self, found: &str, remedy: &'static str) -> ServiceError {
+        self.failed(Kind::Rejected, Cause::Found(found.to_owned()), remedy)
     }
 
     /// A passing fault, in this project's words.
-    pub(super) fn unavailable(&self, reason: &str) -> ServiceError {
-        ServiceError::Unavailable {
-            service: self.service.clone(),
-            action: self.action,
-            reason: reason.to_owned(),
-            retry_after: None,
-        }
+    pub(super) fn unavailable(&self, found: &str, remedy: &'static str) -> ServiceError {
+        self.failed(Kind::Unavailable, Cause::Found(found.to_owned()), remedy)
     }
 
     /// What the server said, with what to do if nothing more particular is known.
-    pub(super) fn refused(&self, refusal: &Refusal, remedy: &str) -> ServiceError {
+    pub(super) fn refused(&self, refusal: &Refusal, remedy: &'static str) -> ServiceError {
         self.fault(refusal, Some(remedy))
     }
 
-    fn fault(&self, refusal: &Refusal, remedy: Option<&str>) -> ServiceError {
-        // https://redis.io/docs/latest/develop/reference/protocol-spec/#simple-errors
-        let (passing, known) = match refusal.code.as_str() {
-            "WRONGPASS" | "NOAUTH" | "NOPERM" if self.of_administrator => {
-                return ServiceError::Administrator {
-                    service: self.service.clone(),
-                    action: self.action,
-                    reason: refusal.to_string(),
-                };
-            }
-            "LOADING" | "BUSY" | "TRYAGAIN" | "CLUSTERDOWN" | "MASTERDOWN" => (true, None),
-            "READONLY" => (true, Some("it is a replica; have host name the primary")),
-            "MISCONF" => (true, Some("it cannot save its data; its log says why")),
-            "OOM" => (true, Some("give it more memory (maxmemory)")),
-            _ if refusal.says("max number of clients") => {
-                (true, Some("allow more connections (maxclients)"))
-            }
-            _ if refusal.says("unknown command") || refusal.says("unknown subcommand") => (
-                false,
-                Some(
-                    "the command is renamed or forbidden there; a managed service that keeps its users itself cannot be rotated through ACL commands",
-                ),
-            ),
-            _ => (false, None),
-        };
-        let reason = match known.or(remedy) {
-            Some(remedy) => format!("{refusal}: {remedy}"),
-            None => refusal.to_string(),
-        };
-        if passing {
-            self.unavailable(&reason)
-        } else {
-            self.rejected(&reason)
-        }
+    fn fault(&self, refusal: &Refusal, remedy: Option<&'static str>) -> ServiceError {
+        let (kind, known) = refusal.meaning(self.of_administrator);
+        let remedy = known.or(remedy).unwrap_or_default();
+        self.failed(kind, refusal.cause(), remedy)
     }
-}
 
-impl std::fmt::Display for Refusal {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} {}", self.code, self.detail)
+    fn failed(&self, kind: Kind, cause: Cause, remedy: &'static str) -> ServiceError {
+        CallError::new(&self.service, self.action, kind, cause, remedy).into()
     }
 }
 
@@ -279,4 +275,57 @@ where
         .map_err(|_| Unreachable::Protocol)?;
     tokio::spawn(driver);
     Ok(connection)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write as _;
+
+    use super::*;
+    use crate::message::with_retry;
+    use crate::snapshot::assert_snapshot;
+
+    #[test]
+    fn what_the_servers_answers_mean() {
+        let mut text = String::new();
+        for (code, detail) in [
+            (
+                "WRONGPASS",
+                "invalid username-password pair or user is disabled.",
+            ),
+            (
+                "NOPERM",
+                "User admin has no permissions to run the 'acl|setuser' command",
+            ),
+            ("LOADING", "Redis is loading the dataset in memory"),
+            ("READONLY", "You can't write against a read only replica."),
+            (
+                "MISCONF",
+                "Redis is configured to save RDB snapshots, but it's currently unable to persist to disk.",
+            ),
+            ("OOM", "command not allowed when used memory > 'maxmemory'."),
+            ("ERR", "max number of clients reached"),
+            ("ERR", "unknown command 'ACL'"),
+            ("ERR", "syntax error"),
+        ] {
+            let refusal = Refusal {
+                code: code.to_owned(),
+                detail: detail.to_owned(),
+            };
+            for of_administrator in [true, false] {
+                let (kind, remedy) = refusal.meaning(of_administrator);
+                let action = if of_administrator {
+                    "Creating a user"
+                } else {
+                    "Logging in with the instance's credential"
+                };
+                let (service, cause) = ("redis://db7.acme.example:6379", refusal.cause());
+                let error =
+                    CallError::new(service, action, kind, cause, remedy.unwrap_or_default());
+                let error = ServiceError::from(error);
+                writeln!(text, "{code}\n    {}\n", with_retry(&error)).unwrap();
+            }
+        }
+        assert_snapshot("redis", &text);
+    }
 }

@@ -101,7 +101,7 @@ impl EnrollAddon {
                     problems.extend(self.foreign_oauth(arn, described));
                 }
                 None if is_named => problems.push(Problem::lasting(format!(
-                    "the OAuth secret {oauth_name} of the instance is not there: make one with its refresh token, and name it in the secret's document"
+                    "The instance's OAuth secret {oauth_name} does not exist. → Create it with its refresh token, and name it in the secret's document"
                 ))),
                 None if event.grant.is_none() => problems.push(Problem::lasting(NO_GRANT)),
                 None => {}
@@ -111,7 +111,7 @@ impl EnrollAddon {
                 && found.oauth.as_ref() != Some(given)
             {
                 problems.push(Problem::lasting(format!(
-                    "heroku.oauth names {given}, which is not the instance's OAuth secret {oauth_name}: leave it out"
+                    "heroku.oauth names {given}, which is not the instance's OAuth secret {oauth_name}. → Leave it out"
                 )));
             }
         }
@@ -148,7 +148,7 @@ impl EnrollAddon {
             .deleted
         {
             return Err(Problem::lasting(format!(
-                "the administrator's secret {administrator} (masterarn) is marked for deletion: restore it, or name another"
+                "The administrator's secret {administrator} (masterarn) is marked for deletion. → Restore it, or name another"
             )));
         }
         Ok(())
@@ -158,7 +158,7 @@ impl EnrollAddon {
         match self.services.verify(document, deadline).await? {
             Verdict::Accepted => Ok(()),
             Verdict::Refused => Err(Problem::lasting(
-                "the service refuses the document's credential: send the one that works, which Heroku shows",
+                "The service refuses the document's credential. → Send the one that works, which Heroku shows",
             )),
         }
     }
@@ -183,14 +183,14 @@ impl EnrollAddon {
         }
         if !secret.is_of_stack(stack) {
             problems.push(Problem::lasting(format!(
-                "{arn} is not this stack's: if it is to be, tag it with rotation:stack={stack}"
+                "{arn} does not have the tag rotation:stack={stack}. → If it is this stack's, tag it"
             )));
         }
         if let Some(function) = &secret.rotation_function
             && *function != self.rotate
         {
             problems.push(Problem::lasting(format!(
-                "{arn} is rotated by {function}: name this stack's function there (RotateSecret)"
+                "{arn} is rotated by {function}. → Name this stack's function there (RotateSecret)"
             )));
         }
         problems
@@ -204,7 +204,7 @@ impl EnrollAddon {
         }
         (secret.oauth_of() != Some(stack)).then(|| {
             Problem::lasting(format!(
-                "{arn} is not this stack's: if it holds this add-on's tokens, tag it with rotation:oauth-of={stack}"
+                "{arn} does not have the tag rotation:oauth-of={stack}. → If it holds this add-on's tokens, tag it"
             ))
         })
     }
@@ -220,7 +220,7 @@ impl EnrollAddon {
         let addon = &event.document.heroku.addon_id;
         let Some(version) = described.current() else {
             return Ok(Err(Problem::lasting(format!(
-                "no version of {arn} carries AWSCURRENT: put it back on the one that Heroku shows"
+                "No version of {arn} is AWSCURRENT. → Put the label back on the version that Heroku shows (UpdateSecretVersionStage)"
             ))));
         };
         let names = &self.fleet.names;
@@ -249,7 +249,7 @@ impl EnrollAddon {
             }));
         }
         Ok(Err(Problem::lasting(format!(
-            "{arn} holds another document, which differs in {}: it is enrolled with that, and nothing is to be done if that is right; to change it store the right one there (PutSecretValue)",
+            "{arn} holds another document, which differs in {}: the add-on is enrolled with that. → If the event's document is the right one, store it there (PutSecretValue)",
             differences.join(", ")
         ))))
     }

@@ -7,6 +7,7 @@ use super::{CONSISTENCY, EnrollAddon, EnrollError, Made, Tokens};
 use crate::Error;
 use crate::deadline::{BackOff, Deadline, Passing, retry};
 use crate::ids::{SecretArn, VersionId};
+use crate::message;
 use crate::secrets::{Deletion, Secret};
 
 impl EnrollAddon {
@@ -28,7 +29,8 @@ impl EnrollAddon {
             };
             if let Err(problem) = removed {
                 left.push(format!(
-                    "{secret} was left behind ({problem}): repeat the enrolment to complete it"
+                    "{secret} is left behind: {} → Repeat the enrolment to complete it.",
+                    message::sentence(&problem)
                 ));
             }
         }
@@ -42,10 +44,10 @@ impl EnrollAddon {
                     Ok(true) => left.push(kept(oauth, "Heroku has renewed the refresh token")),
                     Ok(false) => {
                         if let Err(problem) = self.remove(oauth, deadline).await {
-                            left.push(format!("{oauth} was left behind ({problem})"));
+                            left.push(format!("{oauth} is left behind: {problem}"));
                         }
                     }
-                    Err(problem) => left.push(format!("{oauth} was left behind ({problem})")),
+                    Err(problem) => left.push(format!("{oauth} is left behind: {problem}")),
                 }
             }
         }
@@ -55,7 +57,7 @@ impl EnrollAddon {
         EnrollError::Left {
             addon: addon.to_owned(),
             cause: error.to_string(),
-            left: left.join("; "),
+            left: left.join(" "),
             passing,
         }
         .into()
@@ -112,7 +114,7 @@ impl EnrollAddon {
 
 fn kept(oauth: &SecretArn, why: &str) -> String {
     format!(
-        "{oauth} is kept, as {why} and its refresh token cannot be had again: repeat the enrolment without GrantCode and RefreshToken to complete it"
+        "{oauth} is kept: {why}, and its refresh token cannot be replaced. → Repeat the enrolment without GrantCode and RefreshToken."
     )
 }
 

@@ -39,7 +39,7 @@ impl Versions {
                 None if event.vouched => continue,
                 None => {
                     return Err(in_use(format!(
-                        "version {other} has a credential of the same name at another address; if they are two, invoke revoke-secret with \"Vouched\": true"
+                        "version {other} has a credential of the same name at another address. → If they are two credentials, invoke revoke-secret with \"Vouched\": true"
                     )));
                 }
             }
@@ -97,7 +97,7 @@ impl RevokeSecret {
                     }
                 }
                 Err(error @ (Error::Document(_) | Error::Authority(_))) => {
-                    tracing::warn!(%version, %error, "another live version is not usable: passed over");
+                    tracing::warn!(%version, %error, "another live version has no valid document: skipped");
                 }
                 Err(error) => return Err(error),
             }
@@ -135,7 +135,7 @@ impl RevokeSecret {
         let vars = config.still_showing(&old, &rendered);
         if !vars.is_empty() {
             let reason = format!(
-                "Heroku still shows its credential in {}; publish the current version, or remove config vars that the document no longer names",
+                "Heroku still shows its credential in {}. → Publish the current version, or remove config vars that the document no longer names",
                 vars.join(", ")
             );
             return Err(not_revoked(reason).into());

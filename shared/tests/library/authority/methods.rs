@@ -97,7 +97,7 @@ async fn an_administrator_gives_no_server_its_password_in_a_form_that_is_worth_a
         (postgres(0, b""), &pooler, "without a password"),
         (postgres(7, b""), &none, "GSSAPI"),
         (postgres(9, b""), &none, "SSPI"),
-        (postgres(99, b""), &pooler, "not known here"),
+        (postgres(99, b""), &pooler, "not supported"),
         (
             postgres(SCRAM, b"SCRAM-SHA-256\0\0"),
             &none,

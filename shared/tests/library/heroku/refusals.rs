@@ -102,7 +102,7 @@ async fn a_partner_secret_without_a_field_is_told_which() {
             .with_partner(Partner::new(Fields::parse(&empty).unwrap()));
         let error = publisher.addon().config(soon()).await.unwrap_err();
         let expected = HerokuError::Incomplete {
-            secret: "the partner secret".to_owned(),
+            secret: "PARTNER_SECRET_ARN (the partner secret)".to_owned(),
             field,
         };
         assert_eq!(error, expected);

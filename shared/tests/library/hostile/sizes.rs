@@ -47,7 +47,7 @@ async fn a_config_var_that_is_too_large_is_named() {
             document["heroku"]["config"]["ACME_KEY"] = "x".repeat(33_000).into();
         })
         .await;
-        assert!(error.contains("32768 bytes that Heroku takes"), "{error}");
+        assert!(error.contains("Heroku takes 32768 bytes"), "{error}");
         assert!(error.contains("33000 of them in ACME_KEY"), "{error}");
     }
 }
@@ -65,6 +65,6 @@ async fn the_next_credential_may_be_the_one_that_is_too_large() {
         document["heroku"]["config"][VAR] = template.into();
     })
     .await;
-    assert!(error.contains("32768 bytes that Heroku takes"), "{error}");
+    assert!(error.contains("Heroku takes 32768 bytes"), "{error}");
     assert!(error.contains(&format!("of them in {VAR}")), "{error}");
 }

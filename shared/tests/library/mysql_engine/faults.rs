@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use addon_rotation::deadline::{Deadline, Passing};
-use addon_rotation::service::{ServiceError, Verdict};
+use addon_rotation::service::{Kind, ServiceError, Verdict};
 use mysql_async::prelude::Queryable as _;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -32,7 +32,7 @@ async fn assert_can_be_rotated(stand: &Stand, next: &Value) {
 }
 
 fn assert_passing(error: &ServiceError, words: &[&str]) {
-    assert!(matches!(error, ServiceError::Unavailable { .. }), "{error}");
+    assert!(error.kind() == Some(Kind::Unavailable), "{error}");
     assert!(error.is_passing());
     assert_names(error, words);
 }
@@ -62,9 +62,9 @@ async fn a_server_that_is_down() {
             .await;
         for result in [issued, verified, revoked] {
             let error = result.unwrap_err();
-            assert!(matches!(error, ServiceError::Unreachable { .. }), "{error}");
+            assert!(error.kind() == Some(Kind::Unreachable), "{error}");
             assert!(error.is_passing());
-            assert_names(&error, &["check that it is up"]);
+            assert_names(&error, &["Check that the server runs"]);
         }
     };
     let stand = Stand {
@@ -189,7 +189,7 @@ async fn grant_tables_that_somebody_locks() {
         let mut backup = stand.server.connect().await.unwrap();
         backup.query_drop(lock).await.unwrap();
         let error = issue_error(&stand, &next).await;
-        assert_passing(&error, &["holds a lock", "end it or wait"]);
+        assert_passing(&error, &["holds a lock", "or wait"]);
         backup.query_drop("UNLOCK TABLES").await.unwrap();
     }
     assert_can_be_rotated(&stand, &next).await;
@@ -213,7 +213,7 @@ async fn nothing_is_sent_in_plain_text_beyond_loopback() {
         .await;
     for result in [issued, verified, revoked] {
         let error = result.unwrap_err();
-        assert!(matches!(error, ServiceError::Rejected { .. }), "{error}");
+        assert!(error.kind() == Some(Kind::Rejected), "{error}");
         assert!(!error.is_passing());
         assert!(error.to_string().contains("offers no TLS"), "{error}");
     }

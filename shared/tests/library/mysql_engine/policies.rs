@@ -5,7 +5,7 @@ use std::pin::Pin;
 use addon_rotation::deadline::Passing as _;
 use addon_rotation::document::Document;
 use addon_rotation::net::{self, PlainText};
-use addon_rotation::service::{ServiceError, Services, Verdict};
+use addon_rotation::service::{Kind, ServiceError, Services, Verdict};
 use mysql_async::prelude::Queryable as _;
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -17,7 +17,7 @@ use crate::support::{Log, document, next_document, random, serving, soon, versio
 
 fn assert_rejected(error: &ServiceError, words: &[&str]) {
     let text = error.to_string();
-    assert!(matches!(error, ServiceError::Rejected { .. }), "{text}");
+    assert!(error.kind() == Some(Kind::Rejected), "{text}");
     assert!(!error.is_passing());
     for word in words {
         assert!(text.contains(word), "{text:?} does not name {word:?}");
@@ -129,10 +129,7 @@ async fn an_administrator_may_log_in_by_ed25519_and_a_customer_is_told_that_it_i
         .issue(&third, &serving(&wrong, &third), soon())
         .await;
     let error = refused.unwrap_err();
-    assert!(
-        matches!(error, ServiceError::Administrator { .. }),
-        "{error}"
-    );
+    assert!(error.kind() == Some(Kind::Administrator), "{error}");
 
     let name = next["username"].as_str().unwrap();
     let password = next["password"].as_str().unwrap();

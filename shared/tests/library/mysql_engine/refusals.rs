@@ -2,7 +2,7 @@
 
 use addon_rotation::deadline::Passing;
 use addon_rotation::document::Fields;
-use addon_rotation::service::{ServiceError, Verdict};
+use addon_rotation::service::{Kind, ServiceError, Verdict};
 use mysql_async::prelude::Queryable as _;
 use serde_json::{Value, json};
 
@@ -42,7 +42,7 @@ async fn a_wrong_administrator() {
     for (user, password) in [(ADMINISTRATOR, "an old one"), ("nobody", "an old one")] {
         let wrong = administrator(user, password);
         for error in errors(&stand, &stand.imported, &wrong).await {
-            assert!(matches!(error, ServiceError::Administrator { .. }));
+            assert!(error.kind() == Some(Kind::Administrator));
             assert_names(&error, &["1045", "masterarn", user]);
             assert!(!error.to_string().contains("an old one"));
         }
@@ -71,11 +71,8 @@ async fn an_administrator_that_lacks_a_right_loses_nothing() {
             .issue(&next, &serving(&stand.administrator, &next), soon())
             .await;
         let error = issued.unwrap_err();
-        assert!(
-            matches!(error, ServiceError::Administrator { .. }),
-            "{error}"
-        );
-        assert_names(&error, &[code, "masterarn", "rights"]);
+        assert!(error.kind() == Some(Kind::Administrator), "{error}");
+        assert_names(&error, &[code, "administrator", "missing privilege"]);
         if right.starts_with("GRANT") {
             let back = "GRANT ALL PRIVILEGES ON shop.* TO operator@'127.0.0.1' WITH GRANT OPTION";
             stand.execute(&[back]).await;
@@ -114,11 +111,8 @@ async fn an_administrator_that_may_not_end_sessions_says_so_unless_a_procedure_d
         .revoke(&imported, &serving(&stand.administrator, &imported), soon())
         .await;
     let error = revoked.unwrap_err();
-    assert!(
-        matches!(error, ServiceError::Administrator { .. }),
-        "{error}"
-    );
-    assert_names(&error, &["1095", "masterarn"]);
+    assert!(error.kind() == Some(Kind::Administrator), "{error}");
+    assert_names(&error, &["1095", "missing privilege"]);
     // Nobody new gets in, and the user is not dropped from under its session.
     assert_eq!(stand.verdict(&stand.imported).await, Verdict::Refused);
     session.query_drop("SELECT 1").await.unwrap();
@@ -155,7 +149,7 @@ async fn a_user_that_is_no_model_for_another() {
         (
             "RENAME USER shop@'%' TO another@'%'",
             "RENAME USER another@'%' TO shop@'%'",
-            ["no user shop", "AWSPENDING", "rotate anew"],
+            ["no user shop", "AWSPENDING", "rotate again"],
         ),
     ] {
         stand.execute(&[change]).await;
@@ -168,7 +162,7 @@ async fn a_user_that_is_no_model_for_another() {
             )
             .await;
         let error = issued.unwrap_err();
-        assert!(matches!(error, ServiceError::Rejected { .. }), "{error}");
+        assert!(error.kind() == Some(Kind::Rejected), "{error}");
         assert!(!error.is_passing());
         assert_names(&error, &words);
         assert!(!stand.has_user(&next).await);
@@ -185,7 +179,7 @@ async fn the_administrator_itself_is_neither_copied_nor_revoked() {
     value["username"] = ADMINISTRATOR.into();
     value["password"] = stand.administrator_password.as_str().into();
     for error in errors(&stand, &value, &stand.administrator).await {
-        assert_names(&error, &["is the administrator itself"]);
+        assert_names(&error, &["is the administrator's own user"]);
     }
 }
 
@@ -198,7 +192,7 @@ async fn a_database_that_is_not_there_is_no_refused_credential() {
         value["dbname"] = database.into();
         let verified = stand.services.verify(&document(&value), soon()).await;
         let error = verified.unwrap_err();
-        assert!(matches!(error, ServiceError::Rejected { .. }), "{error}");
+        assert!(error.kind() == Some(Kind::Rejected), "{error}");
         assert!(!error.is_passing());
         assert_names(&error, &[code, database]);
     }

@@ -2,7 +2,7 @@
 
 use addon_rotation::deadline::Passing as _;
 use addon_rotation::net::Roots;
-use addon_rotation::service::{ServiceError, Services, Verdict};
+use addon_rotation::service::{Kind, Services, Verdict};
 use local_cloud::certificates::Authority;
 use serde_json::Value;
 
@@ -54,12 +54,11 @@ async fn refused(stand: &Stand, services: &Services) -> String {
     let issue = services.issue(&document, &administrator, soon());
     let mut texts = Vec::new();
     for error in [verify.unwrap_err(), within(issue).await.unwrap_err()] {
-        assert!(matches!(error, ServiceError::Unreachable { .. }), "{error}");
+        assert!(error.kind() == Some(Kind::Unreachable), "{error}");
         assert!(!error.is_passing(), "{error}");
         texts.push(error.to_string());
     }
-    assert_eq!(texts[0], texts[1]);
-    assert!(texts[0].contains(HERE), "{texts:?}");
+    assert!(texts.iter().all(|it| it.contains(HERE)), "{texts:?}");
     texts.remove(0)
 }
 
@@ -98,5 +97,5 @@ async fn a_certificate_for_another_host_is_refused() {
     let stand = start(&authority, &["db7.acme.example", "127.0.0.1"]).await;
     let trusting = trusting(&stand.services, &authority);
     let error = refused(&stand, &trusting).await;
-    assert!(error.contains("not for this host name"), "{error}");
+    assert!(error.contains("for another host name"), "{error}");
 }

@@ -156,7 +156,7 @@ async fn a_rotation_that_does_not_end_is_followed_so_long_and_no_longer() {
         said[0]["message"]
             .as_str()
             .unwrap()
-            .contains("under way already"),
+            .contains("already under way"),
         "{said:?}"
     );
 }
@@ -206,7 +206,7 @@ async fn a_rotation_that_fails_keeps_no_older_credential_alive_and_what_is_curre
             "--accept-downtime"
         };
         let again = format!("emergency {} {choice}", id(&instance));
-        let alive = format!("{second}, is alive");
+        let alive = format!("current version, {second}");
         for part in [&again, &alive, "aws logs tail"] {
             assert!(error.contains(part), "{error}");
         }
@@ -252,7 +252,11 @@ async fn a_secret_that_cannot_be_looked_at_keeps_no_older_credential_from_its_re
     let error = ended.unwrap_err();
     assert_eq!(error.status(), 1);
     let error = error.to_string();
-    for part in ["cannot be looked at", "--revoke-after 900s", "is alive"] {
+    for part in [
+        "cannot be followed",
+        "--revoke-after 900s",
+        "If that one leaked",
+    ] {
         assert!(error.contains(part), "{error}");
     }
     assert_eq!(words.done(), ["rotate", "schedule"]);
@@ -289,7 +293,7 @@ async fn what_cannot_be_ended_keeps_no_other_alive_and_is_scheduled() {
     for part in [
         alive,
         "--rotated --accept-downtime",
-        "tried again in a minute",
+        "a scheduled attempt follows in a minute",
     ] {
         assert!(error.contains(part), "{error}");
     }
@@ -345,7 +349,7 @@ async fn a_rotation_is_given_up_only_where_it_was_seen_before() {
     let error = ended.unwrap_err();
     assert_eq!(error.status(), 1);
     let error = error.to_string();
-    for part in ["given up", "aws logs tail", "rotate"] {
+    for part in ["was cancelled", "aws logs tail", "rotate"] {
         assert!(error.contains(part), "{error}");
     }
 }
@@ -362,7 +366,7 @@ async fn an_instance_that_is_not_there_is_an_error_that_says_where_they_are() {
     let error = ended.unwrap_err();
     assert_eq!(error.status(), 2);
     let error = error.to_string();
-    for part in ["nope", "in stack addon-rotation", "status"] {
+    for part in ["nope", "for stack addon-rotation", "status"] {
         assert!(error.contains(part), "{error}");
     }
 }

@@ -147,9 +147,9 @@ async fn a_file_that_is_wrong_is_refused_as_a_whole() {
         let error = error.to_string();
         for words in [
             "line 4 is not JSON",
-            "line 5 is not usable: Document must be an object",
-            "line 6 is not usable: RotationDay is not known: did you mean RotationDays?",
-            "Nothing was sent",
+            "line 5 is not valid: Document must be an object",
+            "line 6 is not valid: RotationDay is unknown: did you mean RotationDays?",
+            "nothing was sent",
         ] {
             assert!(error.contains(words), "{error}");
         }
@@ -170,7 +170,11 @@ async fn a_file_that_is_wrong_is_refused_as_a_whole() {
     options.check = true;
     let outcome = enroll::run(&stack(&stand), &words.for_people(), &options).await;
     assert_eq!(outcome.unwrap(), Outcome::Fine);
-    assert!(words.text().contains("3 can be sent; nothing was"));
+    assert!(
+        words
+            .text()
+            .contains("3 instances are valid; nothing was sent")
+    );
     assert!(asked.lock().unwrap().is_empty());
     options.check = false;
     let outcome = enroll::run(&stack(&stand), &words.output(), &options).await;
@@ -190,7 +194,7 @@ async fn what_was_never_there_cannot_be_deprovisioned() {
     assert_eq!(outcome.unwrap(), Outcome::Attention);
     let text = people.text();
     let expected =
-        "✗ nope: There is no instance nope in stack addon-rotation. → List its instances";
+        "✗ nope: There is no instance nope in stack addon-rotation. → List the instances";
     assert!(text.contains(expected), "{text}");
     // What was deprovisioned before is done.
     let instance = stand.enrolled(Api::V1).await;

@@ -113,7 +113,7 @@ const ANSWERS: &[(Phase, &str, &str, Means)] = &[
         After,
         "3D000",
         "database \"shop\" does not exist",
-        Unknown(false, "correct dbname"),
+        Unknown(false, "Correct dbname"),
     ),
     (
         After,
@@ -131,7 +131,7 @@ const ANSWERS: &[(Phase, &str, &str, Means)] = &[
         After,
         "58P01",
         "could not access file \"$libdir/plugins/x\": No such file or directory",
-        Unknown(true, "the password is right, but could not access"),
+        Unknown(true, "although the password is right"),
     ),
     (
         After,

@@ -5,7 +5,7 @@ use std::fs;
 use std::time::Duration;
 
 use addon_rotation::deadline::Deadline;
-use addon_rotation::service::{ServiceError, Verdict};
+use addon_rotation::service::{Kind, ServiceError, Verdict};
 use local_cloud::postgres::{ADMINISTRATOR, SUPERUSER};
 
 use super::support::{Stand, Version, administrator, execute, username};
@@ -74,7 +74,7 @@ async fn verify_says(stand: &Stand, passing: bool, parts: &[&str]) {
 async fn a_server_that_is_down(version: Version) {
     let mut stand = Stand::start(version, &[]).await;
     stand.server.halt().await;
-    let parts = ["cannot be reached", "no connection", "check that it is up"];
+    let parts = ["the connection was refused", "Check that the server runs"];
     every_call(&mut stand, true, &parts).await;
     verify_says(&stand, true, &parts).await;
     stand.server.resume(&[]).await.unwrap();
@@ -91,7 +91,7 @@ async fn a_server_that_hangs(version: Version) {
     let revoked = stand.revoke(&imported, briefly()).await.unwrap_err();
     stand.server.freeze(false).unwrap();
     for error in [issued, revoked] {
-        stand.assert_says(&error, true, &["cannot be reached", "no answer in time"]);
+        stand.assert_says(&error, true, &["no answer in time"]);
     }
     recovers(&mut stand).await;
 }
@@ -102,7 +102,7 @@ async fn a_server_that_takes_no_connections_yet(version: Version) {
     let signal = stand.server.data().join("standby.signal");
     fs::write(&signal, "").unwrap();
     stand.server.resume(&["hot_standby=off"]).await.unwrap();
-    let parts = ["57P03", "starting"];
+    let parts = ["57P03", "has started"];
     every_call(&mut stand, true, &parts).await;
     verify_says(&stand, true, &parts).await;
     stand.server.halt().await;
@@ -189,7 +189,7 @@ async fn a_network_that_pg_hba_does_not_know(version: Version) {
     let before = fs::read_to_string(&file).unwrap();
     fs::write(&file, "host all postgres all scram-sha-256\n").unwrap();
     reload(&stand).await;
-    let parts = ["pg_hba.conf", "allow this role"];
+    let parts = ["pg_hba.conf", "Allow this role"];
     every_call(&mut stand, false, &parts).await;
     verify_says(&stand, false, &parts).await;
     fs::write(&file, before).unwrap();
@@ -224,7 +224,12 @@ async fn the_administrators_own_role(version: Version) {
     stand.imported["username"] = "own".into();
     stand.imported["password"] = password.as_str().into();
     stand.administrator = administrator("own", &password);
-    every_call(&mut stand, false, &["\"own\"", "administrator's own role"]).await;
+    every_call(
+        &mut stand,
+        false,
+        &["\"own\"", "is the administrator's own"],
+    )
+    .await;
     let imported = stand.imported.clone();
     assert_eq!(stand.verdict(&imported).await, Verdict::Accepted);
 }
@@ -238,8 +243,8 @@ async fn a_role_that_does_not_act_as_the_owner(version: Version) {
     execute(&client, &alone).await;
     let document = crate::support::document(&first);
     let error = stand.services.verify(&document, soon()).await.unwrap_err();
-    assert!(matches!(error, ServiceError::Rejected { .. }));
-    stand.assert_says(&error, false, &["does not act as \"customer\""]);
+    assert!(error.kind() == Some(Kind::Rejected));
+    stand.assert_says(&error, false, &["not as \"customer\""]);
     // Issued once more, it does.
     stand.issue(&first, soon()).await.unwrap();
     assert_eq!(stand.verdict(&first).await, Verdict::Accepted);

@@ -106,7 +106,7 @@ async fn a_locked_table_postpones_the_revocation_and_hangs_nothing(version: Vers
         stand.revoke(&first, deadline).await.unwrap_err()
     })
     .await;
-    stand.assert_says(&error, true, &["pg_locks", "/shop", "let it end"]);
+    stand.assert_says(&error, true, &["pg_locks", "/shop", "holds the lock"]);
     assert_eq!(stand.verdict(&first).await, Verdict::Refused);
 
     execute(&holder, "ROLLBACK").await;

@@ -285,7 +285,7 @@ async fn the_administrators_secret_names_the_database_that_it_works_in(version: 
     let imported = stand.imported.clone();
     let next = stand.next(&imported);
     let error = stand.issue(&next, soon()).await.unwrap_err();
-    stand.assert_says(&error, false, &["/postgres", "42501", "grant CONNECT"]);
+    stand.assert_says(&error, false, &["/postgres", "42501", "Grant CONNECT"]);
 
     let named = |database: &str| {
         let mut secret: serde_json::Value = serde_json::from_str(

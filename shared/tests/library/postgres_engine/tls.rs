@@ -73,7 +73,7 @@ async fn a_certificate_for_another_host_is_refused() {
     let stand = start(&authority, &["db7.acme.example", "127.0.0.1"]).await;
     let trusting = trusting(&stand.services, &authority);
     let error = refused(&stand, &trusting, HERE).await.to_string();
-    assert!(error.contains("not for this host name"), "{error}");
+    assert!(error.contains("for another host name"), "{error}");
 }
 
 #[tokio::test]

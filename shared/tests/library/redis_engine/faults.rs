@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use addon_rotation::deadline::{Deadline, Passing as _};
-use addon_rotation::service::{ServiceError, Verdict};
+use addon_rotation::service::{Kind, ServiceError, Verdict};
 use local_cloud::redis::{RedisOptions, Users};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
@@ -21,7 +21,7 @@ async fn stand(users: Users) -> (Stand, super::support::Version) {
 
 /// Whether the error is about the connection alone.
 fn cut(error: &ServiceError) -> bool {
-    matches!(error, ServiceError::Unreachable { .. })
+    error.kind() == Some(Kind::Unreachable)
 }
 
 #[tokio::test]
@@ -99,13 +99,13 @@ async fn an_administrator_who_may_not_is_named() {
             .revoke(&first.document, &serving(&fields, &first.document), soon())
             .await;
         for error in [issued.unwrap_err(), revoked.unwrap_err()] {
-            assert!(
-                matches!(error, ServiceError::Administrator { .. }),
-                "{error:?}"
-            );
+            assert!(error.kind() == Some(Kind::Administrator), "{error:?}");
             assert!(!error.is_passing());
             let text = error.to_string();
-            assert!(text.contains(words) && text.contains("masterarn"), "{text}");
+            assert!(
+                text.contains(words) && text.contains("administrator"),
+                "{text}"
+            );
             assert!(!text.contains(password), "{text}");
         }
     }
@@ -139,14 +139,11 @@ async fn a_server_full_of_connections_refuses_nobodys_credential() {
         // The server says it and hangs up: a login that is on its way then makes the kernel throw the words away.
         let mut error = attempt().await;
         for _ in 0..100 {
-            if matches!(error, ServiceError::Unreachable { .. }) {
+            if error.kind() == Some(Kind::Unreachable) {
                 error = attempt().await;
             }
         }
-        assert!(
-            matches!(error, ServiceError::Unavailable { .. }),
-            "{error:?}"
-        );
+        assert!(error.kind() == Some(Kind::Unavailable), "{error:?}");
         assert!(error.to_string().contains("maxclients"), "{error}");
     }
     let answer = only.ask("GET key").await;
@@ -169,7 +166,7 @@ async fn a_file_that_cannot_be_written_is_named_and_a_later_try_succeeds() {
         stand.issue(&second).await.unwrap_err(),
         stand.revoke(&first).await.unwrap_err(),
     ] {
-        assert!(matches!(error, ServiceError::Rejected { .. }), "{error:?}");
+        assert!(error.kind() == Some(Kind::Rejected), "{error:?}");
         assert!(!error.is_passing());
         assert!(error.to_string().contains("write its ACL file"), "{error}");
     }
@@ -184,8 +181,8 @@ async fn a_file_that_cannot_be_written_is_named_and_a_later_try_succeeds() {
 
 fn names_the_forbidden(error: &ServiceError, password: &str) {
     let text = error.to_string();
-    assert!(matches!(error, ServiceError::Rejected { .. }), "{text}");
-    assert!(text.contains("renamed or forbidden"), "{text}");
+    assert!(error.kind() == Some(Kind::Rejected), "{text}");
+    assert!(text.contains("Allow the command"), "{text}");
     // A server quotes the arguments of a command that it does not know.
     assert!(!text.contains(password), "{text}");
 }
@@ -288,7 +285,7 @@ async fn what_passes_is_told_from_what_does_not() {
         (
             "-MISCONF Redis is configured to save RDB snapshots",
             true,
-            "its log says why",
+            "server's log",
         ),
         (
             "-OOM command not allowed when used memory > 'maxmemory'.",
@@ -298,7 +295,7 @@ async fn what_passes_is_told_from_what_does_not() {
         (
             "-NOPERM User a has no permissions to run the 'acl|list' command",
             false,
-            "masterarn",
+            "Grant the administrator",
         ),
         ("-NOAUTH Authentication required.", false, "masterarn"),
         ("-ERR something new", false, "something new"),
@@ -348,7 +345,9 @@ async fn only_a_wrong_password_is_a_refusal() {
         let services = services();
         let said = within(services.verify(&version.document, deadline)).await;
         // Nor is it a fault of the administrator, who has no part in it.
-        let blamed = matches!(said, Err(ServiceError::Administrator { .. }));
+        let blamed = said
+            .as_ref()
+            .is_err_and(|error| error.kind() == Some(Kind::Administrator));
         assert!(!blamed, "{answer}");
         assert_eq!(said.ok(), verdict, "{answer}");
     }

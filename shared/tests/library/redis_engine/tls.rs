@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use addon_rotation::deadline::{Deadline, Passing as _};
 use addon_rotation::net::Roots;
-use addon_rotation::service::{ServiceError, Services, Verdict};
+use addon_rotation::service::{Kind, ServiceError, Services, Verdict};
 use local_cloud::certificates::Authority;
 use local_cloud::redis::{RedisOptions, Users};
 
@@ -71,7 +71,7 @@ async fn a_certificate_for_another_host_is_refused() {
     let (stand, first) = start(&authority, &["cache1.acme.example", "127.0.0.1"]).await;
     let services = trusting(&stand.services, &authority);
     let error = refused(&services, &first).await.to_string();
-    assert!(error.contains("not for this host name"), "{error}");
+    assert!(error.contains("for another host name"), "{error}");
 }
 
 #[tokio::test]
@@ -83,7 +83,7 @@ async fn a_server_without_tls_is_not_spoken_to_in_plain_text() {
     let deadline = Deadline::after(Duration::from_millis(500));
     let error = within(stand.services.verify(&plain.document, deadline)).await;
     let error = error.unwrap_err();
-    assert!(matches!(error, ServiceError::Unreachable { .. }), "{error}");
+    assert!(error.kind() == Some(Kind::Unreachable), "{error}");
     let here = plain.with("host", "127.0.0.1");
     assert_eq!(stand.verify(&here).await, Verdict::Accepted);
 }

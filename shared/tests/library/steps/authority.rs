@@ -110,7 +110,7 @@ async fn no_function_sends_the_administrator_s_login_to_a_server_that_a_document
         let own = stand.administrator_arn().as_str();
         let host = hostile.server.url.authority().to_owned();
         let served = stand.service.url().authority().to_owned();
-        for words in [own, &host, &served, "A retry cannot help"] {
+        for words in [own, &host, &served, "A retry does not help"] {
             assert!(message.contains(words), "{words}: {message}");
         }
     };
@@ -314,7 +314,7 @@ async fn nothing_is_issued_before_the_current_credential_has_logged_in() {
             instance.secret.as_str(),
             "PutSecretValue",
             &format!("addon-rotation-operator recover {}", instance.addon),
-            "A retry cannot help",
+            "A retry does not help",
         ] {
             assert!(message.contains(words), "{words}: {message}");
         }

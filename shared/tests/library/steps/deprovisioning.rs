@@ -290,7 +290,7 @@ async fn a_scheduled_run_that_fails_schedules_the_next() {
     let event = json!({ "AddonId": instance.addon, "RotationIsOver": true, "Attempt": 20 });
     let message = refused(&stand, event).await;
     assert!(
-        message.contains("could not be deprovisioned for a day"),
+        message.contains("was not deprovisioned within a day"),
         "{message}"
     );
     assert!(own_schedule(&stand).is_none());
@@ -303,9 +303,9 @@ async fn one_credential_that_cannot_be_ended_keeps_no_other_alive_and_no_secret_
     stand.rotate(&instance).await;
     refuse(&stand, 1);
     let message = refused(&stand, json!({ "AddonId": instance.addon })).await;
-    assert!(message.contains("refuses the administrator"), "{message}");
+    assert!(message.contains("refused the administrator"), "{message}");
     assert!(
-        message.contains("repeat, which does what is left"),
+        message.contains("Then repeat: what is left is done"),
         "{message}"
     );
     assert_eq!(stand.service.live().len(), 1);
@@ -377,7 +377,10 @@ async fn what_is_somebody_elses_is_not_touched() {
     };
     stand.call("TagResource", tag("another")).await.unwrap();
     let message = refused(&stand, json!({ "AddonId": instance.addon })).await;
-    assert!(message.contains("is not this stack's"), "{message}");
+    assert!(
+        message.contains("does not have the tag rotation:stack"),
+        "{message}"
+    );
     stand
         .call("TagResource", tag("addon-rotation"))
         .await
@@ -422,7 +425,7 @@ async fn what_was_deleted_with_a_credential_alive_is_said_to_be() {
             .await
             .unwrap();
         let message = refused(&stand, json!({ "AddonId": instance.addon })).await;
-        assert!(message.contains("RestoreSecret"), "{message}");
+        assert!(message.contains("restore-secret"), "{message}");
         stand.call("RestoreSecret", parameters).await.unwrap();
         assert_eq!(
             deprovision(&stand, &instance).await["Outcome"],

@@ -249,7 +249,7 @@ async fn a_value_that_heroku_stores_in_another_text_is_one_release() {
         assert!(eventually(async || tried().len() > 1).await);
         assert_eq!(releases(&stand, &instance), 1, "{api:?}");
         let error = tried().into_iter().rev().find_map(|it| it.error).unwrap();
-        assert!(error.contains("not written again"), "{error}");
+        assert!(error.contains("does not show what was written"), "{error}");
     }
 }
 

@@ -165,7 +165,7 @@ async fn an_instance_is_enrolled_once_and_rotates() {
         let secret = described(&stand, &name).await;
         assert_eq!(answer["Outcome"], "created", "{by:?} {untidy:?}");
         let note = answer["Note"].as_str().unwrap();
-        assert!(note.contains("administrator's login") && note.contains("not tried"));
+        assert!(note.contains("administrator's login") && note.contains("not checked"));
         assert_eq!(answer["SecretArn"], secret["ARN"]);
         let version = answer["VersionId"].as_str().unwrap();
         let labels = &secret["VersionIdsToStages"];
@@ -279,7 +279,7 @@ async fn an_instance_without_its_tokens_is_told_from_an_enrolled_one() {
     stand.call("DeleteSecret", oauth).await.unwrap();
     let again = event(&stand, &addon, By::RefreshToken);
     let message = refusal(&stand, stand.lambda.ask(FUNCTION, again).await);
-    assert!(message.contains("is not there"), "{message}");
+    assert!(message.contains("does not exist"), "{message}");
 }
 
 #[tokio::test]

@@ -51,7 +51,7 @@ async fn a_token_that_is_no_version_starts_nothing() {
     for step in Step::ALL {
         let version = version_id();
         let message = refusal(&stand, &instance.secret, &version, step).await;
-        for part in [version.as_str(), instance.secret.as_str(), "RotateSecret"] {
+        for part in [version.as_str(), instance.secret.as_str(), "rotate-secret"] {
             assert!(message.contains(part), "{part} is not in: {message}");
         }
     }
@@ -64,7 +64,7 @@ async fn a_secret_without_rotation_is_not_rotated() {
     let instance = stand.instance(Api::V1).await;
     let first = stand.current(&instance);
     let message = refusal(&stand, &instance.secret, &first, Step::CreateSecret).await;
-    assert!(message.contains("not switched on"), "{message}");
+    assert!(message.contains("Rotation is off"), "{message}");
     assert_untouched(&stand, &instance, &first).await;
 }
 

@@ -173,7 +173,7 @@ async fn who_is_not_enrolled_is_told_so() {
     let stand = Stand::start().await;
     let refused = async |addon: &Provisioned| {
         let error = press(&stand, &addon.addon).await.unwrap_err();
-        let wanted = error.error_message.contains("enrol the instance first");
+        let wanted = error.error_message.contains("Enrol the instance first");
         assert!(wanted, "{error:?}");
     };
     refused(&stand.provisioned(Api::V1)).await;

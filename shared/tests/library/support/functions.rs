@@ -289,8 +289,13 @@ async fn invoked(
     answered(lambda.ask(&function, payload).await)
 }
 
-/// Lambda's `GetFunctionConfiguration`.
-async fn configured(State(lambda): State<Lambda>, Path(function): Path<String>) -> Json<Value> {
+/// Lambda's `GetFunctionConfiguration`, of the one stack that there is.
+async fn configured(State(lambda): State<Lambda>, Path(function): Path<String>) -> Response {
+    if !function.starts_with("addon-rotation-") {
+        let code = "ResourceNotFoundException";
+        let body = Json(json!({ "Message": format!("Function not found: {function}") }));
+        return (StatusCode::NOT_FOUND, [("x-amzn-errortype", code)], body).into_response();
+    }
     let timeout = lambda.book().timeout.unwrap_or(TIMEOUT);
     let grace_period = GRACE_PERIOD.as_secs().to_string();
     Json(json!({
@@ -298,6 +303,7 @@ async fn configured(State(lambda): State<Lambda>, Path(function): Path<String>) 
         "Timeout": timeout.as_secs(),
         "Environment": { "Variables": { "GRACE_PERIOD_SECONDS": grace_period } },
     }))
+    .into_response()
 }
 
 impl RotationFunctions for Lambda {

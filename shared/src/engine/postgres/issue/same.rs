@@ -21,9 +21,8 @@ pub(super) async fn attributes(
     owner: &Role,
     before: Option<&Before<'_>>,
 ) -> Result<String, ServiceError> {
-    let refused = |what: &str, remedy: String| {
-        Err(session.rejected(format!("role {name:?} {what}; {remedy}")))
-    };
+    let refused =
+        |what: &str, remedy: String| Err(session.rejected(format!("role {name:?} {what}"), remedy));
     let quoted = identifier(name);
     for (has, attribute) in [
         (owner.is_superuser, "SUPERUSER"),
@@ -31,24 +30,24 @@ pub(super) async fn attributes(
     ] {
         if has {
             return refused(
-                &format!("has {attribute}: it makes logins that no rotation ends"),
-                format!("ALTER ROLE {quoted} NO{attribute}"),
+                &format!("has {attribute}, with which it can make logins that no rotation ends"),
+                format!("Run ALTER ROLE {quoted} NO{attribute}"),
             );
         }
     }
     if let Some(before) = before.filter(|before| before.role.replicates && !owner.replicates) {
         return refused(
             &format!(
-                "has no REPLICATION, and {:?}, which acts as it, has",
+                "has no REPLICATION, unlike {:?}, which acts as it",
                 before.name
             ),
-            format!("ALTER ROLE {quoted} REPLICATION"),
+            format!("Run ALTER ROLE {quoted} REPLICATION"),
         );
     }
     if owner.is_expired {
         return refused(
-            "has a VALID UNTIL that is over, and its versions have the same",
-            format!("ALTER ROLE {quoted} VALID UNTIL 'infinity'"),
+            "has a VALID UNTIL in the past, and its versions get the same",
+            format!("Run ALTER ROLE {quoted} VALID UNTIL 'infinity'"),
         );
     }
     let mut options = format!(
@@ -81,11 +80,11 @@ pub(super) async fn attributes(
         if !may && !own.is_superuser {
             let remedy = if remedy {
                 format!(
-                    "give it to the administrator (ALTER ROLE ... {attribute}) or take it from the owner (ALTER ROLE {quoted} NO{attribute})"
+                    "Give it to the administrator (ALTER ROLE ... {attribute}), or take it from the owner (ALTER ROLE {quoted} NO{attribute})"
                 )
             } else {
                 format!(
-                    "before PostgreSQL 16 only a superuser may: put one into the administrator's secret (masterarn), or take it from the owner (ALTER ROLE {quoted} NO{attribute})"
+                    "Before PostgreSQL 16 only a superuser may: put one into the administrator's secret (masterarn), or take it from the owner (ALTER ROLE {quoted} NO{attribute})"
                 )
             };
             return refused(
@@ -146,7 +145,7 @@ pub(super) async fn settings(
         if row.get(3) == Some("t") {
             tracing::warn!(
                 setting,
-                "the administrator may not set this (GRANT SET ON PARAMETER, since PostgreSQL 15): not carried over from the owner to the version's role"
+                "the administrator may not set this parameter (GRANT SET ON PARAMETER, since PostgreSQL 15): the version's role does not get the owner's value"
             );
             continue;
         }

@@ -17,18 +17,18 @@ async fn an_event_is_refused_with_all_that_is_wrong_in_it() {
     for part in [
         "GrantCode and RefreshToken exclude",
         "RotationDays must be a whole number from 1 to 365",
-        "RotationDay is not known: did you mean RotationDays?",
-        "it has a key that is not known",
+        "RotationDay is unknown: did you mean RotationDays?",
+        "it has an unknown key",
         "Document: masterarn must be the ARN",
         "Document: heroku.config.ACME_KEY uses an unknown field",
-        "A retry cannot help",
+        "A retry does not help",
     ] {
         assert!(message.contains(part), "{message}");
     }
     let mut wrong = event(&stand, &stand.provisioned(Api::V1), By::V1);
     wrong["GrantCode"] = addon.grant_code.as_str().into();
     let message = refusal(&stand, stand.lambda.ask(FUNCTION, wrong).await);
-    assert!(message.contains("are for v3 alone"), "{message}");
+    assert!(message.contains("are for v3 only"), "{message}");
     for (wrong, expected) in [
         (json!({}), "Document is missing"),
         (json!({ "Document": "text" }), "Document must be an object"),
@@ -73,18 +73,18 @@ async fn a_v3_instance_needs_its_tokens_from_somewhere() {
     let addon = stand.provisioned(Api::V3);
     let without = json!({ "Document": addon.document });
     let message = refusal(&stand, stand.lambda.ask(FUNCTION, without).await);
-    assert!(message.contains("needs GrantCode"), "{message}");
+    assert!(message.contains("Add GrantCode"), "{message}");
 
     let mut wrong = event(&stand, &addon, By::Code);
     wrong["GrantCode"] = "a-code-that-is-not".into();
     let message = refusal(&stand, stand.lambda.ask(FUNCTION, wrong).await);
-    assert!(message.contains("good for one exchange"), "{message}");
+    assert!(message.contains("older than five minutes"), "{message}");
     assert_eq!(there(&stand, &addon), [false, false]);
 
     let mut wrong = event(&stand, &addon, By::RefreshToken);
     wrong["RefreshToken"] = "a-token-that-is-not".into();
     let message = refusal(&stand, stand.lambda.ask(FUNCTION, wrong).await);
-    assert!(message.contains("correct refresh_token"), "{message}");
+    assert!(message.contains("Correct refresh_token"), "{message}");
     assert_eq!(there(&stand, &addon), [false, false]);
 
     let mut wrong = event(&stand, &addon, By::Code);
@@ -101,7 +101,10 @@ async fn what_is_somebody_elses_is_refused_before_anything_is_changed() {
     let stack = |name: &str| json!([{ "Key": "rotation:stack", "Value": name }]);
     let function = "arn:aws:lambda:us-east-1:000000000000:function:another";
     for (case, part) in [
-        ("another stack's", "is not this stack's"),
+        (
+            "another stack's",
+            "does not have the tag rotation:stack=addon-rotation",
+        ),
         ("another add-on's", "Correct heroku.addon_id"),
         ("another credential", "differs in api_key"),
         ("another template", "differs in heroku.config"),
