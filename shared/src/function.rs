@@ -19,6 +19,7 @@ use crate::{Error, telemetry};
 pub async fn run<E: Event, A: Serialize>(
     step: impl AsyncFn(E, Deadline) -> Result<A, Error>,
 ) -> Result<(), lambda_runtime::Error> {
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), "starting");
     let step = &step;
     lambda_runtime::run(service_fn(move |event: LambdaEvent<Value>| async move {
         let deadline = Deadline::from_epoch_millis(event.context.deadline);
