@@ -10,6 +10,7 @@ locals {
   has_log_kms_key          = var.log_kms_key_arn != ""
   has_reserved_concurrency = var.reserved_concurrent_executions != 0
   has_secrets_kms_key      = var.secrets_kms_key_arn != ""
+  is_detailed              = var.detailed_metrics == "true"
   is_in_vpc                = join("", var.subnet_ids) != ""
   is_traced                = var.tracing == "Active"
 }
@@ -35,6 +36,7 @@ resource "aws_lambda_function" "create_secret" {
       ADMINISTRATOR_SECRET_NAME_PREFIX = var.administrator_secret_name_prefix
       ALLOW_PRIVATE_ADDRESSES          = var.allow_private_addresses
       CA_BUNDLE_FILE                   = local.has_ca_bundle ? "/opt/ca-bundle.pem" : null
+      DETAILED_METRICS                 = var.detailed_metrics
       OAUTH_SECRET_NAME_PREFIX         = var.oauth_secret_name_prefix
       SECRET_NAME_PREFIX               = var.secret_name_prefix
     } : name => value if value != null }
@@ -215,6 +217,7 @@ resource "aws_lambda_function" "deprovision_addon" {
       CA_BUNDLE_FILE                   = local.has_ca_bundle ? "/opt/ca-bundle.pem" : null
       DEAD_LETTER_QUEUE_ARN            = "arn:${local.partition}:sqs:${local.region}:${local.account_id}:${var.stack_name}-deprovision-dead-letter-queue"
       DEPROVISION_ADDON_FUNCTION_ARN   = "arn:${local.partition}:lambda:${local.region}:${local.account_id}:function:${var.stack_name}-deprovision-addon"
+      DETAILED_METRICS                 = var.detailed_metrics
       LONGEST_STEP_SECONDS             = "240"
       OAUTH_SECRET_NAME_PREFIX         = var.oauth_secret_name_prefix
       RECOVERY_WINDOW_DAYS             = var.recovery_window_in_days
@@ -592,6 +595,7 @@ resource "aws_lambda_function" "enroll_addon" {
       ADMINISTRATOR_SECRET_NAME_PREFIX = var.administrator_secret_name_prefix
       ALLOW_PRIVATE_ADDRESSES          = var.allow_private_addresses
       CA_BUNDLE_FILE                   = local.has_ca_bundle ? "/opt/ca-bundle.pem" : null
+      DETAILED_METRICS                 = var.detailed_metrics
       HEROKU_API_URL                   = var.heroku_api_url
       HEROKU_OAUTH_URL                 = var.heroku_oauth_url
       OAUTH_SECRET_NAME_PREFIX         = var.oauth_secret_name_prefix
@@ -895,6 +899,7 @@ resource "aws_lambda_function" "finish_secret" {
   environment {
     variables = {
       DEAD_LETTER_QUEUE_ARN      = "arn:${local.partition}:sqs:${local.region}:${local.account_id}:${var.stack_name}-dead-letter-queue"
+      DETAILED_METRICS           = var.detailed_metrics
       GRACE_PERIOD_SECONDS       = var.grace_period_seconds
       REVOKE_SECRET_FUNCTION_ARN = "arn:${local.partition}:lambda:${local.region}:${local.account_id}:function:${var.stack_name}-revoke-secret"
       SCHEDULER_ROLE_ARN         = "arn:${local.partition}:iam::${local.account_id}:role/${var.stack_name}-${local.region}-scheduler"
@@ -1085,6 +1090,7 @@ resource "aws_lambda_function" "publish_to_heroku" {
   environment {
     variables = {
       ADMINISTRATOR_SECRET_NAME_PREFIX = var.administrator_secret_name_prefix
+      DETAILED_METRICS                 = var.detailed_metrics
       HEROKU_API_URL                   = var.heroku_api_url
       HEROKU_OAUTH_URL                 = var.heroku_oauth_url
       OAUTH_SECRET_NAME_PREFIX         = var.oauth_secret_name_prefix
@@ -1258,6 +1264,7 @@ resource "aws_lambda_function" "revoke_secret" {
       ALLOW_PRIVATE_ADDRESSES          = var.allow_private_addresses
       CA_BUNDLE_FILE                   = local.has_ca_bundle ? "/opt/ca-bundle.pem" : null
       DEAD_LETTER_QUEUE_ARN            = "arn:${local.partition}:sqs:${local.region}:${local.account_id}:${var.stack_name}-dead-letter-queue"
+      DETAILED_METRICS                 = var.detailed_metrics
       GRACE_PERIOD_SECONDS             = var.grace_period_seconds
       HEROKU_API_URL                   = var.heroku_api_url
       HEROKU_OAUTH_URL                 = var.heroku_oauth_url
@@ -1537,6 +1544,7 @@ resource "aws_lambda_function" "rotate" {
     variables = {
       ADMINISTRATOR_SECRET_NAME_PREFIX = var.administrator_secret_name_prefix
       CREATE_SECRET_FUNCTION           = "arn:${local.partition}:lambda:${local.region}:${local.account_id}:function:${var.stack_name}-create-secret"
+      DETAILED_METRICS                 = var.detailed_metrics
       FINISH_SECRET_FUNCTION           = "arn:${local.partition}:lambda:${local.region}:${local.account_id}:function:${var.stack_name}-finish-secret"
       OAUTH_SECRET_NAME_PREFIX         = var.oauth_secret_name_prefix
       PUBLISH_TO_HEROKU_FUNCTION       = "arn:${local.partition}:lambda:${local.region}:${local.account_id}:function:${var.stack_name}-publish-to-heroku"
@@ -1775,6 +1783,7 @@ resource "aws_lambda_function" "start_rotation" {
   environment {
     variables = {
       ADMINISTRATOR_SECRET_NAME_PREFIX  = var.administrator_secret_name_prefix
+      DETAILED_METRICS                  = var.detailed_metrics
       MINIMUM_ROTATION_INTERVAL_SECONDS = var.minimum_rotation_interval_seconds
       OAUTH_SECRET_NAME_PREFIX          = var.oauth_secret_name_prefix
       SECRET_NAME_PREFIX                = var.secret_name_prefix
@@ -1905,6 +1914,7 @@ resource "aws_lambda_function" "sweep" {
   environment {
     variables = {
       DEAD_LETTER_QUEUE_ARN      = "arn:${local.partition}:sqs:${local.region}:${local.account_id}:${var.stack_name}-dead-letter-queue"
+      DETAILED_METRICS           = var.detailed_metrics
       GRACE_PERIOD_SECONDS       = var.grace_period_seconds
       REVOKE_SECRET_FUNCTION_ARN = "arn:${local.partition}:lambda:${local.region}:${local.account_id}:function:${var.stack_name}-revoke-secret"
       SCHEDULER_ROLE_ARN         = "arn:${local.partition}:iam::${local.account_id}:role/${var.stack_name}-${local.region}-scheduler"
@@ -2089,6 +2099,7 @@ resource "aws_lambda_function" "test_secret" {
       ADMINISTRATOR_SECRET_NAME_PREFIX = var.administrator_secret_name_prefix
       ALLOW_PRIVATE_ADDRESSES          = var.allow_private_addresses
       CA_BUNDLE_FILE                   = local.has_ca_bundle ? "/opt/ca-bundle.pem" : null
+      DETAILED_METRICS                 = var.detailed_metrics
       HEROKU_API_URL                   = var.heroku_api_url
       HEROKU_OAUTH_URL                 = var.heroku_oauth_url
       OAUTH_SECRET_NAME_PREFIX         = var.oauth_secret_name_prefix

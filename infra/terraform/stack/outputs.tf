@@ -2,7 +2,7 @@
 
 output "dashboard_url" {
   description = "How many rotated, how long each step takes, what waits for revocation."
-  value       = "https://${local.region}.console.aws.amazon.com/cloudwatch/home?region=${local.region}#dashboards:name=${aws_cloudwatch_dashboard.dashboard.dashboard_name}"
+  value       = local.is_detailed ? "https://${local.region}.console.aws.amazon.com/cloudwatch/home?region=${local.region}#dashboards:name=${var.stack_name}-${local.region}" : null
 }
 
 output "dead_letter_queue_url" {

@@ -76,6 +76,18 @@ variable "ca_bundle_layer" {
   }
 }
 
+variable "detailed_metrics" {
+  type        = string
+  default     = "false"
+  description = "Whether each step is measured, throttling and time-outs have alarms, and there is a dashboard. What tells of credentials that live too long is always there. Metrics, alarms and the dashboard cost the same for any number of instances."
+  nullable    = false
+
+  validation {
+    condition     = contains(["true", "false"], var.detailed_metrics)
+    error_message = "detailed_metrics must be one of true, false."
+  }
+}
+
 variable "grace_period_seconds" {
   type        = number
   default     = 7200

@@ -1,6 +1,8 @@
 # Made from infra/template.yaml, which says why, by `cargo xtask infra`: change that, not this.
 
 resource "aws_cloudwatch_metric_alarm" "create_secret_throttled" {
+  count = local.is_detailed ? 1 : 0
+
   alarm_name        = "${var.stack_name}-create-secret-throttled"
   alarm_description = "Lambda throttles create-secret. Raise ReservedConcurrentExecutions or the account's concurrency, or spread the rotation schedules."
   namespace         = "AWS/Lambda"
@@ -19,6 +21,8 @@ resource "aws_cloudwatch_metric_alarm" "create_secret_throttled" {
 }
 
 resource "aws_cloudwatch_metric_alarm" "create_secret_timed_out" {
+  count = local.is_detailed ? 1 : 0
+
   alarm_name        = "${var.stack_name}-create-secret-timed-out"
   alarm_description = "create-secret was ended by its time-out, since the add-on's service is slow or cannot be reached. See its logs."
   namespace         = "AWS/Lambda"
@@ -37,11 +41,13 @@ resource "aws_cloudwatch_metric_alarm" "create_secret_timed_out" {
 }
 
 resource "aws_cloudwatch_dashboard" "dashboard" {
+  count = local.is_detailed ? 1 : 0
+
   dashboard_name = "${var.stack_name}-${local.region}"
   dashboard_body = <<-EOT
     {
       "widgets": [
-        {"type": "alarm", "x": 0, "y": 0, "width": 24, "height": 3, "properties": {"title": "Alarms", "alarms": ["arn:${local.partition}:cloudwatch:${local.region}:${local.account_id}:alarm:${var.stack_name}-rotation-failed", "arn:${local.partition}:cloudwatch:${local.region}:${local.account_id}:alarm:${var.stack_name}-publication-failed", "arn:${local.partition}:cloudwatch:${local.region}:${local.account_id}:alarm:${var.stack_name}-revocation-overdue", "arn:${local.partition}:cloudwatch:${local.region}:${local.account_id}:alarm:${var.stack_name}-revocation-impossible", "arn:${local.partition}:cloudwatch:${local.region}:${local.account_id}:alarm:${var.stack_name}-sweep-missing", "arn:${local.partition}:cloudwatch:${local.region}:${local.account_id}:alarm:${var.stack_name}-dead-letter-queue-not-empty", "arn:${local.partition}:cloudwatch:${local.region}:${local.account_id}:alarm:${var.stack_name}-publish-to-heroku-heroku-throttled", "arn:${local.partition}:cloudwatch:${local.region}:${local.account_id}:alarm:${var.stack_name}-test-secret-heroku-throttled", "arn:${local.partition}:cloudwatch:${local.region}:${local.account_id}:alarm:${var.stack_name}-revoke-secret-heroku-throttled", "arn:${local.partition}:cloudwatch:${local.region}:${local.account_id}:alarm:${var.stack_name}-rotate-throttled", "arn:${local.partition}:cloudwatch:${local.region}:${local.account_id}:alarm:${var.stack_name}-create-secret-throttled", "arn:${local.partition}:cloudwatch:${local.region}:${local.account_id}:alarm:${var.stack_name}-publish-to-heroku-throttled", "arn:${local.partition}:cloudwatch:${local.region}:${local.account_id}:alarm:${var.stack_name}-test-secret-throttled", "arn:${local.partition}:cloudwatch:${local.region}:${local.account_id}:alarm:${var.stack_name}-finish-secret-throttled", "arn:${local.partition}:cloudwatch:${local.region}:${local.account_id}:alarm:${var.stack_name}-revoke-secret-throttled", "arn:${local.partition}:cloudwatch:${local.region}:${local.account_id}:alarm:${var.stack_name}-sweep-throttled", "arn:${local.partition}:cloudwatch:${local.region}:${local.account_id}:alarm:${var.stack_name}-rotate-timed-out", "arn:${local.partition}:cloudwatch:${local.region}:${local.account_id}:alarm:${var.stack_name}-create-secret-timed-out", "arn:${local.partition}:cloudwatch:${local.region}:${local.account_id}:alarm:${var.stack_name}-publish-to-heroku-timed-out", "arn:${local.partition}:cloudwatch:${local.region}:${local.account_id}:alarm:${var.stack_name}-test-secret-timed-out", "arn:${local.partition}:cloudwatch:${local.region}:${local.account_id}:alarm:${var.stack_name}-finish-secret-timed-out", "arn:${local.partition}:cloudwatch:${local.region}:${local.account_id}:alarm:${var.stack_name}-revoke-secret-timed-out", "arn:${local.partition}:cloudwatch:${local.region}:${local.account_id}:alarm:${var.stack_name}-sweep-timed-out", "arn:${local.partition}:cloudwatch:${local.region}:${local.account_id}:alarm:${var.stack_name}-deprovisioning-given-up", "arn:${local.partition}:cloudwatch:${local.region}:${local.account_id}:alarm:${var.stack_name}-enroll-addon-heroku-throttled", "arn:${local.partition}:cloudwatch:${local.region}:${local.account_id}:alarm:${var.stack_name}-enroll-addon-throttled", "arn:${local.partition}:cloudwatch:${local.region}:${local.account_id}:alarm:${var.stack_name}-deprovision-addon-throttled", "arn:${local.partition}:cloudwatch:${local.region}:${local.account_id}:alarm:${var.stack_name}-enroll-addon-timed-out", "arn:${local.partition}:cloudwatch:${local.region}:${local.account_id}:alarm:${var.stack_name}-deprovision-addon-timed-out"]}},
+        {"type": "alarm", "x": 0, "y": 0, "width": 24, "height": 3, "properties": {"title": "Alarms", "alarms": ["arn:${local.partition}:cloudwatch:${local.region}:${local.account_id}:alarm:${var.stack_name}-rotation-failed", "arn:${local.partition}:cloudwatch:${local.region}:${local.account_id}:alarm:${var.stack_name}-publication-failed", "arn:${local.partition}:cloudwatch:${local.region}:${local.account_id}:alarm:${var.stack_name}-revocation-overdue", "arn:${local.partition}:cloudwatch:${local.region}:${local.account_id}:alarm:${var.stack_name}-revocation-impossible", "arn:${local.partition}:cloudwatch:${local.region}:${local.account_id}:alarm:${var.stack_name}-sweep-missing", "arn:${local.partition}:cloudwatch:${local.region}:${local.account_id}:alarm:${var.stack_name}-dead-letter-queue-not-empty", "arn:${local.partition}:cloudwatch:${local.region}:${local.account_id}:alarm:${var.stack_name}-publish-to-heroku-heroku-throttled", "arn:${local.partition}:cloudwatch:${local.region}:${local.account_id}:alarm:${var.stack_name}-test-secret-heroku-throttled", "arn:${local.partition}:cloudwatch:${local.region}:${local.account_id}:alarm:${var.stack_name}-revoke-secret-heroku-throttled", "arn:${local.partition}:cloudwatch:${local.region}:${local.account_id}:alarm:${var.stack_name}-rotate-throttled", "arn:${local.partition}:cloudwatch:${local.region}:${local.account_id}:alarm:${var.stack_name}-create-secret-throttled", "arn:${local.partition}:cloudwatch:${local.region}:${local.account_id}:alarm:${var.stack_name}-publish-to-heroku-throttled", "arn:${local.partition}:cloudwatch:${local.region}:${local.account_id}:alarm:${var.stack_name}-test-secret-throttled", "arn:${local.partition}:cloudwatch:${local.region}:${local.account_id}:alarm:${var.stack_name}-finish-secret-throttled", "arn:${local.partition}:cloudwatch:${local.region}:${local.account_id}:alarm:${var.stack_name}-revoke-secret-throttled", "arn:${local.partition}:cloudwatch:${local.region}:${local.account_id}:alarm:${var.stack_name}-sweep-throttled", "arn:${local.partition}:cloudwatch:${local.region}:${local.account_id}:alarm:${var.stack_name}-rotate-timed-out", "arn:${local.partition}:cloudwatch:${local.region}:${local.account_id}:alarm:${var.stack_name}-create-secret-timed-out", "arn:${local.partition}:cloudwatch:${local.region}:${local.account_id}:alarm:${var.stack_name}-publish-to-heroku-timed-out", "arn:${local.partition}:cloudwatch:${local.region}:${local.account_id}:alarm:${var.stack_name}-test-secret-timed-out", "arn:${local.partition}:cloudwatch:${local.region}:${local.account_id}:alarm:${var.stack_name}-finish-secret-timed-out", "arn:${local.partition}:cloudwatch:${local.region}:${local.account_id}:alarm:${var.stack_name}-revoke-secret-timed-out", "arn:${local.partition}:cloudwatch:${local.region}:${local.account_id}:alarm:${var.stack_name}-sweep-timed-out", "arn:${local.partition}:cloudwatch:${local.region}:${local.account_id}:alarm:${var.stack_name}-publish-to-heroku-token-lost", "arn:${local.partition}:cloudwatch:${local.region}:${local.account_id}:alarm:${var.stack_name}-test-secret-token-lost", "arn:${local.partition}:cloudwatch:${local.region}:${local.account_id}:alarm:${var.stack_name}-revoke-secret-token-lost", "arn:${local.partition}:cloudwatch:${local.region}:${local.account_id}:alarm:${var.stack_name}-enroll-addon-token-lost", "arn:${local.partition}:cloudwatch:${local.region}:${local.account_id}:alarm:${var.stack_name}-deprovisioning-given-up", "arn:${local.partition}:cloudwatch:${local.region}:${local.account_id}:alarm:${var.stack_name}-enroll-addon-heroku-throttled", "arn:${local.partition}:cloudwatch:${local.region}:${local.account_id}:alarm:${var.stack_name}-enroll-addon-throttled", "arn:${local.partition}:cloudwatch:${local.region}:${local.account_id}:alarm:${var.stack_name}-deprovision-addon-throttled", "arn:${local.partition}:cloudwatch:${local.region}:${local.account_id}:alarm:${var.stack_name}-enroll-addon-timed-out", "arn:${local.partition}:cloudwatch:${local.region}:${local.account_id}:alarm:${var.stack_name}-deprovision-addon-timed-out"]}},
         {"type": "metric", "x": 0, "y": 3, "width": 12, "height": 6, "properties": {"title": "How many a day", "region": "${local.region}", "view": "singleValue", "stat": "Sum", "period": 86400, "setPeriodToTimeRange": false, "sparkline": true, "metrics": [
           ["HerokuAddonRotation", "Succeeded", "Function", "${var.stack_name}-rotate", "Step", "finishSecret", {"label": "rotated"}],
           ["HerokuAddonRotation", "ConfigChanged", "Function", "${var.stack_name}-publish-to-heroku", {"label": "releases at Heroku"}],
@@ -158,6 +164,8 @@ resource "aws_cloudwatch_metric_alarm" "dead_letter_queue_not_empty" {
 }
 
 resource "aws_cloudwatch_metric_alarm" "deprovision_addon_throttled" {
+  count = local.is_detailed ? 1 : 0
+
   alarm_name        = "${var.stack_name}-deprovision-addon-throttled"
   alarm_description = "Lambda throttles deprovision-addon. Raise ReservedConcurrentExecutions or the account's concurrency."
   namespace         = "AWS/Lambda"
@@ -176,6 +184,8 @@ resource "aws_cloudwatch_metric_alarm" "deprovision_addon_throttled" {
 }
 
 resource "aws_cloudwatch_metric_alarm" "deprovision_addon_timed_out" {
+  count = local.is_detailed ? 1 : 0
+
   alarm_name        = "${var.stack_name}-deprovision-addon-timed-out"
   alarm_description = "deprovision-addon was ended by its time-out, since the add-on's service is slow or cannot be reached. See its logs."
   namespace         = "AWS/Lambda"
@@ -212,6 +222,8 @@ resource "aws_cloudwatch_metric_alarm" "deprovisioning_given_up" {
 }
 
 resource "aws_cloudwatch_metric_alarm" "enroll_addon_heroku_throttled" {
+  count = local.is_detailed ? 1 : 0
+
   alarm_name        = "${var.stack_name}-enroll-addon-heroku-throttled"
   alarm_description = "Heroku answers 429 to enroll-addon, since the account's requests for this hour are used up. Enrol more slowly."
   namespace         = "HerokuAddonRotation"
@@ -230,6 +242,8 @@ resource "aws_cloudwatch_metric_alarm" "enroll_addon_heroku_throttled" {
 }
 
 resource "aws_cloudwatch_metric_alarm" "enroll_addon_throttled" {
+  count = local.is_detailed ? 1 : 0
+
   alarm_name        = "${var.stack_name}-enroll-addon-throttled"
   alarm_description = "Lambda throttles enroll-addon. Raise ReservedConcurrentExecutions or the account's concurrency."
   namespace         = "AWS/Lambda"
@@ -248,6 +262,8 @@ resource "aws_cloudwatch_metric_alarm" "enroll_addon_throttled" {
 }
 
 resource "aws_cloudwatch_metric_alarm" "enroll_addon_timed_out" {
+  count = local.is_detailed ? 1 : 0
+
   alarm_name        = "${var.stack_name}-enroll-addon-timed-out"
   alarm_description = "enroll-addon was ended by its time-out, since the add-on's service or Heroku is slow or cannot be reached. See its logs."
   namespace         = "AWS/Lambda"
@@ -265,7 +281,27 @@ resource "aws_cloudwatch_metric_alarm" "enroll_addon_timed_out" {
   ok_actions          = local.has_alarm_topic ? [var.alarm_topic_arn] : null
 }
 
+resource "aws_cloudwatch_metric_alarm" "enroll_addon_token_lost" {
+  alarm_name        = "${var.stack_name}-enroll-addon-token-lost"
+  alarm_description = "enroll-addon could not store a refresh token that Heroku had renewed. The add-on's credential can no longer be rotated if Heroku refuses the old token. See the logs of enroll-addon."
+  namespace         = "HerokuAddonRotation"
+  metric_name       = "RefreshTokenLost"
+  dimensions = {
+    Function = "${var.stack_name}-enroll-addon"
+  }
+  statistic           = "Sum"
+  period              = 300
+  evaluation_periods  = 1
+  threshold           = 1
+  comparison_operator = "GreaterThanOrEqualToThreshold"
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = local.has_alarm_topic ? [var.alarm_topic_arn] : null
+  ok_actions          = local.has_alarm_topic ? [var.alarm_topic_arn] : null
+}
+
 resource "aws_cloudwatch_metric_alarm" "finish_secret_throttled" {
+  count = local.is_detailed ? 1 : 0
+
   alarm_name        = "${var.stack_name}-finish-secret-throttled"
   alarm_description = "Lambda throttles finish-secret. Raise ReservedConcurrentExecutions or the account's concurrency, or spread the rotation schedules."
   namespace         = "AWS/Lambda"
@@ -284,6 +320,8 @@ resource "aws_cloudwatch_metric_alarm" "finish_secret_throttled" {
 }
 
 resource "aws_cloudwatch_metric_alarm" "finish_secret_timed_out" {
+  count = local.is_detailed ? 1 : 0
+
   alarm_name        = "${var.stack_name}-finish-secret-timed-out"
   alarm_description = "finish-secret was ended by its time-out, since EventBridge Scheduler is slow or cannot be reached. See its logs."
   namespace         = "AWS/Lambda"
@@ -302,6 +340,8 @@ resource "aws_cloudwatch_metric_alarm" "finish_secret_timed_out" {
 }
 
 resource "aws_cloudwatch_metric_alarm" "publication_failed" {
+  count = local.is_detailed ? 1 : 0
+
   alarm_name        = "${var.stack_name}-publication-failed"
   alarm_description = "A new credential could not be published to Heroku. The apps have the old one, which works on. See the logs of publish-to-heroku."
   namespace         = "HerokuAddonRotation"
@@ -321,6 +361,8 @@ resource "aws_cloudwatch_metric_alarm" "publication_failed" {
 }
 
 resource "aws_cloudwatch_metric_alarm" "publish_to_heroku_heroku_throttled" {
+  count = local.is_detailed ? 1 : 0
+
   alarm_name        = "${var.stack_name}-publish-to-heroku-heroku-throttled"
   alarm_description = "Heroku answers 429 to publish-to-heroku, since the account's requests for this hour are used up. Spread the rotation schedules."
   namespace         = "HerokuAddonRotation"
@@ -339,6 +381,8 @@ resource "aws_cloudwatch_metric_alarm" "publish_to_heroku_heroku_throttled" {
 }
 
 resource "aws_cloudwatch_metric_alarm" "publish_to_heroku_throttled" {
+  count = local.is_detailed ? 1 : 0
+
   alarm_name        = "${var.stack_name}-publish-to-heroku-throttled"
   alarm_description = "Lambda throttles publish-to-heroku. Raise ReservedConcurrentExecutions or the account's concurrency, or spread the rotation schedules."
   namespace         = "AWS/Lambda"
@@ -357,6 +401,8 @@ resource "aws_cloudwatch_metric_alarm" "publish_to_heroku_throttled" {
 }
 
 resource "aws_cloudwatch_metric_alarm" "publish_to_heroku_timed_out" {
+  count = local.is_detailed ? 1 : 0
+
   alarm_name        = "${var.stack_name}-publish-to-heroku-timed-out"
   alarm_description = "publish-to-heroku was ended by its time-out, since Heroku is slow or cannot be reached. See its logs."
   namespace         = "AWS/Lambda"
@@ -368,6 +414,24 @@ resource "aws_cloudwatch_metric_alarm" "publish_to_heroku_timed_out" {
   period              = 300
   evaluation_periods  = 1
   threshold           = 60000
+  comparison_operator = "GreaterThanOrEqualToThreshold"
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = local.has_alarm_topic ? [var.alarm_topic_arn] : null
+  ok_actions          = local.has_alarm_topic ? [var.alarm_topic_arn] : null
+}
+
+resource "aws_cloudwatch_metric_alarm" "publish_to_heroku_token_lost" {
+  alarm_name        = "${var.stack_name}-publish-to-heroku-token-lost"
+  alarm_description = "publish-to-heroku could not store a refresh token that Heroku had renewed. The add-on's credential can no longer be rotated if Heroku refuses the old token. See the logs of publish-to-heroku."
+  namespace         = "HerokuAddonRotation"
+  metric_name       = "RefreshTokenLost"
+  dimensions = {
+    Function = "${var.stack_name}-publish-to-heroku"
+  }
+  statistic           = "Sum"
+  period              = 300
+  evaluation_periods  = 1
+  threshold           = 1
   comparison_operator = "GreaterThanOrEqualToThreshold"
   treat_missing_data  = "notBreaching"
   alarm_actions       = local.has_alarm_topic ? [var.alarm_topic_arn] : null
@@ -411,6 +475,8 @@ resource "aws_cloudwatch_metric_alarm" "revocation_overdue" {
 }
 
 resource "aws_cloudwatch_metric_alarm" "revoke_secret_heroku_throttled" {
+  count = local.is_detailed ? 1 : 0
+
   alarm_name        = "${var.stack_name}-revoke-secret-heroku-throttled"
   alarm_description = "Heroku answers 429 to revoke-secret, since the account's requests for this hour are used up. Spread the rotation schedules."
   namespace         = "HerokuAddonRotation"
@@ -429,6 +495,8 @@ resource "aws_cloudwatch_metric_alarm" "revoke_secret_heroku_throttled" {
 }
 
 resource "aws_cloudwatch_metric_alarm" "revoke_secret_throttled" {
+  count = local.is_detailed ? 1 : 0
+
   alarm_name        = "${var.stack_name}-revoke-secret-throttled"
   alarm_description = "Lambda throttles revoke-secret. Raise ReservedConcurrentExecutions or the account's concurrency, or spread the rotation schedules."
   namespace         = "AWS/Lambda"
@@ -447,6 +515,8 @@ resource "aws_cloudwatch_metric_alarm" "revoke_secret_throttled" {
 }
 
 resource "aws_cloudwatch_metric_alarm" "revoke_secret_timed_out" {
+  count = local.is_detailed ? 1 : 0
+
   alarm_name        = "${var.stack_name}-revoke-secret-timed-out"
   alarm_description = "revoke-secret was ended by its time-out, since the add-on's service or Heroku is slow or cannot be reached. See its logs."
   namespace         = "AWS/Lambda"
@@ -464,7 +534,27 @@ resource "aws_cloudwatch_metric_alarm" "revoke_secret_timed_out" {
   ok_actions          = local.has_alarm_topic ? [var.alarm_topic_arn] : null
 }
 
+resource "aws_cloudwatch_metric_alarm" "revoke_secret_token_lost" {
+  alarm_name        = "${var.stack_name}-revoke-secret-token-lost"
+  alarm_description = "revoke-secret could not store a refresh token that Heroku had renewed. The add-on's credential can no longer be rotated if Heroku refuses the old token. See the logs of revoke-secret."
+  namespace         = "HerokuAddonRotation"
+  metric_name       = "RefreshTokenLost"
+  dimensions = {
+    Function = "${var.stack_name}-revoke-secret"
+  }
+  statistic           = "Sum"
+  period              = 300
+  evaluation_periods  = 1
+  threshold           = 1
+  comparison_operator = "GreaterThanOrEqualToThreshold"
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = local.has_alarm_topic ? [var.alarm_topic_arn] : null
+  ok_actions          = local.has_alarm_topic ? [var.alarm_topic_arn] : null
+}
+
 resource "aws_cloudwatch_metric_alarm" "rotate_throttled" {
+  count = local.is_detailed ? 1 : 0
+
   alarm_name        = "${var.stack_name}-rotate-throttled"
   alarm_description = "Lambda throttles rotate. Raise ReservedConcurrentExecutions or the account's concurrency, or spread the rotation schedules."
   namespace         = "AWS/Lambda"
@@ -483,6 +573,8 @@ resource "aws_cloudwatch_metric_alarm" "rotate_throttled" {
 }
 
 resource "aws_cloudwatch_metric_alarm" "rotate_timed_out" {
+  count = local.is_detailed ? 1 : 0
+
   alarm_name        = "${var.stack_name}-rotate-timed-out"
   alarm_description = "rotate was ended by its time-out, since a function that it calls is slow or cannot be reached. See its logs."
   namespace         = "AWS/Lambda"
@@ -538,6 +630,8 @@ resource "aws_cloudwatch_metric_alarm" "sweep_missing" {
 }
 
 resource "aws_cloudwatch_metric_alarm" "sweep_throttled" {
+  count = local.is_detailed ? 1 : 0
+
   alarm_name        = "${var.stack_name}-sweep-throttled"
   alarm_description = "Lambda throttles sweep. Raise ReservedConcurrentExecutions or the account's concurrency, or spread the rotation schedules."
   namespace         = "AWS/Lambda"
@@ -556,6 +650,8 @@ resource "aws_cloudwatch_metric_alarm" "sweep_throttled" {
 }
 
 resource "aws_cloudwatch_metric_alarm" "sweep_timed_out" {
+  count = local.is_detailed ? 1 : 0
+
   alarm_name        = "${var.stack_name}-sweep-timed-out"
   alarm_description = "sweep was ended by its time-out, since Secrets Manager or EventBridge Scheduler is slow or cannot be reached. See its logs."
   namespace         = "AWS/Lambda"
@@ -574,6 +670,8 @@ resource "aws_cloudwatch_metric_alarm" "sweep_timed_out" {
 }
 
 resource "aws_cloudwatch_metric_alarm" "test_secret_heroku_throttled" {
+  count = local.is_detailed ? 1 : 0
+
   alarm_name        = "${var.stack_name}-test-secret-heroku-throttled"
   alarm_description = "Heroku answers 429 to test-secret, since the account's requests for this hour are used up. Spread the rotation schedules."
   namespace         = "HerokuAddonRotation"
@@ -592,6 +690,8 @@ resource "aws_cloudwatch_metric_alarm" "test_secret_heroku_throttled" {
 }
 
 resource "aws_cloudwatch_metric_alarm" "test_secret_throttled" {
+  count = local.is_detailed ? 1 : 0
+
   alarm_name        = "${var.stack_name}-test-secret-throttled"
   alarm_description = "Lambda throttles test-secret. Raise ReservedConcurrentExecutions or the account's concurrency, or spread the rotation schedules."
   namespace         = "AWS/Lambda"
@@ -610,6 +710,8 @@ resource "aws_cloudwatch_metric_alarm" "test_secret_throttled" {
 }
 
 resource "aws_cloudwatch_metric_alarm" "test_secret_timed_out" {
+  count = local.is_detailed ? 1 : 0
+
   alarm_name        = "${var.stack_name}-test-secret-timed-out"
   alarm_description = "test-secret was ended by its time-out, since the add-on's service or Heroku is slow or cannot be reached. See its logs."
   namespace         = "AWS/Lambda"
@@ -621,6 +723,24 @@ resource "aws_cloudwatch_metric_alarm" "test_secret_timed_out" {
   period              = 300
   evaluation_periods  = 1
   threshold           = 60000
+  comparison_operator = "GreaterThanOrEqualToThreshold"
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = local.has_alarm_topic ? [var.alarm_topic_arn] : null
+  ok_actions          = local.has_alarm_topic ? [var.alarm_topic_arn] : null
+}
+
+resource "aws_cloudwatch_metric_alarm" "test_secret_token_lost" {
+  alarm_name        = "${var.stack_name}-test-secret-token-lost"
+  alarm_description = "test-secret could not store a refresh token that Heroku had renewed. The add-on's credential can no longer be rotated if Heroku refuses the old token. See the logs of test-secret."
+  namespace         = "HerokuAddonRotation"
+  metric_name       = "RefreshTokenLost"
+  dimensions = {
+    Function = "${var.stack_name}-test-secret"
+  }
+  statistic           = "Sum"
+  period              = 300
+  evaluation_periods  = 1
+  threshold           = 1
   comparison_operator = "GreaterThanOrEqualToThreshold"
   treat_missing_data  = "notBreaching"
   alarm_actions       = local.has_alarm_topic ? [var.alarm_topic_arn] : null

@@ -10,8 +10,10 @@
     reason = "files of some kilobytes, written once"
 )]
 
+mod cdk;
 mod evaluate;
 mod names;
+mod sets;
 mod template;
 mod terraform;
 
@@ -26,7 +28,8 @@ use self::template::Template;
 
 const TEMPLATE: &str = "infra/template.yaml";
 
-/// Writes what is made from infra/template.yaml: the Terraform module of the stack.
+/// Writes what is made from infra/template.yaml: the Terraform module of the stack, the properties of the
+/// CDK construct.
 #[derive(Parser)]
 #[command(name = "cargo xtask infra")]
 struct Arguments {
@@ -128,6 +131,7 @@ fn run(workspace: &Path, arguments: &Arguments) -> Result<(), InfraError> {
     }
     if arguments.check {
         terraform::check::run(workspace, &template)?;
+        cdk::check(workspace, &template)?;
     }
     Ok(())
 }
@@ -135,9 +139,8 @@ fn run(workspace: &Path, arguments: &Arguments) -> Result<(), InfraError> {
 /// All files that are made from the template.
 fn made(template: &Template) -> Result<Vec<(String, String)>, InfraError> {
     let module = terraform::files(template)?.into_iter();
-    Ok(module
-        .map(|(name, text)| (format!("{}/{name}", terraform::DIRECTORY), text))
-        .collect())
+    let module = module.map(|(name, text)| (format!("{}/{name}", terraform::DIRECTORY), text));
+    Ok(module.chain(cdk::files(template)?).collect())
 }
 
 fn read(path: &Path) -> Result<String, InfraError> {
@@ -146,6 +149,8 @@ fn read(path: &Path) -> Result<String, InfraError> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::Value;
+
     use super::*;
 
     /// Whoever changes the template writes the rest again.
@@ -156,5 +161,36 @@ mod tests {
             let there = read(&workspace().join(&name)).unwrap();
             assert!(there == text, "{name}: run `cargo xtask infra`");
         }
+    }
+
+    #[test]
+    fn what_is_published_has_the_version_that_the_functions_log() {
+        let template = Template::read(&read(&workspace().join(TEMPLATE)).unwrap()).unwrap();
+        let published = &template.whole["Metadata"]["AWS::ServerlessRepo::Application"];
+        assert_eq!(published["SemanticVersion"], env!("CARGO_PKG_VERSION"));
+    }
+
+    /// A small partner pays for secrets, not for watching.
+    #[test]
+    fn a_stack_has_ten_alarms_and_ten_metrics_unless_it_asks_for_more() {
+        let template = Template::read(&read(&workspace().join(TEMPLATE)).unwrap()).unwrap();
+        let resources = template.section("Resources").unwrap().values();
+        let watching: Vec<_> = resources
+            .filter(|it| {
+                it["Type"]
+                    .as_str()
+                    .unwrap_or_default()
+                    .contains("CloudWatch")
+            })
+            .filter(|it| it["Condition"].is_null())
+            .collect();
+        assert!(
+            watching
+                .iter()
+                .all(|it| it["Type"] == "AWS::CloudWatch::Alarm")
+        );
+        assert_eq!(watching.len(), 10);
+        let of_its_own = |it: &&&Value| it["Properties"]["Namespace"] == "HerokuAddonRotation";
+        assert_eq!(watching.iter().filter(of_its_own).count(), 7);
     }
 }

@@ -249,12 +249,21 @@ fn outputs(template: &Template) -> Result<String, InfraError> {
         if NOT_HERE.contains(&id.as_str()) {
             continue;
         }
+        let value = match output["Condition"].as_str() {
+            // What may not be there has no reference; its name is known.
+            Some(condition) => {
+                let mode = Mode::Named;
+                let value = Printer { template, mode }.print(&output["Value"], 2)?;
+                format!("local.{} ? {value} : null", snake(condition))
+            }
+            None => printer.print(&output["Value"], 2)?,
+        };
         let lines = [
             (
                 "description".to_owned(),
                 printer.print(&output["Description"], 2)?,
             ),
-            ("value".to_owned(), printer.print(&output["Value"], 2)?),
+            ("value".to_owned(), value),
         ];
         text.push_str(&format!(
             "\noutput \"{}\" {{\n{}}}\n",

@@ -14,11 +14,8 @@ use super::{DIRECTORY, plan};
 use crate::InfraError;
 use crate::evaluate::Stack;
 use crate::names::snake;
-use crate::template::{Template, type_of};
-
-const ACCOUNT: &str = "123456789012";
-const REGION: &str = "eu-west-1";
-const PARTNER: &str = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:addon/partner-AbCdEf";
+use crate::sets::{self, ACCOUNT, REGION, STACK, sparse, temporary};
+use crate::template::Template;
 
 /// Where images of build machines keep providers, beside the system's optional software.
 const MIRRORS: &str = "/opt";
@@ -30,7 +27,7 @@ pub(crate) fn run(workspace: &Path, template: &Template) -> Result<(), InfraErro
     let Some(terraform) = Terraform::find()? else {
         return Ok(());
     };
-    for (what, parameters) in [("defaults", sparse()), ("everything set", full())] {
+    for (what, parameters) in sets::all() {
         let module = workspace.join(DIRECTORY);
         let Some(plan) = terraform.plan(template, &module, &parameters)? else {
             return Ok(());
@@ -105,37 +102,11 @@ fn planted(workspace: &Path, template: &Template, terraform: &Terraform) -> Resu
 fn stack<'a>(template: &'a Template, parameters: &'a BTreeMap<&'a str, Value>) -> Stack<'a> {
     Stack {
         template,
-        name: "some-stack",
+        name: STACK,
         region: REGION,
         account: ACCOUNT,
         parameters,
     }
-}
-
-/// The least that a stack takes.
-fn sparse() -> BTreeMap<&'static str, Value> {
-    BTreeMap::from([("PartnerSecretArn", json!(PARTNER))])
-}
-
-/// Another value than the default for what decides whether something is there, and for some of the rest.
-fn full() -> BTreeMap<&'static str, Value> {
-    let arn =
-        |service: &str, rest: &str| json!(format!("arn:aws:{service}:{REGION}:{ACCOUNT}:{rest}"));
-    let mut parameters = sparse();
-    parameters.extend([
-        ("AlarmTopicArn", arn("sns", "alarms")),
-        ("Architecture", json!("arm64")),
-        ("CaBundleLayer", json!("ca-bundle:7")),
-        ("GracePeriodSeconds", json!(3600)),
-        ("LogKmsKeyArn", arn("kms", "key/1")),
-        ("ReservedConcurrentExecutions", json!(5)),
-        ("SecretNamePrefix", json!("other/credentials/")),
-        ("SecretsKmsKeyArn", arn("kms", "key/2")),
-        ("SecurityGroupIds", json!(["sg-1"])),
-        ("SubnetIds", json!(["subnet-1", "subnet-2"])),
-        ("Tracing", json!("Active")),
-    ]);
-    parameters
 }
 
 /// Terraform, and where it takes the provider from.
@@ -171,16 +142,12 @@ impl Terraform {
             let path = directory.path().join(name);
             fs::write(&path, text).map_err(InfraError::file(&path))
         };
-        for resource in template.section("Resources")?.values() {
-            if type_of(resource) == "AWS::Serverless::Function" {
-                let source = resource["Properties"]["CodeUri"].as_str();
-                let binary = source.and_then(|it| it.rsplit('/').next());
-                write(&format!("{}.zip", binary.unwrap_or_default()), "a zip")?;
-            }
+        for binary in sets::binaries(template)? {
+            write(&format!("{binary}.zip"), "a zip")?;
         }
         let mut call = json!({
             "source": module,
-            "stack_name": "some-stack",
+            "stack_name": STACK,
             "package_directory": directory.path(),
         });
         for (name, value) in parameters {
@@ -253,10 +220,6 @@ fn mirror() -> Option<PathBuf> {
     let entries = fs::read_dir(MIRRORS).ok()?;
     let mut mirrors = entries.filter_map(|entry| Some(entry.ok()?.path()));
     mirrors.find(|path| path.join(PROVIDER).is_dir())
-}
-
-fn temporary() -> Result<tempfile::TempDir, InfraError> {
-    tempfile::tempdir().map_err(InfraError::file(&std::env::temp_dir()))
 }
 
 /// The address of what stands in for AWS STS: the module asks for the account's number, and for nothing else. It
