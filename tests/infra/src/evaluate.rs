@@ -118,6 +118,8 @@ impl Stack<'_> {
         }
         match type_of(self.template.resource(id)?) {
             "AWS::IAM::ManagedPolicy" => self.attribute(id, "Arn"),
+            // An id that AWS makes up.
+            "AWS::Lambda::EventSourceMapping" => Ok(json!({ "Ref": id })),
             _ => self.value(&names::name(self.template, id)?),
         }
     }
