@@ -46,6 +46,7 @@ pub fn start<F: Function>(mut start: Start) -> Result<F, ConfigurationError> {
 /// If its configuration is not usable, or the Lambda runtime cannot be reached.
 pub async fn run<F: Function>() -> Result<(), lambda_runtime::Error> {
     telemetry::init();
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), "starting");
     let function: F = start(Start::of_process()?)?;
     let function = &function;
     lambda_runtime::run(service_fn(move |event: LambdaEvent<Value>| async move {

@@ -5,7 +5,7 @@
 use std::io::Write;
 use std::time::{Duration, SystemTime};
 
-use serde_json::json;
+use serde_json::{Value, json};
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::prelude::*;
 
@@ -99,6 +99,21 @@ impl Metric {
         }
     }
 
+    /// Whether it is measured without the stack's detailed metrics: what tells that a credential lives too long, or
+    /// that nobody looks. Lambda counts invocations, errors, durations and throttles itself.
+    fn is_basic(self, step: Option<&str>) -> bool {
+        match self {
+            Self::Succeeded => step == Some("sweep"),
+            Self::RefreshTokenLost
+            | Self::Vouched
+            | Self::RevocationImpossible
+            | Self::RevocationsWaiting
+            | Self::RevocationsOverdue
+            | Self::RevocationsUnscheduled => true,
+            _ => false,
+        }
+    }
+
     fn unit(self) -> &'static str {
         match self {
             Self::Duration => "Milliseconds",
@@ -159,6 +174,20 @@ pub(crate) fn record(metrics: &[(Metric, u64)]) {
 
 /// Writes metrics of the same dimensions.
 fn emit(metrics: &[(Metric, u64)], step: Option<&str>) {
+    let is_detailed = std::env::var("DETAILED_METRICS").is_ok_and(|value| value == "true");
+    if let Some(line) = line(metrics, step, is_detailed) {
+        // A metric that cannot be written must not fail a rotation.
+        let _ = writeln!(std::io::stdout().lock(), "{line}");
+    }
+}
+
+/// The line of those that are measured, if any are.
+fn line(metrics: &[(Metric, u64)], step: Option<&str>, is_detailed: bool) -> Option<Value> {
+    let metrics: Vec<_> = metrics
+        .iter()
+        .filter(|(metric, _)| is_detailed || metric.is_basic(step))
+        .collect();
+    let (first, _) = metrics.first()?;
     let millis = SystemTime::now()
         .duration_since(SystemTime::UNIX_EPOCH)
         .unwrap_or_default()
@@ -167,13 +196,10 @@ fn emit(metrics: &[(Metric, u64)], step: Option<&str>) {
         .iter()
         .map(|(metric, _)| json!({ "Name": metric.as_str(), "Unit": metric.unit() }))
         .collect();
-    let dimensions = metrics
-        .first()
-        .map_or(&[][..], |(metric, _)| metric.dimensions());
     let mut line = json!({
         "_aws": {
             "Timestamp": u64::try_from(millis).unwrap_or(u64::MAX),
-            "CloudWatchMetrics": [{ "Namespace": NAMESPACE, "Dimensions": [dimensions], "Metrics": names }],
+            "CloudWatchMetrics": [{ "Namespace": NAMESPACE, "Dimensions": [first.dimensions()], "Metrics": names }],
         },
         "Function": std::env::var("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_default(),
     });
@@ -183,6 +209,31 @@ fn emit(metrics: &[(Metric, u64)], step: Option<&str>) {
     for (metric, value) in metrics {
         line[metric.as_str()] = (*value).into();
     }
-    // A metric that cannot be written must not fail a rotation.
-    let _ = writeln!(std::io::stdout().lock(), "{line}");
+    Some(line)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_lambda_counts_is_not_measured_again_unless_asked_for() {
+        let step = [(Metric::Succeeded, 1), (Metric::Duration, 7)];
+        assert_eq!(line(&step, Some("setSecret"), false), None);
+        let all = line(&step, Some("setSecret"), true).unwrap();
+        assert_eq!(
+            (&all["Succeeded"], &all["Duration"]),
+            (&json!(1), &json!(7))
+        );
+        // A sweep that does not succeed is missed.
+        let sweep = line(&step, Some("sweep"), false).unwrap();
+        let measured = &sweep["_aws"]["CloudWatchMetrics"][0];
+        assert_eq!(
+            measured["Metrics"],
+            json!([{ "Name": "Succeeded", "Unit": "Count" }])
+        );
+        assert_eq!(measured["Dimensions"], json!([["Function", "Step"]]));
+        let lost = line(&[(Metric::RefreshTokenLost, 1)], None, false).unwrap();
+        assert_eq!(lost["RefreshTokenLost"], 1);
+    }
 }

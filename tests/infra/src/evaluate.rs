@@ -1,0 +1,142 @@
+//! What a value of the template is in a stack with given parameters.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value, json};
+
+use crate::InfraError;
+use crate::names;
+use crate::template::{Part, Template, function, parts, type_of};
+
+/// The stack that a template is evaluated for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Stack<'a> {
+    pub(crate) template: &'a Template,
+    pub(crate) name: &'a str,
+    pub(crate) region: &'a str,
+    pub(crate) account: &'a str,
+    pub(crate) parameters: &'a BTreeMap<&'a str, Value>,
+}
+
+impl Stack<'_> {
+    /// The value; what is `AWS::NoValue` is null, and left out of lists and objects.
+    pub(crate) fn value(&self, value: &Value) -> Result<Value, InfraError> {
+        if let Some((name, argument)) = function(value) {
+            return self.function(name, argument);
+        }
+        Ok(match value {
+            Value::Array(values) => {
+                let mut all = Vec::new();
+                for value in values {
+                    all.push(self.value(value)?);
+                }
+                all.retain(|value| !value.is_null());
+                all.into()
+            }
+            Value::Object(values) => {
+                let mut all = Map::new();
+                for (name, value) in values {
+                    let value = self.value(value)?;
+                    if !value.is_null() {
+                        all.insert(name.clone(), value);
+                    }
+                }
+                all.into()
+            }
+            simple => simple.clone(),
+        })
+    }
+
+    /// Whether a condition holds.
+    pub(crate) fn holds(&self, condition: &str) -> Result<bool, InfraError> {
+        let conditions = self.template.section("Conditions")?;
+        let missing = || InfraError::missing("Conditions", condition);
+        let value = self.value(conditions.get(condition).ok_or_else(missing)?)?;
+        value.as_bool().ok_or_else(missing)
+    }
+
+    fn function(&self, name: &str, argument: &Value) -> Result<Value, InfraError> {
+        match (name, argument) {
+            ("Ref", Value::String(id)) => self.reference(id),
+            ("Fn::GetAtt", of) => self.attribute(
+                of[0].as_str().unwrap_or_default(),
+                of[1].as_str().unwrap_or_default(),
+            ),
+            ("Fn::Sub", Value::String(text)) => {
+                let mut all = String::new();
+                for part in parts(text) {
+                    match part {
+                        Part::Text(text) => all.push_str(text),
+                        Part::Name(name) => all.push_str(&plain(&match name.split_once('.') {
+                            Some((id, attribute)) => self.attribute(id, attribute)?,
+                            None => self.reference(name)?,
+                        })),
+                    }
+                }
+                Ok(all.into())
+            }
+            ("Fn::If", of) => {
+                let holds = self.holds(of[0].as_str().unwrap_or_default())?;
+                self.value(&of[if holds { 1 } else { 2 }])
+            }
+            ("Fn::Equals", of) => {
+                Ok((plain(&self.value(&of[0])?) == plain(&self.value(&of[1])?)).into())
+            }
+            ("Fn::Not", of) => Ok((self.value(&of[0])? != json!(true)).into()),
+            ("Fn::Join", of) => {
+                let separator = of[0].as_str().unwrap_or_default();
+                let list = self.value(&of[1])?;
+                let list = list.as_array().into_iter().flatten();
+                Ok(list.map(plain).collect::<Vec<_>>().join(separator).into())
+            }
+            _ => Err(InfraError::unknown("the function", name)),
+        }
+    }
+
+    fn reference(&self, id: &str) -> Result<Value, InfraError> {
+        let pseudo = match id {
+            "AWS::NoValue" => return Ok(Value::Null),
+            "AWS::StackName" => self.name,
+            "AWS::Region" => self.region,
+            "AWS::AccountId" => self.account,
+            "AWS::Partition" => "aws",
+            "AWS::URLSuffix" => "amazonaws.com",
+            _ => "",
+        };
+        if !pseudo.is_empty() {
+            return Ok(pseudo.into());
+        }
+        if let Some(parameter) = self.template.section("Parameters")?.get(id) {
+            let given = self.parameters.get(id).or(parameter.get("Default"));
+            let value = given.ok_or_else(|| InfraError::missing(id, "value"))?;
+            let is_list = parameter["Type"] == "CommaDelimitedList";
+            return Ok(if is_list && *value == "" {
+                json!([])
+            } else {
+                value.clone()
+            });
+        }
+        match type_of(self.template.resource(id)?) {
+            "AWS::IAM::ManagedPolicy" => self.attribute(id, "Arn"),
+            // An id that AWS makes up.
+            "AWS::Lambda::EventSourceMapping" => Ok(json!({ "Ref": id })),
+            _ => self.value(&names::name(self.template, id)?),
+        }
+    }
+
+    fn attribute(&self, id: &str, attribute: &str) -> Result<Value, InfraError> {
+        match attribute {
+            "Arn" => self.value(&names::arn(self.template, id)?),
+            "QueueName" => self.value(&names::name(self.template, id)?),
+            other => Err(InfraError::unknown("the attribute", other)),
+        }
+    }
+}
+
+/// As CloudFormation puts a parameter into a text.
+pub(crate) fn plain(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}

@@ -1,0 +1,277 @@
+//! The module as Terraform understands it, compared with the template.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::thread;
+
+use serde_json::{Value, json};
+
+use super::{DIRECTORY, plan};
+use crate::InfraError;
+use crate::evaluate::Stack;
+use crate::names::snake;
+use crate::sets::{self, ACCOUNT, REGION, STACK, sparse, temporary};
+use crate::template::Template;
+
+/// Where images of build machines keep providers, beside the system's optional software.
+const MIRRORS: &str = "/opt";
+const PROVIDER: &str = "registry.terraform.io/hashicorp/aws";
+
+/// Plans the module with all defaults and with everything set, and then with planted differences, which must be
+/// found.
+pub(crate) fn run(workspace: &Path, template: &Template) -> Result<(), InfraError> {
+    let Some(terraform) = Terraform::find()? else {
+        return Ok(());
+    };
+    for (what, parameters) in sets::all() {
+        let module = workspace.join(DIRECTORY);
+        let Some(plan) = terraform.plan(template, &module, &parameters)? else {
+            return Ok(());
+        };
+        let differences = plan::differences(&stack(template, &parameters), &plan)?;
+        if !differences.is_empty() {
+            return Err(InfraError::Differs {
+                subject: format!("the plan of {DIRECTORY} ({what})"),
+                differences,
+            });
+        }
+        let resources = plan["resource_changes"].as_array().map_or(0, Vec::len);
+        println!("terraform: {resources} resources as the template has them ({what})");
+    }
+    planted(workspace, template, &terraform)
+}
+
+/// One permission less, another time-out, an argument of its own.
+const PLANTED: [(&str, &str, &str); 3] = [
+    (
+        "          \"secretsmanager:DescribeSecret\",\n          \"secretsmanager:GetSecretValue\",\n        ]",
+        "          \"secretsmanager:GetSecretValue\",\n        ]",
+        "aws_iam_role_policy.revoke_secret policy.Statement.ReadVersions.Action",
+    ),
+    (
+        "timeout                        = 900",
+        "timeout                        = 90",
+        "aws_lambda_function.sweep timeout",
+    ),
+    (
+        "  sqs_managed_sse_enabled    = true\n  visibility_timeout_seconds = 360\n",
+        "  sqs_managed_sse_enabled    = true\n  visibility_timeout_seconds = 360\n  delay_seconds = 900\n",
+        "aws_sqs_queue.dead_letter delay_seconds",
+    ),
+];
+
+fn planted(workspace: &Path, template: &Template, terraform: &Terraform) -> Result<(), InfraError> {
+    let copy = temporary()?;
+    let module = workspace.join(DIRECTORY);
+    for entry in fs::read_dir(&module).map_err(InfraError::file(&module))? {
+        let path = entry.map_err(InfraError::file(&module))?.path();
+        if path.extension().is_none_or(|it| it != "tf") {
+            continue;
+        }
+        let mut text = fs::read_to_string(&path).map_err(InfraError::file(&path))?;
+        for (right, wrong, _) in PLANTED {
+            text = text.replacen(right, wrong, 1);
+        }
+        let name = path.file_name().unwrap_or_default();
+        fs::write(copy.path().join(name), text).map_err(InfraError::file(copy.path()))?;
+    }
+    let parameters = sparse();
+    let Some(plan) = terraform.plan(template, copy.path(), &parameters)? else {
+        return Ok(());
+    };
+    let found = plan::differences(&stack(template, &parameters), &plan)?;
+    for (.., what) in PLANTED {
+        if !found.iter().any(|it| it.starts_with(what)) {
+            return Err(InfraError::Blind {
+                subject: "the Terraform module",
+                what: format!("{what}; found: {found:?}"),
+            });
+        }
+    }
+    println!(
+        "terraform: {} planted differences were found",
+        PLANTED.len()
+    );
+    Ok(())
+}
+
+fn stack<'a>(template: &'a Template, parameters: &'a BTreeMap<&'a str, Value>) -> Stack<'a> {
+    Stack {
+        template,
+        name: STACK,
+        region: REGION,
+        account: ACCOUNT,
+        parameters,
+    }
+}
+
+/// Terraform, and where it takes the provider from.
+struct Terraform {
+    mirror: Option<PathBuf>,
+}
+
+impl Terraform {
+    /// None, with a word to whoever runs this, if there is none.
+    fn find() -> Result<Option<Self>, InfraError> {
+        match Command::new("terraform").arg("version").output() {
+            Ok(output) if output.status.success() => Ok(Some(Self { mirror: mirror() })),
+            Ok(output) => Err(InfraError::Failed {
+                command: "terraform version".to_owned(),
+                output: String::from_utf8_lossy(&output.stderr).into_owned(),
+            }),
+            Err(_) => {
+                println!("terraform: left out, no `terraform` is on the PATH");
+                Ok(None)
+            }
+        }
+    }
+
+    /// A plan of the module, or none if the provider cannot be had.
+    fn plan(
+        &self,
+        template: &Template,
+        module: &Path,
+        parameters: &BTreeMap<&str, Value>,
+    ) -> Result<Option<Value>, InfraError> {
+        let directory = temporary()?;
+        let write = |name: &str, text: &str| {
+            let path = directory.path().join(name);
+            fs::write(&path, text).map_err(InfraError::file(&path))
+        };
+        for binary in sets::binaries(template)? {
+            write(&format!("{binary}.zip"), "a zip")?;
+        }
+        let mut call = json!({
+            "source": module,
+            "stack_name": STACK,
+            "package_directory": directory.path(),
+        });
+        for (name, value) in parameters {
+            call[snake(name)] = value.clone();
+        }
+        let root = json!({
+            "provider": {"aws": {
+                "region": REGION,
+                "access_key": "none",
+                "secret_key": "none",
+                "skip_credentials_validation": true,
+                "skip_metadata_api_check": true,
+                "skip_requesting_account_id": true,
+                "endpoints": [{"sts": identity()?}],
+            }},
+            "module": {"stack": call},
+        });
+        write("main.tf.json", &root.to_string())?;
+        if let Some(mirror) = &self.mirror {
+            let settings = format!(
+                "provider_installation {{\n  filesystem_mirror {{\n    path = {}\n  }}\n}}\n",
+                json!(mirror)
+            );
+            write("terraform.rc", &settings)?;
+        }
+        if let Err(error) = self.run(
+            directory.path(),
+            &["init", "-input=false", "-backend=false"],
+        ) {
+            println!("terraform: left out, the provider cannot be had:\n{error}");
+            return Ok(None);
+        }
+        self.run(directory.path(), &["plan", "-input=false", "-out=plan"])?;
+        let shown = self.run(directory.path(), &["show", "-json", "plan"])?;
+        let plan = serde_json::from_str(&shown);
+        Ok(Some(plan.map_err(|source| InfraError::Json {
+            program: "terraform show",
+            source,
+        })?))
+    }
+
+    fn run(&self, directory: &Path, arguments: &[&str]) -> Result<String, InfraError> {
+        let mut command = Command::new("terraform");
+        command
+            .args(arguments)
+            .current_dir(directory)
+            .env("CHECKPOINT_DISABLE", "1")
+            .env("NO_COLOR", "1");
+        if self.mirror.is_some() {
+            command.env("TF_CLI_CONFIG_FILE", directory.join("terraform.rc"));
+        }
+        let output = command.output().map_err(InfraError::file(directory))?;
+        if output.status.success() {
+            return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+        }
+        let output = [output.stdout, output.stderr].concat();
+        Err(InfraError::Failed {
+            command: format!("terraform {}", arguments.join(" ")),
+            output: String::from_utf8_lossy(&output).into_owned(),
+        })
+    }
+}
+
+/// A mirror of providers, unless whoever runs this has settings of their own.
+fn mirror() -> Option<PathBuf> {
+    let settings = std::env::var_os("TF_CLI_CONFIG_FILE");
+    if settings.is_some_and(|path| Path::new(&path).is_file()) {
+        return None;
+    }
+    let entries = fs::read_dir(MIRRORS).ok()?;
+    let mut mirrors = entries.filter_map(|entry| Some(entry.ok()?.path()));
+    mirrors.find(|path| path.join(PROVIDER).is_dir())
+}
+
+/// The address of what stands in for AWS STS: the module asks for the account's number, and for nothing else. It
+/// ends with the process.
+fn identity() -> Result<String, InfraError> {
+    let error = |source| InfraError::File {
+        path: "127.0.0.1".into(),
+        source,
+    };
+    let listener = TcpListener::bind("127.0.0.1:0").map_err(error)?;
+    let address = listener.local_addr().map_err(error)?;
+    thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            thread::spawn(move || answer(stream));
+        }
+    });
+    Ok(format!("http://{address}"))
+}
+
+/// One request, whatever it is.
+fn answer(mut stream: TcpStream) -> Option<()> {
+    let mut request = Vec::new();
+    let mut buffer = [0; 4096];
+    while !is_whole(&request) {
+        match stream.read(&mut buffer).ok()? {
+            0 => return None,
+            count => request.extend_from_slice(&buffer[..count]),
+        }
+    }
+    let body = format!(
+        "<GetCallerIdentityResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><GetCallerIdentityResult>\
+         <Arn>arn:aws:iam::{ACCOUNT}:root</Arn><UserId>{ACCOUNT}</UserId><Account>{ACCOUNT}</Account>\
+         </GetCallerIdentityResult></GetCallerIdentityResponse>"
+    );
+    let head = format!(
+        "HTTP/1.1 200 OK\r\nContent-Type: text/xml\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+        body.len()
+    );
+    stream.write_all(head.as_bytes()).ok()?;
+    stream.write_all(body.as_bytes()).ok()
+}
+
+/// Whether a request has come with all of its body.
+fn is_whole(request: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(request);
+    let Some((head, body)) = text.split_once("\r\n\r\n") else {
+        return false;
+    };
+    let length = head.lines().find_map(|line| {
+        let (name, value) = line.split_once(':')?;
+        name.eq_ignore_ascii_case("content-length")
+            .then(|| value.trim().parse::<usize>().ok())?
+    });
+    body.len() >= length.unwrap_or(0)
+}
