@@ -35,7 +35,7 @@ impl LastWill {
             match runtime {
                 Ok(runtime) => runtime.block_on(will()),
                 Err(error) => {
-                    tracing::error!(%error, "the next attempt is not scheduled: there is no runtime")
+                    tracing::error!(%error, "the next attempt is not scheduled: there is no runtime");
                 }
             }
         };

@@ -7,7 +7,7 @@
 //!
 //! | module | holds or talks to |
 //! |---|---|
-//! | [`deadline`], [`ids`], [`limits`], [`last_will`], [`telemetry`] | what everything needs |
+//! | [`deadline`], [`ids`], [`limits`], [`last_will`], [`message`], [`telemetry`] | what everything needs |
 //! | [`fields`] | a JSON object: how it is read and checked, the templates over it |
 //! | [`net`], [`aws`], [`start`] | the HTTP client, the AWS SDK's configuration, the environment variables |
 //! | [`authority`] | addresses that a login may be sent to |

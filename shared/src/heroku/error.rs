@@ -138,7 +138,7 @@ pub enum HerokuError {
         /// The OAuth secret.
         secret: SecretArn,
         /// What storing it was answered last.
-        source: AwsError,
+        source: Box<AwsError>,
     },
     /// The OAuth secret or the partner secret lacks a field.
     #[error("Secret {secret} has no text in {field:?}. → Store it there.")]

@@ -179,7 +179,7 @@ pub(super) async fn refresh(
             Metric::RefreshTokenLost.count();
             return Err(HerokuError::Unstored {
                 secret: secret.clone(),
-                source,
+                source: Box::new(source),
             });
         }
     }

@@ -151,7 +151,7 @@ async fn perform(
 }
 
 /// The secret, if the step is due. A read that says otherwise may be from before Secrets Manager began the rotation
-/// (["eventually consistent"](https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_DescribeSecret.html)
+/// ([eventually consistent](https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_DescribeSecret.html)
 /// to a reader): it is repeated.
 async fn due(
     event: &RotationEvent,

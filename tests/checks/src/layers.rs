@@ -55,7 +55,9 @@ fn upward<'a>(order: &[&str], module: &str, text: &'a str) -> Vec<&'a str> {
 fn files(folder: &Path, found: &mut Vec<std::path::PathBuf>) {
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
-        let is_test = path.file_stem().is_some_and(|name| name == "tests");
+        let is_test = path
+            .file_stem()
+            .is_some_and(|name| name == "tests" || name == "snapshots");
         if path.is_dir() && !is_test {
             files(&path, found);
         } else if path.extension().is_some_and(|it| it == "rs") && !is_test {

@@ -69,7 +69,7 @@ pub(super) async fn rotates(cloud: Arc<Cloud>) -> TestResult {
     let labels = stages
         .into_iter()
         .flatten()
-        .flat_map(|(_, labels)| labels.as_array());
+        .filter_map(|(_, labels)| labels.as_array());
     let mut labels: Vec<_> = labels.flatten().filter_map(Value::as_str).collect();
     labels.sort_unstable();
     check(labels == ["AWSCURRENT", "AWSPREVIOUS"], || {

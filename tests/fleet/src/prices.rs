@@ -22,8 +22,8 @@ const EVENT: f64 = 1.00 / 1e6;
 const LOGS: f64 = 0.50;
 /// Logs of a rotation with its revocation, GB: some 10 kB.
 const LOGGED: f64 = 10e-6;
-/// Metrics, alarms and the dashboard, a month.
-const WATCHING: f64 = 56.0 * 0.30 + 29.0 * 0.10 + 3.00;
+/// Metrics and alarms, a month, without `DetailedMetrics`.
+const WATCHING: f64 = 10.0 * 0.30 + 10.0 * 0.10;
 /// The sweeps of a month.
 const SWEEPS: u64 = 720;
 /// Secrets on a page of `ListSecrets`.
@@ -72,7 +72,7 @@ pub(crate) struct Standing {
     pub(crate) secrets: f64,
     /// The hourly sweep's requests.
     pub(crate) sweep: f64,
-    /// Metrics, alarms, dashboard.
+    /// Metrics and alarms.
     pub(crate) watching: f64,
 }
 
@@ -112,13 +112,14 @@ mod tests {
             );
             assert!(page.contains(line));
         }
+        assert!(WATCHING <= 5.0, "fixed costs");
         for price in [
             "secrets at $0.40",
             "requests at $0.05 per 10,000",
             "10 an hour for the sweep",
             "720 sweeps",
-            "56 metrics at $0.30",
-            "29 alarms at $0.10, a dashboard at $3.00",
+            "10 metrics at $0.30",
+            "10 alarms at $0.10",
             "logs at $0.50 a GB; some 10 kB a rotation",
             "14 million that are free",
             "events at $1.00 a million",

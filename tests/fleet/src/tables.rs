@@ -85,7 +85,7 @@ pub(crate) fn costs(results: &[Simulated]) -> String {
         "instances",
         "API",
         "secrets",
-        "metrics, alarms, dashboard",
+        "metrics, alarms",
         "the sweep's requests",
         "rotations' requests",
         "Lambda",

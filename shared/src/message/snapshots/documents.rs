@@ -32,6 +32,7 @@ fn mistake(path: &str, value: impl Into<Value>) -> DocumentError {
 }
 
 #[test]
+#[allow(clippy::too_many_lines, reason = "a list of errors")]
 fn documents() {
     let mut snapshot = Snapshot::default();
     for (case, path, value) in [

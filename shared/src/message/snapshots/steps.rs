@@ -7,6 +7,7 @@ use crate::service::Kind;
 use crate::snapshot::assert_snapshot;
 
 #[test]
+#[allow(clippy::too_many_lines, reason = "a list of errors")]
 fn steps() {
     let (secret, version) = (secret(), version());
     let vars = || "ACME_URL".to_owned();

@@ -184,6 +184,7 @@ fn the_variables_are_the_templates_and_those_for_tests() {
     assert!(truth.len() > 20, "{truth:?}");
     // Said above the table, as all functions have it.
     truth.remove("RUST_LOG");
+    truth.remove("DETAILED_METRICS");
     same("variables", &named(REFERENCE, "variable"), &truth);
 }
 

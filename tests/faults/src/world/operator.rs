@@ -167,7 +167,7 @@ impl World {
         match self.older() {
             Some(older) => {
                 self.must(&format!("rollback {} --to {older}", self.addon))
-                    .await
+                    .await;
             }
             None => self.violated(Rule::Stand, "there is nothing to roll back to"),
         }
