@@ -112,7 +112,7 @@ mod tests {
             );
             assert!(page.contains(line));
         }
-        assert!(WATCHING <= 5.0, "fixed costs");
+        const { assert!(WATCHING <= 5.0, "fixed costs") }
         for price in [
             "secrets at $0.40",
             "requests at $0.05 per 10,000",
