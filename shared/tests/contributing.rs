@@ -96,7 +96,7 @@ async fn the_page_s_engine_is_one_module_and_one_line() {
         modified(&page),
     );
     let text = fs::read_to_string(&service).unwrap();
-    let text = insert(&text, "\nuse std::", block("mod "));
+    let text = insert(&text, "\nuse url::", block("mod "));
     let text = insert(&text, "    \"http\" =>", block("    \"users\""));
     let time = modified(&page).max(modified(&service));
     write(&library.join("src/engine.rs"), text.as_bytes(), time);

@@ -2,9 +2,9 @@
 
 /** The template's parameters. */
 export interface Parameters {
-  /** What the names of the administrators' secrets (masterarn) begin with. */
+  /** The prefix of the names of the administrators' secrets (masterarn). */
   readonly administratorSecretNamePrefix?: string;
-  /** The SNS topic that is told of every alarm. Empty for none. */
+  /** The SNS topic that receives every alarm. Empty for none. */
   readonly alarmTopicArn?: string;
   /** Whether the http engine may ask a service at a private address: one in the VPC. The databases' engines always may. */
   readonly allowPrivateAddresses?: string;
@@ -14,33 +14,33 @@ export interface Parameters {
   readonly caBundleLayer?: string;
   /** Whether each step is measured, throttling and time-outs have alarms, and there is a dashboard. What tells of credentials that live too long is always there. Metrics, alarms and the dashboard cost the same for any number of instances. */
   readonly detailedMetrics?: string;
-  /** How long an old credential works on after the new one is current, in seconds. Heroku asks for one to two hours, since dynos in Private Spaces restart slowly. One secret may have another by its tag rotation:revoke-after. A change holds from the next rotation on. */
+  /** How long an old credential works after the new one is current, in seconds. Heroku asks for one to two hours: dynos in Private Spaces restart slowly. The tag rotation:revoke-after sets it for one secret. A change applies from the next rotation on. */
   readonly gracePeriodSeconds?: number;
-  /** The base of Heroku's partner APIs. Another than the default only for a test stand. */
+  /** The base URL of Heroku's partner APIs. Change it for test stands only. */
   readonly herokuApiUrl?: string;
-  /** Heroku's token endpoint. Another than the default only for a test stand. */
+  /** Heroku's token endpoint. Change it for test stands only. */
   readonly herokuOauthUrl?: string;
-  /** For how long at most a revocation waits while sessions are open with the old credential, in seconds; 0 for not at all. One secret may have another by its tag rotation:hold-while-in-use. A leaked credential lives that much longer. */
+  /** The longest that a revocation waits while sessions are open with the old credential, in seconds. 0 switches waiting off. The tag rotation:hold-while-in-use sets it for one secret. A leaked credential works that much longer. */
   readonly holdWhileInUseSeconds?: number;
   /** A customer-managed KMS key for the functions' logs, whose policy lets CloudWatch Logs use it. Empty for CloudWatch Logs' own encryption. */
   readonly logKmsKeyArn?: string;
   /** How long the functions' logs are kept, in days. They hold no secret value. */
   readonly logRetentionInDays?: number;
-  /** How soon after the end of an instance's last rotation start-rotation begins another. Each restarts the dynos of the customer's apps. */
+  /** The shortest time from an instance's last rotation until start-rotation starts another. Each restarts the dynos of the customer's apps. */
   readonly minimumRotationIntervalSeconds?: number;
-  /** What the names of the add-on instances' OAuth secrets (v3) begin with. */
+  /** The prefix of the names of the add-on instances' OAuth secrets (v3). */
   readonly oauthSecretNamePrefix?: string;
   /** The ARN of the add-on service's own secret: id and password of the manifest (v1), client_secret (v3). */
   readonly partnerSecretArn: string;
-  /** For how many days the secrets that deprovision-addon deletes can be restored. */
+  /** The recovery window of the secrets that deprovision-addon deletes, in days. */
   readonly recoveryWindowInDays?: number;
-  /** How many rotations and revocations run at once at most, and always can: the reserved concurrency of each function. 0 reserves none. Lambda keeps 100 of the account's concurrency unreserved. */
+  /** The reserved concurrency of each function: how many rotations and revocations run at the same time at most, and always can. 0 reserves none. Lambda keeps 100 of the account's concurrency unreserved. */
   readonly reservedConcurrentExecutions?: number;
-  /** How often enroll-addon has an instance rotated, in days, unless it is told otherwise. A change holds for instances that are enrolled afterwards. */
+  /** How often Secrets Manager rotates an instance, in days, unless its enrolment says otherwise. A change applies to instances that are enrolled afterwards. */
   readonly rotationDays?: number;
-  /** What the names of all rotating secrets begin with, and no other secret's. The three prefixes must not begin with one another. Each rotating secret also needs the tag rotation:stack with this stack's name. */
+  /** The prefix of the names of all rotating secrets, and of no others. None of the three prefixes can begin with another. Each rotating secret also needs the tag rotation:stack with this stack's name. */
   readonly secretNamePrefix?: string;
-  /** The customer-managed KMS key under which the secrets are encrypted. Empty for the AWS managed key aws/secretsmanager. The key's policy must leave its use to IAM (the default does). */
+  /** The customer-managed KMS key that encrypts the secrets. Empty for the AWS managed key aws/secretsmanager. The key's policy must leave its use to IAM (the default does). */
   readonly secretsKmsKeyArn?: string;
   /** The security groups of the functions in these subnets; at least one if there are subnets. */
   readonly securityGroupIds?: readonly string[];

@@ -17,7 +17,7 @@ locals {
 
 resource "aws_lambda_function" "create_secret" {
   function_name                  = "${var.stack_name}-create-secret"
-  description                    = "createSecret: has the service issue the stored credential, and tries it."
+  description                    = "createSecret: issues the stored credential at the service, and checks it."
   filename                       = "${var.package_directory}/create-secret.zip"
   source_code_hash               = filebase64sha256("${var.package_directory}/create-secret.zip")
   runtime                        = "provided.al2023"
@@ -196,7 +196,7 @@ resource "aws_lambda_event_source_mapping" "dead_letter_redrive" {
 
 resource "aws_lambda_function" "deprovision_addon" {
   function_name                  = "${var.stack_name}-deprovision-addon"
-  description                    = "Ends an instance: its credentials, its schedules, its secrets."
+  description                    = "Deprovisions an instance: revokes its credentials, deletes its schedules and secrets."
   filename                       = "${var.package_directory}/deprovision-addon.zip"
   source_code_hash               = filebase64sha256("${var.package_directory}/deprovision-addon.zip")
   runtime                        = "provided.al2023"
@@ -576,7 +576,7 @@ resource "aws_iam_role_policy" "deprovision_scheduler" {
 
 resource "aws_lambda_function" "enroll_addon" {
   function_name                  = "${var.stack_name}-enroll-addon"
-  description                    = "Enrols an instance: its secrets, its rotation."
+  description                    = "Enrols an instance: creates its secrets, and switches its rotation on."
   filename                       = "${var.package_directory}/enroll-addon.zip"
   source_code_hash               = filebase64sha256("${var.package_directory}/enroll-addon.zip")
   runtime                        = "provided.al2023"
@@ -1244,7 +1244,7 @@ resource "aws_iam_policy" "recover" {
 
 resource "aws_lambda_function" "revoke_secret" {
   function_name                  = "${var.stack_name}-revoke-secret"
-  description                    = "After the grace period: the old credential ends."
+  description                    = "After the grace period: revokes the old credential."
   filename                       = "${var.package_directory}/revoke-secret.zip"
   source_code_hash               = filebase64sha256("${var.package_directory}/revoke-secret.zip")
   runtime                        = "provided.al2023"
@@ -1529,7 +1529,7 @@ resource "aws_iam_role_policy" "revoke_secret" {
 
 resource "aws_lambda_function" "rotate" {
   function_name                  = "${var.stack_name}-rotate"
-  description                    = "What Secrets Manager calls: owns the secrets' versions; it calls the others for every power beyond them."
+  description                    = "Called by Secrets Manager. Changes the secrets' versions, and calls the other functions for everything else."
   filename                       = "${var.package_directory}/rotate.zip"
   source_code_hash               = filebase64sha256("${var.package_directory}/rotate.zip")
   runtime                        = "provided.al2023"
@@ -1769,7 +1769,7 @@ resource "aws_iam_role_policy" "scheduler" {
 
 resource "aws_lambda_function" "start_rotation" {
   function_name                  = "${var.stack_name}-start-rotation"
-  description                    = "The customer's button: an instance's rotation now, not more often than is allowed."
+  description                    = "Starts an instance's rotation for its customer, within a rate limit."
   filename                       = "${var.package_directory}/start-rotation.zip"
   source_code_hash               = filebase64sha256("${var.package_directory}/start-rotation.zip")
   runtime                        = "provided.al2023"
@@ -1900,7 +1900,7 @@ resource "aws_iam_role_policy" "start_rotation" {
 
 resource "aws_lambda_function" "sweep" {
   function_name                  = "${var.stack_name}-sweep"
-  description                    = "Every hour: what waits for its revocation, measured, and scheduled where nothing is."
+  description                    = "Every hour: measures the revocations that wait, and schedules those without a schedule."
   filename                       = "${var.package_directory}/sweep.zip"
   source_code_hash               = filebase64sha256("${var.package_directory}/sweep.zip")
   runtime                        = "provided.al2023"
@@ -2021,7 +2021,7 @@ resource "aws_iam_role_policy" "sweep" {
 resource "aws_scheduler_schedule" "sweep" {
   name                = "sweep"
   group_name          = aws_scheduler_schedule_group.schedule_group.name
-  description         = "Has what waits for its revocation measured, and scheduled where nothing is."
+  description         = "Measures the revocations that wait, and schedules those without a schedule."
   schedule_expression = "rate(1 hour)"
 
   flexible_time_window {

@@ -1,27 +1,27 @@
 # Made from infra/template.yaml, which says why, by `cargo xtask infra`: change that, not this.
 
 output "dashboard_url" {
-  description = "How many rotated, how long each step takes, what waits for revocation."
+  description = "The dashboard: rotations, durations of the steps, revocations that wait."
   value       = local.is_detailed ? "https://${local.region}.console.aws.amazon.com/cloudwatch/home?region=${local.region}#dashboards:name=${var.stack_name}-${local.region}" : null
 }
 
 output "dead_letter_queue_url" {
-  description = "Revocations that could not be done."
+  description = "The queue of failed revocations."
   value       = aws_sqs_queue.dead_letter.url
 }
 
 output "dead_letter_redrive_id" {
-  description = "The event source mapping to enable to begin them anew."
+  description = "The event source mapping to enable to retry them."
   value       = aws_lambda_event_source_mapping.dead_letter_redrive.uuid
 }
 
 output "deprovision_addon_function_arn" {
-  description = "Ends an instance; for the partner's handler of Heroku's DELETE."
+  description = "The function that deprovisions an instance; for the partner's handler of Heroku's DELETE."
   value       = aws_lambda_function.deprovision_addon.arn
 }
 
 output "deprovision_dead_letter_queue_url" {
-  description = "Deprovisionings that could not be done."
+  description = "The queue of failed deprovisionings."
   value       = aws_sqs_queue.deprovision_dead_letter.url
 }
 
@@ -31,7 +31,7 @@ output "deprovision_policy_arn" {
 }
 
 output "enroll_addon_function_arn" {
-  description = "Enrols an instance; for the partner's backend, or an operator."
+  description = "The function that enrols an instance; for the partner's backend, or an operator."
   value       = aws_lambda_function.enroll_addon.arn
 }
 
@@ -46,7 +46,7 @@ output "operator_policy_arn" {
 }
 
 output "recover_policy_arn" {
-  description = "The managed policy for operators who may vouch for an instance (addon-rotation-operator recover)."
+  description = "The managed policy for operators who can vouch for an instance (addon-rotation-operator recover)."
   value       = aws_iam_policy.recover.arn
 }
 
@@ -56,12 +56,12 @@ output "rotation_function_arn" {
 }
 
 output "schedule_group_name" {
-  description = "Where the revocations to come are scheduled."
+  description = "The schedule group of the coming revocations."
   value       = aws_scheduler_schedule_group.schedule_group.name
 }
 
 output "start_rotation_function_arn" {
-  description = "Rotates an instance now, not more often than is allowed; for the partner's dashboard."
+  description = "The function that rotates an instance now, within a rate limit; for the partner's dashboard."
   value       = aws_lambda_function.start_rotation.arn
 }
 

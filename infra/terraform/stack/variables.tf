@@ -19,7 +19,7 @@ variable "package_directory" {
 variable "administrator_secret_name_prefix" {
   type        = string
   default     = "addon/masters/"
-  description = "What the names of the administrators' secrets (masterarn) begin with."
+  description = "The prefix of the names of the administrators' secrets (masterarn)."
   nullable    = false
 
   validation {
@@ -31,7 +31,7 @@ variable "administrator_secret_name_prefix" {
 variable "alarm_topic_arn" {
   type        = string
   default     = ""
-  description = "The SNS topic that is told of every alarm. Empty for none."
+  description = "The SNS topic that receives every alarm. Empty for none."
   nullable    = false
 
   validation {
@@ -91,7 +91,7 @@ variable "detailed_metrics" {
 variable "grace_period_seconds" {
   type        = number
   default     = 7200
-  description = "How long an old credential works on after the new one is current, in seconds. Heroku asks for one to two hours, since dynos in Private Spaces restart slowly. One secret may have another by its tag rotation:revoke-after. A change holds from the next rotation on."
+  description = "How long an old credential works after the new one is current, in seconds. Heroku asks for one to two hours: dynos in Private Spaces restart slowly. The tag rotation:revoke-after sets it for one secret. A change applies from the next rotation on."
   nullable    = false
 
   validation {
@@ -103,7 +103,7 @@ variable "grace_period_seconds" {
 variable "heroku_api_url" {
   type        = string
   default     = "https://api.heroku.com"
-  description = "The base of Heroku's partner APIs. Another than the default only for a test stand."
+  description = "The base URL of Heroku's partner APIs. Change it for test stands only."
   nullable    = false
 
   validation {
@@ -115,7 +115,7 @@ variable "heroku_api_url" {
 variable "heroku_oauth_url" {
   type        = string
   default     = "https://id.heroku.com/oauth/token"
-  description = "Heroku's token endpoint. Another than the default only for a test stand."
+  description = "Heroku's token endpoint. Change it for test stands only."
   nullable    = false
 
   validation {
@@ -127,7 +127,7 @@ variable "heroku_oauth_url" {
 variable "hold_while_in_use_seconds" {
   type        = number
   default     = 0
-  description = "For how long at most a revocation waits while sessions are open with the old credential, in seconds; 0 for not at all. One secret may have another by its tag rotation:hold-while-in-use. A leaked credential lives that much longer."
+  description = "The longest that a revocation waits while sessions are open with the old credential, in seconds. 0 switches waiting off. The tag rotation:hold-while-in-use sets it for one secret. A leaked credential works that much longer."
   nullable    = false
 
   validation {
@@ -186,7 +186,7 @@ variable "log_retention_in_days" {
 variable "minimum_rotation_interval_seconds" {
   type        = number
   default     = 3600
-  description = "How soon after the end of an instance's last rotation start-rotation begins another. Each restarts the dynos of the customer's apps."
+  description = "The shortest time from an instance's last rotation until start-rotation starts another. Each restarts the dynos of the customer's apps."
   nullable    = false
 
   validation {
@@ -198,7 +198,7 @@ variable "minimum_rotation_interval_seconds" {
 variable "oauth_secret_name_prefix" {
   type        = string
   default     = "addon/oauth/"
-  description = "What the names of the add-on instances' OAuth secrets (v3) begin with."
+  description = "The prefix of the names of the add-on instances' OAuth secrets (v3)."
   nullable    = false
 
   validation {
@@ -221,7 +221,7 @@ variable "partner_secret_arn" {
 variable "recovery_window_in_days" {
   type        = number
   default     = 30
-  description = "For how many days the secrets that deprovision-addon deletes can be restored."
+  description = "The recovery window of the secrets that deprovision-addon deletes, in days."
   nullable    = false
 
   validation {
@@ -233,7 +233,7 @@ variable "recovery_window_in_days" {
 variable "reserved_concurrent_executions" {
   type        = number
   default     = 0
-  description = "How many rotations and revocations run at once at most, and always can: the reserved concurrency of each function. 0 reserves none. Lambda keeps 100 of the account's concurrency unreserved."
+  description = "The reserved concurrency of each function: how many rotations and revocations run at the same time at most, and always can. 0 reserves none. Lambda keeps 100 of the account's concurrency unreserved."
   nullable    = false
 
   validation {
@@ -245,7 +245,7 @@ variable "reserved_concurrent_executions" {
 variable "rotation_days" {
   type        = number
   default     = 90
-  description = "How often enroll-addon has an instance rotated, in days, unless it is told otherwise. A change holds for instances that are enrolled afterwards."
+  description = "How often Secrets Manager rotates an instance, in days, unless its enrolment says otherwise. A change applies to instances that are enrolled afterwards."
   nullable    = false
 
   validation {
@@ -257,7 +257,7 @@ variable "rotation_days" {
 variable "secret_name_prefix" {
   type        = string
   default     = "addon/credentials/"
-  description = "What the names of all rotating secrets begin with, and no other secret's. The three prefixes must not begin with one another. Each rotating secret also needs the tag rotation:stack with this stack's name."
+  description = "The prefix of the names of all rotating secrets, and of no others. None of the three prefixes can begin with another. Each rotating secret also needs the tag rotation:stack with this stack's name."
   nullable    = false
 
   validation {
@@ -269,7 +269,7 @@ variable "secret_name_prefix" {
 variable "secrets_kms_key_arn" {
   type        = string
   default     = ""
-  description = "The customer-managed KMS key under which the secrets are encrypted. Empty for the AWS managed key aws/secretsmanager. The key's policy must leave its use to IAM (the default does)."
+  description = "The customer-managed KMS key that encrypts the secrets. Empty for the AWS managed key aws/secretsmanager. The key's policy must leave its use to IAM (the default does)."
   nullable    = false
 
   validation {

@@ -24,7 +24,7 @@ resource "aws_cloudwatch_metric_alarm" "create_secret_timed_out" {
   count = local.is_detailed ? 1 : 0
 
   alarm_name        = "${var.stack_name}-create-secret-timed-out"
-  alarm_description = "create-secret was ended by its time-out, since the add-on's service is slow or cannot be reached. See its logs."
+  alarm_description = "create-secret reached its time-out. Look in its log, and check whether the add-on's service answers in time."
   namespace         = "AWS/Lambda"
   metric_name       = "Duration"
   dimensions = {
@@ -147,7 +147,7 @@ resource "aws_cloudwatch_dashboard" "dashboard" {
 
 resource "aws_cloudwatch_metric_alarm" "dead_letter_queue_not_empty" {
   alarm_name        = "${var.stack_name}-dead-letter-queue-not-empty"
-  alarm_description = "Revocations were given up after a day of tries, or could not be handed over. Correct the cause, then enable the redrive."
+  alarm_description = "Revocations failed for a day, or their events were not delivered. Correct the cause, then enable the redrive."
   namespace         = "AWS/SQS"
   metric_name       = "ApproximateNumberOfMessagesVisible"
   dimensions = {
@@ -187,7 +187,7 @@ resource "aws_cloudwatch_metric_alarm" "deprovision_addon_timed_out" {
   count = local.is_detailed ? 1 : 0
 
   alarm_name        = "${var.stack_name}-deprovision-addon-timed-out"
-  alarm_description = "deprovision-addon was ended by its time-out, since the add-on's service is slow or cannot be reached. See its logs."
+  alarm_description = "deprovision-addon reached its time-out. Look in its log, and check whether the add-on's service answers in time."
   namespace         = "AWS/Lambda"
   metric_name       = "Duration"
   dimensions = {
@@ -205,7 +205,7 @@ resource "aws_cloudwatch_metric_alarm" "deprovision_addon_timed_out" {
 
 resource "aws_cloudwatch_metric_alarm" "deprovisioning_given_up" {
   alarm_name        = "${var.stack_name}-deprovisioning-given-up"
-  alarm_description = "An instance could not be deprovisioned for a day, or a try could not be handed over. Its credentials may be alive. Correct what the message says and call deprovision-addon."
+  alarm_description = "An instance was not deprovisioned within a day, or an event was not delivered. The service may still accept its credentials. Correct the cause that the message names, and invoke deprovision-addon again."
   namespace         = "AWS/SQS"
   metric_name       = "ApproximateNumberOfMessagesVisible"
   dimensions = {
@@ -225,7 +225,7 @@ resource "aws_cloudwatch_metric_alarm" "enroll_addon_heroku_throttled" {
   count = local.is_detailed ? 1 : 0
 
   alarm_name        = "${var.stack_name}-enroll-addon-heroku-throttled"
-  alarm_description = "Heroku answers 429 to enroll-addon, since the account's requests for this hour are used up. Enrol more slowly."
+  alarm_description = "Heroku answers 429 to enroll-addon: the account's requests for this hour are used up. Enrol more slowly."
   namespace         = "HerokuAddonRotation"
   metric_name       = "HerokuThrottled"
   dimensions = {
@@ -265,7 +265,7 @@ resource "aws_cloudwatch_metric_alarm" "enroll_addon_timed_out" {
   count = local.is_detailed ? 1 : 0
 
   alarm_name        = "${var.stack_name}-enroll-addon-timed-out"
-  alarm_description = "enroll-addon was ended by its time-out, since the add-on's service or Heroku is slow or cannot be reached. See its logs."
+  alarm_description = "enroll-addon reached its time-out. Look in its log, and check whether the add-on's service and Heroku answer in time."
   namespace         = "AWS/Lambda"
   metric_name       = "Duration"
   dimensions = {
@@ -323,7 +323,7 @@ resource "aws_cloudwatch_metric_alarm" "finish_secret_timed_out" {
   count = local.is_detailed ? 1 : 0
 
   alarm_name        = "${var.stack_name}-finish-secret-timed-out"
-  alarm_description = "finish-secret was ended by its time-out, since EventBridge Scheduler is slow or cannot be reached. See its logs."
+  alarm_description = "finish-secret reached its time-out. Look in its log, and check whether EventBridge Scheduler answers in time."
   namespace         = "AWS/Lambda"
   metric_name       = "Duration"
   dimensions = {
@@ -343,7 +343,7 @@ resource "aws_cloudwatch_metric_alarm" "publication_failed" {
   count = local.is_detailed ? 1 : 0
 
   alarm_name        = "${var.stack_name}-publication-failed"
-  alarm_description = "A new credential could not be published to Heroku. The apps have the old one, which works on. See the logs of publish-to-heroku."
+  alarm_description = "A new credential could not be published to Heroku. The apps have the old one, which works. Look in the log of publish-to-heroku."
   namespace         = "HerokuAddonRotation"
   metric_name       = "Failed"
   dimensions = {
@@ -364,7 +364,7 @@ resource "aws_cloudwatch_metric_alarm" "publish_to_heroku_heroku_throttled" {
   count = local.is_detailed ? 1 : 0
 
   alarm_name        = "${var.stack_name}-publish-to-heroku-heroku-throttled"
-  alarm_description = "Heroku answers 429 to publish-to-heroku, since the account's requests for this hour are used up. Spread the rotation schedules."
+  alarm_description = "Heroku answers 429 to publish-to-heroku: the account's requests for this hour are used up. Spread the rotation schedules."
   namespace         = "HerokuAddonRotation"
   metric_name       = "HerokuThrottled"
   dimensions = {
@@ -404,7 +404,7 @@ resource "aws_cloudwatch_metric_alarm" "publish_to_heroku_timed_out" {
   count = local.is_detailed ? 1 : 0
 
   alarm_name        = "${var.stack_name}-publish-to-heroku-timed-out"
-  alarm_description = "publish-to-heroku was ended by its time-out, since Heroku is slow or cannot be reached. See its logs."
+  alarm_description = "publish-to-heroku reached its time-out. Look in its log, and check whether Heroku answers in time."
   namespace         = "AWS/Lambda"
   metric_name       = "Duration"
   dimensions = {
@@ -440,7 +440,7 @@ resource "aws_cloudwatch_metric_alarm" "publish_to_heroku_token_lost" {
 
 resource "aws_cloudwatch_metric_alarm" "revocation_impossible" {
   alarm_name        = "${var.stack_name}-revocation-impossible"
-  alarm_description = "A secret was deleted before its old credential could be revoked. Restore the secret, or end the credential at the service by hand. See the logs of revoke-secret."
+  alarm_description = "A secret was deleted before its old credential was revoked. Restore the secret, or end the credential at the service by hand. Look in the log of revoke-secret."
   namespace         = "HerokuAddonRotation"
   metric_name       = "RevocationImpossible"
   dimensions = {
@@ -458,7 +458,7 @@ resource "aws_cloudwatch_metric_alarm" "revocation_impossible" {
 
 resource "aws_cloudwatch_metric_alarm" "revocation_overdue" {
   alarm_name        = "${var.stack_name}-revocation-overdue"
-  alarm_description = "An old credential is alive an hour after its grace period, or longer. See the logs of sweep for which, those of revoke-secret for why."
+  alarm_description = "An old credential is not revoked an hour after its grace period. The log of sweep names it, the log of revoke-secret says why."
   namespace         = "HerokuAddonRotation"
   metric_name       = "RevocationsOverdue"
   dimensions = {
@@ -478,7 +478,7 @@ resource "aws_cloudwatch_metric_alarm" "revoke_secret_heroku_throttled" {
   count = local.is_detailed ? 1 : 0
 
   alarm_name        = "${var.stack_name}-revoke-secret-heroku-throttled"
-  alarm_description = "Heroku answers 429 to revoke-secret, since the account's requests for this hour are used up. Spread the rotation schedules."
+  alarm_description = "Heroku answers 429 to revoke-secret: the account's requests for this hour are used up. Spread the rotation schedules."
   namespace         = "HerokuAddonRotation"
   metric_name       = "HerokuThrottled"
   dimensions = {
@@ -518,7 +518,7 @@ resource "aws_cloudwatch_metric_alarm" "revoke_secret_timed_out" {
   count = local.is_detailed ? 1 : 0
 
   alarm_name        = "${var.stack_name}-revoke-secret-timed-out"
-  alarm_description = "revoke-secret was ended by its time-out, since the add-on's service or Heroku is slow or cannot be reached. See its logs."
+  alarm_description = "revoke-secret reached its time-out. Look in its log, and check whether the add-on's service and Heroku answer in time."
   namespace         = "AWS/Lambda"
   metric_name       = "Duration"
   dimensions = {
@@ -576,7 +576,7 @@ resource "aws_cloudwatch_metric_alarm" "rotate_timed_out" {
   count = local.is_detailed ? 1 : 0
 
   alarm_name        = "${var.stack_name}-rotate-timed-out"
-  alarm_description = "rotate was ended by its time-out, since a function that it calls is slow or cannot be reached. See its logs."
+  alarm_description = "rotate reached its time-out. Look in its log, and check whether the functions that it calls answer in time."
   namespace         = "AWS/Lambda"
   metric_name       = "Duration"
   dimensions = {
@@ -594,7 +594,7 @@ resource "aws_cloudwatch_metric_alarm" "rotate_timed_out" {
 
 resource "aws_cloudwatch_metric_alarm" "rotation_failed" {
   alarm_name        = "${var.stack_name}-rotation-failed"
-  alarm_description = "A step of a rotation failed. Secrets Manager tries the rotation again. See the logs of rotate - what failed, on which secret, what to do."
+  alarm_description = "A step of a rotation failed. The old credential is current and works. Secrets Manager retries the rotation. Look in the log of rotate: it names the cause, the secret and what to do."
   namespace         = "AWS/Lambda"
   metric_name       = "Errors"
   dimensions = {
@@ -612,7 +612,7 @@ resource "aws_cloudwatch_metric_alarm" "rotation_failed" {
 
 resource "aws_cloudwatch_metric_alarm" "sweep_missing" {
   alarm_name        = "${var.stack_name}-sweep-missing"
-  alarm_description = "For three hours no sweep succeeded, so nobody looks whether old credentials are alive. See the logs of sweep. In alarm until the first sweep after the stack was made."
+  alarm_description = "No sweep succeeded for three hours, so old credentials are not checked. Look in the log of sweep. A new stack is in this alarm until its first sweep."
   namespace         = "HerokuAddonRotation"
   metric_name       = "Succeeded"
   dimensions = {
@@ -653,7 +653,7 @@ resource "aws_cloudwatch_metric_alarm" "sweep_timed_out" {
   count = local.is_detailed ? 1 : 0
 
   alarm_name        = "${var.stack_name}-sweep-timed-out"
-  alarm_description = "sweep was ended by its time-out, since Secrets Manager or EventBridge Scheduler is slow or cannot be reached. See its logs."
+  alarm_description = "sweep reached its time-out. Look in its log, and check whether Secrets Manager and EventBridge Scheduler answer in time."
   namespace         = "AWS/Lambda"
   metric_name       = "Duration"
   dimensions = {
@@ -673,7 +673,7 @@ resource "aws_cloudwatch_metric_alarm" "test_secret_heroku_throttled" {
   count = local.is_detailed ? 1 : 0
 
   alarm_name        = "${var.stack_name}-test-secret-heroku-throttled"
-  alarm_description = "Heroku answers 429 to test-secret, since the account's requests for this hour are used up. Spread the rotation schedules."
+  alarm_description = "Heroku answers 429 to test-secret: the account's requests for this hour are used up. Spread the rotation schedules."
   namespace         = "HerokuAddonRotation"
   metric_name       = "HerokuThrottled"
   dimensions = {
@@ -713,7 +713,7 @@ resource "aws_cloudwatch_metric_alarm" "test_secret_timed_out" {
   count = local.is_detailed ? 1 : 0
 
   alarm_name        = "${var.stack_name}-test-secret-timed-out"
-  alarm_description = "test-secret was ended by its time-out, since the add-on's service or Heroku is slow or cannot be reached. See its logs."
+  alarm_description = "test-secret reached its time-out. Look in its log, and check whether the add-on's service and Heroku answer in time."
   namespace         = "AWS/Lambda"
   metric_name       = "Duration"
   dimensions = {

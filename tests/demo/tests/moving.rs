@@ -247,7 +247,7 @@ async fn a_fleet_is_moved_by_the_page_alone() {
     assert!(masters.contains("addon/masters/"), "{masters}");
     fleet.type_in(&fleet.block("--from-file"));
     let checked = fleet.type_in(&fleet.block("--check"));
-    assert!(checked.contains("20 can be sent"), "{checked}");
+    assert!(checked.contains("20 instances are valid"), "{checked}");
     assert!(fleet.status().is_empty(), "nothing is enrolled by a check");
 
     let enrolled = fleet.type_in(&fleet.block("head -n 10"));
