@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use secrecy::ExposeSecret as _;
+
 use crate::Error;
 use crate::claims::Names;
 use crate::deadline::{BackOff, Deadline};
@@ -334,7 +336,17 @@ async fn version_to_test(
     loop {
         let value = secrets.value(&event.secret, &event.version, deadline);
         match (value.await?, waits.next()) {
-            (Some(_), _) => return Ok(event.version.clone()),
+            (Some(value), _) => {
+                // Of the two with one value, the current one is there after an enrolment, and named in errors.
+                let current = current(event, secret)?;
+                let own = secrets.value(&event.secret, &current, deadline).await?;
+                let is_same = own.is_some_and(|own| own.expose_secret() == value.expose_secret());
+                return Ok(if is_same {
+                    current
+                } else {
+                    event.version.clone()
+                });
+            }
             (None, Some(wait)) if wait < patience.left() => tokio::time::sleep(wait).await,
             (None, _) => return Ok(current(event, secret)?),
         }

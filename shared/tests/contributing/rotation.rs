@@ -123,7 +123,7 @@ async fn a_credential_is_rotated() {
         administrator("wrong", &first["url"]),
     );
     let error = services.issue(&new, &nobody, soon()).await.unwrap_err();
-    assert!(!error.is_passing() && error.to_string().contains("masterarn"));
+    assert!(!error.is_passing() && error.to_string().contains("administrator's secret"));
     for _ in 0..2 {
         services.issue(&new, &administrator, soon()).await.unwrap();
         assert_eq!(verdicts().await, (Verdict::Accepted, Verdict::Accepted));
