@@ -154,9 +154,10 @@ pub async fn run(
     rollback.put_off().await?;
     rollback.show_that_it_works().await?;
     rollback.publish().await?;
+    // Before anything rests on it: v1 does not say what it shows when it confirms a write.
+    rollback.prove().await?;
     rollback.begin_grace_period().await?;
     rollback.make_current().await?;
-    rollback.prove().await?;
     Ok(Outcome::Fine)
 }
 
@@ -235,7 +236,7 @@ impl Rollback<'_> {
                 .await
         })
         .await?;
-        let message = format!("Heroku shows the credential of {old}");
+        let message = format!("the credential of {old} is written to Heroku");
         self.output.step("publish", Mark::Done, &message);
         Ok(())
     }
@@ -316,9 +317,9 @@ impl Rollback<'_> {
         }
     }
 
-    /// As at enrolment: the service accepts what is current, and Heroku shows it.
+    /// As at enrolment: the service accepts the credential, and Heroku shows it.
     async fn prove(&self) -> Result<(), OperatorError> {
-        let state = "The old version is AWSCURRENT, and was published";
+        let state = "Both credentials work, and Heroku shows either of them";
         let old = &self.plan.old;
         self.then("prove", state, async {
             self.stack
@@ -326,7 +327,7 @@ impl Rollback<'_> {
                 .await
         })
         .await?;
-        let message = "the service accepts the current credential, and Heroku shows it";
+        let message = "the service accepts the credential, and Heroku shows it";
         self.output.step("prove", Mark::Done, message);
         Ok(())
     }

@@ -40,9 +40,9 @@ const STEPS: [&str; 6] = [
     "put-off",
     "log-in",
     "publish",
+    "prove",
     "grace-period",
     "current",
-    "prove",
 ];
 
 #[tokio::test]
@@ -102,6 +102,33 @@ async fn a_promotion_whose_answer_is_lost_is_done() {
     assert_eq!(words.done(), STEPS);
     assert_eq!(stand.gateway.pending_faults("AWSCURRENT"), 0);
     assert_eq!(stand.current(&instance), first);
+}
+
+/// v1 does not say what it shows when it confirms a write.
+#[tokio::test]
+async fn nothing_rests_on_a_write_that_did_nothing() {
+    let stand = Stand::start().await;
+    let instance = stand.enrolled(Api::V1).await;
+    let first = stand.current(&instance);
+    let second = stand.rotate(&instance).await;
+    let before = stand.shown(&instance);
+    stand.heroku.fail_next(FaultRule {
+        method: Some(Method::PUT),
+        path_prefix: "/".to_owned(),
+        count: 1,
+        fault: Fault::Garbage(200),
+    });
+    let (words, result) = roll_back(&stand, &instance, None).await;
+    let error = result.unwrap_err().to_string();
+    assert!(error.starts_with("Step prove failed"), "{error}");
+    assert_eq!(words.done(), ["put-off", "log-in", "publish"]);
+    assert_eq!(stand.current(&instance), second);
+    assert_eq!(stand.shown(&instance), before);
+
+    let (_, result) = roll_back(&stand, &instance, Some(&first)).await;
+    assert_eq!(result.unwrap(), Outcome::Fine);
+    assert_eq!(stand.current(&instance), first);
+    assert_ne!(stand.shown(&instance), before);
 }
 
 #[tokio::test]

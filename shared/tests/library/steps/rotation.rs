@@ -2,8 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use http::Method;
 use jiff::Timestamp;
 use local_cloud::events::EventKind;
+use local_cloud::heroku::{Fault, FaultRule};
+use local_cloud::secrets_manager::Untidy;
 
 use super::{assert_fires, assert_settled, assert_shown, fire, grace_period, releases, schedule};
 use crate::support::{Api, Invariants, Stand, credential};
@@ -43,6 +46,30 @@ async fn two_rotations_within_the_grace_period_and_their_revocations() {
         assert_settled(&stand, &instance).await;
         assert!(stand.gateway.scheduler().schedules().is_empty());
         invariants.assert_held();
+    }
+}
+
+/// Reads show what was before, for a while, and Heroku confirms a write that does nothing.
+#[tokio::test]
+async fn late_reads_refuse_no_step_and_have_no_other_version_tried() {
+    for (api, method) in [(Api::V1, Method::PUT), (Api::V3, Method::PATCH)] {
+        let stand = Stand::start().await;
+        let instance = stand.enrolled(api).await;
+        stand.gateway.secrets_manager().be(Untidy {
+            late_reads: 2,
+            late_for: Some("rotate"),
+            ..Untidy::default()
+        });
+        stand.heroku.fail_next(FaultRule {
+            method: Some(method),
+            path_prefix: "/".to_owned(),
+            count: 1,
+            fault: Fault::Garbage(200),
+        });
+        let second = stand.rotate(&instance).await;
+        assert_eq!(stand.heroku.pending_faults(), 0, "{api:?}");
+        assert_eq!(stand.current(&instance), second, "{api:?}");
+        assert_shown(&stand, &instance, &second).await;
     }
 }
 

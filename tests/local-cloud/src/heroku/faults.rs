@@ -28,7 +28,7 @@ pub enum Fault {
     LoseAnswer,
     /// The connection is dropped before the request takes effect.
     LoseRequest,
-    /// A proxy in between answers an HTML page with this status, and nothing takes effect. As a
+    /// A proxy in between answers an HTML page with this status, 200 too, and nothing takes effect. As a
     /// proxy's page, it has none of the service's headers.
     Garbage(u16),
     /// The request takes effect at once; the answer comes this much later.
@@ -125,7 +125,8 @@ impl FrontDesk {
         let mut answer = match &fault {
             Some(Fault::LoseRequest) => return Err(ConnectionDropped),
             Some(Fault::Garbage(status)) => {
-                let answer = garbage(error_status(*status));
+                let answer =
+                    garbage(StatusCode::from_u16(*status).unwrap_or(StatusCode::BAD_GATEWAY));
                 self.sent(number, answer.status());
                 return Ok(answer);
             }
