@@ -57,8 +57,12 @@ pub(crate) async fn test(workspace: &Path) -> Ended {
         ),
         ("the model", Box::pin(optimised(workspace, "model", &[]))),
         (
-            "every single fault of one engine",
-            Box::pin(optimised(workspace, "faults", &["--engine", "http", "run"])),
+            "every second of the single faults of one engine",
+            Box::pin(optimised(
+                workspace,
+                "faults",
+                &["--engine", "http", "run", "--every", "2"],
+            )),
         ),
     ])
     .await
@@ -75,6 +79,18 @@ pub(crate) async fn prove(workspace: &Path) -> Ended {
         (
             "a sample of the other engines' single faults, pairs of faults, histories",
             Box::pin(optimised(workspace, "faults", &SAMPLE)),
+        ),
+        (
+            "every single fault of one engine",
+            Box::pin(optimised(workspace, "faults", &["--engine", "http", "run"])),
+        ),
+        (
+            "single faults against an untidy AWS",
+            Box::pin(optimised(workspace, "faults", &UNTIDY)),
+        ),
+        (
+            "what is made from the template",
+            Box::pin(task(workspace, "infra", &["--check"])),
         ),
         // One function stands for all: they are built alike, and a whole build takes minutes.
         (
@@ -105,6 +121,8 @@ const SAMPLE: [&str; 13] = [
     "--histories",
     "100",
 ];
+
+const UNTIDY: [&str; 6] = ["--engine", "http", "run", "--untidy", "--every", "4"];
 
 async fn set_up(workspace: &Path) -> Ended {
     let progress: OnLine = Arc::new(|line| println!("  {line}"));
