@@ -5,31 +5,26 @@ mod look;
 
 use std::time::Duration;
 
-use look::{Seen, Versions};
+use look::{Seen, Shared, Versions};
 
 use super::StepError;
 use crate::Error;
-use crate::claims::Names;
+use crate::claims::{self, Names};
 use crate::deadline::Deadline;
-use crate::document::Document;
 use crate::event::{RevokeEvent, ScheduledAt};
 use crate::event_bus::{self, EventBus, Occurrence};
-use crate::fields::Fields;
 use crate::function::Function;
 use crate::heroku::HerokuClient;
 use crate::last_will::{LastWill, Panicked};
 use crate::limits::LONGEST_HOLD_SECONDS;
 use crate::schedule::{Schedules, retry_delay};
 use crate::secrets::{Label, Secrets, own};
-use crate::service::{ServiceError, Services, Sessions};
+use crate::service::{Services, Sessions};
 use crate::start::{Start, grace_period_seconds};
-use crate::telemetry::{self, Metric};
+use crate::telemetry::Metric;
 
 /// Kept back to schedule the next try, however long the service or Heroku took.
 pub const SCHEDULING: Duration = Duration::from_secs(12);
-
-/// The longest that it is asked who uses a credential, which decides nothing by itself.
-const LOOKING: Duration = Duration::from_secs(5);
 
 /// Ends the version's credential, shows that it is refused, and takes the version's `LIVE-` label
 /// off. While the credential is in use, or something is out of order, it schedules the next try. Says on the event
@@ -325,15 +320,18 @@ impl RevokeSecret {
             current_version: current,
             old,
         };
-        let Versions { old, current, .. } = &versions;
-        if !event.vouched {
-            own(&event.secret, &secret, &event.version, old)?;
-        }
-        if versions.ends_with_another(event, &secret)? {
+        if let Some(shared) = versions.shared(event, &secret)? {
+            if shared == Shared::WithUnlabelledCurrent {
+                self.label_current(event, &versions, deadline).await?;
+            }
             self.secrets
                 .detach(&event.secret, &live, &event.version, deadline)
                 .await?;
             return Ok(Outcome::NothingToDo);
+        }
+        let Versions { old, current, .. } = &versions;
+        if !event.vouched {
+            own(&event.secret, &secret, &event.version, old)?;
         }
         let seen = self.look(event, &versions, deadline).await?;
         if event.was_in_use {
@@ -374,28 +372,25 @@ impl RevokeSecret {
         Ok(Outcome::Revoked(sessions))
     }
 
-    /// Who uses the credential now, if anybody does and the service says so. A service that cannot say is no reason
-    /// to let the credential live on.
-    async fn sessions(
+    /// The label follows its credential to the current version, which is seen to log in with it.
+    async fn label_current(
         &self,
-        old: &Document,
-        administrator: &Fields,
+        event: &RevokeEvent,
+        versions: &Versions,
         deadline: Deadline,
-    ) -> Result<Option<Sessions>, Error> {
-        let deadline = deadline.at_most(LOOKING);
-        match self.services.sessions(old, administrator, deadline).await {
-            Ok(sessions) => {
-                let open = sessions.filter(|it| it.count > 0);
-                if let Some(open) = &open {
-                    telemetry::record(&[(Metric::SessionsInUse, open.count)]);
-                }
-                Ok(open)
-            }
-            Err(error @ ServiceError::Authority(_)) => Err(error.into()),
-            Err(error) => {
-                tracing::warn!(%error, "the old credential's sessions are unknown");
-                Ok(None)
-            }
-        }
+    ) -> Result<(), Error> {
+        let current = &versions.current_version;
+        let administrator = &versions.current.administrator;
+        let administrator = self.secrets.fields(administrator, deadline).await?;
+        claims::serves(&versions.current, &administrator)?;
+        self.services
+            .prove_control(&versions.current, current, deadline)
+            .await?;
+        tracing::info!(%current, "the current version holds the same credential, and waits in its place");
+        let live = Label::Live(current.clone());
+        self.secrets
+            .attach(&event.secret, &live, current, deadline)
+            .await?;
+        Ok(())
     }
 }

@@ -59,11 +59,13 @@ fn main() -> Result<ExitCode, Problem> {
         until_violation: arguments.until_violation,
         scripts: directory.join("scripts"),
     };
-    if harness.scripts.exists() {
-        fs::remove_dir_all(&harness.scripts)?;
-    }
     match &arguments.task {
-        Task::Run(plan) => plans::run(&mut harness, &engines, plan)?,
+        Task::Run(plan) => {
+            if harness.scripts.exists() {
+                fs::remove_dir_all(&harness.scripts)?;
+            }
+            plans::run(&mut harness, &engines, plan)?;
+        }
         // Done above: it runs this program, built anew.
         Task::Mutants { .. } => {}
         Task::Replay { script } => {

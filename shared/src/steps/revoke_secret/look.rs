@@ -1,14 +1,22 @@
 //! What a revocation looks at before it acts: the other versions, and Heroku.
 
+use std::time::Duration;
+
 use super::RevokeSecret;
 use crate::Error;
 use crate::deadline::Deadline;
 use crate::document::Document;
 use crate::error::StepError;
 use crate::event::RevokeEvent;
+use crate::fields::Fields;
 use crate::heroku::{AddOn, Partner};
 use crate::ids::VersionId;
 use crate::secrets::{Label, Secret, own};
+use crate::service::{ServiceError, Sessions};
+use crate::telemetry::{self, Metric};
+
+/// The longest that it is asked who uses a credential, which decides nothing by itself.
+const LOOKING: Duration = Duration::from_secs(5);
 
 /// The documents of the versions whose credentials may be alive.
 pub(super) struct Versions {
@@ -19,13 +27,13 @@ pub(super) struct Versions {
 }
 
 impl Versions {
-    /// Whether another version has the same credential, which ends with that. All versions with one credential are
-    /// one: the credential ends with the last of their labels.
-    pub(super) fn ends_with_another(
+    /// The other version with the same credential that is revoked in this one's place, if there is one. All versions
+    /// with one credential are one: the credential ends with the last of their labels.
+    pub(super) fn shared(
         &self,
         event: &RevokeEvent,
         secret: &Secret,
-    ) -> Result<bool, StepError> {
+    ) -> Result<Option<Shared>, StepError> {
         let in_use = |reason: String| StepError::InUse {
             secret: event.secret.clone(),
             version: event.version.clone(),
@@ -44,6 +52,9 @@ impl Versions {
                 }
             }
             let is_labelled = secret.carries(other, &Label::Live(other.clone()));
+            if *other == self.current_version && !is_labelled {
+                return Ok(Some(Shared::WithUnlabelledCurrent));
+            }
             // Of two that wait, the one with the smaller id leaves it to the other, or neither would have a label in
             // the end.
             let waits = *other != self.current_version && !secret.carries(other, &Label::Pending);
@@ -51,10 +62,19 @@ impl Versions {
                 return Err(in_use(format!("version {other} holds the same credential")));
             }
             tracing::info!(%other, "another live version holds the same credential, which ends with that");
-            return Ok(true);
+            return Ok(Some(Shared::WithLabelled));
         }
-        Ok(false)
+        Ok(None)
     }
+}
+
+/// Which other version has the same credential.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Shared {
+    /// One whose `LIVE-` label says that it is to be revoked.
+    WithLabelled,
+    /// The current one, without a label: somebody has stored the document anew, with another template.
+    WithUnlabelledCurrent,
 }
 
 /// What Heroku shows, when nothing of it is the old credential.
@@ -154,5 +174,30 @@ impl RevokeSecret {
             .into());
         }
         Ok(Seen::Current)
+    }
+
+    /// Who uses the credential now, if anybody does and the service says so. A service that cannot say is no reason
+    /// to let the credential live on.
+    pub(super) async fn sessions(
+        &self,
+        old: &Document,
+        administrator: &Fields,
+        deadline: Deadline,
+    ) -> Result<Option<Sessions>, Error> {
+        let deadline = deadline.at_most(LOOKING);
+        match self.services.sessions(old, administrator, deadline).await {
+            Ok(sessions) => {
+                let open = sessions.filter(|it| it.count > 0);
+                if let Some(open) = &open {
+                    telemetry::record(&[(Metric::SessionsInUse, open.count)]);
+                }
+                Ok(open)
+            }
+            Err(error @ ServiceError::Authority(_)) => Err(error.into()),
+            Err(error) => {
+                tracing::warn!(%error, "the old credential's sessions are unknown");
+                Ok(None)
+            }
+        }
     }
 }

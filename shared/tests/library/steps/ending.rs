@@ -23,7 +23,12 @@ use super::{assert_settled, fire, releases, schedule};
 use crate::support::{Api, Instance, Stand, credential, eventually, soon};
 
 /// Stores a version by hand, with these labels.
-async fn store(stand: &Stand, instance: &Instance, document: &Value, labels: Value) -> VersionId {
+pub(super) async fn store(
+    stand: &Stand,
+    instance: &Instance,
+    document: &Value,
+    labels: Value,
+) -> VersionId {
     let id = Uuid::new_v4().to_string();
     store_as(stand, instance, document, labels, &id).await
 }

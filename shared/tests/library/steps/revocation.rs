@@ -11,6 +11,7 @@ use local_cloud::credential_service::{Fault, FaultRule};
 use local_cloud::heroku::GoneAs;
 use serde_json::json;
 
+use super::ending::store;
 use super::{assert_settled, deliver, fire, schedule};
 use crate::support::{Api, Clock, Stand, credential, document, serving, soon};
 
@@ -148,4 +149,43 @@ async fn a_secret_that_is_gone_is_said_to_be_and_not_tried_for_ever() {
     assert!(message.contains("DescribeSecret"), "{message}");
     assert!(message.contains(instance.secret.as_str()), "{message}");
     assert!(stand.gateway.scheduler().schedules().is_empty());
+}
+
+/// Somebody stores the current document anew, with another template.
+#[tokio::test]
+async fn a_label_follows_its_credential_to_the_version_that_holds_it_now() {
+    for accepted in [true, false] {
+        let stand = Stand::start().await;
+        let instance = stand.enrolled(Api::V1).await;
+        let first = stand.current(&instance);
+        let second = stand.rotate(&instance).await;
+        fire(&stand, &first, 0).await;
+        let mut edited = stand.value(&instance.secret, Some(&second)).await;
+        for (_, template) in edited["heroku"]["config"].as_object_mut().unwrap() {
+            *template = format!("{}?edited", template.as_str().unwrap()).into();
+        }
+        let third = store(&stand, &instance, &edited, json!(["AWSCURRENT"])).await;
+        if !accepted {
+            let administrator = stand.administrator().await;
+            let own = document(&edited);
+            stand
+                .services()
+                .revoke(&own, &serving(&administrator, &own), soon())
+                .await
+                .unwrap();
+        }
+        deliver(&stand, &instance, &second).await;
+        // A label is put only on a version that was seen to log in.
+        assert_eq!(stand.is_labelled_live(&instance, &third), accepted);
+        assert_eq!(stand.is_labelled_live(&instance, &second), !accepted);
+        assert_eq!(schedule(&stand, &second, 1).is_none(), accepted);
+        if accepted {
+            assert_eq!(stand.service.live(), [credential(&instance, &second)]);
+            // It ends with the version that has the label now.
+            let fourth = stand.rotate(&instance).await;
+            fire(&stand, &third, 0).await;
+            assert_eq!(stand.service.live(), [credential(&instance, &fourth)]);
+            assert!(!stand.is_labelled_live(&instance, &third));
+        }
+    }
 }

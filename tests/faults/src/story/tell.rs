@@ -188,14 +188,20 @@ impl Telling {
                     world.abandon().await;
                 }
                 world.publish_current().await;
+                world.switch_on_again().await;
             } else if world.rotation_is_incomplete() {
                 world.cancel().await;
                 world.abandon().await;
+                // Nothing looks after an instance whose rotation is off, and nobody misses one whose add-on is gone.
+                if world.rotation_is_off() {
+                    world.end_instance(true).await;
+                }
             }
             world.sweep().await;
             world.settle(&mut self.built.scheduled).await;
-            // An hour later the next sweep.
+            // An hour later the next sweep, for which no read is late any more.
             world.clock.skip(Duration::from_hours(1));
+            world.let_be_known();
             if world.is_at_rest() {
                 return;
             }

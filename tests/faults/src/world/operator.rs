@@ -8,7 +8,7 @@ use addon_rotation_operator::{Arguments, OperatorError, Outcome, with_stack};
 use clap::Parser as _;
 use lambda_in_process::arn;
 use local_cloud::events::Event;
-use local_cloud::secrets_manager::{Caller, ServiceError};
+use local_cloud::secrets_manager::{Caller, SecretSnapshot, ServiceError};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -144,7 +144,7 @@ impl World {
                     let tested = |_: &[Event]| (!self.rotation_is_incomplete()).then_some(());
                     self.events.wait_for(tested).await;
                     self.passage.running.idle().await;
-                    self.manners.let_be_known(&self.secrets);
+                    self.let_be_known();
                     return;
                 }
                 Err(error) => last = error.error_message,
@@ -268,6 +268,19 @@ impl World {
             self.accepted("UpdateSecretVersionStage", parameters).await;
         }
         if secret.deletion.is_none() && !self.is_ended() {
+            self.switch_on().await;
+        }
+    }
+
+    /// Whether the secret is there and its rotation switched off.
+    pub fn rotation_is_off(&self) -> bool {
+        let off = |secret: SecretSnapshot| secret.deletion.is_none() && !secret.rotation_enabled;
+        self.snapshot().is_some_and(off)
+    }
+
+    /// Switches rotation on, where it is off although the instance is in use.
+    pub async fn switch_on_again(&self) {
+        if self.rotation_is_off() {
             self.switch_on().await;
         }
     }

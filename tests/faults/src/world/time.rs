@@ -209,6 +209,11 @@ impl World {
         self.passage.running.idle().await;
     }
 
+    /// Has every read show what is: enough time has passed.
+    pub fn let_be_known(&self) {
+        self.manners.let_be_known(&self.secrets);
+    }
+
     /// Lets time pass until nothing is scheduled any more.
     pub async fn settle(&self, scheduled: &mut Handed) {
         for _ in 0..MOST_FIRINGS {
@@ -217,7 +222,7 @@ impl World {
                 return;
             };
             self.clock.skip_to(at);
-            self.manners.let_be_known(&self.secrets);
+            self.let_be_known();
             self.fire(&first, scheduled).await;
         }
         self.violated(Rule::Converges, "revocations are tried again for ever");
