@@ -22,7 +22,7 @@ use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::SdkConfig;
 
-use crate::deadline::{Deadline, Passing};
+use crate::deadline::{Deadline, Transient};
 use crate::message;
 use crate::net::Unreachable;
 
@@ -82,7 +82,7 @@ pub struct AwsError {
     /// AWS's message.
     pub message: String,
     remedy: &'static str,
-    passing: bool,
+    transient: bool,
 }
 
 const KEY: &str =
@@ -118,7 +118,7 @@ impl AwsError {
         resource: impl Display,
         code: &str,
         message: impl Into<String>,
-        passing: bool,
+        transient: bool,
     ) -> Self {
         let message = message.into();
         Self {
@@ -127,7 +127,7 @@ impl AwsError {
             code: code.to_owned(),
             remedy: remedy(code, &message),
             message,
-            passing,
+            transient,
         }
     }
 
@@ -173,7 +173,7 @@ impl AwsError {
         match error {
             SdkError::ServiceError(context) => {
                 let code = context.err().code().unwrap_or("UnknownError");
-                let passing = [
+                let transient = [
                     "Throttl",
                     "TooManyRequests",
                     "InternalServ",
@@ -193,7 +193,7 @@ impl AwsError {
                     resource,
                     code,
                     context.err().message().unwrap_or("no message"),
-                    passing,
+                    transient,
                 )
             }
             SdkError::TimeoutError(_) => {
@@ -224,9 +224,9 @@ impl AwsError {
     }
 }
 
-impl Passing for AwsError {
-    fn is_passing(&self) -> bool {
-        self.passing
+impl Transient for AwsError {
+    fn is_transient(&self) -> bool {
+        self.transient
     }
 }
 

@@ -55,9 +55,9 @@ impl Deadline {
 }
 
 /// Whether a fault may pass by itself.
-pub trait Passing {
+pub trait Transient {
     /// Whether the same call may succeed if it is made again.
-    fn is_passing(&self) -> bool;
+    fn is_transient(&self) -> bool;
 
     /// How long the other side asked to wait.
     fn retry_after(&self) -> Option<Duration> {
@@ -118,19 +118,19 @@ pub fn wait(
     (delay < left).then_some(delay)
 }
 
-/// Repeats `operation` while its faults are passing ones and another attempt fits before the
+/// Repeats `operation` while its faults are transient ones and another attempt fits before the
 /// deadline, after the [`wait`]s that [`BackOff`] gives.
 ///
 /// # Errors
 /// The operation's last error.
 pub async fn retry<T, E, Fut>(deadline: Deadline, operation: impl FnMut() -> Fut) -> Result<T, E>
 where
-    E: Passing,
+    E: Transient,
     Fut: Future<Output = Result<T, E>>,
 {
     operation
         .retry(BackOff::new())
-        .when(Passing::is_passing)
+        .when(Transient::is_transient)
         .adjust(|error: &E, delay| wait(delay, error.retry_after(), deadline.left()))
         .await
 }
@@ -143,13 +143,13 @@ mod tests {
 
     #[derive(Debug, PartialEq)]
     struct Fault {
-        passing: bool,
+        transient: bool,
         after: Option<Duration>,
     }
 
-    impl Passing for Fault {
-        fn is_passing(&self) -> bool {
-            self.passing
+    impl Transient for Fault {
+        fn is_transient(&self) -> bool {
+            self.transient
         }
 
         fn retry_after(&self) -> Option<Duration> {
@@ -177,12 +177,12 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_passing_fault_is_retried_until_it_passes() {
-        let passing = || Fault {
-            passing: true,
+        let transient = || Fault {
+            transient: true,
             after: None,
         };
         assert_eq!(
-            attempts(passing, 4, Duration::from_mins(1)).await,
+            attempts(transient, 4, Duration::from_mins(1)).await,
             (4, true)
         );
     }
@@ -190,7 +190,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_lasting_fault_is_not_retried() {
         let lasting = || Fault {
-            passing: false,
+            transient: false,
             after: None,
         };
         assert_eq!(
@@ -202,7 +202,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_wait_that_outlasts_the_deadline_ends_the_retries() {
         let slow = || Fault {
-            passing: true,
+            transient: true,
             after: Some(Duration::from_secs(61)),
         };
         assert_eq!(attempts(slow, 2, Duration::from_mins(1)).await, (1, false));

@@ -13,7 +13,7 @@ pub use step::StepError;
 
 use crate::authority::AuthorityError;
 use crate::aws::AwsError;
-use crate::deadline::Passing;
+use crate::deadline::Transient;
 use crate::document::DocumentError;
 use crate::engine::ServiceError;
 use crate::event::EventError;
@@ -96,18 +96,18 @@ impl From<SecretError> for Error {
     }
 }
 
-impl Passing for Error {
-    fn is_passing(&self) -> bool {
+impl Transient for Error {
+    fn is_transient(&self) -> bool {
         match self {
-            Self::Aws(error) => error.is_passing(),
-            Self::Heroku(error) => error.is_passing(),
-            Self::Service(error) => error.is_passing(),
-            Self::Invoke(error) => error.is_passing(),
-            Self::Step(error) => error.is_passing(),
-            Self::Secret(error) => error.is_passing(),
-            Self::Enroll(error) => error.is_passing(),
-            Self::Deprovision(error) => error.is_passing(),
-            Self::Authority(error) => error.is_passing(),
+            Self::Aws(error) => error.is_transient(),
+            Self::Heroku(error) => error.is_transient(),
+            Self::Service(error) => error.is_transient(),
+            Self::Invoke(error) => error.is_transient(),
+            Self::Step(error) => error.is_transient(),
+            Self::Secret(error) => error.is_transient(),
+            Self::Enroll(error) => error.is_transient(),
+            Self::Deprovision(error) => error.is_transient(),
+            Self::Authority(error) => error.is_transient(),
             Self::Event(_) | Self::Document(_) | Self::Panicked(_) => false,
         }
     }

@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::Value;
 use tracing::Instrument;
 
-use crate::deadline::{Deadline, Passing};
+use crate::deadline::{Deadline, Transient};
 use crate::event::Event;
 use crate::start::{ConfigurationError, Start};
 use crate::{Error, telemetry};
@@ -87,8 +87,8 @@ pub async fn invoke<F: Function>(
         match &result {
             Ok(_) => tracing::info!(duration_ms = millis, outcome = "succeeded", "done"),
             Err(error) => {
-                let passing = error.is_passing();
-                tracing::error!(duration_ms = millis, outcome = "failed", kind = error.kind(), passing, %error, "failed");
+                let transient = error.is_transient();
+                tracing::error!(duration_ms = millis, outcome = "failed", kind = error.kind(), transient, %error, "failed");
             }
         }
         result

@@ -78,7 +78,7 @@ impl<'a> AddOn<'a> {
         self
     }
 
-    /// Reads the config vars. Passing faults are retried within the deadline.
+    /// Reads the config vars. Transient faults are retried within the deadline.
     ///
     /// # Errors
     /// If Heroku refuses, or does not answer in time; [`HerokuError::is_gone`] if there is no such
@@ -108,7 +108,7 @@ impl<'a> AddOn<'a> {
     /// Has Heroku show `rendered`: looks, and writes only if something differs. v3 answers with what it shows
     /// then, which is looked at; v1's answer says nothing of it, and testSecret, which looks next, would
     /// find it. What Heroku has stored in another text than was written is not written again: each write restarts the
-    /// dynos. Passing faults are retried within the deadline, beginning with the look.
+    /// dynos. Transient faults are retried within the deadline, beginning with the look.
     ///
     /// # Errors
     /// If Heroku refuses, does not answer in time, or shows something else afterwards.

@@ -13,7 +13,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::aws::{AwsError, call};
-use crate::deadline::{Deadline, Passing, retry};
+use crate::deadline::{Deadline, Transient, retry};
 use crate::message;
 use crate::start::Start;
 
@@ -35,11 +35,11 @@ pub enum InvokeError {
     Call(#[from] AwsError),
 }
 
-impl Passing for InvokeError {
-    fn is_passing(&self) -> bool {
+impl Transient for InvokeError {
+    fn is_transient(&self) -> bool {
         match self {
             Self::Function { .. } => false,
-            Self::Call(error) => error.is_passing(),
+            Self::Call(error) => error.is_transient(),
         }
     }
 }

@@ -3,12 +3,12 @@
 
 use std::fmt::Display;
 
-use crate::deadline::Passing;
+use crate::deadline::Transient;
 
 /// An error with its third part: whether a retry helps.
 #[must_use]
-pub fn with_retry(error: &(impl Display + Passing)) -> String {
-    format!("{error} {}", retry(error.is_passing()))
+pub fn with_retry(error: &(impl Display + Transient)) -> String {
+    format!("{error} {}", retry(error.is_transient()))
 }
 
 /// The third part.

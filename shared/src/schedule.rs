@@ -15,10 +15,10 @@ use aws_sdk_scheduler::types::{
 
 pub use entry::retry_delay;
 use entry::{Entry, FIRST_RETRY, at, revocation};
-pub use timetable::{Scheduled, Timetable, Try};
+pub use timetable::{Attempt, Scheduled, Timetable};
 
 use crate::aws::{AwsError, call};
-use crate::deadline::{Deadline, Passing, retry};
+use crate::deadline::{Deadline, Transient, retry};
 use crate::event::{DeprovisionEvent, RevokeEvent, ScheduledAt};
 use crate::fields::Check;
 use crate::ids::{SecretArn, VersionId};
@@ -91,8 +91,8 @@ impl NotPut {
     }
 }
 
-impl Passing for NotPut {
-    fn is_passing(&self) -> bool {
+impl Transient for NotPut {
+    fn is_transient(&self) -> bool {
         self.may_pass
     }
 }
@@ -167,7 +167,7 @@ impl Schedules {
             .timetable
             .planned(&event.secret, &event.version, 0, deadline)
             .await?;
-        let Some(first) = first.filter(Try::will_begin) else {
+        let Some(first) = first.filter(Attempt::will_begin) else {
             return Ok(false);
         };
         // Both are written alike, so that the text's order is the time's.

@@ -26,7 +26,7 @@ pub use listing::{Listing, Order};
 use crate::authority::AuthorityError;
 use crate::aws::{AwsError, call};
 use crate::claims::Names;
-use crate::deadline::{Deadline, Passing, retry};
+use crate::deadline::{Deadline, Transient, retry};
 use crate::document::{Document, DocumentError};
 use crate::fields::Fields;
 use crate::ids::{SecretArn, VersionId};
@@ -69,10 +69,10 @@ pub enum SecretError {
     Authority(#[from] AuthorityError),
 }
 
-impl Passing for SecretError {
-    fn is_passing(&self) -> bool {
+impl Transient for SecretError {
+    fn is_transient(&self) -> bool {
         match self {
-            Self::Aws(error) => error.is_passing(),
+            Self::Aws(error) => error.is_transient(),
             Self::NoValue { .. } => true,
             _ => false,
         }
@@ -527,8 +527,8 @@ impl Secrets {
 /// A label that is not seen where it is to be, yet.
 struct Unmoved;
 
-impl Passing for Unmoved {
-    fn is_passing(&self) -> bool {
+impl Transient for Unmoved {
+    fn is_transient(&self) -> bool {
         true
     }
 }

@@ -20,7 +20,7 @@ type Otherwise = fn(VersionId) -> ServiceError;
 /// The longest that a service may take to act upon what it has confirmed.
 const SETTLING: Duration = Duration::from_secs(20);
 
-/// The services of all add-on instances. Passing faults are retried within the deadline.
+/// The services of all add-on instances. Transient faults are retried within the deadline.
 #[derive(Debug, Clone)]
 pub struct Services {
     http: reqwest::Client,

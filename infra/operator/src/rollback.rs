@@ -6,7 +6,7 @@
 use std::time::{Duration, SystemTime};
 
 use addon_rotation::event::{Step, VersionId};
-use addon_rotation::schedule::Try;
+use addon_rotation::schedule::Attempt;
 use addon_rotation::secrets::{Label, Rotation, Secret};
 use clap::Args;
 
@@ -108,7 +108,7 @@ impl Plan {
 /// the schedule after its look, so that one that begins later leaves the credential alone. None is if the
 /// first try is still to come, and was scheduled longer ago than any invocation goes on: whatever began
 /// since then has seen that.
-fn may_be_under_way(first: Option<Try>, timeout: Duration, now: SystemTime) -> bool {
+fn may_be_under_way(first: Option<Attempt>, timeout: Duration, now: SystemTime) -> bool {
     let Some(first) = first else {
         return true;
     };
@@ -376,7 +376,7 @@ mod tests {
             time.parse::<ScheduledAt>().unwrap()
         });
         may_be_under_way(
-            Some(Try {
+            Some(Attempt {
                 at,
                 is_enabled: true,
                 scheduled_at,

@@ -17,7 +17,7 @@ use crate::OperatorError;
 /// The longest that a function of Lambda's may take, and a little.
 const INVOCATION: Duration = Duration::from_mins(16);
 
-/// How long a request to AWS is repeated while it fails in passing.
+/// How long a request to AWS is repeated while it fails for a time.
 const REQUEST: Duration = Duration::from_mins(1);
 
 /// A deployed stack, reached with an operator's credentials.

@@ -1,6 +1,6 @@
 //! Why a document has nothing done with a login that is not its own.
 
-use crate::deadline::Passing;
+use crate::deadline::Transient;
 use crate::ids::{SecretArn, VersionId};
 
 /// A document that claims what is not its own. Nothing was sent to any address that it names.
@@ -117,8 +117,8 @@ fn complete(administrator: &SecretArn, example: &str) -> String {
     )
 }
 
-impl Passing for AuthorityError {
-    fn is_passing(&self) -> bool {
+impl Transient for AuthorityError {
+    fn is_transient(&self) -> bool {
         false
     }
 }

@@ -5,7 +5,7 @@ use std::fmt::{self, Display};
 use std::time::Duration;
 
 use crate::authority::AuthorityError;
-use crate::deadline::Passing;
+use crate::deadline::Transient;
 use crate::ids::{SecretArn, VersionId};
 use crate::message;
 use crate::net::Unreachable;
@@ -231,11 +231,11 @@ impl ServiceError {
     }
 }
 
-impl Passing for ServiceError {
-    fn is_passing(&self) -> bool {
+impl Transient for ServiceError {
+    fn is_transient(&self) -> bool {
         match self {
             Self::Call(call) => match (call.kind, &call.cause) {
-                (Kind::Unreachable, Cause::Unreachable(reason)) => reason.is_passing(),
+                (Kind::Unreachable, Cause::Unreachable(reason)) => reason.is_transient(),
                 (Kind::Unreachable | Kind::Unavailable, _) => true,
                 (Kind::Administrator | Kind::Rejected | Kind::Withheld, _) => false,
             },

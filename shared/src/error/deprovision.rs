@@ -1,6 +1,6 @@
 //! Why an instance is not deprovisioned.
 
-use crate::deadline::Passing;
+use crate::deadline::Transient;
 use crate::ids::SecretArn;
 use crate::message;
 
@@ -38,7 +38,7 @@ pub enum DeprovisionError {
         /// What failed, by version.
         problems: Vec<String>,
         /// Whether all of it may pass.
-        passing: bool,
+        transient: bool,
     },
     /// A day of tries is over.
     #[error(
@@ -52,10 +52,10 @@ pub enum DeprovisionError {
     },
 }
 
-impl Passing for DeprovisionError {
-    fn is_passing(&self) -> bool {
+impl Transient for DeprovisionError {
+    fn is_transient(&self) -> bool {
         match self {
-            Self::Alive { passing, .. } => *passing,
+            Self::Alive { transient, .. } => *transient,
             Self::Late(_) => true,
             Self::Foreign { .. } | Self::Deleted(_) | Self::GaveUp { .. } => false,
         }

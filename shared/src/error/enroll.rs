@@ -1,6 +1,6 @@
 //! Why an instance is not enrolled.
 
-use crate::deadline::Passing;
+use crate::deadline::Transient;
 use crate::document::Document;
 use crate::fields::ConfigVars;
 use crate::ids::SecretArn;
@@ -20,7 +20,7 @@ pub enum EnrollError {
         /// What is wrong, all of it.
         problems: Vec<String>,
         /// Whether all of it may pass.
-        passing: bool,
+        transient: bool,
     },
     /// Heroku shows something else than the document renders.
     #[error(
@@ -64,14 +64,14 @@ pub enum EnrollError {
         /// What is there all the same, why, and what to do.
         left: String,
         /// Whether the cause may pass.
-        passing: bool,
+        transient: bool,
     },
 }
 
 /// One thing that is wrong.
 pub(crate) struct Problem {
     text: String,
-    passing: bool,
+    transient: bool,
 }
 
 impl Problem {
@@ -79,7 +79,7 @@ impl Problem {
     pub(crate) fn lasting(text: impl Into<String>) -> Self {
         Self {
             text: text.into(),
-            passing: false,
+            transient: false,
         }
     }
 }
@@ -91,15 +91,15 @@ impl Problem {
             text: format!(
                 "{secret} is marked for deletion. → If it was deleted by force a moment ago, repeat the enrolment in some seconds. Otherwise restore it (RestoreSecret), or wait until it is deleted"
             ),
-            passing: true,
+            transient: true,
         }
     }
 }
 
-impl<E: Passing + ToString> From<E> for Problem {
+impl<E: Transient + ToString> From<E> for Problem {
     fn from(error: E) -> Self {
         Self {
-            passing: error.is_passing(),
+            transient: error.is_transient(),
             text: error.to_string(),
         }
     }
@@ -112,7 +112,7 @@ impl EnrollError {
         }
         Err(Self::NotReady {
             addon: addon.to_owned(),
-            passing: problems.iter().all(|problem| problem.passing),
+            transient: problems.iter().all(|problem| problem.transient),
             problems: problems.into_iter().map(|problem| problem.text).collect(),
         })
     }
@@ -121,7 +121,7 @@ impl EnrollError {
         Self::NotReady {
             addon: addon.to_owned(),
             problems: vec![NO_GRANT.to_owned()],
-            passing: false,
+            transient: false,
         }
     }
 
@@ -159,10 +159,10 @@ impl EnrollError {
 
 pub(crate) const NO_GRANT: &str = "The v3 instance has no OAuth secret, and the event has no token. → Add GrantCode (from Heroku's provisioning request) or RefreshToken";
 
-impl Passing for EnrollError {
-    fn is_passing(&self) -> bool {
+impl Transient for EnrollError {
+    fn is_transient(&self) -> bool {
         match self {
-            Self::NotReady { passing, .. } | Self::Left { passing, .. } => *passing,
+            Self::NotReady { transient, .. } | Self::Left { transient, .. } => *transient,
             Self::NotShown { .. } | Self::NoSuchVar { .. } | Self::TokenLost { .. } => false,
         }
     }

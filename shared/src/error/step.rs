@@ -1,6 +1,6 @@
 //! Why a step does not go on.
 
-use crate::deadline::Passing;
+use crate::deadline::Transient;
 use crate::engine::RandomError;
 use crate::ids::{SecretArn, VersionId};
 use crate::secrets::MOST_LABELS;
@@ -140,8 +140,8 @@ pub enum StepError {
     },
 }
 
-impl Passing for StepError {
-    fn is_passing(&self) -> bool {
+impl Transient for StepError {
+    fn is_transient(&self) -> bool {
         match self {
             Self::Random(_)
             | Self::Current { .. }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use crate::aws::AwsError;
-use crate::deadline::Passing;
+use crate::deadline::Transient;
 use crate::ids::SecretArn;
 use crate::net::{Answer, Unreachable};
 
@@ -234,12 +234,12 @@ pub(super) fn request_id(answer: &Answer) -> Option<&str> {
     is_known.then_some(id)
 }
 
-impl Passing for HerokuError {
-    fn is_passing(&self) -> bool {
+impl Transient for HerokuError {
+    fn is_transient(&self) -> bool {
         match self {
-            Self::Unreachable { reason, .. } => reason.is_passing(),
+            Self::Unreachable { reason, .. } => reason.is_transient(),
             Self::Unavailable { .. } | Self::RateLimited { .. } => true,
-            Self::Tokens(error) => error.is_passing(),
+            Self::Tokens(error) => error.is_transient(),
             Self::Unauthorized { .. }
             | Self::Gone { .. }
             | Self::Refused { .. }

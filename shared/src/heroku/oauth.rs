@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::{HerokuClient, HerokuError, request};
 use crate::aws::AwsError;
-use crate::deadline::{Deadline, Passing, retry};
+use crate::deadline::{Deadline, Transient, retry};
 use crate::document::Api;
 use crate::fields::Fields;
 use crate::ids::SecretArn;
@@ -86,7 +86,7 @@ struct Tokens {
 }
 
 /// Exchanges the [grant code](https://devcenter.heroku.com/articles/add-on-partner-api-reference) that came
-/// with the add-on `id`'s provisioning: once, and within five minutes. Passing faults are retried, as a code
+/// with the add-on `id`'s provisioning: once, and within five minutes. Transient faults are retried, as a code
 /// that was not looked at is still good.
 ///
 /// # Errors
@@ -191,8 +191,8 @@ const REFRESH_TOKEN: &str = "refresh_token";
 /// Storing a token that nothing else has: tried again whatever the refusal.
 struct Unstored(AwsError);
 
-impl Passing for Unstored {
-    fn is_passing(&self) -> bool {
+impl Transient for Unstored {
+    fn is_transient(&self) -> bool {
         true
     }
 }

@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::FleetConfiguration;
 use crate::Error;
 use crate::claims;
-use crate::deadline::{Deadline, Passing, retry};
+use crate::deadline::{Deadline, Transient, retry};
 use crate::document::{Api, Document};
 use crate::error::DeprovisionError;
 use crate::event::DeprovisionEvent;
@@ -302,7 +302,7 @@ impl DeprovisionAddon {
         deadline: Deadline,
     ) -> Result<Vec<VersionId>, Error> {
         let versions: BTreeSet<_> = secret.live().chain(secret.current()).collect();
-        let (mut revoked, mut problems, mut passing) = (Vec::new(), Vec::new(), true);
+        let (mut revoked, mut problems, mut transient) = (Vec::new(), Vec::new(), true);
         for version in versions {
             let live = Label::Live(version.clone());
             let is_pending = pending == Some(&version);
@@ -339,7 +339,7 @@ impl DeprovisionAddon {
                     tracing::warn!(%version, %error, "not revoked yet: its rotation was under way");
                 }
                 Err(error) => {
-                    passing &= error.is_passing();
+                    transient &= error.is_transient();
                     problems.push(format!("Version {version} of {arn}: {error}"));
                 }
             }
@@ -350,7 +350,7 @@ impl DeprovisionAddon {
         Err(DeprovisionError::Alive {
             addon: event.addon.clone(),
             problems,
-            passing,
+            transient,
         }
         .into())
     }

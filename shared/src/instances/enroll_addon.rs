@@ -16,7 +16,7 @@ use take_back::is_untouched;
 
 use super::FleetConfiguration;
 use crate::Error;
-use crate::deadline::{BackOff, Deadline, Passing as _, retry};
+use crate::deadline::{BackOff, Deadline, Transient as _, retry};
 use crate::document::{Api, Document};
 use crate::error::EnrollError;
 use crate::event::{EnrollEvent, Grant};
@@ -286,7 +286,7 @@ impl EnrollAddon {
             Err(error) => {
                 // Its answer may have been lost. One of another value is not this call's, nor is one that was
                 // there before: of an earlier life, marked for deletion.
-                if error.is_passing()
+                if error.is_transient()
                     && let Ok(Some((arn, secret))) = self.secrets.find(&name, deadline).await
                     && is_untouched(&secret, &version)
                 {
@@ -320,7 +320,7 @@ impl EnrollAddon {
             }
             Ok(_) | Err(_) => {
                 // Neither that look nor the missing answer says that it is off, nor that its test is over.
-                made.may_rotate = error.is_passing();
+                made.may_rotate = error.is_transient();
                 Err(error.into())
             }
         }

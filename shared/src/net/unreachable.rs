@@ -6,7 +6,7 @@ use std::io::{self, ErrorKind};
 use rustls::CertificateError;
 
 use super::addresses::{PrivateAddress, Unresolved};
-use crate::deadline::Passing;
+use crate::deadline::Transient;
 
 /// Why nobody answered, as far as it can be told from here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -93,8 +93,8 @@ impl Unreachable {
     }
 }
 
-impl Passing for Unreachable {
-    fn is_passing(&self) -> bool {
+impl Transient for Unreachable {
+    fn is_transient(&self) -> bool {
         match self {
             Self::Name | Self::Refused | Self::Timeout | Self::Connection | Self::Broken => true,
             Self::Protocol

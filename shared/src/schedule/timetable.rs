@@ -26,7 +26,7 @@ pub struct Timetable {
 
 /// A try of a revocation that is scheduled.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Try {
+pub struct Attempt {
     /// When it begins; precise to a minute.
     pub at: SystemTime,
     /// Whether it is not switched off.
@@ -41,7 +41,7 @@ pub struct Try {
 /// A schedule is precise to a minute, and its call may be a little under way.
 const UNDER_WAY: Duration = Duration::from_mins(5);
 
-impl Try {
+impl Attempt {
     /// Whether it is still to come, or has just begun: a schedule that is switched off, or whose time is long over,
     /// is none, whatever its name says.
     #[must_use]
@@ -80,7 +80,7 @@ impl Timetable {
         version: &VersionId,
         attempt: u32,
         deadline: Deadline,
-    ) -> Result<Option<Try>, AwsError> {
+    ) -> Result<Option<Attempt>, AwsError> {
         let name = name_of(secret, version, attempt);
         self.planned_as(&name, deadline).await
     }
@@ -90,7 +90,7 @@ impl Timetable {
         &self,
         name: &str,
         deadline: Deadline,
-    ) -> Result<Option<Try>, AwsError> {
+    ) -> Result<Option<Attempt>, AwsError> {
         let request = self
             .client()
             .get_schedule()
@@ -116,7 +116,7 @@ impl Timetable {
             .description
             .and_then(|text| text.strip_prefix(LAST_ERROR).map(str::to_owned));
         let at = schedule.schedule_expression.as_deref().and_then(time);
-        Ok(at.map(|at| Try {
+        Ok(at.map(|at| Attempt {
             at,
             is_enabled,
             scheduled_at,
@@ -333,7 +333,7 @@ mod tests {
             (6, true, false),
             (0, false, false),
         ] {
-            let planned = Try {
+            let planned = Attempt {
                 at: SystemTime::now() - Duration::from_mins(minutes_ago),
                 is_enabled,
                 scheduled_at: None,

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use addon_rotation::deadline::{Deadline, Passing as _};
+use addon_rotation::deadline::{Deadline, Transient as _};
 use addon_rotation::document::{Document, Fields, schema};
 use addon_rotation::net::{PlainText, http_client};
 use addon_rotation::service::{Services, Verdict};
@@ -123,7 +123,7 @@ async fn a_credential_is_rotated() {
         administrator("wrong", &first["url"]),
     );
     let error = services.issue(&new, &nobody, soon()).await.unwrap_err();
-    assert!(!error.is_passing() && error.to_string().contains("administrator's secret"));
+    assert!(!error.is_transient() && error.to_string().contains("administrator's secret"));
     for _ in 0..2 {
         services.issue(&new, &administrator, soon()).await.unwrap();
         assert_eq!(verdicts().await, (Verdict::Accepted, Verdict::Accepted));

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use addon_rotation::deadline::{Deadline, Passing};
+use addon_rotation::deadline::{Deadline, Transient};
 use addon_rotation::document::{Document, Fields, credential_id};
 use addon_rotation::event::{RevokeEvent, VersionId};
 use addon_rotation::function::Function as _;
@@ -139,7 +139,7 @@ async fn another_credential_under_the_same_id_is_a_lasting_conflict() {
         .await
         .unwrap_err();
     assert!(error.kind() == Some(Kind::Rejected), "{error:?}");
-    assert!(!error.is_passing());
+    assert!(!error.is_transient());
     assert!(error.to_string().contains("another credential"), "{error}");
     assert_eq!(requests(&stand, &Method::PUT), 1);
     // Nor is the other one's holder mistaken for a customer of this version.
@@ -162,7 +162,7 @@ async fn a_wrong_administrator_names_the_secret_to_correct() {
         .await;
     for error in [issued.unwrap_err(), revoked.unwrap_err()] {
         assert!(error.kind() == Some(Kind::Administrator));
-        assert!(!error.is_passing());
+        assert!(!error.is_transient());
         let text = error.to_string();
         assert!(text.contains("masterarn"), "{text}");
         assert!(text.contains(stand.service.url().as_str()), "{text}");
@@ -204,7 +204,7 @@ async fn a_service_that_is_out_of_order_refuses_nobody() {
         )
         .await;
         assert!(attempts.get() > 1, "{fault:?}");
-        assert!(error.is_passing(), "{fault:?}: {error}");
+        assert!(error.is_transient(), "{fault:?}: {error}");
     }
 }
 
@@ -368,7 +368,7 @@ async fn a_status_without_the_contracts_word_proves_nothing() {
             for error in errors {
                 let text = error.to_string();
                 assert!(error.kind() == Some(Kind::Unavailable), "{error:?}");
-                assert!(error.is_passing());
+                assert!(error.is_transient());
                 assert!(
                     text.contains(&status.to_string()) && text.contains(told),
                     "{text}"
@@ -386,7 +386,7 @@ async fn a_status_without_the_contracts_word_proves_nothing() {
         let gateway = always(status, JSON, body.to_string()).await;
         let document = at(&document, &gateway);
         let verified = once(async |deadline| services.verify(&document, deadline).await).await;
-        assert!(verified.unwrap_err().is_passing());
+        assert!(verified.unwrap_err().is_transient());
         let revoked = once(async |deadline| {
             let administrator = serving(&administrator, &document);
             services.revoke(&document, &administrator, deadline).await
@@ -529,7 +529,7 @@ async fn a_redirect_carries_no_credential_elsewhere() {
         revoked.unwrap_err(),
     ] {
         assert!(
-            !error.is_passing() && error.to_string().contains("308"),
+            !error.is_transient() && error.to_string().contains("308"),
             "{error}"
         );
     }
@@ -582,4 +582,35 @@ async fn a_revocation_goes_on_behind_a_gateway_that_answers_404_to_everything() 
     stand.service.mend("/v1/credentials/");
     fire(&stand, &first, 0).await;
     assert_settled(&stand, &instance).await;
+}
+
+#[tokio::test]
+async fn a_token_with_a_line_end_is_a_lasting_fault() {
+    let stand = Stand::start().await;
+    let instance = stand.instance(Api::V1).await;
+    let version = version_id();
+    let document = document(&next_document(&instance.document, &version));
+    let administrator = Fields::parse(&json!({"token": "token\n"}).to_string()).unwrap();
+    let error = stand
+        .services()
+        .issue(&document, &serving(&administrator, &document), soon())
+        .await
+        .unwrap_err();
+    assert!(!error.is_transient(), "{error}");
+}
+
+#[tokio::test]
+async fn an_oversized_answer_is_a_lasting_fault() {
+    let stand = Stand::start().await;
+    let instance = stand.instance(Api::V1).await;
+    let server =
+        Server::start(axum::Router::new().fallback(async || vec![b'x'; 3 * 1024 * 1024])).await;
+    let mut value = instance.document.clone();
+    value["url"] = server.url.as_str().into();
+    let error = stand
+        .services()
+        .verify(&document(&value), soon())
+        .await
+        .unwrap_err();
+    assert!(!error.is_transient(), "{error}");
 }

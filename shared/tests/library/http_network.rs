@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use addon_rotation::deadline::Passing as _;
+use addon_rotation::deadline::Transient as _;
 use addon_rotation::document::Document;
 use addon_rotation::net::{self, Addresses, PlainText, Roots, Unreachable};
 use addon_rotation::service::{Cause, ServiceError, Services, Verdict};
@@ -89,7 +89,7 @@ pub(crate) async fn serve(certificate: &ServerCertificate) -> (u16, AbortOnDropH
 
 fn unreachable(result: Result<Verdict, ServiceError>) -> Unreachable {
     let error = result.unwrap_err();
-    assert!(!error.is_passing(), "{error}");
+    assert!(!error.is_transient(), "{error}");
     match &error {
         ServiceError::Call(call) => match call.cause {
             Cause::Unreachable(reason) => reason,

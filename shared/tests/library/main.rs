@@ -5,7 +5,6 @@
 #![cfg(test)]
 
 mod authority;
-mod edge_cases;
 mod examples;
 mod heroku;
 mod hostile;

@@ -16,6 +16,7 @@ mod rotation;
 mod schedules;
 mod starting;
 mod sweep;
+mod versions;
 
 use addon_rotation::event::VersionId;
 use jiff::{SignedDuration, Timestamp};

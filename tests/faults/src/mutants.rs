@@ -221,3 +221,24 @@ fn copy_all(from: &Path, to: &Path) -> io::Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{MUTANTS, fs};
+
+    /// A mutant whose text is gone proves nothing, and is found here instead of an hour later.
+    #[test]
+    fn each_mutant_changes_what_is_there_once() {
+        let workspace = local_cloud::tools::workspace();
+        let mut wrong = Vec::new();
+        for mutant in MUTANTS {
+            for (file, from, to) in mutant.changes {
+                let text = fs::read_to_string(workspace.join(file)).unwrap_or_default();
+                if text.matches(from).count() != 1 || from == to {
+                    wrong.push(format!("{}: {file}: {from}", mutant.name));
+                }
+            }
+        }
+        assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    }
+}

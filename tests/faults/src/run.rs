@@ -44,18 +44,21 @@ pub enum Act {
     Rollback,
     /// A credential leaked: the operator's tool rotates, and ends the older ones.
     Emergency,
+    /// Somebody stored a document whose credential does not work: the operator vouches for the instance.
+    Recovery,
     /// It ends, within the grace period of a credential.
     Deprovisioning,
 }
 
 impl Act {
     /// All of them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Enrolment,
         Self::FirstRotation,
         Self::Rotation,
         Self::Rollback,
         Self::Emergency,
+        Self::Recovery,
         Self::Deprovisioning,
     ];
 
@@ -68,6 +71,7 @@ impl Act {
             Self::Rotation => "rotation",
             Self::Rollback => "rollback",
             Self::Emergency => "emergency",
+            Self::Recovery => "recovery",
             Self::Deprovisioning => "deprovisioning",
         }
     }
@@ -78,7 +82,11 @@ impl Act {
             Self::Enrolment => 0,
             // Typed again after the tool was killed, it rotates again.
             Self::Emergency => rotations.max(1),
-            Self::FirstRotation | Self::Rotation | Self::Rollback | Self::Deprovisioning => 1,
+            Self::FirstRotation
+            | Self::Rotation
+            | Self::Rollback
+            | Self::Recovery
+            | Self::Deprovisioning => 1,
         }
     }
 
@@ -94,6 +102,11 @@ impl Act {
                 rotate(&world).await;
                 world.settle(&mut built.scheduled).await;
             }
+            Self::Recovery => {
+                rotate(&world).await;
+                world.settle(&mut built.scheduled).await;
+                world.break_current().await;
+            }
             Self::Rollback | Self::Emergency | Self::Deprovisioning => rotate(&world).await,
         }
     }
@@ -104,6 +117,7 @@ impl Act {
             Self::FirstRotation | Self::Rotation => rotate(world).await,
             Self::Rollback => world.roll_back().await,
             Self::Emergency => world.emergency().await,
+            Self::Recovery => world.recover().await,
             Self::Deprovisioning => world.end_instance(true).await,
         }
     }

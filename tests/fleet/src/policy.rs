@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use addon_rotation::aws;
-use addon_rotation::deadline::{BackOff, Passing as _, wait};
+use addon_rotation::deadline::{BackOff, Transient as _, wait};
 use addon_rotation::heroku::HerokuError;
 use addon_rotation::schedule::retry_delay;
 use aws_smithy_types::retry::RetryConfig;
@@ -37,7 +37,7 @@ impl Policy {
             answer: String::new(),
             retry_after: retry_after.map(Duration::from_micros),
         };
-        if !error.is_passing() {
+        if !error.is_transient() {
             return None;
         }
         wait(

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::Rotations;
-use crate::state::{Revocation, Rotation, State, Sweep, Try, Version};
+use crate::state::{Attempt, Revocation, Rotation, State, Sweep, Version};
 
 /// So many revocations of one version may run at the same time: what a third does, the second did.
 const AT_ONCE: usize = 2;
@@ -19,9 +19,9 @@ pub enum Action {
     /// Secrets Manager begins again at createSecret.
     CrashOfRotation(Version, Rotation),
     /// A schedule fires.
-    Fire(Try),
+    Fire(Attempt),
     /// A schedule fires and is delivered twice.
-    FireTwice(Try),
+    FireTwice(Attempt),
     /// The next request of a revocation.
     Revoke(Revocation),
     /// revoke-secret dies before this request; Lambda delivers the event again.
@@ -31,7 +31,7 @@ pub enum Action {
     /// The operator cancels the first rotation and takes AWSPENDING off.
     Abandon,
     /// A schedule is lost.
-    LoseSchedule(Try),
+    LoseSchedule(Attempt),
     /// The sweep's next request.
     Sweep(Option<Sweep>),
     /// A sweep begins while a revocation of what it is to find is scheduled or under way.

@@ -34,7 +34,7 @@ pub use actions::Action;
 pub use properties::{
     ALIVE_IS_LABELLED, NOBODY_LOCKED_OUT, ONE_AT_REST, ONE_RELEASE, PROPERTIES, REST_IN_REACH,
 };
-pub use state::{Making, Revocation, Rotation, State, Step, Sweep, Try, Version, Versions};
+pub use state::{Attempt, Making, Revocation, Rotation, State, Step, Sweep, Version, Versions};
 
 /// How the protocol is broken, if it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -1,6 +1,6 @@
 //! The requests of a revocation, as revoke-secret makes them.
 
-use crate::state::{Revocation, State, Step, Try};
+use crate::state::{Attempt, Revocation, State, Step};
 use crate::{Protocol, Rotations};
 
 impl Rotations {
@@ -37,7 +37,7 @@ impl Rotations {
                 return None;
             }
             Step::TryAgain(in_use) => {
-                state.schedule_soon(Try {
+                state.schedule_soon(Attempt {
                     first: false,
                     was_in_use: event.was_in_use || in_use,
                     ..event
@@ -45,7 +45,7 @@ impl Rotations {
                 return None;
             }
             Step::GraceAnew => {
-                state.schedule(Try {
+                state.schedule(Attempt {
                     first: false,
                     was_in_use: self.protocol == Protocol::BeginsAnewForEver,
                     ..event

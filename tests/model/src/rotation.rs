@@ -1,6 +1,6 @@
 //! The requests of a rotation, as rotate and the functions that it calls make them.
 
-use crate::state::{Making, Rotation, State, Try, Version, Versions};
+use crate::state::{Attempt, Making, Rotation, State, Version, Versions};
 use crate::{Protocol, Rotations};
 
 impl Rotations {
@@ -85,7 +85,7 @@ impl Rotations {
 
     /// `Schedules::revoke_after`: what is scheduled already is moved.
     fn schedule(self, state: &mut State, old: Version, left: Versions, call: Making) -> Rotation {
-        let event = Try {
+        let event = Attempt {
             version: old,
             first: true,
             was_in_use: false,
@@ -117,7 +117,7 @@ impl Rotations {
             return;
         }
         let looks = self.protocol != Protocol::SchedulesWithoutLooking;
-        let event = Try {
+        let event = Attempt {
             version,
             first: true,
             was_in_use: looks,

@@ -54,7 +54,7 @@ impl Versions {
 
 /// The event of a revocation's try.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Try {
+pub struct Attempt {
     /// Whose credential is to end.
     pub version: Version,
     /// Whether it is a first try, whose name finish-secret and the sweep use too. A later one has a name
@@ -64,7 +64,7 @@ pub struct Try {
     pub was_in_use: bool,
 }
 
-impl fmt::Display for Try {
+impl fmt::Display for Attempt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let which = if self.first { "first" } else { "later" };
         let after = if self.was_in_use { ", was in use" } else { "" };
@@ -78,7 +78,7 @@ pub enum Lasting {
     /// Heroku showed the version: dynos may still have it.
     InUse(Version),
     /// A try is not due.
-    NotDue(Try),
+    NotDue(Attempt),
 }
 
 /// The requests that make a schedule, or move the one of that name.
@@ -157,13 +157,13 @@ pub enum Step {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Revocation {
     /// Its event.
-    pub event: Try,
+    pub event: Attempt,
     /// Its next request.
     pub next: Step,
 }
 
 impl Revocation {
-    pub(crate) fn of(event: Try) -> Self {
+    pub(crate) fn of(event: Attempt) -> Self {
         Self {
             event,
             next: Step::Describe,
@@ -200,7 +200,7 @@ pub struct State {
     /// What lasts a grace period, the oldest first. A schedule that is not due is in it.
     pub lasting: Vec<Lasting>,
     /// The schedules that are due.
-    pub due: BTreeSet<Try>,
+    pub due: BTreeSet<Attempt>,
     /// The rotations' next requests; the first is no rotation.
     pub rotations: [Rotation; 3],
     /// The revocations under way, in order.
@@ -247,7 +247,7 @@ impl State {
     }
 
     /// The schedules, due or not.
-    pub fn schedules(&self) -> impl Iterator<Item = Try> {
+    pub fn schedules(&self) -> impl Iterator<Item = Attempt> {
         let not_due = self.lasting.iter().filter_map(|it| match it {
             Lasting::NotDue(event) => Some(*event),
             Lasting::InUse(_) => None,
@@ -257,7 +257,7 @@ impl State {
 
     /// The schedule of a version's first try.
     #[must_use]
-    pub fn first_try(&self, version: Version) -> Option<Try> {
+    pub fn first_try(&self, version: Version) -> Option<Attempt> {
         self.schedules()
             .find(|it| it.first && it.version == version)
     }
@@ -265,18 +265,18 @@ impl State {
     /// Whether the first try of a revocation was scheduled after one of its tries. A later try may be the
     /// younger one of a first try that is due already.
     #[must_use]
-    pub fn is_moved(&self, event: Try) -> bool {
+    pub fn is_moved(&self, event: Attempt) -> bool {
         self.first_try(event.version)
             .is_some_and(|it| event.first || self.lasting.contains(&Lasting::NotDue(it)))
     }
 
     /// Makes a schedule that is due in minutes: at any time.
-    pub fn schedule_soon(&mut self, event: Try) {
+    pub fn schedule_soon(&mut self, event: Attempt) {
         self.due.insert(event);
     }
 
     /// Makes a schedule that is due after a grace period.
-    pub fn schedule(&mut self, event: Try) {
+    pub fn schedule(&mut self, event: Attempt) {
         let entry = Lasting::NotDue(event);
         // One that fires earlier is the stricter: a second of its like says no more.
         if !self.lasting.contains(&entry) {
@@ -285,13 +285,13 @@ impl State {
     }
 
     /// Removes a schedule.
-    pub fn unschedule(&mut self, event: Try) {
+    pub fn unschedule(&mut self, event: Attempt) {
         self.due.remove(&event);
         self.lasting.retain(|it| *it != Lasting::NotDue(event));
     }
 
     /// Begins a revocation.
-    pub fn deliver(&mut self, event: Try) {
+    pub fn deliver(&mut self, event: Attempt) {
         self.revocations.push(Revocation::of(event));
         self.revocations.sort_unstable();
     }

@@ -12,7 +12,7 @@ use mysql_async::prelude::Queryable as _;
 use mysql_async::{Conn, Opts, OptsBuilder, SslOpts, Value};
 
 use super::fault::Fault;
-use crate::deadline::{Deadline, Passing as _};
+use crate::deadline::{Deadline, Transient as _};
 use crate::engine::{CallError, Cause, Kind, ServiceError};
 use crate::net::{self, Roots, Unreachable};
 
@@ -205,7 +205,7 @@ impl Session {
     /// must hold nothing secret.
     pub(super) fn error_at(&self, fault: Fault, statement: &str) -> ServiceError {
         let error = self.error(fault);
-        if error.is_passing() {
+        if error.is_transient() {
             error
         } else {
             error.besides(&format!(" at {statement}"))

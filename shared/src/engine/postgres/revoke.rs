@@ -6,7 +6,7 @@ use super::Postgres;
 use super::hand_over;
 use super::issue::OWN_ROLE;
 use super::session::{Role, Session, column, identifier, literal};
-use crate::deadline::Passing as _;
+use crate::deadline::Transient as _;
 use crate::engine::{Context, ServiceError, Sessions};
 
 const ACTION: &str = "Revoking a role";
@@ -84,7 +84,7 @@ async fn close(
     let mut closings = 1;
     loop {
         match session.transaction(&statement).await {
-            Err(error) if error.is_passing() && closings < CLOSINGS => {
+            Err(error) if error.is_transient() && closings < CLOSINGS => {
                 closings += 1;
                 terminate(session, oid, membership).await?;
             }

@@ -205,7 +205,7 @@ impl Session {
         self.failed(Kind::Rejected, Cause::Found(found.to_owned()), remedy)
     }
 
-    /// A passing fault, in this project's words.
+    /// A transient fault, in this project's words.
     pub(super) fn unavailable(&self, found: &str, remedy: &'static str) -> ServiceError {
         self.failed(Kind::Unavailable, Cause::Found(found.to_owned()), remedy)
     }

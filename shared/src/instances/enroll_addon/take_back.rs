@@ -5,7 +5,7 @@ use secrecy::{ExposeSecret, SecretString};
 use super::look::first_version;
 use super::{CONSISTENCY, EnrollAddon, EnrollError, Made, Tokens};
 use crate::Error;
-use crate::deadline::{BackOff, Deadline, Passing, retry};
+use crate::deadline::{BackOff, Deadline, Transient, retry};
 use crate::ids::{SecretArn, VersionId};
 use crate::message;
 use crate::secrets::{Deletion, Secret};
@@ -19,7 +19,7 @@ impl EnrollAddon {
         error: Error,
         deadline: Deadline,
     ) -> Error {
-        let passing = error.is_passing();
+        let transient = error.is_transient();
         let mut left = Vec::new();
         if let Some(secret) = &made.secret {
             let removed = if made.may_rotate {
@@ -58,7 +58,7 @@ impl EnrollAddon {
             addon: addon.to_owned(),
             cause: error.to_string(),
             left: left.join(" "),
-            passing,
+            transient,
         }
         .into()
     }

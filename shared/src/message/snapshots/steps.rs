@@ -47,7 +47,7 @@ fn steps() {
             EnrollError::NotReady {
                 addon: addon(),
                 problems: problems(),
-                passing: false,
+                transient: false,
             },
         ),
         (
@@ -80,7 +80,7 @@ fn steps() {
                 left: format!(
                     "{secret} is left behind: it is in use. → Repeat the enrolment to complete it."
                 ),
-                passing: true,
+                transient: true,
             },
         ),
     ] {
@@ -101,7 +101,7 @@ fn steps() {
             DeprovisionError::Alive {
                 addon: addon(),
                 problems: problems(),
-                passing: true,
+                transient: true,
             },
         ),
         (

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use addon_rotation::deadline::Passing as _;
+use addon_rotation::deadline::Transient as _;
 use lambda_in_process::Environment;
 use serde_json::{Value, json};
 use tokio::net::TcpSocket;
@@ -46,7 +46,7 @@ async fn refusal(stand: &Stand, engine: &str, port: u16) -> (String, bool, Durat
     let taken = begun.elapsed();
     tokio::time::resume();
     let error = answer.unwrap_err();
-    (error.to_string(), error.is_passing(), taken)
+    (error.to_string(), error.is_transient(), taken)
 }
 
 #[tokio::test]
@@ -57,13 +57,13 @@ async fn a_closed_port_is_told_of_after_some_attempts() {
     closed.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let port = closed.local_addr().unwrap().port();
     for engine in ["http", "mysql", "postgres", "redis"] {
-        let (text, passing, taken) = Box::pin(refusal(&stand, engine, port)).await;
+        let (text, transient, taken) = Box::pin(refusal(&stand, engine, port)).await;
         assert!(
             text.contains("the connection was refused"),
             "{engine}: {text}"
         );
         // It may be starting.
-        assert!(passing, "{engine}: {text}");
+        assert!(transient, "{engine}: {text}");
         assert!(taken < LONGEST, "{engine}: {taken:?}: {text}");
         assert!(
             taken > Duration::from_secs(5),
@@ -99,9 +99,9 @@ async fn what_lasts_is_told_of_at_once() {
     ] {
         let case = format!("{engine} {ask:?}");
         let server = Hostile::start("127.0.0.1", ask, None).await;
-        let (text, passing, taken) = Box::pin(refusal(&stand, engine, server.port())).await;
+        let (text, transient, taken) = Box::pin(refusal(&stand, engine, server.port())).await;
         assert!(text.contains(words), "{case}: {text}");
-        assert!(!passing, "{case}: {text}");
+        assert!(!transient, "{case}: {text}");
         assert_eq!(server.connections(), 1, "{case}");
         assert!(taken < Duration::from_secs(1), "{case}: {taken:?}");
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use addon_rotation::deadline::{Deadline, Passing as _};
+use addon_rotation::deadline::{Deadline, Transient as _};
 use addon_rotation::document::Fields;
 use addon_rotation::net::{self, Roots};
 use addon_rotation::service::{ServiceError, Services};
@@ -13,7 +13,7 @@ use super::server::{Ask, Hostile, SALT};
 use super::traces;
 use crate::support::{document, random, within};
 
-/// Enough for many attempts, were the fault taken for a passing one.
+/// Enough for many attempts, were the fault taken for a transient one.
 const TIME: Duration = Duration::from_secs(10);
 
 /// A partner's certificate authority, and what trusts it.
@@ -134,7 +134,7 @@ async fn an_administrator_gives_no_server_its_password_in_a_form_that_is_worth_a
         let password = random();
         let fields = administrator(&server, &password, more);
         for error in errors(&trust, engine, &server, &fields).await {
-            assert!(!error.is_passing(), "{case}: {error}");
+            assert!(!error.is_transient(), "{case}: {error}");
             assert!(error.to_string().contains(words), "{case}: {error}");
             assert!(!error.to_string().contains(&password), "{case}: {error}");
         }
@@ -166,7 +166,7 @@ async fn a_word_that_is_unknown_in_the_administrators_secret_opens_nothing() {
         let fields = administrator(&server, &random(), &more);
         for error in errors(&trust, "postgres", &server, &fields).await {
             assert!(error.to_string().contains("channel_binding"), "{error}");
-            assert!(!error.is_passing(), "{error}");
+            assert!(!error.is_transient(), "{error}");
         }
         assert_eq!(server.connections(), 0, "{wrong}");
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use addon_rotation::deadline::{Deadline, Passing as _};
+use addon_rotation::deadline::{Deadline, Transient as _};
 use addon_rotation::document::Fields;
 use addon_rotation::net::{self, PlainText};
 use addon_rotation::service::Services;
@@ -78,7 +78,7 @@ async fn loopback_is_no_exception_without_the_variable() {
                 continue;
             }
             for error in [issued.unwrap(), verified.unwrap()] {
-                assert!(!error.is_passing(), "{case}: {error}");
+                assert!(!error.is_transient(), "{case}: {error}");
                 let text = error.to_string();
                 assert!(
                     text.contains("TLS") || text.contains("https://"),

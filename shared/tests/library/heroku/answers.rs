@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use addon_rotation::deadline::{Deadline, Passing};
+use addon_rotation::deadline::{Deadline, Transient};
 use addon_rotation::heroku::HerokuConfiguration;
 use addon_rotation::heroku::{HerokuClient, HerokuError, Publication};
 use axum::Router;
@@ -113,14 +113,14 @@ async fn a_redirect_is_not_followed() {
         let oauth = stand.heroku.oauth_url();
         let publisher = elsewhere(&stand, &instance, &redirecting.url, oauth).await;
         let error = publisher.addon().publish(&vars, soon()).await.unwrap_err();
-        assert!(!error.is_passing(), "{error}");
+        assert!(!error.is_transient(), "{error}");
         assert!(error.to_string().contains("307"), "{error}");
 
         if api == Api::V3 {
             let heroku = stand.heroku.api_url();
             let publisher = elsewhere(&stand, &instance, &heroku, redirecting.url.clone()).await;
             let error = publisher.addon().config(soon()).await.unwrap_err();
-            assert!(!error.is_passing(), "{error}");
+            assert!(!error.is_transient(), "{error}");
         }
         assert_eq!(hits.load(Ordering::Relaxed), 0);
     }
@@ -173,6 +173,6 @@ async fn nobody_at_the_address_is_told_apart_from_a_refusal() {
     let addon = publisher.addon();
     let error = within(addon.config(deadline)).await.unwrap_err();
     assert!(matches!(error, HerokuError::Unreachable { .. }));
-    assert!(error.is_passing());
+    assert!(error.is_transient());
     assert!(error.to_string().contains("internet"), "{error}");
 }

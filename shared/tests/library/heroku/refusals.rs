@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use addon_rotation::deadline::{Deadline, Passing};
+use addon_rotation::deadline::{Deadline, Transient};
 use addon_rotation::document::Fields;
 use addon_rotation::heroku::{HerokuError, Partner};
 use http::Method;
@@ -23,7 +23,7 @@ async fn a_var_that_the_manifest_does_not_declare_is_named_and_its_value_is_not(
         let vars = rendered(&[(VAR, "the new value"), ("ACME_UNDECLARED", "another value")]);
         let error = publisher.addon().publish(&vars, soon()).await.unwrap_err();
         assert!(matches!(error, HerokuError::Refused { .. }), "{error:?}");
-        assert!(!error.is_passing() && !error.is_gone());
+        assert!(!error.is_transient() && !error.is_gone());
         let text = error.to_string();
         for part in ["ACME_UNDECLARED", "manifest", &instance.addon, answer] {
             assert!(text.contains(part), "{part} is not in: {text}");
@@ -69,7 +69,7 @@ async fn an_addon_that_is_gone_is_no_fault_to_retry() {
         addon.config(soon()).await.unwrap();
         stand.heroku.deprovision(&instance.addon).unwrap();
         let error = addon.config(soon()).await.unwrap_err();
-        assert!(error.is_gone() && !error.is_passing(), "{api:?}: {error}");
+        assert!(error.is_gone() && !error.is_transient(), "{api:?}: {error}");
         assert!(error.to_string().contains(&instance.addon));
         assert_eq!(stand.config_requests(&instance, &Method::GET), 2);
     }

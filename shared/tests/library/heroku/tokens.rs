@@ -353,3 +353,22 @@ async fn a_slow_token_endpoint_ends_in_an_error_before_the_deadline() {
     assert!(matches!(error, HerokuError::Unreachable { .. }));
     assert_eq!(uses_of_tokens(&stand.heroku), 0);
 }
+
+#[tokio::test]
+async fn a_refused_refresh_says_the_request_id() {
+    let stand = Stand::start().await;
+    let instance = stand.instance(Api::V3).await;
+    stand.heroku.fail_next(FaultRule {
+        method: None,
+        path_prefix: "/oauth".to_owned(),
+        count: 1,
+        fault: Fault::Status {
+            status: 400,
+            retry_after: None,
+        },
+    });
+    let publisher = Publisher::new(&stand, &instance).await;
+    let error = publisher.addon().config(soon()).await.unwrap_err();
+    let id = stand.heroku.requests().last().unwrap().request_id.clone();
+    assert!(error.to_string().contains(&id), "{error}");
+}

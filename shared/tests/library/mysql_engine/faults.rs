@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use addon_rotation::deadline::{Deadline, Passing};
+use addon_rotation::deadline::{Deadline, Transient};
 use addon_rotation::service::{Kind, ServiceError, Verdict};
 use mysql_async::prelude::Queryable as _;
 use nix::sys::signal::{Signal, kill};
@@ -31,9 +31,9 @@ async fn assert_can_be_rotated(stand: &Stand, next: &Value) {
     assert_eq!(stand.verdict(next).await, Verdict::Accepted);
 }
 
-fn assert_passing(error: &ServiceError, words: &[&str]) {
+fn assert_transient(error: &ServiceError, words: &[&str]) {
     assert!(error.kind() == Some(Kind::Unavailable), "{error}");
-    assert!(error.is_passing());
+    assert!(error.is_transient());
     assert_names(error, words);
 }
 
@@ -63,7 +63,7 @@ async fn a_server_that_is_down() {
         for result in [issued, verified, revoked] {
             let error = result.unwrap_err();
             assert!(error.kind() == Some(Kind::Unreachable), "{error}");
-            assert!(error.is_passing());
+            assert!(error.is_transient());
             assert_names(&error, &["Check that the server runs"]);
         }
     };
@@ -89,7 +89,7 @@ async fn a_server_that_does_not_answer() {
     let error = within(issue).await.unwrap_err();
     kill(Pid::from_raw(process), Signal::SIGCONT).unwrap();
     assert_names(&error, &["no answer in time"]);
-    assert!(error.is_passing());
+    assert!(error.is_transient());
     assert_can_be_rotated(&stand, &next).await;
 }
 
@@ -118,13 +118,13 @@ async fn a_server_full_of_connections() {
         sessions.push(within(session).await);
     }
     let error = issue_error(&stand, &next).await;
-    assert_passing(&error, &["Too many connections", "1040", "max_connections"]);
+    assert_transient(&error, &["Too many connections", "1040", "max_connections"]);
     let imported = document(&stand.imported);
     let verify = async |deadline| {
         let verify = stand.services.verify(&imported, deadline);
         within(verify).await.unwrap_err()
     };
-    assert_passing(&once(verify).await, &["1040"]);
+    assert_transient(&once(verify).await, &["1040"]);
     drop(sessions);
     assert_can_be_rotated(&stand, &next).await;
 }
@@ -139,7 +139,7 @@ async fn an_administrator_with_as_many_connections_as_it_may_have() {
     let password = &stand.administrator_password;
     let session = stand.server.connect_as(ADMINISTRATOR, password).await;
     let error = issue_error(&stand, &next).await;
-    assert_passing(&error, &["1226", "operator", "raise the user's limit"]);
+    assert_transient(&error, &["1226", "operator", "raise the user's limit"]);
     drop(session);
     assert_can_be_rotated(&stand, &next).await;
 }
@@ -170,7 +170,7 @@ async fn a_server_that_is_read_only() {
     let next = next_document(&stand.imported, &version_id());
     stand.execute(&["SET GLOBAL read_only = 1"]).await;
     let error = issue_error(&stand, &next).await;
-    assert_passing(&error, &["1290", "primary", "failover"]);
+    assert_transient(&error, &["1290", "primary", "failover"]);
     // Customers are let in all the same.
     assert_eq!(stand.verdict(&stand.imported).await, Verdict::Accepted);
     stand.execute(&["SET GLOBAL read_only = 0"]).await;
@@ -189,7 +189,7 @@ async fn grant_tables_that_somebody_locks() {
         let mut backup = stand.server.connect().await.unwrap();
         backup.query_drop(lock).await.unwrap();
         let error = issue_error(&stand, &next).await;
-        assert_passing(&error, &["holds a lock", "or wait"]);
+        assert_transient(&error, &["holds a lock", "or wait"]);
         backup.query_drop("UNLOCK TABLES").await.unwrap();
     }
     assert_can_be_rotated(&stand, &next).await;
@@ -214,7 +214,7 @@ async fn nothing_is_sent_in_plain_text_beyond_loopback() {
     for result in [issued, verified, revoked] {
         let error = result.unwrap_err();
         assert!(error.kind() == Some(Kind::Rejected), "{error}");
-        assert!(!error.is_passing());
+        assert!(!error.is_transient());
         assert!(error.to_string().contains("offers no TLS"), "{error}");
     }
     assert_eq!(stand.verdict(&stand.imported).await, Verdict::Accepted);

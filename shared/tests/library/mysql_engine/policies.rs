@@ -2,7 +2,7 @@
 
 use std::pin::Pin;
 
-use addon_rotation::deadline::Passing as _;
+use addon_rotation::deadline::Transient as _;
 use addon_rotation::document::Document;
 use addon_rotation::net::{self, PlainText};
 use addon_rotation::service::{Kind, ServiceError, Services, Verdict};
@@ -18,7 +18,7 @@ use crate::support::{Log, document, next_document, random, serving, soon, versio
 fn assert_rejected(error: &ServiceError, words: &[&str]) {
     let text = error.to_string();
     assert!(error.kind() == Some(Kind::Rejected), "{text}");
-    assert!(!error.is_passing());
+    assert!(!error.is_transient());
     for word in words {
         assert!(text.contains(word), "{text:?} does not name {word:?}");
     }

@@ -1,6 +1,6 @@
 //! What is refused for good, and told so.
 
-use addon_rotation::deadline::Passing;
+use addon_rotation::deadline::Transient;
 use addon_rotation::document::Fields;
 use addon_rotation::service::{Kind, ServiceError, Verdict};
 use mysql_async::prelude::Queryable as _;
@@ -22,7 +22,7 @@ async fn errors(stand: &Stand, value: &Value, administrator: &Fields) -> [Servic
         .revoke(&old, &serving(administrator, &old), soon())
         .await;
     [issued.unwrap_err(), revoked.unwrap_err()].map(|error| {
-        assert!(!error.is_passing(), "{error}");
+        assert!(!error.is_transient(), "{error}");
         stand.assert_holds_no_secret(&format!("{error} {error:?}"), &[value]);
         error
     })
@@ -163,7 +163,7 @@ async fn a_user_that_is_no_model_for_another() {
             .await;
         let error = issued.unwrap_err();
         assert!(error.kind() == Some(Kind::Rejected), "{error}");
-        assert!(!error.is_passing());
+        assert!(!error.is_transient());
         assert_names(&error, &words);
         assert!(!stand.has_user(&next).await);
         stand.execute(&[back]).await;
@@ -193,7 +193,7 @@ async fn a_database_that_is_not_there_is_no_refused_credential() {
         let verified = stand.services.verify(&document(&value), soon()).await;
         let error = verified.unwrap_err();
         assert!(error.kind() == Some(Kind::Rejected), "{error}");
-        assert!(!error.is_passing());
+        assert!(!error.is_transient());
         assert_names(&error, &[code, database]);
     }
     value.as_object_mut().unwrap().remove("dbname");

@@ -1,6 +1,6 @@
 //! TLS: the certificate's authority and name are checked.
 
-use addon_rotation::deadline::Passing as _;
+use addon_rotation::deadline::Transient as _;
 use addon_rotation::net::Roots;
 use addon_rotation::service::{Kind, Services, Verdict};
 use local_cloud::certificates::Authority;
@@ -55,7 +55,7 @@ async fn refused(stand: &Stand, services: &Services) -> String {
     let mut texts = Vec::new();
     for error in [verify.unwrap_err(), within(issue).await.unwrap_err()] {
         assert!(error.kind() == Some(Kind::Unreachable), "{error}");
-        assert!(!error.is_passing(), "{error}");
+        assert!(!error.is_transient(), "{error}");
         texts.push(error.to_string());
     }
     assert!(texts.iter().all(|it| it.contains(HERE)), "{texts:?}");

@@ -1,6 +1,6 @@
 //! What a server's answer to a login means: its own word for "this login is refused" and nothing else.
 
-use addon_rotation::deadline::Passing as _;
+use addon_rotation::deadline::Transient as _;
 use addon_rotation::service::Verdict;
 
 use super::pooler::{Pooler, authentication, refusal};
@@ -281,7 +281,7 @@ async fn words_that_mean_a_refused_login(version: Version) {
                 let verdict = stand.services.verify(&document, soon()).await;
                 assert_eq!(verdict, Ok(expected), "{name}");
             }
-            Unknown(passing, words) => {
+            Unknown(transient, words) => {
                 let says = |error: &_| format!("{error}").contains(words);
                 let error = in_time(says, async |deadline| {
                     stand
@@ -291,7 +291,7 @@ async fn words_that_mean_a_refused_login(version: Version) {
                         .expect_err(&name)
                 })
                 .await;
-                assert_eq!(error.is_passing(), *passing, "{name}: {error}");
+                assert_eq!(error.is_transient(), *transient, "{name}: {error}");
                 assert!(error.to_string().contains(words), "{name}: {error}");
             }
         }

@@ -34,7 +34,7 @@ fn says(parts: &[&str]) -> impl Fn(&ServiceError) -> bool {
 }
 
 /// What every call that takes the administrator says.
-async fn every_call(stand: &mut Stand, passing: bool, parts: &[&str]) {
+async fn every_call(stand: &mut Stand, transient: bool, parts: &[&str]) {
     let imported = stand.imported.clone();
     let next = stand.next(&imported);
     let issue = async |deadline| stand.issue(&next, deadline).await.unwrap_err();
@@ -44,7 +44,7 @@ async fn every_call(stand: &mut Stand, passing: bool, parts: &[&str]) {
         in_time(says(parts), revoke).await,
     ];
     for error in said {
-        stand.assert_says(&error, passing, parts);
+        stand.assert_says(&error, transient, parts);
     }
 }
 
@@ -61,14 +61,14 @@ async fn recovers(stand: &mut Stand) {
     assert_eq!(stand.verdict(&second).await, Verdict::Accepted);
 }
 
-async fn verify_says(stand: &Stand, passing: bool, parts: &[&str]) {
+async fn verify_says(stand: &Stand, transient: bool, parts: &[&str]) {
     let document = stand.at("127.0.0.1");
     let verify = async |deadline| {
         let verify = stand.services.verify(&document, deadline);
         verify.await.unwrap_err()
     };
     let error = in_time(says(parts), verify).await;
-    stand.assert_says(&error, passing, parts);
+    stand.assert_says(&error, transient, parts);
 }
 
 async fn a_server_that_is_down(version: Version) {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::Stdio;
 use std::sync::Arc;
 
-use addon_rotation::deadline::{Deadline, Passing as _};
+use addon_rotation::deadline::{Deadline, Transient as _};
 use addon_rotation::document::{Document, Fields};
 use addon_rotation::net::{self, PlainText};
 use addon_rotation::service::{ServiceError, Services, Verdict};
@@ -231,9 +231,9 @@ impl Stand {
     }
 
     /// Checks what every error is like: its kind, its words, and that they hold no password.
-    pub(crate) fn assert_says(&self, error: &ServiceError, passing: bool, parts: &[&str]) {
+    pub(crate) fn assert_says(&self, error: &ServiceError, transient: bool, parts: &[&str]) {
         let text = error.to_string();
-        assert_eq!(error.is_passing(), passing, "{text}");
+        assert_eq!(error.is_transient(), transient, "{text}");
         for part in parts {
             assert!(text.contains(part), "{part:?} is not in: {text}");
         }

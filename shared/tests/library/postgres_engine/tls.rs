@@ -1,6 +1,6 @@
 //! TLS: the certificate's authority and name are checked.
 
-use addon_rotation::deadline::Passing as _;
+use addon_rotation::deadline::Transient as _;
 use addon_rotation::net::{BundleError, Roots};
 use addon_rotation::service::{ServiceError, Services, Verdict};
 use local_cloud::certificates::Authority;
@@ -32,7 +32,7 @@ async fn refused(stand: &Stand, services: &Services, host: &str) -> ServiceError
     let document = stand.at(host);
     let verify = services.verify(&document, soon());
     let error = within(verify).await.unwrap_err();
-    assert!(!error.is_passing(), "{error}");
+    assert!(!error.is_transient(), "{error}");
     assert!(error.to_string().contains(host), "{error}");
     error
 }

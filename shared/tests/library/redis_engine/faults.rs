@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use addon_rotation::deadline::{Deadline, Passing as _};
+use addon_rotation::deadline::{Deadline, Transient as _};
 use addon_rotation::service::{Kind, ServiceError, Verdict};
 use local_cloud::redis::{RedisOptions, Users};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -53,7 +53,7 @@ async fn a_server_that_is_down_is_waited_for() {
             .await
             .unwrap_err(),
     ] {
-        assert!(cut(&error) && error.is_passing(), "{error}");
+        assert!(cut(&error) && error.is_transient(), "{error}");
         let address = format!("redis://127.0.0.1:{}", stand.redis.port());
         assert!(error.to_string().contains(&address), "{error}");
     }
@@ -100,7 +100,7 @@ async fn an_administrator_who_may_not_is_named() {
             .await;
         for error in [issued.unwrap_err(), revoked.unwrap_err()] {
             assert!(error.kind() == Some(Kind::Administrator), "{error:?}");
-            assert!(!error.is_passing());
+            assert!(!error.is_transient());
             let text = error.to_string();
             assert!(
                 text.contains(words) && text.contains("administrator"),
@@ -167,7 +167,7 @@ async fn a_file_that_cannot_be_written_is_named_and_a_later_try_succeeds() {
         stand.revoke(&first).await.unwrap_err(),
     ] {
         assert!(error.kind() == Some(Kind::Rejected), "{error:?}");
-        assert!(!error.is_passing());
+        assert!(!error.is_transient());
         assert!(error.to_string().contains("write its ACL file"), "{error}");
     }
     std::fs::rename(&away, &there).unwrap();
@@ -269,7 +269,7 @@ impl Fake {
 #[tokio::test]
 async fn what_passes_is_told_from_what_does_not() {
     let fields = administrator("administrator", "a password");
-    for (answer, passing, words) in [
+    for (answer, transient, words) in [
         (
             "-LOADING Redis is loading the dataset in memory",
             true,
@@ -313,7 +313,7 @@ async fn what_passes_is_told_from_what_does_not() {
             within(revoke).await.unwrap_err()
         })
         .await;
-        assert_eq!(error.is_passing(), passing, "{error}");
+        assert_eq!(error.is_transient(), transient, "{error}");
         assert!(error.to_string().contains(words), "{error}");
     }
 }
@@ -362,7 +362,7 @@ async fn a_server_that_hangs_up_or_says_nothing_ends_in_an_error_before_the_dead
         let services = services();
         let verify = services.verify(&version.document, deadline);
         let error = within(verify).await.unwrap_err();
-        assert!(cut(&error) && error.is_passing(), "{error}");
+        assert!(cut(&error) && error.is_transient(), "{error}");
     }
 }
 

@@ -1,6 +1,6 @@
 //! What is refused before anything is done.
 
-use addon_rotation::deadline::Passing as _;
+use addon_rotation::deadline::Transient as _;
 use addon_rotation::service::{Kind, ServiceError};
 use local_cloud::redis::{ADMINISTRATOR, RedisOptions, Users, hash};
 
@@ -10,7 +10,7 @@ use crate::support::{random, serving, soon, within};
 fn rejected(error: &ServiceError, words: &[&str]) {
     let text = error.to_string();
     assert!(error.kind() == Some(Kind::Rejected), "{error:?}");
-    assert!(!error.is_passing());
+    assert!(!error.is_transient());
     for word in words {
         assert!(text.contains(word), "{text}");
     }

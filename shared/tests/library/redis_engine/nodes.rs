@@ -1,6 +1,6 @@
 //! Several servers that must know the same users.
 
-use addon_rotation::deadline::{Deadline, Passing as _};
+use addon_rotation::deadline::{Deadline, Transient as _};
 use addon_rotation::service::{Kind, ServiceError, Verdict};
 use local_cloud::redis::{ADMINISTRATOR, RedisOptions, Users, hash};
 use serde_json::json;
@@ -62,7 +62,7 @@ async fn nodes_that_do_not_agree_prove_nothing() {
             proof.unwrap_err()
         })
         .await;
-        assert!(error.is_passing());
+        assert!(error.is_transient());
         let (text, port) = (error.to_string(), other.redis.port().to_string());
         assert!(text.contains("disagree") && text.contains(&port), "{text}");
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use addon_rotation::deadline::{Deadline, Passing as _};
+use addon_rotation::deadline::{Deadline, Transient as _};
 use addon_rotation::net::Roots;
 use addon_rotation::service::{Kind, ServiceError, Services, Verdict};
 use local_cloud::certificates::Authority;
@@ -40,7 +40,7 @@ async fn refused(services: &Services, version: &Version) -> ServiceError {
     let error = within(services.verify(&version.document, soon()))
         .await
         .unwrap_err();
-    assert!(!error.is_passing(), "{error}");
+    assert!(!error.is_transient(), "{error}");
     assert!(error.to_string().contains(HERE), "{error}");
     error
 }

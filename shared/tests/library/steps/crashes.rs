@@ -1,7 +1,7 @@
 //! Functions that end without an answer, at every point: Secrets Manager begins again with the same
 //! token, and nothing is done twice that shows.
 
-use addon_rotation::deadline::Passing;
+use addon_rotation::deadline::Transient;
 use addon_rotation::event::{Step, StepEvent};
 use jiff::Timestamp;
 use local_cloud::events::EventKind;
@@ -124,11 +124,11 @@ async fn rotate_repeats_no_invocation_and_passes_the_error_on_word_for_word() {
 #[tokio::test]
 async fn a_lambda_that_is_out_of_order_is_not_asked_twice() {
     let stand = Stand::start().await;
-    for (function, passing) in [("busy", true), ("broken", true), ("unknown", false)] {
+    for (function, transient) in [("busy", true), ("broken", true), ("unknown", false)] {
         let functions = stand.lambda.functions();
         let error = functions.invoke(function, &json!({}), soon()).await;
         let error = error.unwrap_err();
-        assert_eq!(error.is_passing(), passing, "{error}");
+        assert_eq!(error.is_transient(), transient, "{error}");
         assert!(error.to_string().contains(function), "{error}");
         assert_eq!(stand.lambda.records_of(function).len(), 1);
     }

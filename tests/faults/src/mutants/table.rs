@@ -294,7 +294,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         name: "believes the owner that a document names",
         changes: &[(
             "shared/src/engine/postgres.rs",
-            "if acts_as == *owner.unwrap_or(role) {",
+            "if acts_as == *expected || session.acts_like(expected).await? {",
             "if acts_as == *role || owner.is_some() {",
         )],
         runs: Runs::Tests("postgres_engine::possession::debian"),
@@ -308,6 +308,19 @@ pub(super) const MUTANTS: &[Mutant] = &[
             "Ok(user) if user.len() < 99 =>",
         )],
         runs: Runs::Tests("mysql_engine::possession"),
+        breaks: Rule::NoForeignLogin,
+    },
+    Mutant {
+        name: "has a label follow its credential to a version that nobody has tried",
+        changes: &[(
+            REVOKE,
+            "        self.services
+            .prove_control(&versions.current, current, deadline)
+            .await?;
+",
+            "",
+        )],
+        runs: Runs::Tests("revocation::a_label_follows"),
         breaks: Rule::NoForeignLogin,
     },
     Mutant {
@@ -328,7 +341,13 @@ pub(super) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "asks for the old credential in its own config vars alone",
-        changes: &[(CONFIG, "|| rendered.iter().any(", "&& rendered.iter().any(")],
+        changes: &[(
+            CONFIG,
+            "                || rendered
+                    .iter()",
+            "                && rendered
+                    .iter()",
+        )],
         runs: Runs::Tests("ending::a_config_var_that"),
         breaks: Rule::NobodyLockedOut,
     },
@@ -414,11 +433,11 @@ pub(super) const MUTANTS: &[Mutant] = &[
         name: "stores a renewed token once",
         changes: &[(
             "shared/src/heroku/oauth.rs",
-            "impl Passing for Unstored {
-    fn is_passing(&self) -> bool {
+            "impl Transient for Unstored {
+    fn is_transient(&self) -> bool {
         true",
-            "impl Passing for Unstored {
-    fn is_passing(&self) -> bool {
+            "impl Transient for Unstored {
+    fn is_transient(&self) -> bool {
         false",
         )],
         runs: Runs::Tests("tokens::a_renewed_refresh_token_is_stored"),

@@ -85,7 +85,7 @@ impl World {
         let mut line = vec![TOOL];
         line.extend(words);
         line.push("--yes");
-        if line.contains(&"emergency") {
+        if ["emergency", "recover"].iter().any(|it| line.contains(it)) {
             line.extend(["--patience", PATIENCE]);
         }
         let name = format!("{OPERATOR} {}", line.get(1).unwrap_or(&""));
@@ -215,6 +215,11 @@ impl World {
         }
     }
 
+    /// The current credential does not log in: a rotation on the operator's word.
+    pub async fn recover(&self) {
+        self.must(&format!("recover {}", self.addon)).await;
+    }
+
     /// The customer removes the add-on, and the partner's backend has the instance end.
     pub async fn end_instance(&self, must: bool) {
         self.deprovision();
@@ -303,6 +308,30 @@ impl World {
 
     /// Somebody changes what the config var shows, besides the credential.
     pub async fn edit_document(&self) {
+        self.store_by_hand(|document| {
+            let template = &mut document["heroku"]["config"][VAR];
+            let text = template.as_str().unwrap_or_default();
+            *template = match text.strip_suffix(EDIT) {
+                Some(before) => before.into(),
+                None => format!("{text}{EDIT}").into(),
+            };
+        })
+        .await;
+    }
+
+    /// Somebody stores the current document with another password.
+    pub async fn break_current(&self) {
+        self.store_by_hand(|document| {
+            for field in ["password", "api_key"] {
+                if let Some(value) = document.get_mut(field) {
+                    *value = "what-does-not-log-in".into();
+                }
+            }
+        })
+        .await;
+    }
+
+    async fn store_by_hand(&self, change: impl FnOnce(&mut Value)) {
         let Some(secret) = self.snapshot().filter(|it| it.deletion.is_none()) else {
             return;
         };
@@ -311,12 +340,7 @@ impl World {
         let Some(Ok(mut document)) = value.map(|text| serde_json::from_str::<Value>(&text)) else {
             return self.violated(Rule::Stand, "the current version has no document");
         };
-        let template = &mut document["heroku"]["config"][VAR];
-        let text = template.as_str().unwrap_or_default();
-        *template = match text.strip_suffix(EDIT) {
-            Some(before) => before.into(),
-            None => format!("{text}{EDIT}").into(),
-        };
+        change(&mut document);
         let parameters = json!({
             "SecretId": self.secret,
             "ClientRequestToken": Uuid::new_v4().to_string(),

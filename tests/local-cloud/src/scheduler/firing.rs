@@ -56,7 +56,7 @@ impl Failure {
         }
     }
 
-    fn passing(message: String) -> Self {
+    fn transient(message: String) -> Self {
         Self {
             message,
             lasting: false,
@@ -113,7 +113,7 @@ async fn hand_over(state: &State, schedule: &Schedule) -> Result<(), Failure> {
         )));
     }
     if let Some(upstream) = &state.upstream {
-        let unavailable = |refusal: super::model::Refusal| Failure::passing(refusal.message);
+        let unavailable = |refusal: super::model::Refusal| Failure::transient(refusal.message);
         if !state
             .group_exists(schedule.group())
             .await
@@ -136,7 +136,7 @@ async fn hand_over(state: &State, schedule: &Schedule) -> Result<(), Failure> {
         let allowed = upstream
             .is_allowed(role, "lambda:InvokeFunction", target)
             .await
-            .map_err(|error| Failure::passing(error.to_string()))?;
+            .map_err(|error| Failure::transient(error.to_string()))?;
         if !allowed {
             return Err(Failure::lasting(format!(
                 "{role} is not authorized to perform: lambda:InvokeFunction on resource: {target}"
@@ -147,7 +147,7 @@ async fn hand_over(state: &State, schedule: &Schedule) -> Result<(), Failure> {
         .target
         .invoke(target.clone(), role.clone(), definition.input.clone())
         .await
-        .map_err(Failure::passing)
+        .map_err(Failure::transient)
 }
 
 /// Sends what could not be handed over to the dead-letter queue, if there is one; tells what came

@@ -1,14 +1,15 @@
-//! What a second look found: each of these went wrong once.
+//! Revocations beside what else happens to the versions: a label that is moved, a secret that is deleted, a second
+//! delivery.
 
-use addon_rotation::deadline::Passing;
-use addon_rotation::document::Fields;
+use addon_rotation::event::VersionId;
 use http::Method;
 use local_cloud::events::EventKind;
 use local_cloud::heroku::{Fault, FaultRule};
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::steps::{assert_settled, fire, schedule};
-use crate::support::*;
+use super::ending::store;
+use super::{assert_settled, fire, schedule};
+use crate::support::{Api, Instance, Stand, within};
 
 async fn operator(stand: &Stand, instance: &Instance, label: &str, from: &str, to: Option<&str>) {
     let mut parameters = json!({"SecretId": instance.secret.as_str(), "VersionStage": label, "RemoveFromVersionId": from});
@@ -21,7 +22,7 @@ async fn operator(stand: &Stand, instance: &Instance, label: &str, from: &str, t
         .unwrap();
 }
 
-async fn show(stand: &Stand, instance: &Instance, version: &addon_rotation::event::VersionId) {
+async fn show(stand: &Stand, instance: &Instance, version: &VersionId) {
     let value = stand.value(&instance.secret, Some(version)).await;
     let url = stand.url_with(value["api_key"].as_str().unwrap());
     stand
@@ -30,8 +31,15 @@ async fn show(stand: &Stand, instance: &Instance, version: &addon_rotation::even
         .unwrap();
 }
 
-async fn store(stand: &Stand, instance: &Instance, value: &Value) {
-    stand.call("PutSecretValue", json!({"SecretId": instance.secret.as_str(), "SecretString": value.to_string(), "ClientRequestToken": version_id().as_str()})).await.unwrap();
+async fn failures(stand: &Stand, count: usize) {
+    let wait = stand.events.wait_for(|events| {
+        let failed = events
+            .iter()
+            .filter(|event| matches!(event.kind, EventKind::RotationFailed { .. }))
+            .count();
+        (failed >= count).then_some(())
+    });
+    within(wait).await;
 }
 
 #[tokio::test]
@@ -92,37 +100,6 @@ async fn an_older_chain_of_tries_does_not_cut_the_grace_period_short() {
 }
 
 #[tokio::test]
-async fn a_token_with_a_line_end_is_a_lasting_fault() {
-    let stand = Stand::start().await;
-    let instance = stand.instance(Api::V1).await;
-    let version = version_id();
-    let document = document(&next_document(&instance.document, &version));
-    let administrator = Fields::parse(&json!({"token": "token\n"}).to_string()).unwrap();
-    let error = stand
-        .services()
-        .issue(&document, &serving(&administrator, &document), soon())
-        .await
-        .unwrap_err();
-    assert!(!error.is_passing(), "{error}");
-}
-
-#[tokio::test]
-async fn an_oversized_answer_is_a_lasting_fault() {
-    let stand = Stand::start().await;
-    let instance = stand.instance(Api::V1).await;
-    let server =
-        Server::start(axum::Router::new().fallback(async || vec![b'x'; 3 * 1024 * 1024])).await;
-    let mut value = instance.document.clone();
-    value["url"] = server.url.as_str().into();
-    let error = stand
-        .services()
-        .verify(&document(&value), soon())
-        .await
-        .unwrap_err();
-    assert!(!error.is_passing(), "{error}");
-}
-
-#[tokio::test]
 async fn a_secret_marked_for_deletion() {
     let stand = Stand::start().await;
     let instance = stand.enrolled(Api::V1).await;
@@ -164,42 +141,12 @@ async fn two_deliveries_at_once() {
 }
 
 #[tokio::test]
-async fn a_refused_refresh_says_the_request_id() {
-    let stand = Stand::start().await;
-    let instance = stand.instance(Api::V3).await;
-    stand.heroku.fail_next(FaultRule {
-        method: None,
-        path_prefix: "/oauth".to_owned(),
-        count: 1,
-        fault: Fault::Status {
-            status: 400,
-            retry_after: None,
-        },
-    });
-    let publisher = Publisher::new(&stand, &instance).await;
-    let error = publisher.addon().config(soon()).await.unwrap_err();
-    let id = stand.heroku.requests().last().unwrap().request_id.clone();
-    assert!(error.to_string().contains(&id), "{error}");
-}
-
-async fn failures(stand: &Stand, count: usize) {
-    let wait = stand.events.wait_for(|events| {
-        let failed = events
-            .iter()
-            .filter(|event| matches!(event.kind, EventKind::RotationFailed { .. }))
-            .count();
-        (failed >= count).then_some(())
-    });
-    within(wait).await;
-}
-
-#[tokio::test]
 async fn an_abandoned_version_is_revoked_after_the_next_rotation() {
     let stand = Stand::start().await;
     let instance = stand.enrolled(Api::V1).await;
     let mut bad = instance.document.clone();
     bad["heroku"]["config"]["ACME_UNDECLARED"] = "{{ api_key }}".into();
-    store(&stand, &instance, &bad).await;
+    store(&stand, &instance, &bad, json!(["AWSCURRENT"])).await;
     let bad = stand.current(&instance);
     let abandoned = stand.start_rotation(&instance).await;
     failures(&stand, 5).await;
@@ -207,7 +154,7 @@ async fn an_abandoned_version_is_revoked_after_the_next_rotation() {
     assert!(stand.is_labelled_live(&instance, &bad));
     // The operator corrects the document, takes AWSPENDING off and rotates anew.
     operator(&stand, &instance, "AWSPENDING", abandoned.as_str(), None).await;
-    store(&stand, &instance, &instance.document).await;
+    store(&stand, &instance, &instance.document, json!(["AWSCURRENT"])).await;
     let old = stand.current(&instance);
     stand.rotate(&instance).await;
     // The first try only looks: nobody knows since when it is out of use. Two versions have one credential, which ends
