@@ -17,7 +17,7 @@ pub use schema::schema;
 
 use crate::engine::{self, Engine};
 use crate::fields::{self, Check, Found};
-use crate::ids::{SecretArn, VersionId};
+use crate::ids::{Note, SecretArn, VersionId};
 use crate::message;
 
 pub use crate::engine::{RandomError, credential_id};
@@ -239,6 +239,23 @@ impl Document {
         let mut fields = renewed.iter();
         let is_same = fields.all(|field| self.fields.text(field) == other.fields.text(field));
         (is_same || self.engine.places() == other.engine.places()).then_some(true)
+    }
+
+    /// Whose privileges the credential has: its own login's, or the owner's that it acts as.
+    pub(crate) fn login(&self) -> &str {
+        let owner = self.fields.text("owner");
+        owner.unwrap_or(self.engine.credential())
+    }
+
+    /// What notes that the credential of this version was seen to log in: of this login, at these addresses, as this
+    /// owner's. An id may come to hold another value, long after its version was forgotten.
+    pub(crate) fn note(&self, version: &VersionId) -> Note {
+        let mut claims = vec![version.to_string(), self.engine.credential().to_owned()];
+        claims.extend(self.engine.places().iter().map(ToString::to_string));
+        for field in ["engine", "owner", "previous_username", "rules_from"] {
+            claims.push(self.fields.text(field).unwrap_or_default().to_owned());
+        }
+        Note::new(version, &claims.join("\n"))
     }
 
     /// Whether the credential has the name that only this version of this add-on has: rotation made it.

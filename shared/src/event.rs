@@ -181,17 +181,17 @@ pub struct StepEvent {
     /// The version that carries `AWSPENDING`.
     #[serde(rename = "VersionId")]
     pub version: VersionId,
-    /// Whether an operator vouches for the current credential, which does not work: for `create-secret` alone,
-    /// which `rotate` never tells so.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub vouched: bool,
+    /// The login that an operator vouches for, although the current credential does not work: for `create-secret`
+    /// alone, which `rotate` never tells so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub vouched: Option<String>,
 }
 
 impl Event for StepEvent {
     fn read(payload: &Value) -> Result<Self, EventError> {
         check(payload, |event| {
             let (step, secret) = (event.parsed("Step"), event.parsed("SecretId"));
-            let (version, vouched) = (event.parsed("VersionId"), event.flag("Vouched"));
+            let (version, vouched) = (event.parsed("VersionId"), vouched(event));
             Some(Self {
                 step: step?,
                 secret: secret?,
@@ -208,6 +208,13 @@ impl Event for StepEvent {
     fn step(&self) -> &'static str {
         self.step.as_str()
     }
+}
+
+/// The login that an operator vouches for, by its name: whoever stored a document chose the name in it, and must not
+/// have an operator's word for whatever that is.
+fn vouched(event: &mut Check<'_>) -> Option<String> {
+    let expected = "the name of the login that is vouched for, from your own records";
+    event.optional_text("Vouched", expected, |name| !name.is_empty())
 }
 
 /// What `rotate` sends to `finish-secret`, just before it moves `AWSCURRENT`.

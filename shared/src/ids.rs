@@ -4,7 +4,7 @@ use std::fmt::{self, Write as _};
 use std::str::FromStr;
 
 use ring::digest::{SHA256, digest};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// The ARN of a secret.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
@@ -71,12 +71,7 @@ pub struct VersionId(String);
 impl VersionId {
     /// An id that is always the same for the same text. `prefix` has at most 32 characters.
     pub(crate) fn hashed(prefix: &str, text: &str) -> Self {
-        let mut id = String::from(prefix);
-        for byte in &digest(&SHA256, text.as_bytes()).as_ref()[..16] {
-            // Writing to a String cannot fail.
-            let _ = write!(id, "{byte:02x}");
-        }
-        Self(id)
+        Self(format!("{prefix}{}", hashed(text)))
     }
 
     /// The id as text.
@@ -105,4 +100,36 @@ impl fmt::Display for VersionId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
+}
+
+/// What notes in a tag that a version's credential was seen to log in: the beginning says of which version, the rest
+/// of which credential.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Note(String);
+
+impl Note {
+    /// A note of the credential that these claims describe. None of them is secret: who reads the tag could guess.
+    pub(crate) fn new(version: &VersionId, claims: &str) -> Self {
+        Self(format!("{}{}", Self::begin(version), hashed(claims)))
+    }
+
+    /// What each note of a version begins with.
+    pub(crate) fn begin(version: &VersionId) -> String {
+        format!("{}.", &hashed(version.as_str())[..8])
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// 128 bits that are always the same for the same text, in hexadecimal digits.
+fn hashed(text: &str) -> String {
+    let mut digits = String::new();
+    for byte in &digest(&SHA256, text.as_bytes()).as_ref()[..16] {
+        // Writing to a String cannot fail.
+        let _ = write!(digits, "{byte:02x}");
+    }
+    digits
 }

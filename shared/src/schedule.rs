@@ -195,7 +195,7 @@ impl Schedules {
             version: version.clone(),
             attempt: 0,
             was_in_use: true,
-            vouched: false,
+            vouched: None,
             held_seconds: 0,
             scheduled_at: Some(ScheduledAt::now()),
         };

@@ -29,7 +29,7 @@ use crate::claims::Names;
 use crate::deadline::{Deadline, Transient, retry};
 use crate::document::{Document, DocumentError};
 use crate::fields::Fields;
-use crate::ids::{SecretArn, VersionId};
+use crate::ids::{Note, SecretArn, VersionId};
 
 /// Reads are eventually consistent: a version just written may not be found for a moment.
 const CONSISTENCY: Duration = Duration::from_secs(5);
@@ -105,12 +105,13 @@ pub(crate) fn own(
     version: &VersionId,
     document: &Document,
 ) -> Result<(), AuthorityError> {
-    if document.is_named_after(version) || secret.is_shown(version) {
+    if document.is_named_after(version) || secret.is_noted(&document.note(version)) {
         return Ok(());
     }
     Err(AuthorityError::NotOwn {
         secret: arn.clone(),
         version: version.clone(),
+        credential: document.engine.credential().to_owned(),
     })
 }
 
@@ -398,7 +399,7 @@ impl Secrets {
         }
     }
 
-    /// Notes that a version's credential was seen to log in, by a tag that writers of values cannot set.
+    /// Notes that a credential was seen to log in, by a tag that writers of values cannot set.
     /// `secret` is what the secret was a moment ago: versions that have no label any more are forgotten.
     ///
     /// # Errors
@@ -407,12 +408,12 @@ impl Secrets {
         &self,
         arn: &SecretArn,
         secret: &Secret,
-        version: &VersionId,
+        note: &Note,
         deadline: Deadline,
     ) -> Result<(), AwsError> {
         const OPERATION: &str = "secretsmanager:TagResource";
-        let value = secret.shown_with(version).ok_or_else(|| {
-            let message = format!("the tag {SHOWN_TAG} has no room for version {version}");
+        let value = secret.noted_with(note).ok_or_else(|| {
+            let message = format!("the tag {SHOWN_TAG} has no room for one credential more");
             AwsError::new(OPERATION, arn, "LimitExceeded", message, false)
                 .with_remedy("Revoke the older versions first")
         })?;
@@ -421,7 +422,7 @@ impl Secrets {
             let tag = Tag::builder().key(SHOWN_TAG).value(&value).build();
             let request = self.client.tag_resource().secret_id(arn.as_str()).tags(tag);
             call(OPERATION, arn, deadline, Box::pin(request.send())).await?;
-            if self.describe(arn, deadline).await?.is_shown(version) {
+            if self.describe(arn, deadline).await?.is_noted(note) {
                 return Ok(());
             }
             let message = format!("AWS confirmed the tag {SHOWN_TAG} and does not show it");

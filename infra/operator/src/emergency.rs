@@ -252,7 +252,7 @@ impl Emergency<'_> {
             version: version.clone(),
             attempt: 0,
             was_in_use: false,
-            vouched: false,
+            vouched: None,
             held_seconds: 0,
             scheduled_at: None,
         };

@@ -20,16 +20,20 @@ const LOOK: Duration = Duration::from_secs(1);
 /// What to recover.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Before you vouch, compare the instance's document with your own records: the user (username, owner),
-the database and the server. The new credential gets that user's privileges.
+    after_help = "Look up in your own records which login is the instance's. Do not take it from its document or from an
+error: whoever stored the document chose that name. The new credential gets that login's privileges.
 The broken credential is not revoked: end it at the service.
 
 Example:
-  addon-rotation-operator recover 01234567-89ab-cdef-0123-456789abcdef"
+  addon-rotation-operator recover 01234567-89ab-cdef-0123-456789abcdef --login acme_0042"
 )]
 pub struct Options {
     /// The add-on's id: what follows the prefix in the secret's name. Or the secret's name or ARN.
     pub addon: String,
+    /// The instance's login at the service, from your own records: the owner that it acts as, the user, or the http
+    /// engine's credential id.
+    #[arg(long, value_name = "NAME")]
+    pub login: String,
     /// How long to wait for the rotation.
     #[arg(long, value_name = "TIME", default_value = "15m", value_parser = time::parse)]
     pub patience: Duration,
@@ -56,21 +60,21 @@ pub async fn run(
         return Err(OperatorError::Refused(message));
     }
     let consequences = format!(
-        "{}: It will be rotated now, although its current credential does not work. You vouch that the user in its \
-         document is its own: the new credential gets that user's privileges.\n\
+        "{}: It will be rotated now, although its current credential does not work. You vouch that {:?} is its \
+         own login: the new credential gets that login's privileges.\n\
          The dynos of all apps with this add-on will restart. The old credential will not be revoked.",
-        instance.id
+        instance.id, options.login
     );
     confirm(output, options.yes, &consequences)?;
     let version = rotation::start(stack, output, &instance, rotation::SETTLING).await?;
-    let vouching = vouch(stack, &instance, &version, options.patience);
+    let vouching = vouch(stack, &instance, &version, options);
     let vouched = vouching.await.map_err(|source| OperatorError::Step {
         step: "vouch",
         source: Box::new(source),
         state: "A rotation is under way, and the current credential is unchanged".to_owned(),
         again: format!(
-            "addon-rotation-operator --stack {} recover {}",
-            stack.name, instance.id
+            "addon-rotation-operator --stack {} recover {} --login {}",
+            stack.name, instance.id, options.login
         ),
     })?;
     if vouched {
@@ -97,9 +101,9 @@ async fn vouch(
     stack: &Stack,
     instance: &Instance,
     version: &VersionId,
-    patience: Duration,
+    options: &Options,
 ) -> Result<bool, OperatorError> {
-    let end = tokio::time::Instant::now() + patience;
+    let end = tokio::time::Instant::now() + options.patience;
     let live = Label::Live(version.clone());
     loop {
         let secret = stack.again(instance).await?;
@@ -122,7 +126,7 @@ async fn vouch(
         step: Step::CreateSecret,
         secret: instance.arn.clone(),
         version: version.clone(),
-        vouched: true,
+        vouched: Some(options.login.clone()),
     };
     stack.ask("create-secret", &event).await.map(|_| true)
 }

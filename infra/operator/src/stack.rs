@@ -164,7 +164,7 @@ impl Stack {
             step,
             secret: instance.arn.clone(),
             version: version.clone(),
-            vouched: false,
+            vouched: None,
         };
         self.invoke(function, &event).await
     }

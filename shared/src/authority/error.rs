@@ -88,23 +88,41 @@ pub enum AuthorityError {
     },
     /// Nobody has shown that the credential which is to end is the instance's own.
     #[error(
-        "Version {version} of {secret} is not revoked: its credential was never seen to log in, and its LIVE- label alone does not show that it is this instance's. → If it is (an earlier release made it, or somebody labelled it by hand), invoke revoke-secret with {{\"SecretId\": \"{secret}\", \"VersionId\": \"{version}\", \"Vouched\": true}}. If not, take the label off."
+        "Version {version} of {secret} is not revoked: its credential {credential:?} was never seen to log in, and a LIVE- label alone does not show that it is this instance's. → Look up in your own records whose {credential:?} is. If it is this instance's, invoke revoke-secret with {{\"SecretId\": \"{secret}\", \"VersionId\": \"{version}\", \"Vouched\": \"<its name>\"}}. If not, take the label off."
     )]
     NotOwn {
         /// The secret.
         secret: SecretArn,
         /// The version.
         version: VersionId,
+        /// What its credential is called.
+        credential: String,
+    },
+    /// An operator vouched for another login than the document names.
+    #[error(
+        "Version {version} of {secret} names {found:?}, and {vouched:?} was vouched for. → Look up in your own records which login is this instance's, and store a document that names it (PutSecretValue)."
+    )]
+    OtherVouched {
+        /// The secret.
+        secret: SecretArn,
+        /// The version.
+        version: VersionId,
+        /// The login in its document.
+        found: String,
+        /// The login that was vouched for.
+        vouched: String,
     },
     /// The current credential does not work.
     #[error(
-        "The service refuses the current credential, of version {current} of {secret}: no new one is issued. → Store the one that works (PutSecretValue), or vouch for the instance: `addon-rotation-operator recover {addon}`."
+        "The service refuses the current credential, of version {current} of {secret}, which is {login:?}: no new one is issued. → Store the one that works (PutSecretValue). Or look up in your own records whose {login:?} is, and if it is this instance's, vouch for it: `addon-rotation-operator recover {addon} --login <its name>`."
     )]
     NotShown {
         /// The secret.
         secret: SecretArn,
         /// The current version.
         current: VersionId,
+        /// Whose privileges a new credential would have.
+        login: String,
         /// The add-on's id.
         addon: String,
     },

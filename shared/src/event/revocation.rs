@@ -24,9 +24,9 @@ pub struct RevokeEvent {
     pub attempt: u32,
     /// Whether the last try found the credential in use: dynos may have been started with it since.
     pub was_in_use: bool,
-    /// Whether an operator vouches for the version: that its credential is the instance's own.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub vouched: bool,
+    /// The credential that an operator vouches for: that it is the instance's own, and this version's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub vouched: Option<String>,
     /// For how many seconds earlier tries were held, since sessions were open with the credential.
     #[serde(skip_serializing_if = "is_zero")]
     pub held_seconds: u32,
@@ -47,7 +47,7 @@ impl Event for RevokeEvent {
             let attempt = event.optional_number("Attempt", ATTEMPTS);
             let was_in_use = event.flag("WasInUse");
             let held_seconds = event.optional_number("HeldSeconds", 0..=u64::from(u32::MAX));
-            let vouched = event.flag("Vouched");
+            let vouched = vouched(event);
             let scheduled_at = event.optional("ScheduledAt");
             Some(Self {
                 secret: secret?,

@@ -70,7 +70,7 @@ fn what_one_function_sends_the_other_reads() {
         version: finish.version,
         attempt: 3,
         was_in_use: true,
-        vouched: true,
+        vouched: Some("u_1".to_owned()),
         held_seconds: 60,
         scheduled_at: Some(ScheduledAt::now()),
     };

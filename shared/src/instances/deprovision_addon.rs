@@ -319,7 +319,7 @@ impl DeprovisionAddon {
                         }
                         return Ok(false);
                     }
-                    self.note(arn, &version, &live, deadline).await?;
+                    self.note(arn, &version, &document, &live, deadline).await?;
                 }
                 let label = (!is_pending).then_some(&live);
                 self.revoke(arn, &version, &document, label, deadline)
@@ -399,13 +399,14 @@ impl DeprovisionAddon {
         &self,
         arn: &SecretArn,
         version: &VersionId,
+        document: &Document,
         live: &Label,
         deadline: Deadline,
     ) -> Result<(), Error> {
         // Another version may have been noted a moment ago.
         let secret = self.secrets.describe(arn, deadline).await?;
         self.secrets
-            .note_shown(arn, &secret, version, deadline)
+            .note_shown(arn, &secret, &document.note(version), deadline)
             .await?;
         if !secret.carries(version, live) {
             self.secrets.attach(arn, live, version, deadline).await?;

@@ -132,7 +132,7 @@ mod tests {
             version: "0a1b2c3d-0000-4000-8000-000000000001".parse().unwrap(),
             attempt,
             was_in_use: false,
-            vouched: false,
+            vouched: None,
             held_seconds: 0,
             scheduled_at: None,
         }

@@ -9,7 +9,7 @@ use aws_sdk_secretsmanager::operation::describe_secret::DescribeSecretOutput;
 use aws_sdk_secretsmanager::types::{RotationRulesType, SecretListEntry, Tag};
 use aws_smithy_types::DateTime;
 
-use crate::ids::{SecretArn, VersionId};
+use crate::ids::{Note, SecretArn, VersionId};
 use crate::limits::{LONGEST_GRACE_PERIOD_SECONDS, LONGEST_HOLD_SECONDS};
 
 /// A staging label.
@@ -206,23 +206,28 @@ impl Secret {
         Some(function == own)
     }
 
-    /// Whether the version's credential was seen to log in, by the tag that says so.
+    /// Whether a credential was seen to log in, by the tag that says so.
     #[must_use]
-    pub fn is_shown(&self, version: &VersionId) -> bool {
-        self.shown().any(|shown| shown == version.as_str())
+    pub fn is_noted(&self, note: &Note) -> bool {
+        self.notes().any(|noted| noted == note.as_str())
     }
 
-    fn shown(&self) -> impl Iterator<Item = &str> {
+    fn notes(&self) -> impl Iterator<Item = &str> {
         let tag = self.tags.get(SHOWN_TAG).map(String::as_str);
         tag.unwrap_or_default().split_whitespace()
     }
 
-    /// The tag's value with one version more, without those that have no label any more; `None` if it is too long.
-    pub(super) fn shown_with(&self, version: &VersionId) -> Option<String> {
-        let known = |shown: &&str| *shown != version.as_str() && self.labels.contains_key(*shown);
-        let mut versions: Vec<_> = self.shown().filter(known).collect();
-        versions.push(version.as_str());
-        let value = versions.join(" ");
+    /// The tag's value with one note more, without those of versions that have no label any more; `None` if it is too
+    /// long.
+    pub(super) fn noted_with(&self, note: &Note) -> Option<String> {
+        let versions = self.labels.keys().filter_map(|it| it.parse().ok());
+        let versions: BTreeSet<String> = versions.map(|it| Note::begin(&it)).collect();
+        let known = |noted: &&str| {
+            *noted != note.as_str() && versions.iter().any(|begin| noted.starts_with(begin))
+        };
+        let mut notes: Vec<_> = self.notes().filter(known).collect();
+        notes.push(note.as_str());
+        let value = notes.join(" ");
         (value.len() <= LONGEST_TAG).then_some(value)
     }
 

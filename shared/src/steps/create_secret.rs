@@ -6,6 +6,7 @@ use crate::Error;
 use crate::claims::{self, Names};
 use crate::deadline::Deadline;
 use crate::event::StepEvent;
+use crate::ids::Note;
 use crate::function::Function;
 use crate::secrets::Secrets;
 use crate::service::Services;
@@ -21,9 +22,9 @@ pub struct Created {
     pub current_version_id: String,
     /// Whether its credential was seen to log in.
     pub current_accepted: bool,
-    /// Whether its credential has the name that only this version has, so that nobody need note what was seen.
-    #[serde(default)]
-    pub current_is_named: bool,
+    /// What notes that it was; nothing if its credential has the name that only this version has, so that nobody need
+    /// note what was seen.
+    pub current_note: Option<Note>,
 }
 
 /// Has the service accept the pending version's credential, and logs in with it. First the current version's
@@ -79,7 +80,7 @@ impl Function for CreateSecret {
         Ok(Created {
             current_version_id: version.to_string(),
             current_accepted: possession == Possession::Shown,
-            current_is_named: current.is_named_after(&version),
+            current_note: (!current.is_named_after(&version)).then(|| current.note(&version)),
         })
     }
 }

@@ -61,7 +61,7 @@ impl Function for FinishSecret {
             version: event.version,
             attempt: 0,
             was_in_use: event.was_in_use,
-            vouched: false,
+            vouched: None,
             held_seconds: 0,
             scheduled_at: None,
         };

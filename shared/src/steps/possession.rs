@@ -8,7 +8,7 @@ use crate::authority::AuthorityError;
 use crate::deadline::Deadline;
 use crate::document::Document;
 use crate::event::StepEvent;
-use crate::ids::VersionId;
+use crate::ids::{SecretArn, VersionId};
 use crate::service::{Services, Verdict};
 use crate::telemetry::Metric;
 
@@ -67,7 +67,8 @@ pub(crate) async fn possession(
     deadline: Deadline,
 ) -> Result<Possession, Error> {
     let (version, current) = succession.current;
-    if event.vouched {
+    if let Some(vouched) = &event.vouched {
+        vouched_for(&event.secret, version, current.login(), vouched)?;
         tracing::warn!(current = %version, "an operator vouches for the current credential: it does not have to log in");
         Metric::Vouched.count();
         return Ok(Possession::Vouched);
@@ -85,7 +86,29 @@ pub(crate) async fn possession(
     Err(AuthorityError::NotShown {
         secret: event.secret.clone(),
         current: version.clone(),
+        login: current.login().to_owned(),
         addon: current.heroku.addon_id.clone(),
     }
     .into())
+}
+
+/// Shows that an operator's word is for the login that the document names: whoever stored the document chose that name.
+///
+/// # Errors
+/// If it is for another.
+pub(crate) fn vouched_for(
+    secret: &SecretArn,
+    version: &VersionId,
+    found: &str,
+    vouched: &str,
+) -> Result<(), AuthorityError> {
+    if found == vouched {
+        return Ok(());
+    }
+    Err(AuthorityError::OtherVouched {
+        secret: secret.clone(),
+        version: version.clone(),
+        found: found.to_owned(),
+        vouched: vouched.to_owned(),
+    })
 }

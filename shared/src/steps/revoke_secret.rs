@@ -8,6 +8,7 @@ use std::time::Duration;
 use look::{Seen, Shared, Versions};
 
 use super::StepError;
+use super::possession::vouched_for;
 use crate::Error;
 use crate::claims::{self, Names};
 use crate::deadline::Deadline;
@@ -330,8 +331,14 @@ impl RevokeSecret {
             return Ok(Outcome::NothingToDo);
         }
         let Versions { old, current, .. } = &versions;
-        if !event.vouched {
-            own(&event.secret, &secret, &event.version, old)?;
+        match &event.vouched {
+            None => own(&event.secret, &secret, &event.version, old)?,
+            Some(vouched) => vouched_for(
+                &event.secret,
+                &event.version,
+                old.engine.credential(),
+                vouched,
+            )?,
         }
         let seen = self.look(event, &versions, deadline).await?;
         if event.was_in_use {

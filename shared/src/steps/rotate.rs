@@ -127,7 +127,7 @@ async fn perform(
         step: event.step,
         secret: event.secret.clone(),
         version: event.version.clone(),
-        vouched: false,
+        vouched: None,
     };
     match event.step {
         Step::CreateSecret => {
@@ -302,9 +302,10 @@ async fn create(
     let Some(current) = current.filter(|_| created.current_accepted) else {
         return Ok(None);
     };
-    if !created.current_is_named && !secret.is_shown(&current) {
+    let note = created.current_note.as_ref();
+    if let Some(note) = note.filter(|note| !secret.is_noted(note)) {
         secrets
-            .note_shown(&step.secret, secret, &current, deadline)
+            .note_shown(&step.secret, secret, note, deadline)
             .await?;
     }
     let live = Label::Live(current.clone());
@@ -369,7 +370,7 @@ async fn finish(
         step: Step::CreateSecret,
         secret: event.secret.clone(),
         version: event.version.clone(),
-        vouched: false,
+        vouched: None,
     };
     // Without a label it was stored by hand since createSecret, or an operator vouched for it.
     let is_live = secret.carries(&old, &Label::Live(old.clone()))

@@ -83,15 +83,8 @@ impl<'a> Before<'a> {
         } else {
             "MEMBER"
         };
-        let (oid, owners) = (&role.oid, &owners.oid);
-        let rows = session
-            .transaction(&format!(
-                "SELECT pg_has_role({oid}::oid, {owners}::oid, '{becomes}'), \
-                        pg_has_role({oid}::oid, {owners}::oid, 'USAGE')"
-            ))
-            .await?;
-        let is = |index| rows.first().and_then(|row| row.get(index)) == Some("t");
-        if !is(0) {
+        let is_member = session.has_role(&role, owners, becomes).await?;
+        if !is_member {
             let found = format!(
                 "role {name:?}, the previous version's, is no member of {owner:?} (owner) and cannot act as it"
             );
@@ -99,7 +92,7 @@ impl<'a> Before<'a> {
         }
         Ok(Some(Self {
             name,
-            inherits: is(1),
+            inherits: session.has_role(&role, owners, "USAGE").await?,
             role,
         }))
     }

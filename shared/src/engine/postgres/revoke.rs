@@ -130,6 +130,7 @@ async fn tidy_up(
     owner: &str,
 ) -> Result<(), ServiceError> {
     let name = &postgres.username;
+    is_of(session, found, name, owner).await?;
     let (role, owner) = (identifier(name), identifier(owner));
     no_prepared_transactions(session, name).await?;
     // Through the role, which is a member of the owner's, the administrator has the privileges
@@ -143,6 +144,29 @@ async fn tidy_up(
     hand_over::everywhere(postgres, context, session, everything, &statements).await?;
     session.transaction(&format!("DROP ROLE {role}")).await?;
     Ok(())
+}
+
+/// The server is asked whose objects these are: a document may name anybody's role as owner, which would own what is
+/// handed over, and for a moment be granted.
+async fn is_of(
+    session: &Session,
+    found: &Role,
+    name: &str,
+    owner: &str,
+) -> Result<(), ServiceError> {
+    let is_member = match session.role(owner).await? {
+        Some(owner) if owner.is_administrator => false,
+        Some(owner) => session.has_role(found, &owner, "MEMBER").await?,
+        None => false,
+    };
+    if is_member {
+        return Ok(());
+    }
+    let found = format!(
+        "role {name:?} is no member of {owner:?} (owner): what it owns is handed over to nobody"
+    );
+    let remedy = "Reassign its objects yourself, drop the role, and have the revocation tried again";
+    Err(session.rejected(found, remedy))
 }
 
 /// The credential has ended, whatever else has not.

@@ -304,6 +304,19 @@ impl Session {
         }))
     }
 
+    /// Whether a role has another's privileges in this way: `MEMBER`, `USAGE` or, since version 16, `SET`.
+    pub(super) async fn has_role(
+        &self,
+        role: &Role,
+        of: &Role,
+        privilege: &str,
+    ) -> Result<bool, ServiceError> {
+        let (role, of) = (&role.oid, &of.oid);
+        let asked = format!("SELECT pg_has_role({role}::oid, {of}::oid, '{privilege}')");
+        let rows = self.transaction(&asked).await?;
+        Ok(rows.first().and_then(|row| row.get(0)) == Some("t"))
+    }
+
     /// What makes a membership give its privileges, whatever the member's own attribute says. Before
     /// version 16 the attribute decides.
     pub(super) fn with_inherit(&self) -> &'static str {

@@ -44,10 +44,10 @@ impl Versions {
             match self.old.is_same_login(document) {
                 Some(true) => {}
                 Some(false) => continue,
-                None if event.vouched => continue,
+                None if event.vouched.is_some() => continue,
                 None => {
                     return Err(in_use(format!(
-                        "version {other} has a credential of the same name at another address. → If they are two credentials, invoke revoke-secret with \"Vouched\": true"
+                        "version {other} has a credential of the same name at another address. → If they are two credentials, invoke revoke-secret with \"Vouched\": \"<the credential's name>\""
                     )));
                 }
             }

@@ -9,6 +9,7 @@ on_both!(
     an_owner_that_the_login_does_not_act_as_is_named,
     a_role_that_acts_as_another_is_followed_by_one_that_does,
     an_owner_is_not_believed_because_no_connection_is_free,
+    an_owner_that_the_role_is_no_member_of_gets_nothing_in_the_end,
     anothers_role_with_a_password_that_is_not_its_own_is_refused,
 );
 
@@ -111,4 +112,28 @@ async fn anothers_role_with_a_password_that_is_not_its_own_is_refused(version: V
     let mut claimed = stand.imported.clone();
     claimed["username"] = "tenant_c".into();
     assert_eq!(stand.verdict(&claimed).await, Verdict::Refused);
+}
+
+async fn an_owner_that_the_role_is_no_member_of_gets_nothing_in_the_end(version: Version) {
+    let stand = Stand::start(version, &[]).await;
+    stand
+        .server
+        .create_role("tenant_b", &random())
+        .await
+        .unwrap();
+    let client = stand.log_in(&stand.imported, "shop").await;
+    execute(&client, "CREATE TABLE trap (n int)").await;
+    for owner in ["tenant_b", "acme admin", "nobody there"] {
+        let mut claimed = stand.imported.clone();
+        claimed["owner"] = owner.into();
+        let error = stand.revoke(&claimed, soon()).await.unwrap_err();
+        let words = ["\"customer\"", &format!("{owner:?} (owner)"), "closed already"];
+        stand.assert_says(&error, false, &words);
+    }
+    assert_eq!(stand.verdict(&stand.imported).await, Verdict::Refused);
+    let owners = "SELECT tableowner FROM pg_tables WHERE tablename = 'trap'";
+    assert_eq!(stand.ask("shop", owners).await, "customer");
+    let granted = "SELECT count(*) FROM pg_auth_members WHERE member = 'customer'::regrole \
+                   AND roleid = 'tenant_b'::regrole";
+    assert_eq!(stand.ask("shop", granted).await, "0");
 }
