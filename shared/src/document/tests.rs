@@ -494,3 +494,41 @@ proptest::proptest! {
         proptest::prop_assert!(!parse(&document).unwrap_err().to_string().contains(&marker));
     }
 }
+
+/// A version's id may come to hold another value, once Secrets Manager has forgotten the version.
+#[test]
+fn a_note_is_of_one_version_s_one_login_alone() {
+    let note = |document: &Value, version: &VersionId| {
+        let text = SecretString::from(document.to_string());
+        Document::parse(&text).unwrap().note(version)
+    };
+    let other: VersionId = "0b1b2c3d-0000-4000-8000-000000000001".parse().unwrap();
+    for document in [postgres(), http()] {
+        let noted = note(&document, &version());
+        assert_eq!(noted, note(&document, &version()));
+        assert_ne!(noted, note(&document, &other));
+        let fields = ["username", "host", "owner", "credential_id", "url"];
+        for field in fields
+            .into_iter()
+            .filter(|it| document.get(it).is_some() || *it == "owner")
+        {
+            if field == "owner" && document["engine"] == "http" {
+                continue;
+            }
+            let mut changed = document.clone();
+            changed[field] = match field {
+                "url" => "https://api.acme.example/v2".into(),
+                _ => "another".into(),
+            };
+            assert_ne!(noted, note(&changed, &version()), "{field}");
+        }
+        // Nobody is to guess a password from it.
+        let mut changed = document.clone();
+        for field in ["password", "api_key"] {
+            if changed.get(field).is_some() {
+                changed[field] = "another-password-1".into();
+            }
+        }
+        assert_eq!(noted, note(&changed, &version()));
+    }
+}

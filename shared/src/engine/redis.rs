@@ -229,6 +229,13 @@ impl Redis {
                     "Take AWSPENDING off, correct the current version's document, and rotate again",
                 ));
             };
+            // A login with any password shows nothing of whoever stored the document.
+            if users.is_open(source) {
+                return Err(session.rejected(
+                    &format!("user {source:?} has no password (nopass): whoever knows its name logs in"),
+                    "Give it one (ACL SETUSER … resetpass >…), and store that in the current version's document",
+                ));
+            }
             // What revoking it will meet in the end is reported before anything is done.
             expendable(session, context, source)?;
             no_replica(session, source).await?;

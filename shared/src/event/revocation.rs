@@ -47,7 +47,7 @@ impl Event for RevokeEvent {
             let attempt = event.optional_number("Attempt", ATTEMPTS);
             let was_in_use = event.flag("WasInUse");
             let held_seconds = event.optional_number("HeldSeconds", 0..=u64::from(u32::MAX));
-            let vouched = vouched(event);
+            let vouched = super::vouched(event);
             let scheduled_at = event.optional("ScheduledAt");
             Some(Self {
                 secret: secret?,

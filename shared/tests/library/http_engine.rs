@@ -564,7 +564,7 @@ async fn a_revocation_goes_on_behind_a_gateway_that_answers_404_to_everything() 
         version: first.clone(),
         attempt: 0,
         was_in_use: false,
-        vouched: false,
+        vouched: None,
         held_seconds: 0,
         scheduled_at: None,
     };

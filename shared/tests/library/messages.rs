@@ -141,6 +141,7 @@ async fn prompts() {
     let words = Words::default();
     let options = recover::Options {
         addon: addon.clone(),
+        login: "acme_0042".to_owned(),
         patience: Duration::from_secs(1),
         yes: false,
     };

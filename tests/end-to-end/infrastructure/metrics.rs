@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::TestResult;
 use crate::fleet;
 use crate::permissions::{FUNCTIONS, without_permission};
-use crate::support::{check, current, faults, invoke, rotate, spec, token};
+use crate::support::{check, current, document, faults, invoke, rotate, spec, token};
 
 const NAMESPACE: &str = "HerokuAddonRotation";
 
@@ -83,7 +83,9 @@ async fn provoke(cloud: &Arc<Cloud>) -> TestResult {
     let error = invoke(cloud, "test-secret", &event).await?;
     check(error.is_none(), || format!("test-secret: {error:?}"))?;
     // Of the current version itself nothing is changed.
-    let event = json!({ "Step": "createSecret", "SecretId": secret, "VersionId": version, "Vouched": true });
+    let own = document(cloud, &instance).await?["credential_id"].clone();
+    let event =
+        json!({ "Step": "createSecret", "SecretId": secret, "VersionId": version, "Vouched": own });
     fleet::answer(cloud, "create-secret", &event).await?;
     let event = json!({ "SecretId": secret, "VersionId": unknown });
     without_permission(

@@ -89,7 +89,7 @@ pub(super) async fn rights(cloud: Arc<Cloud>) -> TestResult {
         ["status", "--json"].as_slice(),
         &["rotate", &instance.addon],
         &["rollback", &instance.addon, "--yes"],
-        &["recover", &instance.addon, "--yes"],
+        &["recover", &instance.addon, "--login", "acme", "--yes"],
     ] {
         let ended = nobody.run(arguments).await?;
         check(ended.status == 2, || {

@@ -165,7 +165,8 @@ async fn is_of(
     let found = format!(
         "role {name:?} is no member of {owner:?} (owner): what it owns is handed over to nobody"
     );
-    let remedy = "Reassign its objects yourself, drop the role, and have the revocation tried again";
+    let remedy =
+        "Reassign its objects yourself, drop the role, and have the revocation tried again";
     Err(session.rejected(found, remedy))
 }
 

@@ -12,15 +12,23 @@ use crate::engine::{Context, ServiceError};
 pub(super) struct Users(Vec<Vec<u8>>);
 
 impl Users {
-    /// A user's rules, without what belongs to its password and without `on` and `off`.
-    pub(super) fn rules(&self, name: &str) -> Option<Vec<&[u8]>> {
+    /// Whether the server lets whoever knows a user's name log in as that, whatever the password.
+    pub(super) fn is_open(&self, name: &str) -> bool {
+        self.words(name)
+            .is_some_and(|mut words| words.any(|word| word == b"nopass"))
+    }
+
+    fn words(&self, name: &str) -> Option<impl Iterator<Item = &[u8]>> {
         self.0.iter().find_map(|line| {
             let mut words = line.split(|byte| *byte == b' ');
-            if words.next() != Some(b"user") || words.next() != Some(name.as_bytes()) {
-                return None;
-            }
-            Some(words.filter(|word| !is_login(word)).collect())
+            let is_of = words.next() == Some(b"user") && words.next() == Some(name.as_bytes());
+            is_of.then_some(words)
         })
+    }
+
+    /// A user's rules, without what belongs to its password and without `on` and `off`.
+    pub(super) fn rules(&self, name: &str) -> Option<Vec<&[u8]>> {
+        Some(self.words(name)?.filter(|word| !is_login(word)).collect())
     }
 }
 

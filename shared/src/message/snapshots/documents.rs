@@ -204,6 +204,16 @@ fn authority() {
             AuthorityError::NotOwn {
                 secret: secret.clone(),
                 version: version(),
+                credential: "u_0042".to_owned(),
+            },
+        ),
+        (
+            "OtherVouched",
+            AuthorityError::OtherVouched {
+                secret: secret.clone(),
+                version: version(),
+                found: "u_0043".to_owned(),
+                vouched: "u_0042".to_owned(),
             },
         ),
         (
@@ -211,6 +221,7 @@ fn authority() {
             AuthorityError::NotShown {
                 secret,
                 current,
+                login: "acme_0042".to_owned(),
                 addon,
             },
         ),

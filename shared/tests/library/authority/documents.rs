@@ -171,7 +171,9 @@ impl World {
         let tags = json!([{ "Key": "rotation:stack", "Value": "addon-rotation" }]);
         let secret = create_secret(&self.stand.gateway, &name, &right, &tags).await;
         let step = |version: VersionId| json!({ "Step": "createSecret", "SecretId": secret.as_str(), "VersionId": version.as_str() });
-        let revocation = |version: VersionId| json!({ "SecretId": secret.as_str(), "VersionId": version.as_str(), "Attempt": 99, "Vouched": true });
+        let named = ["username", "credential_id"].map(|field| wrong.get(field));
+        let named = named.into_iter().flatten().next().cloned();
+        let revocation = |version: VersionId| json!({ "SecretId": secret.as_str(), "VersionId": version.as_str(), "Attempt": 99, "Vouched": named });
         match way {
             Way::Enroll => unreachable!(),
             Way::CreateBoth => {

@@ -13,6 +13,7 @@ use crate::support::{Api, Instance, Stand, credential, version_id};
 fn options(instance: &Instance) -> Options {
     Options {
         addon: id(instance),
+        login: instance.imported.clone(),
         patience: Duration::from_secs(20),
         yes: true,
     }
@@ -56,7 +57,7 @@ async fn the_new_credential_is_issued_although_the_current_one_does_not_log_in()
         );
         // One word is for one rotation.
         let vouched = stand.lambda.records_of("create-secret").into_iter();
-        let vouched = vouched.filter(|it| it.payload["Vouched"] == true);
+        let vouched = vouched.filter(|it| it.payload["Vouched"] == instance.imported.as_str());
         assert_eq!(vouched.count(), 1);
         let next = stand.rotate(&instance).await;
         fire(&stand, &current, 0).await;

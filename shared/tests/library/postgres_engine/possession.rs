@@ -127,7 +127,11 @@ async fn an_owner_that_the_role_is_no_member_of_gets_nothing_in_the_end(version:
         let mut claimed = stand.imported.clone();
         claimed["owner"] = owner.into();
         let error = stand.revoke(&claimed, soon()).await.unwrap_err();
-        let words = ["\"customer\"", &format!("{owner:?} (owner)"), "closed already"];
+        let words = [
+            "\"customer\"",
+            &format!("{owner:?} (owner)"),
+            "closed already",
+        ];
         stand.assert_says(&error, false, &words);
     }
     assert_eq!(stand.verdict(&stand.imported).await, Verdict::Refused);

@@ -81,13 +81,23 @@ async fn a_login_by_password_alone_is_the_default_user() {
 
 #[tokio::test]
 #[ignore = "needs the local cloud: cargo xtask test"]
-async fn a_default_user_without_a_password_ends_as_well() {
-    let line = "default on nopass ~* &* +@all".to_owned();
-    let mut stand = Stand::start(without_default(Users::AclFile), &[line]).await;
-    let first = stand.imported("default", "anything");
-    let second = rotate(&mut stand, &first).await;
-    let other = second.with("password", "anything");
-    stand.expect(&[&second], &[&other]).await;
+async fn whoever_claims_a_user_without_a_password_gets_nothing_of_it() {
+    for name in ["default", "tenant-b"] {
+        let line = format!("{name} on nopass ~* &* +@all");
+        let mut stand = Stand::start(without_default(Users::AclFile), &[line]).await;
+        let claimed = stand.imported(name, "anything");
+        stand.expect(&[&claimed], &[]).await;
+        let error = stand.issue(&claimed.next()).await.unwrap_err();
+        for words in [&format!("{name:?}"), "nopass", "resetpass"] {
+            assert!(error.to_string().contains(words), "{error}");
+        }
+        // With a password of its own it is rotated as any other.
+        let command = ["ACL", "SETUSER", name, "resetpass", ">its own now"];
+        stand.redis.command(&command).await.unwrap();
+        let own = claimed.with("password", "its own now");
+        let next = rotate(&mut stand, &own).await;
+        stand.expect(&[&next], &[&claimed, &own]).await;
+    }
 }
 
 #[tokio::test]

@@ -94,8 +94,10 @@ fn step(step: &str, instance: &Instance, version: &VersionId) -> Value {
 
 /// What `revoke-secret` says of its last try: it schedules no further one.
 async fn revocation(stand: &Stand, instance: &Instance, version: &VersionId) -> String {
+    let document = stand.value(&instance.secret, Some(version)).await;
     let event = json!({
-        "SecretId": instance.secret.as_str(), "VersionId": version.as_str(), "Attempt": 99, "Vouched": true,
+        "SecretId": instance.secret.as_str(), "VersionId": version.as_str(), "Attempt": 99,
+        "Vouched": document["credential_id"],
     });
     refusal(stand, "revoke-secret", event).await
 }
@@ -313,7 +315,8 @@ async fn nothing_is_issued_before_the_current_credential_has_logged_in() {
             claimed.as_str(),
             instance.secret.as_str(),
             "PutSecretValue",
-            &format!("addon-rotation-operator recover {}", instance.addon),
+            &format!("{:?}", victim.imported),
+            &format!("addon-rotation-operator recover {} --login", instance.addon),
             "A retry does not help",
         ] {
             assert!(message.contains(words), "{words}: {message}");

@@ -105,7 +105,7 @@ async fn rotate_repeats_no_invocation_and_passes_the_error_on_word_for_word() {
     let stand = Stand::start().await;
     let instance = stand.enrolled(Api::V1).await;
     let event = StepEvent {
-        vouched: false,
+        vouched: None,
         step: Step::SetSecret,
         secret: instance.secret.clone(),
         version: version_id(),

@@ -240,7 +240,7 @@ async fn a_rotation_under_way_is_waited_for_and_what_it_still_issues_ends() {
         let event = json!({
             "Step": "createSecret", "SecretId": instance.secret.as_str(),
             // It has seen the current credential log in.
-            "VersionId": pending.as_str(), "Vouched": true,
+            "VersionId": pending.as_str(), "Vouched": instance.imported,
         });
         stand.lambda.invoke("create-secret", event).await.unwrap();
         assert_eq!(stand.service.live(), [credential(&instance, &pending)]);

@@ -102,7 +102,7 @@ async fn the_label_goes_only_when_the_service_refuses_the_credential() {
         version: first.clone(),
         attempt: 0,
         was_in_use: false,
-        vouched: false,
+        vouched: None,
         held_seconds: 0,
         scheduled_at: None,
     };

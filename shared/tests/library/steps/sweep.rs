@@ -183,7 +183,7 @@ async fn more_than_a_page_of_secrets_and_of_schedules() {
             version,
             attempt: 1,
             was_in_use: false,
-            vouched: false,
+            vouched: None,
             held_seconds: 0,
             scheduled_at: None,
         };

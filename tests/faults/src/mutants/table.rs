@@ -325,7 +325,11 @@ pub(super) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "takes a label for a proof",
-        changes: &[(REVOKE, "        if !event.vouched {", "        if false {")],
+        changes: &[(
+            REVOKE,
+            "None => own(&event.secret, &secret, &event.version, old)?,",
+            "None => {}",
+        )],
         runs: Runs::Tests("ending::a_label_that_somebody"),
         breaks: Rule::NoForeignLogin,
     },
@@ -333,8 +337,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
         name: "notes nothing of what it has seen",
         changes: &[(
             ROTATE,
-            "if !created.current_is_named && !secret.is_shown(&current) {",
-            "if false {",
+            "note.filter(|note| !secret.is_noted(note))",
+            "note.filter(|_| false)",
         )],
         runs: Runs::Tests("ending::what_was_shown"),
         breaks: Rule::OneAtRest,

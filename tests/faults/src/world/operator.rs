@@ -217,7 +217,19 @@ impl World {
 
     /// The current credential does not log in: a rotation on the operator's word.
     pub async fn recover(&self) {
-        self.must(&format!("recover {}", self.addon)).await;
+        let document = self.current_document();
+        let owner = document["owner"].as_str();
+        let login = owner.unwrap_or_else(|| self.service.credential(&document));
+        self.must(&format!("recover {} --login {login}", self.addon))
+            .await;
+    }
+
+    fn current_document(&self) -> Value {
+        let secret = self.snapshot();
+        let current = secret.as_ref().and_then(|it| it.labelled("AWSCURRENT"));
+        let value = current.and_then(|id| self.secrets.value(&self.secret, id));
+        let document = value.and_then(|text| serde_json::from_str(&text).ok());
+        document.unwrap_or_default()
     }
 
     /// The customer removes the add-on, and the partner's backend has the instance end.
@@ -332,14 +344,10 @@ impl World {
     }
 
     async fn store_by_hand(&self, change: impl FnOnce(&mut Value)) {
-        let Some(secret) = self.snapshot().filter(|it| it.deletion.is_none()) else {
+        if self.snapshot().is_none_or(|it| it.deletion.is_some()) {
             return;
-        };
-        let current = secret.labelled("AWSCURRENT").unwrap_or_default();
-        let value = self.secrets.value(&self.secret, current);
-        let Some(Ok(mut document)) = value.map(|text| serde_json::from_str::<Value>(&text)) else {
-            return self.violated(Rule::Stand, "the current version has no document");
-        };
+        }
+        let mut document = self.current_document();
         change(&mut document);
         let parameters = json!({
             "SecretId": self.secret,
