@@ -324,6 +324,43 @@ pub(super) const MUTANTS: &[Mutant] = &[
         breaks: Rule::NoForeignLogin,
     },
     Mutant {
+        name: "has a role's objects go to whoever the document names",
+        changes: &[(
+            "shared/src/engine/postgres/revoke.rs",
+            "    is_of(session, found, name, owner).await?;
+",
+            "",
+        )],
+        runs: Runs::Tests("an_owner_that_the_role_is_no_member_of"),
+        breaks: Rule::NoForeignLogin,
+    },
+    Mutant {
+        name: "takes an operator's word for any login",
+        changes: &[(POSSESSION, "    if found == vouched {", "    if true {")],
+        runs: Runs::Tests("ending::what_was_shown"),
+        breaks: Rule::NoForeignLogin,
+    },
+    Mutant {
+        name: "notes a version instead of its credential",
+        changes: &[(
+            "shared/src/document.rs",
+            "Note::new(version, &claims.join(\"\\n\"))",
+            "Note::new(version, version.as_str())",
+        )],
+        runs: Runs::Tests("a_note_is_of_one_version_s_one_login_alone"),
+        breaks: Rule::NoForeignLogin,
+    },
+    Mutant {
+        name: "believes a login that needs no password",
+        changes: &[(
+            "shared/src/engine/redis.rs",
+            "            if users.is_open(source) {",
+            "            if false {",
+        )],
+        runs: Runs::Tests("whoever_claims_a_user_without_a_password"),
+        breaks: Rule::NoForeignLogin,
+    },
+    Mutant {
         name: "takes a label for a proof",
         changes: &[(
             REVOKE,
