@@ -177,7 +177,8 @@ fn normal_host(host: &str) -> String {
     if let Ok(address) = bare.unwrap_or(host).parse::<IpAddr>() {
         return address.to_canonical().to_string();
     }
-    let name = host.to_lowercase();
+    // Not by Unicode: a resolver keeps apart what that takes for one letter.
+    let name = host.to_ascii_lowercase();
     name.strip_suffix('.').unwrap_or(&name).to_owned()
 }
 
@@ -197,7 +198,7 @@ fn normal_url(url: &Url) -> String {
     format!(
         "{}://{host}:{port}{}",
         url.scheme(),
-        path.trim_end_matches('/')
+        path.strip_suffix('/').unwrap_or(&path)
     )
 }
 

@@ -315,6 +315,10 @@ fn a_service_s_url_is_the_administrator_s() {
             "https://api.acme.example/v1",
         ),
         (
+            "https://api.acme.example/v1//",
+            "https://api.acme.example/v1/",
+        ),
+        (
             "https://api.acme.example/a%2Fv1",
             "https://api.acme.example/a/v1",
         ),

@@ -80,13 +80,9 @@ impl Act {
     fn releases(self, rotations: usize) -> usize {
         match self {
             Self::Enrolment => 0,
-            // Typed again after the tool was killed, it rotates again.
-            Self::Emergency => rotations.max(1),
-            Self::FirstRotation
-            | Self::Rotation
-            | Self::Rollback
-            | Self::Recovery
-            | Self::Deprovisioning => 1,
+            // Typed again after the tool was killed, they rotate again.
+            Self::Emergency | Self::Recovery => rotations.max(1),
+            Self::FirstRotation | Self::Rotation | Self::Rollback | Self::Deprovisioning => 1,
         }
     }
 
@@ -172,7 +168,9 @@ async fn attempt(case: &Case, servers: Arc<Servers>) -> Result<Outcome, Problem>
     case.act.happen(&world).await;
     world.settle(&mut built.scheduled).await;
     let not_reached = world.passage.desk.forget();
-    let exact = case.faults.iter().all(|it| matches!(it.when, When::At(_)));
+    // Beside a recovery Secrets Manager goes on trying: how many requests that makes is a matter of time.
+    let exact = case.act != Act::Recovery
+        && case.faults.iter().all(|it| matches!(it.when, When::At(_)));
     if exact && not_reached > 0 {
         world.violated(Rule::Stand, "the request of the fault was never made");
     }

@@ -177,6 +177,7 @@ impl Telling {
     async fn bring_to_rest(&mut self) {
         let world = Arc::clone(&self.built.world);
         world.restore().await;
+        world.let_be_known();
         for _ in 0..LOOKS {
             if world.is_ended() {
                 world.end_instance(true).await;

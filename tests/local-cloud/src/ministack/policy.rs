@@ -52,7 +52,8 @@ fn resolve_statement(statement: &Value, context: Context<'_>) -> Option<Value> {
         let Value::Object(keys) = keys else { continue };
         let known: Vec<String> = keys
             .keys()
-            .filter(|key| !lookup(context, key).is_empty())
+            // MiniStack does not know this operator: what is not in the context is not there.
+            .filter(|key| operator == "Null" || !lookup(context, key).is_empty())
             .cloned()
             .collect();
         for key in known {
@@ -342,12 +343,15 @@ mod tests {
             statement(json!({"StringEquals": {"iam:PassedToService": SERVICE}})),
             statement(json!({"StringEquals": {"iam:PassedToService": "ec2.amazonaws.com"}})),
             statement(json!({"StringEquals": {"iam:PassedToService": SERVICE, "aws:x": "y"}})),
+            statement(json!({"Null": {"aws:TagKeys": "false"}})),
+            statement(json!({"Null": {"aws:TagKeys": "true"}})),
         ]});
         assert_eq!(
             resolve(&policy, passed),
             json!({"Statement": [
                 {"Effect": "Allow"},
                 statement(json!({"StringEquals": {"aws:x": "y"}})),
+                {"Effect": "Allow"},
             ]})
         );
     }
