@@ -147,6 +147,37 @@ fn the_functions_are_the_templates() {
     same("functions", &named(REFERENCE, "function"), &functions());
 }
 
+/// What the template grants, and what the page calls it.
+const RIGHTS: [(&str, &str); 9] = [
+    ("- events:PutEvents", "put events"),
+    ("- scheduler:", "schedule"),
+    ("- secretsmanager:CancelRotateSecret", "switch rotation off"),
+    ("- secretsmanager:DeleteSecret", "delete"),
+    ("- secretsmanager:GetSecretValue", "read"),
+    ("- secretsmanager:TagResource", "tag"),
+    ("- secretsmanager:UpdateSecretVersionStage", "`LIVE-`"),
+    ("- sqs:", "dead-letter queue"),
+    ("Sid: KeepTokens", "store a renewed token"),
+];
+
+#[test]
+fn the_functions_rights_are_the_templates() {
+    let resources = section("Resources");
+    let mut may = String::new();
+    for row in table(REFERENCE, "function") {
+        let name = &code(&row[0])[0];
+        let words = name.split('-').map(|it| it[..1].to_uppercase() + &it[1..]);
+        let role = words.collect::<String>() + "Role";
+        let (_, role) = resources.iter().find(|(key, _)| *key == role).unwrap();
+        if row[2] != "the same" {
+            may.clone_from(&row[2]);
+        }
+        for (right, words) in RIGHTS {
+            assert_eq!(role.contains(right), may.contains(words), "{name}: {words}");
+        }
+    }
+}
+
 /// Those of a rotation, and the sweep. The others are said beside it.
 #[test]
 fn the_architectures_functions_are_the_templates() {
