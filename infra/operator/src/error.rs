@@ -16,7 +16,7 @@ pub enum OperatorError {
     /// The environment has no credentials.
     #[error(
         "AWS cannot be called: {} → For a profile of the AWS CLI: eval \"$(aws configure export-credentials --format env)\", and export AWS_REGION.",
-        message::numbered(&.0.problems)
+        message::numbered(&unset(&.0.problems))
     )]
     Environment(#[from] ConfigurationError),
     /// There can be no client of HTTP.
@@ -127,6 +127,15 @@ impl OperatorError {
             "{secret} is being rotated, and AWS did not say to which version. → Look: addon-rotation-operator status"
         ))
     }
+}
+
+/// A variable that is missing, as the person who sets it says it: nobody else sets it for this tool.
+fn unset(problems: &[String]) -> Vec<String> {
+    let said = |problem: &String| match problem.split_once(" is missing (") {
+        Some((variable, _)) => format!("{variable} is not set"),
+        None => problem.clone(),
+    };
+    problems.iter().map(said).collect()
 }
 
 const RIGHTS: &str =

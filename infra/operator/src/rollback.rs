@@ -185,12 +185,12 @@ impl Rollback<'_> {
             .planned(&instance.arn, old, 0, soon())
             .await?;
         let wait = may_be_under_way(first, timeout, SystemTime::now());
-        self.then("put-off", "Nothing was changed", async {
+        self.then("postpone", "Nothing was changed", async {
             stack.put_off(instance, old).await
         })
         .await?;
         let message = format!("the revocation of {old} is postponed by its grace period");
-        output.step("put-off", Mark::Done, &message);
+        output.step("postpone", Mark::Done, &message);
         if wait {
             let what = "a revocation that began before may still be under way";
             let message = format!("{what}: {} until it has ended", time::words(timeout));

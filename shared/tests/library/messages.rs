@@ -47,7 +47,9 @@ fn errors() {
     for error in [
         OperatorError::NoStack,
         OperatorError::Environment(ConfigurationError {
-            problems: vec!["AWS_REGION is missing (it must be set by Lambda)".to_owned()],
+            problems: vec![
+                "AWS_REGION is missing (it must be set, by Lambda or by you)".to_owned(),
+            ],
         }),
         OperatorError::Unknown {
             name: name(),

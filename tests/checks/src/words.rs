@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 /// The list: a word or phrase a line, and what is written instead.
 const WORDS: &str = include_str!("../words.txt");
 
-fn words() -> impl Iterator<Item = (&'static str, &'static str)> {
+pub(crate) fn words() -> impl Iterator<Item = (&'static str, &'static str)> {
     WORDS
         .lines()
         .filter(|line| !line.starts_with('#'))

@@ -161,8 +161,17 @@ impl Fleet {
                 "infra/examples/fleet.jq",
                 &self.file("fleet.jq").display().to_string(),
             )
-            // A pace, for Heroku's sake.
-            .replace("sleep 3.6", "sleep 0")
+    }
+
+    /// The block that rotates one instance after the other, without the pace that Heroku's quota asks for.
+    fn unpaced(&self, words: &str) -> String {
+        let block = self.block(words);
+        let (before, rest) = block
+            .split_once("sleep ")
+            .unwrap_or_else(|| panic!("no pace in {block}"));
+        let after = rest.trim_start_matches(|it: char| it.is_ascii_digit() || it == '.');
+        assert!(after.len() < rest.len(), "no pace in {block}");
+        format!("{before}sleep 0{after}")
     }
 
     /// Types it into a shell; what was printed.
@@ -250,19 +259,20 @@ async fn a_fleet_is_moved_by_the_page_alone() {
     assert!(checked.contains("20 instances are valid"), "{checked}");
     assert!(fleet.status().is_empty(), "nothing is enrolled by a check");
 
-    let enrolled = fleet.type_in(&fleet.block("head -n 10"));
-    for told in [
-        "1 enrolled, 0 failed, 0 skipped",
-        "9 enrolled, 0 failed, 1 skipped",
-        "10 enrolled, 0 failed, 10 skipped",
+    for (block, told) in [
+        ("head -n 1 ", "1 enrolled, 0 failed, 0 skipped"),
+        ("head -n 10 ", "9 enrolled, 0 failed, 1 skipped"),
+        ("--concurrency", "10 enrolled, 0 failed, 10 skipped"),
     ] {
+        let enrolled = fleet.type_in(&fleet.block(block));
         assert!(enrolled.contains(told), "{enrolled}");
     }
     assert!(fleet.all_are("healthy"), "{:?}", fleet.status());
     assert_eq!(fleet.shown(), before, "enrolling publishes nothing");
 
-    let rotate = fleet.block("ids() {");
-    fleet.type_in(&rotate);
+    fleet.type_in(&fleet.block("head -n 1)"));
+    fleet.type_in(&fleet.block("sed -n 2,10p"));
+    fleet.type_in(&fleet.unpaced("tail -n +11"));
     assert!(
         eventually(async || fleet.all_are("waiting-for-revocation")).await,
         "{:?}",
@@ -288,11 +298,7 @@ async fn a_fleet_is_moved_by_the_page_alone() {
     fleet.type_in(&format!("addon-rotation-operator rollback {last} --yes"));
     assert_eq!(fleet.shown().last().unwrap().0, before.last().unwrap().0);
 
-    let ids = rotate
-        .lines()
-        .find(|line| line.starts_with("ids()"))
-        .unwrap();
-    fleet.type_in(&format!("{ids}\n{}", fleet.block("cancel-rotate-secret")));
+    fleet.type_in(&fleet.block("cancel-rotate-secret"));
     let count = "length(SecretList[?RotationEnabled])";
     let left = fleet.type_in(&format!(
         "aws secretsmanager list-secrets --query '{count}'"

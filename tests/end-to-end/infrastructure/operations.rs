@@ -57,7 +57,7 @@ pub(super) async fn page(cloud: Arc<Cloud>) -> TestResult {
     if sam.exists() {
         std::fs::remove_dir_all(sam)?;
     }
-    names(&deployed?, &["RotationFunctionArn", "DashboardUrl"])?;
+    names(&deployed?, &["RotationFunctionArn"])?;
 
     write_enrolment(&cloud, &provisioned, files.path()).await?;
     session.run(&blocks[with_document..result]).await?;

@@ -42,7 +42,7 @@ day of every third month, by a hash of the add-on's id, with `Duration=1h`.
 All are due at once. They are started as often as `RotateSecret`'s quota allows, or at the pace of the narrowest quota:
 
 - v1: <pace v1> an hour. Heroku allows 75 requests a minute; a rotation makes four, and a tenth is spare.
-- v3, one pool: <pace v3> an hour. A rotation makes seven.
+- v3, one pool: <pace v3> an hour, until you know that your instances have pools of their own. A rotation makes seven.
 - v3, a pool each: <pace v3 each> a second. Secrets Manager allows 50 writes a second; a rotation makes three, the first
   time five.
 

@@ -147,23 +147,33 @@ pub(crate) fn given(parameters: &Parameters) -> Vec<String> {
     let milliseconds = |time: Time| format!("{} ms", time / crate::MILLISECOND);
     vec![
         format!(
-            "Quotas, a second: {} reads and {} writes of Secrets Manager, {} RotateSecret, {} CreateSchedule, {} invocations by Scheduler; {} concurrent executions of Lambda; Heroku {} at once and {} a minute, for the whole service, or for each token of v3.",
-            quotas.reads,
-            quotas.writes,
-            quotas.rotate_secret,
-            quotas.create_schedule,
-            quotas.scheduler_invocations,
-            quotas.concurrency,
-            quotas.heroku_pool,
-            quotas.heroku_per_minute,
+            "Quotas of Secrets Manager, a second: {} reads, {} writes, {} `RotateSecret`.",
+            quotas.reads, quotas.writes, quotas.rotate_secret,
         ),
         format!(
-            "Network, on average, each half to one and a half times that (assumed): Secrets Manager {} a read, {} a write; Scheduler {}; EventBridge {}; an invocation {}; Heroku {} a read, {} a write, {} a token; the service {}; a refusal {}.",
+            "Quotas of Scheduler, a second: {} `CreateSchedule`, {} invocations.",
+            quotas.create_schedule, quotas.scheduler_invocations,
+        ),
+        format!(
+            "Quota of Lambda: {} concurrent executions.",
+            quotas.concurrency
+        ),
+        format!(
+            "Quota of Heroku: {} requests at once and {} a minute, for the whole service, or for each token of v3.",
+            quotas.heroku_pool, quotas.heroku_per_minute,
+        ),
+        "Times on the network are assumed. Each request takes half to one and a half times the average below."
+            .to_owned(),
+        format!(
+            "AWS: Secrets Manager {} a read, {} a write; Scheduler {}; EventBridge {}; an invocation {}.",
             milliseconds(network.read),
             milliseconds(network.write),
             milliseconds(network.scheduler),
             milliseconds(network.events),
             milliseconds(network.invoke),
+        ),
+        format!(
+            "Others: Heroku {} a read, {} a write, {} a token; the service {}; a refusal {}.",
             milliseconds(network.heroku_read),
             milliseconds(network.heroku_write),
             milliseconds(network.heroku_token),
@@ -171,28 +181,37 @@ pub(crate) fn given(parameters: &Parameters) -> Vec<String> {
             milliseconds(network.refusal),
         ),
         format!(
-            "Functions, on a whole processor (`cargo xtask bench`'s largest, with TLS): init {}, first answer {} after it, later ones {}; at {} MB a {:.1}th of a processor; {} for the machine, kept {} when idle (assumed); time-outs {} and, rotate's, {}.",
+            "Functions, on a whole processor: init {}, the first answer {} after it, later ones {}. These are the largest of `cargo xtask bench`, with TLS.",
             milliseconds(lambda.init),
             milliseconds(lambda.cold),
             milliseconds(lambda.warm),
+        ),
+        format!(
+            "A function of {} MB has a {:.1}th of a processor. Its machine starts in {}, and is kept {} when idle (assumed).",
             lambda.memory,
             f64::from(lambda.processor) / f64::from(lambda.memory),
             milliseconds(lambda.machine),
             time(lambda.kept),
-            time(lambda.timeout),
-            time(lambda.rotate_timeout),
         ),
         format!(
-            "Secrets Manager (assumed: it documents that it retries \"multiple times\"): {} attempts, {} apart; one whose function Lambda throttles counts; {:.0} % of the rotations begin in the first five minutes of an hour. Heroku's 429 {} `Retry-After`. Grace period: {}.",
+            "Time-outs: {}; `rotate`, {}. Grace period: {}.",
+            time(lambda.timeout),
+            time(lambda.rotate_timeout),
+            time(rotation.grace),
+        ),
+        format!(
+            "Secrets Manager makes {} attempts, {} apart (assumed: it documents \"multiple times\"). An attempt whose function Lambda throttles counts.",
             rotation.attempts,
             time(rotation.pause),
+        ),
+        format!(
+            "{:.0} % of the rotations begin in the first five minutes of an hour (assumed). Heroku's 429 {} `Retry-After`.",
             rotation.top_of_the_hour * 100.0,
             if quotas.heroku_retry_after {
                 "has"
             } else {
                 "has no"
             },
-            time(rotation.grace),
         ),
     ]
 }

@@ -37,7 +37,7 @@ fn options(instance: &Instance, to: Option<&VersionId>) -> Options {
 }
 
 const STEPS: [&str; 6] = [
-    "put-off",
+    "postpone",
     "log-in",
     "publish",
     "prove",
@@ -121,7 +121,7 @@ async fn nothing_rests_on_a_write_that_did_nothing() {
     let (words, result) = roll_back(&stand, &instance, None).await;
     let error = result.unwrap_err().to_string();
     assert!(error.starts_with("Step prove failed"), "{error}");
-    assert_eq!(words.done(), ["put-off", "log-in", "publish"]);
+    assert_eq!(words.done(), ["postpone", "log-in", "publish"]);
     assert_eq!(stand.current(&instance), second);
     assert_eq!(stand.shown(&instance), before);
 
@@ -134,7 +134,7 @@ async fn nothing_rests_on_a_write_that_did_nothing() {
 #[tokio::test]
 async fn cut_off_at_any_call_it_goes_on_when_it_is_repeated() {
     for (function, step, failed) in [
-        ("finish-secret", None, "put-off"),
+        ("finish-secret", None, "postpone"),
         ("test-secret", Some("createSecret"), "log-in"),
         ("publish-to-heroku", Some("setSecret"), "publish"),
         ("test-secret", Some("testSecret"), "prove"),
@@ -198,7 +198,7 @@ async fn a_revocation_that_died_on_its_way_has_ended_the_credential_and_nothing_
         error.starts_with("Step log-in failed") && error.contains("otate instead"),
         "{error}"
     );
-    assert_eq!(words.done(), ["put-off"]);
+    assert_eq!(words.done(), ["postpone"]);
     assert_eq!(stand.current(&instance), second);
     assert_eq!(stand.shown(&instance), shown);
     // Put off, it looks first, and is given a whole grace period then.
@@ -236,7 +236,7 @@ async fn a_revocation_that_had_looked_is_waited_for() {
     let time_passes = async {
         let waits = || words.objects().iter().any(|it| it["step"] == "wait");
         assert!(clock.until(waits).await);
-        assert_eq!(words.done(), ["put-off"]);
+        assert_eq!(words.done(), ["postpone"]);
         clock.advance(LATE).await;
         fired(&stand, &scheduled).await;
         clock.advance(timeout.saturating_sub(LATE)).await;

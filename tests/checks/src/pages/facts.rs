@@ -147,6 +147,37 @@ fn the_functions_are_the_templates() {
     same("functions", &named(REFERENCE, "function"), &functions());
 }
 
+/// What the template grants, and what the page calls it.
+const RIGHTS: [(&str, &str); 9] = [
+    ("- events:PutEvents", "put events"),
+    ("- scheduler:", "schedule"),
+    ("- secretsmanager:CancelRotateSecret", "switch rotation off"),
+    ("- secretsmanager:DeleteSecret", "delete"),
+    ("- secretsmanager:GetSecretValue", "read"),
+    ("- secretsmanager:TagResource", "tag"),
+    ("- secretsmanager:UpdateSecretVersionStage", "`LIVE-`"),
+    ("- sqs:", "dead-letter queue"),
+    ("Sid: KeepTokens", "store a renewed token"),
+];
+
+#[test]
+fn the_functions_rights_are_the_templates() {
+    let resources = section("Resources");
+    let mut may = String::new();
+    for row in table(REFERENCE, "function") {
+        let name = &code(&row[0])[0];
+        let words = name.split('-').map(|it| it[..1].to_uppercase() + &it[1..]);
+        let role = words.collect::<String>() + "Role";
+        let (_, role) = resources.iter().find(|(key, _)| *key == role).unwrap();
+        if row[2] != "the same" {
+            may.clone_from(&row[2]);
+        }
+        for (right, words) in RIGHTS {
+            assert_eq!(role.contains(right), may.contains(words), "{name}: {words}");
+        }
+    }
+}
+
 /// Those of a rotation, and the sweep. The others are said beside it.
 #[test]
 fn the_architectures_functions_are_the_templates() {
@@ -275,16 +306,26 @@ fn the_dashboards_panels_are_the_templates() {
 #[test]
 fn the_deployers_rights_name_every_kind_of_resource() {
     let kinds = values("Type");
-    let services: Names = kinds
+    let mut services: Names = kinds
         .iter()
-        .filter(|kind| kind.starts_with("AWS::"))
-        .filter_map(|kind| {
-            kind.rsplit_once("::")
-                .map(|(service, _)| service.to_owned())
-        })
+        .filter_map(|kind| kind.strip_prefix("AWS::")?.split("::").next())
+        .map(str::to_lowercase)
         .collect();
-    let mut shown = named(DEPLOY, "service");
-    assert!(shown.remove("AWS::CloudFormation"));
+    // What SAM makes of it, and what `sam deploy`, subnets and the page's own secrets need.
+    assert!(services.remove("serverless"));
+    for other in ["cloudformation", "s3", "ec2", "secretsmanager"] {
+        services.insert(other.to_owned());
+    }
+    let (_, section) = DEPLOY.split_once("\n## The deployer's rights\n").unwrap();
+    let policy = between(section, "```json\n", "```")[0];
+    let shown = policy
+        .split('"')
+        .filter_map(|text| text.split_once(':'))
+        .filter(|(service, action)| {
+            service.starts_with(|it: char| it.is_ascii_lowercase()) && !action.contains(':')
+        })
+        .map(|(service, _)| service.to_owned())
+        .collect();
     same("services", &shown, &services);
 }
 

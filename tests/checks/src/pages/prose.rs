@@ -3,37 +3,10 @@
 use std::process::{Command, Stdio};
 
 use super::page::{Kind, Page, without_code, without_links};
+use crate::words::words as unused;
 
 const LONGEST_LINE: usize = 120;
 const LONGEST_SENTENCE: usize = 35;
-
-/// Words that the project does not use, and what it writes instead.
-const WORDS: [(&str, &str); 24] = [
-    ("anew", "again"),
-    ("be had", "available"),
-    ("mend", "fix"),
-    ("mended", "fixed"),
-    ("mends", "fixes"),
-    ("what holds", "guarantees"),
-    ("a look", "a check"),
-    ("looked at", "checked"),
-    ("looks at", "checks"),
-    ("happening", "event"),
-    ("happenings", "events"),
-    ("timetable", "schedule"),
-    ("passing fault", "transient error"),
-    ("passing faults", "transient errors"),
-    ("lasting fault", "permanent error"),
-    ("the end of an instance", "deprovisioning"),
-    ("told", "reported, or the actor"),
-    ("to be had", "available"),
-    ("whoever", "who that is: operators, enrollers"),
-    ("nobody's recorded fact", "not documented"),
-    ("for good", "permanently"),
-    ("by itself alone", "alone"),
-    ("go off", "end"),
-    ("goes off", "ends"),
-];
 
 /// Lines and pages that are too long.
 pub(super) fn lengths(page: &Page) -> Vec<String> {
@@ -96,7 +69,7 @@ pub(super) fn words(page: &Page) -> Vec<String> {
             .filter(|word| !word.is_empty())
             .collect();
         let text = format!(" {} ", plain.join(" "));
-        for (word, instead) in WORDS {
+        for (word, instead) in unused() {
             if text.contains(&format!(" {word} ")) {
                 complaints.push(format!("{}:{line}: {word:?}: write {instead:?}", page.path));
             }
