@@ -35,7 +35,7 @@ pub(super) async fn unnoticed(cloud: Arc<Cloud>) -> TestResult {
     println!("{said}");
     names(
         &said,
-        &["put-off", "wait", "log-in", "publish", "prove", "current"],
+        &["postpone", "wait", "log-in", "publish", "prove", "current"],
     )?;
     check(current(&cloud, &instance)? == old, || {
         format!("{old} is not current")
