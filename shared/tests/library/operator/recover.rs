@@ -95,6 +95,33 @@ async fn a_document_that_names_another_server_is_not_vouched_for() {
     assert_eq!(stand.service.live(), [instance.imported.as_str()]);
 }
 
+/// Whoever stored the document chose the name in it.
+#[tokio::test]
+async fn another_login_than_the_operator_s_records_have_is_not_vouched_for() {
+    let stand = Stand::start().await;
+    let (instance, victim) = (stand.enrolled(Api::V1).await, stand.enrolled(Api::V1).await);
+    let mut document = instance.document.clone();
+    document["credential_id"] = victim.imported.as_str().into();
+    let parameters = json!({
+        "SecretId": instance.secret.as_str(),
+        "SecretString": document.to_string(),
+        "ClientRequestToken": version_id().as_str(),
+    });
+    stand.call("PutSecretValue", parameters).await.unwrap();
+    let live = stand.service.live();
+    let ended = run(
+        &stack(&stand),
+        &Words::default().output(),
+        &options(&instance),
+    )
+    .await;
+    let error = ended.unwrap_err().to_string();
+    for words in [&instance.imported, &victim.imported, "vouched for"] {
+        assert!(error.contains(words), "{error}");
+    }
+    assert_eq!(stand.service.live(), live);
+}
+
 #[tokio::test]
 async fn an_instance_that_works_needs_nobody_s_word() {
     let stand = Stand::start().await;
