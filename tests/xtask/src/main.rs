@@ -19,11 +19,14 @@ enum Run {
     Cargo(&'static str, &'static [&'static str]),
     /// By cargo's profile for the faults.
     Optimised(&'static str, &'static [&'static str]),
+    /// Built with everything else, which it has built as well: so that cargo unites the same features, and builds the
+    /// dependencies once.
+    WithEverything(&'static str, &'static [&'static str]),
     /// Built together with the functions, which it finds beside itself.
     WithFunctions(&'static str, &'static [&'static str]),
 }
 
-use Run::{Cargo, Optimised, WithFunctions};
+use Run::{Cargo, Optimised, WithEverything, WithFunctions};
 
 /// By name, with what the usage says.
 const TASKS: [(&str, Run, &str); 14] = [
@@ -39,12 +42,12 @@ const TASKS: [(&str, Run, &str); 14] = [
     ),
     (
         "test",
-        Cargo("checks", &["test"]),
+        WithEverything("checks", &["test"]),
         "What to run before a commit: unit, contract, engine and end-to-end tests",
     ),
     (
         "prove",
-        Cargo("checks", &["prove"]),
+        WithEverything("checks", &["prove"]),
         "Everything else: each permission removed, the faults, a fleet, the packages",
     ),
     (
@@ -142,6 +145,15 @@ fn start(run: &Run, arguments: &[OsString]) -> io::Result<ExitCode> {
             cargo.args(["run", "--profile", "faults", "--package", package, "--"]);
             cargo.args(*first);
             cargo
+        }
+        WithEverything(package, first) => {
+            let built = cargo().args(["build", "--workspace", "--bins"]).status()?;
+            if !built.success() {
+                return Ok(ExitCode::FAILURE);
+            }
+            let mut task = Command::new(beside(package)?);
+            task.args(*first);
+            task
         }
         WithFunctions(package, first) => {
             println!("1 of 4  building (from nothing it takes some minutes)");
