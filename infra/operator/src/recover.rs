@@ -21,7 +21,7 @@ const LOOK: Duration = Duration::from_secs(1);
 #[derive(Debug, Args)]
 #[command(
     after_help = "Look up in your own records which login is the instance's. Do not take it from its document or from an
-error: whoever stored the document chose that name. The new credential gets that login's privileges.
+error: the author of the document chose that name. The new credential gets that login's privileges.
 The broken credential is not revoked: end it at the service.
 
 Example:

@@ -232,7 +232,7 @@ impl Redis {
             // A login with any password shows nothing of whoever stored the document.
             if users.is_open(source) {
                 return Err(session.rejected(
-                    &format!("user {source:?} has no password (nopass): whoever knows its name logs in"),
+                    &format!("user {source:?} has no password (nopass): anyone who knows its name can log in"),
                     "Give it one (ACL SETUSER … resetpass >…), and store that in the current version's document",
                 ));
             }

@@ -57,11 +57,11 @@ pub(crate) async fn test(workspace: &Path) -> Ended {
         ),
         ("the model", Box::pin(optimised(workspace, "model", &[]))),
         (
-            "every second of the single faults of one engine",
+            "every fourth of the single faults of one engine",
             Box::pin(optimised(
                 workspace,
                 "faults",
-                &["--engine", "http", "run", "--every", "2"],
+                &["--engine", "http", "run", "--every", "4"],
             )),
         ),
     ])

@@ -361,6 +361,46 @@ pub(super) const MUTANTS: &[Mutant] = &[
         breaks: Rule::NoForeignLogin,
     },
     Mutant {
+        name: "sweeps what another function rotates",
+        changes: &[(
+            "shared/src/secrets/listing.rs",
+            "            && secret.is_rotated_by(self.stack, arn) != Some(false)",
+            "",
+        )],
+        runs: Runs::Tests("sweep::anothers_secret_is_left_alone"),
+        breaks: Rule::NoForeignLogin,
+    },
+    Mutant {
+        name: "takes any grace period from an event",
+        changes: &[(
+            "shared/src/event.rs",
+            "event.optional_number(\"RevokeAfterSeconds\", 1..=longest)",
+            "event.optional_number(\"RevokeAfterSeconds\", 1..=longest * 9999)",
+        )],
+        runs: Runs::Tests("a_number_or_time_out_of_its_bounds"),
+        breaks: Rule::OneAtRest,
+    },
+    Mutant {
+        name: "follows a redirect with the login",
+        changes: &[(
+            "shared/src/net.rs",
+            ".redirect(Policy::none())",
+            ".redirect(Policy::default())",
+        )],
+        runs: Runs::Tests("redirect"),
+        breaks: Rule::NoForeignLogin,
+    },
+    Mutant {
+        name: "sends a login in plain text wherever the server is near",
+        changes: &[(
+            "shared/src/engine.rs",
+            "self.plain_text == PlainText::OnLoopback && net::is_loopback(host)",
+            "net::is_loopback(host)",
+        )],
+        runs: Runs::Tests("authority::plain_text"),
+        breaks: Rule::NoForeignLogin,
+    },
+    Mutant {
         name: "takes a label for a proof",
         changes: &[(
             REVOKE,
