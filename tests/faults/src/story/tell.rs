@@ -190,9 +190,11 @@ impl Telling {
                 }
                 world.publish_current().await;
                 world.switch_on_again().await;
-            } else if world.rotation_is_incomplete() {
-                world.cancel().await;
-                world.abandon().await;
+            } else {
+                if world.rotation_is_incomplete() {
+                    world.cancel().await;
+                    world.abandon().await;
+                }
                 // Nothing looks after an instance whose rotation is off, and nobody misses one whose add-on is gone.
                 if world.rotation_is_off() {
                     world.end_instance(true).await;
