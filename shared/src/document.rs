@@ -241,12 +241,6 @@ impl Document {
         (is_same || self.engine.places() == other.engine.places()).then_some(true)
     }
 
-    /// Whose privileges the credential has: its own login's, or the owner's that it acts as.
-    pub(crate) fn login(&self) -> &str {
-        let owner = self.fields.text("owner");
-        owner.unwrap_or(self.engine.credential())
-    }
-
     /// What notes that the credential of this version was seen to log in: of this login, at these addresses, as this
     /// owner's. An id may come to hold another value, long after its version was forgotten.
     pub(crate) fn note(&self, version: &VersionId) -> Note {

@@ -122,6 +122,10 @@ pub(crate) trait Call: Sized {
     fn read(check: &mut Check<'_>) -> Option<Self>;
     /// What names the credential at the service.
     fn credential(&self) -> &str;
+    /// Whose privileges it has: its own, or those of the login that it acts as.
+    fn login(&self) -> &str {
+        self.credential()
+    }
     /// Every address that the administrator's login may be sent to.
     fn places(&self) -> Vec<Place>;
     /// The fields that are new in each version.
@@ -162,6 +166,10 @@ macro_rules! engines {
             /// What names the credential at the service: an id or a user's name.
             pub(crate) fn credential(&self) -> &str {
                 match self { $(Self::$variant(engine) => engine.credential(),)+ }
+            }
+
+            pub(crate) fn login(&self) -> &str {
+                match self { $(Self::$variant(engine) => engine.login(),)+ }
             }
 
             pub(crate) fn places(&self) -> Vec<Place> {

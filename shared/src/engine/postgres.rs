@@ -88,6 +88,10 @@ impl Call for Postgres {
         &self.username
     }
 
+    fn login(&self) -> &str {
+        self.owner.as_ref().unwrap_or(&self.username)
+    }
+
     fn places(&self) -> Vec<Place> {
         vec![Place::server("", &self.host, self.port, 5432)]
     }

@@ -68,7 +68,7 @@ pub(crate) async fn possession(
 ) -> Result<Possession, Error> {
     let (version, current) = succession.current;
     // Repeated after the rotation, the word is for a version that is no more: the one that took its place logs in.
-    if event.vouched.as_deref() == Some(current.login()) {
+    if event.vouched.as_deref() == Some(current.engine.login()) {
         tracing::warn!(current = %version, "an operator vouches for the current credential: it does not have to log in");
         Metric::Vouched.count();
         return Ok(Possession::Vouched);
@@ -84,12 +84,12 @@ pub(crate) async fn possession(
     }
     shown?;
     if let Some(vouched) = &event.vouched {
-        vouched_for(&event.secret, version, current.login(), vouched)?;
+        vouched_for(&event.secret, version, current.engine.login(), vouched)?;
     }
     Err(AuthorityError::NotShown {
         secret: event.secret.clone(),
         current: version.clone(),
-        login: current.login().to_owned(),
+        login: current.engine.login().to_owned(),
         addon: current.heroku.addon_id.clone(),
     }
     .into())

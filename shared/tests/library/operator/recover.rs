@@ -102,6 +102,8 @@ async fn another_login_than_the_operator_s_records_have_is_not_vouched_for() {
     let (instance, victim) = (stand.enrolled(Api::V1).await, stand.enrolled(Api::V1).await);
     let mut document = instance.document.clone();
     document["credential_id"] = victim.imported.as_str().into();
+    // A field that the engine does not have says nothing.
+    document["owner"] = instance.imported.as_str().into();
     let parameters = json!({
         "SecretId": instance.secret.as_str(),
         "SecretString": document.to_string(),
