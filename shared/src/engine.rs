@@ -116,6 +116,9 @@ impl Context<'_> {
     }
 }
 
+/// What an engine calls it when it tries the administrator's login.
+const REHEARSAL: &str = "Trying what rotations will do";
+
 /// What an engine can do. Every call may be repeated.
 pub(crate) trait Call: Sized {
     /// Reads and checks the engine's fields.
@@ -138,6 +141,11 @@ pub(crate) trait Call: Sized {
     async fn verify(&self, context: &Context<'_>) -> Result<Verdict, ServiceError>;
     /// Has the service refuse the credential, and ends its sessions.
     async fn revoke(&self, context: &Context<'_>) -> Result<(), ServiceError>;
+    /// Shows, by a credential that was never issued and never will be, that the administrator's login may do
+    /// what issuing and revoking need. Nothing stays changed.
+    async fn rehearse(&self, context: &Context<'_>) -> Result<(), ServiceError> {
+        self.revoke(context).await
+    }
     /// Who uses the credential now, as far as the service says.
     async fn sessions(&self, context: &Context<'_>) -> Result<Option<Sessions>, ServiceError> {
         let _ = context;
@@ -194,6 +202,10 @@ macro_rules! engines {
 
             pub(crate) async fn revoke(&self, context: &Context<'_>) -> Result<(), ServiceError> {
                 match self { $(Self::$variant(engine) => engine.revoke(context).await,)+ }
+            }
+
+            pub(crate) async fn rehearse(&self, context: &Context<'_>) -> Result<(), ServiceError> {
+                match self { $(Self::$variant(engine) => engine.rehearse(context).await,)+ }
             }
 
             pub(crate) async fn sessions(&self, context: &Context<'_>) -> Result<Option<Sessions>, ServiceError> {

@@ -130,17 +130,21 @@ pub trait Event: Sized {
     fn step(&self) -> &'static str;
 }
 
-/// What Secrets Manager sends to `rotate`.
-#[derive(Debug)]
+/// What Secrets Manager sends to `rotate`, and `enroll-addon` for an instance that does not rotate yet.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
 pub struct RotationEvent {
     /// The step to perform.
     pub step: Step,
     /// The secret under rotation.
+    #[serde(rename = "SecretId")]
     pub secret: SecretArn,
     /// The new version's id.
+    #[serde(rename = "ClientRequestToken")]
     pub version: VersionId,
     /// Proof for `PutSecretValue` that the caller acts for this rotation. Sensitive: it goes
     /// nowhere else.
+    #[serde(skip)]
     pub rotation_token: Option<SecretString>,
 }
 

@@ -192,6 +192,22 @@ impl Services {
         result.map_err(|error| error.with_administrator(&document.administrator))
     }
 
+    /// Shows that the administrator's login may do what rotations will ask of it. `next` is a document that is no
+    /// version's: its credential was never issued. Nothing stays changed.
+    ///
+    /// # Errors
+    /// If the service or its administrator's credential is not as it must be.
+    pub async fn rehearse(
+        &self,
+        next: &Document,
+        administrator: &Fields,
+        deadline: Deadline,
+    ) -> Result<(), ServiceError> {
+        let context = self.authorised(next, administrator, deadline)?;
+        let result = retry(deadline, || next.engine.rehearse(&context)).await;
+        result.map_err(|error| error.with_administrator(&next.administrator))
+    }
+
     /// Who uses the document's credential now. `None` if the service cannot say.
     ///
     /// # Errors

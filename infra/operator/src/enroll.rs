@@ -87,7 +87,6 @@ pub async fn run(
         });
     }
     let (mut done, mut failed) = (0_usize, 0_usize);
-    let mut note = None;
     while let Some(entry) = tasks.join_next().await {
         let Ok(entry) = entry else {
             failed += 1;
@@ -96,16 +95,12 @@ pub async fn run(
         report.add(&entry)?;
         bar.inc(1);
         bar.suspend(|| tell(output, &entry));
-        note = note.or_else(|| entry.note.clone());
         match entry.error {
             None => done += 1,
             Some(_) => failed += 1,
         }
     }
     bar.finish_and_clear();
-    if let Some(note) = note {
-        output.step("enroll", Mark::Note, &note);
-    }
     let message = format!("{done} enrolled, {failed} failed, {skipped} skipped");
     if failed == 0 {
         output.step("enroll", Mark::Done, &message);
@@ -133,7 +128,6 @@ async fn enroll(stack: &Stack, line: &Line) -> Entry {
             entry.secret = text("SecretArn");
             entry.version = text("VersionId");
             entry.schedule = text("ScheduleExpression");
-            entry.note = text("Note");
             if entry.outcome.is_none() {
                 entry.error = Some(
                     "The answer has no Outcome. → Check that the function is this stack's."

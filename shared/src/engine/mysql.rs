@@ -20,7 +20,7 @@ mod verifier;
 use secrecy::{ExposeSecret, SecretString};
 
 use self::session::{Login, Session};
-use super::{Call, CallError, Cause, Context, Kind, ServiceError, Sessions, Verdict};
+use super::{Call, CallError, Cause, Context, Kind, REHEARSAL, ServiceError, Sessions, Verdict};
 use crate::authority::Place;
 use crate::engine::{RandomError, password, username};
 use crate::fields::{Check, Fields};
@@ -152,6 +152,17 @@ impl Call for Mysql {
     async fn revoke(&self, context: &Context<'_>) -> Result<(), ServiceError> {
         let mut session = self.administrator(context, "Revoking a user").await?;
         let result = self.end_user(&mut session).await;
+        session.close().await;
+        result
+    }
+
+    async fn rehearse(&self, context: &Context<'_>) -> Result<(), ServiceError> {
+        let mut session = self.administrator(context, REHEARSAL).await?;
+        let result = self.rehearse_copy(&mut session).await;
+        let result = match result {
+            Ok(()) => self.end_user(&mut session).await,
+            failed => failed,
+        };
         session.close().await;
         result
     }

@@ -129,6 +129,10 @@ impl Call for Postgres {
         revoke::revoke(self, context).await
     }
 
+    async fn rehearse(&self, context: &Context<'_>) -> Result<(), ServiceError> {
+        issue::rehearse(self, context).await
+    }
+
     async fn sessions(&self, context: &Context<'_>) -> Result<Option<Sessions>, ServiceError> {
         revoke::sessions(self, context).await.map(Some)
     }

@@ -12,9 +12,9 @@ mod session;
 use rustls::pki_types::ServerName;
 use secrecy::{ExposeSecret, SecretString};
 
-use self::acl::Storage;
+use self::acl::{Storage, Users};
 use self::session::{Login, Session};
-use super::{Call, Context, ServiceError, Sessions, Verdict};
+use super::{Call, Context, REHEARSAL, ServiceError, Sessions, Verdict};
 use crate::authority::Place;
 use crate::engine::{RandomError, password, username};
 use crate::fields::{Check, Fields};
@@ -185,6 +185,14 @@ impl Call for Redis {
         Ok(())
     }
 
+    async fn rehearse(&self, context: &Context<'_>) -> Result<(), ServiceError> {
+        for node in self.nodes() {
+            let mut session = Session::administrator(node, context, REHEARSAL).await?;
+            self.rehearse_at(&mut session, context).await?;
+        }
+        Ok(())
+    }
+
     /// Of all nodes together. A connection that has not logged in counts as `default`'s.
     async fn sessions(&self, context: &Context<'_>) -> Result<Option<Sessions>, ServiceError> {
         let mut clients = Vec::new();
@@ -217,33 +225,63 @@ impl Redis {
                 .command(&["ACL", "SETUSER", user, "on", "resetpass", &hash])
                 .await?;
         } else {
-            let Some(source) = &self.rules_from else {
-                return Err(session.rejected(
-                    &format!("there is no user {user:?}, and the document has no rules_from"),
-                    "Correct username in the document",
-                ));
-            };
-            let Some(rules) = users.rules(source) else {
-                return Err(session.rejected(
-                    &format!("there is no user {source:?}, whose rules the new user is to get (rules_from)"),
-                    "Take AWSPENDING off, correct the current version's document, and rotate again",
-                ));
-            };
-            // A login with any password shows nothing of whoever stored the document.
-            if users.is_open(source) {
-                return Err(session.rejected(
-                    &format!("user {source:?} has no password (nopass): anyone who knows its name can log in"),
-                    "Give it one (ACL SETUSER … resetpass >…), and store that in the current version's document",
-                ));
-            }
-            // What revoking it will meet in the end is reported before anything is done.
-            expendable(session, context, source)?;
-            no_replica(session, source).await?;
+            let (source, rules) = self.model_at(session, context, &users).await?;
             storage = Storage::find(session, context, self.persistence).await?;
             warn_of_makers(session, source, &rules);
             acl::create(session, user, rules, &hash).await?;
         }
         storage.keep(session).await
+    }
+
+    /// The user whose rules the new one gets, and those.
+    async fn model_at<'a>(
+        &'a self,
+        session: &mut Session,
+        context: &Context<'_>,
+        users: &'a Users,
+    ) -> Result<(&'a str, Vec<&'a [u8]>), ServiceError> {
+        let Some(source) = &self.rules_from else {
+            let user = self.credential();
+            return Err(session.rejected(
+                &format!("there is no user {user:?}, and the document has no rules_from"),
+                "Correct username in the document",
+            ));
+        };
+        let Some(rules) = users.rules(source) else {
+            return Err(session.rejected(
+                &format!(
+                    "there is no user {source:?}, whose rules the new user is to get (rules_from)"
+                ),
+                "Take AWSPENDING off, correct the current version's document, and rotate again",
+            ));
+        };
+        // A login with any password shows nothing of whoever stored the document.
+        if users.is_open(source) {
+            return Err(session.rejected(
+                &format!("user {source:?} has no password (nopass): anyone who knows its name can log in"),
+                "Give it one (ACL SETUSER … resetpass >…), and store that in the current version's document",
+            ));
+        }
+        // What revoking it will meet in the end is reported before anything is done.
+        expendable(session, context, source)?;
+        no_replica(session, source).await?;
+        Ok((source, rules))
+    }
+
+    /// Each command as rotation gives it, to no effect: a user that is given nothing, and one that is not there.
+    /// `ACL SAVE` is not tried: it would keep what others have not saved.
+    async fn rehearse_at(
+        &self,
+        session: &mut Session,
+        context: &Context<'_>,
+    ) -> Result<(), ServiceError> {
+        let users = acl::list(session).await?;
+        let (source, _) = self.model_at(session, context, &users).await?;
+        Storage::find(session, context, self.persistence).await?;
+        session.command(&["ACL", "SETUSER", source]).await?;
+        session
+            .command(&["ACL", "DELUSER", self.credential()])
+            .await
     }
 
     async fn revoke_at(

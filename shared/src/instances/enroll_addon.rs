@@ -19,11 +19,12 @@ use crate::Error;
 use crate::deadline::{BackOff, Deadline, Transient as _, retry};
 use crate::document::{Api, Document};
 use crate::error::EnrollError;
-use crate::event::{EnrollEvent, Grant};
+use crate::event::{EnrollEvent, Grant, RotationEvent, Step};
 use crate::fields::{ConfigVars, Fields};
 use crate::function::Function;
 use crate::heroku::{AddOn, HerokuClient, HerokuError, Partner, exchange};
 use crate::ids::{SecretArn, VersionId};
+use crate::invoke::Functions;
 use crate::rotation_schedule::schedule_expression;
 use crate::secrets::{NewSecret, Secrets};
 use crate::service::Services;
@@ -53,14 +54,7 @@ pub struct Enrolled {
     pub schedule_expression: String,
     /// What had to be done.
     pub outcome: EnrollOutcome,
-    /// What was not tried, of an instance that is enrolled now.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub note: Option<&'static str>,
 }
-
-/// This function has no right to the administrator's secret.
-const NOT_TRIED: &str =
-    "The administrator's login (masterarn) was not checked: the first rotation does that.";
 
 /// What an enrolment did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -82,6 +76,7 @@ pub struct EnrollAddon {
     secrets: Secrets,
     services: Services,
     heroku: HerokuClient,
+    functions: Functions,
     fleet: FleetConfiguration,
     /// The key that the secrets are under, AWS's own if there is none.
     key: Option<String>,
@@ -108,6 +103,7 @@ impl Function for EnrollAddon {
         let (services, heroku) = (Services::start(start), HerokuClient::start(start));
         Some(Self {
             secrets: Secrets::new(&start.aws),
+            functions: Functions::start(start),
             services: services?,
             heroku: heroku?,
             fleet: fleet?,
@@ -182,6 +178,7 @@ impl EnrollAddon {
             Some(secret) => (secret.arn, secret.version),
             None => self.store(addon, &document, made, deadline).await?,
         };
+        self.rehearse(&secret, &version, deadline).await?;
         let days = event.rotation_days.unwrap_or(self.rotation_days);
         let schedule_expression = schedule_expression(addon, days);
         self.switch_rotation_on(&secret, &schedule_expression, made, deadline)
@@ -191,8 +188,27 @@ impl EnrollAddon {
             version_id: version,
             schedule_expression,
             outcome,
-            note: Some(NOT_TRIED),
         })
+    }
+
+    /// Has the administrator's login tried, to which this function has no right: what is wrong with it would show at
+    /// the first rotation, months later.
+    async fn rehearse(
+        &self,
+        secret: &SecretArn,
+        version: &VersionId,
+        deadline: Deadline,
+    ) -> Result<(), Error> {
+        let event = RotationEvent {
+            step: Step::TestSecret,
+            secret: secret.clone(),
+            version: version.clone(),
+            rotation_token: None,
+        };
+        self.functions
+            .invoke(&self.rotate, &event, deadline)
+            .await?;
+        Ok(())
     }
 
     /// A v3 instance's document, whose tokens are stored and show what it renders.

@@ -1,18 +1,26 @@
 //! createSecret's power: has the service issue the stored credential, and tries it.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
 use crate::claims::{self, Names};
 use crate::deadline::Deadline;
-use crate::event::StepEvent;
+use crate::document::Document;
+use crate::event::{Step, StepEvent};
+use crate::fields::Fields;
 use crate::function::Function;
-use crate::ids::Note;
+use crate::ids::{Note, VersionId};
 use crate::secrets::Secrets;
 use crate::service::Services;
 use crate::start::Start;
 
+use super::StepError;
 use super::possession::{self, Possession, Succession};
+
+/// The longest that the administrator's login is tried for. Whoever enrols waits for it, and can enrol again.
+const REHEARSAL: Duration = Duration::from_secs(20);
 
 /// What `create-secret` answers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,6 +37,9 @@ pub struct Created {
 
 /// Has the service accept the pending version's credential, and logs in with it. First the current version's
 /// logs in: nothing is issued for an instance whose credential nobody has shown.
+///
+/// With the step testSecret nothing is issued: then it is the administrator's login that is tried, as for an
+/// instance that is being enrolled.
 #[derive(Debug)]
 pub struct CreateSecret {
     secrets: Secrets,
@@ -51,11 +62,10 @@ impl Function for CreateSecret {
     }
 
     async fn handle(&self, event: StepEvent, deadline: Deadline) -> Result<Created, Error> {
-        let Self {
-            secrets,
-            names,
-            services,
-        } = self;
+        if event.step == Step::TestSecret {
+            return self.rehearse(&event, deadline.at_most(REHEARSAL)).await;
+        }
+        let (secrets, names) = (&self.secrets, &self.names);
         let pending = secrets
             .document(names, &event.secret, &event.version, deadline)
             .await?;
@@ -67,20 +77,65 @@ impl Function for CreateSecret {
             current: (&version, &current),
         };
         possession::renews(&event, &succession)?;
-        let administrator = secrets.fields(&pending.administrator, deadline).await?;
-        // Before any login: not even the customer's own goes to an address that is nobody's.
-        claims::serves(&pending, &administrator)?;
-        let possession = possession::possession(&event, &succession, services, deadline).await?;
+        let (administrator, possession) = self.possession(&event, &succession, deadline).await?;
         if possession != Possession::Issued {
+            let services = &self.services;
             services.issue(&pending, &administrator, deadline).await?;
             services
                 .prove_accepted(&pending, &event.version, deadline)
                 .await?;
         }
-        Ok(Created {
+        Ok(Created::of(&current, version, possession))
+    }
+}
+
+impl CreateSecret {
+    /// Tries the administrator's login for the version, which is current, with a credential that nobody ever gets.
+    async fn rehearse(&self, event: &StepEvent, deadline: Deadline) -> Result<Created, Error> {
+        let version = &event.version;
+        let current = self
+            .secrets
+            .document(&self.names, &event.secret, version, deadline);
+        let current = current.await?;
+        let never = VersionId::hashed("rehearsal-", event.secret.as_str());
+        let next = current.next(&never).map_err(StepError::from)?;
+        let next = Document::parse(&next)?;
+        let succession = Succession {
+            pending: &next,
+            current: (version, &current),
+        };
+        let (administrator, possession) = self.possession(event, &succession, deadline).await?;
+        self.services
+            .rehearse(&next, &administrator, deadline)
+            .await?;
+        Ok(Created::of(&current, version.clone(), possession))
+    }
+
+    /// The administrator's secret, and what shows whose the current credential is.
+    async fn possession(
+        &self,
+        event: &StepEvent,
+        succession: &Succession<'_>,
+        deadline: Deadline,
+    ) -> Result<(Fields, Possession), Error> {
+        let pending = succession.pending;
+        let administrator = self
+            .secrets
+            .fields(&pending.administrator, deadline)
+            .await?;
+        // Before any login: not even the customer's own goes to an address that is nobody's.
+        claims::serves(pending, &administrator)?;
+        let possession = possession::possession(event, succession, &self.services, deadline);
+        Ok((administrator, possession.await?))
+    }
+}
+
+impl Created {
+    fn of(current: &Document, version: VersionId, possession: Possession) -> Self {
+        Self {
             current_version_id: version.to_string(),
             current_accepted: possession == Possession::Shown,
             current_note: (!current.is_named_after(&version)).then(|| current.note(&version)),
-        })
+        }
     }
 }

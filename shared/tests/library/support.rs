@@ -422,6 +422,15 @@ impl Stand {
         self.fields(&self.administrator).await
     }
 
+    /// Puts another value into the administrator's secret.
+    pub(crate) async fn store_administrator(&self, fields: &Value) {
+        let parameters = json!({
+            "SecretId": self.administrator.as_str(), "SecretString": fields.to_string(),
+            "ClientRequestToken": version_id().as_str(),
+        });
+        self.call("PutSecretValue", parameters).await.unwrap();
+    }
+
     pub(crate) fn administrator_arn(&self) -> &SecretArn {
         &self.administrator
     }

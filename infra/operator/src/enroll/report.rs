@@ -28,9 +28,6 @@ pub(super) struct Entry {
     /// When it is rotated.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) schedule: Option<String>,
-    /// What was not tried.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) note: Option<String>,
     /// Why it failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) error: Option<String>,

@@ -4,6 +4,7 @@ use secrecy::ExposeSecret as _;
 
 use super::account::{Account, account, literal};
 use super::session::Session;
+use super::verifier::Plugin;
 use super::{Mysql, grants};
 use crate::engine::ServiceError;
 
@@ -24,6 +25,34 @@ impl Mysql {
         }
         for unlock in unlocks {
             session.execute(&unlock).await?;
+        }
+        Ok(())
+    }
+
+    /// What making the user needs, tried to no effect: on a user of whom nobody has heard.
+    pub(super) async fn rehearse_copy(&self, session: &mut Session) -> Result<(), ServiceError> {
+        let name = self.username.as_str();
+        let model = self.previous_username.as_deref().unwrap_or(name);
+        let models = Account::of(session, model).await?;
+        if models.is_empty() {
+            return self.without_model(session, model, false).await;
+        }
+        for found in &models {
+            plugin_of_copy(session, found, model)?;
+            let original = account(model, &found.host);
+            // The privilege that dropping needs is the one that making needs, and is asked for first.
+            let copy = account(name, &found.host);
+            session
+                .execute(&format!("DROP USER IF EXISTS {copy}"))
+                .await?;
+            for grant in grants_of(session, &original, (model, &found.host), name).await? {
+                match session.attempt(&grant).await {
+                    Ok(_) => {}
+                    // That the administrator may grant it is what the server looked at before.
+                    Err(fault) if fault.is_of_no_user() || fault.is_out_of_reach() => {}
+                    Err(fault) => return Err(session.error_at(fault, &grant)),
+                }
+            }
         }
         Ok(())
     }
@@ -62,13 +91,7 @@ impl Mysql {
     ) -> Result<String, ServiceError> {
         let name = self.username.as_str();
         let original = account(model_name, &model.host);
-        let Some(plugin) = model.plugin_of_copy(session.dialect) else {
-            let found = format!("{original} logs in by the plugin {}", model.plugin);
-            return Err(session.rejected(
-                found,
-                "Give it a password by mysql_native_password, or on MySQL by caching_sha2_password",
-            ));
-        };
+        let plugin = plugin_of_copy(session, model, model_name)?;
         let copy = account(name, &model.host);
         let identified = format!(
             "IDENTIFIED WITH {} AS {} {}",
@@ -81,11 +104,7 @@ impl Mysql {
                 "CREATE USER IF NOT EXISTS {copy} {identified} ACCOUNT LOCK"
             ))
             .await?;
-        for row in session.rows(&format!("SHOW GRANTS FOR {original}")).await? {
-            let shown = row.first().and_then(Option::as_deref).unwrap_or_default();
-            let Some(grant) = grants::regranted(shown, (model_name, &model.host), name) else {
-                continue;
-            };
+        for grant in grants_of(session, &original, (model_name, &model.host), name).await? {
             regrant(session, &grant).await?;
         }
         if let Some(default) = model.default_roles(session, model_name, name).await? {
@@ -93,6 +112,20 @@ impl Mysql {
         }
         Ok(format!("ALTER USER {copy} {identified} ACCOUNT UNLOCK"))
     }
+}
+
+fn plugin_of_copy(
+    session: &Session,
+    model: &Account,
+    model_name: &str,
+) -> Result<Plugin, ServiceError> {
+    model.plugin_of_copy(session.dialect).ok_or_else(|| {
+        let original = account(model_name, &model.host);
+        let found = format!("{original} logs in by the plugin {}", model.plugin);
+        let remedy =
+            "Give it a password by mysql_native_password, or on MySQL by caching_sha2_password";
+        session.rejected(found, remedy)
+    })
 }
 
 /// The new user's password lives as long as the one before it, from now on: how often it is rotated,
@@ -118,6 +151,20 @@ async fn warn_of_expiry(
         );
     }
     Ok(())
+}
+
+/// What gives `name` the grants of an account.
+async fn grants_of(
+    session: &mut Session,
+    original: &str,
+    model: (&str, &str),
+    name: &str,
+) -> Result<Vec<String>, ServiceError> {
+    let rows = session.rows(&format!("SHOW GRANTS FOR {original}")).await?;
+    let shown = rows.iter().filter_map(|row| row.first()?.as_deref());
+    Ok(shown
+        .filter_map(|shown| grants::regranted(shown, model, name))
+        .collect())
 }
 
 /// Gives what still can be given: privileges outlive the tables and columns that they are for.

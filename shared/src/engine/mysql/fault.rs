@@ -20,6 +20,9 @@ pub(super) enum Fault {
 /// that is gone, or of a definer that is.
 const GONE: [u16; 5] = [1054, 1146, 1305, 1356, 1449];
 
+/// There is no such user to grant to: a privilege (MariaDB's code, MySQL's code), a role (theirs).
+const NO_USER: [u16; 4] = [1133, 1410, 1961, 3523];
+
 /// The credential is refused: wrong, without a password, or of a locked account (MySQL's code,
 /// MariaDB's code). Nothing else proves a revocation.
 const LOGIN: [u16; 4] = [1045, 1698, 3118, 4151];
@@ -59,6 +62,11 @@ impl Fault {
     /// whose definer is gone: who may not know that is told this.
     pub(super) fn is_out_of_reach(&self) -> bool {
         self.is_one_of(&GONE) || self.has_code(1045)
+    }
+
+    /// Whether it is nothing but that there is no such user to grant anything to.
+    pub(super) fn is_of_no_user(&self) -> bool {
+        self.is_one_of(&NO_USER)
     }
 
     pub(super) fn is_login(&self) -> bool {

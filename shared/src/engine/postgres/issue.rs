@@ -8,16 +8,46 @@ use secrecy::ExposeSecret;
 use super::Postgres;
 use super::hand_over;
 use super::session::{Role, Session, column, identifier, literal};
-use crate::engine::{Context, ServiceError};
+use crate::engine::{Context, REHEARSAL, ServiceError};
 
 const ACTION: &str = "Creating a role";
 
 /// Creates the role, or gives it the password that it is to have; makes it act as the owner.
 pub(super) async fn issue(postgres: &Postgres, context: &Context<'_>) -> Result<(), ServiceError> {
     let session = Session::administrator(postgres, context, ACTION).await?;
+    let Plan { statements, before } = plan(postgres, &session).await?;
+    session.transaction(&statements.join("; ")).await?;
+    if let (Some(before), Some(owner)) = (before.filter(|it| it.inherits), &postgres.owner) {
+        before.hand_over(postgres, context, &session, owner).await;
+    }
+    Ok(())
+}
+
+/// Has the server make the role, and end the one before it, in a transaction that leaves nothing behind.
+pub(super) async fn rehearse(
+    postgres: &Postgres,
+    context: &Context<'_>,
+) -> Result<(), ServiceError> {
+    let session = Session::administrator(postgres, context, REHEARSAL).await?;
+    let Plan { mut statements, .. } = plan(postgres, &session).await?;
+    if let Some(name) = &postgres.previous_username
+        && let Some(role) = session.role(name).await?
+    {
+        statements.push(super::revoke::closing(&session, name, &role));
+    }
+    session.rolled_back(&statements.join("; ")).await.map(drop)
+}
+
+/// What makes a version's role.
+struct Plan<'a> {
+    statements: Vec<String>,
+    before: Option<Before<'a>>,
+}
+
+async fn plan<'a>(postgres: &'a Postgres, session: &Session) -> Result<Plan<'a>, ServiceError> {
     let mut statements = Vec::new();
     let verb = match session.role(&postgres.username).await? {
-        Some(role) if role.is_administrator => return Err(own(&session, &postgres.username)),
+        Some(role) if role.is_administrator => return Err(own(session, &postgres.username)),
         Some(_) => "ALTER",
         None => "CREATE",
     };
@@ -26,27 +56,26 @@ pub(super) async fn issue(postgres: &Postgres, context: &Context<'_>) -> Result<
     let verifier = literal(&scram_sha_256(postgres.password.expose_secret().as_bytes()));
     let mut login = format!("{verb} ROLE {role} LOGIN PASSWORD {verifier}");
     let Some(name) = &postgres.owner else {
-        session.transaction(&login).await?;
-        return Ok(());
+        let statements = vec![login];
+        return Ok(Plan {
+            statements,
+            before: None,
+        });
     };
     let owner = match session.role(name).await? {
-        Some(owner) if owner.is_administrator => return Err(own(&session, name)),
+        Some(owner) if owner.is_administrator => return Err(own(session, name)),
         Some(owner) => owner,
         None => {
             let found = format!("there is no role {name:?}");
             return Err(session.rejected(found, "Correct owner in the document"));
         }
     };
-    let before = Before::find(postgres, &session, name, &owner).await?;
-    login.push_str(&same::attributes(&session, name, &owner, before.as_ref()).await?);
+    let before = Before::find(postgres, session, name, &owner).await?;
+    login.push_str(&same::attributes(session, name, &owner, before.as_ref()).await?);
     statements.push(login);
     statements.push(format!("GRANT {} TO {role}", identifier(name)));
-    statements.extend(same::settings(&session, name, &owner, &role).await?);
-    session.transaction(&statements.join("; ")).await?;
-    if let Some(before) = before.filter(|before| before.inherits) {
-        before.hand_over(postgres, context, &session, name).await;
-    }
-    Ok(())
+    statements.extend(same::settings(session, name, &owner, &role).await?);
+    Ok(Plan { statements, before })
 }
 
 /// The role of the version before, where that is not the owner itself.

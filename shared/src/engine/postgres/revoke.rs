@@ -80,7 +80,7 @@ async fn close(
     oid: &str,
     membership: &str,
 ) -> Result<(), ServiceError> {
-    let statement = format!("ALTER ROLE {} NOLOGIN PASSWORD NULL", identifier(name));
+    let statement = closed(name);
     let mut closings = 1;
     loop {
         match session.transaction(&statement).await {
@@ -96,6 +96,19 @@ async fn close(
             Ok(_) => return Ok(()),
         }
     }
+}
+
+fn closed(name: &str) -> String {
+    format!("ALTER ROLE {} NOLOGIN PASSWORD NULL", identifier(name))
+}
+
+/// What closes a role's login and gives the administrator its privileges, as one transaction.
+pub(super) fn closing(session: &Session, name: &str, found: &Role) -> String {
+    format!(
+        "{}{}",
+        membership(session, found, &identifier(name)),
+        closed(name)
+    )
 }
 
 /// Ends the role's sessions in all databases, and waits for it.

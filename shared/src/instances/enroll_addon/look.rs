@@ -48,7 +48,6 @@ impl Found {
                 .clone()
                 .unwrap_or_default(),
             outcome: EnrollOutcome::Unchanged,
-            note: None,
         })
     }
 }

@@ -170,7 +170,8 @@ impl World {
         }
         let tags = json!([{ "Key": "rotation:stack", "Value": "addon-rotation" }]);
         let secret = create_secret(&self.stand.gateway, &name, &right, &tags).await;
-        let step = |version: VersionId| json!({ "Step": "createSecret", "SecretId": secret.as_str(), "VersionId": version.as_str() });
+        let asking = |step, version: VersionId| json!({ "Step": step, "SecretId": secret.as_str(), "VersionId": version.as_str() });
+        let step = |version| asking("createSecret", version);
         let named = ["username", "credential_id"].map(|field| wrong.get(field));
         let named = named.into_iter().flatten().next().cloned();
         let revocation = |version: VersionId| json!({ "SecretId": secret.as_str(), "VersionId": version.as_str(), "Attempt": 99, "Vouched": named });
@@ -184,6 +185,12 @@ impl World {
             Way::CreatePending => {
                 let pending = self.put_following(&secret, wrong, "AWSPENDING").await;
                 lambda.ask("create-secret", step(pending)).await
+            }
+            Way::Rehearse => {
+                let current = self.put(&secret, version_id(), wrong, "AWSCURRENT").await;
+                lambda
+                    .ask("create-secret", asking("testSecret", current))
+                    .await
             }
             Way::RevokeOld => {
                 let old = self.put(&secret, version_id(), wrong, "AWSCURRENT").await;
@@ -256,6 +263,7 @@ fn following(value: &Value, version: &VersionId) -> Value {
 enum Way {
     CreateBoth,
     CreatePending,
+    Rehearse,
     RevokeOld,
     RevokeUnder,
     Deprovision,
@@ -263,9 +271,10 @@ enum Way {
 }
 
 impl Way {
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 7] = [
         Self::CreateBoth,
         Self::CreatePending,
+        Self::Rehearse,
         Self::RevokeOld,
         Self::RevokeUnder,
         Self::Deprovision,

@@ -51,12 +51,7 @@ async fn a_wrong_administrator() {
     let stand = Stand::start_without_retries().await;
     let instance = stand.enrolled(Api::V1).await;
     let wrong = json!({ "token": "hunter2", "url": stand.service.url().as_str() });
-    let administrator = stand.administrator_arn().as_str();
-    let parameters = json!({
-        "SecretId": administrator, "SecretString": wrong.to_string(),
-        "ClientRequestToken": version_id().as_str(),
-    });
-    stand.call("PutSecretValue", parameters).await.unwrap();
+    stand.store_administrator(&wrong).await;
     stand.start_rotation(&instance).await;
     let message = stand
         .wait_for("the step's failure", |event| match event {

@@ -4,7 +4,7 @@ use addon_rotation::service::Verdict;
 use serde_json::Value;
 
 use super::stand::{Stand, username};
-use crate::support::document;
+use crate::support::{document, next_document, serving, soon, version_id};
 
 /// All that the server says of the user's accounts, but its name and its passwords' hashes.
 async fn description(stand: &Stand, value: &Value) -> Vec<String> {
@@ -89,6 +89,13 @@ async fn every_version_has_what_the_imported_user_had() {
     assert!(imported.len() > 14, "{imported:#?}");
     let mut value = stand.imported.clone();
     for _ in 0..3 {
+        // A rehearsal finds everything in order, and leaves nothing.
+        let never = document(&next_document(&value, &version_id()));
+        let administrator = serving(&stand.administrator, &never);
+        let rehearsed = stand.services.rehearse(&never, &administrator, soon());
+        rehearsed.await.unwrap();
+        assert_eq!(description(&stand, &value).await, imported);
+        assert_eq!(stand.verdict(&value).await, Verdict::Accepted);
         let next = stand.rotate(&value).await;
         // Repeated, it adds and takes nothing.
         stand.issue(&document(&next)).await;

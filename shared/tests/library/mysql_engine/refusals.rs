@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 use super::stand::{ADMINISTRATOR, Stand, administrator};
 use crate::support::{document, next_document, serving, soon, version_id};
 
-/// The error of a lasting kind that an issue and a revocation both end with.
-async fn errors(stand: &Stand, value: &Value, administrator: &Fields) -> [ServiceError; 2] {
+/// The errors of a lasting kind that an issue, a revocation and a rehearsal end with.
+async fn errors(stand: &Stand, value: &Value, administrator: &Fields) -> [ServiceError; 3] {
     let next = document(&next_document(value, &version_id()));
     let old = document(value);
     let issued = stand
@@ -21,7 +21,12 @@ async fn errors(stand: &Stand, value: &Value, administrator: &Fields) -> [Servic
         .services
         .revoke(&old, &serving(administrator, &old), soon())
         .await;
-    [issued.unwrap_err(), revoked.unwrap_err()].map(|error| {
+    let rehearsed = stand
+        .services
+        .rehearse(&next, &serving(administrator, &next), soon())
+        .await;
+    [issued, revoked, rehearsed].map(|ended| {
+        let error = ended.unwrap_err();
         assert!(!error.is_transient(), "{error}");
         stand.assert_holds_no_secret(&format!("{error} {error:?}"), &[value]);
         error
@@ -70,9 +75,14 @@ async fn an_administrator_that_lacks_a_right_loses_nothing() {
             .services
             .issue(&next, &serving(&stand.administrator, &next), soon())
             .await;
-        let error = issued.unwrap_err();
-        assert!(error.kind() == Some(Kind::Administrator), "{error}");
-        assert_names(&error, &[code, "administrator", "missing privilege"]);
+        let rehearsed = stand
+            .services
+            .rehearse(&next, &serving(&stand.administrator, &next), soon())
+            .await;
+        for error in [issued.unwrap_err(), rehearsed.unwrap_err()] {
+            assert!(error.kind() == Some(Kind::Administrator), "{error}");
+            assert_names(&error, &[code, "administrator", "missing privilege"]);
+        }
         if right.starts_with("GRANT") {
             let back = "GRANT ALL PRIVILEGES ON shop.* TO operator@'127.0.0.1' WITH GRANT OPTION";
             stand.execute(&[back]).await;

@@ -34,7 +34,6 @@ fn enrolling(stand: &Stand) -> (Shared<BTreeSet<String>>, Shared<Vec<String>>) {
             "VersionId": "0a1b2c3d-0000-4000-8000-000000000001",
             "ScheduleExpression": "cron(0 3 ? 1/3 MON#2 *)",
             "Outcome": "created",
-            "Note": "The administrator's login (masterarn) was not tried",
         }))
     });
     (refused, asked)

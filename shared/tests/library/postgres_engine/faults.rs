@@ -39,9 +39,11 @@ async fn every_call(stand: &mut Stand, transient: bool, parts: &[&str]) {
     let next = stand.next(&imported);
     let issue = async |deadline| stand.issue(&next, deadline).await.unwrap_err();
     let revoke = async |deadline| stand.revoke(&imported, deadline).await.unwrap_err();
+    let rehearse = async |deadline| stand.rehearse(&next, deadline).await.unwrap_err();
     let said = [
         in_time(says(parts), issue).await,
         in_time(says(parts), revoke).await,
+        in_time(says(parts), rehearse).await,
     ];
     for error in said {
         stand.assert_says(&error, transient, parts);

@@ -17,6 +17,7 @@ on_both!(
     an_app_with_psql_never_notices,
     a_role_that_is_named_as_its_own_owner_keeps_everything,
     many_at_once,
+    a_rehearsal_finds_everything_in_order_and_leaves_nothing,
 );
 
 /// What an app's first years leave behind.
@@ -310,4 +311,23 @@ async fn many_at_once(version: Version) {
         assert_eq!(stand.verdict(value).await, Verdict::Refused);
     }
     assert_eq!(stand.verdict(d).await, Verdict::Accepted);
+}
+
+async fn a_rehearsal_finds_everything_in_order_and_leaves_nothing(version: Version) {
+    let mut stand = Stand::start(version, &[]).await;
+    let mut value = stand.imported.clone();
+    for _ in 0..2 {
+        let client = stand.log_in(&value, "shop").await;
+        let roles = "SELECT string_agg(pg_authid::text || rolpassword, ' ' ORDER BY oid) \
+                     || (SELECT string_agg(pg_auth_members::text, ' ') FROM pg_auth_members) FROM pg_authid";
+        let before = stand.ask("postgres", roles).await;
+        let next = stand.next(&value);
+        stand.rehearse(&next, soon()).await.unwrap();
+        assert_eq!(stand.ask("postgres", roles).await, before);
+        // Nobody's session ends.
+        execute(&client, "SELECT 1").await;
+        assert_eq!(stand.verdict(&value).await, Verdict::Accepted);
+        assert_eq!(stand.verdict(&next).await, Verdict::Refused);
+        value = stand.issued(&value).await;
+    }
 }

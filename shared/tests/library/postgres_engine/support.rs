@@ -136,6 +136,17 @@ impl Stand {
         within(issue).await
     }
 
+    pub(crate) async fn rehearse(
+        &self,
+        value: &Value,
+        deadline: Deadline,
+    ) -> Result<(), ServiceError> {
+        let document = document(value);
+        let administrator = serving(&self.administrator, &document);
+        let rehearse = self.services.rehearse(&document, &administrator, deadline);
+        within(rehearse).await
+    }
+
     pub(crate) async fn revoke(
         &self,
         value: &Value,

@@ -98,7 +98,16 @@ async fn an_administrator_who_may_not_is_named() {
             .services
             .revoke(&first.document, &serving(&fields, &first.document), soon())
             .await;
-        for error in [issued.unwrap_err(), revoked.unwrap_err()] {
+        let rehearsed = stand
+            .services
+            .rehearse(
+                &second.document,
+                &serving(&fields, &second.document),
+                soon(),
+            )
+            .await;
+        for ended in [issued, revoked, rehearsed] {
+            let error = ended.unwrap_err();
             assert!(error.kind() == Some(Kind::Administrator), "{error:?}");
             assert!(!error.is_transient());
             let text = error.to_string();

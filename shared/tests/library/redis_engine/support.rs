@@ -105,6 +105,16 @@ impl Stand {
         .await
     }
 
+    pub(super) async fn rehearse(&self, version: &Version) -> Result<(), ServiceError> {
+        let administrator = self.administrator();
+        within(self.services.rehearse(
+            &version.document,
+            &serving(&administrator, &version.document),
+            soon(),
+        ))
+        .await
+    }
+
     pub(super) async fn revoke(&self, version: &Version) -> Result<(), ServiceError> {
         let administrator = self.administrator();
         within(self.services.revoke(

@@ -67,6 +67,49 @@ async fn what_is_wrong_elsewhere_is_told_at_once_before_a_code_is_used() {
     }
 }
 
+/// The function has no right to the administrator's secret: that which has tries it.
+#[tokio::test]
+async fn an_administrator_that_cannot_rotate_is_told_and_nothing_is_left_of_the_enrolment() {
+    let right =
+        |stand: &Stand, token: &str| json!({ "token": token, "url": stand.service.url().as_str() });
+    for by in By::ALL {
+        let stand = Stand::start().await;
+        let administrator = stand.administrator().await;
+        let token = administrator.text("token").unwrap();
+        for (fields, cause) in [
+            (
+                right(&stand, "hunter2"),
+                "the service refused the administrator",
+            ),
+            (json!({ "token": token }), "does not say for which address"),
+            (
+                json!({ "token": token, "url": "https://api.acme.example" }),
+                "https://api.acme.example",
+            ),
+        ] {
+            stand.store_administrator(&fields).await;
+            let addon = stand.provisioned(by.api());
+            let credentials = stand.service.live();
+            let sent = event(&stand, &addon, by);
+            let message = refusal(&stand, stand.lambda.ask(FUNCTION, sent.clone()).await);
+            assert!(message.contains(cause), "{message}");
+            assert!(
+                message.contains(stand.administrator_arn().as_str()),
+                "{message}"
+            );
+            assert!(
+                message.contains("A retry does not help") || by == By::Code,
+                "{message}"
+            );
+            assert_eq!(there(&stand, &addon), [false, by == By::Code], "{message}");
+            assert_eq!(stand.service.live(), credentials, "{cause}");
+
+            stand.store_administrator(&right(&stand, token)).await;
+            assert_ne!(enroll(&stand, sent).await["Outcome"], "unchanged");
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_v3_instance_needs_its_tokens_from_somewhere() {
     let stand = Stand::start().await;
