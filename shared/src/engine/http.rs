@@ -15,7 +15,9 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value};
 use url::Url;
 
-use super::{Call, CallError, Cause, Context, Kind, ServiceError, Sessions, Verdict};
+use super::{
+    Call, CallError, Cause, Context, Kind, REHEARSAL, ServiceError, Sessions, Verdict,
+};
 use crate::authority::Place;
 use crate::engine::{Generate, RandomError, credential_id};
 use crate::fields::{Check, Fields};
@@ -162,18 +164,11 @@ impl Call for Http {
     }
 
     async fn revoke(&self, context: &Context<'_>) -> Result<(), ServiceError> {
-        const ACTION: &str = "Revoking a credential";
-        let request = self
-            .request(context, Method::DELETE)
-            .bearer_auth(context.administrator("token")?);
-        let answer = context.ask(&self.url, ACTION, request).await?;
-        match answer.status.as_u16() {
-            200..300 => Ok(()),
-            404 | 410 if says(&answer, NO_SUCH_CREDENTIAL) => Ok(()),
-            404 | 410 => Err(self.unknown(ACTION, &answer)),
-            401 | 403 if word(&answer).is_none() => Err(self.unknown(ACTION, &answer)),
-            _ => Err(self.refusal(ACTION, &answer)),
-        }
+        self.end(context, "Revoking a credential").await
+    }
+
+    async fn rehearse(&self, context: &Context<'_>) -> Result<(), ServiceError> {
+        self.end(context, REHEARSAL).await
     }
 
     /// The service may say when the credential was last used. Whoever used it a moment ago may well
@@ -218,6 +213,21 @@ impl Http {
 
     fn service(&self) -> String {
         self.url.to_string()
+    }
+
+    /// Has the credential end. To the service one that it does not know is one that has ended.
+    async fn end(&self, context: &Context<'_>, action: &'static str) -> Result<(), ServiceError> {
+        let request = self
+            .request(context, Method::DELETE)
+            .bearer_auth(context.administrator("token")?);
+        let answer = context.ask(&self.url, action, request).await?;
+        match answer.status.as_u16() {
+            200..300 => Ok(()),
+            404 | 410 if says(&answer, NO_SUCH_CREDENTIAL) => Ok(()),
+            404 | 410 => Err(self.unknown(action, &answer)),
+            401 | 403 if word(&answer).is_none() => Err(self.unknown(action, &answer)),
+            _ => Err(self.refusal(action, &answer)),
+        }
     }
 
     /// Asks about the credential as its customer.
@@ -276,10 +286,8 @@ impl Http {
 /// What a status means that is no success, and what to do about it.
 fn meaning(status: u16) -> (Kind, &'static str) {
     match status {
-        401 => (
-            Kind::Administrator,
-            "Put the right token into the administrator's secret (masterarn)",
-        ),
+        // An empty remedy is that of a refused login.
+        401 => (Kind::Administrator, ""),
         403 => (
             Kind::Administrator,
             "Give the administrator's token the right to do that, or put another into the administrator's secret (masterarn)",

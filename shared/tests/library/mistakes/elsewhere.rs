@@ -63,7 +63,7 @@ async fn a_wrong_administrator() {
         "Registering a credential at {} failed: the service refused the administrator: it answered 401",
         stand.service.url()
     );
-    let remedy = "Put the right token into the administrator's secret";
+    let remedy = "Put the administrator's right login into";
     assert_told(&message, &cause, remedy, false);
 }
 
