@@ -15,7 +15,7 @@ use secrecy::{ExposeSecret, SecretString};
 #[cfg(feature = "schema")]
 pub use schema::schema;
 
-use crate::engine::{self, Engine};
+use crate::engine::{self, AnyEngine};
 use crate::fields::{self, Check, Found};
 use crate::ids::{Note, SecretArn, VersionId};
 use crate::message;
@@ -69,7 +69,7 @@ pub struct Document {
     fields: Fields,
     /// What the credential is for, and the credential itself.
     #[cfg_attr(feature = "schema", schemars(flatten))]
-    pub engine: Engine,
+    pub engine: AnyEngine,
     /// The ARN of the administrator's secret, which can issue and revoke credentials.
     #[cfg_attr(feature = "schema", schemars(rename = "masterarn", with = "String", extend("pattern" = schema::SECRET_ARN)))]
     pub administrator: SecretArn,
@@ -128,7 +128,7 @@ impl Document {
 
         let (mut found, complete) = (Found::default(), fields.complete());
         let mut check = Check::new(complete.map(), &mut found);
-        let engine = Engine::read(&mut check);
+        let engine = AnyEngine::read(&mut check);
         let administrator = check.parsed("masterarn");
         let heroku = check.object("heroku", HerokuBlock::read);
         let problems = &mut found.problems;

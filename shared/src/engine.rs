@@ -2,7 +2,7 @@
 //!
 //! Every call can be repeated any number of times. No engine mints: the credential is made by
 //! `rotate` and stored first, the service is told it. To add an engine, write a module that
-//! implements `Call` and add its line to `engines!`: CONTRIBUTING.md has an example.
+//! implements `Engine` and add its line to `engines!`: CONTRIBUTING.md has an example.
 
 mod error;
 mod generate;
@@ -120,7 +120,7 @@ impl Context<'_> {
 const REHEARSAL: &str = "Trying what rotations will do";
 
 /// What an engine can do. Every call may be repeated.
-pub(crate) trait Call: Sized {
+pub(crate) trait Engine: Sized {
     /// Reads and checks the engine's fields.
     fn read(check: &mut Check<'_>) -> Option<Self>;
     /// What names the credential at the service.
@@ -159,11 +159,11 @@ macro_rules! engines {
         #[derive(Debug, Clone)]
         #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(tag = "engine"))]
         #[allow(missing_docs)] // a variant is named after its engine
-        pub enum Engine {
+        pub enum AnyEngine {
             $(#[cfg_attr(feature = "schema", schemars(rename = $name))] $variant($engine),)+
         }
 
-        impl Engine {
+        impl AnyEngine {
             pub(crate) fn read(check: &mut Check<'_>) -> Option<Self> {
                 match check.one_of("engine", &[$($name),+])? {
                     $($name => <$engine>::read(check).map(Self::$variant),)+

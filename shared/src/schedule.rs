@@ -3,7 +3,7 @@
 //! in the stack's own group, which remove themselves.
 
 mod entry;
-mod timetable;
+mod group;
 
 use std::time::{Duration, SystemTime};
 
@@ -15,7 +15,7 @@ use aws_sdk_scheduler::types::{
 
 pub use entry::retry_delay;
 use entry::{Entry, FIRST_RETRY, at, revocation};
-pub use timetable::{Attempt, Scheduled, Timetable};
+pub use group::{Attempt, ScheduleGroup, Scheduled};
 
 use crate::aws::{AwsError, call};
 use crate::deadline::{Deadline, Transient, retry};
@@ -100,7 +100,7 @@ impl Transient for NotPut {
 /// Where and how revocations are scheduled.
 #[derive(Debug, Clone)]
 pub struct Schedules {
-    timetable: Timetable,
+    group: ScheduleGroup,
     configuration: ScheduleConfiguration,
     /// What [`Schedules::apart`] trusts.
     roots: Roots,
@@ -126,7 +126,7 @@ impl Schedules {
     #[must_use]
     pub fn new(start: &Start, configuration: ScheduleConfiguration) -> Self {
         Self {
-            timetable: Timetable::new(&start.aws, configuration.group.clone()),
+            group: ScheduleGroup::new(&start.aws, configuration.group.clone()),
             configuration,
             roots: start.roots.clone(),
         }
@@ -139,13 +139,13 @@ impl Schedules {
     pub(crate) fn apart(&self) -> Result<Self, AwsError> {
         let http = net::http_client_trusting(&self.roots).map_err(|error| incomplete(&error))?;
         Ok(Self {
-            timetable: self.timetable.through(&http),
+            group: self.group.through(&http),
             ..self.clone()
         })
     }
 
     fn client(&self) -> &Client {
-        self.timetable.client()
+        self.group.client()
     }
 
     /// Whether the first try of the same revocation was scheduled later than this try, or is still to come
@@ -164,7 +164,7 @@ impl Schedules {
             return Ok(false);
         };
         let first = self
-            .timetable
+            .group
             .planned(&event.secret, &event.version, 0, deadline)
             .await?;
         let Some(first) = first.filter(Attempt::will_begin) else {
@@ -216,7 +216,7 @@ impl Schedules {
         attempt: u32,
         deadline: Deadline,
     ) -> Result<bool, AwsError> {
-        let planned = self.timetable.planned(secret, version, attempt, deadline);
+        let planned = self.group.planned(secret, version, attempt, deadline);
         Ok(planned.await?.is_none_or(|it| it.will_begin()))
     }
 
@@ -252,7 +252,7 @@ impl Schedules {
                 created => return created.map_err(NotPut::for_good),
             }
             if existing == Existing::Keeps {
-                let planned = self.timetable.planned_as(&entry.name, deadline).await;
+                let planned = self.group.planned_as(&entry.name, deadline).await;
                 if planned
                     .map_err(NotPut::for_good)?
                     .is_some_and(|it| it.will_begin())
@@ -281,7 +281,7 @@ impl Schedules {
         deadline: Deadline,
     ) -> Result<(), AwsError> {
         let tries = revocation(secret, version);
-        for name in self.timetable.names(&tries, deadline).await? {
+        for name in self.group.names(&tries, deadline).await? {
             let request = self
                 .client()
                 .delete_schedule()
@@ -328,7 +328,7 @@ impl Schedules {
     /// # Errors
     /// If AWS refuses or does not answer.
     pub async fn scheduled(&self, deadline: Deadline) -> Result<Scheduled, AwsError> {
-        self.timetable.scheduled(deadline).await
+        self.group.scheduled(deadline).await
     }
 
     async fn create(&self, entry: &Entry, at: &str, deadline: Deadline) -> Result<(), AwsError> {

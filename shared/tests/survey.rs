@@ -31,7 +31,7 @@ async fn a_hundred_thousand_secrets_are_surveyed_in_two_minutes() {
     let stand = Stand::start((0..SECRETS).map(|number| number >= lost).collect()).await;
     let survey = Survey {
         secrets: &stand.secrets,
-        timetable: &stand.timetable,
+        group: &stand.group,
         stack: STACK,
         prefix: PREFIX,
         grace_period_seconds: 7200,

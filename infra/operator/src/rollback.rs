@@ -180,10 +180,7 @@ impl Rollback<'_> {
         } = self;
         let old = &self.plan.old;
         let timeout = stack.settings("revoke-secret").await?.timeout;
-        let first = stack
-            .timetable
-            .planned(&instance.arn, old, 0, soon())
-            .await?;
+        let first = stack.group.planned(&instance.arn, old, 0, soon()).await?;
         let wait = may_be_under_way(first, timeout, SystemTime::now());
         self.then("postpone", "Nothing was changed", async {
             stack.put_off(instance, old).await

@@ -5,7 +5,7 @@ use std::time::Duration;
 use addon_rotation::deadline::{Deadline, retry};
 use addon_rotation::event::{FinishEvent, SecretArn, Step, StepEvent, VersionId};
 use addon_rotation::invoke::{Functions, Settings};
-use addon_rotation::schedule::Timetable;
+use addon_rotation::schedule::ScheduleGroup;
 use addon_rotation::secrets::{Secret, Secrets};
 use addon_rotation::start::Start;
 use addon_rotation::steps::Scheduled;
@@ -32,7 +32,7 @@ pub struct Stack {
     /// Its functions.
     pub functions: Functions,
     /// Its schedules.
-    pub timetable: Timetable,
+    pub group: ScheduleGroup,
 }
 
 /// An add-on instance: its secret without any value.
@@ -64,7 +64,7 @@ impl Stack {
         Ok(Self {
             secrets: Secrets::new(&aws),
             functions: Functions::new(&aws),
-            timetable: Timetable::new(&aws, name.clone()),
+            group: ScheduleGroup::new(&aws, name.clone()),
             name,
             prefix,
         })

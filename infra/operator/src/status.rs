@@ -104,7 +104,7 @@ pub async fn look(stack: &Stack, options: &Options, limit: usize) -> Result<Seen
     let grace_period = grace_period.and_then(|it| it.parse().ok());
     let survey = Survey {
         secrets: &stack.secrets,
-        timetable: &stack.timetable,
+        group: &stack.group,
         stack: &stack.name,
         prefix: &stack.prefix,
         // The template's default, for a function that does not say.

@@ -15,9 +15,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value};
 use url::Url;
 
-use super::{
-    Call, CallError, Cause, Context, Kind, REHEARSAL, ServiceError, Sessions, Verdict,
-};
+use super::{CallError, Cause, Context, Engine, Kind, REHEARSAL, ServiceError, Sessions, Verdict};
 use crate::authority::Place;
 use crate::engine::{Generate, RandomError, credential_id};
 use crate::fields::{Check, Fields};
@@ -65,7 +63,7 @@ const RESERVED: [&str; 7] = [
     "heroku",
 ];
 
-impl Call for Http {
+impl Engine for Http {
     fn read(check: &mut Check<'_>) -> Option<Self> {
         let url = check.text(
             "url",

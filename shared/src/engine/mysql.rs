@@ -20,7 +20,7 @@ mod verifier;
 use secrecy::{ExposeSecret, SecretString};
 
 use self::session::{Login, Session};
-use super::{Call, CallError, Cause, Context, Kind, REHEARSAL, ServiceError, Sessions, Verdict};
+use super::{CallError, Cause, Context, Engine, Kind, REHEARSAL, ServiceError, Sessions, Verdict};
 use crate::authority::Place;
 use crate::engine::{RandomError, password, username};
 use crate::fields::{Check, Fields};
@@ -54,7 +54,7 @@ pub struct Mysql {
     previous_username: Option<String>,
 }
 
-impl Call for Mysql {
+impl Engine for Mysql {
     fn read(check: &mut Check<'_>) -> Option<Self> {
         const USER: &str = "a user's name of at most 80 characters, without its host";
         let is_name = |longest| {

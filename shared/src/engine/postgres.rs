@@ -17,7 +17,7 @@ mod session;
 use secrecy::SecretString;
 
 use self::session::Session;
-use super::{Call, Cause, Context, ServiceError, Sessions, Verdict};
+use super::{Cause, Context, Engine, ServiceError, Sessions, Verdict};
 use crate::authority::Place;
 use crate::engine::{RandomError, password, username};
 use crate::fields::{Check, Fields};
@@ -54,7 +54,7 @@ pub struct Postgres {
     previous_username: Option<String>,
 }
 
-impl Call for Postgres {
+impl Engine for Postgres {
     fn read(check: &mut Check<'_>) -> Option<Self> {
         let name =
             |text: &str| !text.is_empty() && text.len() <= LONGEST_NAME && !text.contains('\0');

@@ -14,7 +14,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use self::acl::{Storage, Users};
 use self::session::{Login, Session};
-use super::{Call, Context, REHEARSAL, ServiceError, Sessions, Verdict};
+use super::{Context, Engine, REHEARSAL, ServiceError, Sessions, Verdict};
 use crate::authority::Place;
 use crate::engine::{RandomError, password, username};
 use crate::fields::{Check, Fields};
@@ -92,7 +92,7 @@ impl Node {
     }
 }
 
-impl Call for Redis {
+impl Engine for Redis {
     fn read(check: &mut Check<'_>) -> Option<Self> {
         const NAME: &str = "a user's name of at most 255 bytes without white space";
         let name = |text: &str| {

@@ -11,7 +11,7 @@ use super::{Waiting, eight_at_once, list};
 use crate::aws::AwsError;
 use crate::deadline::{Deadline, retry};
 use crate::ids::{SecretArn, VersionId};
-use crate::schedule::Timetable;
+use crate::schedule::ScheduleGroup;
 use crate::secrets::{Listing, Order, Secret, Secrets};
 
 /// A rotation takes seconds, and one whose first try failed some minutes. Secrets Manager goes on trying one
@@ -141,7 +141,7 @@ pub struct Survey<'a> {
     /// The secrets.
     pub secrets: &'a Secrets,
     /// The stack's schedules.
-    pub timetable: &'a Timetable,
+    pub group: &'a ScheduleGroup,
     /// The stack's name.
     pub stack: &'a str,
     /// What the names of its rotating secrets begin with.
@@ -187,7 +187,7 @@ impl Survey<'_> {
         let (oldest, newest, scheduled) = tokio::join!(
             from(Order::OldestFirst),
             from(Order::NewestFirst),
-            self.timetable.scheduled_sooner(deadline),
+            self.group.scheduled_sooner(deadline),
         );
         oldest.and(newest)?;
         let scheduled = scheduled?;
@@ -220,7 +220,7 @@ impl Survey<'_> {
         eight_at_once(asked.len(), deadline, async |place| {
             let (secret, version, attempt, revocation) = &asked[place];
             let planned = retry(deadline, || {
-                self.timetable.planned(secret, version, *attempt, deadline)
+                self.group.planned(secret, version, *attempt, deadline)
             })
             .await?;
             let mut revocation = revocation.lock().unwrap_or_else(PoisonError::into_inner);
@@ -260,7 +260,7 @@ impl Survey<'_> {
                 };
                 let mut attempts = HashMap::new();
                 for version in secret.waiting() {
-                    let attempt = self.timetable.next_try(&arn, &version, deadline).await?;
+                    let attempt = self.group.next_try(&arn, &version, deadline).await?;
                     attempts.insert(version, attempt);
                 }
                 let attempt = |version: &VersionId| attempts.get(version).copied().flatten();

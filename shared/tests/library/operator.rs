@@ -10,7 +10,7 @@ use std::io::Write;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use addon_rotation::schedule::Timetable;
+use addon_rotation::schedule::ScheduleGroup;
 use addon_rotation::secrets::Secrets;
 use addon_rotation_operator::output::Output;
 use addon_rotation_operator::stack::Stack;
@@ -59,7 +59,7 @@ pub(crate) fn stack(stand: &Stand) -> Stack {
         prefix: "acme/credentials/".to_owned(),
         secrets: Secrets::new(&aws),
         functions: stand.lambda.functions(),
-        timetable: Timetable::new(&aws, "addon-rotation"),
+        group: ScheduleGroup::new(&aws, "addon-rotation"),
     }
 }
 

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use addon_rotation::schedule::{ScheduleConfiguration, Schedules, Timetable};
+use addon_rotation::schedule::{ScheduleConfiguration, ScheduleGroup, Schedules};
 use addon_rotation::secrets::Secrets;
 use addon_rotation::start::Start;
 use axum::body::Bytes;
@@ -232,7 +232,7 @@ pub(crate) struct Stand {
     pub(crate) shared: Shared,
     pub(crate) secrets: Secrets,
     pub(crate) schedules: Schedules,
-    pub(crate) timetable: Timetable,
+    pub(crate) group: ScheduleGroup,
     _serving: AbortOnDropHandle<()>,
 }
 
@@ -277,7 +277,7 @@ impl Stand {
             shared,
             secrets: Secrets::new(&start.aws),
             schedules: Schedules::new(&start, configuration),
-            timetable: Timetable::new(&start.aws, STACK),
+            group: ScheduleGroup::new(&start.aws, STACK),
             _serving: AbortOnDropHandle::new(serving),
         }
     }

@@ -4,7 +4,7 @@ use std::fs;
 use std::time::Duration;
 
 use addon_rotation::aws;
-use addon_rotation::schedule::Timetable;
+use addon_rotation::schedule::ScheduleGroup;
 use addon_rotation::secrets::Secrets;
 use addon_rotation_operator::stack::Stack;
 use addon_rotation_operator::{deprovision, enroll, rotation, status};
@@ -129,7 +129,7 @@ async fn a_wrong_stack() {
     let right = stack(&stand);
     let wrong = Stack {
         name: "addon-rotatoin".to_owned(),
-        timetable: Timetable::new(&stand.lambda.sdk_config("an-operator"), "addon-rotatoin"),
+        group: ScheduleGroup::new(&stand.lambda.sdk_config("an-operator"), "addon-rotatoin"),
         ..right
     };
     let options = status::Options {

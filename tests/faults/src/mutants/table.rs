@@ -487,7 +487,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "takes a schedule's name for a plan",
         changes: &[(
-            "shared/src/schedule/timetable.rs",
+            "shared/src/schedule/group.rs",
             "is_enabled: schedule.state != Some(ScheduleState::Disabled),",
             "is_enabled: true,",
         )],

@@ -7,7 +7,7 @@ use std::time::Duration;
 use addon_rotation::heroku::HerokuConfiguration;
 use addon_rotation::invoke::Functions;
 use addon_rotation::net;
-use addon_rotation::schedule::Timetable;
+use addon_rotation::schedule::ScheduleGroup;
 use addon_rotation::secrets::Secrets;
 use addon_rotation_operator::stack::Stack;
 use lambda_in_process::{Environment, STACK, names};
@@ -284,7 +284,7 @@ fn operators(environment: &Environment) -> Stack {
         prefix: names().credentials,
         secrets: Secrets::new(&aws),
         functions: Functions::new(&lambda.sdk_config(OPERATOR)),
-        timetable: Timetable::new(&aws, STACK),
+        group: ScheduleGroup::new(&aws, STACK),
     }
 }
 

@@ -18,7 +18,7 @@ use crate::ids::{SecretArn, VersionId};
 
 /// The schedules of a stack's group.
 #[derive(Debug, Clone)]
-pub struct Timetable {
+pub struct ScheduleGroup {
     config: SdkConfig,
     client: OnceLock<Client>,
     group: String,
@@ -50,7 +50,7 @@ impl Attempt {
     }
 }
 
-impl Timetable {
+impl ScheduleGroup {
     /// The schedules of the group, which has the stack's name. The client is made when it is first needed.
     #[must_use]
     pub fn new(config: &SdkConfig, group: impl Into<String>) -> Self {
@@ -85,7 +85,7 @@ impl Timetable {
         self.planned_as(&name, deadline).await
     }
 
-    /// As [`Timetable::planned`], by the schedule's name.
+    /// As [`ScheduleGroup::planned`], by the schedule's name.
     pub(super) async fn planned_as(
         &self,
         name: &str,
@@ -132,7 +132,7 @@ impl Timetable {
         Ok(Scheduled::of(self.enabled(PREFIX, deadline).await?))
     }
 
-    /// As [`Timetable::scheduled`], in a fourth of the time: four lists side by side. Each page of a list
+    /// As [`ScheduleGroup::scheduled`], in a fourth of the time: four lists side by side. Each page of a list
     /// waits for the one before it; that the names are digests divides them.
     ///
     /// # Errors
