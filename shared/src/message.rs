@@ -33,6 +33,32 @@ pub fn numbered(problems: &[String]) -> String {
     }
 }
 
+/// A failure that another caused: what failed, what is true besides, then what to do about the cause, and then about
+/// this.
+#[must_use]
+pub fn because(cause: &str, besides: &str, then: &str) -> String {
+    let cause = without_retry(cause);
+    let gap = if besides.is_empty() { "" } else { " " };
+    match cause.split_once(" → ") {
+        Some((fact, remedy)) if !remedy.contains(" → ") => format!(
+            "{}{gap}{besides} → 1. {} 2. {}",
+            sentence(fact),
+            sentence(remedy),
+            sentence(then)
+        ),
+        _ => format!("{}{gap}{besides} → {}", sentence(cause), sentence(then)),
+    }
+}
+
+/// An error of another function without its third part: whether a retry helps is then another's to say.
+fn without_retry(error: &str) -> &str {
+    let bare = [true, false]
+        .map(retry)
+        .into_iter()
+        .find_map(|it| error.strip_suffix(it));
+    bare.unwrap_or(error).trim_end()
+}
+
 /// A text with one full stop at its end.
 #[must_use]
 pub fn sentence(text: &str) -> String {
@@ -72,6 +98,24 @@ mod tests {
         assert_eq!(
             numbered(&problems),
             "1. port is missing. 2. host must be a name."
+        );
+    }
+
+    #[test]
+    fn what_to_do_about_a_cause_comes_before_what_to_do_about_its_effect() {
+        let cause = "It is closed. → Open it. A retry does not help.";
+        assert_eq!(
+            because(cause, "Nobody is in.", "Repeat it"),
+            "It is closed. Nobody is in. → 1. Open it. 2. Repeat it."
+        );
+        assert_eq!(
+            because("It is shut", "", "Repeat it"),
+            "It is shut. → Repeat it."
+        );
+        let several = "1. It is shut. → Open it. 2. It is off. → Switch it on.";
+        assert_eq!(
+            because(several, "", "Repeat it"),
+            format!("{several} → Repeat it.")
         );
     }
 

@@ -15,7 +15,7 @@ use crate::net::{self, NetError, Roots};
 /// Configuration that a function cannot start with.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "The environment variables are not valid: {} → Correct the stack's parameters or the template.",
+    "The environment variables are not valid: {} → Correct the stack's parameters or the template. A retry does not help.",
     crate::message::numbered(problems)
 )]
 pub struct ConfigurationError {

@@ -54,8 +54,8 @@ pub async fn run(
                 outcome = Outcome::Attention;
                 let stack = &stack.name;
                 let error = format!(
-                    "There is no instance {addon_id} in stack {stack}. → List the instances: \
-                     addon-rotation-operator --stack {stack} status"
+                    "There is no instance {addon_id} in stack {stack}. → Check AWS_REGION, and list the \
+                     instances: `addon-rotation-operator --stack {stack} status`. A retry does not help."
                 );
                 failed(output, addon_id, &error);
             }

@@ -11,11 +11,11 @@ use addon_rotation::start::ConfigurationError;
 #[derive(Debug, thiserror::Error)]
 pub enum OperatorError {
     /// No stack is named.
-    #[error("No stack is named. → Name it with --stack or STACK_NAME.")]
+    #[error("No stack is named. → Name it with --stack or STACK_NAME. A retry does not help.")]
     NoStack,
     /// The environment has no credentials.
     #[error(
-        "AWS cannot be called: {} → For a profile of the AWS CLI: eval \"$(aws configure export-credentials --format env)\", and export AWS_REGION.",
+        "AWS cannot be called: {} → For a profile of the AWS CLI: eval \"$(aws configure export-credentials --format env)\", and export AWS_REGION. A retry does not help.",
         message::numbered(&unset(&.0.problems))
     )]
     Environment(#[from] ConfigurationError),
@@ -30,7 +30,7 @@ pub enum OperatorError {
     Invoke(#[from] InvokeError),
     /// There is no such instance.
     #[error(
-        "There is no secret {name} for stack {stack} in this account and region. → Name the instance by its add-on's id (with the right --secret-prefix), its secret's whole name or its ARN. List the instances: addon-rotation-operator --stack {stack} status"
+        "There is no secret {name} for stack {stack} in this account and region. → Check AWS_REGION. Name the instance by its add-on's id (with the right --secret-prefix), its secret's whole name or its ARN. List the instances: `addon-rotation-operator --stack {stack} status`. A retry does not help."
     )]
     Unknown {
         /// The name that was looked for.
@@ -40,7 +40,7 @@ pub enum OperatorError {
     },
     /// The secret is not the stack's.
     #[error(
-        "Secret {name} does not have the tag rotation:stack={stack}. → If the stack is to rotate it, tag it: aws secretsmanager tag-resource --secret-id {name} --tags Key=rotation:stack,Value={stack}"
+        "Secret {name} does not have the tag rotation:stack={stack}. → If the stack is to rotate it, tag it: `aws secretsmanager tag-resource --secret-id {name} --tags Key=rotation:stack,Value={stack}`. A retry does not help."
     )]
     NotManaged {
         /// The secret.
@@ -55,7 +55,7 @@ pub enum OperatorError {
     #[error("{}", message::sentence(.0))]
     Overtaken(String),
     /// A file cannot be used.
-    #[error("File {name} cannot be used: {problem}. → Correct it, and repeat.")]
+    #[error("File {name} cannot be used: {problem}. → Correct it. A retry does not help.")]
     File {
         /// The file.
         name: String,
@@ -64,7 +64,7 @@ pub enum OperatorError {
     },
     /// A file has lines that cannot be used; nothing was sent.
     #[error(
-        "File {name} cannot be used, and nothing was sent: {} → Correct it, and repeat.",
+        "File {name} cannot be used, and nothing was sent: {} → Correct it. A retry does not help.",
         message::numbered(problems)
     )]
     Lines {
@@ -77,13 +77,18 @@ pub enum OperatorError {
     #[error("You did not agree. Nothing was changed.")]
     Declined,
     /// Nobody can be asked.
-    #[error("There is no terminal to ask at. Nothing was changed. → Say --yes if you agree.")]
+    #[error(
+        "There is no terminal to ask at. Nothing was changed. → Say --yes if you agree. A retry does not help."
+    )]
     NobodyToAsk,
     /// A rotation did not end.
     #[error("{0}")]
     Unfinished(String),
     /// A step in the middle failed.
-    #[error("Step {step} failed: {source}\n{state}. → Then repeat: {again}")]
+    #[error(
+        "Step {step} failed: {}",
+        message::because(&source.to_string(), &message::sentence(state), &format!("Repeat: {again}"))
+    )]
     Step {
         /// The step.
         step: &'static str,

@@ -29,8 +29,8 @@ pub enum DeprovisionError {
     Late(SecretArn),
     /// Some credentials could not be ended.
     #[error(
-        "Add-on {addon} is not deprovisioned: {} → Then repeat: what is left is done.",
-        message::numbered(problems)
+        "Add-on {addon} is not deprovisioned: {}",
+        message::because(&message::numbered(problems), "", "Repeat it: what is left is done")
     )]
     Alive {
         /// The add-on's id.
@@ -42,7 +42,8 @@ pub enum DeprovisionError {
     },
     /// A day of tries is over.
     #[error(
-        "Add-on {addon} was not deprovisioned within a day. The last attempt failed: {cause} → Then invoke deprovision-addon again with this AddonId."
+        "Add-on {addon} was not deprovisioned within a day. The last attempt failed: {}",
+        message::because(cause, "", "Invoke deprovision-addon again with this AddonId")
     )]
     GaveUp {
         /// The add-on's id.

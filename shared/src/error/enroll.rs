@@ -46,7 +46,12 @@ pub enum EnrollError {
     },
     /// A refresh token that can be received once.
     #[error(
-        "The refresh token of add-on {addon} could not be stored: {cause} It is lost, and the grant code is used up. → Then ask Heroku for a new grant."
+        "The refresh token of add-on {addon} could not be stored: {}",
+        message::because(
+            cause,
+            "It is lost, and the grant code is used up.",
+            "Ask Heroku for a new grant"
+        )
     )]
     TokenLost {
         /// The add-on's id.
@@ -55,18 +60,25 @@ pub enum EnrollError {
         cause: String,
     },
     /// A later step failed, and not everything could be taken back.
-    #[error("Add-on {addon} is not enrolled: {cause} {left}")]
+    #[error(
+        "Add-on {addon} is not enrolled: {}",
+        message::because(cause, left, LEFT)
+    )]
     Left {
         /// The add-on's id.
         addon: String,
         /// What failed.
         cause: String,
-        /// What is there all the same, why, and what to do.
+        /// What is there all the same, and why.
         left: String,
         /// Whether the cause may pass.
         transient: bool,
     },
 }
+
+/// What is kept is found then, tokens among it.
+const LEFT: &str =
+    "Repeat the enrolment without GrantCode and RefreshToken: it completes what is left";
 
 /// One thing that is wrong.
 pub(crate) struct Problem {

@@ -3,6 +3,7 @@
 use crate::deadline::Transient;
 use crate::engine::RandomError;
 use crate::ids::{SecretArn, VersionId};
+use crate::message;
 use crate::secrets::MOST_LABELS;
 
 /// A rotation in a state in which the step must not go on.
@@ -128,7 +129,12 @@ pub enum StepError {
     },
     /// A day of tries is over.
     #[error(
-        "Version {version} of {secret} was not revoked within a day. The last attempt failed: {cause} → Then invoke revoke-secret again with this SecretId and VersionId."
+        "Version {version} of {secret} was not revoked within a day. The last attempt failed: {}",
+        message::because(
+            cause,
+            "",
+            "Invoke revoke-secret again with this SecretId and VersionId"
+        )
     )]
     GaveUp {
         /// The secret.

@@ -7,6 +7,7 @@ use serde::Deserialize;
 use crate::aws::AwsError;
 use crate::deadline::Transient;
 use crate::ids::SecretArn;
+use crate::message;
 use crate::net::{Answer, Unreachable};
 
 /// The ids of [Heroku's errors](https://devcenter.heroku.com/articles/platform-api-reference#error-responses)
@@ -132,7 +133,12 @@ pub enum HerokuError {
     Tokens(#[from] AwsError),
     /// Heroku renewed the refresh token, and it could not be stored.
     #[error(
-        "Heroku has renewed the refresh token, and the new one could not be stored: {source} The old one may not work any more. → If Heroku refuses it from now on, ask Heroku for a new grant for this add-on, and store its refresh token in {secret}."
+        "Heroku has renewed the refresh token, and the new one could not be stored: {}",
+        message::because(
+            &source.to_string(),
+            "The old one may not work any more.",
+            &format!("If Heroku refuses it from now on, ask Heroku for a new grant for this add-on, and store its refresh token in {secret}")
+        )
     )]
     Unstored {
         /// The OAuth secret.

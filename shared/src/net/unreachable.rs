@@ -30,7 +30,9 @@ pub enum Unreachable {
     #[error("the server does not speak the expected protocol, or neither TLS 1.2 nor 1.3")]
     Protocol,
     /// The chain ends at a certificate authority that is not known.
-    #[error("the certificate's authority is neither in Mozilla's list nor in CA_BUNDLE_FILE")]
+    #[error(
+        "the certificate's authority is neither in Mozilla's list nor in the stack's CaBundleLayer"
+    )]
     UnknownIssuer,
     /// The certificate is for other names.
     #[error("the certificate is for another host name")]
@@ -75,7 +77,7 @@ impl Unreachable {
             }
             Self::Protocol => "Correct host and port",
             Self::UnknownIssuer => {
-                "Put the authority's root certificate into CA_BUNDLE_FILE, or use a certificate of a public authority"
+                "Put the authority's root certificate into the layer of the stack's parameter CaBundleLayer, or use a certificate of a public authority"
             }
             Self::OtherName => {
                 "Use a host name that the certificate lists, or issue a certificate for this one"
@@ -85,7 +87,7 @@ impl Unreachable {
             Self::NoTls => "Switch TLS on at the server",
             Self::PlainText => "Use an address that begins with https://",
             Self::Private => {
-                "If the service is in the functions' own network, set ALLOW_PRIVATE_ADDRESSES to true"
+                "If the service is in the functions' own network, set the stack's parameter AllowPrivateAddresses to true"
             }
             Self::Request => "Store the value again, without a line end or blank",
             Self::TooLarge => "Check what answers at this address",

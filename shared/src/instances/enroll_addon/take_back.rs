@@ -28,10 +28,7 @@ impl EnrollAddon {
                 self.take_away(addon, secret, deadline).await
             };
             if let Err(problem) = removed {
-                left.push(format!(
-                    "{secret} is left behind: {} → Repeat the enrolment to complete it.",
-                    message::sentence(&problem)
-                ));
+                left.push(behind(secret, &problem));
             }
         }
         match &made.oauth {
@@ -44,10 +41,10 @@ impl EnrollAddon {
                     Ok(true) => left.push(kept(oauth, "Heroku has renewed the refresh token")),
                     Ok(false) => {
                         if let Err(problem) = self.remove(oauth, deadline).await {
-                            left.push(format!("{oauth} is left behind: {problem}"));
+                            left.push(behind(oauth, &problem));
                         }
                     }
-                    Err(problem) => left.push(format!("{oauth} is left behind: {problem}")),
+                    Err(problem) => left.push(behind(oauth, &problem)),
                 }
             }
         }
@@ -113,9 +110,14 @@ impl EnrollAddon {
 }
 
 fn kept(oauth: &SecretArn, why: &str) -> String {
-    format!(
-        "{oauth} is kept: {why}, and its refresh token cannot be replaced. → Repeat the enrolment without GrantCode and RefreshToken."
-    )
+    format!("{oauth} is kept: {why}, and its refresh token cannot be replaced.")
+}
+
+/// What to do about the reason, repeating the enrolment shows again.
+fn behind(secret: &SecretArn, problem: &impl ToString) -> String {
+    let problem = problem.to_string();
+    let reason = problem.split(" → ").next().unwrap_or_default();
+    format!("{secret} is left behind: {}", message::sentence(reason))
 }
 
 /// Whether a secret is as it was made: not rotating, and never rotated.

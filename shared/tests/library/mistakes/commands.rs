@@ -61,11 +61,9 @@ async fn a_mistyped_id() {
     let mistyped = &instance.addon[1..];
     let text = refused(&stack(&stand), mistyped).await;
     let cause = format!("There is no secret acme/credentials/{mistyped} for stack addon-rotation");
-    assert_said(
-        &text,
-        &cause,
-        "addon-rotation-operator --stack addon-rotation status",
-    );
+    // The right id in the wrong region is told the same.
+    let remedy = "Check AWS_REGION. Name the instance by its add-on's id";
+    assert_said(&text, &cause, remedy);
 
     let words = Words::default();
     let options = deprovision::Options {

@@ -109,9 +109,8 @@ async fn a_certificate_of_an_unknown_authority() {
     for engine in ["http", "redis"] {
         let (reason, text) = told(engine, "0.0.0.0", port).await;
         assert_eq!(reason, Unreachable::UnknownIssuer, "{engine}: {text}");
-        let cause =
-            "the certificate's authority is neither in Mozilla's list nor in CA_BUNDLE_FILE";
-        let remedy = "Put the authority's root certificate into CA_BUNDLE_FILE";
+        let cause = "the certificate's authority is neither in Mozilla's list nor in the stack's CaBundleLayer";
+        let remedy = "Put the authority's root certificate into the layer of the stack's parameter CaBundleLayer";
         assert_told(&text, cause, remedy, false);
     }
 }

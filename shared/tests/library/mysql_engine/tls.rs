@@ -68,10 +68,10 @@ async fn a_server_is_trusted_if_its_authority_is_in_the_bundle_and_its_name_in_t
     let authority = Authority::new().unwrap();
     let mut stand = start(&authority, &[HERE]).await;
     let error = refused(&stand, &stand.services).await;
-    assert!(error.contains("CA_BUNDLE_FILE"), "{error}");
+    assert!(error.contains("CaBundleLayer"), "{error}");
     let another = trusting(&stand.services, &Authority::new().unwrap());
     let error = refused(&stand, &another).await;
-    assert!(error.contains("CA_BUNDLE_FILE"), "{error}");
+    assert!(error.contains("CaBundleLayer"), "{error}");
 
     stand.services = trusting(&stand.services, &authority);
     // The server sees to it that TLS is what it is used with.

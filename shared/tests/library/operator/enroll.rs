@@ -190,8 +190,7 @@ async fn what_was_never_there_cannot_be_deprovisioned() {
     let outcome = deprovision::run(&stack(&stand), &people.for_people(), &options).await;
     assert_eq!(outcome.unwrap(), Outcome::Attention);
     let text = people.text();
-    let expected =
-        "✗ nope: There is no instance nope in stack addon-rotation. → List the instances";
+    let expected = "✗ nope: There is no instance nope in stack addon-rotation. → Check AWS_REGION, and list the instances";
     assert!(text.contains(expected), "{text}");
     // What was deprovisioned before is done.
     let instance = stand.enrolled(Api::V1).await;

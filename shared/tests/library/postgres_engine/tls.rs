@@ -60,10 +60,10 @@ async fn a_server_is_trusted_if_its_authority_is_in_the_bundle_and_its_name_in_t
     assert_eq!(verdict, Ok(Verdict::Accepted));
 
     let error = refused(&stand, &stand.services, HERE).await.to_string();
-    assert!(error.contains("CA_BUNDLE_FILE"), "{error}");
+    assert!(error.contains("CaBundleLayer"), "{error}");
     let another = super::tls::trusting(&stand.services, &Authority::new().unwrap());
     let error = refused(&stand, &another, HERE).await.to_string();
-    assert!(error.contains("CA_BUNDLE_FILE"), "{error}");
+    assert!(error.contains("CaBundleLayer"), "{error}");
 }
 
 #[tokio::test]

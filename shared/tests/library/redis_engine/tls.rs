@@ -51,10 +51,10 @@ async fn a_server_is_trusted_if_its_authority_is_in_the_bundle_and_its_name_in_t
     let authority = Authority::new().unwrap();
     let (mut stand, first) = start(&authority, &[HERE]).await;
     let unknown = refused(&stand.services, &first).await.to_string();
-    assert!(unknown.contains("CA_BUNDLE_FILE"), "{unknown}");
+    assert!(unknown.contains("CaBundleLayer"), "{unknown}");
     let another = trusting(&stand.services, &Authority::new().unwrap());
     let unknown = refused(&another, &first).await.to_string();
-    assert!(unknown.contains("CA_BUNDLE_FILE"), "{unknown}");
+    assert!(unknown.contains("CaBundleLayer"), "{unknown}");
 
     stand.services = trusting(&stand.services, &authority);
     let second = first.next();

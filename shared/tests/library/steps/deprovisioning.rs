@@ -305,7 +305,7 @@ async fn one_credential_that_cannot_be_ended_keeps_no_other_alive_and_no_secret_
     let message = refused(&stand, json!({ "AddonId": instance.addon })).await;
     assert!(message.contains("refused the administrator"), "{message}");
     assert!(
-        message.contains("Then repeat: what is left is done"),
+        message.contains("Repeat it: what is left is done"),
         "{message}"
     );
     assert_eq!(stand.service.live().len(), 1);
