@@ -87,7 +87,7 @@ pub enum OperatorError {
     /// A step in the middle failed.
     #[error(
         "Step {step} failed: {}",
-        message::because(&source.to_string(), &message::sentence(state), &format!("Repeat: {again}"))
+        message::because(&source.to_string(), &message::sentence(state), &format!("Repeat: `{again}`"))
     )]
     Step {
         /// The step.

@@ -78,7 +78,7 @@ fn steps() {
                 addon: addon(),
                 cause: denied().to_string(),
                 left: format!(
-                    "{secret} is left behind: it is in use. → Repeat the enrolment to complete it."
+                    "{secret} is left behind: it is in use."
                 ),
                 transient: true,
             },

@@ -175,7 +175,7 @@ async fn nothing_is_taken_back_while_rotation_may_be_on() {
         let event = event(&stand, &addon, by);
         let message = refusal(&stand, stand.lambda.ask(FUNCTION, event.clone()).await);
         assert!(
-            message.contains("Repeat the enrolment to complete it"),
+            message.contains("Repeat the enrolment without GrantCode"),
             "{message}"
         );
         assert_eq!(there(&stand, &addon), [true, by != By::V1], "{message}");
