@@ -197,6 +197,17 @@ fn a_login_is_for_the_addresses_that_its_secret_says() {
 }
 
 #[test]
+fn hosts_that_a_resolver_keeps_apart_are_two() {
+    let mut document = document();
+    document["engine"] = "postgres".into();
+    document["dbname"] = "shop".into();
+    // The Kelvin sign, whose small letter is a k.
+    document["host"] = "\u{212a}v7.acme.example".into();
+    let error = served(&document, &json!({ "host": "kv7.acme.example", "port": 6379 }));
+    assert!(error.unwrap_err().contains("is for"));
+}
+
+#[test]
 fn every_node_is_looked_at() {
     let mut document = document();
     document["nodes"] = json!([

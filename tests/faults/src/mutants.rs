@@ -13,7 +13,7 @@ use faults::violation::Rule;
 use local_cloud::tools::target_directory;
 use serde::Deserialize;
 
-use table::MUTANTS;
+use table::mutants;
 
 /// A place where the functions are broken.
 struct Mutant {
@@ -84,7 +84,7 @@ pub(crate) fn run(only: Option<&str>, no_tests: bool) -> Result<bool, Problem> {
     }
     rename_program(&copy)?;
     let mut all_caught = true;
-    for mutant in MUTANTS {
+    for mutant in mutants() {
         let is_left_out = no_tests && matches!(mutant.runs, Runs::Tests(_));
         if is_left_out || only.is_some_and(|only| !mutant.name.contains(only)) {
             continue;
@@ -224,14 +224,14 @@ fn copy_all(from: &Path, to: &Path) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::{MUTANTS, fs};
+    use super::{fs, mutants};
 
     /// A mutant whose text is gone proves nothing, and is found here instead of an hour later.
     #[test]
     fn each_mutant_changes_what_is_there_once() {
         let workspace = local_cloud::tools::workspace();
         let mut wrong = Vec::new();
-        for mutant in MUTANTS {
+        for mutant in mutants() {
             for (file, from, to) in mutant.changes {
                 let text = fs::read_to_string(workspace.join(file)).unwrap_or_default();
                 if text.matches(from).count() != 1 || from == to {

@@ -48,7 +48,8 @@ async fn what_is_wrong_elsewhere_is_told_at_once_before_a_code_is_used() {
         show(&stand, &addon, "something else");
         let mut wrong = event(&stand, &addon, by);
         wrong["Document"]["api_key"] = "acme_live_that_nobody_issued".into();
-        let nobody = "arn:aws:secretsmanager:us-east-1:000000000000:secret:acme/nobody-AbCdEf";
+        // A secret that is there, and no administrator's.
+        let nobody = stand.lambda.heroku().partner.as_str();
         wrong["Document"]["masterarn"] = nobody.into();
         let message = refusal(&stand, stand.lambda.ask(FUNCTION, wrong).await);
         assert!(message.contains("nothing was changed"), "{message}");
@@ -56,6 +57,7 @@ async fn what_is_wrong_elsewhere_is_told_at_once_before_a_code_is_used() {
             message.contains("service refuses the document's credential"),
             "{message}"
         );
+        assert!(message.contains("no administrator's secret"), "{message}");
         assert!(message.contains(nobody), "{message}");
         assert_eq!(
             message.contains("Heroku shows other values"),

@@ -1,0 +1,164 @@
+//! The end of a credential, and what leads to it.
+
+use faults::violation::Rule;
+
+use super::{ROTATE, REVOKE, SECRETS, SCHEDULE, LOOK, CONFIG};
+use crate::mutants::{Mutant, Runs};
+
+pub(super) const MUTANTS: &[Mutant] = &[
+    Mutant {
+        name: "takes any grace period from an event",
+        changes: &[(
+            "shared/src/event.rs",
+            "event.optional_number(\"RevokeAfterSeconds\", 1..=longest)",
+            "event.optional_number(\"RevokeAfterSeconds\", 1..=longest * 9999)",
+        )],
+        runs: Runs::Tests("a_number_or_time_out_of_its_bounds"),
+        breaks: Rule::OneAtRest,
+    },
+    Mutant {
+        name: "notes nothing of what it has seen",
+        changes: &[(
+            ROTATE,
+            "note.filter(|note| !secret.is_noted(note))",
+            "note.filter(|_| false)",
+        )],
+        runs: Runs::Tests("ending::what_was_shown"),
+        breaks: Rule::OneAtRest,
+    },
+    Mutant {
+        name: "asks for the old credential in its own config vars alone",
+        changes: &[(
+            CONFIG,
+            "                || rendered
+                    .iter()",
+            "                && rendered
+                    .iter()",
+        )],
+        runs: Runs::Tests("ending::a_config_var_that"),
+        breaks: Rule::NobodyLockedOut,
+    },
+    Mutant {
+        name: "takes nothing for gone",
+        changes: &[(LOOK, "if !is_seen {", "if false {")],
+        runs: Runs::Tests("ending::a_look_that"),
+        breaks: Rule::NobodyLockedOut,
+    },
+    Mutant {
+        name: "ends a credential with the first of its labels",
+        changes: &[(
+            LOOK,
+            "                Some(true) => {}",
+            "                Some(true) => continue,",
+        )],
+        runs: Runs::Tests("ending::versions_with_one"),
+        breaks: Rule::NobodyLockedOut,
+    },
+    Mutant {
+        name: "believes a refusal that has no control",
+        changes: &[(REVOKE, "if seen == Seen::Current && old", "if false && old")],
+        runs: Runs::Tests("authority::a_broken_current"),
+        breaks: Rule::OneAtRest,
+    },
+    Mutant {
+        name: "lets a panic be the last try",
+        changes: &[(
+            "shared/src/last_will.rs",
+            "WILL.set(Some(Box::new(executed)));",
+            "drop(executed);",
+        )],
+        runs: Runs::Tests("ending::a_panic_is"),
+        breaks: Rule::OneAtRest,
+    },
+    Mutant {
+        name: "judges a promotion by its answer",
+        changes: &[(
+            SECRETS,
+            "if error.is(\"AccessDeniedException\") {",
+            "if true {",
+        )],
+        runs: Runs::Tests("ending::a_promotion_whose"),
+        breaks: Rule::OneRelease,
+    },
+    Mutant {
+        name: "counts no labels",
+        changes: &[(
+            ROTATE,
+            "if has + needed <= MOST_LABELS {",
+            "if true || has + needed <= MOST_LABELS {",
+        )],
+        runs: Runs::Tests("ending::labels_that_have_no_room"),
+        breaks: Rule::NobodyLockedOut,
+    },
+    Mutant {
+        name: "takes a schedule's name for a plan",
+        changes: &[(
+            "shared/src/schedule/group.rs",
+            "is_enabled: schedule.state != Some(ScheduleState::Disabled),",
+            "is_enabled: true,",
+        )],
+        runs: Runs::Tests("ending::a_schedule_that_is"),
+        breaks: Rule::OneAtRest,
+    },
+    Mutant {
+        name: "schedules for any time",
+        changes: &[(SCHEDULE, "delay.max(self.configuration.soonest)", "delay")],
+        runs: Runs::Tests("ending::no_schedule_is"),
+        breaks: Rule::OneAtRest,
+    },
+    Mutant {
+        name: "writes again what Heroku stores in another text",
+        changes: &[(
+            "shared/src/heroku.rs",
+            "if missing.iter().all(",
+            "if false && missing.iter().all(",
+        )],
+        runs: Runs::Tests("ending::a_value_that"),
+        breaks: Rule::OneRelease,
+    },
+    Mutant {
+        name: "stores a renewed token once",
+        changes: &[(
+            "shared/src/heroku/oauth.rs",
+            "impl Transient for Unstored {
+    fn is_transient(&self) -> bool {
+        true",
+            "impl Transient for Unstored {
+    fn is_transient(&self) -> bool {
+        false",
+        )],
+        runs: Runs::Tests("tokens::a_renewed_refresh_token_is_stored"),
+        breaks: Rule::OneAtRest,
+    },
+    Mutant {
+        name: "does not look whether a token was renewed meanwhile",
+        changes: &[(
+            "shared/src/heroku/oauth.rs",
+            "if now.text(REFRESH_TOKEN) == fields.text(REFRESH_TOKEN) {",
+            "if true {",
+        )],
+        runs: Runs::Tests("tokens::two_functions"),
+        breaks: Rule::OneAtRest,
+    },
+    Mutant {
+        name: "enrols without trying the administrator's login",
+        changes: &[(
+            "shared/src/instances/enroll_addon.rs",
+            "        self.rehearse(&secret, &version, deadline).await?;
+",
+            "",
+        )],
+        runs: Runs::Tests("an_administrator_that_cannot_rotate"),
+        breaks: Rule::Converges,
+    },
+    Mutant {
+        name: "keeps what it rehearses",
+        changes: &[(
+            "shared/src/engine/postgres/session.rs",
+            "self.and_then(statements, \"ROLLBACK\").await",
+            "self.and_then(statements, \"COMMIT\").await",
+        )],
+        runs: Runs::Tests("a_rehearsal_finds_everything"),
+        breaks: Rule::AliveIsLabelled,
+    },
+];

@@ -1,0 +1,153 @@
+//! What the fault runs find.
+
+use faults::violation::Rule;
+
+use super::{ROTATE, FINISH, REVOKE, SECRETS, SCHEDULE, LOOK};
+use crate::mutants::{Mutant, Runs};
+
+pub(super) const MUTANTS: &[Mutant] = &[
+    Mutant {
+        name: "promotes first, schedules second",
+        changes: &[
+            (
+                ROTATE,
+                "    let mut replaced = None;
+",
+                "    secrets.promote(&event.secret, &event.version, &old, deadline).await?;
+    let mut replaced = None;
+",
+            ),
+            (
+                ROTATE,
+                "    secrets
+        .promote(&event.secret, &event.version, &old, deadline)
+        .await?;
+    Ok(replaced)
+",
+                "    Ok(replaced)
+",
+            ),
+        ],
+        runs: Runs::Single,
+        breaks: Rule::OneAtRest,
+    },
+    Mutant {
+        name: "labels after the service has issued",
+        changes: &[(
+            SECRETS,
+            "
+            .version_stages(Label::Live(version.clone()).to_string());",
+            ";",
+        )],
+        runs: Runs::Single,
+        breaks: Rule::AliveIsLabelled,
+    },
+    Mutant {
+        name: "takes the label off before it revokes",
+        changes: &[(
+            REVOKE,
+            "        self.services.revoke(old, &administrator, deadline).await?;
+",
+            "        self.secrets.detach(&event.secret, &live, &event.version, deadline).await?;
+        self.services.revoke(old, &administrator, deadline).await?;
+",
+        )],
+        runs: Runs::Single,
+        breaks: Rule::AliveIsLabelled,
+    },
+    Mutant {
+        name: "revokes without looking at the labels",
+        changes: &[
+            (
+                REVOKE,
+                "if secret.carries(&event.version, &Label::Current) {",
+                "if false {",
+            ),
+            (
+                REVOKE,
+                "if secret.carries(&event.version, &Label::Pending) {",
+                "if false {",
+            ),
+            (
+                LOOK,
+                "                Some(true) => {}",
+                "                Some(true) => continue,",
+            ),
+            (LOOK, "if !vars.is_empty() {", "if false {"),
+            (LOOK, "if !is_seen {", "if false {"),
+        ],
+        runs: Runs::Histories,
+        breaks: Rule::NobodyLockedOut,
+    },
+    Mutant {
+        name: "revokes without looking at Heroku",
+        changes: &[
+            (LOOK, "if !vars.is_empty() {", "if false {"),
+            (LOOK, "if !is_seen {", "if false {"),
+        ],
+        runs: Runs::Histories,
+        breaks: Rule::NobodyLockedOut,
+    },
+    Mutant {
+        name: "revokes although the revocation was scheduled anew",
+        changes: &[(
+            REVOKE,
+            "if self.schedules.is_moved(event, deadline).await? {",
+            "if false {",
+        )],
+        runs: Runs::Histories,
+        breaks: Rule::NobodyLockedOut,
+    },
+    Mutant {
+        name: "takes what is rolled back to for out of use",
+        changes: &[(
+            FINISH,
+            "was_in_use: event.was_in_use,",
+            "was_in_use: false,",
+        )],
+        runs: Runs::Histories,
+        breaks: Rule::NobodyLockedOut,
+    },
+    Mutant {
+        name: "begins no grace period anew",
+        changes: &[(REVOKE, "if event.was_in_use {", "if false {")],
+        runs: Runs::Histories,
+        breaks: Rule::NobodyLockedOut,
+    },
+    Mutant {
+        name: "publishes without comparing",
+        changes: &[(
+            "shared/src/heroku.rs",
+            "if !limited.take() {",
+            "if limited.take() && !limited.take() {",
+        )],
+        runs: Runs::Single,
+        breaks: Rule::OneRelease,
+    },
+    Mutant {
+        name: "reads by AWSCURRENT instead of the version's id",
+        changes: &[(
+            REVOKE,
+            "let old = self.document(event, &event.version, deadline).await?;",
+            "let old = self.document(event, &current, deadline).await?;",
+        )],
+        runs: Runs::Single,
+        breaks: Rule::OneAtRest,
+    },
+    Mutant {
+        name: "takes any answer for a function's",
+        changes: &[(
+            "shared/src/invoke.rs",
+            "if payload.as_ref().trim_ascii() == b\"null\" {",
+            "if true {",
+        )],
+        runs: Runs::Single,
+        breaks: Rule::NobodyLockedOut,
+    },
+    Mutant {
+        name: "gives what was abandoned a grace period from the sweep on",
+        changes: &[(SCHEDULE, "was_in_use: true,", "was_in_use: false,")],
+        runs: Runs::Histories,
+        breaks: Rule::NobodyLockedOut,
+    },
+];
