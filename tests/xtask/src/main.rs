@@ -22,8 +22,12 @@ enum Run {
     /// Built with everything else, which it has built as well: so that cargo unites the same features, and builds the
     /// dependencies once.
     WithEverything(&'static str, &'static [&'static str]),
-    /// Built together with the functions, which it finds beside itself.
-    WithFunctions(&'static str, &'static [&'static str]),
+    /// Built together with the functions, which it finds beside itself, and further packages.
+    WithFunctions(
+        &'static str,
+        &'static [&'static str],
+        &'static [&'static str],
+    ),
 }
 
 use Run::{Cargo, Optimised, WithEverything, WithFunctions};
@@ -32,12 +36,12 @@ use Run::{Cargo, Optimised, WithEverything, WithFunctions};
 const TASKS: [(&str, Run, &str); 14] = [
     (
         "demo",
-        WithFunctions("demo", &["demo"]),
+        WithFunctions("demo", &["demo"], &[]),
         "Rotates three add-on instances on this machine, and shows that nobody is locked out",
     ),
     (
         "up",
-        WithFunctions("demo", &["up"]),
+        WithFunctions("demo", &["up"], &["addon-rotation-operator"]),
         "Leaves the demo's cloud running, for the AWS CLI, until Ctrl-C",
     ),
     (
@@ -97,7 +101,7 @@ const TASKS: [(&str, Run, &str); 14] = [
     ),
     (
         "picture",
-        WithFunctions("demo", &["picture"]),
+        WithFunctions("demo", &["picture"], &[]),
         "Plays the demo, and writes its picture for the README",
     ),
 ];
@@ -155,13 +159,13 @@ fn start(run: &Run, arguments: &[OsString]) -> io::Result<ExitCode> {
             task.args(*first);
             task
         }
-        WithFunctions(package, first) => {
+        WithFunctions(package, first, further) => {
             println!("1 of 4  building (from nothing it takes some minutes)");
             let mut cargo = cargo();
             cargo.args(["build", "--package", package]);
-            cargo.args(["--package", "addon-rotation-operator"]);
-            for function in functions()? {
-                cargo.arg("--package").arg(function);
+            let further = further.iter().map(|it| (*it).to_owned());
+            for package in functions()?.into_iter().chain(further) {
+                cargo.arg("--package").arg(package);
             }
             if !cargo.status()?.success() {
                 return Ok(ExitCode::FAILURE);
