@@ -44,6 +44,53 @@ impl Transient for InvokeError {
     }
 }
 
+/// A called function's error, passed on as an answer: it is no failure of the function that passes it on.
+///
+/// `rotate` answers it where rotations of an instance that is being enrolled would fail: no rotation has failed, and
+/// nobody is to be alarmed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Refused {
+    /// The function.
+    pub function: String,
+    /// Its error's type.
+    pub error_type: String,
+    /// Its error's message.
+    pub error_message: String,
+}
+
+impl Refused {
+    /// What a function was asked for and refused; nothing if it did it.
+    ///
+    /// # Errors
+    /// If it could not be called, or did not answer.
+    pub(crate) fn of<A>(asked: Result<A, InvokeError>) -> Result<Option<Self>, InvokeError> {
+        match asked {
+            Ok(_) => Ok(None),
+            Err(InvokeError::Function {
+                function,
+                error_type,
+                error_message,
+            }) => Ok(Some(Self {
+                function,
+                error_type,
+                error_message,
+            })),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+impl From<Refused> for InvokeError {
+    fn from(refused: Refused) -> Self {
+        Self::Function {
+            function: refused.function,
+            error_type: refused.error_type,
+            error_message: refused.error_message,
+        }
+    }
+}
+
 /// Invokes functions and waits for their answers.
 #[derive(Debug, Clone)]
 pub struct Functions {

@@ -24,7 +24,7 @@ use crate::fields::{ConfigVars, Fields};
 use crate::function::Function;
 use crate::heroku::{AddOn, HerokuClient, HerokuError, Partner, exchange};
 use crate::ids::{SecretArn, VersionId};
-use crate::invoke::Functions;
+use crate::invoke::{Functions, InvokeError, Refused};
 use crate::rotation_schedule::schedule_expression;
 use crate::secrets::{NewSecret, Secrets};
 use crate::service::Services;
@@ -205,10 +205,8 @@ impl EnrollAddon {
             version: version.clone(),
             rotation_token: None,
         };
-        self.functions
-            .invoke(&self.rotate, &event, deadline)
-            .await?;
-        Ok(())
+        let refused: Option<Refused> = self.functions.ask(&self.rotate, &event, deadline).await?;
+        refused.map_or(Ok(()), |refused| Err(InvokeError::from(refused).into()))
     }
 
     /// A v3 instance's document, whose tokens are stored and show what it renders.

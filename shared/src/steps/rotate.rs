@@ -13,7 +13,7 @@ use crate::event_bus::{self, EventBus, Occurrence};
 use crate::fields::Check;
 use crate::function::Function;
 use crate::ids::VersionId;
-use crate::invoke::Functions;
+use crate::invoke::{Functions, Refused};
 use crate::secrets::{Label, MOST_LABELS, Secret, Secrets, own_document};
 use crate::start::{Start, name};
 
@@ -64,7 +64,7 @@ pub struct Rotate {
 
 impl Function for Rotate {
     type Event = RotationEvent;
-    type Answer = ();
+    type Answer = Option<Refused>;
 
     fn start(start: &mut Start) -> Option<Self> {
         let names = Names::read(&mut start.variables());
@@ -78,12 +78,17 @@ impl Function for Rotate {
         })
     }
 
-    async fn handle(&self, event: RotationEvent, deadline: Deadline) -> Result<(), Error> {
+    async fn handle(
+        &self,
+        event: RotationEvent,
+        deadline: Deadline,
+    ) -> Result<Option<Refused>, Error> {
         let step = perform(&event, self, deadline.less(event_bus::LONGEST));
         let result = step.await;
         let mut occurrences = Vec::new();
         match &result {
-            Ok(scheduled) => {
+            Ok(Done::Rehearsal(_)) => {}
+            Ok(Done::Step(scheduled)) => {
                 if event.step == Step::FinishSecret {
                     occurrences.push((&event.version, Occurrence::RotationSucceeded));
                 }
@@ -100,8 +105,19 @@ impl Function for Rotate {
             }
         }
         self.bus.put(&event.secret, &occurrences, deadline).await;
-        result.map(drop)
+        match result? {
+            Done::Step(_) => Ok(None),
+            Done::Rehearsal(refused) => Ok(refused),
+        }
     }
+}
+
+/// What has come of an event.
+enum Done {
+    /// A step, or nothing, as there was nothing to do.
+    Step(Replaced),
+    /// A rehearsal, and why rotations would fail.
+    Rehearsal(Option<Refused>),
 }
 
 /// The version whose revocation was scheduled, and for when.
@@ -111,7 +127,7 @@ async fn perform(
     event: &RotationEvent,
     rotate: &Rotate,
     deadline: Deadline,
-) -> Result<Replaced, Error> {
+) -> Result<Done, Error> {
     let Rotate {
         secrets,
         names,
@@ -128,15 +144,13 @@ async fn perform(
     let secret = match due(event, secrets, deadline).await? {
         Due::Step(secret) => secret,
         Due::Rehearsal => {
-            let function = &steps.create_secret;
-            functions
-                .ask::<_, Created>(function, &step, deadline)
-                .await?;
-            return Ok(None);
+            let rehearsed = functions.ask(&steps.create_secret, &step, deadline);
+            let rehearsed: Result<Created, _> = rehearsed.await;
+            return Ok(Done::Rehearsal(Refused::of(rehearsed)?));
         }
         Due::Nothing => {
             tracing::info!("the version is already current: nothing to do");
-            return Ok(None);
+            return Ok(Done::Step(None));
         }
     };
     match event.step {
@@ -156,10 +170,11 @@ async fn perform(
                 .await?;
         }
         Step::FinishSecret => {
-            return finish(event, &secret, secrets, functions, steps, deadline).await;
+            let replaced = finish(event, &secret, secrets, functions, steps, deadline);
+            return Ok(Done::Step(replaced.await?));
         }
     }
-    Ok(None)
+    Ok(Done::Step(None))
 }
 
 /// What is to be done.
