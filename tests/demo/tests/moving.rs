@@ -331,7 +331,10 @@ async fn a_fleet_is_moved_by_the_page_alone() {
     let token = std::fs::read_to_string(fleet.file(&format!("oauth-{last}.json"))).unwrap();
     assert!(token.contains("refresh_token"), "its token is kept");
     let rows = fleet.status();
-    let gone: Vec<_> = rows.iter().filter(|row| row["state"] == "deleted").collect();
+    let gone: Vec<_> = rows
+        .iter()
+        .filter(|row| row["state"] == "deleted")
+        .collect();
     assert_eq!(gone.len(), 1, "{rows:?}");
     assert_eq!(gone[0]["instance"], last.as_str());
 }
