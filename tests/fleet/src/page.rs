@@ -23,7 +23,7 @@ documented. Each v3 fleet is simulated under both hypotheses: **one pool** for t
 
 <findings>
 
-## Rotated every 90 days
+## Rotation every 90 days
 
 `rate(90 days)` counts from the last rotation, and its window opens at midnight: four hours here, as in `Duration=4h`. All
 its instances were enrolled or rotated by hand on one day. **A schedule each** is what `enroll-addon` sets: an hour of a
