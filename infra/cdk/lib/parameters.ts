@@ -44,7 +44,7 @@ export interface Parameters {
   readonly secretsKmsKeyArn?: string;
   /** The security groups of the functions in these subnets; at least one if there are subnets. */
   readonly securityGroupIds?: readonly string[];
-  /** Subnets for create-secret, test-secret, revoke-secret, enroll-addon and deprovision-addon, which reach the add-on's service. Empty if the service is reached over the internet. They need a way to Secrets Manager, EventBridge Scheduler and api.heroku.com (a NAT gateway). */
+  /** Subnets for create-secret, test-secret, revoke-secret, enroll-addon and deprovision-addon, which reach the add-on's service. Empty if the service is reached over the internet. They need a way to Secrets Manager, Lambda, EventBridge, EventBridge Scheduler, api.heroku.com and id.heroku.com (a NAT gateway). */
   readonly subnetIds?: readonly string[];
   /** Active records each invocation in AWS X-Ray. */
   readonly tracing?: string;

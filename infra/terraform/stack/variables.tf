@@ -288,7 +288,7 @@ variable "security_group_ids" {
 variable "subnet_ids" {
   type        = list(string)
   default     = []
-  description = "Subnets for create-secret, test-secret, revoke-secret, enroll-addon and deprovision-addon, which reach the add-on's service. Empty if the service is reached over the internet. They need a way to Secrets Manager, EventBridge Scheduler and api.heroku.com (a NAT gateway)."
+  description = "Subnets for create-secret, test-secret, revoke-secret, enroll-addon and deprovision-addon, which reach the add-on's service. Empty if the service is reached over the internet. They need a way to Secrets Manager, Lambda, EventBridge, EventBridge Scheduler, api.heroku.com and id.heroku.com (a NAT gateway)."
   nullable    = false
 }
 

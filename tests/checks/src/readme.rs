@@ -1,4 +1,5 @@
-//! tests/README.md is kept true: the table of engines has a test behind every cell.
+//! What is promised has a test: behind every cell of tests/README.md's table of engines, and at every guarantee of
+//! infra/reference.md.
 
 use std::path::Path;
 
@@ -24,6 +25,25 @@ fn every_cell_of_the_engines_names_a_test_that_is_there() {
             if *cell != THE_SERVICES_OWN {
                 assert!(is_there(&root, cell), "{cell} in: {row}");
             }
+        }
+    }
+}
+
+#[test]
+fn every_guarantee_names_tests_that_are_there() {
+    let root = local_cloud::tools::workspace().join("infra");
+    let page = std::fs::read_to_string(root.join("reference.md")).unwrap();
+    let section = page.split("\n## Guarantees\n").nth(1).unwrap();
+    let section = section.split("\n## ").next().unwrap();
+    let guarantees: Vec<&str> = section.split("\n- **").skip(1).collect();
+    assert!(guarantees.len() > 10, "{} guarantees", guarantees.len());
+    for guarantee in guarantees {
+        let links: Vec<&str> = guarantee.split("[test](").skip(1).collect();
+        assert!(!links.is_empty(), "no test for {guarantee}");
+        for link in links {
+            let link = link.split(')').next().unwrap_or_default();
+            let is_there = is_there(&root, &format!("[test]({link})"));
+            assert!(is_there, "{link} in: {guarantee}");
         }
     }
 }

@@ -1,5 +1,5 @@
-//! "Move an existing fleet" of infra/enrol.md, typed as it stands: ten instances of v1 and ten of v3, at PostgreSQL and
-//! at MariaDB, which AWS knows nothing of yet.
+//! "Move an existing fleet" of infra/enrol.md and "Rotate many instances" of infra/operate.md, typed as they stand: ten
+//! instances of v1 and ten of v3, at PostgreSQL and at MariaDB, which AWS knows nothing of yet.
 
 #![cfg(test)]
 
@@ -28,8 +28,20 @@ struct Fleet {
     files: tempfile::TempDir,
     tools: Tools,
     programs: PathBuf,
-    /// The section's blocks of `bash`.
+    /// The sections' blocks of `bash`.
     blocks: Vec<String>,
+}
+
+/// The blocks of `bash` of a page's section.
+fn blocks(page: &str, heading: &str) -> Vec<String> {
+    let page = std::fs::read_to_string(workspace().join(page)).unwrap();
+    let heading = format!("\n## {heading}\n");
+    let section = page.split(heading.as_str()).nth(1).unwrap();
+    let section = section.split("\n## ").next().unwrap();
+    let blocks = section.split("```bash\n").skip(1);
+    blocks
+        .map(|it| it.split("```").next().unwrap().to_owned())
+        .collect()
 }
 
 fn spec(index: usize) -> InstanceSpec {
@@ -77,13 +89,8 @@ impl Fleet {
         for index in 0..2 * INSTANCES {
             members.push(cloud.provision_add_on(spec(index)).await.unwrap());
         }
-        let page = std::fs::read_to_string(workspace().join("infra/enrol.md")).unwrap();
-        let section = page.split("\n## Move an existing fleet\n").nth(1).unwrap();
-        let section = section.split("\n## ").next().unwrap();
-        let blocks = section.split("```bash\n").skip(1);
-        let blocks = blocks
-            .map(|it| it.split("```").next().unwrap().to_owned())
-            .collect();
+        let mut blocks = blocks("infra/enrol.md", "Move an existing fleet");
+        blocks.extend(self::blocks("infra/operate.md", "Rotate many instances"));
         Self {
             cloud,
             members,
@@ -216,6 +223,17 @@ impl Fleet {
             .collect()
     }
 
+    /// A time after the last enrolment, as the page takes it.
+    async fn since(&self) -> String {
+        let command = format!("{}echo \"$SINCE\"", self.block("SINCE=$(date"));
+        let rows = self.status();
+        let newest = rows.iter().filter_map(|row| row["since"].as_str()).max();
+        let newest = newest.unwrap();
+        let is_later = async || self.type_in(&command).trim() > newest;
+        assert!(eventually(is_later).await, "{newest}");
+        self.type_in(&command).trim().to_owned()
+    }
+
     /// Whether every instance is in this state, and no other is there.
     fn all_are(&self, state: &str) -> bool {
         let rows = self.status();
@@ -270,9 +288,11 @@ async fn a_fleet_is_moved_by_the_page_alone() {
     assert!(fleet.all_are("healthy"), "{:?}", fleet.status());
     assert_eq!(fleet.shown(), before, "enrolling publishes nothing");
 
+    let since = fleet.since().await;
     fleet.type_in(&fleet.block("head -n 1)"));
     fleet.type_in(&fleet.block("sed -n 2,10p"));
-    fleet.type_in(&fleet.unpaced("tail -n +11"));
+    fleet.type_in(&format!("SINCE={since}\n{}", fleet.unpaced("--arg since")));
+    assert!(!fleet.file("failed").exists(), "all could be started");
     assert!(
         eventually(async || fleet.all_are("waiting-for-revocation")).await,
         "{:?}",
@@ -298,10 +318,23 @@ async fn a_fleet_is_moved_by_the_page_alone() {
     fleet.type_in(&format!("addon-rotation-operator rollback {last} --yes"));
     assert_eq!(fleet.shown().last().unwrap().0, before.last().unwrap().0);
 
-    fleet.type_in(&fleet.block("cancel-rotate-secret"));
+    fleet.type_in(&fleet.block("do aws secretsmanager"));
     let count = "length(SecretList[?RotationEnabled])";
     let left = fleet.type_in(&format!(
         "aws secretsmanager list-secrets --query '{count}'"
     ));
     assert_eq!(left.trim(), "0", "rotation is on still");
+
+    // The last one is of v3. The commands are the same whether it was ever rotated.
+    let out = fleet.block("delete-secret");
+    fleet.type_in(&format!("ADDON_ID={last}\n{out}"));
+    let token = std::fs::read_to_string(fleet.file(&format!("oauth-{last}.json"))).unwrap();
+    assert!(token.contains("refresh_token"), "its token is kept");
+    let rows = fleet.status();
+    let gone: Vec<_> = rows
+        .iter()
+        .filter(|row| row["state"] == "deleted")
+        .collect();
+    assert_eq!(gone.len(), 1, "{rows:?}");
+    assert_eq!(gone[0]["instance"], last.as_str());
 }

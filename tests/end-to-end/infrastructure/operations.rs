@@ -49,7 +49,7 @@ pub(super) async fn page(cloud: Arc<Cloud>) -> TestResult {
     let files = tempfile::tempdir()?;
     let session = Session {
         cloud: &cloud,
-        values: own_values(&cloud, &provisioned, files.path()),
+        values: own_values(&cloud, &provisioned, files.path(), blocks[values])?,
     };
     store(&cloud, files.path()).await?;
     let deployed = session.run(&blocks[1..with_document]).await;
@@ -120,19 +120,25 @@ impl Session<'_> {
     }
 }
 
-fn own_values(cloud: &Cloud, instance: &Instance, files: &Path) -> String {
-    let prefixes = format!(
-        "SecretNamePrefix={NAME}/credentials/ AdministratorSecretNamePrefix={NAME}/masters/ \
-         OAuthSecretNamePrefix={NAME}/oauth/"
-    );
-    format!(
+/// The page's, with this cloud's instance and addresses. Its parameters follow the names.
+fn own_values(
+    cloud: &Cloud,
+    instance: &Instance,
+    files: &Path,
+    block: &str,
+) -> Result<String, Failed> {
+    let (_, parameters) = block
+        .split_once("export PARAMETERS=\"")
+        .ok_or("the page sets no PARAMETERS")?;
+    let (parameters, _) = parameters.split_once('"').ok_or("PARAMETERS do not end")?;
+    Ok(format!(
         "export STACK={NAME} NAMES={NAME} ADDON_ID={} FILES={}\n\
-         export PARAMETERS=\"{prefixes} HerokuApiUrl={} HerokuOAuthUrl={}\"",
+         export PARAMETERS=\"{parameters} HerokuApiUrl={} HerokuOAuthUrl={}\"",
         instance.addon,
         files.display(),
         cloud.heroku.api_url(),
         cloud.heroku.oauth_url(),
-    )
+    ))
 }
 
 /// The files that the page asks for, with what the cloud's own secrets hold.

@@ -19,11 +19,11 @@ Heroku documents one pool of requests per account. Whether the tokens of v3's in
 documented. Each v3 fleet is simulated under both hypotheses: **one pool** for the whole add-on service, as for v1, and
 **a pool each**, for every token. Until you have measured it, plan with the worse one.
 
-## What it shows
+## Findings
 
 <findings>
 
-## Rotated every 90 days
+## Rotation every 90 days
 
 `rate(90 days)` counts from the last rotation, and its window opens at midnight: four hours here, as in `Duration=4h`. All
 its instances were enrolled or rotated by hand on one day. **A schedule each** is what `enroll-addon` sets: an hour of a
@@ -48,14 +48,12 @@ All are due at once. They are started as often as `RotateSecret`'s quota allows,
 
 <now>
 
-So wait <wait v1> seconds between two calls for v1, and <wait v3> for v3. Watch `rate_limit_remaining` in the logs of
-`publish-to-heroku` before you go faster. For v3:
+So wait <wait v1> seconds between two calls for v1, and <wait v3> for v3, as [this loop](operate.md#rotate-many-instances)
+does. Watch `rate_limit_remaining` in the logs of `publish-to-heroku` before you go faster.
 
-    while read -r addon; do aws secretsmanager rotate-secret --secret-id \"$NAMES/credentials/$addon\"; sleep <wait v3>; done < addons
+## Monthly costs
 
-## What a fleet costs a month
-
-A schedule each, in dollars, at the prices of [Costs](costs.md#what-it-costs).
+A schedule each, in dollars, at the prices of [Costs](costs.md#costs).
 
 <costs>
 

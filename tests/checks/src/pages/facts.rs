@@ -293,7 +293,7 @@ fn the_dashboards_panels_are_the_templates() {
         .collect();
     panels.sort_unstable();
     let drawn: Vec<&str> = panels.iter().map(|(_, _, title)| *title).collect();
-    let rows = table(OPERATE, "left");
+    let rows = table(REFERENCE, "left");
     let shown: Vec<&str> = rows
         .iter()
         .flatten()
