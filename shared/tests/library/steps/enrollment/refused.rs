@@ -105,6 +105,10 @@ async fn an_administrator_that_cannot_rotate_is_told_and_nothing_is_left_of_the_
             );
             assert_eq!(there(&stand, &addon), [false, by == By::Code], "{message}");
             assert_eq!(stand.service.live(), credentials, "{cause}");
+            // No rotation has failed: that is what operators are alarmed of.
+            let requests = stand.gateway.requests();
+            let mut operations = requests.iter().map(|it| it.operation.as_str());
+            assert!(!operations.any(|it| it.ends_with(":PutEvents")), "{cause}");
 
             stand.store_administrator(&right(&stand, token)).await;
             assert_ne!(enroll(&stand, sent).await["Outcome"], "unchanged");
