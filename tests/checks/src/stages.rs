@@ -2,6 +2,7 @@
 
 use std::env;
 use std::error::Error;
+use std::fs::{self, File};
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -44,7 +45,7 @@ async fn run(stages: Vec<Stage<'_>>) -> Ended {
 /// Only tests whose names contain this.
 pub(crate) async fn filtered(workspace: &Path, filter: &str) -> Ended {
     set_up(workspace).await?;
-    tests(workspace, &[filter]).await
+    tests(workspace, filter).await
 }
 
 /// What to run before a commit.
@@ -54,7 +55,7 @@ pub(crate) async fn test(workspace: &Path) -> Ended {
         ("dependencies", Box::pin(crate::deny::run(workspace))),
         (
             "unit, contract, engine and end-to-end tests",
-            Box::pin(tests(workspace, &[])),
+            Box::pin(all_tests(workspace)),
         ),
         ("the model", Box::pin(built("model", &[]))),
         (
@@ -143,28 +144,57 @@ async fn functions(workspace: &Path) -> Ended {
     status(cargo).await
 }
 
-/// `cargo test` of everything, the local cloud included.
-async fn tests(workspace: &Path, arguments: &[&str]) -> Ended {
+/// The tests whose names contain the filter, the local cloud's among them.
+async fn tests(workspace: &Path, filter: &str) -> Ended {
     if functions(workspace).await? != ExitCode::SUCCESS {
         return Ok(ExitCode::FAILURE);
     }
+    let mut cargo = cargo_test(workspace, &["--no-fail-fast", filter]);
+    cargo.env("LOCAL_CLOUD", "all");
+    status(cargo).await
+}
+
+/// `cargo test` of everything. The end-to-end tests wait for others most of the time: they run beside the rest.
+async fn all_tests(workspace: &Path) -> Ended {
+    if functions(workspace).await? != ExitCode::SUCCESS
+        || status(cargo_test(workspace, &["--no-run"])).await? != ExitCode::SUCCESS
+    {
+        return Ok(ExitCode::FAILURE);
+    }
+    let log = tools::target_directory(workspace).join("end-to-end.log");
+    println!(
+        "the end-to-end tests run beside the others: {}",
+        log.display()
+    );
+    let file = File::create(&log)?;
+    let mut deployed = cargo_test(workspace, &["--test", "end_to_end"]);
+    deployed
+        .env("LOCAL_CLOUD", "core")
+        .stdout(file.try_clone()?)
+        .stderr(file);
+    let others = cargo_test(workspace, &["--no-fail-fast"]);
+    let (deployed, others) = tokio::join!(status(deployed), status(others));
+    let (deployed, others) = (deployed?, others?);
+    println!("\nthe end-to-end tests:\n{}", fs::read_to_string(&log)?);
+    Ok(if deployed == ExitCode::SUCCESS {
+        others
+    } else {
+        deployed
+    })
+}
+
+/// The whole workspace, or cargo would unite other features and build everything again.
+fn cargo_test(workspace: &Path, arguments: &[&str]) -> tokio::process::Command {
     let mut cargo = tools::cargo(workspace);
     cargo
-        .args([
-            "test",
-            "--workspace",
-            "--no-fail-fast",
-            "--features",
-            FEATURES,
-        ])
+        .args(["test", "--workspace", "--features", FEATURES])
         .args(arguments)
-        .args(["--", "--include-ignored"])
         .env("RUST_TEST_THREADS", AT_ONCE)
-        .env(
-            "LOCAL_CLOUD",
-            if arguments.is_empty() { "core" } else { "all" },
-        );
-    status(cargo).await
+        .env_remove("LOCAL_CLOUD");
+    if !arguments.contains(&"--no-run") {
+        cargo.args(["--", "--include-ignored"]);
+    }
+    cargo
 }
 
 /// So many tests of one program run at once, however few processors there are: most of them wait for a server's answer
@@ -176,18 +206,8 @@ const FEATURES: &str = "addon-rotation/schema";
 
 /// The end-to-end tests of one kind.
 async fn end_to_end(workspace: &Path, which: &str) -> Ended {
-    let mut cargo = tools::cargo(workspace);
-    // The whole workspace, or cargo would unite other features and build everything again.
-    cargo
-        .args([
-            "test",
-            "--workspace",
-            "--features",
-            FEATURES,
-            "--test",
-            "end_to_end",
-        ])
-        .env("LOCAL_CLOUD", which);
+    let mut cargo = cargo_test(workspace, &["--test", "end_to_end"]);
+    cargo.env("LOCAL_CLOUD", which);
     status(cargo).await
 }
 
