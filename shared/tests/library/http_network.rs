@@ -127,7 +127,7 @@ async fn a_private_address_is_asked_only_if_that_is_allowed() {
     let here = format!("https://{HERE}:{port}/");
     let error = verify(&public, &here).await.unwrap_err();
     assert!(
-        error.to_string().contains("ALLOW_PRIVATE_ADDRESSES"),
+        error.to_string().contains("AllowPrivateAddresses"),
         "{error}"
     );
     assert_eq!(unreachable(Err(error)), Unreachable::Private);

@@ -45,12 +45,14 @@ impl Mysql {
             session
                 .execute(&format!("DROP USER IF EXISTS {copy}"))
                 .await?;
-            for grant in grants_of(session, &original, (model, &found.host), name).await? {
-                match session.attempt(&grant).await {
+            let grants = grants_of(session, &original, (model, &found.host), name).await?;
+            let makes_users = session.grants_make_users;
+            for grant in grants.iter().filter(|_| !makes_users) {
+                match session.attempt(grant).await {
                     Ok(_) => {}
                     // That the administrator may grant it is what the server looked at before.
                     Err(fault) if fault.is_of_no_user() || fault.is_out_of_reach() => {}
-                    Err(fault) => return Err(session.error_at(fault, &grant)),
+                    Err(fault) => return Err(session.error_at(fault, grant)),
                 }
             }
         }

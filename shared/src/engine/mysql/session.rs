@@ -133,6 +133,9 @@ pub(super) async fn disconnect(connection: Conn) {
 pub(super) struct Session {
     connection: Conn,
     pub(super) dialect: Dialect,
+    /// A GRANT to nobody makes a user without a password, as MySQL's did
+    /// [before version 8](https://dev.mysql.com/doc/refman/5.7/en/sql-mode.html#sqlmode_no_auto_create_user).
+    pub(super) grants_make_users: bool,
     service: String,
     action: &'static str,
     deadline: Deadline,
@@ -151,6 +154,7 @@ impl Session {
         let mut session = Self {
             connection,
             dialect: Dialect::MySql,
+            grants_make_users: false,
             service,
             action,
             deadline,
@@ -159,6 +163,8 @@ impl Session {
         let version = version.first().and_then(|row| row.first()?.as_deref());
         if version.is_some_and(|version| version.contains("MariaDB")) {
             session.dialect = Dialect::MariaDb;
+        } else {
+            session.grants_make_users = version.is_none_or(|version| version.starts_with("5."));
         }
         // One SQL mode for quoting and for what SHOW GRANTS writes, in which GRANT makes no user.
         // No statement waits or runs longer, so that a lock makes a clear error and no hung
