@@ -24,7 +24,7 @@ pub use revocation::{RevokeEvent, SweepEvent};
 pub use time::ScheduledAt;
 
 /// One of the [four steps](https://docs.aws.amazon.com/secretsmanager/latest/userguide/rotate-secrets_lambda-functions.html)
-/// of a rotation.
+/// of a rotation, or their rehearsal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
     /// Store a new value and have the service issue its credential.
@@ -35,10 +35,12 @@ pub enum Step {
     TestSecret,
     /// Schedule the old credential's revocation and make the new version current.
     FinishSecret,
+    /// Try what rotations will do, and leave nothing changed: `enroll-addon` asks for it, never Secrets Manager.
+    Rehearse,
 }
 
 impl Step {
-    /// All steps, in the order in which Secrets Manager calls them.
+    /// A rotation's steps, in the order in which Secrets Manager calls them.
     pub const ALL: [Self; 4] = [
         Self::CreateSecret,
         Self::SetSecret,
@@ -54,6 +56,7 @@ impl Step {
             Self::SetSecret => "setSecret",
             Self::TestSecret => "testSecret",
             Self::FinishSecret => "finishSecret",
+            Self::Rehearse => "rehearse",
         }
     }
 }
@@ -66,6 +69,7 @@ impl FromStr for Step {
         let plain = text.replace('_', "");
         Self::ALL
             .into_iter()
+            .chain([Self::Rehearse])
             .find(|step| step.as_str().eq_ignore_ascii_case(&plain))
             .ok_or("must be one of createSecret, setSecret, testSecret, finishSecret")
     }

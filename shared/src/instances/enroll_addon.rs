@@ -200,7 +200,7 @@ impl EnrollAddon {
         deadline: Deadline,
     ) -> Result<(), Error> {
         let event = RotationEvent {
-            step: Step::TestSecret,
+            step: Step::Rehearse,
             secret: secret.clone(),
             version: version.clone(),
             rotation_token: None,

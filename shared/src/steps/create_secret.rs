@@ -38,8 +38,8 @@ pub struct Created {
 /// Has the service accept the pending version's credential, and logs in with it. First the current version's
 /// logs in: nothing is issued for an instance whose credential nobody has shown.
 ///
-/// With the step testSecret nothing is issued: then it is the administrator's login that is tried, as for an
-/// instance that is being enrolled.
+/// With the step `rehearse` nothing is issued: then it is the administrator's login that is tried, for an instance
+/// that is being enrolled.
 #[derive(Debug)]
 pub struct CreateSecret {
     secrets: Secrets,
@@ -62,7 +62,7 @@ impl Function for CreateSecret {
     }
 
     async fn handle(&self, event: StepEvent, deadline: Deadline) -> Result<Created, Error> {
-        if event.step == Step::TestSecret {
+        if event.step == Step::Rehearse {
             return self.rehearse(&event, deadline.at_most(REHEARSAL)).await;
         }
         let (secrets, names) = (&self.secrets, &self.names);

@@ -141,17 +141,14 @@ async fn perform(
         version: event.version.clone(),
         vouched: None,
     };
-    let secret = match due(event, secrets, deadline).await? {
-        Due::Step(secret) => secret,
-        Due::Rehearsal => {
-            let rehearsed = functions.ask(&steps.create_secret, &step, deadline);
-            let rehearsed: Result<Created, _> = rehearsed.await;
-            return Ok(Done::Rehearsal(Refused::of(rehearsed)?));
-        }
-        Due::Nothing => {
-            tracing::info!("the version is already current: nothing to do");
-            return Ok(Done::Step(None));
-        }
+    if event.step == Step::Rehearse {
+        let rehearsed = functions.ask(&steps.create_secret, &step, deadline);
+        let rehearsed: Result<Created, _> = rehearsed.await;
+        return Ok(Done::Rehearsal(Refused::of(rehearsed)?));
+    }
+    let Some(secret) = due(event, secrets, deadline).await? else {
+        tracing::info!("the version is already current: nothing to do");
+        return Ok(Done::Step(None));
     };
     match event.step {
         Step::CreateSecret => {
@@ -173,63 +170,50 @@ async fn perform(
             let replaced = finish(event, &secret, secrets, functions, steps, deadline);
             return Ok(Done::Step(replaced.await?));
         }
+        Step::Rehearse => {}
     }
     Ok(Done::Step(None))
 }
 
-/// What is to be done.
-enum Due {
-    /// The step, for this secret.
-    Step(Secret),
-    /// What rotations will do is tried: the instance is being enrolled.
-    Rehearsal,
-    /// The rotation is over.
-    Nothing,
-}
-
-/// What is due. A read that says that nothing is may be from before Secrets Manager began the rotation, or made
-/// the secret ([eventually consistent](https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_DescribeSecret.html)
+/// The secret, if the step is due. A read that says otherwise may be from before Secrets Manager began the rotation
+/// ([eventually consistent](https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_DescribeSecret.html)
 /// to a reader): it is repeated.
-async fn due(event: &RotationEvent, secrets: &Secrets, deadline: Deadline) -> Result<Due, Error> {
+async fn due(
+    event: &RotationEvent,
+    secrets: &Secrets,
+    deadline: Deadline,
+) -> Result<Option<Secret>, Error> {
     let patience = deadline.at_most(CONSISTENCY);
     let mut waits = BackOff::new();
     loop {
-        let described = secrets.describe(&event.secret, deadline).await;
-        let due = match described {
-            Ok(secret) => is_due(event, secret).map_err(Error::from),
-            Err(error) if error.is("ResourceNotFoundException") => Err(error.into()),
-            Err(error) => return Err(error.into()),
-        };
-        match (due, waits.next()) {
-            (Ok(due), _) => return Ok(due),
+        let secret = secrets.describe(&event.secret, deadline).await?;
+        match (is_due(event, &secret), waits.next()) {
+            (Ok(is_due), _) => return Ok(is_due.then_some(secret)),
             (Err(_), Some(wait)) if wait < patience.left() => tokio::time::sleep(wait).await,
-            (Err(error), _) => return Err(error),
+            (Err(error), _) => return Err(error.into()),
         }
     }
 }
 
 /// AWS's checks [before any step](https://docs.aws.amazon.com/secretsmanager/latest/userguide/rotate-secrets_lambda-functions.html).
-fn is_due(event: &RotationEvent, secret: Secret) -> Result<Due, StepError> {
+fn is_due(event: &RotationEvent, secret: &Secret) -> Result<bool, StepError> {
     let (id, version) = (event.secret.clone(), event.version.clone());
-    let is_current = secret.carries(&version, &Label::Current);
-    if is_current && !secret.rotation_enabled && event.step == Step::TestSecret {
-        Ok(Due::Rehearsal)
-    } else if !secret.rotation_enabled {
+    if !secret.rotation_enabled {
         Err(StepError::RotationDisabled(id))
     } else if !secret.has_version(&version) {
         Err(StepError::UnknownVersion {
             secret: id,
             version,
         })
-    } else if is_current {
-        Ok(Due::Nothing)
+    } else if secret.carries(&version, &Label::Current) {
+        Ok(false)
     } else if !secret.carries(&version, &Label::Pending) {
         Err(StepError::NotPending {
             secret: id,
             version,
         })
     } else {
-        Ok(Due::Step(secret))
+        Ok(true)
     }
 }
 

@@ -158,7 +158,15 @@ fn granted() -> Vec<Granted> {
         (
             "CreateSecretRole",
             "create-secret",
-            [reading(), administrator(), network(), traces()].concat(),
+            [
+                // What rotations will do is tried before an instance rotates.
+                each(&[GET], &OWN),
+                each(&[DECRYPT], &["the key for managed"]),
+                administrator(),
+                network(),
+                traces(),
+            ]
+            .concat(),
         ),
         ("PublishToHerokuRole", "publish-to-heroku", publishing()),
         (

@@ -189,7 +189,7 @@ impl World {
             Way::Rehearse => {
                 let current = self.put(&secret, version_id(), wrong, "AWSCURRENT").await;
                 lambda
-                    .ask("create-secret", asking("testSecret", current))
+                    .ask("create-secret", asking("rehearse", current))
                     .await
             }
             Way::RevokeOld => {
