@@ -97,13 +97,15 @@ resource "aws_iam_role_policy" "create_secret" {
     Version = "2012-10-17"
     Statement = [for it in [
       {
-        Sid      = "ReadPendingVersion"
+        Sid      = "ReadDocuments"
         Effect   = "Allow"
         Action   = ["secretsmanager:GetSecretValue"]
         Resource = "arn:${local.partition}:secretsmanager:${local.region}:${local.account_id}:secret:${var.secret_name_prefix}*"
         Condition = {
           StringEquals = {
-            "aws:ResourceTag/rotation:stack"                 = var.stack_name
+            "aws:ResourceTag/rotation:stack" = var.stack_name
+          }
+          StringEqualsIfExists = {
             "secretsmanager:resource/AllowRotationLambdaArn" = "arn:${local.partition}:lambda:${local.region}:${local.account_id}:function:${var.stack_name}-rotate"
           }
         }
