@@ -37,6 +37,25 @@ pub(crate) async fn delete_schedule(cloud: &Cloud, version: &str) -> TestResult 
     Ok(())
 }
 
+/// Switches the schedule of a version's first try off, as somebody may do by hand.
+pub(crate) async fn switch_schedule_off(cloud: &Cloud, version: &str) -> TestResult {
+    let known = schedule(cloud, version, 0).ok_or_else(|| format!("no schedule of {version}"))?;
+    let get = ["scheduler", "get-schedule", "--name", &known.name];
+    let of_group = ["--group-name", &known.group];
+    let mut whole = cloud.aws(&[&get[..], &of_group].concat()).await?;
+    let fields = whole.as_object_mut().ok_or("no object")?;
+    for field in ["Arn", "CreationDate", "LastModificationDate"] {
+        fields.remove(field);
+    }
+    fields.insert("State".to_owned(), "DISABLED".into());
+    let update = ["scheduler", "update-schedule", "--cli-input-json"];
+    let whole = whole.to_string();
+    cloud
+        .aws(&[&update[..], &[whole.as_str()]].concat())
+        .await?;
+    Ok(())
+}
+
 /// Does something while a role lacks an action.
 pub(crate) async fn without_permission(
     cloud: &Arc<Cloud>,

@@ -203,7 +203,10 @@ fn hosts_that_a_resolver_keeps_apart_are_two() {
     document["dbname"] = "shop".into();
     // The Kelvin sign, whose small letter is a k.
     document["host"] = "\u{212a}v7.acme.example".into();
-    let error = served(&document, &json!({ "host": "kv7.acme.example", "port": 6379 }));
+    let error = served(
+        &document,
+        &json!({ "host": "kv7.acme.example", "port": 6379 }),
+    );
     assert!(error.unwrap_err().contains("is for"));
 }
 

@@ -8,8 +8,8 @@ use local_cloud::cloud::{Api, Cloud, Engine, Instance};
 use local_cloud::heroku::TokenRules;
 use serde_json::json;
 
-use super::delete_schedule;
 use super::roles::{role, roles};
+use super::{delete_schedule, switch_schedule_off};
 use crate::TestResult;
 use crate::support::{
     check, current, document, failed, fire, invoke, live_versions, names, rotate, rotated,
@@ -56,8 +56,24 @@ pub(super) async fn step_functions(cloud: Arc<Cloud>) -> TestResult {
             if removed.is_used_by_aws() {
                 continue;
             }
-            if removed.action == "scheduler:CreateSchedule" || removed.action == "iam:PassRole" {
+            let action = removed.action.as_str();
+            if action == "scheduler:CreateSchedule" || action == "iam:PassRole" {
                 delete_schedule(&cloud, &old).await?;
+            }
+            let mut event = event.clone();
+            match function {
+                // What is scheduled already is looked at before it is kept.
+                "finish-secret" => {
+                    event["OnlyIfUnscheduled"] = (action == "scheduler:GetSchedule").into();
+                }
+                // What is switched off is moved.
+                "sweep"
+                    if action == "scheduler:GetSchedule"
+                        || action == "scheduler:UpdateSchedule" =>
+                {
+                    switch_schedule_off(&cloud, &old).await?;
+                }
+                _ => {}
             }
             role.put(&cloud, &removed.policy).await?;
             let error = invoke(&cloud, function, &event).await?;
@@ -139,7 +155,7 @@ pub(super) async fn revoke_function(cloud: Arc<Cloud>) -> TestResult {
     delete_schedule(&cloud, &old).await?;
     let event = |version: &str, attempt: u32| json!({ "SecretId": instance.secret_arn, "VersionId": version, "Attempt": attempt, "ScheduledAt": "2026-01-01T00:00:00Z" });
     for removed in role.without_each() {
-        if removed.is_used_by_aws() {
+        if removed.is_used_by_aws() || removed.is_dispensable() {
             continue;
         }
         role.put(&cloud, &removed.policy).await?;

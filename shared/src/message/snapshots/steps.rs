@@ -77,9 +77,7 @@ fn steps() {
             EnrollError::Left {
                 addon: addon(),
                 cause: denied().to_string(),
-                left: format!(
-                    "{secret} is left behind: it is in use."
-                ),
+                left: format!("{secret} is left behind: it is in use."),
                 transient: true,
             },
         ),

@@ -2,7 +2,7 @@
 
 use faults::violation::Rule;
 
-use super::{ROTATE, REVOKE, CLAIMS, POSSESSION, CREATE, DEPROVISION, SERVICE};
+use super::{CLAIMS, CREATE, DEPROVISION, POSSESSION, REVOKE, ROTATE, SERVICE};
 use crate::mutants::{Mutant, Runs};
 
 pub(super) const MUTANTS: &[Mutant] = &[

@@ -2,7 +2,7 @@
 
 use faults::violation::Rule;
 
-use super::{ROTATE, REVOKE, SECRETS, SCHEDULE, LOOK, CONFIG};
+use super::{CONFIG, LOOK, REVOKE, ROTATE, SCHEDULE, SECRETS};
 use crate::mutants::{Mutant, Runs};
 
 pub(super) const MUTANTS: &[Mutant] = &[

@@ -2,7 +2,7 @@
 
 use faults::violation::Rule;
 
-use super::{ROTATE, FINISH, REVOKE, SECRETS, SCHEDULE, LOOK};
+use super::{FINISH, LOOK, REVOKE, ROTATE, SCHEDULE, SECRETS};
 use crate::mutants::{Mutant, Runs};
 
 pub(super) const MUTANTS: &[Mutant] = &[
