@@ -49,6 +49,10 @@ impl Event for EnrollEvent {
             let grant = code.map(Grant::Code);
             let grant = grant.or_else(|| refresh_token.map(Grant::RefreshToken));
             let (document, oauth) = document?;
+            if !is_the_one_id(&document) {
+                let problem = "must be the add-on's UUID in lower case, as Heroku's provisioning request has it (with v1 also app123@heroku.com)";
+                event.problem("Document: heroku.addon_id", problem);
+            }
             if document.heroku.api == Api::V1 && grant.is_some() {
                 let problem = "are for v3 only: leave them out";
                 event.problem("GrantCode and RefreshToken", problem);
@@ -84,6 +88,18 @@ fn read_document(event: &mut Check<'_>) -> Option<(Document, Option<SecretArn>)>
             None
         }
     }
+}
+
+/// Heroku [takes an add-on's name for its id as well](https://devcenter.heroku.com/articles/platform-api-reference#add-on):
+/// one add-on would be two instances, each of which publishes over the other.
+fn is_the_one_id(document: &Document) -> bool {
+    let id = document.heroku.addon_id.as_str();
+    let groups: Vec<_> = id.split('-').collect();
+    let is_hex = |c: char| matches!(c, '0'..='9' | 'a'..='f');
+    let is_uuid = groups.iter().map(|it| it.len()).eq([8, 4, 4, 4, 12])
+        && groups.iter().all(|it| it.chars().all(is_hex));
+    let is_legacy = document.heroku.api == Api::V1 && id.ends_with("@heroku.com");
+    is_uuid || is_legacy
 }
 
 /// Stands for the ARN of the OAuth secret until that is made.

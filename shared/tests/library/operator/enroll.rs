@@ -48,6 +48,10 @@ fn options(directory: &tempfile::TempDir) -> enroll::Options {
     }
 }
 
+fn addon(number: usize) -> String {
+    format!("01234567-89ab-cdef-0123-{number:012}")
+}
+
 fn fleet(count: usize) -> String {
     (0..count)
         .map(|number| {
@@ -58,7 +62,7 @@ fn fleet(count: usize) -> String {
                 "masterarn": "arn:aws:secretsmanager:us-east-1:123456789012:secret:acme/masters/api-AbCdEf",
                 "heroku": {
                     "api": "v3",
-                    "addon_id": format!("addon-{number}"),
+                    "addon_id": addon(number),
                     "config": { "ACME_KEY": "{{ api_key }}" },
                 },
             });
@@ -71,7 +75,7 @@ fn fleet(count: usize) -> String {
 async fn a_second_run_tries_what_failed_and_nothing_else() {
     let stand = Stand::start().await;
     let (refused, asked) = enrolling(&stand);
-    refused.lock().unwrap().insert("addon-7".to_owned());
+    refused.lock().unwrap().insert(addon(7));
     let directory = tempfile::tempdir().unwrap();
     let options = options(&directory);
     fs::write(&options.file, fleet(20)).unwrap();
@@ -93,7 +97,7 @@ async fn a_second_run_tries_what_failed_and_nothing_else() {
         .filter(|it| !it["error"].is_null())
         .collect();
     assert_eq!(failed.len(), 1);
-    assert_eq!(failed[0]["addon_id"], "addon-7");
+    assert_eq!(failed[0]["addon_id"], *addon(7));
     assert_eq!(failed[0]["line"], 8);
     assert!(
         failed[0]["error"]
@@ -121,7 +125,7 @@ async fn a_second_run_tries_what_failed_and_nothing_else() {
     let options = self::options(&directory);
     let outcome = enroll::run(&stack(&stand), &words.output(), &options).await;
     assert_eq!(outcome.unwrap(), Outcome::Fine);
-    assert_eq!(*asked.lock().unwrap(), ["addon-7"]);
+    assert_eq!(*asked.lock().unwrap(), [addon(7)]);
     assert_eq!(read().len(), 21);
     let said = words.objects();
     assert!(!format!("{said:?}").contains("hunter2"));
@@ -134,7 +138,7 @@ async fn a_file_that_is_wrong_is_refused_as_a_whole() {
     let directory = tempfile::tempdir().unwrap();
     let mut options = options(&directory);
     let day = fleet(1).replace("{\"Document\"", "{\"RotationDay\":30,\"Document\"");
-    let text = fleet(3) + "hunter2\n{\"Document\": 1}\n" + &day.replace("addon-0", "addon-9");
+    let text = fleet(3) + "hunter2\n{\"Document\": 1}\n" + &day.replace(&addon(0), &addon(9));
     fs::write(&options.file, text).unwrap();
     for check in [true, false] {
         options.check = check;

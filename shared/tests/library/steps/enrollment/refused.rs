@@ -25,6 +25,23 @@ async fn an_event_is_refused_with_all_that_is_wrong_in_it() {
     ] {
         assert!(message.contains(part), "{message}");
     }
+    // By another of its names, one add-on would be two instances.
+    let one_id = "heroku.addon_id must be the add-on's UUID in lower case";
+    for (by, id, is_refused) in [
+        (By::V1, "acme-fluffy-6756", true),
+        (By::V1, "app123@heroku.com", false),
+        (By::Code, "acme-fluffy-6756", true),
+        (By::Code, "app123@heroku.com", true),
+        (By::Code, "01234567-89AB-CDEF-0123-456789ABCDEF", true),
+        (By::Code, "0123456789abcdef0123456789abcdef", true),
+    ] {
+        let addon = stand.provisioned(by.api());
+        let mut wrong = event(&stand, &addon, by);
+        wrong["RotationDays"] = 0.into();
+        wrong["Document"]["heroku"]["addon_id"] = id.into();
+        let message = refusal(&stand, stand.lambda.ask(FUNCTION, wrong).await);
+        assert_eq!(message.contains(one_id), is_refused, "{id}: {message}");
+    }
     let mut wrong = event(&stand, &stand.provisioned(Api::V1), By::V1);
     wrong["GrantCode"] = addon.grant_code.as_str().into();
     let message = refusal(&stand, stand.lambda.ask(FUNCTION, wrong).await);
