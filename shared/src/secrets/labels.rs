@@ -337,11 +337,44 @@ fn time(time: Option<DateTime>) -> Option<SystemTime> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::secrets::{Listing, Order};
 
     fn tagged(value: &str) -> Secret {
         Secret {
             tags: [(GRACE_PERIOD_TAG.to_owned(), value.to_owned())].into(),
             ..Secret::default()
+        }
+    }
+
+    #[test]
+    fn a_stacks_list_has_nothing_that_another_function_rotates() {
+        let listing = Listing {
+            stack: "acme",
+            prefix: "acme/credentials/",
+            order: Order::OldestFirst,
+            with_deleted: true,
+        };
+        let arn = "arn:aws:secretsmanager:us-east-1:123456789012:secret:acme/credentials/1-AbCdEf";
+        let arn = arn.parse().unwrap();
+        let lambda = "arn:aws:lambda:us-east-1:123456789012:function";
+        for (name, stack, function, has) in [
+            ("acme/credentials/1", "acme", None, true),
+            ("acme/credentials/1", "acme", Some("acme-rotate"), true),
+            ("acme/credentials/1", "acme", Some("payroll-rotate"), false),
+            ("acme/credentials/1", "payroll", Some("acme-rotate"), false),
+            ("payroll/1", "acme", Some("acme-rotate"), false),
+        ] {
+            let secret = Secret {
+                name: name.to_owned(),
+                tags: [(STACK_TAG.to_owned(), stack.to_owned())].into(),
+                rotation_function: function.map(|it| format!("{lambda}:{it}")),
+                ..Secret::default()
+            };
+            assert_eq!(
+                listing.has(&arn, &secret),
+                has,
+                "{name} {stack} {function:?}"
+            );
         }
     }
 

@@ -205,12 +205,29 @@ pub(super) const MUTANTS: &[Mutant] = &[
         breaks: Rule::NoForeignLogin,
     },
     Mutant {
-        name: "sweeps what another function rotates",
+        name: "lists what another function rotates",
         changes: &[(
             "shared/src/secrets/listing.rs",
             "            && secret.is_rotated_by(self.stack, arn) != Some(false)",
             "",
         )],
+        runs: Runs::Tests("a_stacks_list_has"),
+        breaks: Rule::NoForeignLogin,
+    },
+    Mutant {
+        name: "sweeps what another function rotates",
+        changes: &[
+            (
+                "shared/src/secrets/listing.rs",
+                "            && secret.is_rotated_by(self.stack, arn) != Some(false)",
+                "",
+            ),
+            (
+                "shared/src/instances/sweep.rs",
+                "if secret.is_rotated_by(&sweep.stack, arn) == Some(true) {",
+                "if secret.is_of_stack(&sweep.stack) {",
+            ),
+        ],
         runs: Runs::Tests("sweep::anothers_secret_is_left_alone"),
         breaks: Rule::NoForeignLogin,
     },
