@@ -178,8 +178,23 @@ fn start(run: &Run, arguments: &[OsString]) -> io::Result<ExitCode> {
     Err(command.args(arguments).exec())
 }
 
+/// Another cargo, which is not told of the crate that this one runs: it would build anew what looks at that, ring and
+/// all that stands on it.
 fn cargo() -> Command {
-    Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+    const ABOUT_THE_CRATE: [&str; 4] = [
+        "CARGO_BIN_",
+        "CARGO_CRATE_",
+        "CARGO_MANIFEST_",
+        "CARGO_PKG_",
+    ];
+    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    for (name, _) in env::vars_os() {
+        let text = name.to_string_lossy();
+        if ABOUT_THE_CRATE.iter().any(|it| text.starts_with(it)) {
+            cargo.env_remove(&name);
+        }
+    }
+    cargo
 }
 
 /// The packages under functions/.
