@@ -32,7 +32,12 @@ impl Fixture {
         Self {
             service,
             events,
-            client: Client::builder().no_proxy().build().unwrap(),
+            // As at Heroku: a connection that is used again would repeat a request whose answer is lost.
+            client: Client::builder()
+                .no_proxy()
+                .pool_max_idle_per_host(0)
+                .build()
+                .unwrap(),
         }
     }
 
