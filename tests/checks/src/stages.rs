@@ -2,7 +2,6 @@
 
 use std::env;
 use std::error::Error;
-use std::fs::{self, File};
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -154,33 +153,15 @@ async fn tests(workspace: &Path, filter: &str) -> Ended {
     status(cargo).await
 }
 
-/// `cargo test` of everything. The end-to-end tests wait for others most of the time: they run beside the rest.
+/// `cargo test` of everything. The end-to-end tests do not run beside the others: `cargo lambda` moves the functions'
+/// binaries away, which the demo's tests start.
 async fn all_tests(workspace: &Path) -> Ended {
-    if functions(workspace).await? != ExitCode::SUCCESS
-        || status(cargo_test(workspace, &["--no-run"])).await? != ExitCode::SUCCESS
-    {
+    if functions(workspace).await? != ExitCode::SUCCESS {
         return Ok(ExitCode::FAILURE);
     }
-    let log = tools::target_directory(workspace).join("end-to-end.log");
-    println!(
-        "the end-to-end tests run beside the others: {}",
-        log.display()
-    );
-    let file = File::create(&log)?;
-    let mut deployed = cargo_test(workspace, &["--test", "end_to_end"]);
-    deployed
-        .env("LOCAL_CLOUD", "core")
-        .stdout(file.try_clone()?)
-        .stderr(file);
-    let others = cargo_test(workspace, &["--no-fail-fast"]);
-    let (deployed, others) = tokio::join!(status(deployed), status(others));
-    let (deployed, others) = (deployed?, others?);
-    println!("\nthe end-to-end tests:\n{}", fs::read_to_string(&log)?);
-    Ok(if deployed == ExitCode::SUCCESS {
-        others
-    } else {
-        deployed
-    })
+    let mut cargo = cargo_test(workspace, &["--no-fail-fast"]);
+    cargo.env("LOCAL_CLOUD", "core");
+    status(cargo).await
 }
 
 /// The whole workspace, or cargo would unite other features and build everything again.
@@ -189,11 +170,8 @@ fn cargo_test(workspace: &Path, arguments: &[&str]) -> tokio::process::Command {
     cargo
         .args(["test", "--workspace", "--features", FEATURES])
         .args(arguments)
-        .env("RUST_TEST_THREADS", AT_ONCE)
-        .env_remove("LOCAL_CLOUD");
-    if !arguments.contains(&"--no-run") {
-        cargo.args(["--", "--include-ignored"]);
-    }
+        .args(["--", "--include-ignored"])
+        .env("RUST_TEST_THREADS", AT_ONCE);
     cargo
 }
 

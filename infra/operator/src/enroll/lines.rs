@@ -176,8 +176,8 @@ mod tests {
 
     #[test]
     fn all_that_is_wrong_is_told_at_once_without_a_value() {
-        let good = event("acme-a");
-        let (mut day, mut engine) = (event("acme-b"), event("acme-c"));
+        let good = event("acme-a@heroku.com");
+        let (mut day, mut engine) = (event("acme-b@heroku.com"), event("acme-c@heroku.com"));
         day["RotationDay"] = 30.into();
         engine["Document"]["engine"] = "hunter2".into();
         let text = format!(
@@ -202,7 +202,7 @@ mod tests {
 
     #[test]
     fn events_are_found_however_they_are_laid_out() {
-        let (a, b) = (event("acme-a"), event("acme-b"));
+        let (a, b) = (event("acme-a@heroku.com"), event("acme-b@heroku.com"));
         let pretty = |value: &Value| serde_json::to_string_pretty(value).unwrap();
         let lines_of_a = pretty(&a).lines().count();
         let array = pretty(&json!([a, b]));
@@ -219,7 +219,7 @@ mod tests {
             let found: Vec<_> = lines.iter().map(|line| line.place).collect();
             assert_eq!(found, places, "{text}");
             let ids: Vec<_> = lines.iter().map(|line| line.addon_id.as_str()).collect();
-            assert_eq!(ids, ["acme-a", "acme-b"]);
+            assert_eq!(ids, ["acme-a@heroku.com", "acme-b@heroku.com"]);
             assert_eq!(lines[1].event().unwrap(), b);
             assert!(!format!("{lines:?}").contains("hunter2"));
         }
