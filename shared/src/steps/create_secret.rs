@@ -85,7 +85,7 @@ impl Function for CreateSecret {
                 .prove_accepted(&pending, &event.version, deadline)
                 .await?;
         }
-        Ok(Created::of(&current, version, possession))
+        Ok(Created::of(&current, &version, possession))
     }
 }
 
@@ -108,7 +108,7 @@ impl CreateSecret {
         self.services
             .rehearse(&next, &administrator, deadline)
             .await?;
-        Ok(Created::of(&current, version.clone(), possession))
+        Ok(Created::of(&current, version, possession))
     }
 
     /// The administrator's secret, and what shows whose the current credential is.
@@ -131,11 +131,11 @@ impl CreateSecret {
 }
 
 impl Created {
-    fn of(current: &Document, version: VersionId, possession: Possession) -> Self {
+    fn of(current: &Document, version: &VersionId, possession: Possession) -> Self {
         Self {
             current_version_id: version.to_string(),
             current_accepted: possession == Possession::Shown,
-            current_note: (!current.is_named_after(&version)).then(|| current.note(&version)),
+            current_note: (!current.is_named_after(version)).then(|| current.note(version)),
         }
     }
 }
