@@ -50,6 +50,11 @@ pub fn because(cause: &str, besides: &str, then: &str) -> String {
     }
 }
 
+/// Whether another function's error says that a retry helps.
+pub(crate) fn helps(error: &str) -> bool {
+    error.ends_with(retry(true))
+}
+
 /// An error of another function without its third part: whether a retry helps is then another's to say.
 fn without_retry(error: &str) -> &str {
     let bare = [true, false]

@@ -87,7 +87,9 @@ impl Function for Rotate {
         let result = step.await;
         let mut occurrences = Vec::new();
         match &result {
+            // No rotation has failed: there is none.
             Ok(Done::Rehearsal(_)) => {}
+            Err(_) if event.step == Step::Rehearse => {}
             Ok(Done::Step(scheduled)) => {
                 if event.step == Step::FinishSecret {
                     occurrences.push((&event.version, Occurrence::RotationSucceeded));

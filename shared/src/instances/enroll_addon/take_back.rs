@@ -19,7 +19,7 @@ impl EnrollAddon {
         error: Error,
         deadline: Deadline,
     ) -> Error {
-        let transient = error.is_transient();
+        let transient = error.is_transient() || message::helps(&error.to_string());
         let mut left = Vec::new();
         if let Some(secret) = &made.secret {
             let removed = if made.may_rotate {

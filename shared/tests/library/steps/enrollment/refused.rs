@@ -133,6 +133,26 @@ async fn an_administrator_that_cannot_rotate_is_told_and_nothing_is_left_of_the_
     }
 }
 
+/// What answers in create-secret's place is not its word, and may pass.
+#[tokio::test]
+async fn a_rehearsal_that_cannot_be_had_is_no_failed_rotation_and_may_be_had_later() {
+    let stand = Stand::start().await;
+    stand
+        .lambda
+        .answer_with("create-secret", |_| Ok(json!("a gateway's page")));
+    for by in By::ALL {
+        let addon = stand.provisioned(by.api());
+        let sent = event(&stand, &addon, by);
+        let message = refusal(&stand, stand.lambda.ask(FUNCTION, sent).await);
+        assert!(message.contains("create-secret"), "{message}");
+        assert!(message.ends_with("A retry can help."), "{by:?} {message}");
+        assert_eq!(there(&stand, &addon), [false, by == By::Code], "{message}");
+    }
+    let requests = stand.gateway.requests();
+    let mut operations = requests.iter().map(|it| it.operation.as_str());
+    assert!(!operations.any(|it| it.ends_with(":PutEvents")));
+}
+
 #[tokio::test]
 async fn a_v3_instance_needs_its_tokens_from_somewhere() {
     let stand = Stand::start().await;
