@@ -293,5 +293,11 @@ pub(crate) fn is_addon_id(id: &str) -> bool {
             .all(|c| c.is_ascii_alphanumeric() || "@._-".contains(c))
 }
 
+/// Whether this is an add-on's id of [before UUIDs](https://devcenter.heroku.com/articles/add-on-app-info), like
+/// `app123@heroku.com`.
+pub(crate) fn is_legacy_id(id: &str) -> bool {
+    id.ends_with("@heroku.com")
+}
+
 #[cfg(test)]
 mod tests;

@@ -139,6 +139,12 @@ pub(crate) trait Engine: Sized {
     async fn issue(&self, context: &Context<'_>) -> Result<(), ServiceError>;
     /// Logs in as the customer does.
     async fn verify(&self, context: &Context<'_>) -> Result<Verdict, ServiceError>;
+    /// Shows that a login with the credential says that one has it. It does not where the service lets anyone in who
+    /// knows the name.
+    async fn is_telling(&self, context: &Context<'_>) -> Result<(), ServiceError> {
+        let _ = context;
+        Ok(())
+    }
     /// Has the service refuse the credential, and ends its sessions.
     async fn revoke(&self, context: &Context<'_>) -> Result<(), ServiceError>;
     /// Shows, by a credential that was never issued and never will be, that the administrator's login may do
@@ -198,6 +204,10 @@ macro_rules! engines {
 
             pub(crate) async fn verify(&self, context: &Context<'_>) -> Result<Verdict, ServiceError> {
                 match self { $(Self::$variant(engine) => engine.verify(context).await,)+ }
+            }
+
+            pub(crate) async fn is_telling(&self, context: &Context<'_>) -> Result<(), ServiceError> {
+                match self { $(Self::$variant(engine) => engine.is_telling(context).await,)+ }
             }
 
             pub(crate) async fn revoke(&self, context: &Context<'_>) -> Result<(), ServiceError> {

@@ -87,6 +87,19 @@ impl<'a> AddOn<'a> {
         retry(deadline, || self.read(deadline)).await
     }
 
+    /// The UUID of an add-on that v1 knows by an older id, if Heroku says it: one add-on has one id here.
+    ///
+    /// # Errors
+    /// As [`Self::config`].
+    pub async fn uuid(&self, deadline: Deadline) -> Result<Option<String>, HerokuError> {
+        match &self.access {
+            Access::V1(access) => {
+                retry(deadline, || access.uuid(self.client, self.id, deadline)).await
+            }
+            Access::V3(_) => Ok(None),
+        }
+    }
+
     /// Whether the add-on is gone although v3 cannot say so: its refresh token ends with it, so
     /// that Heroku answers `error` to the exchange. The App Info API still knows, if the partner's
     /// secret has its id and password.

@@ -176,6 +176,28 @@ impl Services {
         self.prove(current, version, expected, deadline).await
     }
 
+    /// Whether a login shows that whoever stored the document has the credential. `administrator` is the value of the
+    /// secret that `masterarn` names.
+    ///
+    /// # Errors
+    /// If the service lets anyone in who knows the login's name, or cannot say.
+    pub async fn shows_possession(
+        &self,
+        document: &Document,
+        administrator: &Fields,
+        deadline: Deadline,
+    ) -> Result<bool, ServiceError> {
+        // Before any login.
+        let context = self.authorised(document, administrator, deadline)?;
+        if self.verify(document, deadline).await? != Verdict::Accepted {
+            return Ok(false);
+        }
+        let result = retry(deadline, || document.engine.is_telling(&context)).await;
+        result
+            .map(|()| true)
+            .map_err(|error| error.with_administrator(&document.administrator))
+    }
+
     /// Has the service refuse the document's credential, and end its sessions. A credential that
     /// the service does not know counts as revoked.
     ///

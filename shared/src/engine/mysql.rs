@@ -137,14 +137,14 @@ impl Engine for Mysql {
                         "Correct username, or drop the account that stands in for it",
                     )
                     .into()),
-                    Err(fault) if fault.is_over_limit() => Ok(Verdict::Accepted),
+                    Err(fault) if fault.is_over_limit_of(&self.username) => Ok(Verdict::Accepted),
                     Err(fault) => Err(fault.into_customers_error(self.service(), ACTION)),
                 }
             }
             Err(fault) if fault.is_login() => Ok(Verdict::Refused),
             // The limits come after the password: customers that use all they may do not keep a
             // good credential from being tested, nor a live one from being found out.
-            Err(fault) if fault.is_over_limit() => Ok(Verdict::Accepted),
+            Err(fault) if fault.is_over_limit_of(&self.username) => Ok(Verdict::Accepted),
             Err(fault) => Err(fault.into_customers_error(self.service(), ACTION)),
         }
     }

@@ -177,6 +177,15 @@ impl Engine for Redis {
         Ok(verdict.unwrap_or(Verdict::Refused))
     }
 
+    async fn is_telling(&self, context: &Context<'_>) -> Result<(), ServiceError> {
+        for node in self.nodes() {
+            let mut session = Session::administrator(node, context, "Looking at a user").await?;
+            let users = acl::list(&mut session).await?;
+            not_open(&session, &users, self.credential())?;
+        }
+        Ok(())
+    }
+
     async fn revoke(&self, context: &Context<'_>) -> Result<(), ServiceError> {
         for node in self.nodes() {
             let mut session = Session::administrator(node, context, "Revoking a user").await?;
@@ -255,13 +264,7 @@ impl Redis {
                 "Take AWSPENDING off, correct the current version's document, and rotate again",
             ));
         };
-        // A login with any password shows nothing of whoever stored the document.
-        if users.is_open(source) {
-            return Err(session.rejected(
-                &format!("user {source:?} has no password (nopass): anyone who knows its name can log in"),
-                "Give it one (ACL SETUSER … resetpass >…), and store that in the current version's document",
-            ));
-        }
+        not_open(session, &users, source)?;
         // What revoking it will meet in the end is reported before anything is done.
         expendable(session, context, source)?;
         no_replica(session, source).await?;
@@ -316,6 +319,17 @@ fn expendable(session: &Session, context: &Context<'_>, user: &str) -> Result<()
         return Err(session.rejected(
             &format!("the administrator itself logs in as {user:?}, which rotation revokes"),
             "Give the administrator a user of its own",
+        ));
+    }
+    Ok(())
+}
+
+/// Fails if a login with any password is accepted, which shows nothing of whoever stored the document.
+fn not_open(session: &Session, users: &Users, user: &str) -> Result<(), ServiceError> {
+    if users.is_open(user) {
+        return Err(session.rejected(
+            &format!("user {user:?} has no password (nopass): anyone who knows its name can log in"),
+            "Give it one (ACL SETUSER … resetpass >…), and store that in the current version's document",
         ));
     }
     Ok(())

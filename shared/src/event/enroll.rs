@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::revocation::ATTEMPTS;
 use super::{Event, EventError, check};
-use crate::document::{Api, Document, is_addon_id};
+use crate::document::{Api, Document, is_addon_id, is_legacy_id};
 use crate::fields::{Check, Fields};
 use crate::ids::SecretArn;
 
@@ -50,7 +50,7 @@ impl Event for EnrollEvent {
             let grant = grant.or_else(|| refresh_token.map(Grant::RefreshToken));
             let (document, oauth) = document?;
             if !is_the_one_id(&document) {
-                let problem = "must be the add-on's UUID in lower case, as Heroku's provisioning request has it (with v1 also app123@heroku.com)";
+                let problem = "must be the add-on's UUID in lower case, as Heroku's provisioning request has it (with v1 also app123@heroku.com, where Heroku shows no UUID)";
                 event.problem("Document: heroku.addon_id", problem);
             }
             if document.heroku.api == Api::V1 && grant.is_some() {
@@ -98,7 +98,8 @@ fn is_the_one_id(document: &Document) -> bool {
     let is_hex = |c: char| matches!(c, '0'..='9' | 'a'..='f');
     let is_uuid = groups.iter().map(|it| it.len()).eq([8, 4, 4, 4, 12])
         && groups.iter().all(|it| it.chars().all(is_hex));
-    let is_legacy = document.heroku.api == Api::V1 && id.ends_with("@heroku.com");
+    // Heroku is asked whether that one has a UUID.
+    let is_legacy = document.heroku.api == Api::V1 && is_legacy_id(id);
     is_uuid || is_legacy
 }
 

@@ -24,6 +24,13 @@ pub(super) struct Access<'a> {
 #[derive(Deserialize)]
 struct App {
     config: BTreeMap<String, Option<SecretString>>,
+    /// Answers of before 2015 have none.
+    resource: Option<Resource>,
+}
+
+#[derive(Deserialize)]
+struct Resource {
+    uuid: Option<String>,
 }
 
 impl<'a> Access<'a> {
@@ -37,15 +44,35 @@ impl<'a> Access<'a> {
         id: &str,
         deadline: Deadline,
     ) -> Result<ConfigVars, HerokuError> {
-        let action = format!("Reading the config of add-on {id}");
-        let request = self.authorized(client.request(Method::GET, &["vendor", "apps", id], 1))?;
-        let answer = request::send(request, &action, deadline).await?;
-        let app: App = request::read(&answer, &action, REMEDY)?;
+        let app = self.app(client, id, deadline).await?;
         Ok(app
             .config
             .into_iter()
             .filter_map(|(name, value)| Some((name, value?)))
             .collect())
+    }
+
+    /// The add-on's UUID, whatever id it is asked for by, if the answer says it.
+    pub(super) async fn uuid(
+        &self,
+        client: &HerokuClient,
+        id: &str,
+        deadline: Deadline,
+    ) -> Result<Option<String>, HerokuError> {
+        let app = self.app(client, id, deadline).await?;
+        Ok(app.resource.and_then(|it| it.uuid))
+    }
+
+    async fn app(
+        &self,
+        client: &HerokuClient,
+        id: &str,
+        deadline: Deadline,
+    ) -> Result<App, HerokuError> {
+        let action = format!("Reading the config of add-on {id}");
+        let request = self.authorized(client.request(Method::GET, &["vendor", "apps", id], 1))?;
+        let answer = request::send(request, &action, deadline).await?;
+        request::read(&answer, &action, REMEDY)
     }
 
     /// The answer's body is unspecified.

@@ -9,7 +9,6 @@ use serde::Serialize;
 
 use super::FleetConfiguration;
 use crate::Error;
-use crate::claims;
 use crate::deadline::{Deadline, Transient, retry};
 use crate::document::{Api, Document};
 use crate::error::DeprovisionError;
@@ -19,7 +18,7 @@ use crate::ids::{SecretArn, VersionId};
 use crate::last_will::{LastWill, Panicked};
 use crate::schedule::{Schedules, retry_delay};
 use crate::secrets::{Deletion, Label, Secret, Secrets, own};
-use crate::service::{Services, Verdict};
+use crate::service::Services;
 use crate::start::Start;
 use crate::telemetry::Metric;
 
@@ -313,7 +312,7 @@ impl DeprovisionAddon {
                 // Nobody has seen it log in: it was imported, and never rotated. From here on an ending that is
                 // cut off is completed, although it logs in no more.
                 if !is_labelled || is_own.is_err() {
-                    if !self.is_accepted(&document, deadline).await? {
+                    if !self.shows_possession(&document, deadline).await? {
                         if is_labelled {
                             is_own?;
                         }
@@ -383,15 +382,19 @@ impl DeprovisionAddon {
         Ok(())
     }
 
-    async fn is_accepted(&self, document: &Document, deadline: Deadline) -> Result<bool, Error> {
+    async fn shows_possession(
+        &self,
+        document: &Document,
+        deadline: Deadline,
+    ) -> Result<bool, Error> {
         let administrator = self
             .secrets
             .fields(&document.administrator, deadline)
             .await?;
-        // Before any login.
-        claims::serves(document, &administrator)?;
-        let verdict = self.services.verify(document, deadline).await?;
-        Ok(verdict == Verdict::Accepted)
+        let shown = self
+            .services
+            .shows_possession(document, &administrator, deadline);
+        Ok(shown.await?)
     }
 
     /// Notes that a version's credential was seen to log in, and labels it.

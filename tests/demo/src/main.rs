@@ -35,7 +35,7 @@ use self::verdict::Verdict;
 use self::view::View;
 
 /// In place of two hours. Longer than the slowest dynos take to restart twice in a row.
-const GRACE_PERIOD: Duration = Duration::from_secs(20);
+const GRACE_PERIOD: Duration = Duration::from_secs(12);
 
 /// Where the picture for the README is, within the workspace.
 const PICTURE: &str = "infra/demo.svg";

@@ -33,8 +33,8 @@ const COMMON: RestartSpeed = RestartSpeed {
 
 /// A dyno in a Private Space, where restarts are slower.
 const PRIVATE_SPACE: RestartSpeed = RestartSpeed {
-    first: Duration::from_secs(8),
-    stagger: Duration::from_secs(1),
+    first: Duration::from_secs(3),
+    stagger: Duration::from_millis(500),
 };
 
 /// An add-on instance with its apps at work.

@@ -12,8 +12,7 @@ use std::sync::Arc;
 
 use libtest_mimic::Failed;
 use local_cloud::cloud::Cloud;
-use local_cloud::gateway::needed;
-use local_cloud::ministack::resolved;
+use local_cloud::gateway::{Needed, needed};
 use serde_json::{Value, json};
 
 use super::roles::{Role, roles};
@@ -41,16 +40,16 @@ const VALUES: [&str; 7] = [
     "UpdateSecret",
 ];
 
-/// The policies, an action, a resource.
-type Question = (Vec<String>, String, String);
+/// An action, a resource, and what the policies that name the action make of the context.
+type Question = (String, String, Vec<(String, String)>);
 
 /// Whose policies are searched.
 struct Search<'a> {
     cloud: &'a Cloud,
     /// Of each action that they name, the policies with the statements that name it: no other has a say.
-    policies: BTreeMap<String, Vec<Value>>,
+    policies: BTreeMap<String, Vec<String>>,
     functions: [String; 2],
-    /// What IAM says of an action on a resource, by policies whose conditions are decided.
+    /// What IAM says.
     verdicts: RefCell<HashMap<Question, bool>>,
 }
 
@@ -70,7 +69,9 @@ impl<'a> Search<'a> {
         let named: BTreeSet<_> = policies.iter().flat_map(actions).collect();
         let about = |action: &str| {
             let policies = policies.iter();
-            policies.map(|policy| naming(policy, action)).collect()
+            policies
+                .map(|policy| naming(policy, action).to_string())
+                .collect()
         };
         Self {
             cloud,
@@ -147,31 +148,35 @@ impl<'a> Search<'a> {
             let Some(policies) = self.policies.get(&needed.action) else {
                 return Ok(false);
             };
-            let policies = resolved(policies, &needed.context());
-            if !self
-                .verdict(policies, needed.action, needed.resource)
-                .await?
-            {
+            if !self.verdict(policies, needed).await? {
                 return Ok(false);
             }
         }
         Ok(true)
     }
 
-    async fn verdict(
-        &self,
-        policies: Vec<String>,
-        action: String,
-        resource: String,
-    ) -> Result<bool, Failed> {
-        let key = (policies, action, resource);
-        if let Some(verdict) = self.verdicts.borrow().get(&key) {
+    async fn verdict(&self, policies: &[String], needed: Needed) -> Result<bool, Failed> {
+        let Needed {
+            action,
+            resource,
+            mut context,
+        } = needed;
+        // Keys are told apart without regard to case.
+        let named = policies.concat().to_ascii_lowercase();
+        context.retain(|(key, _)| named.contains(&format!("{:?}", key.to_ascii_lowercase())));
+        let question = (action, resource, context);
+        if let Some(verdict) = self.verdicts.borrow().get(&question) {
             return Ok(*verdict);
         }
+        let (action, resource, context) = &question;
+        let context = context
+            .iter()
+            .map(|(key, value)| (key.as_str(), value.as_str()));
+        let context: Vec<_> = context.collect();
         let client = self.cloud.ministack.client();
-        let allowed = client.simulated(&key.0, &[&key.1], &key.2).await?;
-        let verdict = !allowed.is_empty();
-        self.verdicts.borrow_mut().insert(key, verdict);
+        let allowed = client.allowed_by(policies, &[action], resource, &context);
+        let verdict = !allowed.await?.is_empty();
+        self.verdicts.borrow_mut().insert(question, verdict);
         Ok(verdict)
     }
 }

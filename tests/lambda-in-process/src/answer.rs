@@ -40,15 +40,3 @@ pub fn invocation(outcome: Result<Value, Diagnostic>) -> Invocation {
 pub fn described(error: &Diagnostic) -> Value {
     json!({ "errorType": error.error_type, "errorMessage": error.error_message })
 }
-
-/// The rotation function's resource policy, as the stack's template makes it.
-#[must_use]
-pub fn resource_policy(function_arn: &str) -> Value {
-    json!({ "Statement": [{
-        "Effect": "Allow",
-        "Principal": { "Service": "secretsmanager.amazonaws.com" },
-        "Action": "lambda:InvokeFunction",
-        "Resource": function_arn,
-        "Condition": { "StringEquals": { "AWS:SourceAccount": "000000000000" } },
-    }] })
-}

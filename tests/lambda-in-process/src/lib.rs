@@ -11,7 +11,7 @@ mod environment;
 
 use std::time::Duration;
 
-pub use answer::{answered, described, invocation, resource_policy};
+pub use answer::{answered, described, invocation};
 pub use environment::{Environment, names, read_by_each};
 
 /// The stack's name: the value of the managed secrets' tag `rotation:stack`.

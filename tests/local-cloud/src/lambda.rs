@@ -176,18 +176,9 @@ impl RotationFunctions for Lambda {
         Box::pin(async move { invocation.await.map_err(|error| error.to_string()) })
     }
 
-    fn policy<'a>(&'a self, function_arn: &'a str) -> Answer<'a, Option<Value>> {
+    fn lets_in<'a>(&'a self, function_arn: &'a str, _secret_arn: &'a str) -> Answer<'a, bool> {
         let is_there = self.function(function_arn).is_ok();
-        Box::pin(async move {
-            // The one statement that the template's permission makes.
-            let statement = json!({ "Statement": [{
-                "Effect": "Allow",
-                "Principal": { "Service": "secretsmanager.amazonaws.com" },
-                "Action": "lambda:InvokeFunction",
-                "Resource": function_arn,
-            }] });
-            Ok(is_there.then_some(statement))
-        })
+        Box::pin(async move { Ok(is_there) })
     }
 
     fn principal<'a>(&'a self, function_arn: &'a str) -> Answer<'a, Option<String>> {

@@ -9,14 +9,13 @@ mod error;
 mod iam;
 mod lambda;
 mod logs;
-pub mod policy;
 mod server;
 mod xml;
 
 pub(crate) use client::error_of;
 pub use client::{ACCOUNT_ID, Client, REGION, ROOT_ACCESS_KEY_ID, ROOT_SECRET_ACCESS_KEY};
 pub use error::MiniStackError;
-pub use iam::{ExecutionCredentials, Principal, resolved};
+pub use iam::{Context, ExecutionCredentials, Principal};
 pub use lambda::{Invocation, InvocationType};
 pub use server::{MiniStack, MiniStackOptions};
 

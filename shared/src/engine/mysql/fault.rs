@@ -34,8 +34,13 @@ const EXPIRED: [u16; 2] = [1820, 1862];
 /// An option of the server's prevents the statement: `read_only`, `strict_password_validation`.
 const PREVENTED: u16 = 1290;
 
-/// The credential is right, and its user has as many connections or queries as it may.
-const OVER_LIMIT: [u16; 2] = [1203, 1226];
+/// The credential is right, and its user has as many connections as the server lets each have, or as many connections
+/// or queries as it may itself: "User u already has more than …", "User 'u' has exceeded …".
+const TOO_MANY_CONNECTIONS: u16 = 1203;
+const TOO_MUCH_USED: u16 = 1226;
+
+/// So many characters of a user's name do messages have.
+const LONGEST_NAME_TOLD: usize = 64;
 
 /// The time of `max_statement_time` or `max_execution_time` is over.
 const OUT_OF_TIME: [u16; 2] = [1969, 3024];
@@ -73,8 +78,20 @@ impl Fault {
         self.is_one_of(&LOGIN)
     }
 
-    pub(super) fn is_over_limit(&self) -> bool {
-        self.is_one_of(&OVER_LIMIT)
+    /// Whether the password was right, and the user of this name may have no more connections or queries. The server
+    /// [names the account](https://dev.mysql.com/doc/refman/8.4/en/user-resources.html) whose limit it
+    /// is, which an anonymous account or a proxy is under another name.
+    pub(super) fn is_over_limit_of(&self, user: &str) -> bool {
+        let Self::Server(error) = self else {
+            return false;
+        };
+        let user: String = user.chars().take(LONGEST_NAME_TOLD).collect();
+        let names_user = match error.code {
+            TOO_MANY_CONNECTIONS => error.message.contains(&format!(" {user} ")),
+            TOO_MUCH_USED => error.message.contains(&format!("'{user}'")),
+            _ => false,
+        };
+        names_user && !user.is_empty()
     }
 
     /// The server takes no hash of a password, since it cannot check the password behind it.
@@ -181,7 +198,7 @@ fn meaning(error: &ServerError) -> (Kind, &'static str) {
             Kind::Unavailable,
             "Raise max_connections, or end connections",
         ),
-        1203 | 1226 => (
+        TOO_MANY_CONNECTIONS | TOO_MUCH_USED => (
             Kind::Unavailable,
             "End the user's other connections, wait for the end of the hour, or raise the user's limit",
         ),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{EnrollAddon, EnrollOutcome, Enrolled};
 use crate::Error;
 use crate::deadline::Deadline;
-use crate::document::{Api, Document};
+use crate::document::{Api, Document, is_legacy_id};
 use crate::error::{EnrollError, NO_GRANT, Problem};
 use crate::event::EnrollEvent;
 use crate::heroku::AddOn;
@@ -170,6 +170,14 @@ impl EnrollAddon {
             let addon = AddOn::of(document, &self.heroku, &partner, &self.secrets);
             let shown = addon.config(deadline).await?;
             EnrollError::unless_shown(document, &shown)?;
+            let addon_id = &document.heroku.addon_id;
+            if is_legacy_id(addon_id)
+                && let Some(uuid) = addon.uuid(deadline).await?
+            {
+                return Err(Problem::lasting(format!(
+                    "heroku.addon_id is {addon_id}, an older id of add-on {uuid}. → Enrol it by its UUID, under which it may be enrolled already"
+                )));
+            }
         }
         Ok(())
     }

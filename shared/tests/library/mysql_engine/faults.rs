@@ -161,6 +161,24 @@ async fn customers_that_use_all_their_connections_keep_no_credential_from_being_
     let mut wrong = next.clone();
     wrong["password"] = "wrong".into();
     assert_eq!(stand.verdict(&wrong).await, Verdict::Refused);
+    // The password of an account that stands in for a user is not that user's, at its limit as well.
+    stand
+        .execute(&[
+            "CREATE USER ''@'127.0.0.1' IDENTIFIED BY 'anybody' WITH MAX_USER_CONNECTIONS 1",
+            "CREATE USER tenant_b IDENTIFIED BY 'hers'",
+        ])
+        .await;
+    let mut claimed = stand.imported.clone();
+    claimed["username"] = "tenant_b".into();
+    claimed["password"] = "anybody".into();
+    let verify = async |deadline| {
+        let claimed = document(&claimed);
+        let verify = stand.services.verify(&claimed, deadline);
+        within(verify).await.unwrap_err()
+    };
+    assert!(once(verify).await.to_string().contains("tenant_b"));
+    let _anybody = stand.server.connect_as("tenant_b", "anybody").await;
+    assert_transient(&once(verify).await, &["1226"]);
 }
 
 #[tokio::test]

@@ -87,14 +87,22 @@ async fn whoever_claims_a_user_without_a_password_gets_nothing_of_it() {
         let mut stand = Stand::start(without_default(Users::AclFile), &[line]).await;
         let claimed = stand.imported(name, "anything");
         stand.expect(&[&claimed], &[]).await;
-        let error = stand.issue(&claimed.next()).await.unwrap_err();
-        for words in [&format!("{name:?}"), "nopass", "resetpass"] {
-            assert!(error.to_string().contains(words), "{error}");
+        let next = claimed.next();
+        let tries = [
+            stand.issue(&next).await,
+            stand.shows_possession(&claimed).await.map(drop),
+        ];
+        for error in tries.map(Result::unwrap_err) {
+            for words in [&format!("{name:?}"), "nopass", "resetpass"] {
+                assert!(error.to_string().contains(words), "{error}");
+            }
         }
         // With a password of its own it is rotated as any other.
         let command = ["ACL", "SETUSER", name, "resetpass", ">its own now"];
         stand.redis.command(&command).await.unwrap();
         let own = claimed.with("password", "its own now");
+        assert_eq!(stand.shows_possession(&own).await, Ok(true));
+        assert_eq!(stand.shows_possession(&claimed).await, Ok(false));
         let next = rotate(&mut stand, &own).await;
         stand.expect(&[&next], &[&claimed, &own]).await;
     }

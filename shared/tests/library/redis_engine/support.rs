@@ -105,6 +105,16 @@ impl Stand {
         .await
     }
 
+    pub(super) async fn shows_possession(&self, version: &Version) -> Result<bool, ServiceError> {
+        let administrator = self.administrator();
+        within(self.services.shows_possession(
+            &version.document,
+            &serving(&administrator, &version.document),
+            soon(),
+        ))
+        .await
+    }
+
     pub(super) async fn rehearse(&self, version: &Version) -> Result<(), ServiceError> {
         let administrator = self.administrator();
         within(self.services.rehearse(

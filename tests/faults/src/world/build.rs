@@ -115,6 +115,7 @@ impl Manners {
         heroku.set_untidiness(Untidiness {
             names: ShownNames::LowerCaseWithoutPrefix,
             strips_blanks: true,
+            without_uuid: true,
         });
     }
 }

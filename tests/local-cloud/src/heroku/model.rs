@@ -121,6 +121,8 @@ pub struct Untidiness {
     pub names: ShownNames,
     /// Whether it strips blanks at a value's ends.
     pub strips_blanks: bool,
+    /// Whether v1 says no UUID of an add-on, as its guide had it until 2014.
+    pub without_uuid: bool,
 }
 
 /// How Heroku names the config vars that it shows a partner.

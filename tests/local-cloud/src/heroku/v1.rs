@@ -101,7 +101,7 @@ async fn show(
 ) -> Result<Response, ApiError> {
     let world = shared.world();
     let (_, addon) = installed(&world, &service, &id)?;
-    let info = json!({
+    let mut info = json!({
         "id": addon.heroku_id,
         "name": addon.owner_app,
         "config": addon.shown_by_v1(world.untidiness.names),
@@ -109,8 +109,10 @@ async fn show(
         "owner_email": format!("owner@{}.example", addon.owner_app),
         "region": addon.region,
         "domains": [format!("{}.example", addon.owner_app)],
-        "resource": { "uuid": addon.id, "name": addon.name },
     });
+    if !world.untidiness.without_uuid {
+        info["resource"] = json!({ "uuid": addon.id, "name": addon.name });
+    }
     Ok(Json(info).into_response())
 }
 

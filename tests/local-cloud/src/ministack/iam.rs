@@ -10,8 +10,10 @@ use serde_json::Value;
 
 use super::client::{Client, ROOT_ACCESS_KEY_ID};
 use super::error::MiniStackError;
-use super::policy::{self, Context};
 use super::xml;
+
+/// Condition keys and their values, as in `("aws:SourceAccount", "000000000000")`; several of a key that has several.
+pub type Context<'a> = &'a [(&'a str, &'a str)];
 
 /// Who signs a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -140,25 +142,15 @@ impl Client {
         assumed.insert(access_key_id.to_owned(), session);
     }
 
-    /// Whether IAM lets the role do this to the resource. Conditions on request context that
-    /// MiniStack's simulator does not know count as unmet.
+    /// Whether IAM lets the role do this to the resource, in a request without context.
     pub async fn is_allowed(
         &self,
         role_arn: &str,
         action: &str,
         resource_arn: &str,
     ) -> Result<bool, MiniStackError> {
-        let answer = self
-            .iam(
-                "SimulatePrincipalPolicy",
-                &[
-                    ("PolicySourceArn", role_arn),
-                    ("ActionNames.member.1", action),
-                    ("ResourceArns.member.1", resource_arn),
-                ],
-            )
-            .await?;
-        Ok(xml::text(&answer, "EvalDecision").as_deref() == Some("allowed"))
+        self.is_allowed_in(role_arn, action, resource_arn, &[])
+            .await
     }
 
     /// Like [`Self::is_allowed`] for a request with this context, which the role's policies may set
@@ -184,32 +176,82 @@ impl Client {
         resource_arn: &str,
         context: Context<'_>,
     ) -> Result<Vec<String>, MiniStackError> {
-        let policies = self.role_policies(role_arn).await?;
-        let policies = resolved(&policies, context);
-        self.simulated(&policies, actions, resource_arn).await
+        let of_whom = [("PolicySourceArn".to_owned(), role_arn.to_owned())];
+        self.simulate(
+            "SimulatePrincipalPolicy",
+            of_whom,
+            actions,
+            resource_arn,
+            context,
+        )
+        .await
     }
 
-    /// Which of the actions policies allow that are [`resolved`].
-    pub async fn simulated(
+    /// Which of the actions policies allow.
+    pub async fn allowed_by(
         &self,
         policies: &[String],
         actions: &[&str],
         resource_arn: &str,
+        context: Context<'_>,
     ) -> Result<Vec<String>, MiniStackError> {
-        let numbered = |list: &str, length: usize| -> Vec<String> {
-            (1..=length)
-                .map(|number| format!("{list}.member.{number}"))
-                .collect()
-        };
-        let policy_names = numbered("PolicyInputList", policies.len());
-        let action_names = numbered("ActionNames", actions.len());
-        let mut parameters = vec![("ResourceArns.member.1", resource_arn)];
-        let texts = policies.iter().map(String::as_str);
-        let names = policy_names.iter().map(String::as_str);
-        parameters.extend(names.zip(texts));
-        let names = action_names.iter().map(String::as_str);
-        parameters.extend(names.zip(actions.iter().copied()));
-        let answer = self.iam("SimulateCustomPolicy", &parameters).await?;
+        let policies = numbered("PolicyInputList", policies.iter().cloned());
+        self.simulate(
+            "SimulateCustomPolicy",
+            policies,
+            actions,
+            resource_arn,
+            context,
+        )
+        .await
+    }
+
+    /// Whether a resource's policy, or a role's trust policy, lets a service do something.
+    pub async fn lets_service(
+        &self,
+        policy: &Value,
+        service: &str,
+        action: &str,
+        context: Context<'_>,
+    ) -> Result<bool, MiniStackError> {
+        let policy = [
+            ("ResourcePolicy".to_owned(), policy.to_string()),
+            ("CallerArn".to_owned(), service.to_owned()),
+        ];
+        let allowed = self
+            .simulate("SimulateCustomPolicy", policy, &[action], "*", context)
+            .await?;
+        Ok(!allowed.is_empty())
+    }
+
+    async fn simulate(
+        &self,
+        operation: &str,
+        policies: impl IntoIterator<Item = (String, String)>,
+        actions: &[&str],
+        resource_arn: &str,
+        context: Context<'_>,
+    ) -> Result<Vec<String>, MiniStackError> {
+        let mut parameters: Vec<_> = policies.into_iter().collect();
+        parameters.push(("ResourceArns.member.1".to_owned(), resource_arn.to_owned()));
+        parameters.extend(numbered("ActionNames", actions.iter().copied()));
+        let mut entries: Vec<(&str, Vec<&str>)> = Vec::new();
+        for (key, value) in context {
+            match entries.iter_mut().find(|(known, _)| known == key) {
+                Some((_, values)) => values.push(value),
+                None => entries.push((key, vec![value])),
+            }
+        }
+        for (number, (key, values)) in (1..).zip(entries) {
+            let entry = format!("ContextEntries.member.{number}");
+            parameters.push((format!("{entry}.ContextKeyName"), key.to_owned()));
+            parameters.extend(numbered(&format!("{entry}.ContextKeyValues"), values));
+        }
+        let parameters: Vec<_> = parameters
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+            .collect();
+        let answer = self.iam(operation, &parameters).await?;
         Ok(xml::members(&answer, "EvaluationResults")
             .iter()
             .filter(|result| xml::text(result, "EvalDecision").as_deref() == Some("allowed"))
@@ -225,33 +267,6 @@ impl Client {
             answer => answer?,
         };
         document("iam:GetRole", &answer, "AssumeRolePolicyDocument").map(Some)
-    }
-
-    /// The documents of the role's policies, its own and attached ones.
-    pub async fn role_policies(&self, role_arn: &str) -> Result<Vec<Value>, MiniStackError> {
-        let role = role_name(role_arn)?;
-        let mut documents = Vec::new();
-        let own = self.iam("ListRolePolicies", &[("RoleName", role)]).await?;
-        for name in xml::members(&own, "PolicyNames") {
-            let name = xml::unescape(&name);
-            let parameters = [("RoleName", role), ("PolicyName", name.as_str())];
-            let answer = self.iam("GetRolePolicy", &parameters).await?;
-            documents.push(document("iam:GetRolePolicy", &answer, "PolicyDocument")?);
-        }
-        let attached = self
-            .iam("ListAttachedRolePolicies", &[("RoleName", role)])
-            .await?;
-        for member in xml::members(&attached, "AttachedPolicies") {
-            let Some(arn) = xml::text(&member, "PolicyArn") else {
-                continue;
-            };
-            let policy = self.iam("GetPolicy", &[("PolicyArn", &arn)]).await?;
-            let version = xml::text(&policy, "DefaultVersionId").unwrap_or_default();
-            let parameters = [("PolicyArn", arn.as_str()), ("VersionId", version.as_str())];
-            let answer = self.iam("GetPolicyVersion", &parameters).await?;
-            documents.push(document("iam:GetPolicyVersion", &answer, "Document")?);
-        }
-        Ok(documents)
     }
 
     /// Calls an operation of IAM and gives its XML answer.
@@ -282,12 +297,14 @@ impl Client {
     }
 }
 
-/// Policies for a request of this context: what their conditions on its keys amount to is decided.
-#[must_use]
-pub fn resolved(policies: &[Value], context: Context<'_>) -> Vec<String> {
-    policies
-        .iter()
-        .map(|document| policy::resolve(document, context).to_string())
+/// A list of IAM's query protocol.
+fn numbered(
+    list: &str,
+    values: impl IntoIterator<Item = impl Into<String>>,
+) -> Vec<(String, String)> {
+    let values = (1..).zip(values);
+    values
+        .map(|(number, value)| (format!("{list}.member.{number}"), value.into()))
         .collect()
 }
 

@@ -167,6 +167,116 @@ async fn the_simulator_tells_what_a_role_may_do() {
 
     let missing = format!("arn:aws:iam::{ACCOUNT_ID}:role/none");
     assert_eq!(client.role_trust_policy(&missing).await.unwrap(), None);
+
+    // The role's trust policy, and conditions on what the stand says of a request.
+    let trusts = async |condition: Value, service: &str, action: &str| {
+        let mut trust = trust(scheduler);
+        trust["Statement"][0]["Condition"] = condition;
+        let group = "arn:aws:scheduler:us-east-1:000000000000:schedule-group/g";
+        let context = [("aws:SourceAccount", ACCOUNT_ID), ("aws:SourceArn", group)];
+        let trusted = client.lets_service(&trust, service, action, &context);
+        trusted.await.unwrap()
+    };
+    let assume = "sts:AssumeRole";
+    let groups = "arn:aws:scheduler:*:*:schedule-group/*";
+    for (condition, is_trusted) in [
+        (json!({}), true),
+        (
+            json!({"StringEquals": {"AWS:sourceaccount": ACCOUNT_ID}}),
+            true,
+        ),
+        (
+            json!({"StringEquals": {"aws:SourceAccount": "111111111111"}}),
+            false,
+        ),
+        (json!({"ArnLike": {"aws:SourceArn": groups}}), true),
+        (
+            json!({"ArnLike": {"aws:SourceArn": "arn:aws:scheduler:*:*:schedule-group/f"}}),
+            false,
+        ),
+        (json!({"StringEquals": {"aws:SourceOrgID": "o-1"}}), false),
+        (
+            json!({"StringEqualsIfExists": {"aws:SourceOrgID": "o-1"}}),
+            true,
+        ),
+    ] {
+        let told = condition.to_string();
+        assert_eq!(
+            trusts(condition, scheduler, assume).await,
+            is_trusted,
+            "{told}"
+        );
+    }
+    assert!(!trusts(json!({}), "lambda.amazonaws.com", assume).await);
+    assert!(!trusts(json!({}), scheduler, "sts:TagSession").await);
+    let nobody = client.lets_service(&json!({}), scheduler, assume, &[]);
+    assert!(!nobody.await.unwrap());
+    conditions(client).await;
+}
+
+/// Each operator that the template's policies use, met and not.
+async fn conditions(client: &Client) {
+    const TAG: (&str, &str) = ("aws:TagKeys", "a");
+    const OTHER_TAG: (&str, &str) = ("aws:TagKeys", "c");
+    const SECRET: &[(&str, &str)] = &[
+        ("secretsmanager:ForceDeleteWithoutRecovery", "false"),
+        ("secretsmanager:RecoveryWindowInDays", "30"),
+        (
+            "secretsmanager:resource/AllowRotationLambdaArn",
+            "arn:aws:lambda:::function:rotate",
+        ),
+    ];
+    let of_tags = json!({"ForAllValues:StringEquals": {"aws:TagKeys": ["a", "b"]}});
+    let tagged = json!({"Null": {"aws:TagKeys": "false"}});
+    let untagged = json!({"Null": {"aws:TagKeys": "true"}});
+    let days = |operator: &str, days: Value| json!({ operator: {"secretsmanager:RecoveryWindowInDays": days} });
+    let forced =
+        |forced: Value| json!({"Bool": {"secretsmanager:ForceDeleteWithoutRecovery": forced}});
+    let rotated_by = |function: &str| json!({"ArnLike": {"secretsmanager:resource/AllowRotationLambdaArn": function}});
+    for (context, condition, is_met) in [
+        (&[][..], &of_tags, true),
+        (&[TAG], &of_tags, true),
+        (&[TAG, OTHER_TAG], &of_tags, false),
+        (&[], &tagged, false),
+        (&[TAG], &tagged, true),
+        (&[], &untagged, true),
+        (&[TAG], &untagged, false),
+        (SECRET, &days("NumericGreaterThanEquals", json!("30")), true),
+        (SECRET, &days("NumericGreaterThanEquals", json!(31)), false),
+        (&[], &days("NumericGreaterThanEquals", json!(7)), false),
+        (SECRET, &days("NumericLessThan", json!("31")), true),
+        (SECRET, &days("NumericEquals", json!(30)), true),
+        (SECRET, &forced(json!("false")), true),
+        (SECRET, &forced(json!(true)), false),
+        (&[], &forced(json!("false")), false),
+        (
+            SECRET,
+            &rotated_by("arn:aws:lambda:::function:rotate"),
+            true,
+        ),
+        (
+            SECRET,
+            &rotated_by("arn:aws:lambda:::function:another"),
+            false,
+        ),
+        (&[], &rotated_by("*"), false),
+        (
+            SECRET,
+            &json!({"Unknown": {"secretsmanager:RecoveryWindowInDays": "30"}}),
+            false,
+        ),
+    ] {
+        let action = "secretsmanager:TagResource";
+        let statement = |effect: &str, condition: &Value| json!({"Effect": effect, "Action": action, "Resource": "*", "Condition": condition});
+        let allow = json!({"Statement": [statement("Allow", condition)]}).to_string();
+        let allowed = client.allowed_by(&[allow], &[action], "*", context);
+        assert_eq!(!allowed.await.unwrap().is_empty(), is_met, "{condition}");
+        // A denial outweighs.
+        let both = [statement("Allow", &json!({})), statement("Deny", condition)];
+        let both = json!({ "Statement": both }).to_string();
+        let allowed = client.allowed_by(&[both], &[action], "*", context);
+        assert_eq!(allowed.await.unwrap().is_empty(), is_met, "{condition}");
+    }
 }
 
 #[tokio::test]

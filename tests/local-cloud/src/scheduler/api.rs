@@ -11,7 +11,7 @@ use super::access::{self, Need, SERVICE};
 use super::model::{Refusal, Schedules, check_name, group_arn, is_name, schedule_arn};
 use super::{Scheduler, State};
 use crate::events::EventKind;
-use crate::ministack::{ACCOUNT_ID, MiniStackError, error_of, policy};
+use crate::ministack::{ACCOUNT_ID, MiniStackError, error_of};
 
 /// A request taken apart.
 struct Call {
@@ -235,8 +235,11 @@ impl State {
         };
         let group = group_arn(group);
         let context = [("aws:SourceAccount", ACCOUNT_ID), ("aws:SourceArn", &group)];
-        Ok(trust
-            .is_some_and(|trust| policy::lets_service(&trust, SERVICE, "sts:AssumeRole", &context)))
+        let Some(trust) = trust else {
+            return Ok(false);
+        };
+        let let_in = upstream.lets_service(&trust, SERVICE, "sts:AssumeRole", &context);
+        let_in.await.map_err(|error| unavailable(&error))
     }
 }
 

@@ -11,13 +11,16 @@ use crate::ministack::{self, ACCOUNT_ID, Invocation, InvocationType, MiniStackEr
 /// An answer on its way. Its error says why there is none.
 pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, String>> + Send + 'a>>;
 
+/// What policies call Secrets Manager.
+const SERVICE: &str = "secretsmanager.amazonaws.com";
+
 /// Where rotation functions run.
 pub trait RotationFunctions: Send + Sync {
     /// Invokes the function and waits for its answer, as long as it takes.
     fn invoke<'a>(&'a self, function_arn: &'a str, event: &'a Value) -> Answer<'a, Invocation>;
 
-    /// The function's resource policy, `None` if it has none or there is no such function.
-    fn policy<'a>(&'a self, function_arn: &'a str) -> Answer<'a, Option<Value>>;
+    /// Whether the function's policy lets Secrets Manager invoke it on behalf of the secret.
+    fn lets_in<'a>(&'a self, function_arn: &'a str, secret_arn: &'a str) -> Answer<'a, bool>;
 
     /// Who the function is when it calls Secrets Manager: the ARN of its execution role, or,
     /// where nobody checks signatures, its access key id.
@@ -33,8 +36,8 @@ impl RotationFunctions for NoFunctions {
         Box::pin(async move { Err(format!("there is no function {function_arn}")) })
     }
 
-    fn policy<'a>(&'a self, _function_arn: &'a str) -> Answer<'a, Option<Value>> {
-        Box::pin(async { Ok(None) })
+    fn lets_in<'a>(&'a self, _function_arn: &'a str, _secret_arn: &'a str) -> Answer<'a, bool> {
+        Box::pin(async { Ok(false) })
     }
 
     fn principal<'a>(&'a self, _function_arn: &'a str) -> Answer<'a, Option<String>> {
@@ -49,13 +52,20 @@ impl RotationFunctions for ministack::Client {
         Box::pin(async move { invocation.await.map_err(|error| error.to_string()) })
     }
 
-    fn policy<'a>(&'a self, function_arn: &'a str) -> Answer<'a, Option<Value>> {
+    fn lets_in<'a>(&'a self, function_arn: &'a str, secret_arn: &'a str) -> Answer<'a, bool> {
         Box::pin(async move {
-            match self.function_policy(function_arn).await {
+            let policy = match self.function_policy(function_arn).await {
+                Ok(Some(policy)) => policy,
                 // What does not name a function has no policy that lets anybody in.
-                Err(MiniStackError::Arn { .. }) => Ok(None),
-                answer => answer.map_err(|error| error.to_string()),
-            }
+                Ok(None) | Err(MiniStackError::Arn { .. }) => return Ok(false),
+                Err(error) => return Err(error.to_string()),
+            };
+            let context = [
+                ("aws:SourceAccount", account_of(secret_arn)),
+                ("aws:SourceArn", secret_arn),
+            ];
+            let let_in = self.lets_service(&policy, SERVICE, "lambda:InvokeFunction", &context);
+            let_in.await.map_err(|error| error.to_string())
         })
     }
 
@@ -91,54 +101,6 @@ pub fn principal_name(principal: Principal, access_key_id: &str) -> String {
     }
 }
 
-/// Whether the function's policy lets Secrets Manager invoke it on behalf of the secret.
-pub(super) fn lets_secrets_manager_in(policy: &Value, secret_arn: &str) -> bool {
-    ministack::policy::lets_service(
-        policy,
-        "secretsmanager.amazonaws.com",
-        "lambda:InvokeFunction",
-        &[
-            ("aws:SourceAccount", account_of(secret_arn)),
-            ("aws:SourceArn", secret_arn),
-        ],
-    )
-}
-
 fn account_of(arn: &str) -> &str {
     arn.split(':').nth(4).unwrap_or_default()
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    const SECRET: &str = "arn:aws:secretsmanager:us-east-1:000000000000:secret:acme/a-AbCdEf";
-
-    fn lets(condition: &Value) -> bool {
-        let policy = json!({"Statement": [{
-            "Effect": "Allow",
-            "Principal": {"Service": "secretsmanager.amazonaws.com"},
-            "Action": "lambda:InvokeFunction",
-            "Resource": "arn:aws:lambda:us-east-1:000000000000:function:rotate",
-            "Condition": condition,
-        }]});
-        lets_secrets_manager_in(&policy, SECRET)
-    }
-
-    #[test]
-    fn source_conditions_are_honoured() {
-        assert!(lets(&json!({})));
-        assert!(lets(
-            &json!({"StringEquals": {"AWS:SourceAccount": "000000000000"}})
-        ));
-        assert!(!lets(
-            &json!({"StringEquals": {"AWS:SourceAccount": "111111111111"}})
-        ));
-        assert!(lets(&json!({"ArnLike": {"AWS:SourceArn":
-            "arn:aws:secretsmanager:*:*:secret:acme/*"}})));
-        assert!(!lets(&json!({"ArnLike": {"AWS:SourceArn":
-            "arn:aws:secretsmanager:*:*:secret:other/*"}})));
-    }
 }

@@ -9,7 +9,6 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::error::ServiceError;
-use super::functions::lets_secrets_manager_in;
 use super::model::{Rotate, Run};
 use super::request::{self, RotateSecret, SecretOnly};
 use super::service::SecretsManager;
@@ -54,9 +53,8 @@ impl SecretsManager {
     pub(super) async fn rotate_secret(&self, body: &Value) -> Result<Value, ServiceError> {
         let request: RotateSecret = request::parse(body)?;
         let (arn, function) = self.read(|model| model.rotation_function(&request))?;
-        let policy = self.functions().policy(&function).await;
-        let policy = policy.map_err(ServiceError::internal)?;
-        if !policy.is_some_and(|policy| lets_secrets_manager_in(&policy, &arn)) {
+        let is_let_in = self.functions().lets_in(&function, &arn).await;
+        if !is_let_in.map_err(ServiceError::internal)? {
             return Err(ServiceError::cannot_invoke());
         }
         if !request.rotate_immediately {

@@ -1,5 +1,7 @@
 //! What is not enrolled, and changes nothing.
 
+use local_cloud::heroku::Untidiness;
+
 use super::*;
 
 #[tokio::test]
@@ -55,6 +57,31 @@ async fn an_event_is_refused_with_all_that_is_wrong_in_it() {
         assert!(message.contains(expected), "{message}");
     }
     assert_eq!(asked(&stand), [""; 0]);
+}
+
+/// Heroku knows an old add-on by two ids, each of which would be an instance with a secret of its own.
+#[tokio::test]
+async fn an_add_on_with_two_ids_is_enrolled_by_one_id() {
+    let stand = Stand::start().await;
+    let addon = stand.provisioned(Api::V1);
+    let mut old = event(&stand, &addon, By::V1);
+    old["Document"]["heroku"]["addon_id"] = addon.heroku_id.as_str().into();
+    let message = refusal(&stand, stand.lambda.ask(FUNCTION, old.clone()).await);
+    for part in [
+        addon.heroku_id.as_str(),
+        addon.addon.as_str(),
+        "by its UUID",
+    ] {
+        assert!(message.contains(part), "{message}");
+    }
+    // Where Heroku says no other, it is the one.
+    stand.heroku.set_untidiness(Untidiness {
+        without_uuid: true,
+        ..Untidiness::default()
+    });
+    let enrolled = enroll(&stand, old).await;
+    let arn = enrolled["SecretArn"].as_str().unwrap();
+    assert!(arn.contains(&addon.heroku_id), "{arn}");
 }
 
 #[tokio::test]

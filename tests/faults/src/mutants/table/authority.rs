@@ -21,12 +21,6 @@ pub(super) const MUTANTS: &[Mutant] = &[
 ",
                 "",
             ),
-            (
-                DEPROVISION,
-                "        claims::serves(document, &administrator)?;
-",
-                "",
-            ),
         ],
         runs: Runs::Tests("steps::authority::no_function_sends"),
         breaks: Rule::NoForeignLogin,
@@ -128,8 +122,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
         name: "ends with an instance what nobody has seen log in",
         changes: &[(
             DEPROVISION,
-            "if !self.is_accepted",
-            "if false && !self.is_accepted",
+            "if !self.shows_possession",
+            "if false && !self.shows_possession",
         )],
         runs: Runs::Tests("authority::nothing_is_issued_before"),
         breaks: Rule::NoForeignLogin,
@@ -304,14 +298,34 @@ pub(super) const MUTANTS: &[Mutant] = &[
         breaks: Rule::NoForeignLogin,
     },
     Mutant {
-        name: "tries a deprovisioned instance's login at any address",
+        name: "takes a login with any password for possession",
         changes: &[(
-            DEPROVISION,
-            "        claims::serves(document, &administrator)?;
+            "shared/src/engine/redis.rs",
+            "            not_open(&session, &users, self.credential())?;
 ",
             "",
         )],
-        runs: Runs::Tests("authority::documents::a_document"),
+        runs: Runs::Tests("whoever_claims_a_user_without_a_password"),
+        breaks: Rule::NoForeignLogin,
+    },
+    Mutant {
+        name: "takes anybody's limit of connections for the user's",
+        changes: &[(
+            "shared/src/engine/mysql/fault.rs",
+            "names_user && !user.is_empty()",
+            "names_user || error.code == TOO_MUCH_USED",
+        )],
+        runs: Runs::Tests("customers_that_use_all_their_connections"),
+        breaks: Rule::NoForeignLogin,
+    },
+    Mutant {
+        name: "enrols an add-on by two ids",
+        changes: &[(
+            "shared/src/instances/enroll_addon/look.rs",
+            "if is_legacy_id(addon_id)",
+            "if addon_id.is_empty()",
+        )],
+        runs: Runs::Tests("enrolled_by_one_id"),
         breaks: Rule::NoForeignLogin,
     },
     Mutant {

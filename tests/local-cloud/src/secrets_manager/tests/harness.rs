@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
@@ -94,7 +95,7 @@ pub(super) struct Function {
     api: OnceLock<Api>,
     pub(super) events: Mutex<Vec<StepEvent>>,
     hooks: Mutex<HashMap<&'static str, Hook>>,
-    pub(super) policy: Mutex<Option<Value>>,
+    pub(super) lets_in: AtomicBool,
 }
 
 impl Function {
@@ -132,16 +133,6 @@ impl Function {
     pub(super) fn steps(&self) -> Vec<String> {
         let events = self.events.lock().unwrap();
         events.iter().map(|event| event.step.clone()).collect()
-    }
-
-    fn policy_of(principal: &str) -> Value {
-        json!({"Statement": [{
-            "Effect": "Allow",
-            "Principal": {"Service": principal},
-            "Action": "lambda:InvokeFunction",
-            "Resource": FUNCTION_ARN,
-            "Condition": {"StringEquals": {"AWS:SourceAccount": "000000000000"}},
-        }]})
     }
 }
 
@@ -226,9 +217,9 @@ impl RotationFunctions for Function {
         })
     }
 
-    fn policy<'a>(&'a self, _function_arn: &'a str) -> Answer<'a, Option<Value>> {
-        let policy = self.policy.lock().unwrap().clone();
-        Box::pin(async move { Ok(policy) })
+    fn lets_in<'a>(&'a self, _function_arn: &'a str, _secret_arn: &'a str) -> Answer<'a, bool> {
+        let lets_in = self.lets_in.load(Ordering::Relaxed);
+        Box::pin(async move { Ok(lets_in) })
     }
 
     fn principal<'a>(&'a self, _function_arn: &'a str) -> Answer<'a, Option<String>> {
@@ -258,7 +249,7 @@ impl Cloud {
             api: OnceLock::new(),
             events: Mutex::default(),
             hooks: Mutex::default(),
-            policy: Mutex::new(Some(Function::policy_of("secretsmanager.amazonaws.com"))),
+            lets_in: AtomicBool::new(true),
         });
         let events = EventLog::default();
         let gateway = Gateway::start(GatewayOptions {
