@@ -84,7 +84,7 @@ pub struct HerokuBlock {
     /// Which of Heroku's two partner APIs the add-on uses.
     #[cfg_attr(feature = "schema", schemars(flatten))]
     pub api: Api,
-    /// The add-on's UUID (v1: also the old `app123@heroku.com`; v3: also its globally unique name).
+    /// The add-on's UUID (v1: also the old `app123@heroku.com`).
     #[cfg_attr(feature = "schema", schemars(extend("pattern" = r"^[A-Za-z0-9][A-Za-z0-9@._-]{0,254}$")))]
     pub addon_id: String,
     /// The config vars to publish: each a template over the document's fields.

@@ -245,6 +245,8 @@ pub struct FinishEvent {
     /// Whether the version is to be in use again, or may be: an operator rolls back to it. When its time has
     /// come and it is not, it has the whole grace period once more, since nobody knows since when.
     pub was_in_use: bool,
+    /// Whether the revocation waits for no session with the old credential: one that leaked.
+    pub even_if_in_use: bool,
 }
 
 impl Event for FinishEvent {
@@ -255,12 +257,14 @@ impl Event for FinishEvent {
             let revoke_after_seconds = event.optional_number("RevokeAfterSeconds", 1..=longest);
             let only_if_unscheduled = event.flag("OnlyIfUnscheduled");
             let was_in_use = event.flag("WasInUse");
+            let even_if_in_use = event.flag("EvenIfInUse");
             Some(Self {
                 secret: secret?,
                 version: version?,
                 revoke_after_seconds,
                 only_if_unscheduled,
                 was_in_use,
+                even_if_in_use,
             })
         })
     }

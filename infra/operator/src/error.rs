@@ -3,6 +3,7 @@
 use std::io;
 
 use addon_rotation::aws::AwsError;
+use addon_rotation::deadline::Transient as _;
 use addon_rotation::invoke::InvokeError;
 use addon_rotation::message;
 use addon_rotation::start::ConfigurationError;
@@ -110,6 +111,7 @@ impl OperatorError {
     pub fn status(&self) -> u8 {
         match self {
             Self::Step { .. } | Self::Unfinished(_) | Self::Overtaken(_) => 1,
+            Self::Aws(error) if may_be_done(error) => 1,
             Self::NoStack
             | Self::Environment(_)
             | Self::Client(_)
@@ -132,6 +134,13 @@ impl OperatorError {
             "{secret} is being rotated, and AWS did not say to which version. → Look: addon-rotation-operator status"
         ))
     }
+}
+
+/// Whether AWS may have done what it did not answer.
+fn may_be_done(error: &AwsError) -> bool {
+    let operation = error.operation.split_once(':').map_or("", |(_, name)| name);
+    let reads = ["Describe", "Filter", "Get", "List"];
+    error.is_transient() && !reads.iter().any(|it| operation.starts_with(it))
 }
 
 /// A variable that is missing, as the person who sets it says it: nobody else sets it for this tool.

@@ -81,19 +81,37 @@ pub async fn run(
         let message = format!("the credential of {version} is issued");
         output.step("vouch", Mark::Done, &message);
     }
-    if !stack
-        .again(&instance)
-        .await?
-        .carries(&version, &Label::Current)
-    {
-        match rotation::start(stack, output, &instance, Duration::ZERO).await {
-            // It is under way, or complete by now.
-            Err(OperatorError::Aws(error)) if error.is("InvalidRequestException") => {}
-            started => drop(started?),
-        }
-    }
+    go_on(stack, output, &instance, &version)
+        .await
+        .map_err(|source| OperatorError::Step {
+            step: "rotate",
+            source: Box::new(source),
+            state: format!("The credential of {version} is issued, and is not published yet"),
+            again: format!(
+                "addon-rotation-operator --stack {} rotate {} --wait",
+                stack.name, instance.id
+            ),
+        })?;
     rotation::follow(stack, output, &instance, &version, options.patience).await?;
     Ok(Outcome::Fine)
+}
+
+/// Has Secrets Manager try the rotation again now, unless it has succeeded meanwhile.
+async fn go_on(
+    stack: &Stack,
+    output: &Output,
+    instance: &Instance,
+    version: &VersionId,
+) -> Result<(), OperatorError> {
+    let secret = stack.again(instance).await?;
+    if secret.carries(version, &Label::Current) {
+        return Ok(());
+    }
+    match rotation::start(stack, output, instance, Duration::ZERO).await {
+        // It is under way, or complete by now.
+        Err(OperatorError::Aws(error)) if error.is("InvalidRequestException") => Ok(()),
+        started => started.map(drop),
+    }
 }
 
 /// Once the value is stored, which comes first. Whether there was anything to vouch for.

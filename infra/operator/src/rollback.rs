@@ -71,8 +71,11 @@ impl Plan {
             Rotation::UnderWay(version) => {
                 return Err(format!(
                     "a rotation of {id} to {version} is under way. → Wait until status shows that it is complete. If it \
-                     cannot succeed, cancel it first: aws secretsmanager cancel-rotate-secret --secret-id {}",
-                    instance.arn
+                     cannot succeed, cancel it first, and take its label off: \
+                     aws secretsmanager cancel-rotate-secret --secret-id {arn} && \
+                     aws secretsmanager update-secret-version-stage --secret-id {arn} --version-stage AWSPENDING \
+                     --remove-from-version-id {version}",
+                    arn = instance.arn
                 ));
             }
         }

@@ -177,7 +177,11 @@ impl Stack {
         version: &VersionId,
         seconds: Option<u32>,
     ) -> Result<(), OperatorError> {
-        self.schedule(&finish(instance, version, seconds)).await
+        let event = FinishEvent {
+            even_if_in_use: seconds.is_some(),
+            ..finish(instance, version, seconds)
+        };
+        self.schedule(&event).await
     }
 
     /// Puts off the revocation of a version that is to be current again. Should it not become so, it has a
@@ -210,5 +214,6 @@ fn finish(instance: &Instance, version: &VersionId, seconds: Option<u32>) -> Fin
         revoke_after_seconds: seconds.or(own.ok().flatten()),
         only_if_unscheduled: false,
         was_in_use: false,
+        even_if_in_use: false,
     }
 }

@@ -58,9 +58,9 @@ pub enum StepError {
         /// How many versions wait for their revocation.
         waiting: usize,
     },
-    /// The secret's grace period is not usable.
+    /// A tag of the secret's is not usable.
     #[error("A tag of {secret} is not valid: {problem}. → Correct or remove the tag.")]
-    GracePeriod {
+    Tag {
         /// The secret.
         secret: SecretArn,
         /// What is wrong.
@@ -159,7 +159,7 @@ impl Transient for StepError {
             | Self::NotPending { .. }
             | Self::NoCurrentVersion(_)
             | Self::Labels { .. }
-            | Self::GracePeriod { .. }
+            | Self::Tag { .. }
             | Self::NotShown { .. }
             | Self::Deleted { .. }
             | Self::GaveUp { .. } => false,

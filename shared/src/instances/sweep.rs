@@ -208,8 +208,10 @@ impl Found {
         };
         fleet::list(&sweep.secrets, listing, deadline, |page| {
             for (arn, secret) in &page {
-                // revoke-secret has no right to another.
-                if secret.is_rotated_by(&sweep.stack, arn) == Some(true) {
+                // Of a rotation that is switched off, AWS may forget the function. One that was never switched on
+                // is nobody's.
+                let is_own = secret.is_rotated_by(&sweep.stack, arn);
+                if is_own.unwrap_or(secret.rotation_off) {
                     self.secrets += 1;
                     self.waiting
                         .extend(Waiting::of(arn, secret, sweep.grace_period_seconds));

@@ -95,6 +95,8 @@ pub struct Secret {
     pub name: String,
     /// Whether rotation is switched on.
     pub rotation_enabled: bool,
+    /// Whether rotation was switched on once, and is off.
+    pub rotation_off: bool,
     /// Whether the secret is marked for deletion: it can be restored, but no value be read.
     pub deleted: bool,
     /// The function that rotates it, whether rotation is switched on or not.
@@ -296,7 +298,8 @@ impl From<DescribeSecretOutput> for Secret {
             created: time(answer.created_date),
             last_rotated: time(answer.last_rotated_date),
             next_rotation: time(answer.next_rotation_date),
-            rotation_enabled: answer.rotation_enabled.unwrap_or_default(),
+            rotation_enabled: answer.rotation_enabled == Some(true),
+            rotation_off: answer.rotation_enabled == Some(false),
             deleted: answer.deleted_date.is_some(),
             rotation_function: answer.rotation_lambda_arn,
             schedule_expression: answer.rotation_rules.and_then(expression),
@@ -313,7 +316,8 @@ impl From<SecretListEntry> for Secret {
             created: time(entry.created_date),
             last_rotated: time(entry.last_rotated_date),
             next_rotation: time(entry.next_rotation_date),
-            rotation_enabled: entry.rotation_enabled.unwrap_or_default(),
+            rotation_enabled: entry.rotation_enabled == Some(true),
+            rotation_off: entry.rotation_enabled == Some(false),
             deleted: entry.deleted_date.is_some(),
             rotation_function: entry.rotation_lambda_arn,
             schedule_expression: entry.rotation_rules.and_then(expression),

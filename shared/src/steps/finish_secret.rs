@@ -8,6 +8,7 @@ use crate::Error;
 use crate::deadline::Deadline;
 use crate::event::{FinishEvent, RevokeEvent, ScheduledAt};
 use crate::function::Function;
+use crate::limits::LONGEST_HOLD_SECONDS;
 use crate::schedule::Schedules;
 use crate::start::{Start, grace_period_seconds};
 
@@ -62,7 +63,11 @@ impl Function for FinishSecret {
             attempt: 0,
             was_in_use: event.was_in_use,
             vouched: None,
-            held_seconds: 0,
+            held_seconds: if event.even_if_in_use {
+                LONGEST_HOLD_SECONDS
+            } else {
+                0
+            },
             scheduled_at: None,
         };
         let delay = Duration::from_secs(seconds.into());

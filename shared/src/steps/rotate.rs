@@ -226,12 +226,17 @@ fn current(event: &RotationEvent, secret: &Secret) -> Result<VersionId, StepErro
 }
 
 fn grace_period(event: &RotationEvent, secret: &Secret) -> Result<Option<u32>, StepError> {
-    secret
-        .grace_period_seconds()
-        .map_err(|problem| StepError::GracePeriod {
-            secret: event.secret.clone(),
-            problem,
-        })
+    tagged(event, secret.grace_period_seconds())
+}
+
+fn tagged(
+    event: &RotationEvent,
+    seconds: Result<Option<u32>, String>,
+) -> Result<Option<u32>, StepError> {
+    seconds.map_err(|problem| StepError::Tag {
+        secret: event.secret.clone(),
+        problem,
+    })
 }
 
 /// Counts the labels that this rotation will put on versions: where there is no room for one of them, nothing is
@@ -271,6 +276,7 @@ async fn store_new_value(
     deadline: Deadline,
 ) -> Result<(), Error> {
     grace_period(event, secret)?;
+    tagged(event, secret.hold_while_in_use_seconds())?;
     let current = current(event, secret)?;
     let live = Label::Live(event.version.clone());
     let is_live = secret.carries(&event.version, &live);
@@ -407,6 +413,7 @@ async fn finish(
         revoke_after_seconds,
         only_if_unscheduled,
         was_in_use: false,
+        even_if_in_use: false,
     };
     let mut replaced = None;
     if is_live {

@@ -13,7 +13,7 @@ mod refused;
 mod requests;
 mod revocation;
 mod rotation;
-mod schedules;
+pub(crate) mod schedules;
 mod starting;
 mod sweep;
 mod versions;

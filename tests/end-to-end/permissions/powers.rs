@@ -188,9 +188,9 @@ fn granted() -> Vec<Granted> {
             "RevokeSecretRole",
             "revoke-secret",
             [
-                reading(),
-                each(&[DESCRIBE], &["managed"]),
-                each(&[STAGE], &["managed"]),
+                // Of a rotation that is switched off, AWS may forget the function.
+                each(&[GET, DESCRIBE, STAGE], &OWN),
+                each(&[DECRYPT], &["the key for managed"]),
                 administrator(),
                 tokens(),
                 token_keys(),

@@ -20,7 +20,7 @@ fn steps() {
         ("NotPending", StepError::NotPending { secret: secret.clone(), version: version.clone() }),
         ("NoCurrentVersion", StepError::NoCurrentVersion(secret.clone())),
         ("Labels", StepError::Labels { secret: secret.clone(), has: 19, needed: 2, waiting: 16 }),
-        ("GracePeriod", StepError::GracePeriod {
+        ("Tag", StepError::Tag {
             secret: secret.clone(),
             problem: "the tag rotation:revoke-after must be a whole number of seconds from 1 to 604800".to_owned(),
         }),

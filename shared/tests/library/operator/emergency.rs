@@ -12,7 +12,7 @@ use local_cloud::secrets_manager::{Caller, RotationOptions, Untidy};
 use serde_json::json;
 
 use super::{Words, be, id, manners, operations, stack};
-use crate::steps::{assert_fires, assert_settled, fire, schedule};
+use crate::steps::{assert_fires, assert_settled, fire, schedule, schedules::tag_with};
 use crate::support::{Api, Crash, Instance, PATIENCE, Stand, When, eventually};
 
 fn options(instance: &Instance, revoke_after: Option<Duration>) -> Options {
@@ -88,6 +88,36 @@ async fn after_a_time_each_older_credential_has_that_much_left() {
         assert_fires(&schedule(&stand, version, 0).unwrap(), 15 * 60, began);
         fire(&stand, version, 0).await;
     }
+    assert_settled(&stand, &instance).await;
+}
+
+/// What leaked is in use by whoever has it.
+#[tokio::test]
+async fn a_revocation_waits_for_sessions_as_long_as_its_tag_says_and_an_emergency_for_none() {
+    let stand = Stand::start().await;
+    let instance = stand.enrolled(Api::V1).await;
+    let first = stand.current(&instance);
+    let secret = instance.secret.as_str();
+    tag_with(&stand, secret, "rotation:hold-while-in-use", "3600").await;
+    stand.rotate(&instance).await;
+    let in_use = || {
+        let now = Timestamp::now().to_string();
+        stand.service.last_used(&instance.imported, &now);
+    };
+    in_use();
+    fire(&stand, &first, 0).await;
+    assert!(stand.service.is_live(&instance.imported));
+    assert!(stand.is_labelled_live(&instance, &first));
+    assert!(schedule(&stand, &first, 1).is_some());
+    let options = Options {
+        rotated: true,
+        ..options(&instance, Some(Duration::from_mins(15)))
+    };
+    let ended = run(&stack(&stand), &Words::default().output(), &options).await;
+    assert_eq!(ended.unwrap(), Outcome::Fine);
+    in_use();
+    fire(&stand, &first, 0).await;
+    assert!(!stand.service.is_live(&instance.imported));
     assert_settled(&stand, &instance).await;
 }
 

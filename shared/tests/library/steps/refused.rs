@@ -5,7 +5,7 @@ use local_cloud::events::EventKind;
 use serde_json::json;
 
 use super::releases;
-use super::schedules::tag;
+use super::schedules::{tag, tag_with};
 use crate::support::{Api, Instance, Stand, credential, version_id};
 
 /// The message with which `rotate` refuses.
@@ -91,17 +91,19 @@ async fn a_version_that_is_neither_current_nor_pending_is_not_rotated_to() {
 }
 
 #[tokio::test]
-async fn a_tag_that_is_no_grace_period_is_refused_before_anything_exists() {
-    let stand = Stand::start_without_retries().await;
-    let instance = stand.enrolled(Api::V1).await;
-    let first = stand.current(&instance);
-    tag(&stand, instance.secret.as_str(), "two hours").await;
-    let (version, message) = failed_rotation(&stand, &instance).await;
-    assert!(message.contains("rotation:revoke-after"), "{message}");
-    let secret = stand.snapshot(&instance);
-    let pending = secret.versions.iter().find(|it| it.id == version.as_str());
-    assert!(!pending.unwrap().has_value);
-    assert_untouched(&stand, &instance, &first).await;
+async fn a_tag_that_is_no_number_of_seconds_is_refused_before_anything_exists() {
+    for key in ["rotation:revoke-after", "rotation:hold-while-in-use"] {
+        let stand = Stand::start_without_retries().await;
+        let instance = stand.enrolled(Api::V1).await;
+        let first = stand.current(&instance);
+        tag_with(&stand, instance.secret.as_str(), key, "two hours").await;
+        let (version, message) = failed_rotation(&stand, &instance).await;
+        assert!(message.contains(key), "{message}");
+        let secret = stand.snapshot(&instance);
+        let pending = secret.versions.iter().find(|it| it.id == version.as_str());
+        assert!(!pending.unwrap().has_value);
+        assert_untouched(&stand, &instance, &first).await;
+    }
 }
 
 #[tokio::test]

@@ -21,6 +21,7 @@ async fn a_schedule_that_exists_is_moved_and_not_doubled() {
             revoke_after_seconds,
             only_if_unscheduled: false,
             was_in_use: false,
+            even_if_in_use: false,
         };
         let began = Timestamp::now();
         let function: FinishSecret = stand.lambda.environment().start("finish-secret");
@@ -59,7 +60,11 @@ async fn a_schedule_fires_once_and_is_gone_so_that_the_next_rotation_has_its_own
 
 /// Sets the secret's tag for its own grace period.
 pub(super) async fn tag(stand: &Stand, secret: &str, seconds: &str) {
-    let tags = json!([{ "Key": "rotation:revoke-after", "Value": seconds }]);
+    tag_with(stand, secret, "rotation:revoke-after", seconds).await;
+}
+
+pub(crate) async fn tag_with(stand: &Stand, secret: &str, key: &str, value: &str) {
+    let tags = json!([{ "Key": key, "Value": value }]);
     stand
         .call("TagResource", json!({ "SecretId": secret, "Tags": tags }))
         .await

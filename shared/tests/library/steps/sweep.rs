@@ -8,6 +8,7 @@ use http::Request;
 use jiff::{SignedDuration, Timestamp};
 use lambda_in_process::arn;
 use local_cloud::events::EventKind;
+use local_cloud::secrets_manager::Untidy;
 use serde_json::{Value, json};
 
 use super::{assert_fires, assert_settled, fire, grace_period, schedule};
@@ -111,6 +112,28 @@ async fn a_rotation_that_was_abandoned_leaves_nothing_alive() {
     fire(&stand, &version, 1).await;
     assert!(!stand.is_labelled_live(&instance, &version));
     assert_eq!(stand.service.live(), [instance.imported.as_str()]);
+}
+
+/// Whether AWS shows the function then is open.
+#[tokio::test]
+async fn what_waits_ends_while_rotation_is_off() {
+    for cancelling_forgets_the_function in [false, true] {
+        let stand = Stand::start().await;
+        stand.gateway.secrets_manager().be(Untidy {
+            cancelling_forgets_the_function,
+            ..Untidy::default()
+        });
+        let instance = stand.enrolled(Api::V1).await;
+        let first = stand.current(&instance);
+        stand.rotate(&instance).await;
+        let secret = json!({ "SecretId": instance.secret.as_str() });
+        stand.call("CancelRotateSecret", secret).await.unwrap();
+        lose(&stand, &first, 0).await;
+        sweep(&stand).await;
+        fire(&stand, &first, 0).await;
+        fire(&stand, &first, 1).await;
+        assert_settled(&stand, &instance).await;
+    }
 }
 
 #[tokio::test]

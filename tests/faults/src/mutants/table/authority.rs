@@ -218,8 +218,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
             ),
             (
                 "shared/src/instances/sweep.rs",
-                "if secret.is_rotated_by(&sweep.stack, arn) == Some(true) {",
-                "if secret.is_of_stack(&sweep.stack) {",
+                "if is_own.unwrap_or(secret.rotation_off) {",
+                "if true {",
             ),
         ],
         runs: Runs::Tests("sweep::anothers_secret_is_left_alone"),

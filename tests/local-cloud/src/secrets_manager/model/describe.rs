@@ -42,7 +42,8 @@ pub(super) fn description(secret: &Secret) -> Map<String, Value> {
     insert(&mut described, "Name", json!(secret.name));
     insert(&mut described, "Description", json!(secret.description));
     insert(&mut described, "KmsKeyId", json!(secret.kms_key_id));
-    if rotation.lambda_arn.is_some() {
+    // Null "if the secret has never been configured for rotation" (API reference of DescribeSecret).
+    if rotation.lambda_arn.is_some() || rotation.rules.is_some() {
         insert(&mut described, "RotationEnabled", json!(rotation.enabled));
     }
     insert(
