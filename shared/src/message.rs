@@ -1,6 +1,7 @@
 //! How a failure is worded, in three parts: what failed, on which resource, with the other side's words; `→` and
 //! what to do; whether a retry helps. Each part is a sentence of its own, several problems are numbered.
 
+use std::borrow::Cow;
 use std::fmt::Display;
 
 use crate::deadline::Transient;
@@ -73,6 +74,21 @@ pub fn sentence(text: &str) -> String {
     } else {
         format!("{bare}.")
     }
+}
+
+/// A text of somebody else's without what a terminal obeys.
+pub(crate) fn plain(text: &str) -> Cow<'_, str> {
+    if !text.contains(char::is_control) {
+        return Cow::Borrowed(text);
+    }
+    let escaped = text.chars().map(|it| {
+        if it.is_control() {
+            it.escape_default().to_string()
+        } else {
+            it.to_string()
+        }
+    });
+    Cow::Owned(escaped.collect())
 }
 
 /// A text without a full stop at its end: the other side's words, to stand within a sentence.

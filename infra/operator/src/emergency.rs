@@ -289,13 +289,7 @@ impl Emergency<'_> {
         let spinner = self
             .output
             .spinner(format!("waiting for the revocation of version {version}"));
-        let live = Label::Live(version.clone());
-        while self
-            .stack
-            .again(self.instance)
-            .await?
-            .carries(version, &live)
-        {
+        while self.stack.again(self.instance).await?.is_live(version) {
             if tokio::time::Instant::now() >= end {
                 return Err(OperatorError::Unfinished(format!(
                     "Version {version} of {} may still be accepted. revoke-secret keeps trying for a day. → See why: \

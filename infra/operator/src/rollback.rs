@@ -98,7 +98,7 @@ impl Plan {
                 ));
             }
         };
-        if old != new && !secret.carries(&old, &Label::Live(old.clone())) {
+        if old != new && !secret.is_live(&old) {
             return Err(format!(
                 "version {old} of {id} has no LIVE- label: its credential is revoked. → Rotate instead"
             ));
@@ -248,7 +248,7 @@ impl Rollback<'_> {
         let new = &self.plan.new;
         self.then("grace-period", state, async {
             let live = Label::Live(new.clone());
-            if !self.instance.secret.carries(new, &live) {
+            if !self.instance.secret.is_live(new) {
                 // Nothing is revoked that was not seen to log in.
                 self.stack
                     .step("test-secret", Step::CreateSecret, self.instance, new)

@@ -28,7 +28,7 @@ enum At {
     Server {
         host: String,
         port: u16,
-        /// What an administrator's secret means that says no port.
+        /// What an administrator's secret means that says no port. It stands for the protocol as well.
         default: u16,
     },
     Url(String),
@@ -81,7 +81,21 @@ impl fmt::Display for Place {
 pub(crate) struct Served {
     servers: Vec<(String, Option<u16>)>,
     url: Option<String>,
+    /// The protocol, by its default port: a password that one server is told in a proof, another is told in clear.
+    protocol: Option<u16>,
 }
+
+/// What `engine` may be in an administrator's secret, as [AWS's own](https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_secret_json_structure.html)
+/// have it, and the default port.
+const ENGINES: [(&str, u16); 7] = [
+    ("aurora-mysql", 3306),
+    ("aurora-postgresql", 5432),
+    ("mariadb", 3306),
+    ("mysql", 3306),
+    ("postgres", 5432),
+    ("redis", 6379),
+    ("valkey", 6379),
+];
 
 impl Served {
     /// Reads `host` and `port`, `hosts`, and `url`; what is wrong with them.
@@ -99,6 +113,11 @@ impl Served {
             })
             .map(|port| port.filter(|port| *port != 0).ok_or(PORT))
             .transpose()?;
+        if let Some(engine) = known("engine").filter(|it| *it != "http") {
+            let known = ENGINES.iter().find(|(name, _)| engine == name);
+            let (_, port) = known.ok_or("engine is none that there is")?;
+            served.protocol = Some(*port);
+        }
         if let Some(host) = known("host") {
             let host = host.as_str().filter(|host| !host.is_empty());
             let host = host.ok_or("host must be a host name or address")?;
@@ -114,6 +133,9 @@ impl Served {
             let url = url.as_str().and_then(|url| Url::parse(url).ok());
             served.url = Some(normal_url(&url.ok_or("url must be a URL")?));
         }
+        if served.protocol.is_none() && served.servers.iter().any(|(_, port)| port.is_none()) {
+            return Err("it says neither engine nor port of a server");
+        }
         if served.servers.is_empty() && served.url.is_none() {
             return Err("it does not say for which address its login is");
         }
@@ -126,10 +148,13 @@ impl Served {
                 host,
                 port,
                 default,
-            } => self
-                .servers
-                .iter()
-                .any(|(name, own)| name == host && own.unwrap_or(*default) == *port),
+            } => {
+                self.protocol.is_none_or(|own| own == *default)
+                    && self
+                        .servers
+                        .iter()
+                        .any(|(name, own)| name == host && own.unwrap_or(*default) == *port)
+            }
             At::Url(url) => self.url.as_ref() == Some(url),
         }
     }

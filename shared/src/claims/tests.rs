@@ -131,24 +131,33 @@ fn a_login_is_for_the_addresses_that_its_secret_says() {
         ),
         (
             "cache7.acme.example",
-            json!({ "host": "Cache7.acme.example." }),
+            json!({ "host": "Cache7.acme.example.", "engine": "redis" }),
         ),
         (
             "cache7.acme.example",
-            json!({ "hosts": ["cache6.acme.example", "cache7.acme.example"] }),
+            json!({ "hosts": ["cache6.acme.example", "cache7.acme.example"], "engine": "valkey" }),
         ),
         (
             "cache7.acme.example",
             json!({ "hosts": ["cache7.acme.example:6379"] }),
         ),
         ("10.0.0.7", json!({ "hosts": ["10.0.0.7:6379"] })),
-        ("10.0.0.7", json!({ "host": "::ffff:10.0.0.7" })),
+        (
+            "10.0.0.7",
+            json!({ "host": "::ffff:10.0.0.7", "engine": "redis" }),
+        ),
         (
             "2001:db8::7",
             json!({ "hosts": ["[2001:0DB8:0:0::7]:6379"] }),
         ),
-        ("2001:DB8:0::7", json!({ "host": "[2001:db8::7]" })),
-        ("2001:db8::7", json!({ "hosts": ["2001:db8::7"] })),
+        (
+            "2001:DB8:0::7",
+            json!({ "host": "[2001:db8::7]", "engine": "redis" }),
+        ),
+        (
+            "2001:db8::7",
+            json!({ "hosts": ["2001:db8::7"], "engine": "redis" }),
+        ),
     ];
     for (host, administrator) in same {
         let mut document = document();
@@ -166,7 +175,7 @@ fn a_login_is_for_the_addresses_that_its_secret_says() {
         ),
         (
             "cache7.acme.example.evil.example",
-            json!({ "host": "cache7.acme.example" }),
+            json!({ "host": "cache7.acme.example", "engine": "redis" }),
         ),
         (
             "cache7.acme.example",
@@ -176,8 +185,20 @@ fn a_login_is_for_the_addresses_that_its_secret_says() {
             "cache7.acme.example",
             json!({ "hosts": ["cache7.acme.example:6380"] }),
         ),
-        ("cache7", json!({ "host": "cache7.acme.example" })),
-        ("10.0.0.7", json!({ "host": "10.0.0.70" })),
+        (
+            "cache7",
+            json!({ "host": "cache7.acme.example", "port": 6379 }),
+        ),
+        // What one protocol proves, another sends.
+        (
+            "cache7.acme.example",
+            json!({ "host": "cache7.acme.example", "port": 6379, "engine": "postgres" }),
+        ),
+        (
+            "cache7.acme.example",
+            json!({ "host": "cache7.acme.example", "engine": "mariadb" }),
+        ),
+        ("10.0.0.7", json!({ "host": "10.0.0.70", "port": 6379 })),
         ("2001:db8::7", json!({ "hosts": ["[2001:db8::7]:1"] })),
         (
             "cache7.acme.example",
@@ -239,6 +260,18 @@ fn an_administrator_s_secret_that_says_no_address_is_refused_with_the_command_th
         ),
         (json!({ "host": null, "hosts": null }), "does not say"),
         (json!({ "hosts": [] }), "does not say"),
+        (
+            json!({ "host": "cache7.acme.example" }),
+            "neither engine nor port",
+        ),
+        (
+            json!({ "hosts": ["cache7.acme.example"] }),
+            "neither engine nor port",
+        ),
+        (
+            json!({ "host": "cache7.acme.example", "port": 6379, "engine": "sqlserver" }),
+            "engine is none",
+        ),
         (
             json!({ "hosts": "cache7.acme.example" }),
             "hosts must be a list",

@@ -33,7 +33,7 @@ pub enum Cause {
     #[error(transparent)]
     Unreachable(#[from] Unreachable),
     /// The service's own words.
-    #[error("{} ({code})", message::bare(words))]
+    #[error("{} ({code})", message::bare(&message::plain(words)))]
     Answer {
         /// Its code.
         code: String,
@@ -41,7 +41,7 @@ pub enum Cause {
         words: String,
     },
     /// What was found there.
-    #[error("{0}")]
+    #[error("{}", message::plain(_0))]
     Found(String),
 }
 

@@ -19,6 +19,7 @@ use secrecy::SecretString;
 use self::session::Session;
 use super::{Cause, Context, Engine, ServiceError, Sessions, Verdict};
 use crate::authority::Place;
+use crate::deadline::Transient as _;
 use crate::engine::{RandomError, password, username};
 use crate::fields::{Check, Fields};
 use crate::ids::VersionId;
@@ -121,7 +122,7 @@ impl Engine for Postgres {
             Err(Fault::Login(_)) => Ok(Verdict::Refused),
             // The password is right. Which role that is `issue` asks the server, before it grants anything.
             Err(Fault::Full(_)) => Ok(Verdict::Accepted),
-            Err(Fault::Options(error) | Fault::Other(error)) => Err(error),
+            Err(Fault::Options(error) | Fault::KeptOut(error) | Fault::Other(error)) => Err(error),
         }
     }
 
@@ -146,11 +147,25 @@ enum Fault {
     Full(ServiceError),
     /// For the settings that it asked for: a pooler knows them not.
     Options(ServiceError),
+    /// For what the role or its database sets, or may not, after the server had found the password right.
+    KeptOut(ServiceError),
     /// For another reason.
     Other(ServiceError),
 }
 
 impl Postgres {
+    /// Why the login is another than it should be, or none at all, although its password is right.
+    async fn kept_out(&self, context: &Context<'_>) -> Option<ServiceError> {
+        match Session::customer(self, context).await {
+            Ok(session) => {
+                let verdict = self.acts_as_owner(&session).await;
+                verdict.err().filter(|error| !error.is_transient())
+            }
+            Err(Fault::KeptOut(error)) => Some(error),
+            Err(Fault::Login(_) | Fault::Full(_) | Fault::Options(_) | Fault::Other(_)) => None,
+        }
+    }
+
     fn service(&self, database: &str) -> String {
         format!("postgres://{}:{}/{database}", self.host, self.port)
     }

@@ -267,7 +267,6 @@ impl Redis {
         not_open(session, &users, source)?;
         // What revoking it will meet in the end is reported before anything is done.
         expendable(session, context, source)?;
-        no_replica(session, source).await?;
         Ok((source, rules))
     }
 
@@ -280,6 +279,12 @@ impl Redis {
     ) -> Result<(), ServiceError> {
         let users = acl::list(session).await?;
         let (source, _) = self.model_at(session, context, &users).await?;
+        if has_replica(session, source).await? {
+            return Err(session.rejected(
+                &format!("a replica logs in as {source:?}, which rotation revokes"),
+                "Give replicas a user of their own (masteruser, masterauth)",
+            ));
+        }
         Storage::find(session, context, self.persistence).await?;
         session.command(&["ACL", "SETUSER", source]).await?;
         session
@@ -294,7 +299,14 @@ impl Redis {
     ) -> Result<(), ServiceError> {
         let user = self.credential();
         expendable(session, context, user)?;
-        no_replica(session, user).await?;
+        // Whoever may run PSYNC is a replica to the server. The enrolment has refused those that were there.
+        if has_replica(session, user).await? {
+            tracing::warn!(
+                service = session.service(),
+                user,
+                "a replica logs in as the user, which ends now"
+            );
+        }
         if user == DEFAULT {
             session
                 .command(&["ACL", "SETUSER", user, "off", "resetpass"])
@@ -335,20 +347,14 @@ fn not_open(session: &Session, users: &Users, user: &str) -> Result<(), ServiceE
     Ok(())
 }
 
-/// Fails if replication would end with this user.
-async fn no_replica(session: &mut Session, user: &str) -> Result<(), ServiceError> {
+/// Whether replication would end with this user.
+async fn has_replica(session: &mut Session, user: &str) -> Result<bool, ServiceError> {
     let replicas = session
         .query::<Vec<u8>>(&["CLIENT", "LIST", "TYPE", "replica"])
         .await?;
     let field = format!("user={user}");
     let mut fields = replicas.split(u8::is_ascii_whitespace);
-    if fields.any(|it| it == field.as_bytes()) {
-        return Err(session.rejected(
-            &format!("a replica logs in as {user:?}, which rotation revokes"),
-            "Give replicas a user of their own (masteruser, masterauth)",
-        ));
-    }
-    Ok(())
+    Ok(fields.any(|it| it == field.as_bytes()))
 }
 
 /// The addresses of a user's clients, one for each.

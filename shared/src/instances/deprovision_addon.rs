@@ -36,6 +36,10 @@ pub struct Deprovisioned {
     pub secret_arn: Option<SecretArn>,
     /// The versions whose credentials this call has ended, each shown to be refused.
     pub revoked: Vec<VersionId>,
+    /// The versions whose credentials the service refuses, and which nothing shows to be the instance's: stored by
+    /// hand, or of an instance that was enrolled by hand and never rotated. Somebody should look at the service.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unproven: Vec<VersionId>,
     /// What was done.
     pub outcome: DeprovisionOutcome,
 }
@@ -44,7 +48,7 @@ pub struct Deprovisioned {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum DeprovisionOutcome {
-    /// No credential is alive, and the secrets are marked for deletion.
+    /// No credential is alive that is the instance's own, and the secrets are marked for deletion.
     Deprovisioned,
     /// What was found alive has ended. A rotation was under way, whose functions may still issue a credential:
     /// it is scheduled to look again when they cannot any more, and to delete the secrets then.
@@ -122,9 +126,10 @@ impl DeprovisionAddon {
         secret: Secret,
         deadline: Deadline,
     ) -> Result<Deprovisioned, Error> {
-        let answer = |revoked, outcome| Deprovisioned {
+        let answer = |(revoked, unproven), outcome| Deprovisioned {
             secret_arn: Some(arn.clone()),
             revoked,
+            unproven,
             outcome,
         };
         let stack = &self.fleet.stack;
@@ -140,11 +145,18 @@ impl DeprovisionAddon {
             return if secret.rotation_enabled || secret.live().next().is_some() {
                 Err(DeprovisionError::Deleted(arn.clone()).into())
             } else {
-                Ok(answer(Vec::new(), DeprovisionOutcome::Unchanged))
+                Ok(answer(
+                    <(Vec<_>, Vec<_>)>::default(),
+                    DeprovisionOutcome::Unchanged,
+                ))
             };
         }
+        // One that is not valid is told of with all others, which end first.
         let current = match secret.current() {
-            Some(version) => Some(self.document(arn, &version, deadline).await?),
+            Some(version) => match self.document(arn, &version, deadline).await {
+                Err(Error::Document(_) | Error::Authority(_)) => None,
+                document => Some(document?),
+            },
             None => None,
         };
         let was_rotated = secret.rotation_enabled;
@@ -205,6 +217,7 @@ impl DeprovisionAddon {
         Ok(Deprovisioned {
             secret_arn: None,
             revoked: Vec::new(),
+            unproven: Vec::new(),
             outcome,
         })
     }
@@ -285,6 +298,7 @@ impl DeprovisionAddon {
         Ok(Deprovisioned {
             secret_arn: Some(arn),
             revoked: Vec::new(),
+            unproven: Vec::new(),
             outcome: DeprovisionOutcome::Revoked,
         })
     }
@@ -299,35 +313,42 @@ impl DeprovisionAddon {
         secret: &Secret,
         pending: Option<&VersionId>,
         deadline: Deadline,
-    ) -> Result<Vec<VersionId>, Error> {
+    ) -> Result<(Vec<VersionId>, Vec<VersionId>), Error> {
         let versions: BTreeSet<_> = secret.live().chain(secret.current()).collect();
-        let (mut revoked, mut problems, mut transient) = (Vec::new(), Vec::new(), true);
+        let (mut revoked, mut unproven) = (Vec::new(), Vec::new());
+        let (mut problems, mut transient) = (Vec::new(), true);
         for version in versions {
             let live = Label::Live(version.clone());
             let is_pending = pending == Some(&version);
-            let is_labelled = secret.carries(&version, &live);
+            let holder = secret.labelled(&live);
+            let is_labelled = holder.is_some();
             let ended = async {
                 let document = self.document(arn, &version, deadline).await?;
                 let is_own = own(arn, secret, &version, &document);
-                // Nobody has seen it log in: it was imported, and never rotated. From here on an ending that is
-                // cut off is completed, although it logs in no more.
-                if !is_labelled || is_own.is_err() {
+                if is_own.is_err() {
                     if !self.shows_possession(&document, deadline).await? {
                         if is_labelled {
                             is_own?;
                         }
                         return Ok(false);
                     }
-                    self.note(arn, &version, &document, &live, deadline).await?;
+                    self.note(arn, &version, &document, deadline).await?;
                 }
-                let label = (!is_pending).then_some(&live);
+                // It was never rotated. From here on an ending that is cut off is completed.
+                if !is_labelled {
+                    self.secrets.attach(arn, &live, &version, deadline).await?;
+                }
+                // Where the label is, if somebody has moved it.
+                let holder = holder.as_ref().unwrap_or(&version);
+                let label = (!is_pending).then_some((&live, holder));
                 self.revoke(arn, &version, &document, label, deadline)
                     .await?;
                 Ok::<_, Error>(true)
             };
             match ended.await {
                 Ok(false) => {
-                    tracing::warn!(%version, "the service refuses the current credential, which was never seen to log in: not revoked");
+                    tracing::warn!(%version, "the service refuses the current credential, which was never seen to log in: not revoked. Look at the service whether there is a login of its name");
+                    unproven.push(version);
                 }
                 Ok(true) => {
                     Metric::CredentialRevoked.count();
@@ -344,7 +365,7 @@ impl DeprovisionAddon {
             }
         }
         if problems.is_empty() {
-            return Ok(revoked);
+            return Ok((revoked, unproven));
         }
         Err(DeprovisionError::Alive {
             addon: event.addon.clone(),
@@ -359,7 +380,7 @@ impl DeprovisionAddon {
         arn: &SecretArn,
         version: &VersionId,
         document: &Document,
-        label: Option<&Label>,
+        label: Option<(&Label, &VersionId)>,
         deadline: Deadline,
     ) -> Result<(), Error> {
         let administrator = self
@@ -376,8 +397,8 @@ impl DeprovisionAddon {
         self.schedules
             .remove_revocation(arn, version, deadline)
             .await?;
-        if let Some(label) = label {
-            self.secrets.detach(arn, label, version, deadline).await?;
+        if let Some((label, holder)) = label {
+            self.secrets.detach(arn, label, holder, deadline).await?;
         }
         Ok(())
     }
@@ -397,13 +418,12 @@ impl DeprovisionAddon {
         Ok(shown.await?)
     }
 
-    /// Notes that a version's credential was seen to log in, and labels it.
+    /// Notes that a version's credential was seen to log in.
     async fn note(
         &self,
         arn: &SecretArn,
         version: &VersionId,
         document: &Document,
-        live: &Label,
         deadline: Deadline,
     ) -> Result<(), Error> {
         // Another version may have been noted a moment ago.
@@ -411,9 +431,6 @@ impl DeprovisionAddon {
         self.secrets
             .note_shown(arn, &secret, &document.note(version), deadline)
             .await?;
-        if !secret.carries(version, live) {
-            self.secrets.attach(arn, live, version, deadline).await?;
-        }
         Ok(())
     }
 

@@ -291,7 +291,10 @@ impl EnrollAddon {
         );
         let value = document.to_secret();
         let key = self.key.as_deref();
-        let secret = NewSecret::rotating(&fleet.stack, &name, &version, &value, key);
+        // The service has let the customer in: the credential ends with the instance, whatever its password becomes.
+        let note = document.note(&version);
+        let mut secret = NewSecret::rotating(&fleet.stack, &name, &version, &value, key);
+        secret.shown = Some(&note);
         match self.secrets.create(&secret, deadline).await {
             Ok(arn) => {
                 made.secret = Some(arn.clone());

@@ -25,13 +25,16 @@ pub enum Label {
     Live(VersionId),
 }
 
+/// What begins the label of a version whose credential the service may accept.
+const LIVE: &str = "LIVE-";
+
 impl fmt::Display for Label {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Current => f.write_str("AWSCURRENT"),
             Self::Pending => f.write_str("AWSPENDING"),
             Self::Previous => f.write_str("AWSPREVIOUS"),
-            Self::Live(version) => write!(f, "LIVE-{version}"),
+            Self::Live(version) => write!(f, "{LIVE}{version}"),
         }
     }
 }
@@ -147,14 +150,20 @@ impl Secret {
         version.parse().ok()
     }
 
-    /// The versions whose credentials the service may accept.
+    /// The versions whose credentials the service may accept, by the labels' names: whoever may store a value can move
+    /// any label to it.
     pub fn live(&self) -> impl Iterator<Item = VersionId> {
-        self.labels.iter().filter_map(|(version, labels)| {
-            let version: VersionId = version.parse().ok()?;
-            labels
-                .contains(&Label::Live(version.clone()).to_string())
-                .then_some(version)
-        })
+        let labels = self.labels.values().flatten();
+        let live: BTreeSet<VersionId> = labels
+            .filter_map(|label| label.strip_prefix(LIVE)?.parse().ok())
+            .collect();
+        live.into_iter()
+    }
+
+    /// Whether a version is [live](Self::live).
+    #[must_use]
+    pub fn is_live(&self, version: &VersionId) -> bool {
+        self.labelled(&Label::Live(version.clone())).is_some()
     }
 
     /// The versions whose credentials wait for their revocation: neither current nor under rotation.

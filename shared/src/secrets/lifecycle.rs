@@ -9,10 +9,10 @@ use aws_smithy_types::timeout::TimeoutConfig;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::Secrets;
-use super::labels::{OAUTH_TAG, STACK_TAG};
+use super::labels::{OAUTH_TAG, SHOWN_TAG, STACK_TAG};
 use crate::aws::{AwsError, call};
 use crate::deadline::Deadline;
-use crate::ids::{SecretArn, VersionId};
+use crate::ids::{Note, SecretArn, VersionId};
 use crate::rotation_schedule;
 
 /// A secret to be made.
@@ -28,6 +28,8 @@ pub struct NewSecret<'a> {
     pub value: &'a SecretString,
     /// The customer-managed KMS key, if it is not AWS's own.
     pub key: Option<&'a str>,
+    /// That its credential was seen to log in.
+    pub shown: Option<&'a Note>,
     tag: &'static str,
     stack: &'a str,
 }
@@ -48,6 +50,7 @@ impl<'a> NewSecret<'a> {
             version,
             value,
             key,
+            shown: None,
             tag: STACK_TAG,
             stack,
         }
@@ -100,6 +103,11 @@ impl Secrets {
             .secret_string(secret.value.expose_secret())
             .set_kms_key_id(secret.key.map(ToOwned::to_owned))
             .tags(tag);
+        let shown = |note: &Note| Tag::builder().key(SHOWN_TAG).value(note.as_str()).build();
+        let request = match secret.shown.map(shown) {
+            Some(tag) => request.tags(tag),
+            None => request,
+        };
         let answer = call(OPERATION, &secret.name, deadline, Box::pin(request.send())).await?;
         arn(OPERATION, secret.name, answer.arn.as_deref())
     }

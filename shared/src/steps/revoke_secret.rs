@@ -19,8 +19,8 @@ use crate::heroku::HerokuClient;
 use crate::last_will::{LastWill, Panicked};
 use crate::limits::LONGEST_HOLD_SECONDS;
 use crate::schedule::{Schedules, retry_delay};
-use crate::secrets::{Label, Secrets, own};
-use crate::service::{Services, Sessions};
+use crate::secrets::{Label, Secret, Secrets, own};
+use crate::service::{ServiceError, Services, Sessions, Verdict};
 use crate::start::{Start, grace_period_seconds};
 use crate::telemetry::Metric;
 
@@ -278,9 +278,12 @@ impl RevokeSecret {
     async fn revoke(&self, event: &RevokeEvent, deadline: Deadline) -> Result<Outcome, Error> {
         let secret = self.secrets.describe(&event.secret, deadline).await?;
         let live = Label::Live(event.version.clone());
-        if !secret.carries(&event.version, &live) {
+        let Some(holder) = secret.labelled(&live) else {
             tracing::info!("the version has no LIVE- label: it is revoked already");
             return Ok(Outcome::NothingToDo);
+        };
+        if holder != event.version {
+            tracing::warn!(%holder, "somebody has moved the LIVE- label to another version");
         }
         if secret.deleted {
             return Err(StepError::Deleted {
@@ -321,12 +324,15 @@ impl RevokeSecret {
             current_version: current,
             old,
         };
-        if let Some(shared) = versions.shared(event, &secret)? {
-            if shared == Shared::WithUnlabelledCurrent {
-                self.label_current(event, &versions, deadline).await?;
+        if let Some(shared) = versions.shared(event, &secret)?
+            && (shared != Shared::WithCurrent || self.is_current(&versions, deadline).await?)
+        {
+            if shared == Shared::WithCurrent {
+                self.label_current(event, &secret, &versions, deadline)
+                    .await?;
             }
             self.secrets
-                .detach(&event.secret, &live, &event.version, deadline)
+                .detach(&event.secret, &live, &holder, deadline)
                 .await?;
             return Ok(Outcome::NothingToDo);
         }
@@ -374,26 +380,52 @@ impl RevokeSecret {
         }
         // The last act: as long as the label is there, the revocation is not done.
         self.secrets
-            .detach(&event.secret, &live, &event.version, deadline)
+            .detach(&event.secret, &live, &holder, deadline)
             .await?;
         Ok(Outcome::Revoked(sessions))
     }
 
-    /// The label follows its credential to the current version, which is seen to log in with it.
+    /// Whether the current version's credential, which has the old one's name, is the one that works. Whoever may
+    /// store values could hold up the old one's end by a value that does not.
+    async fn is_current(&self, versions: &Versions, deadline: Deadline) -> Result<bool, Error> {
+        let Versions { old, current, .. } = versions;
+        let administrator = self
+            .secrets
+            .fields(&current.administrator, deadline)
+            .await?;
+        claims::serves(current, &administrator)?;
+        let proof = self
+            .services
+            .prove_control(current, &versions.current_version, deadline);
+        let Err(error) = proof.await else {
+            return Ok(true);
+        };
+        // A service that lets nobody in says nothing of either.
+        if !matches!(error, ServiceError::Unproven(_))
+            || self.services.verify(old, deadline).await? != Verdict::Accepted
+        {
+            return Err(error.into());
+        }
+        tracing::warn!(
+            current = %versions.current_version,
+            "the service refuses the current version's credential, which has the old one's name: that one ends all the same"
+        );
+        Ok(false)
+    }
+
+    /// The label follows its credential to the current version.
     async fn label_current(
         &self,
         event: &RevokeEvent,
+        secret: &Secret,
         versions: &Versions,
         deadline: Deadline,
     ) -> Result<(), Error> {
         let current = &versions.current_version;
-        let administrator = &versions.current.administrator;
-        let administrator = self.secrets.fields(administrator, deadline).await?;
-        claims::serves(&versions.current, &administrator)?;
-        self.services
-            .prove_control(&versions.current, current, deadline)
-            .await?;
         tracing::info!(%current, "the current version holds the same credential, and waits in its place");
+        if secret.is_live(current) {
+            return Ok(());
+        }
         let live = Label::Live(current.clone());
         self.secrets
             .attach(&event.secret, &live, current, deadline)

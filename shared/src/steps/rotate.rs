@@ -318,7 +318,7 @@ async fn store_new_value(
 }
 
 /// Has the credential issued. The current version has its `LIVE-` label from then on, if its credential was seen
-/// to log in: that version, if it was.
+/// to log in, now or before: that version, if it was.
 async fn create(
     step: &StepEvent,
     secret: &Secret,
@@ -330,17 +330,19 @@ async fn create(
     let function = &steps.create_secret;
     let created: Created = functions.ask(function, step, deadline).await?;
     let current: Option<VersionId> = created.current_version_id.parse().ok();
-    let Some(current) = current.filter(|_| created.current_accepted) else {
+    let note = created.current_note.as_ref();
+    // What was shown before to be the instance's own ends, whatever its password has become since.
+    let is_own = note.is_none_or(|note| secret.is_noted(note));
+    let Some(current) = current.filter(|_| created.current_accepted || is_own) else {
         return Ok(None);
     };
-    let note = created.current_note.as_ref();
-    if let Some(note) = note.filter(|note| !secret.is_noted(note)) {
+    if let Some(note) = note.filter(|_| !is_own) {
         secrets
             .note_shown(&step.secret, secret, note, deadline)
             .await?;
     }
     let live = Label::Live(current.clone());
-    if !secret.carries(&current, &live) {
+    if !secret.is_live(&current) {
         secrets
             .attach(&step.secret, &live, &current, deadline)
             .await?;
@@ -404,7 +406,7 @@ async fn finish(
         vouched: None,
     };
     // Without a label it was stored by hand since createSecret, or an operator vouched for it.
-    let is_live = secret.carries(&old, &Label::Live(old.clone()))
+    let is_live = secret.is_live(&old)
         || create(&create_step, secret, secrets, functions, steps, deadline).await?
             == Some(old.clone());
     let finish = |version: VersionId, only_if_unscheduled| FinishEvent {

@@ -174,7 +174,8 @@ impl<'a> Search<'a> {
             .map(|(key, value)| (key.as_str(), value.as_str()));
         let context: Vec<_> = context.collect();
         let client = self.cloud.ministack.client();
-        let allowed = client.allowed_by(policies, &[action], resource, &context);
+        let actions = [action.as_str()];
+        let allowed = client.allowed_by(policies, &actions, resource, &context);
         let verdict = !allowed.await?.is_empty();
         self.verdicts.borrow_mut().insert(question, verdict);
         Ok(verdict)

@@ -155,6 +155,13 @@ impl CredentialService {
         }
     }
 
+    /// Gives a credential another key, as a database lets its users do.
+    pub fn rekey(&self, id: &str, api_key: &str) {
+        if let Some(fields) = self.shared.book().live.get_mut(id) {
+            fields.insert(KEY_FIELD.to_owned(), api_key.to_owned());
+        }
+    }
+
     /// The ids of the credentials that are accepted.
     #[must_use]
     pub fn live(&self) -> Vec<String> {

@@ -56,7 +56,13 @@ pub(super) fn login_fault(
         }
         // Nobody is to look for a wrong password.
         _ if about.is_customer && about.is_accepted => {
-            Fault::Other(failed().besides(", although the password is right"))
+            let error = failed().besides(", although the password is right");
+            // Not: the server is shutting down or starting up.
+            if code.code().starts_with("57") {
+                Fault::Other(error)
+            } else {
+                Fault::KeptOut(error)
+            }
         }
         _ => Fault::Other(failed()),
     }

@@ -17,6 +17,16 @@ pub(super) async fn issue(postgres: &Postgres, context: &Context<'_>) -> Result<
     let session = Session::administrator(postgres, context, ACTION).await?;
     let Plan { statements, before } = plan(postgres, &session).await?;
     session.transaction(&statements.join("; ")).await?;
+    if let Some(owner) = &postgres.owner
+        && let Some(error) = postgres.kept_out(context).await
+    {
+        tracing::warn!(
+            role = postgres.username,
+            %error,
+            "what the owner or the database sets keeps the new version's role from logging in: it gets none of it"
+        );
+        same::plain(postgres, &session, owner).await?;
+    }
     if let (Some(before), Some(owner)) = (before.filter(|it| it.inherits), &postgres.owner) {
         before.hand_over(postgres, context, &session, owner).await;
     }
@@ -101,17 +111,29 @@ impl<'a> Before<'a> {
         if name == owner {
             return Ok(None);
         }
-        let Some(role) = session.role(name).await? else {
-            return Ok(None);
-        };
-        if role.is_administrator {
-            return Err(own(session, name));
-        }
         let becomes = if session.is_since(16) {
             "SET"
         } else {
             "MEMBER"
         };
+        let Some(role) = session.role(name).await? else {
+            // It may have been revoked since this version's own role was made, which shows as much.
+            if let Some(role) = session.role(&postgres.username).await?
+                && session.has_role(&role, owners, becomes).await?
+            {
+                return Ok(None);
+            }
+            let found = format!(
+                "there is no role {name:?} (previous_username), by which {owner:?} (owner) would be shown to be this instance's"
+            );
+            return Err(session.rejected(
+                found,
+                "Take AWSPENDING off, correct the current version's document, and rotate again",
+            ));
+        };
+        if role.is_administrator {
+            return Err(own(session, name));
+        }
         let is_member = session.has_role(&role, owners, becomes).await?;
         if !is_member {
             let found = format!(
@@ -138,14 +160,7 @@ impl<'a> Before<'a> {
     ) {
         let role = identifier(self.name);
         let reassign = format!("REASSIGN OWNED BY {role} TO {}", identifier(owner));
-        let statements = if self.role.is_usable {
-            reassign
-        } else {
-            format!(
-                "GRANT {role} TO CURRENT_USER{}; {reassign}; REVOKE {role} FROM CURRENT_USER",
-                session.with_inherit()
-            )
-        };
+        let statements = session.as_member_of(&self.role, &role, &reassign);
         let done = hand_over::everywhere(
             postgres,
             context,

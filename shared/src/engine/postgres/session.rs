@@ -154,7 +154,10 @@ impl Session {
             Fault::Login(cause) => {
                 CallError::new(service.clone(), action, Kind::Administrator, cause, "").into()
             }
-            Fault::Full(error) | Fault::Options(error) | Fault::Other(error) => error,
+            Fault::Full(error)
+            | Fault::Options(error)
+            | Fault::KeptOut(error)
+            | Fault::Other(error) => error,
         })?;
         let mut session = Self {
             client,
@@ -325,6 +328,17 @@ impl Session {
         } else {
             ""
         }
+    }
+
+    /// Statements that need a role's privileges, which the administrator has for so long.
+    pub(super) fn as_member_of(&self, found: &Role, role: &str, statements: &str) -> String {
+        if found.is_usable {
+            return statements.to_owned();
+        }
+        let inherit = self.with_inherit();
+        format!(
+            "GRANT {role} TO CURRENT_USER{inherit}; {statements}; REVOKE {role} FROM CURRENT_USER"
+        )
     }
 
     pub(super) fn rejected(

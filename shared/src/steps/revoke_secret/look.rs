@@ -51,18 +51,17 @@ impl Versions {
                     )));
                 }
             }
-            let is_labelled = secret.carries(other, &Label::Live(other.clone()));
-            if *other == self.current_version && !is_labelled {
-                return Ok(Some(Shared::WithUnlabelledCurrent));
+            if *other == self.current_version {
+                return Ok(Some(Shared::WithCurrent));
             }
             // Of two that wait, the one with the smaller id leaves it to the other, or neither would have a label in
             // the end.
-            let waits = *other != self.current_version && !secret.carries(other, &Label::Pending);
-            if !is_labelled || (waits && event.version > *other) {
+            let waits = !secret.carries(other, &Label::Pending);
+            if waits && event.version > *other {
                 return Err(in_use(format!("version {other} holds the same credential")));
             }
             tracing::info!(%other, "another live version holds the same credential, which ends with that");
-            return Ok(Some(Shared::WithLabelled));
+            return Ok(Some(Shared::WithWaiting));
         }
         Ok(None)
     }
@@ -72,9 +71,9 @@ impl Versions {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Shared {
     /// One whose `LIVE-` label says that it is to be revoked.
-    WithLabelled,
-    /// The current one, without a label: somebody has stored the document anew, with another template.
-    WithUnlabelledCurrent,
+    WithWaiting,
+    /// The current one, by its document: somebody has stored that anew, with another template or another password.
+    WithCurrent,
 }
 
 /// What Heroku shows, when nothing of it is the old credential.

@@ -165,6 +165,7 @@ async fn customers_that_use_all_their_connections_keep_no_credential_from_being_
     stand
         .execute(&[
             "CREATE USER ''@'127.0.0.1' IDENTIFIED BY 'anybody' WITH MAX_USER_CONNECTIONS 1",
+            "GRANT SELECT ON shop.* TO ''@'127.0.0.1'",
             "CREATE USER tenant_b IDENTIFIED BY 'hers'",
         ])
         .await;
@@ -176,7 +177,8 @@ async fn customers_that_use_all_their_connections_keep_no_credential_from_being_
         let verify = stand.services.verify(&claimed, deadline);
         within(verify).await.unwrap_err()
     };
-    assert!(once(verify).await.to_string().contains("tenant_b"));
+    let error = once(verify).await;
+    assert!(error.to_string().contains("tenant_b"), "{error}");
     let _anybody = stand.server.connect_as("tenant_b", "anybody").await;
     assert_transient(&once(verify).await, &["1226"]);
 }

@@ -2,6 +2,8 @@
 
 use addon_rotation::service::Verdict;
 
+use local_cloud::postgres::SUPERUSER;
+
 use super::support::{Stand, Version, answer, execute};
 use crate::support::{document, random, soon};
 
@@ -10,6 +12,7 @@ on_both!(
     a_role_that_acts_as_another_is_followed_by_one_that_does,
     an_owner_is_not_believed_because_no_connection_is_free,
     an_owner_that_the_role_is_no_member_of_gets_nothing_in_the_end,
+    an_owner_is_not_believed_because_the_role_is_gone,
     anothers_role_with_a_password_that_is_not_its_own_is_refused,
 );
 
@@ -73,6 +76,25 @@ async fn a_role_that_acts_as_another_is_followed_by_one_that_does(version: Versi
             assert_eq!(answer(&client, "SELECT current_user").await, "customer");
         }
     }
+}
+
+/// It may have been revoked while it was shown that it logs in.
+async fn an_owner_is_not_believed_because_the_role_is_gone(version: Version) {
+    let mut stand = Stand::start(version, &[]).await;
+    stand
+        .server
+        .create_role("tenant_b", &random())
+        .await
+        .unwrap();
+    let imported = stand.imported.clone();
+    let mut claimed = stand.issued(&imported).await;
+    stand.revoked(&claimed).await;
+    claimed["owner"] = "tenant_b".into();
+    let next = stand.next(&claimed);
+    let error = stand.issue(&next, soon()).await.unwrap_err();
+    stand.assert_says(&error, false, &["no role", "tenant_b"]);
+    let made = "SELECT count(*)::text FROM pg_roles WHERE rolname LIKE 'u\\_%'";
+    assert_eq!(stand.ask(SUPERUSER, made).await, "0");
 }
 
 /// A login whose every connection is in use shows its password, and not whose role it becomes.

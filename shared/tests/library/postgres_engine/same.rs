@@ -10,6 +10,7 @@ on_both!(
     attributes_of_the_role_that_logs_in_are_carried_or_refused,
     a_role_that_makes_logins_is_refused,
     settings_are_carried_wherever_the_administrator_may_set_them,
+    what_a_leaked_login_sets_keeps_no_successor_out,
     what_a_version_made_by_itself_is_the_next_ones,
     a_lock_on_what_a_version_made_holds_no_rotation_up,
     a_database_that_a_version_made_needs_createdb,
@@ -121,6 +122,36 @@ async fn settings_are_carried_wherever_the_administrator_may_set_them(version: V
         "{expected}"
     );
     assert_eq!(settings(username(&second)).await, expected);
+}
+
+/// Whoever has it acts as the owner, whose settings each version gets, and may own the database.
+async fn what_a_leaked_login_sets_keeps_no_successor_out(version: Version) {
+    for poison in [
+        "ALTER ROLE CURRENT_USER SET local_preload_libraries TO 'nope'",
+        "ALTER ROLE CURRENT_USER IN DATABASE shop SET local_preload_libraries TO 'nope'",
+        "ALTER ROLE CURRENT_USER SET role TO 'pg_monitor'",
+        "ALTER DATABASE shop SET local_preload_libraries TO 'nope'",
+        "REVOKE CONNECT ON DATABASE shop FROM PUBLIC, CURRENT_USER",
+    ] {
+        let mut stand = Stand::start(version, &[]).await;
+        let owns = "ALTER DATABASE shop OWNER TO customer";
+        stand.server.execute(SUPERUSER, owns).await.unwrap();
+        let imported = stand.imported.clone();
+        let first = stand.issued(&imported).await;
+        let leaked = stand.log_in(&first, "shop").await;
+        // Its own sessions are spared.
+        let spared = format!(
+            "GRANT CONNECT ON DATABASE shop TO {}; {poison}",
+            username(&first)
+        );
+        execute(&leaked, &spared).await;
+        let second = stand.issued(&first).await;
+        stand.revoked(&first).await;
+        let third = stand.issued(&second).await;
+        stand.revoked(&second).await;
+        let client = stand.log_in(&third, "shop").await;
+        assert_eq!(answer(&client, "SELECT current_user").await, "customer");
+    }
 }
 
 async fn what_a_version_made_by_itself_is_the_next_ones(version: Version) {

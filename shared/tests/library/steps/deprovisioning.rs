@@ -102,6 +102,74 @@ fn deletion_requests(stand: &Stand) -> usize {
     deletions.count()
 }
 
+/// Databases let their users do that.
+#[tokio::test]
+async fn a_password_that_the_customer_changed_keeps_no_login_alive() {
+    let stand = Stand::start().await;
+    let instance = enrolled(&stand, Api::V1).await;
+    stand
+        .service
+        .rekey(&instance.imported, "the customer's own");
+    let answer = deprovision(&stand, &instance).await;
+    assert_eq!(answer["Outcome"], "deprovisioned");
+    assert_gone(&stand, &instance, "enrolled");
+    // The same in the middle of the first rotation.
+    let instance = enrolled(&stand, Api::V1).await;
+    let first = stand.current(&instance);
+    stand.lambda.crash_next(Crash {
+        function: "create-secret",
+        step: None,
+        when: When::After,
+    });
+    let version = stand.start_rotation(&instance).await;
+    stand
+        .wait_for("a failed step", |event| {
+            matches!(event, EventKind::StepFailed { .. }).then_some(())
+        })
+        .await;
+    stand
+        .service
+        .rekey(&instance.imported, "the customer's own");
+    stand
+        .wait_for("the rotation's success", |event| {
+            matches!(event, EventKind::RotationSucceeded { version: it, .. } if it == version.as_str())
+                .then_some(())
+        })
+        .await;
+    assert!(stand.is_labelled_live(&instance, &first));
+    fire(&stand, &first, 0).await;
+    assert!(!stand.service.is_live(&instance.imported));
+
+    // What nothing shows to be the instance's is told of.
+    let instance = stand.enrolled(Api::V1).await;
+    let by_hand = stand.current(&instance);
+    stand
+        .service
+        .rekey(&instance.imported, "the customer's own");
+    let answer = deprovision(&stand, &instance).await;
+    assert_eq!(answer["Unproven"], json!([by_hand.as_str()]));
+    assert!(stand.service.is_live(&instance.imported));
+}
+
+/// Nothing says then whether the add-on has tokens, nor what is current.
+#[tokio::test]
+async fn a_current_document_that_is_not_valid_keeps_no_older_credential_alive() {
+    let stand = Stand::start().await;
+    let instance = stand.enrolled(Api::V1).await;
+    let second = stand.rotate(&instance).await;
+    let parameters = json!({
+        "SecretId": instance.secret.as_str(),
+        "ClientRequestToken": version_id().as_str(),
+        "SecretString": "{}",
+    });
+    stand.call("PutSecretValue", parameters).await.unwrap();
+    let event = json!({ "AddonId": instance.addon });
+    let message = refused(&stand, event).await;
+    assert!(message.contains("engine is missing"), "{message}");
+    assert!(!stand.service.is_live(&instance.imported));
+    assert!(!stand.service.is_live(&credential(&instance, &second)));
+}
+
 #[tokio::test]
 async fn an_instance_that_was_never_rotated_ends_and_again_is_nothing_to_do() {
     for api in Api::BOTH {

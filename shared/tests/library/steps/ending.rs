@@ -19,6 +19,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::announced::events;
+use super::sweep::lose;
 use super::{assert_settled, fire, releases, schedule};
 use crate::support::{Api, Instance, Stand, credential, eventually, soon};
 
@@ -60,6 +61,59 @@ fn last_error(stand: &Stand) -> String {
         .as_str()
         .unwrap_or_default()
         .to_owned()
+}
+
+/// Whoever may store a value can have any label go to it.
+#[tokio::test]
+async fn a_label_that_somebody_moves_is_still_the_one_of_its_version() {
+    for end in ["revoke-secret", "sweep", "deprovision-addon"] {
+        let stand = Stand::start().await;
+        let instance = stand.enrolled(Api::V1).await;
+        let first = stand.current(&instance);
+        stand.rotate(&instance).await;
+        let label = json!([format!("LIVE-{first}")]);
+        store(&stand, &instance, &instance.document, label).await;
+        assert!(!stand.is_labelled_live(&instance, &first));
+        match end {
+            "revoke-secret" => fire(&stand, &first, 0).await,
+            "sweep" => {
+                lose(&stand, &first, 0).await;
+                stand.lambda.invoke(end, json!({})).await.unwrap();
+                fire(&stand, &first, 0).await;
+                fire(&stand, &first, 1).await
+            }
+            _ => {
+                let event = json!({ "AddonId": instance.addon });
+                stand.lambda.ask(end, event).await.unwrap();
+                Timestamp::now()
+            }
+        };
+        assert!(!stand.service.is_live(&instance.imported), "{end}");
+        let labels = stand.snapshot(&instance).versions;
+        let mut labels = labels.iter().flat_map(|it| &it.labels);
+        assert!(!labels.any(|it| *it == format!("LIVE-{first}")), "{end}");
+    }
+}
+
+#[tokio::test]
+async fn a_broken_current_credential_of_the_same_name_holds_up_no_revocation() {
+    for labelled in [false, true] {
+        let stand = Stand::start().await;
+        let instance = stand.enrolled(Api::V1).await;
+        let leaked = stand.current(&instance);
+        stand.rotate(&instance).await;
+        let mut broken = instance.document.clone();
+        broken["api_key"] = "not the key".into();
+        let id = Uuid::new_v4().to_string();
+        let labels = if labelled {
+            json!(["AWSCURRENT", format!("LIVE-{id}")])
+        } else {
+            json!(["AWSCURRENT"])
+        };
+        store_as(&stand, &instance, &broken, labels, &id).await;
+        fire(&stand, &leaked, 0).await;
+        assert!(!stand.service.is_live(&instance.imported), "{labelled}");
+    }
 }
 
 #[tokio::test]

@@ -27,7 +27,7 @@ fn schedules(stand: &Stand) -> BTreeMap<String, String> {
 }
 
 /// Somebody deletes the schedule of a try.
-async fn lose(stand: &Stand, version: &VersionId, attempt: u32) {
+pub(super) async fn lose(stand: &Stand, version: &VersionId, attempt: u32) {
     let lost = schedule(stand, version, attempt).unwrap();
     let path = format!("/schedules/{}?groupName={}", lost.name, lost.group);
     let request = Request::delete(path).body(Bytes::new()).unwrap();

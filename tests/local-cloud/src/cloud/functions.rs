@@ -101,8 +101,8 @@ impl RotationFunctions for Functions {
         })
     }
 
-    fn policy<'a>(&'a self, function_arn: &'a str) -> Answer<'a, Option<Value>> {
-        self.client.policy(function_arn)
+    fn lets_in<'a>(&'a self, function_arn: &'a str, secret_arn: &'a str) -> Answer<'a, bool> {
+        self.client.lets_in(function_arn, secret_arn)
     }
 
     fn principal<'a>(&'a self, function_arn: &'a str) -> Answer<'a, Option<String>> {

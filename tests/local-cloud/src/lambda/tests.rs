@@ -93,12 +93,8 @@ async fn what_is_not_deployed_is_not_found() {
             "ResourceNotFoundException"
         );
     }
-    assert!(
-        RotationFunctions::policy(&lambda, &arn("none"))
-            .await
-            .unwrap()
-            .is_none()
-    );
+    let secret = "arn:aws:secretsmanager:us-east-1:000000000000:secret:s-abc123";
+    assert_eq!(lambda.lets_in(&arn("none"), secret).await, Ok(false));
 }
 
 #[test]

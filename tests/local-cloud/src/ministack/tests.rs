@@ -209,7 +209,8 @@ async fn the_simulator_tells_what_a_role_may_do() {
     }
     assert!(!trusts(json!({}), "lambda.amazonaws.com", assume).await);
     assert!(!trusts(json!({}), scheduler, "sts:TagSession").await);
-    let nobody = client.lets_service(&json!({}), scheduler, assume, &[]);
+    let empty = json!({});
+    let nobody = client.lets_service(&empty, scheduler, assume, &[]);
     assert!(!nobody.await.unwrap());
     conditions(client).await;
 }
@@ -269,12 +270,14 @@ async fn conditions(client: &Client) {
         let action = "secretsmanager:TagResource";
         let statement = |effect: &str, condition: &Value| json!({"Effect": effect, "Action": action, "Resource": "*", "Condition": condition});
         let allow = json!({"Statement": [statement("Allow", condition)]}).to_string();
-        let allowed = client.allowed_by(&[allow], &[action], "*", context);
+        let (policies, actions) = ([allow], [action]);
+        let allowed = client.allowed_by(&policies, &actions, "*", context);
         assert_eq!(!allowed.await.unwrap().is_empty(), is_met, "{condition}");
         // A denial outweighs.
         let both = [statement("Allow", &json!({})), statement("Deny", condition)];
         let both = json!({ "Statement": both }).to_string();
-        let allowed = client.allowed_by(&[both], &[action], "*", context);
+        let policies = [both];
+        let allowed = client.allowed_by(&policies, &actions, "*", context);
         assert_eq!(allowed.await.unwrap().is_empty(), is_met, "{condition}");
     }
 }

@@ -1,7 +1,7 @@
 //! What the owner's sessions are, the version's are too: attributes that the server asks of the role that logs
 //! in, and settings.
 
-use super::{Before, Role, Session, column, identifier, literal};
+use super::{Before, Postgres, Role, Session, column, identifier, literal};
 use crate::engine::ServiceError;
 
 /// Settings whose values are lists of names, in quotes where they need them: a list that is given as a text
@@ -162,6 +162,59 @@ pub(super) async fn settings(
         ));
     }
     Ok(statements)
+}
+
+/// Has the version's role log in whatever its owner, or the database's, has set: whoever has a leaked version's
+/// credential may set what lets no other in. The role's own settings win over the database's.
+pub(super) async fn plain(
+    postgres: &Postgres,
+    session: &Session,
+    owner: &str,
+) -> Result<(), ServiceError> {
+    let (name, database) = (&postgres.username, literal(&postgres.dbname));
+    let Some(found) = session.role(name).await? else {
+        return Ok(());
+    };
+    let role = identifier(name);
+    let own = session
+        .transaction(&format!(
+            "SELECT datname FROM pg_db_role_setting JOIN pg_database ON pg_database.oid = setdatabase \
+             WHERE setrole = {}",
+            found.oid
+        ))
+        .await?;
+    let mut statements = vec![format!("ALTER ROLE {role} RESET ALL")];
+    statements.extend(own.iter().map(|row| {
+        let database = identifier(&column(row, 0));
+        format!("ALTER ROLE {role} IN DATABASE {database} RESET ALL")
+    }));
+    statements.push(format!("ALTER ROLE {role} SET role TO {}", literal(owner)));
+    // The one that a database's owner may set and that ends a login. An empty list has no other way of being said.
+    statements.push(format!(
+        "ALTER ROLE {role} SET local_preload_libraries FROM CURRENT"
+    ));
+    session.transaction(&statements.join("; ")).await?;
+
+    let may_connect = session
+        .transaction(&format!(
+            "SELECT has_database_privilege({}::oid, oid, 'CONNECT') FROM pg_database WHERE datname = {database}",
+            found.oid
+        ))
+        .await?;
+    if may_connect
+        .first()
+        .is_some_and(|row| row.get(0) == Some("f"))
+    {
+        // Through the role, which is a member of the owner's.
+        let grant = format!(
+            "GRANT CONNECT ON DATABASE {} TO {role}",
+            identifier(&postgres.dbname)
+        );
+        session
+            .transaction(&session.as_member_of(&found, &role, &grant))
+            .await?;
+    }
+    Ok(())
 }
 
 /// The names in a list as the server keeps it, with those in quotes that need them.

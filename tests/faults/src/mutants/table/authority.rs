@@ -152,14 +152,44 @@ pub(super) const MUTANTS: &[Mutant] = &[
         name: "has a label follow its credential to a version that nobody has tried",
         changes: &[(
             REVOKE,
-            "        self.services
-            .prove_control(&versions.current, current, deadline)
-            .await?;
-",
+            "
+            && (shared != Shared::WithCurrent || self.is_current(&versions, deadline).await?)",
             "",
         )],
         runs: Runs::Tests("revocation::a_label_follows"),
         breaks: Rule::NoForeignLogin,
+    },
+    Mutant {
+        name: "takes the current version's credential for the old one because it has its name",
+        changes: &[(
+            REVOKE,
+            "        if !matches!(error, ServiceError::Unproven(_))
+            || self.services.verify(old, deadline).await? != Verdict::Accepted
+        {",
+            "        if true {",
+        )],
+        runs: Runs::Tests("a_broken_current_credential_of_the_same_name"),
+        breaks: Rule::AliveIsLabelled,
+    },
+    Mutant {
+        name: "believes that a label which was moved is gone",
+        changes: &[(
+            REVOKE,
+            "secret.labelled(&live) else",
+            "secret.labelled(&live).filter(|it| *it == event.version) else",
+        )],
+        runs: Runs::Tests("a_label_that_somebody_moves"),
+        breaks: Rule::AliveIsLabelled,
+    },
+    Mutant {
+        name: "forgets at enrolment that the credential has logged in",
+        changes: &[(
+            "shared/src/instances/enroll_addon.rs",
+            "secret.shown = Some(&note);",
+            "let _ = note;",
+        )],
+        runs: Runs::Tests("a_password_that_the_customer_changed"),
+        breaks: Rule::AliveIsLabelled,
     },
     Mutant {
         name: "has a role's objects go to whoever the document names",
@@ -296,6 +326,36 @@ pub(super) const MUTANTS: &[Mutant] = &[
         )],
         runs: Runs::Tests("told_at_once_before_a_code_is_used"),
         breaks: Rule::NoForeignLogin,
+    },
+    Mutant {
+        name: "makes a previous role that is gone no question",
+        changes: &[
+            (
+                "shared/src/engine/postgres/issue.rs",
+                "                && session.has_role(&role, owners, becomes).await?
+            {",
+                "            {",
+            ),
+            (
+                "shared/src/engine/postgres/issue.rs",
+                "if let Some(role) = session.role(&postgres.username).await?",
+                "if session.role(&postgres.username).await?.is_none()",
+            ),
+        ],
+        runs: Runs::Tests("an_owner_is_not_believed_because_the_role_is_gone"),
+        breaks: Rule::NoForeignLogin,
+    },
+    Mutant {
+        name: "lets a leaked login's settings keep its successor out",
+        changes: &[(
+            "shared/src/engine/postgres/issue.rs",
+            "if let Some(owner) = &postgres.owner
+",
+            "if let Some(owner) = postgres.owner.as_ref().filter(|it| it.is_empty())
+",
+        )],
+        runs: Runs::Tests("what_a_leaked_login_sets"),
+        breaks: Rule::Converges,
     },
     Mutant {
         name: "takes a login with any password for possession",
