@@ -243,8 +243,10 @@ fn every_node_is_looked_at() {
         "cache8.acme.example",
         "cache9.acme.example",
     ];
-    assert_eq!(served(&document, &json!({ "hosts": hosts })), Ok(()));
-    let error = served(&document, &json!({ "hosts": hosts[..2] })).unwrap_err();
+    let all = json!({ "hosts": hosts, "engine": "redis" });
+    assert_eq!(served(&document, &all), Ok(()));
+    let two = json!({ "hosts": hosts[..2], "engine": "redis" });
+    let error = served(&document, &two).unwrap_err();
     assert!(
         error.contains("nodes[1].host") && error.contains("cache9"),
         "{error}"

@@ -173,8 +173,9 @@ async fn an_instance_is_enrolled_once_and_rotates() {
         assert_eq!(secret["RotationRules"]["ScheduleExpression"], *schedule);
         assert_eq!(secret["RotationRules"]["Duration"], "1h");
         assert_eq!(secret["RotationEnabled"], true);
-        let tags = json!([{ "Key": "rotation:stack", "Value": "addon-rotation" }]);
-        assert_eq!(secret["Tags"], tags);
+        let tag = json!({ "Key": "rotation:stack", "Value": "addon-rotation" });
+        assert_eq!(secret["Tags"][0], tag);
+        assert_eq!(secret["Tags"][1]["Key"], "rotation:shown");
         if by != By::V1 {
             let oauth = described(&stand, &oauth_name).await;
             let tags = json!([{ "Key": "rotation:oauth-of", "Value": "addon-rotation" }]);
