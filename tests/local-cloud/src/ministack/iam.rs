@@ -206,10 +206,10 @@ impl Client {
         .await
     }
 
-    /// Whether a resource's policy, or a role's trust policy, lets a service do something.
+    /// Whether a resource's policy lets a service do something to it, or a role's trust policy, of no resource.
     pub async fn lets_service(
         &self,
-        policy: &Value,
+        (policy, resource): (&Value, Option<&str>),
         service: &str,
         action: &str,
         context: Context<'_>,
@@ -219,7 +219,13 @@ impl Client {
             ("CallerArn".to_owned(), service.to_owned()),
         ];
         let allowed = self
-            .simulate("SimulateCustomPolicy", policy, &[action], "*", context)
+            .simulate(
+                "SimulateCustomPolicy",
+                policy,
+                &[action],
+                resource.unwrap_or("*"),
+                context,
+            )
             .await?;
         Ok(!allowed.is_empty())
     }

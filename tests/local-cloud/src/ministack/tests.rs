@@ -174,7 +174,7 @@ async fn the_simulator_tells_what_a_role_may_do() {
         trust["Statement"][0]["Condition"] = condition;
         let group = "arn:aws:scheduler:us-east-1:000000000000:schedule-group/g";
         let context = [("aws:SourceAccount", ACCOUNT_ID), ("aws:SourceArn", group)];
-        let trusted = client.lets_service(&trust, service, action, &context);
+        let trusted = client.lets_service((&trust, None), service, action, &context);
         trusted.await.unwrap()
     };
     let assume = "sts:AssumeRole";
@@ -210,7 +210,7 @@ async fn the_simulator_tells_what_a_role_may_do() {
     assert!(!trusts(json!({}), "lambda.amazonaws.com", assume).await);
     assert!(!trusts(json!({}), scheduler, "sts:TagSession").await);
     let empty = json!({});
-    let nobody = client.lets_service(&empty, scheduler, assume, &[]);
+    let nobody = client.lets_service((&empty, None), scheduler, assume, &[]);
     assert!(!nobody.await.unwrap());
     conditions(client).await;
 }

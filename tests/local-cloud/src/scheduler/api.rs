@@ -238,7 +238,7 @@ impl State {
         let Some(trust) = trust else {
             return Ok(false);
         };
-        let let_in = upstream.lets_service(&trust, SERVICE, "sts:AssumeRole", &context);
+        let let_in = upstream.lets_service((&trust, None), SERVICE, "sts:AssumeRole", &context);
         let_in.await.map_err(|error| unavailable(&error))
     }
 }

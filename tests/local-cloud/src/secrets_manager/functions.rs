@@ -64,7 +64,12 @@ impl RotationFunctions for ministack::Client {
                 ("aws:SourceAccount", account_of(secret_arn)),
                 ("aws:SourceArn", secret_arn),
             ];
-            let let_in = self.lets_service(&policy, SERVICE, "lambda:InvokeFunction", &context);
+            let let_in = self.lets_service(
+                (&policy, Some(function_arn)),
+                SERVICE,
+                "lambda:InvokeFunction",
+                &context,
+            );
             let_in.await.map_err(|error| error.to_string())
         })
     }
