@@ -234,7 +234,7 @@ impl Redis {
                 .command(&["ACL", "SETUSER", user, "on", "resetpass", &hash])
                 .await?;
         } else {
-            let (source, rules) = self.model_at(session, context, &users).await?;
+            let (source, rules) = self.model_at(session, context, &users)?;
             storage = Storage::find(session, context, self.persistence).await?;
             warn_of_makers(session, source, &rules);
             acl::create(session, user, rules, &hash).await?;
@@ -243,9 +243,9 @@ impl Redis {
     }
 
     /// The user whose rules the new one gets, and those.
-    async fn model_at<'a>(
+    fn model_at<'a>(
         &'a self,
-        session: &mut Session,
+        session: &Session,
         context: &Context<'_>,
         users: &'a Users,
     ) -> Result<(&'a str, Vec<&'a [u8]>), ServiceError> {
@@ -264,7 +264,7 @@ impl Redis {
                 "Take AWSPENDING off, correct the current version's document, and rotate again",
             ));
         };
-        not_open(session, &users, source)?;
+        not_open(session, users, source)?;
         // What revoking it will meet in the end is reported before anything is done.
         expendable(session, context, source)?;
         Ok((source, rules))
@@ -278,7 +278,7 @@ impl Redis {
         context: &Context<'_>,
     ) -> Result<(), ServiceError> {
         let users = acl::list(session).await?;
-        let (source, _) = self.model_at(session, context, &users).await?;
+        let (source, _) = self.model_at(session, context, &users)?;
         if has_replica(session, source).await? {
             return Err(session.rejected(
                 &format!("a replica logs in as {source:?}, which rotation revokes"),

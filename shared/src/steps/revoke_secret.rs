@@ -292,11 +292,6 @@ impl RevokeSecret {
             }
             .into());
         }
-        let in_use = |reason: String| StepError::InUse {
-            secret: event.secret.clone(),
-            version: event.version.clone(),
-            reason,
-        };
         if secret.carries(&event.version, &Label::Current) {
             return Err(StepError::Current {
                 secret: event.secret.clone(),
@@ -306,7 +301,12 @@ impl RevokeSecret {
         }
         if secret.carries(&event.version, &Label::Pending) {
             let reason = "it is AWSPENDING. → If its rotation was cancelled, take the label off";
-            return Err(in_use(reason.to_owned()).into());
+            return Err(StepError::InUse {
+                secret: event.secret.clone(),
+                version: event.version.clone(),
+                reason: reason.to_owned(),
+            }
+            .into());
         }
         // The version was current once more since this try was scheduled. Only after the look: a rotation
         // that is finished by then has scheduled the revocation before.
@@ -324,13 +324,8 @@ impl RevokeSecret {
             current_version: current,
             old,
         };
-        if let Some(shared) = versions.shared(event, &secret)?
-            && (shared != Shared::WithCurrent || self.is_current(&versions, deadline).await?)
-        {
-            if shared == Shared::WithCurrent {
-                self.label_current(event, &secret, &versions, deadline)
-                    .await?;
-            }
+        let left = self.is_left_to_another(event, &secret, &versions, deadline);
+        if left.await? {
             self.secrets
                 .detach(&event.secret, &live, &holder, deadline)
                 .await?;
@@ -383,6 +378,28 @@ impl RevokeSecret {
             .detach(&event.secret, &live, &holder, deadline)
             .await?;
         Ok(Outcome::Revoked(sessions))
+    }
+
+    /// Whether the credential ends with another version's label, which has it as well.
+    async fn is_left_to_another(
+        &self,
+        event: &RevokeEvent,
+        secret: &Secret,
+        versions: &Versions,
+        deadline: Deadline,
+    ) -> Result<bool, Error> {
+        match versions.shared(event, secret)? {
+            None => Ok(false),
+            Some(Shared::WithWaiting) => Ok(true),
+            Some(Shared::WithCurrent) => {
+                let is_current = self.is_current(versions, deadline).await?;
+                if is_current {
+                    self.label_current(event, secret, versions, deadline)
+                        .await?;
+                }
+                Ok(is_current)
+            }
+        }
     }
 
     /// Whether the current version's credential, which has the old one's name, is the one that works. Whoever may

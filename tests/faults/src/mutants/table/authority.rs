@@ -112,7 +112,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         name: "labels what it has not seen log in",
         changes: &[(
             ROTATE,
-            "current.filter(|_| created.current_accepted)",
+            "current.filter(|_| created.current_accepted || is_own)",
             "current.filter(|_| true)",
         )],
         runs: Runs::Tests("recover::the_new_credential"),
@@ -152,9 +152,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
         name: "has a label follow its credential to a version that nobody has tried",
         changes: &[(
             REVOKE,
-            "
-            && (shared != Shared::WithCurrent || self.is_current(&versions, deadline).await?)",
-            "",
+            "let is_current = self.is_current(versions, deadline).await?;",
+            "let is_current = true;",
         )],
         runs: Runs::Tests("revocation::a_label_follows"),
         breaks: Rule::NoForeignLogin,
@@ -222,8 +221,9 @@ pub(super) const MUTANTS: &[Mutant] = &[
         name: "believes a login that needs no password",
         changes: &[(
             "shared/src/engine/redis.rs",
-            "        if users.is_open(source) {",
-            "            if false {",
+            "        not_open(session, users, source)?;
+",
+            "",
         )],
         runs: Runs::Tests("whoever_claims_a_user_without_a_password"),
         breaks: Rule::NoForeignLogin,

@@ -18,11 +18,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "notes nothing of what it has seen",
-        changes: &[(
-            ROTATE,
-            "note.filter(|note| !secret.is_noted(note))",
-            "note.filter(|_| false)",
-        )],
+        changes: &[(ROTATE, "note.filter(|_| !is_own)", "note.filter(|_| false)")],
         runs: Runs::Tests("ending::what_was_shown"),
         breaks: Rule::OneAtRest,
     },
