@@ -65,6 +65,8 @@ pub(crate) struct Context<'a> {
     pub(crate) plain_text: PlainText,
     pub(crate) roots: &'a Roots,
     pub(crate) administrator: Option<(&'a SecretArn, &'a Fields)>,
+    /// An operator has said that the login is the instance's.
+    pub(crate) is_vouched: bool,
     pub(crate) deadline: Deadline,
 }
 

@@ -117,7 +117,28 @@ impl Services {
         deadline: Deadline,
     ) -> Result<(), ServiceError> {
         let context = self.authorised(document, administrator, deadline)?;
-        let result = retry(deadline, || document.engine.issue(&context)).await;
+        self.issued(document, &context).await
+    }
+
+    /// As [`Services::issue`], when an operator has said that the login which the document succeeds is the instance's.
+    ///
+    /// # Errors
+    /// As [`Services::issue`].
+    pub async fn issue_vouched(
+        &self,
+        document: &Document,
+        administrator: &Fields,
+        deadline: Deadline,
+    ) -> Result<(), ServiceError> {
+        let context = Context {
+            is_vouched: true,
+            ..self.authorised(document, administrator, deadline)?
+        };
+        self.issued(document, &context).await
+    }
+
+    async fn issued(&self, document: &Document, context: &Context<'_>) -> Result<(), ServiceError> {
+        let result = retry(context.deadline, || document.engine.issue(context)).await;
         result.map_err(|error| error.with_administrator(&document.administrator))
     }
 
@@ -285,6 +306,7 @@ impl Services {
             plain_text: self.plain_text,
             roots: &self.roots,
             administrator,
+            is_vouched: false,
             deadline,
         }
     }

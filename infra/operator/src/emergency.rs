@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use addon_rotation::event::{RevokeEvent, VersionId};
+use addon_rotation::limits::LONGEST_HOLD_SECONDS;
 use addon_rotation::secrets::{Label, Secret};
 use clap::{ArgGroup, Args};
 
@@ -246,6 +247,10 @@ impl Emergency<'_> {
             self.output.step("schedule", Mark::Done, &message);
             return Ok(());
         }
+        // One that must be postponed goes on from this schedule; the rotation's own is for the grace period's end.
+        self.stack
+            .revoke_after(self.instance, version, Some(SOON))
+            .await?;
         // Without the time of a schedule it is an operator's, who wants it now.
         let event = RevokeEvent {
             secret: self.instance.arn.clone(),
@@ -253,7 +258,7 @@ impl Emergency<'_> {
             attempt: 0,
             was_in_use: false,
             vouched: None,
-            held_seconds: 0,
+            held_seconds: LONGEST_HOLD_SECONDS,
             scheduled_at: None,
         };
         self.stack.invoke("revoke-secret", &event).await

@@ -62,7 +62,7 @@ pub async fn run(
     let consequences = format!(
         "{}: It will be rotated now, although its current credential does not work. You vouch that {:?} is its \
          own login: the new credential gets that login's privileges.\n\
-         The dynos of all apps with this add-on will restart. The old credential will not be revoked.",
+         The dynos of all apps with this add-on will restart. The old credential will be revoked only if it is known to be this instance's.",
         instance.id, options.login
     );
     confirm(output, options.yes, &consequences)?;
@@ -122,13 +122,12 @@ async fn vouch(
     options: &Options,
 ) -> Result<bool, OperatorError> {
     let end = tokio::time::Instant::now() + options.patience;
-    let live = Label::Live(version.clone());
     loop {
         let secret = stack.again(instance).await?;
         if secret.carries(version, &Label::Current) {
             return Ok(false);
         }
-        if secret.carries(version, &live) {
+        if secret.is_live(version) {
             break;
         }
         if tokio::time::Instant::now() >= end {

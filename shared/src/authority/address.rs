@@ -115,7 +115,7 @@ impl Served {
             .transpose()?;
         if let Some(engine) = known("engine").filter(|it| *it != "http") {
             let known = ENGINES.iter().find(|(name, _)| engine == name);
-            let (_, port) = known.ok_or("engine is none that there is")?;
+            let (_, port) = known.ok_or("engine must be one of aurora-mysql, aurora-postgresql, mariadb, mysql, postgres, redis, valkey, http")?;
             served.protocol = Some(*port);
         }
         if let Some(host) = known("host") {

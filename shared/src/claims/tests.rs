@@ -272,7 +272,7 @@ fn an_administrator_s_secret_that_says_no_address_is_refused_with_the_command_th
         ),
         (
             json!({ "host": "cache7.acme.example", "port": 6379, "engine": "sqlserver" }),
-            "engine is none",
+            "engine must be one of",
         ),
         (
             json!({ "hosts": "cache7.acme.example" }),

@@ -21,6 +21,9 @@ pub enum Kind {
     Administrator,
     /// The service understood and said no.
     Rejected,
+    /// The credential is right, and what its role or its database sets, or may not, leaves it no session, or another
+    /// one than it should have.
+    KeptOut,
     /// The password is not sent in the way in which the server asks for it, or the server has not proved that it
     /// knows it.
     Withheld,
@@ -107,7 +110,7 @@ impl Display for CallError {
         let refused = match self.kind {
             Kind::Administrator => "the service refused the administrator: ",
             Kind::Withheld => "the password was not sent: ",
-            Kind::Unreachable | Kind::Unavailable | Kind::Rejected => "",
+            Kind::Unreachable | Kind::Unavailable | Kind::Rejected | Kind::KeptOut => "",
         };
         write!(
             f,
@@ -125,7 +128,7 @@ impl Display for CallError {
             (Kind::Unreachable | Kind::Unavailable, _) => {
                 f.write_str(" → Look in the server's log.")
             }
-            (Kind::Rejected | Kind::Withheld, _) => f.write_str(
+            (Kind::Rejected | Kind::Withheld | Kind::KeptOut, _) => f.write_str(
                 " → Compare the document and the server with the engine's prerequisites.",
             ),
         }
@@ -216,6 +219,16 @@ impl ServiceError {
     }
 
     /// The same of another kind, and what to do about that.
+    /// As of a login whose password is right.
+    pub(super) fn kept_out(self, remedy: &'static str) -> Self {
+        self.and(|call| {
+            call.kind = Kind::KeptOut;
+            if call.remedy.is_empty() {
+                call.remedy = remedy.into();
+            }
+        })
+    }
+
     pub(super) fn instead(self, kind: Kind, remedy: &'static str) -> Self {
         self.and(|call| {
             call.kind = kind;
@@ -237,7 +250,7 @@ impl Transient for ServiceError {
             Self::Call(call) => match (call.kind, &call.cause) {
                 (Kind::Unreachable, Cause::Unreachable(reason)) => reason.is_transient(),
                 (Kind::Unreachable | Kind::Unavailable, _) => true,
-                (Kind::Administrator | Kind::Rejected | Kind::Withheld, _) => false,
+                (Kind::Administrator | Kind::Rejected | Kind::Withheld | Kind::KeptOut, _) => false,
             },
             Self::NotAccepted(_) | Self::Unproven(_) | Self::StillAccepted(_) => true,
             Self::AdministratorField { .. }

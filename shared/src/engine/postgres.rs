@@ -17,9 +17,8 @@ mod session;
 use secrecy::SecretString;
 
 use self::session::Session;
-use super::{Cause, Context, Engine, ServiceError, Sessions, Verdict};
+use super::{Cause, Context, Engine, Kind, ServiceError, Sessions, Verdict};
 use crate::authority::Place;
-use crate::deadline::Transient as _;
 use crate::engine::{RandomError, password, username};
 use crate::fields::{Check, Fields};
 use crate::ids::VersionId;
@@ -122,7 +121,7 @@ impl Engine for Postgres {
             Err(Fault::Login(_)) => Ok(Verdict::Refused),
             // The password is right. Which role that is `issue` asks the server, before it grants anything.
             Err(Fault::Full(_)) => Ok(Verdict::Accepted),
-            Err(Fault::Options(error) | Fault::KeptOut(error) | Fault::Other(error)) => Err(error),
+            Err(Fault::Options(error) | Fault::Other(error)) => Err(error),
         }
     }
 
@@ -147,23 +146,24 @@ enum Fault {
     Full(ServiceError),
     /// For the settings that it asked for: a pooler knows them not.
     Options(ServiceError),
-    /// For what the role or its database sets, or may not, after the server had found the password right.
-    KeptOut(ServiceError),
     /// For another reason.
     Other(ServiceError),
 }
 
 impl Postgres {
-    /// Why the login is another than it should be, or none at all, although its password is right.
+    /// Why the login is another than it should be, or none at all, although its password is right. A session that
+    /// begins and does not answer may be one as well: it is tried twice.
     async fn kept_out(&self, context: &Context<'_>) -> Option<ServiceError> {
-        match Session::customer(self, context).await {
-            Ok(session) => {
-                let verdict = self.acts_as_owner(&session).await;
-                verdict.err().filter(|error| !error.is_transient())
-            }
-            Err(Fault::KeptOut(error)) => Some(error),
-            Err(Fault::Login(_) | Fault::Full(_) | Fault::Options(_) | Fault::Other(_)) => None,
+        let mut kept_out = None;
+        for _ in 0..2 {
+            kept_out = match Session::customer(self, context).await {
+                Ok(session) => self.acts_as_owner(&session).await.err(),
+                Err(Fault::Other(error)) if error.kind() == Some(Kind::KeptOut) => Some(error),
+                Err(Fault::Login(_) | Fault::Full(_) | Fault::Options(_) | Fault::Other(_)) => None,
+            };
+            kept_out.as_ref()?;
         }
+        kept_out
     }
 
     fn service(&self, database: &str) -> String {
@@ -181,10 +181,18 @@ impl Postgres {
             return Ok(Verdict::Accepted);
         }
         Err(match owner {
-            Some(owner) => session.rejected(
-                format!("role {role:?} acts as {acts_as:?} when it logs in, not as {owner:?} (owner)"),
-                "Correct owner, or run ALTER ROLE ... SET role",
-            ),
+            Some(owner) => {
+                let found = format!(
+                    "role {role:?} acts as {acts_as:?} when it logs in, not as {owner:?} (owner)"
+                );
+                let remedy = "Correct owner, or run ALTER ROLE ... SET role";
+                // Rotation has made it act so, and whoever has its password may have undone that.
+                if self.previous_username.is_some() {
+                    session.kept_out(found, remedy)
+                } else {
+                    session.rejected(found, remedy)
+                }
+            }
             None => session.rejected(
                 format!("role {role:?} acts as {acts_as:?} when it logs in, by a setting of another role or database"),
                 "Add that role to the document as owner",

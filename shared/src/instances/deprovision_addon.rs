@@ -17,7 +17,7 @@ use crate::function::Function;
 use crate::ids::{SecretArn, VersionId};
 use crate::last_will::{LastWill, Panicked};
 use crate::schedule::{Schedules, retry_delay};
-use crate::secrets::{Deletion, Label, Secret, Secrets, own};
+use crate::secrets::{Deletion, Label, Secret, SecretError, Secrets, own};
 use crate::service::Services;
 use crate::start::Start;
 use crate::telemetry::Metric;
@@ -315,6 +315,8 @@ impl DeprovisionAddon {
         deadline: Deadline,
     ) -> Result<(Vec<VersionId>, Vec<VersionId>), Error> {
         let versions: BTreeSet<_> = secret.live().chain(secret.current()).collect();
+        // An enrolment that was not completed has noted what nobody has looked at.
+        let was_enrolled = secret.rotation_off || secret.rotation_function.is_some();
         let (mut revoked, mut unproven) = (Vec::new(), Vec::new());
         let (mut problems, mut transient) = (Vec::new(), true);
         for version in versions {
@@ -323,9 +325,17 @@ impl DeprovisionAddon {
             let holder = secret.labelled(&live);
             let is_labelled = holder.is_some();
             let ended = async {
-                let document = self.document(arn, &version, deadline).await?;
+                let document = match self.document(arn, &version, deadline).await {
+                    // Whoever may store a value may give it the label of a version that never was.
+                    Err(Error::Secret(SecretError::NoValue { .. }))
+                        if !secret.has_version(&version) =>
+                    {
+                        return Ok(false);
+                    }
+                    document => document?,
+                };
                 let is_own = own(arn, secret, &version, &document);
-                if is_own.is_err() {
+                if is_own.is_err() || !was_enrolled {
                     if !self.shows_possession(&document, deadline).await? {
                         if is_labelled {
                             is_own?;

@@ -231,7 +231,8 @@ impl Secret {
     /// The tag's value with one note more, without those of versions that have no label any more; `None` if it is too
     /// long.
     pub(super) fn noted_with(&self, note: &Note) -> Option<String> {
-        let versions = self.labels.keys().filter_map(|it| it.parse().ok());
+        let labelled = self.labels.keys().filter_map(|it| it.parse().ok());
+        let versions = labelled.chain(self.live());
         let versions: BTreeSet<String> = versions.map(|it| Note::begin(&it)).collect();
         let known = |noted: &&str| {
             *noted != note.as_str() && versions.iter().any(|begin| noted.starts_with(begin))

@@ -80,7 +80,13 @@ impl Function for CreateSecret {
         let (administrator, possession) = self.possession(&event, &succession, deadline).await?;
         if possession != Possession::Issued {
             let services = &self.services;
-            services.issue(&pending, &administrator, deadline).await?;
+            if possession == Possession::Vouched {
+                services
+                    .issue_vouched(&pending, &administrator, deadline)
+                    .await?;
+            } else {
+                services.issue(&pending, &administrator, deadline).await?;
+            }
             services
                 .prove_accepted(&pending, &event.version, deadline)
                 .await?;

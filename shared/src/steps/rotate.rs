@@ -246,10 +246,9 @@ fn room_for_labels(
     secret: &Secret,
     current: &VersionId,
 ) -> Result<(), StepError> {
-    let is_live = |version: &VersionId| secret.carries(version, &Label::Live(version.clone()));
     let needed = [
-        !is_live(&event.version),
-        !is_live(current),
+        !secret.is_live(&event.version),
+        !secret.is_live(current),
         secret.labelled(&Label::Previous).is_none(),
     ];
     let needed = needed.into_iter().filter(|it| *it).count();
@@ -279,7 +278,7 @@ async fn store_new_value(
     tagged(event, secret.hold_while_in_use_seconds())?;
     let current = current(event, secret)?;
     let live = Label::Live(event.version.clone());
-    let is_live = secret.carries(&event.version, &live);
+    let is_live = secret.is_live(&event.version);
     room_for_labels(event, secret, &current)?;
     // Without the label there is no value to be expected, so that asking for it would be a request
     // for nothing: Secrets Manager keeps one that is there all the same.
@@ -364,7 +363,7 @@ async fn version_to_test(
     let patience = deadline.at_most(CONSISTENCY);
     let mut waits = BackOff::new();
     // Value and label are stored in one call.
-    if secret.carries(&event.version, &Label::Live(event.version.clone())) {
+    if secret.is_live(&event.version) {
         return Ok(event.version.clone());
     }
     loop {

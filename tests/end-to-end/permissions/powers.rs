@@ -326,7 +326,7 @@ fn deprovisioning() -> Vec<Power> {
         each(&[DECRYPT], &["the key for managed"]),
         administrator(),
         each(&["secretsmanager:CancelRotateSecret"], &["managed"]),
-        each(&[STAGE], &["managed"]),
+        each(&[STAGE], &OWN),
         each(&[TAG], &["managed, shown"]),
         each(&["secretsmanager:DeleteSecret"], &["managed", "oauth"]),
         each(&["scheduler:ListSchedules"], &["anything"]),

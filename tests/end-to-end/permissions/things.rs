@@ -121,6 +121,7 @@ async fn secrets(cloud: &Cloud) -> Result<Vec<Thing>, Failed> {
         own("managed, AWSCURRENT", "AWSCURRENT"),
         own("managed, AWSPENDING", "AWSPENDING"),
         asked("managed, not rotated yet")
+            .with(LABEL, "LIVE-0123")
             .with(TO_TAG, STACK)
             .with(BY, rotate.as_str())
             .with(NOW, "false")

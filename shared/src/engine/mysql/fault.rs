@@ -87,8 +87,10 @@ impl Fault {
         };
         let user: String = user.chars().take(LONGEST_NAME_TOLD).collect();
         let names_user = match error.code {
-            TOO_MANY_CONNECTIONS => error.message.contains(&format!(" {user} ")),
-            TOO_MUCH_USED => error.message.contains(&format!("'{user}'")),
+            // In quotes, where the server's language has them.
+            TOO_MANY_CONNECTIONS | TOO_MUCH_USED => ["'", " ", "\""]
+                .iter()
+                .any(|quote| error.message.contains(&format!("{quote}{user}{quote}"))),
             _ => false,
         };
         names_user && !user.is_empty()

@@ -57,16 +57,20 @@ pub(super) fn login_fault(
         // Nobody is to look for a wrong password.
         _ if about.is_customer && about.is_accepted => {
             let error = failed().besides(", although the password is right");
-            // Not: the server is shutting down or starting up.
-            if code.code().starts_with("57") {
-                Fault::Other(error)
+            // A library or a directory that is not there, a privilege, a value: all else may pass.
+            let code = code.code();
+            let is_kept_out = ["58P01", "42501"].contains(&code) || code.starts_with("22");
+            Fault::Other(if is_kept_out {
+                error.kept_out(KEPT_OUT)
             } else {
-                Fault::KeptOut(error)
-            }
+                error
+            })
         }
         _ => Fault::Other(failed()),
     }
 }
+
+const KEPT_OUT: &str = "Look at what is set for the role and the database (ALTER ROLE … SET, ALTER DATABASE … SET), and at the privilege CONNECT";
 
 /// `PgBouncer` 1.18 passes the server's words on without the code.
 fn is_for_want_of_a_connection(error: &tokio_postgres::Error) -> bool {

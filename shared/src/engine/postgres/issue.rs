@@ -15,8 +15,13 @@ const ACTION: &str = "Creating a role";
 /// Creates the role, or gives it the password that it is to have; makes it act as the owner.
 pub(super) async fn issue(postgres: &Postgres, context: &Context<'_>) -> Result<(), ServiceError> {
     let session = Session::administrator(postgres, context, ACTION).await?;
-    let Plan { statements, before } = plan(postgres, &session).await?;
+    let Plan {
+        statements,
+        settings,
+        before,
+    } = plan(postgres, context, &session).await?;
     session.transaction(&statements.join("; ")).await?;
+    same::apply(&session, &postgres.username, &settings).await?;
     if let Some(owner) = &postgres.owner
         && let Some(error) = postgres.kept_out(context).await
     {
@@ -39,7 +44,9 @@ pub(super) async fn rehearse(
     context: &Context<'_>,
 ) -> Result<(), ServiceError> {
     let session = Session::administrator(postgres, context, REHEARSAL).await?;
-    let Plan { mut statements, .. } = plan(postgres, &session).await?;
+    let mut plan = plan(postgres, context, &session).await?;
+    let mut statements = plan.statements;
+    statements.append(&mut plan.settings);
     if let Some(name) = &postgres.previous_username
         && let Some(role) = session.role(name).await?
     {
@@ -51,10 +58,16 @@ pub(super) async fn rehearse(
 /// What makes a version's role.
 struct Plan<'a> {
     statements: Vec<String>,
+    /// Further ones, without which it is a role all the same.
+    settings: Vec<String>,
     before: Option<Before<'a>>,
 }
 
-async fn plan<'a>(postgres: &'a Postgres, session: &Session) -> Result<Plan<'a>, ServiceError> {
+async fn plan<'a>(
+    postgres: &'a Postgres,
+    context: &Context<'_>,
+    session: &Session,
+) -> Result<Plan<'a>, ServiceError> {
     let mut statements = Vec::new();
     let verb = match session.role(&postgres.username).await? {
         Some(role) if role.is_administrator => return Err(own(session, &postgres.username)),
@@ -69,6 +82,7 @@ async fn plan<'a>(postgres: &'a Postgres, session: &Session) -> Result<Plan<'a>,
         let statements = vec![login];
         return Ok(Plan {
             statements,
+            settings: Vec::new(),
             before: None,
         });
     };
@@ -80,12 +94,22 @@ async fn plan<'a>(postgres: &'a Postgres, session: &Session) -> Result<Plan<'a>,
             return Err(session.rejected(found, "Correct owner in the document"));
         }
     };
-    let before = Before::find(postgres, session, name, &owner).await?;
+    let before = if context.is_vouched {
+        // An operator has said whose the owner is: the role before may be gone, as after a restore.
+        None
+    } else {
+        Before::find(postgres, session, name, &owner).await?
+    };
     login.push_str(&same::attributes(session, name, &owner, before.as_ref()).await?);
     statements.push(login);
     statements.push(format!("GRANT {} TO {role}", identifier(name)));
-    statements.extend(same::settings(session, name, &owner, &role).await?);
-    Ok(Plan { statements, before })
+    statements.push(format!("ALTER ROLE {role} SET role TO {}", literal(name)));
+    let settings = same::settings(session, name, &owner, &role).await?;
+    Ok(Plan {
+        statements,
+        settings,
+        before,
+    })
 }
 
 /// The role of the version before, where that is not the owner itself.

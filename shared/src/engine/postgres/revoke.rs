@@ -32,7 +32,11 @@ pub(super) async fn revoke(postgres: &Postgres, context: &Context<'_>) -> Result
     }
     let role = identifier(name);
     let membership = membership(&session, &found, &role);
-    close(&session, name, &found.oid, &membership).await?;
+    // Whoever acts as the owner when it prepares a transaction is the owner.
+    let names: Vec<_> = std::iter::once(name.as_str())
+        .chain(postgres.owner.as_deref())
+        .collect();
+    close(&session, &names, &found.oid, &membership).await?;
     end_sessions(&session, &found.oid, &membership).await?;
     if let Some(owner) = &postgres.owner {
         tidy_up(postgres, context, &session, &found, owner)
@@ -76,11 +80,11 @@ fn membership(session: &Session, found: &Role, role: &str) -> String {
 /// its sessions end then.
 async fn close(
     session: &Session,
-    name: &str,
+    names: &[&str],
     oid: &str,
     membership: &str,
 ) -> Result<(), ServiceError> {
-    let statement = closed(name);
+    let statement = closed(names.first().unwrap_or(&""));
     let mut closings = 1;
     loop {
         match session.transaction(&statement).await {
@@ -90,7 +94,7 @@ async fn close(
             }
             Err(error) => {
                 // It may be such a transaction that has no session any more.
-                no_prepared_transactions(session, name).await?;
+                no_prepared_transactions(session, names).await?;
                 return Err(error);
             }
             Ok(_) => return Ok(()),
@@ -145,7 +149,7 @@ async fn tidy_up(
     let name = &postgres.username;
     is_of(session, found, name, owner).await?;
     let (role, owner) = (identifier(name), identifier(owner));
-    no_prepared_transactions(session, name).await?;
+    no_prepared_transactions(session, &[name]).await?;
     // Through the role, which is a member of the owner's, the administrator has the privileges
     // of both, and loses them with it.
     let membership = membership(session, found, &role);
@@ -187,11 +191,12 @@ async fn is_of(
 const CLOSED: &str = "; the role's login is closed already";
 
 /// Nobody but a superuser could end the transactions of a role that is gone.
-async fn no_prepared_transactions(session: &Session, name: &str) -> Result<(), ServiceError> {
+async fn no_prepared_transactions(session: &Session, names: &[&str]) -> Result<(), ServiceError> {
+    let owners: Vec<_> = names.iter().map(|name| literal(name)).collect();
     let rows = session
         .transaction(&format!(
-            "SELECT gid, database FROM pg_prepared_xacts WHERE owner = {} ORDER BY prepared LIMIT 5",
-            literal(name)
+            "SELECT gid, database FROM pg_prepared_xacts WHERE owner IN ({}) ORDER BY prepared LIMIT 5",
+            owners.join(", ")
         ))
         .await?;
     if rows.is_empty() {
@@ -207,7 +212,11 @@ async fn no_prepared_transactions(session: &Session, name: &str) -> Result<(), S
     );
     let remedy = format!(
         "End them there (COMMIT PREPARED or ROLLBACK PREPARED), as a superuser or after SET ROLE {}",
-        identifier(name)
+        names
+            .iter()
+            .map(|name| identifier(name))
+            .collect::<Vec<_>>()
+            .join(" or ")
     );
     Err(session.unavailable(found, remedy))
 }

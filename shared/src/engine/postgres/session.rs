@@ -154,10 +154,7 @@ impl Session {
             Fault::Login(cause) => {
                 CallError::new(service.clone(), action, Kind::Administrator, cause, "").into()
             }
-            Fault::Full(error)
-            | Fault::Options(error)
-            | Fault::KeptOut(error)
-            | Fault::Other(error) => error,
+            Fault::Full(error) | Fault::Options(error) | Fault::Other(error) => error,
         })?;
         let mut session = Self {
             client,
@@ -347,6 +344,11 @@ impl Session {
         remedy: impl Into<Cow<'static, str>>,
     ) -> ServiceError {
         self.failed(Kind::Rejected, found, remedy)
+    }
+
+    /// The session is another than it should be.
+    pub(super) fn kept_out(&self, found: String, remedy: &'static str) -> ServiceError {
+        self.failed(Kind::KeptOut, found, remedy)
     }
 
     pub(super) fn unavailable(

@@ -148,8 +148,16 @@ fn may_rewrite(context: &Context<'_>) -> Result<bool, ServiceError> {
 }
 
 /// The commands with which a user can make another login that no rotation ends: `CONFIG SET` gives
-/// the user `default` a password (`requirepass`).
-const MAKES_LOGINS: [&str; 2] = ["acl|setuser", "config|set"];
+/// the user `default` a password (`requirepass`), a master may send its replica any command, a module do anything.
+const MAKES_LOGINS: [&str; 7] = [
+    "acl|setuser",
+    "config|set",
+    "failover",
+    "module|load",
+    "module|loadex",
+    "replicaof",
+    "slaveof",
+];
 
 /// Which of them these rules allow. Each is in the categories
 /// [@admin, @slow and @dangerous](https://redis.io/docs/latest/commands/acl-setuser/).
@@ -224,12 +232,23 @@ mod tests {
 
     #[test]
     fn whoever_may_make_logins_is_found() {
+        let all = MAKES_LOGINS.as_slice();
+        let without = |one| -> Vec<_> {
+            all.iter()
+                .copied()
+                .filter(|command| *command != one)
+                .collect()
+        };
         let both = ["acl|setuser", "config|set"].as_slice();
         for (rules, due) in [
-            ("~* &* +@all", both),
-            ("~* resetchannels -@all +@admin", both),
-            ("-@all +@dangerous -acl", &["config|set"]),
-            ("-@all +@slow -config|set", &["acl|setuser"]),
+            ("~* &* +@all", all),
+            ("~* resetchannels -@all +@admin", all),
+            ("-@all +@dangerous -acl", &without("acl|setuser")),
+            ("-@all +@slow -config|set", &without("config|set")),
+            (
+                "+@all -acl -config -debug -module",
+                &["failover", "replicaof", "slaveof"],
+            ),
             ("-@all +acl|setuser", &["acl|setuser"]),
             ("-@all +get +ping", &[]),
             ("+@all -@admin", &[]),

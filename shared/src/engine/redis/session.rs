@@ -52,9 +52,13 @@ impl Refusal {
                 Kind::Administrator,
                 Some("Grant the administrator that command (ACL SETUSER)"),
             ),
-            "LOADING" | "BUSY" | "TRYAGAIN" | "CLUSTERDOWN" | "MASTERDOWN" => {
-                (Kind::Unavailable, None)
-            }
+            "LOADING" | "TRYAGAIN" | "CLUSTERDOWN" | "MASTERDOWN" => (Kind::Unavailable, None),
+            "BUSY" => (
+                Kind::Unavailable,
+                Some(
+                    "Run SCRIPT KILL or FUNCTION KILL. If the script has written, only SHUTDOWN NOSAVE ends it",
+                ),
+            ),
             "READONLY" => (Kind::Unavailable, Some("Let host name the primary")),
             "MISCONF" => (
                 Kind::Unavailable,

@@ -11,7 +11,7 @@ use crate::event::RevokeEvent;
 use crate::fields::Fields;
 use crate::heroku::{AddOn, Partner};
 use crate::ids::VersionId;
-use crate::secrets::{Label, Secret, own};
+use crate::secrets::{Label, Secret, SecretError, own};
 use crate::service::{ServiceError, Sessions};
 use crate::telemetry::{self, Metric};
 
@@ -114,6 +114,12 @@ impl RevokeSecret {
                     if own(&event.secret, secret, &version, &document).is_ok() {
                         others.push((version, document));
                     }
+                }
+                // Whoever may store a value may give it the label of a version that never was.
+                Err(Error::Secret(SecretError::NoValue { .. }))
+                    if !secret.has_version(&version) =>
+                {
+                    tracing::warn!(%version, "a LIVE- label names a version that is not there: skipped");
                 }
                 Err(error @ (Error::Document(_) | Error::Authority(_))) => {
                     tracing::warn!(%version, %error, "another live version has no valid document: skipped");

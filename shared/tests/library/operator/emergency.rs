@@ -121,6 +121,35 @@ async fn a_revocation_waits_for_sessions_as_long_as_its_tag_says_and_an_emergenc
     assert_settled(&stand, &instance).await;
 }
 
+/// Heroku is out of order for as long as the command looks; the rotation's own schedule is for the grace period's end.
+#[tokio::test]
+async fn a_revocation_that_must_be_postponed_is_tried_in_a_minute_and_waits_for_no_session() {
+    let stand = Stand::start().await;
+    let instance = stand.enrolled(Api::V1).await;
+    let first = stand.current(&instance);
+    let secret = instance.secret.as_str();
+    tag_with(&stand, secret, "rotation:hold-while-in-use", "3600").await;
+    stand.rotate(&instance).await;
+    stand.lambda.crash_next(Crash {
+        function: "revoke-secret",
+        step: None,
+        when: When::Before,
+    });
+    let options = Options {
+        rotated: true,
+        ..options(&instance, None)
+    };
+    let began = Timestamp::now();
+    let ended = run(&stack(&stand), &Words::default().output(), &options).await;
+    assert_eq!(ended.unwrap_err().status(), 1);
+    let now = Timestamp::now().to_string();
+    stand.service.last_used(&instance.imported, &now);
+    assert_fires(&schedule(&stand, &first, 0).unwrap(), 60, began);
+    fire(&stand, &first, 0).await;
+    assert!(!stand.service.is_live(&instance.imported));
+    assert_settled(&stand, &instance).await;
+}
+
 #[tokio::test]
 async fn a_revocation_that_fails_is_followed_to_the_try_that_succeeds_or_said_to_be_open() {
     let stand = Stand::start().await;

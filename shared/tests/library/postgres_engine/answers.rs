@@ -131,7 +131,7 @@ const ANSWERS: &[(Phase, &str, &str, Means)] = &[
         After,
         "58P01",
         "could not access file \"$libdir/plugins/x\": No such file or directory",
-        Unknown(true, "although the password is right"),
+        Unknown(false, "although the password is right"),
     ),
     (
         After,

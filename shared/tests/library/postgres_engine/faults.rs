@@ -245,7 +245,7 @@ async fn a_role_that_does_not_act_as_the_owner(version: Version) {
     execute(&client, &alone).await;
     let document = crate::support::document(&first);
     let error = stand.services.verify(&document, soon()).await.unwrap_err();
-    assert!(error.kind() == Some(Kind::Rejected));
+    assert!(error.kind() == Some(Kind::KeptOut));
     stand.assert_says(&error, false, &["not as \"customer\""]);
     // Issued once more, it does.
     stand.issue(&first, soon()).await.unwrap();

@@ -5,7 +5,7 @@ use addon_rotation::service::Verdict;
 use local_cloud::postgres::SUPERUSER;
 
 use super::support::{Stand, Version, answer, execute};
-use crate::support::{document, random, soon};
+use crate::support::{document, random, serving, soon};
 
 on_both!(
     an_owner_that_the_login_does_not_act_as_is_named,
@@ -95,6 +95,18 @@ async fn an_owner_is_not_believed_because_the_role_is_gone(version: Version) {
     stand.assert_says(&error, false, &["no role", "tenant_b"]);
     let made = "SELECT count(*)::text FROM pg_roles WHERE rolname LIKE 'u\\_%'";
     assert_eq!(stand.ask(SUPERUSER, made).await, "0");
+
+    // As after a restore, where an operator says whose the owner is.
+    claimed["owner"] = "customer".into();
+    let next = stand.next(&claimed);
+    stand.issue(&next, soon()).await.unwrap_err();
+    let document = document(&next);
+    let administrator = serving(&stand.administrator, &document);
+    let issued = stand
+        .services
+        .issue_vouched(&document, &administrator, soon());
+    issued.await.unwrap();
+    assert_eq!(stand.verdict(&next).await, Verdict::Accepted);
 }
 
 /// A login whose every connection is in use shows its password, and not whose role it becomes.

@@ -1,16 +1,17 @@
 //! Every version is the same session as the one before.
 
-use addon_rotation::service::Verdict;
+use addon_rotation::service::{Kind, Verdict};
 use local_cloud::postgres::{ADMINISTRATOR, SUPERUSER};
 
 use super::support::{Stand, Version, administrator, answer, execute, username};
-use crate::support::soon;
+use crate::support::{document, soon};
 
 on_both!(
     attributes_of_the_role_that_logs_in_are_carried_or_refused,
     a_role_that_makes_logins_is_refused,
     settings_are_carried_wherever_the_administrator_may_set_them,
     what_a_leaked_login_sets_keeps_no_successor_out,
+    a_login_that_keeps_itself_out_has_the_right_password,
     what_a_version_made_by_itself_is_the_next_ones,
     a_lock_on_what_a_version_made_holds_no_rotation_up,
     a_database_that_a_version_made_needs_createdb,
@@ -132,6 +133,14 @@ async fn what_a_leaked_login_sets_keeps_no_successor_out(version: Version) {
         "ALTER ROLE CURRENT_USER SET role TO 'pg_monitor'",
         "ALTER DATABASE shop SET local_preload_libraries TO 'nope'",
         "REVOKE CONNECT ON DATABASE shop FROM PUBLIC, CURRENT_USER",
+        // A setting that a transaction cannot be given, which is stored because it is what it was.
+        "COMMIT; BEGIN ISOLATION LEVEL REPEATABLE READ; \
+         ALTER ROLE CURRENT_USER SET transaction_isolation TO 'repeatable read'",
+        // Every session of a successor waits for the leaked one's transaction.
+        "ALTER ROLE CURRENT_USER SET default_transaction_isolation TO serializable; \
+         ALTER ROLE CURRENT_USER SET default_transaction_read_only TO on; \
+         ALTER ROLE CURRENT_USER SET default_transaction_deferrable TO on; \
+         COMMIT; BEGIN ISOLATION LEVEL SERIALIZABLE; CREATE TABLE held (n int)",
     ] {
         let mut stand = Stand::start(version, &[]).await;
         let owns = "ALTER DATABASE shop OWNER TO customer";
@@ -145,12 +154,36 @@ async fn what_a_leaked_login_sets_keeps_no_successor_out(version: Version) {
             username(&first)
         );
         execute(&leaked, &spared).await;
+        execute(&leaked, "SELECT 1").await;
         let second = stand.issued(&first).await;
         stand.revoked(&first).await;
         let third = stand.issued(&second).await;
         stand.revoked(&second).await;
         let client = stand.log_in(&third, "shop").await;
         assert_eq!(answer(&client, "SELECT current_user").await, "customer");
+    }
+}
+
+/// It keeps out the login that it has, and has a session.
+async fn a_login_that_keeps_itself_out_has_the_right_password(version: Version) {
+    for poison in [
+        "ALTER ROLE CURRENT_USER SET local_preload_libraries TO 'nope'",
+        "ALTER ROLE CURRENT_USER RESET role",
+    ] {
+        let mut stand = Stand::start(version, &[]).await;
+        let imported = stand.imported.clone();
+        let first = stand.issued(&imported).await;
+        let leaked = stand.log_in(&first, "shop").await;
+        execute(&leaked, &format!("RESET role; SET role TO NONE; {poison}")).await;
+        let verified = stand.services.verify(&document(&first), soon()).await;
+        let error = verified.unwrap_err();
+        assert_eq!(error.kind(), Some(Kind::KeptOut), "{error}");
+        let mut claimed = first.clone();
+        claimed["password"] = "wrong".into();
+        assert_eq!(stand.verdict(&claimed).await, Verdict::Refused);
+        let second = stand.issued(&first).await;
+        stand.revoked(&first).await;
+        assert_eq!(stand.verdict(&second).await, Verdict::Accepted);
     }
 }
 

@@ -151,6 +151,31 @@ async fn a_password_that_the_customer_changed_keeps_no_login_alive() {
     assert!(stand.service.is_live(&instance.imported));
 }
 
+/// It has noted that a login was seen, and not yet that the login says anything.
+#[tokio::test]
+async fn what_an_enrolment_has_left_is_no_proof() {
+    let stand = Stand::start().await;
+    let instance = enrolled(&stand, Api::V1).await;
+    let tags = stand.call(
+        "DescribeSecret",
+        json!({ "SecretId": instance.secret.as_str() }),
+    );
+    let tags = tags.await.unwrap()["Tags"].clone();
+    let force = json!({ "SecretId": instance.secret.as_str(), "ForceDeleteWithoutRecovery": true });
+    stand.call("DeleteSecret", force).await.unwrap();
+    let left = json!({
+        "Name": format!("acme/credentials/{}", instance.addon),
+        "ClientRequestToken": format!("enrolled-{}", version_id()),
+        "SecretString": instance.document.to_string(),
+        "Tags": tags,
+    });
+    stand.call("CreateSecret", left).await.unwrap();
+    stand.service.rekey(&instance.imported, "another's");
+    let answer = deprovision(&stand, &instance).await;
+    assert_eq!(answer["Revoked"], json!([]));
+    assert!(stand.service.is_live(&instance.imported));
+}
+
 /// Nothing says then whether the add-on has tokens, nor what is current.
 #[tokio::test]
 async fn a_current_document_that_is_not_valid_keeps_no_older_credential_alive() {

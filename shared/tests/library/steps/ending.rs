@@ -71,8 +71,10 @@ async fn a_label_that_somebody_moves_is_still_the_one_of_its_version() {
         let instance = stand.enrolled(Api::V1).await;
         let first = stand.current(&instance);
         stand.rotate(&instance).await;
-        let label = json!([format!("LIVE-{first}")]);
-        store(&stand, &instance, &instance.document, label).await;
+        // And one of a version that never was.
+        let ghost = Uuid::new_v4();
+        let labels = json!([format!("LIVE-{first}"), format!("LIVE-{ghost}")]);
+        store(&stand, &instance, &instance.document, labels).await;
         assert!(!stand.is_labelled_live(&instance, &first));
         match end {
             "revoke-secret" => fire(&stand, &first, 0).await,
@@ -84,7 +86,8 @@ async fn a_label_that_somebody_moves_is_still_the_one_of_its_version() {
             }
             _ => {
                 let event = json!({ "AddonId": instance.addon });
-                stand.lambda.ask(end, event).await.unwrap();
+                let answer = stand.lambda.ask(end, event).await.unwrap();
+                assert_eq!(answer["Unproven"], json!([ghost.to_string()]));
                 Timestamp::now()
             }
         };

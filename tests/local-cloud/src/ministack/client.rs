@@ -66,10 +66,13 @@ impl Client {
                 reason: format!("{endpoint} is not of the form http://host:port"),
             });
         }
+        let mut connector = HttpConnector::new();
+        // A request goes in two pieces, of which the second would wait 40 ms for a receipt of the first.
+        connector.set_nodelay(true);
         Ok(Self {
             endpoint,
             http: hyper_util::client::legacy::Client::builder(TokioExecutor::new())
-                .build(HttpConnector::new()),
+                .build(connector),
             sessions: Arc::default(),
         })
     }

@@ -2,7 +2,7 @@
 //! in, and settings.
 
 use super::{Before, Postgres, Role, Session, column, identifier, literal};
-use crate::engine::ServiceError;
+use crate::engine::{Kind, ServiceError};
 
 /// Settings whose values are lists of names, in quotes where they need them: a list that is given as a text
 /// would be one name. Those that a role can have are no more.
@@ -100,6 +100,30 @@ pub(super) async fn attributes(
     Ok(options)
 }
 
+/// A longer setting than this is nobody's who means well: whoever has a version's credential may make one of any length.
+const LONGEST: usize = 10_000;
+
+/// Has the role get the settings, each that the server takes.
+pub(super) async fn apply(
+    session: &Session,
+    name: &str,
+    settings: &[String],
+) -> Result<(), ServiceError> {
+    if settings.is_empty() || session.transaction(&settings.join("; ")).await.is_ok() {
+        return Ok(());
+    }
+    for statement in settings {
+        match session.transaction(statement).await {
+            Err(error) if error.kind() == Some(Kind::Unreachable) => return Err(error),
+            Err(error) => {
+                tracing::warn!(role = name, %error, "a setting of the owner is not the version's");
+            }
+            Ok(_) => {}
+        }
+    }
+    Ok(())
+}
+
 /// What gives the role the owner's settings (`ALTER ROLE … SET`), and has it act as the owner's sessions do.
 pub(super) async fn settings(
     session: &Session,
@@ -121,18 +145,19 @@ pub(super) async fn settings(
              FROM pg_db_role_setting CROSS JOIN unnest(setconfig) AS entry \
                  LEFT JOIN pg_database database ON database.oid = setdatabase \
                  LEFT JOIN pg_settings known ON known.name = split_part(entry, '=', 1) \
-             WHERE setrole = {}",
+             WHERE setrole = {} AND octet_length(entry) <= {LONGEST}",
             owner.oid
         ))
         .await?;
-    let mut statements = vec![format!("ALTER ROLE {role} SET role TO {}", literal(name))];
+    let mut statements = Vec::new();
     for row in rows {
         let (setting, value) = (column(&row, 1), column(&row, 2));
         let database = row
             .get(0)
             .map(|name| format!(" IN DATABASE {}", identifier(name)))
             .unwrap_or_default();
-        if setting == "session_authorization" {
+        // A transaction's own could not be set within one.
+        if setting == "session_authorization" || setting.starts_with("transaction_") {
             continue;
         }
         if setting == "role" {
@@ -149,19 +174,23 @@ pub(super) async fn settings(
             );
             continue;
         }
-        let quoted: Vec<_> = setting.split('.').map(identifier).collect();
-        let values = if LISTS.contains(&setting.as_str()) {
-            names(&value).iter().map(|name| literal(name)).collect()
-        } else {
-            vec![literal(&value)]
-        };
-        statements.push(format!(
-            "ALTER ROLE {role}{database} SET {} TO {}",
-            quoted.join("."),
-            values.join(", ")
-        ));
+        statements.push(set(&format!("{role}{database}"), &setting, &value));
     }
     Ok(statements)
+}
+
+fn set(role: &str, setting: &str, value: &str) -> String {
+    let quoted: Vec<_> = setting.split('.').map(identifier).collect();
+    let values = if LISTS.contains(&setting) {
+        names(value).iter().map(|name| literal(name)).collect()
+    } else {
+        vec![literal(value)]
+    };
+    format!(
+        "ALTER ROLE {role} SET {} TO {}",
+        quoted.join("."),
+        values.join(", ")
+    )
 }
 
 /// Has the version's role log in whatever its owner, or the database's, has set: whoever has a leaked version's
@@ -189,7 +218,27 @@ pub(super) async fn plain(
         format!("ALTER ROLE {role} IN DATABASE {database} RESET ALL")
     }));
     statements.push(format!("ALTER ROLE {role} SET role TO {}", literal(owner)));
-    // The one that a database's owner may set and that ends a login. An empty list has no other way of being said.
+    // What the database's owner may set, as the server has it; this session's own time-outs and path are no model.
+    let foreign = session
+        .transaction(&format!(
+            "SELECT DISTINCT known.name, \
+                 CASE WHEN known.name LIKE '%timeout' OR known.name = 'search_path' \
+                     THEN known.boot_val ELSE known.reset_val END \
+             FROM pg_db_role_setting CROSS JOIN unnest(setconfig) AS entry \
+                 JOIN pg_database database ON database.oid = setdatabase \
+                 JOIN pg_settings known ON known.name = split_part(entry, '=', 1) \
+             WHERE setrole = 0 AND datname = {database} AND known.context = 'user' \
+                 AND known.name NOT LIKE 'transaction_%' \
+                 AND known.name NOT IN ('role', 'session_authorization', 'client_encoding', \
+                     'local_preload_libraries')"
+        ))
+        .await?;
+    let foreign = foreign.iter().map(|row| {
+        let (setting, value) = (column(row, 0), column(row, 1));
+        set(&role, &setting, &value)
+    });
+    statements.extend(foreign);
+    // An empty list has no other way of being said.
     statements.push(format!(
         "ALTER ROLE {role} SET local_preload_libraries FROM CURRENT"
     ));
