@@ -1356,7 +1356,9 @@ resource "aws_iam_role_policy" "revoke_secret" {
         Resource = "arn:${local.partition}:secretsmanager:${local.region}:${local.account_id}:secret:${var.secret_name_prefix}*"
         Condition = {
           StringEquals = {
-            "aws:ResourceTag/rotation:stack"                 = var.stack_name
+            "aws:ResourceTag/rotation:stack" = var.stack_name
+          }
+          StringEqualsIfExists = {
             "secretsmanager:resource/AllowRotationLambdaArn" = "arn:${local.partition}:lambda:${local.region}:${local.account_id}:function:${var.stack_name}-rotate"
           }
         }
@@ -1368,7 +1370,9 @@ resource "aws_iam_role_policy" "revoke_secret" {
         Resource = "arn:${local.partition}:secretsmanager:${local.region}:${local.account_id}:secret:${var.secret_name_prefix}*"
         Condition = {
           StringEquals = {
-            "aws:ResourceTag/rotation:stack"                 = var.stack_name
+            "aws:ResourceTag/rotation:stack" = var.stack_name
+          }
+          StringEqualsIfExists = {
             "secretsmanager:resource/AllowRotationLambdaArn" = "arn:${local.partition}:lambda:${local.region}:${local.account_id}:function:${var.stack_name}-rotate"
           }
           StringLike = {
