@@ -317,7 +317,7 @@ impl RevokeSecret {
         let current = secret
             .current()
             .ok_or_else(|| StepError::NoCurrentVersion(event.secret.clone()))?;
-        let old = self.document(event, &event.version, deadline).await?;
+        let old = self.old(event, &secret, &holder, deadline).await?;
         let versions = Versions {
             current: self.document(event, &current, deadline).await?,
             others: self.others(event, &secret, &current, deadline).await?,

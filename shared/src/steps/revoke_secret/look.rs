@@ -97,6 +97,30 @@ impl RevokeSecret {
         Ok(document.await?)
     }
 
+    /// The version's own document. `holder` is the version that its label is on.
+    pub(super) async fn old(
+        &self,
+        event: &RevokeEvent,
+        secret: &Secret,
+        holder: &VersionId,
+        deadline: Deadline,
+    ) -> Result<Document, Error> {
+        let version = &event.version;
+        match self.document(event, version, deadline).await {
+            Err(Error::Secret(SecretError::NoValue { .. })) if !secret.has_version(version) => {
+                Err(StepError::InUse {
+                    secret: event.secret.clone(),
+                    version: version.clone(),
+                    reason: format!(
+                        "there is no such version, and its label is on version {holder}. → Somebody has put it there: take it off (UpdateSecretVersionStage)"
+                    ),
+                }
+                .into())
+            }
+            document => document,
+        }
+    }
+
     /// The other versions whose credentials may be alive and are shown to be the instance's own, but for the current
     /// one: whoever may store values could name any credential in a version that he labels himself.
     pub(super) async fn others(
