@@ -42,7 +42,7 @@ fn each_statement_has_a_test_or_is_marked_as_advice() {
     assert!(statements.len() > 40, "{} statements", statements.len());
     let unused: Vec<_> = links.keys().filter(|name| !used.contains(*name)).collect();
     assert!(unused.is_empty(), "{unused:?}");
-    assert!(PAGE.lines().count() <= 150);
+    assert!(PAGE.lines().count() <= 160);
 }
 
 /// The rows of the table, but for its head, and the items of the lists.
