@@ -67,15 +67,18 @@ pub async fn run(
     );
     confirm(output, options.yes, &consequences)?;
     let version = rotation::start(stack, output, &instance, rotation::SETTLING).await?;
+    let again = || {
+        format!(
+            "addon-rotation-operator --stack {} recover {} --login {}",
+            stack.name, instance.id, options.login
+        )
+    };
     let vouching = vouch(stack, &instance, &version, options);
     let vouched = vouching.await.map_err(|source| OperatorError::Step {
         step: "vouch",
         source: Box::new(source),
         state: "A rotation is under way, and the current credential is unchanged".to_owned(),
-        again: format!(
-            "addon-rotation-operator --stack {} recover {} --login {}",
-            stack.name, instance.id, options.login
-        ),
+        again: again(),
     })?;
     if vouched {
         let message = format!("the credential of {version} is issued");
@@ -87,10 +90,7 @@ pub async fn run(
             step: "rotate",
             source: Box::new(source),
             state: format!("The credential of {version} is issued, and is not published yet"),
-            again: format!(
-                "addon-rotation-operator --stack {} rotate {} --wait",
-                stack.name, instance.id
-            ),
+            again: again(),
         })?;
     rotation::follow(stack, output, &instance, &version, options.patience).await?;
     Ok(Outcome::Fine)
