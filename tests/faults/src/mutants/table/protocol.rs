@@ -128,7 +128,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         name: "reads by AWSCURRENT instead of the version's id",
         changes: &[(
             REVOKE,
-            "let old = self.document(event, &event.version, deadline).await?;",
+            "let old = self.old(event, &secret, &holder, deadline).await?;",
             "let old = self.document(event, &current, deadline).await?;",
         )],
         runs: Runs::Single,
