@@ -32,11 +32,8 @@ pub(super) async fn revoke(postgres: &Postgres, context: &Context<'_>) -> Result
     }
     let role = identifier(name);
     let membership = membership(&session, &found, &role);
-    // Whoever acts as the owner when it prepares a transaction is the owner.
-    let names: Vec<_> = std::iter::once(name.as_str())
-        .chain(postgres.owner.as_deref())
-        .collect();
-    close(&session, &names, &found.oid, &membership).await?;
+    let owner = postgres.owner.as_deref();
+    close(&session, (name, owner), &found.oid, &membership).await?;
     end_sessions(&session, &found.oid, &membership).await?;
     if let Some(owner) = &postgres.owner {
         tidy_up(postgres, context, &session, &found, owner)
@@ -80,11 +77,11 @@ fn membership(session: &Session, found: &Role, role: &str) -> String {
 /// its sessions end then.
 async fn close(
     session: &Session,
-    names: &[&str],
+    (name, owner): (&str, Option<&str>),
     oid: &str,
     membership: &str,
 ) -> Result<(), ServiceError> {
-    let statement = closed(names.first().unwrap_or(&""));
+    let statement = closed(name);
     let mut closings = 1;
     loop {
         match session.transaction(&statement).await {
@@ -94,7 +91,9 @@ async fn close(
             }
             Err(error) => {
                 // It may be such a transaction that has no session any more.
-                no_prepared_transactions(session, names).await?;
+                // Who acts as the owner when it prepares a transaction is the owner.
+                let names: Vec<_> = std::iter::once(name).chain(owner).collect();
+                no_prepared_transactions(session, &names).await?;
                 return Err(error);
             }
             Ok(_) => return Ok(()),

@@ -12,6 +12,10 @@ use crate::deadline::Deadline;
 use crate::engine::{CallError, Cause, Context, Kind, ServiceError};
 use crate::net::{self, Unreachable};
 
+/// What belongs to the transaction in which it is said, as SQL.
+pub(super) const OF_A_TRANSACTION: &str =
+    "'transaction_isolation', 'transaction_read_only', 'transaction_deferrable'";
+
 /// The longest that a statement may take, and how long it may wait for a lock.
 const STATEMENT: Duration = Duration::from_secs(12);
 const LOCK: Duration = Duration::from_secs(4);
@@ -121,8 +125,7 @@ impl Session {
                      JOIN pg_database database ON database.oid = setdatabase \
                      JOIN pg_settings known ON known.name = split_part(entry, '=', 1) \
                  WHERE setrole = 0 AND datname = {} AND known.context = 'user' \
-                     AND known.name NOT IN ('transaction_isolation', 'transaction_read_only', \
-                         'transaction_deferrable')",
+                     AND known.name NOT IN ({OF_A_TRANSACTION})",
                 literal(database)
             ))
             .await?;

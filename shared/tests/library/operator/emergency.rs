@@ -121,7 +121,7 @@ async fn a_revocation_waits_for_sessions_as_long_as_its_tag_says_and_an_emergenc
     assert_settled(&stand, &instance).await;
 }
 
-/// Heroku is out of order for as long as the command looks; the rotation's own schedule is for the grace period's end.
+/// The rotation's own schedule is for the grace period's end.
 #[tokio::test]
 async fn a_revocation_that_must_be_postponed_is_tried_in_a_minute_and_waits_for_no_session() {
     let stand = Stand::start().await;

@@ -101,6 +101,7 @@ async fn settings_are_carried_wherever_the_administrator_may_set_them(version: V
                  ALTER ROLE customer SET log_statement TO 'ddl'; \
                  ALTER ROLE customer IN DATABASE archive SET session_preload_libraries TO auto_explain, plpgsql; \
                  ALTER ROLE customer SET app.tenant TO 'theirs'; \
+                 ALTER ROLE customer SET idle_in_transaction_session_timeout TO '1h'; \
                  GRANT SET ON PARAMETER log_min_duration_statement, app.tenant, \
                      session_preload_libraries TO \"acme admin\"";
     stand.server.execute(SUPERUSER, given).await.unwrap();

@@ -1,6 +1,7 @@
 //! What the owner's sessions are, the version's are too: attributes that the server asks of the role that logs
 //! in, and settings.
 
+use super::super::session::OF_A_TRANSACTION;
 use super::{Before, Postgres, Role, Session, column, identifier, literal};
 use crate::engine::{Kind, ServiceError};
 
@@ -139,13 +140,13 @@ pub(super) async fn settings(
     let rows = session
         .transaction(&format!(
             "SELECT database.datname, split_part(entry, '=', 1), \
-                 substr(entry, strpos(entry, '=') + 1), \
+                 substr(entry, strpos(entry, '=') + 1, {LONGEST} + 1), \
                  (known.name IS NULL OR known.context LIKE 'superuser%') AND NOT {granted} \
                      AND NOT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) \
              FROM pg_db_role_setting CROSS JOIN unnest(setconfig) AS entry \
                  LEFT JOIN pg_database database ON database.oid = setdatabase \
                  LEFT JOIN pg_settings known ON known.name = split_part(entry, '=', 1) \
-             WHERE setrole = {} AND octet_length(entry) <= {LONGEST}",
+             WHERE setrole = {} AND split_part(entry, '=', 1) NOT IN ({OF_A_TRANSACTION})",
             owner.oid
         ))
         .await?;
@@ -156,8 +157,14 @@ pub(super) async fn settings(
             .get(0)
             .map(|name| format!(" IN DATABASE {}", identifier(name)))
             .unwrap_or_default();
-        // A transaction's own could not be set within one.
-        if setting == "session_authorization" || setting.starts_with("transaction_") {
+        if setting == "session_authorization" {
+            continue;
+        }
+        if value.chars().count() > LONGEST {
+            tracing::warn!(
+                setting,
+                "the owner's value is longer than {LONGEST} characters: the version's role does not get it"
+            );
             continue;
         }
         if setting == "role" {
@@ -228,7 +235,7 @@ pub(super) async fn plain(
                  JOIN pg_database database ON database.oid = setdatabase \
                  JOIN pg_settings known ON known.name = split_part(entry, '=', 1) \
              WHERE setrole = 0 AND datname = {database} AND known.context = 'user' \
-                 AND known.name NOT LIKE 'transaction_%' \
+                 AND known.name NOT IN ({OF_A_TRANSACTION}) \
                  AND known.name NOT IN ('role', 'session_authorization', 'client_encoding', \
                      'local_preload_libraries')"
         ))
