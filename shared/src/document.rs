@@ -5,15 +5,15 @@
 //! so that what reads those can read these, and one block for Heroku. A document is checked as a
 //! whole before anything is done with it: every problem is reported, by path, and no value.
 
-#[cfg(feature = "schema")]
+#[cfg(test)]
 mod schema;
 
 use std::collections::BTreeMap;
 
 use secrecy::{ExposeSecret, SecretString};
 
-#[cfg(feature = "schema")]
-pub use schema::schema;
+#[cfg(test)]
+pub(crate) use schema::schema;
 
 use crate::engine::{self, AnyEngine};
 use crate::fields::{self, Check, Found};
@@ -63,15 +63,15 @@ impl From<Vec<String>> for DocumentError {
 
 /// A checked document. Its `Debug` shows no value.
 #[derive(Debug, Clone)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Document {
-    #[cfg_attr(feature = "schema", schemars(skip))]
+    #[cfg_attr(test, schemars(skip))]
     fields: Fields,
     /// What the credential is for, and the credential itself.
-    #[cfg_attr(feature = "schema", schemars(flatten))]
+    #[cfg_attr(test, schemars(flatten))]
     pub engine: AnyEngine,
     /// The ARN of the administrator's secret, which can issue and revoke credentials.
-    #[cfg_attr(feature = "schema", schemars(rename = "masterarn", with = "String", extend("pattern" = schema::SECRET_ARN)))]
+    #[cfg_attr(test, schemars(rename = "masterarn", with = "String", extend("pattern" = schema::SECRET_ARN)))]
     pub administrator: SecretArn,
     /// The add-on instance whose config vars show the credential.
     pub heroku: HerokuBlock,
@@ -79,35 +79,31 @@ pub struct Document {
 
 /// The add-on instance at Heroku.
 #[derive(Debug, Clone)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct HerokuBlock {
     /// Which of Heroku's two partner APIs the add-on uses.
-    #[cfg_attr(feature = "schema", schemars(flatten))]
+    #[cfg_attr(test, schemars(flatten))]
     pub api: Api,
     /// The add-on's UUID (v1: also the old `app123@heroku.com`).
-    #[cfg_attr(feature = "schema", schemars(extend("pattern" = r"^[A-Za-z0-9][A-Za-z0-9@._-]{0,254}$")))]
+    #[cfg_attr(test, schemars(extend("pattern" = r"^[A-Za-z0-9][A-Za-z0-9@._-]{0,254}$")))]
     pub addon_id: String,
     /// The config vars to publish: each a template over the document's fields.
-    #[cfg_attr(feature = "schema", schemars(extend("minProperties" = 1, "propertyNames" = {"pattern": schema::CONFIG_VAR})))]
+    #[cfg_attr(test, schemars(extend("minProperties" = 1, "propertyNames" = {"pattern": schema::CONFIG_VAR})))]
     pub config: BTreeMap<String, String>,
 }
 
 /// One of Heroku's partner APIs.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[cfg_attr(
-    feature = "schema",
-    derive(schemars::JsonSchema),
-    schemars(tag = "api")
-)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(tag = "api"))]
 pub enum Api {
     /// The legacy App Info API: one password for the whole add-on service.
-    #[cfg_attr(feature = "schema", schemars(rename = "v1"))]
+    #[cfg_attr(test, schemars(rename = "v1"))]
     V1,
     /// The Platform API for Partners: an OAuth token per add-on instance.
-    #[cfg_attr(feature = "schema", schemars(rename = "v3"))]
+    #[cfg_attr(test, schemars(rename = "v3"))]
     V3 {
         /// The ARN of the instance's OAuth secret.
-        #[cfg_attr(feature = "schema", schemars(with = "String", extend("pattern" = schema::SECRET_ARN)))]
+        #[cfg_attr(test, schemars(with = "String", extend("pattern" = schema::SECRET_ARN)))]
         oauth: SecretArn,
     },
 }

@@ -165,10 +165,10 @@ macro_rules! engines {
     ($($name:literal => $variant:ident($engine:ty)),+ $(,)?) => {
         /// A credential of one of the engines.
         #[derive(Debug, Clone)]
-        #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(tag = "engine"))]
+        #[cfg_attr(test, derive(schemars::JsonSchema), schemars(tag = "engine"))]
         #[allow(missing_docs)] // a variant is named after its engine
         pub enum AnyEngine {
-            $(#[cfg_attr(feature = "schema", schemars(rename = $name))] $variant($engine),)+
+            $(#[cfg_attr(test, schemars(rename = $name))] $variant($engine),)+
         }
 
         impl AnyEngine {

@@ -13,8 +13,7 @@ pub(crate) const CONFIG_VAR: &str = "^[A-Za-z_][A-Za-z0-9_]*$";
 
 /// The schema, for editors and for whoever writes documents. What a schema cannot say (templates
 /// name known fields, an address is safe) is checked when the document is read.
-#[must_use]
-pub fn schema() -> Schema {
+pub(crate) fn schema() -> Schema {
     let mut schema = SchemaGenerator::default().into_root_schema_for::<Document>();
     schema.insert("title".to_owned(), "Heroku add-on credential".into());
     schema.insert(

@@ -23,13 +23,13 @@ const USERNAME_LENGTH: usize = 24;
 
 /// What a field that is new in each version looks like.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Generate {
     /// What it begins with, such as `acme_live_`.
-    #[cfg_attr(feature = "schema", schemars(with = "Option<String>", extend("pattern" = "^[A-Za-z0-9_-]{0,64}$")))]
+    #[cfg_attr(test, schemars(with = "Option<String>", extend("pattern" = "^[A-Za-z0-9_-]{0,64}$")))]
     pub prefix: String,
     /// How many random letters and digits follow: 22 are 131 bits.
-    #[cfg_attr(feature = "schema", schemars(range(min = 22, max = 256)))]
+    #[cfg_attr(test, schemars(range(min = 22, max = 256)))]
     pub length: usize,
 }
 

@@ -24,23 +24,23 @@ use crate::net::{self, Answer};
 
 /// A credential of the partner's own service.
 #[derive(Debug, Clone)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Http {
     /// The service's base address: `https://`, or `http://` on loopback.
-    #[cfg_attr(feature = "schema", schemars(with = "String", extend("pattern" = "^https?://")))]
+    #[cfg_attr(test, schemars(with = "String", extend("pattern" = "^https?://")))]
     url: Url,
     /// What names the credential at the service: the service's own name for one that was issued
     /// before the secret existed, the version's id for those that rotation made.
-    #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^[A-Za-z0-9._~-]{1,128}$")))]
+    #[cfg_attr(test, schemars(extend("pattern" = "^[A-Za-z0-9._~-]{1,128}$")))]
     credential_id: String,
     /// The `Authorization` header with which a customer is let in, as a template over the
     /// document's fields: `Bearer {{ api_key }}`.
-    #[cfg_attr(feature = "schema", schemars(with = "String"))]
+    #[cfg_attr(test, schemars(with = "String"))]
     authorization: SecretString,
     /// The fields that are new in each version, and what they look like.
-    #[cfg_attr(feature = "schema", schemars(extend("minProperties" = 1)))]
+    #[cfg_attr(test, schemars(extend("minProperties" = 1)))]
     generate: BTreeMap<String, Generate>,
-    #[cfg_attr(feature = "schema", schemars(skip))]
+    #[cfg_attr(test, schemars(skip))]
     values: BTreeMap<String, SecretString>,
 }
 

@@ -31,26 +31,26 @@ const LONGEST_NAME: usize = 80;
 
 /// A credential of a MySQL or MariaDB database.
 #[derive(Debug, Clone)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Mysql {
     /// The server's host name or address. TLS with a verified certificate.
-    #[cfg_attr(feature = "schema", schemars(length(min = 1, max = 255)))]
+    #[cfg_attr(test, schemars(length(min = 1, max = 255)))]
     host: String,
     /// The server's port.
-    #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
+    #[cfg_attr(test, schemars(range(min = 1)))]
     port: u16,
     /// The database that a customer's session begins in, if any.
-    #[cfg_attr(feature = "schema", schemars(with = "Option<String>", extend("minLength" = 1, "maxLength" = 64)))]
+    #[cfg_attr(test, schemars(with = "Option<String>", extend("minLength" = 1, "maxLength" = 64)))]
     dbname: Option<String>,
     /// The user.
-    #[cfg_attr(feature = "schema", schemars(length(min = 1, max = 80)))]
+    #[cfg_attr(test, schemars(length(min = 1, max = 80)))]
     username: String,
     /// The user's password.
-    #[cfg_attr(feature = "schema", schemars(with = "String", extend("minLength" = 1)))]
+    #[cfg_attr(test, schemars(with = "String", extend("minLength" = 1)))]
     password: SecretString,
     /// The user whose privileges and attributes this version's user was given. Absent in an
     /// imported document; set by each rotation, and of no use once it has succeeded.
-    #[cfg_attr(feature = "schema", schemars(with = "Option<String>", extend("minLength" = 1, "maxLength" = 80)))]
+    #[cfg_attr(test, schemars(with = "Option<String>", extend("minLength" = 1, "maxLength" = 80)))]
     previous_username: Option<String>,
 }
 

@@ -28,29 +28,29 @@ const LONGEST_NAME: usize = 63;
 
 /// A credential of a PostgreSQL database.
 #[derive(Debug, Clone)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Postgres {
     /// The server's host name or address. TLS with a verified certificate.
-    #[cfg_attr(feature = "schema", schemars(length(min = 1, max = 255)))]
+    #[cfg_attr(test, schemars(length(min = 1, max = 255)))]
     host: String,
     /// The server's port.
-    #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
+    #[cfg_attr(test, schemars(range(min = 1)))]
     port: u16,
     /// The database.
-    #[cfg_attr(feature = "schema", schemars(length(min = 1, max = 63)))]
+    #[cfg_attr(test, schemars(length(min = 1, max = 63)))]
     dbname: String,
     /// The login role.
-    #[cfg_attr(feature = "schema", schemars(length(min = 1, max = 63)))]
+    #[cfg_attr(test, schemars(length(min = 1, max = 63)))]
     username: String,
     /// The login role's password.
-    #[cfg_attr(feature = "schema", schemars(with = "String", extend("minLength" = 1)))]
+    #[cfg_attr(test, schemars(with = "String", extend("minLength" = 1)))]
     password: SecretString,
     /// The role that owns the objects and as which the login role acts. Absent in an imported
     /// document, whose login role is the owner; set by the first rotation.
-    #[cfg_attr(feature = "schema", schemars(with = "Option<String>", extend("minLength" = 1, "maxLength" = 63)))]
+    #[cfg_attr(test, schemars(with = "Option<String>", extend("minLength" = 1, "maxLength" = 63)))]
     owner: Option<String>,
     /// The role of the version before, by which the server is asked whose `owner` is. Set by each rotation.
-    #[cfg_attr(feature = "schema", schemars(with = "Option<String>", extend("minLength" = 1, "maxLength" = 63)))]
+    #[cfg_attr(test, schemars(with = "Option<String>", extend("minLength" = 1, "maxLength" = 63)))]
     previous_username: Option<String>,
 }
 

@@ -26,52 +26,52 @@ const DEFAULT: &str = "default";
 
 /// A credential of a Redis or Valkey server.
 #[derive(Debug, Clone)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Redis {
-    #[cfg_attr(feature = "schema", schemars(flatten))]
+    #[cfg_attr(test, schemars(flatten))]
     node: Node,
     /// The ACL user. Empty in an imported document whose apps log in with a password alone
     /// (`requirepass`): that is the user `default`.
-    #[cfg_attr(feature = "schema", schemars(extend("pattern" = r"^\S{0,255}$")))]
+    #[cfg_attr(test, schemars(extend("pattern" = r"^\S{0,255}$")))]
     username: String,
     /// The user's password.
-    #[cfg_attr(feature = "schema", schemars(with = "String", extend("minLength" = 1)))]
+    #[cfg_attr(test, schemars(with = "String", extend("minLength" = 1)))]
     password: SecretString,
     /// The user whose rules this one was given. Absent in an imported document; set by rotation.
-    #[cfg_attr(feature = "schema", schemars(with = "Option<String>", extend("pattern" = r"^\S{1,255}$")))]
+    #[cfg_attr(test, schemars(with = "Option<String>", extend("pattern" = r"^\S{1,255}$")))]
     rules_from: Option<String>,
     /// Further servers that must know the users: ACLs are not replicated, so that each replica and
     /// each node of a cluster belongs here.
-    #[cfg_attr(feature = "schema", schemars(with = "Option<Vec<Node>>", extend("minItems" = 1)))]
+    #[cfg_attr(test, schemars(with = "Option<Vec<Node>>", extend("minItems" = 1)))]
     nodes: Vec<Node>,
     /// What keeps the users over a restart of the server.
-    #[cfg_attr(feature = "schema", schemars(with = "Option<Persistence>"))]
+    #[cfg_attr(test, schemars(with = "Option<Persistence>"))]
     persistence: Persistence,
 }
 
 /// One server.
 #[derive(Debug, Clone)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Node {
     /// The server's host name or address. TLS with a verified certificate.
-    #[cfg_attr(feature = "schema", schemars(length(min = 1, max = 255)))]
+    #[cfg_attr(test, schemars(length(min = 1, max = 255)))]
     host: String,
     /// The server's port.
-    #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
+    #[cfg_attr(test, schemars(range(min = 1)))]
     port: u16,
 }
 
 /// What keeps the users over a restart of the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) enum Persistence {
     /// The server's own file: `ACL SAVE`, or `CONFIG REWRITE` if the administrator's secret asks for
     /// it. The default.
-    #[cfg_attr(feature = "schema", schemars(rename = "file"))]
+    #[cfg_attr(test, schemars(rename = "file"))]
     File,
     /// Nothing that rotation has to care for: a restart forgets the users unless something else
     /// brings them back.
-    #[cfg_attr(feature = "schema", schemars(rename = "none"))]
+    #[cfg_attr(test, schemars(rename = "none"))]
     None,
 }
 

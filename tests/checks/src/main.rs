@@ -1,4 +1,4 @@
-//! `cargo xtask test`, `prove`, `deny` and `schema`: what is checked, in which order.
+//! `cargo xtask test`, `prove` and `deny`: what is checked, in which order.
 #![allow(
     clippy::print_stdout,
     clippy::print_stderr,
@@ -12,7 +12,6 @@ mod layers;
 mod pages;
 #[cfg(test)]
 mod readme;
-mod schema;
 mod stages;
 #[cfg(test)]
 mod variables;
@@ -47,8 +46,6 @@ enum Task {
     Prove,
     /// Checks what the project depends on by deny.toml, with the pinned cargo-deny.
     Deny,
-    /// Writes the JSON Schema of the secret's document to infra/.
-    Schema,
 }
 
 #[tokio::main]
@@ -65,6 +62,5 @@ async fn run(task: Task) -> Result<ExitCode, Box<dyn Error>> {
         Task::Test { filter: None } => stages::test(&workspace).await,
         Task::Prove => stages::prove(&workspace).await,
         Task::Deny => deny::run(&workspace).await,
-        Task::Schema => schema::write(&workspace).await,
     }
 }

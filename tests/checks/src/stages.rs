@@ -1,5 +1,7 @@
 //! What is checked, in which order: each stage says its number, what it does, and how long it took.
 
+mod programs;
+
 use std::env;
 use std::error::Error;
 use std::path::Path;
@@ -10,8 +12,17 @@ use std::time::Instant;
 use local_cloud::process::OnLine;
 use local_cloud::tools::{self, Tools};
 
+use programs::Program;
+
 /// What `cargo xtask prove` runs of the end-to-end tests: those that `test` leaves out.
 const REST: &str = "rest";
+
+/// The test programs that `cargo xtask prove` runs: a page typed by a whole fleet, the largest stack's sweep and survey,
+/// and CONTRIBUTING.md's engine, for which a copy of the project is compiled.
+const LATER: [&str; 4] = ["moving", "scale", "survey", "contributing"];
+
+/// The programs that take longest, in this order: they start first.
+const LONG: [&str; 3] = ["end-to-end", "library", "faults-run"];
 
 /// A stage that runs to its end, or fails.
 type Stage<'a> = (
@@ -53,16 +64,8 @@ pub(crate) async fn test(workspace: &Path) -> Ended {
         ("set up the tools", Box::pin(set_up(workspace))),
         ("dependencies", Box::pin(crate::deny::run(workspace))),
         (
-            "unit, contract, engine and end-to-end tests",
+            "unit, contract, engine and end-to-end tests, the model, faults of one engine",
             Box::pin(all_tests(workspace)),
-        ),
-        ("the model", Box::pin(built("model", &[]))),
-        (
-            "a sample of the single faults of one engine",
-            Box::pin(built(
-                "faults",
-                &["--engine", "http", "run", "--every", "48"],
-            )),
         ),
     ])
     .await
@@ -72,6 +75,10 @@ pub(crate) async fn test(workspace: &Path) -> Ended {
 pub(crate) async fn prove(workspace: &Path) -> Ended {
     run(vec![
         ("set up the tools", Box::pin(set_up(workspace))),
+        (
+            "fleets of the largest size, the pages typed",
+            Box::pin(later(workspace)),
+        ),
         (
             "each permission removed, linters, a fleet, updates and removal",
             Box::pin(end_to_end(workspace, REST)),
@@ -153,34 +160,60 @@ async fn tests(workspace: &Path, filter: &str) -> Ended {
     status(cargo).await
 }
 
-/// `cargo test` of everything. The end-to-end tests do not run beside the others: `cargo lambda` moves the functions'
-/// binaries away, which the demo's tests start.
+/// The tests of everything, which explore the model, and a sample of the single faults of one engine.
 async fn all_tests(workspace: &Path) -> Ended {
     if functions(workspace).await? != ExitCode::SUCCESS {
         return Ok(ExitCode::FAILURE);
     }
-    let mut cargo = cargo_test(workspace, &["--no-fail-fast"]);
-    cargo.env("LOCAL_CLOUD", "core");
-    status(cargo).await
+    let mut programs = programs::build(workspace, |name| !LATER.contains(&name)).await?;
+    for program in &mut programs {
+        program.command.env("LOCAL_CLOUD", "core");
+    }
+    let sample = ["--engine", "http", "run", "--every", "96"];
+    programs.push(built("faults", &sample)?);
+    let place = |program: &Program| {
+        let place = LONG.iter().position(|it| program.name.ends_with(it));
+        place.unwrap_or(LONG.len())
+    };
+    programs.sort_by_key(place);
+    at_once(workspace, programs).await
+}
+
+/// Those that [`all_tests`] leaves out.
+async fn later(workspace: &Path) -> Ended {
+    if functions(workspace).await? != ExitCode::SUCCESS {
+        return Ok(ExitCode::FAILURE);
+    }
+    let programs = programs::build(workspace, |name| LATER.contains(&name)).await?;
+    let ended = at_once(workspace, programs).await?;
+    if ended != ExitCode::SUCCESS {
+        return Ok(ended);
+    }
+    let mut examples = tools::cargo(workspace);
+    examples.args(["test", "--workspace", "--doc", "--quiet"]);
+    status(examples).await
+}
+
+async fn at_once(workspace: &Path, programs: Vec<Program>) -> Ended {
+    let logs = tools::target_directory(workspace).join("checks");
+    let all_good = programs::run(programs, &logs).await?;
+    Ok(if all_good {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }
 
 /// The whole workspace, or cargo would unite other features and build everything again.
 fn cargo_test(workspace: &Path, arguments: &[&str]) -> tokio::process::Command {
     let mut cargo = tools::cargo(workspace);
     cargo
-        .args(["test", "--workspace", "--features", FEATURES])
+        .args(["test", "--workspace"])
         .args(arguments)
         .args(["--", "--include-ignored"])
-        .env("RUST_TEST_THREADS", AT_ONCE);
+        .env("RUST_TEST_THREADS", programs::TESTS);
     cargo
 }
-
-/// So many tests of one program run at once, however few processors there are: most of them wait for a server's answer
-/// or for a clock.
-const AT_ONCE: &str = "8";
-
-/// The features with which everything is built for tests, so that it is built once.
-const FEATURES: &str = "addon-rotation/schema";
 
 /// The end-to-end tests of one kind.
 async fn end_to_end(workspace: &Path, which: &str) -> Ended {
@@ -190,10 +223,14 @@ async fn end_to_end(workspace: &Path, which: &str) -> Ended {
 }
 
 /// A program that was built with the tests.
-async fn built(name: &str, arguments: &[&str]) -> Ended {
-    let mut program = tokio::process::Command::new(env::current_exe()?.with_file_name(name));
-    program.args(arguments);
-    status(program).await
+fn built(name: &str, arguments: &[&str]) -> Result<Program, Box<dyn Error>> {
+    let path = env::current_exe()?.with_file_name(name);
+    let mut command = local_cloud::process::command(path, nix::sys::signal::Signal::SIGTERM);
+    command.args(arguments);
+    Ok(Program {
+        name: format!("{name}-run"),
+        command,
+    })
 }
 
 /// A program that runs for minutes, built to be faster than tests are: that takes longer than a sample's run.

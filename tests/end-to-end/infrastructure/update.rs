@@ -74,23 +74,22 @@ async fn code(cloud: &Cloud) -> Result<Vec<String>, Failed> {
     Ok(hashes)
 }
 
-/// What `sam build` made, with one file more in every function's code.
+/// The built template, with one file more in every function's code.
 fn changed_code(template: &Path, directory: &Path) -> Result<PathBuf, Failed> {
     let built = template.parent().ok_or("no directory")?;
-    if directory.exists() {
-        std::fs::remove_dir_all(directory)?;
-    }
     std::fs::create_dir_all(directory)?;
-    for entry in std::fs::read_dir(built)? {
-        let entry = entry?;
-        let copy = directory.join(entry.file_name());
-        if entry.file_type()?.is_dir() {
-            std::fs::create_dir(&copy)?;
-            std::fs::copy(entry.path().join("bootstrap"), copy.join("bootstrap"))?;
-            std::fs::write(copy.join("CHANGED"), "the next release")?;
-        } else {
-            std::fs::copy(entry.path(), copy)?;
-        }
+    for function in FUNCTIONS {
+        let archive = format!("{function}.zip");
+        let copy = directory.join(&archive);
+        std::fs::copy(built.join(&archive), &copy)?;
+        let copy = std::fs::File::options().read(true).write(true).open(copy)?;
+        let mut writer = zip::ZipWriter::new_append(copy)?;
+        writer.start_file("CHANGED", zip::write::SimpleFileOptions::default())?;
+        writer.finish()?;
     }
-    Ok(directory.join("template.yaml"))
+    let (from, to) = (built.display().to_string(), directory.display().to_string());
+    let changed = std::fs::read_to_string(template)?.replace(&from, &to);
+    let template = directory.join("template.yaml");
+    std::fs::write(&template, changed)?;
+    Ok(template)
 }

@@ -32,7 +32,7 @@ pub use redis::SharedRedis;
 use crate::gateway::{Gateway, GatewayOptions};
 use crate::ministack::{MiniStack, MiniStackOptions};
 use crate::process::OnLine;
-use crate::stack::{self, BuildMode, Stack};
+use crate::stack::{self, Stack};
 use crate::tools::Tools;
 
 /// The stack's name, and so the prefix of its functions'.
@@ -74,7 +74,7 @@ pub struct Cloud {
     functions: functions::Functions,
     /// The stack.
     pub stack: Stack,
-    /// The template as `sam build` left it.
+    /// The template with the functions built.
     pub template: PathBuf,
     parameters: Vec<(String, String)>,
     outputs: BTreeMap<String, String>,
@@ -104,8 +104,8 @@ impl Cloud {
         let only = Only::new(&logs)?;
         progress("setting up the Python tools");
         let tools = Tools::ensure(&target, Arc::clone(&progress)).await?;
-        progress("building the functions (cargo, sam build)");
-        let template = stack::sam_build(&workspace, &tools, BuildMode::Debug, &logs).await?;
+        progress("building the functions");
+        let template = stack::build(&workspace, &target, &logs).await?;
 
         progress("starting Heroku, the partner's services and AWS");
         let bound = Gateway::bind().await?;
@@ -120,8 +120,7 @@ impl Cloud {
         };
         let mut partner = Partner::start(&target, &logs, bound, gateway).await?;
         if parameters == Parameters::All {
-            let aws = || stack::aws(&tools, &endpoint);
-            partner.account.set_all(&aws).await?;
+            partner.account.set_all(ministack.client()).await?;
         }
         partner.store_secrets().await?;
 

@@ -1,13 +1,17 @@
-//! Building and deploying the stack the way a user does: `sam build`, `sam deploy`, `aws`.
+//! Building the stack, and deploying it the way a user does: `sam deploy`, `aws`.
 
 use anyhow::Context as _;
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use nix::sys::signal::Signal;
 use serde_json::Value;
 use tokio::process::Command;
 use url::Url;
+use zip::write::SimpleFileOptions;
+use zip::{CompressionMethod, ZipWriter};
 
 use crate::ministack::{REGION, ROOT_ACCESS_KEY_ID, ROOT_SECRET_ACCESS_KEY};
 use crate::process;
@@ -15,17 +19,6 @@ use crate::tools::Tools;
 
 /// The template, within the workspace.
 const TEMPLATE: &str = "infra/template.yaml";
-
-/// How the functions are built.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum BuildMode {
-    /// Cargo's dev profile with the machine's own linker, in one go with all that is built for tests,
-    /// so that nothing is compiled twice. For this machine only.
-    #[default]
-    Debug,
-    /// As a user builds for AWS: `sam build`, the release profile, linked by zig for Amazon Linux.
-    Release,
-}
 
 fn reasons(events: &[String]) -> String {
     if events.is_empty() {
@@ -44,38 +37,73 @@ pub struct Stack {
     log_dir: PathBuf,
 }
 
-/// Builds the functions by `sam build`. The template to deploy.
+/// Builds the functions with all that is built for tests, for this machine, and packs them. The template to deploy, which
+/// names the archives where `sam build` would name directories.
 ///
 /// The output goes to `log_dir`. Fails with the end of the build's output.
-pub async fn sam_build(
-    workspace: &Path,
-    tools: &Tools,
-    mode: BuildMode,
-    log_dir: &Path,
-) -> anyhow::Result<PathBuf> {
-    let built = tools.target().join("sam");
-    if mode == BuildMode::Debug {
-        // All at once: sam would build one after the other.
-        let mut cargo = process::command("cargo", Signal::SIGTERM);
-        process::forget_cargo(cargo.as_std_mut());
-        cargo
-            .args(["build", "--workspace", "--bins"])
-            // Where cargo-lambda, which always names a target, looks.
-            .env("CARGO_BUILD_TARGET", "host-tuple")
-            .current_dir(workspace);
-        let log = log_dir.join("cargo-build.log");
-        process::run("cargo build", cargo, &log, None).await?;
-    }
-    let mut sam = sam(tools);
-    sam.args(["build", "-t", TEMPLATE, "--build-dir"])
-        .arg(&built)
+pub async fn build(workspace: &Path, target: &Path, log_dir: &Path) -> anyhow::Result<PathBuf> {
+    let mut cargo = process::command("cargo", Signal::SIGTERM);
+    process::forget_cargo(cargo.as_std_mut());
+    cargo
+        .args(["build", "--workspace", "--bins"])
         .current_dir(workspace);
-    if mode == BuildMode::Debug {
-        build_for_this_machine(&mut sam);
+    let log = log_dir.join("cargo-build.log");
+    process::run("cargo build", cargo, &log, None).await?;
+
+    let directory = target.join("sam");
+    std::fs::create_dir_all(&directory)?;
+    let built = workspace.join(TEMPLATE);
+    let built = std::fs::read_to_string(&built).with_context(|| built.display().to_string())?;
+    let executables = executables()?;
+    let beside = format!("Url: {}/", workspace.display());
+    let mut template = String::with_capacity(built.len());
+    for line in built.lines() {
+        if let Some((indent, function)) = line.split_once(CODE) {
+            let archive = directory.join(format!("{function}.zip"));
+            let program = executables.join(function);
+            pack(&program, &archive).with_context(|| program.display().to_string())?;
+            template += &format!("{indent}CodeUri: {}", archive.display());
+        } else {
+            template += &line.replace("Url: ../", &beside);
+        }
+        template.push('\n');
     }
-    let log = log_dir.join("sam-build.log");
-    process::run("sam build", sam, &log, None).await?;
-    Ok(built.join("template.yaml"))
+    let path = directory.join("template.yaml");
+    std::fs::write(&path, template)?;
+    Ok(path)
+}
+
+/// Where the functions are in the template, before the name of the package.
+const CODE: &str = "CodeUri: ../functions/";
+
+/// Where cargo puts programs: there is this one, or a directory below it if it is a test.
+fn executables() -> io::Result<PathBuf> {
+    let this = std::env::current_exe()?;
+    let directory = this.parent().unwrap_or(Path::new("."));
+    let is_test = directory.ends_with("deps");
+    Ok(match directory.parent() {
+        Some(above) if is_test => above.to_owned(),
+        _ => directory.to_owned(),
+    })
+}
+
+/// An archive as Lambda takes it, unless there is one of this program. Nothing is compressed: it does not leave the machine.
+fn pack(program: &Path, archive: &Path) -> anyhow::Result<()> {
+    let built = program.metadata()?.modified()?;
+    let is_packed = archive.metadata().and_then(|it| it.modified());
+    if is_packed.is_ok_and(|packed| packed > built) {
+        return Ok(());
+    }
+    let part = archive.with_extension("part");
+    let mut writer = ZipWriter::new(File::create(&part)?);
+    let options = SimpleFileOptions::default()
+        .compression_method(CompressionMethod::Stored)
+        .unix_permissions(0o755);
+    writer.start_file("bootstrap", options)?;
+    io::copy(&mut File::open(program)?, &mut writer)?;
+    writer.finish()?;
+    std::fs::rename(part, archive)?;
+    Ok(())
 }
 
 impl Stack {
@@ -103,7 +131,7 @@ impl Stack {
         &self.name
     }
 
-    /// Deploys what [`sam_build`] has built, by `sam deploy`.
+    /// Deploys what [`build`] has built, by `sam deploy`.
     ///
     /// Fails with CloudFormation's own reasons.
     pub async fn deploy(
@@ -197,13 +225,17 @@ pub fn aws(tools: &Tools, endpoint: &Url) -> Command {
 }
 
 /// A shell in which a user of the local cloud at this address types `aws` and `sam`. What is built
-/// there is built for this machine: [`BuildMode::Debug`].
+/// there is built for this machine.
 #[must_use]
 pub fn shell(tools: &Tools, endpoint: &Url) -> Command {
     let mut command = process::command("bash", Signal::SIGTERM);
     at(&mut command, endpoint);
     command.env("PATH", tools.search_path());
-    build_for_this_machine(&mut command);
+    // Plain cargo, with the features of the whole workspace, finds everything built already.
+    command
+        .env("SAM_BUILD_MODE", "debug")
+        .env("CARGO_LAMBDA_COMPILER", "cargo")
+        .env("CARGO_LAMBDA_COMPILER_EXTRA_ARGS", "--workspace");
     command
 }
 
@@ -216,14 +248,6 @@ fn sam(tools: &Tools) -> Command {
         .env("SAM_CLI_TELEMETRY", "0")
         .env("AWS_DEFAULT_REGION", REGION);
     command
-}
-
-/// Plain cargo, with the features of the whole workspace, finds everything built already.
-fn build_for_this_machine(command: &mut Command) {
-    command
-        .env("SAM_BUILD_MODE", "debug")
-        .env("CARGO_LAMBDA_COMPILER", "cargo")
-        .env("CARGO_LAMBDA_COMPILER_EXTRA_ARGS", "--workspace");
 }
 
 /// Root's credentials at this address.

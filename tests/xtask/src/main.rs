@@ -33,7 +33,7 @@ enum Run {
 use Run::{Cargo, Optimised, WithEverything, WithFunctions};
 
 /// By name, with what the usage says.
-const TASKS: [(&str, Run, &str); 14] = [
+const TASKS: [(&str, Run, &str); 13] = [
     (
         "demo",
         WithFunctions("demo", &["demo"], &[]),
@@ -93,11 +93,6 @@ const TASKS: [(&str, Run, &str); 14] = [
         "deny",
         Cargo("checks", &["deny"]),
         "Checks the dependencies by deny.toml",
-    ),
-    (
-        "schema",
-        Cargo("checks", &["schema"]),
-        "Writes the JSON Schema of the secret's document to infra/",
     ),
     (
         "picture",

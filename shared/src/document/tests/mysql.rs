@@ -80,7 +80,6 @@ fn mistakes_are_told_by_path_and_without_a_value() {
     }
 }
 
-#[cfg(feature = "schema")]
 #[test]
 fn the_schema_agrees() {
     let schema = serde_json::to_value(schema()).unwrap();

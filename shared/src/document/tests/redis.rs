@@ -99,7 +99,6 @@ fn every_mistake_is_told_by_its_path() {
     }
 }
 
-#[cfg(feature = "schema")]
 #[test]
 fn the_schema_sees_them() {
     let schema = serde_json::to_value(schema()).unwrap();

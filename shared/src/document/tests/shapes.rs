@@ -162,7 +162,6 @@ fn booleans_and_null_show_as_in_json() {
     }
 }
 
-#[cfg(feature = "schema")]
 #[test]
 fn the_schema_takes_them() {
     let schema = serde_json::to_value(schema()).unwrap();

@@ -28,50 +28,32 @@ impl Account {
             .context("the account has no secret of the service's administrator yet")
     }
 
-    /// Makes what the optional parameters name, with the AWS CLI.
-    pub(super) async fn set_all(&mut self, aws: &impl Fn() -> Command) -> anyhow::Result<()> {
-        let made = async |arguments: &[&str], pointer: &str| {
-            let answer = run(aws(), arguments).await?;
-            let made = answer.pointer(pointer).and_then(Value::as_str);
-            made.map(ToOwned::to_owned)
-                .with_context(|| not_json(&line(arguments)))
+    /// Makes what the optional parameters name.
+    pub(super) async fn set_all(&mut self, root: &ministack::Client) -> anyhow::Result<()> {
+        const EC2: (&str, &str) = ("ec2", "2016-11-15");
+        const SNS: (&str, &str) = ("sns", "2010-03-31");
+        let key = async || {
+            let answer = root
+                .json_call("kms", "TrentService.CreateKey", &json!({}))
+                .await?;
+            let key = answer.pointer("/KeyMetadata/Arn").and_then(Value::as_str);
+            key.map(ToOwned::to_owned)
+                .with_context(|| not_json("CreateKey"))
         };
-        let key = made(
-            &["kms", "create-key", "--description", "secrets"],
-            "/KeyMetadata/Arn",
-        );
-        let key = key.await?;
-        let log_key = made(
-            &["kms", "create-key", "--description", "logs"],
-            "/KeyMetadata/Arn",
-        );
-        let log_key = log_key.await?;
-        let topic = made(&["sns", "create-topic", "--name", "alarms"], "/TopicArn").await?;
-        let vpc = made(
-            &["ec2", "create-vpc", "--cidr-block", "10.0.0.0/16"],
-            "/Vpc/VpcId",
-        )
-        .await?;
-        let subnet = [
-            "ec2",
-            "create-subnet",
-            "--vpc-id",
-            &vpc,
-            "--cidr-block",
-            "10.0.1.0/24",
-        ];
-        let subnet = made(&subnet, "/Subnet/SubnetId").await?;
+        let (key, log_key) = (key().await?, key().await?);
+        let topic = root.make(SNS, "CreateTopic", &[("Name", "alarms")], "TopicArn");
+        let topic = topic.await?;
+        let vpc = root.make(EC2, "CreateVpc", &[("CidrBlock", "10.0.0.0/16")], "vpcId");
+        let vpc = vpc.await?;
+        let subnet = [("VpcId", vpc.as_str()), ("CidrBlock", "10.0.1.0/24")];
+        let subnet = root.make(EC2, "CreateSubnet", &subnet, "subnetId").await?;
         let group = [
-            "ec2",
-            "create-security-group",
-            "--vpc-id",
-            &vpc,
-            "--group-name",
-            STACK,
-            "--description",
-            "functions",
+            ("VpcId", vpc.as_str()),
+            ("GroupName", STACK),
+            ("GroupDescription", "functions"),
         ];
-        let group = made(&group, "/GroupId").await?;
+        let group = root.make(EC2, "CreateSecurityGroup", &group, "groupId");
+        let group = group.await?;
         self.key = Some(key.clone());
         self.parameters.extend([
             ("SecretsKmsKeyArn", key),

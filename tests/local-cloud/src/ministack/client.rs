@@ -19,6 +19,7 @@ use url::Url;
 
 use super::error::MiniStackError;
 use super::iam::Sessions;
+use super::xml;
 use crate::patience::PATIENCE;
 
 /// The root user's access key id in every MiniStack started here. It opens nothing else.
@@ -159,6 +160,48 @@ impl Client {
             })?;
         let answer = self.call(service, target, request).await?;
         json_body(target, &answer)
+    }
+
+    /// Calls an operation of the query protocol, signed as root; the answer's XML.
+    pub(super) async fn query(
+        &self,
+        service: &str,
+        version: &str,
+        operation: &str,
+        parameters: &[(&str, &str)],
+    ) -> Result<String, MiniStackError> {
+        let body = url::form_urlencoded::Serializer::new(String::new())
+            .append_pair("Action", operation)
+            .append_pair("Version", version)
+            .extend_pairs(parameters)
+            .finish();
+        let request = Request::post("/")
+            .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .body(Bytes::from(body))
+            .map_err(|error| MiniStackError::Request {
+                service: service.to_owned(),
+                reason: error.to_string(),
+            })?;
+        let answer = self
+            .call(service, &format!("{service}:{operation}"), request)
+            .await?;
+        Ok(String::from_utf8_lossy(answer.body()).into_owned())
+    }
+
+    /// Has a service of the query protocol make something; what `element` of the answer names it.
+    pub async fn make(
+        &self,
+        (service, version): (&str, &str),
+        operation: &str,
+        parameters: &[(&str, &str)],
+        element: &str,
+    ) -> Result<String, MiniStackError> {
+        let answer = self.query(service, version, operation, parameters).await?;
+        xml::text(&answer, element).ok_or_else(|| MiniStackError::NoAnswer {
+            endpoint: self.endpoint.to_string(),
+            request: format!("{service}:{operation}"),
+            reason: format!("the answer has no {element}"),
+        })
     }
 
     /// Calls an operation signed as root within [`CALL_TIMEOUT`], and turns an answer that tells

@@ -4,8 +4,6 @@ use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::sync::{Mutex, PoisonError};
 
-use axum::body::Bytes;
-use http::Request;
 use serde_json::Value;
 
 use super::client::{Client, ROOT_ACCESS_KEY_ID};
@@ -281,25 +279,7 @@ impl Client {
         operation: &str,
         parameters: &[(&str, &str)],
     ) -> Result<String, MiniStackError> {
-        let body = url::form_urlencoded::Serializer::new(String::new())
-            .append_pair("Action", operation)
-            .append_pair("Version", "2010-05-08")
-            .extend_pairs(parameters)
-            .finish();
-        let request = Request::post("/")
-            .header(
-                http::header::CONTENT_TYPE,
-                "application/x-www-form-urlencoded",
-            )
-            .body(Bytes::from(body))
-            .map_err(|error| MiniStackError::Request {
-                service: "iam".to_owned(),
-                reason: error.to_string(),
-            })?;
-        let answer = self
-            .call("iam", &format!("iam:{operation}"), request)
-            .await?;
-        Ok(String::from_utf8_lossy(answer.body()).into_owned())
+        self.query("iam", "2010-05-08", operation, parameters).await
     }
 }
 
