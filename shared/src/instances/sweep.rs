@@ -208,7 +208,7 @@ impl Found {
         };
         fleet::list(&sweep.secrets, listing, deadline, |page| {
             for (arn, secret) in &page {
-                // Of a rotation that is switched off, AWS may forget the function. One that was never switched on
+                // Of a rotation that is switched off, AWS may forget the function (open). One that was never switched on
                 // is nobody's.
                 let is_own = secret.is_rotated_by(&sweep.stack, arn);
                 if is_own.unwrap_or(secret.rotation_off) {

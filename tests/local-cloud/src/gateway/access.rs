@@ -197,3 +197,37 @@ async fn has_key(
     }
     Ok(Ok(()))
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn keys(operation: &str, parameters: &Value) -> Vec<String> {
+        let needed = needed(operation, parameters, None);
+        let keys = needed[0].context.iter().map(|(key, _)| key.clone());
+        keys.filter(|key| key != "secretsmanager:SecretId")
+            .collect()
+    }
+
+    /// Service Authorization Reference: `VersionStage` is a key of `UpdateSecretVersionStage` and not of
+    /// `PutSecretValue`; `RotateSecret` has three of its own.
+    #[test]
+    fn conditions_are_those_of_the_operation() {
+        let put = json!({ "SecretId": "s", "VersionStages": ["AWSPENDING"] });
+        assert_eq!(keys("PutSecretValue", &put), [""; 0]);
+        let update = json!({ "SecretId": "s", "VersionStage": "AWSPENDING" });
+        let expected = ["secretsmanager:VersionStage"];
+        assert_eq!(keys("UpdateSecretVersionStage", &update), expected);
+        let rotate = json!({ "SecretId": "s", "RotationLambdaARN": "arn" });
+        let mut rotate = keys("RotateSecret", &rotate);
+        rotate.sort_unstable();
+        let expected = [
+            "ModifyRotationRules",
+            "RotateImmediately",
+            "RotationLambdaARN",
+        ];
+        assert_eq!(rotate, expected.map(|key| format!("secretsmanager:{key}")));
+    }
+}
