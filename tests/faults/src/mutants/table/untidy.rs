@@ -108,6 +108,16 @@ pub(super) const MUTANTS: &[Mutant] = &[
         breaks: Rule::OneAtRest,
     },
     Mutant {
+        name: "takes a list without secrets for a stack without any",
+        changes: &[(
+            "shared/src/instances/sweep.rs",
+            "found.listed == 0",
+            "found.listed == u64::MAX",
+        )],
+        runs: Runs::Tests("sweep::a_sweep_that_sees_no_secret"),
+        breaks: Rule::OneAtRest,
+    },
+    Mutant {
         name: "takes a refusal for a conflict for a schedule",
         changes: &[(
             SCHEDULE,
