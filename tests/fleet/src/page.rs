@@ -68,7 +68,7 @@ documented. Here it goes on, 5 minutes apart:
 
 <going on>
 
-If it gives up, run [the loop](operate.md#rotate-many-instances). `RotateSecret` answers of an incomplete rotation: \"That
+If it stops, run [the loop](operate.md#rotate-many-instances). `RotateSecret` answers of an incomplete rotation: \"That
 rotation will be reattempted.\"
 
 ## Monthly costs
