@@ -90,7 +90,7 @@ const KEY: &str =
 
 fn remedy(code: &str, message: &str) -> &'static str {
     match code {
-        // What Secrets Manager answers whoever lacks a right to the key.
+        // "Access to KMS is not allowed", as in the tests of AWS's own aws-secretsmanager-agent.
         "AccessDeniedException" if message.contains("KMS") => KEY,
         "AccessDeniedException" => {
             "Compare the role with the template, and the resource's policy. A rotating secret needs the tag rotation:stack with the stack's name, and the stack's rotation function; an OAuth secret needs the tag rotation:oauth-of with the stack's name"

@@ -65,6 +65,9 @@ pub trait Transient {
     }
 }
 
+/// The longest wait between two attempts, before what is added at random.
+const LONGEST_WAIT: Duration = Duration::from_secs(10);
+
 /// The waits between attempts, one after the other: 200 ms, doubled each time up to ten seconds, and each
 /// longer by up to itself, at random.
 #[derive(Debug)]
@@ -74,21 +77,29 @@ impl BackOff {
     /// Waits that nobody else has.
     #[must_use]
     pub fn new() -> Self {
-        Self(Self::builder().build())
+        Self::up_to(2.0, LONGEST_WAIT, None)
     }
 
     /// The same waits for the same seed, for simulations.
     #[must_use]
     pub fn seeded(seed: u64) -> Self {
-        Self(Self::builder().with_jitter_seed(seed).build())
+        Self::up_to(2.0, LONGEST_WAIT, Some(seed))
     }
 
-    fn builder() -> ExponentialBuilder {
-        ExponentialBuilder::new()
+    /// As [`Self::new`], but multiplied by `factor` each time, up to `most`.
+    #[must_use]
+    pub(crate) fn up_to(factor: f32, most: Duration, seed: Option<u64>) -> Self {
+        let builder = ExponentialBuilder::new()
             .with_min_delay(Duration::from_millis(200))
-            .with_max_delay(Duration::from_secs(10))
+            .with_max_delay(most)
+            .with_factor(factor)
             .with_jitter()
-            .without_max_times()
+            .without_max_times();
+        let builder = match seed {
+            Some(seed) => builder.with_jitter_seed(seed),
+            None => builder,
+        };
+        Self(builder.build())
     }
 }
 
@@ -128,10 +139,26 @@ where
     E: Transient,
     Fut: Future<Output = Result<T, E>>,
 {
+    retry_as(deadline, |_| None, operation).await
+}
+
+/// As [`retry`], but `instead` may know another wait than the back-off's after a fault.
+pub(crate) async fn retry_as<T, E, Fut>(
+    deadline: Deadline,
+    instead: impl Fn(&E) -> Option<Duration>,
+    operation: impl FnMut() -> Fut,
+) -> Result<T, E>
+where
+    E: Transient,
+    Fut: Future<Output = Result<T, E>>,
+{
     operation
         .retry(BackOff::new())
         .when(Transient::is_transient)
-        .adjust(|error: &E, delay| wait(delay, error.retry_after(), deadline.left()))
+        .adjust(|error: &E, delay| {
+            let delay = instead(error).or(delay);
+            wait(delay, error.retry_after(), deadline.left())
+        })
         .await
 }
 

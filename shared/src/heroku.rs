@@ -9,20 +9,23 @@
 
 mod config;
 mod error;
+mod line;
 mod oauth;
 mod request;
 mod v1;
 mod v3;
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::time::Duration;
 
 use secrecy::SecretString;
 
 pub use error::HerokuError;
+pub use line::Line;
 pub use oauth::{Exchanged, Partner, TokenFuture, TokenStore, exchange};
 pub use request::{HerokuClient, HerokuConfiguration};
 
-use crate::deadline::{Deadline, retry};
+use crate::deadline::{Deadline, retry, retry_as};
 use crate::document::{Api, Document};
 use crate::fields::ConfigVars;
 
@@ -41,6 +44,7 @@ pub struct AddOn<'a> {
     client: &'a HerokuClient,
     id: &'a str,
     access: Access<'a>,
+    line: RefCell<Line>,
 }
 
 #[derive(Debug)]
@@ -66,7 +70,16 @@ impl<'a> AddOn<'a> {
             client,
             id: &document.heroku.addon_id,
             access,
+            line: RefCell::default(),
         }
+    }
+
+    /// What is asked is the rest of something, and goes first where the account's requests are used up: Heroku
+    /// shows the new credential already, and the rotation waits for nothing else.
+    #[must_use]
+    pub fn having_begun(self) -> Self {
+        self.line.borrow_mut().begin();
+        self
     }
 
     /// Begins with an access token that is known already.
@@ -84,7 +97,7 @@ impl<'a> AddOn<'a> {
     /// If Heroku refuses, or does not answer in time; [`HerokuError::is_gone`] if there is no such
     /// add-on any more.
     pub async fn config(&self, deadline: Deadline) -> Result<ConfigVars, HerokuError> {
-        retry(deadline, || self.read(deadline)).await
+        retry_as(deadline, |error| self.wait(error), || self.read(deadline)).await
     }
 
     /// The UUID of an add-on that v1 knows by an older id, if Heroku says it: one add-on has one id here.
@@ -94,7 +107,8 @@ impl<'a> AddOn<'a> {
     pub async fn uuid(&self, deadline: Deadline) -> Result<Option<String>, HerokuError> {
         match &self.access {
             Access::V1(access) => {
-                retry(deadline, || access.uuid(self.client, self.id, deadline)).await
+                let uuid = || access.uuid(self.client, self.id, deadline);
+                retry_as(deadline, |error| self.wait(error), uuid).await
             }
             Access::V3(_) => Ok(None),
         }
@@ -131,7 +145,7 @@ impl<'a> AddOn<'a> {
         deadline: Deadline,
     ) -> Result<Publication, HerokuError> {
         let (written, limited) = (&Cell::new(false), &Cell::new(false));
-        retry(deadline, || async {
+        let publish = || async {
             // A write that met the rate limit did nothing, and what was seen before it still holds: another
             // look would take what the write needs.
             if !limited.take() {
@@ -158,8 +172,8 @@ impl<'a> AddOn<'a> {
             } else {
                 Err(HerokuError::not_shown(self.id, &missing))
             }
-        })
-        .await?;
+        };
+        retry_as(deadline, |error| self.wait(error), publish).await?;
         Ok(if written.get() {
             Publication::Changed
         } else {
@@ -168,10 +182,24 @@ impl<'a> AddOn<'a> {
     }
 
     async fn read(&self, deadline: Deadline) -> Result<ConfigVars, HerokuError> {
-        match &self.access {
-            Access::V1(access) => access.read(self.client, self.id, deadline).await,
-            Access::V3(access) => access.read(self.client, self.id, deadline).await,
+        let shown = match &self.access {
+            Access::V1(access) => access.read(self.client, self.id, deadline).await?,
+            Access::V3(access) => access.read(self.client, self.id, deadline).await?,
+        };
+        self.line.borrow_mut().begin();
+        Ok(shown)
+    }
+
+    /// How long to wait where the account's requests are used up; after another fault the back-off says.
+    fn wait(&self, error: &HerokuError) -> Option<Duration> {
+        if !matches!(error, HerokuError::RateLimited { .. }) {
+            return None;
         }
+        let mut line = self.line.borrow_mut();
+        if matches!(&self.access, Access::V3(access) if access.has_token()) {
+            line.begin();
+        }
+        line.wait()
     }
 
     /// The config as Heroku shows it then, if the answer says so.

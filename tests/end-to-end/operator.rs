@@ -114,8 +114,6 @@ impl Operator {
         ];
         let credentials = cloud.aws(&assumed).await?["Credentials"].take();
         let text = |name: &str| credentials[name].as_str().unwrap_or_default().to_owned();
-        let upstream = cloud.ministack.client();
-        upstream.know_session(&text("AccessKeyId"), arn, "on-call");
         let endpoint = cloud.gateway.endpoint().as_str();
         // Built with the functions, beside this test.
         let mut program = std::env::current_exe()?;

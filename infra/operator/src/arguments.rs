@@ -61,6 +61,16 @@ pub enum Command {
     Deprovision(deprovision::Options),
     /// Check a service of your own against the http engine's contract. No stack is needed.
     Conformance(conformance::Options),
+    /// Print the schedule that enroll-addon gives an instance: an hour of its own. No stack is needed.
+    #[command(after_help = "Example:
+  addon-rotation-operator schedule 01234567-89ab-cdef-0123-456789abcdef --days 30")]
+    Schedule {
+        /// The add-on's id.
+        addon: String,
+        /// The interval of rotations in days.
+        #[arg(long, default_value_t = 90, value_parser = clap::value_parser!(u32).range(1..=365))]
+        days: u32,
+    },
     /// Print a shell completion script.
     #[command(after_help = "Example:
   addon-rotation-operator completions bash > ~/.local/share/bash-completion/completions/addon-rotation-operator")]

@@ -34,7 +34,9 @@ mod time;
 
 use std::process::ExitCode;
 
+use addon_rotation::rotation_schedule::schedule_expression;
 use clap::CommandFactory as _;
+use serde_json::json;
 
 pub use arguments::{Arguments, Command};
 pub use error::OperatorError;
@@ -74,6 +76,15 @@ async fn execute(arguments: Arguments, output: &Output) -> Result<Outcome, Opera
         clap_complete::generate(shell, &mut command, name, &mut std::io::stdout());
         return Ok(Outcome::Fine);
     }
+    if let Command::Schedule { addon, days } = &arguments.command {
+        let expression = schedule_expression(addon, *days);
+        if output.is_json() {
+            output.object(&json!({ "schedule_expression": expression }));
+        } else {
+            output.line(&expression);
+        }
+        return Ok(Outcome::Fine);
+    }
     let name = arguments.stack.ok_or(OperatorError::NoStack)?;
     let stack = Stack::from_environment(name, arguments.secret_prefix)?;
     with_stack(&stack, arguments.command, output).await
@@ -96,6 +107,8 @@ pub async fn with_stack(
         Command::Recover(options) => recover::run(stack, output, &options).await,
         Command::Enroll(options) => enroll::run(stack, output, &options).await,
         Command::Deprovision(options) => deprovision::run(stack, output, &options).await,
-        Command::Conformance(_) | Command::Completions { .. } => Ok(Outcome::Fine),
+        Command::Conformance(_) | Command::Schedule { .. } | Command::Completions { .. } => {
+            Ok(Outcome::Fine)
+        }
     }
 }

@@ -14,8 +14,8 @@ use crate::ids::{SecretArn, VersionId};
 use crate::schedule::ScheduleGroup;
 use crate::secrets::{Listing, Order, Secret, Secrets};
 
-/// A rotation takes seconds, and one whose first try failed some minutes. Secrets Manager goes on trying one
-/// that takes longer, but somebody should look.
+/// A rotation takes seconds, and one whose first try failed some minutes. Secrets Manager may go on
+/// trying one that takes longer (for how long is open), but somebody should look.
 const FAILED_AFTER: Duration = Duration::from_mins(10);
 
 /// So many without a schedule are no revocations that have just begun: they are not looked at once more.

@@ -55,6 +55,10 @@ impl<'a> Access<'a> {
         *self.token.borrow_mut() = token;
     }
 
+    pub(super) fn has_token(&self) -> bool {
+        self.token.borrow().is_some()
+    }
+
     pub(super) async fn read(
         &self,
         client: &HerokuClient,

@@ -100,7 +100,8 @@ impl Function for StartRotation {
                 if let Some(outcome) = not_now(&arn, &secret, Duration::ZERO) {
                     return Ok(outcome);
                 }
-                // AWS says so of a rotation that is not complete; the look may tell what was before it.
+                // "A previous rotation isn't complete. That rotation will be reattempted." The look may tell what was
+                // before it.
                 if error.is("InvalidRequestException") {
                     return Ok(Started {
                         secret_arn: arn,

@@ -110,6 +110,9 @@ impl Sweep {
         let known = schedules
             .scheduled(deadline.at_most(deadline.left() * 3 / 4))
             .await?;
+        if listed.is_ok() && found.listed == 0 && !known.is_empty() {
+            return Err(self.sees_nothing().into());
+        }
         let waiting = &found.waiting;
         let idle = idle(
             schedules,
@@ -153,6 +156,21 @@ impl Sweep {
         );
         Ok(listed.and(made)?)
     }
+
+    /// Rotations have scheduled revocations, and no list shows a secret: what waits is not seen. Without a sweep that
+    /// succeeds there is an alarm.
+    fn sees_nothing(&self) -> AwsError {
+        AwsError::new(
+            "secretsmanager:ListSecrets",
+            &format!("{}*", self.prefix),
+            "NoSecrets",
+            "no secret of this stack is listed, although revocations of its secrets are scheduled",
+            true,
+        )
+        .with_remedy(
+            "Check SECRET_NAME_PREFIX of sweep, and the tags rotation:stack of the secrets",
+        )
+    }
 }
 
 /// The places of those that are overdue although something is scheduled, which will not begin. Those that there is
@@ -188,6 +206,8 @@ async fn idle(
 
 #[derive(Default)]
 struct Found {
+    /// Those of the stack, whatever their state.
+    listed: u64,
     secrets: u64,
     waiting: Vec<Waiting>,
 }
@@ -204,11 +224,15 @@ impl Found {
             stack: &sweep.stack,
             prefix: &sweep.prefix,
             order,
-            with_deleted: false,
+            with_deleted: true,
         };
         fleet::list(&sweep.secrets, listing, deadline, |page| {
             for (arn, secret) in &page {
-                // Of a rotation that is switched off, AWS may forget the function. One that was never switched on
+                self.listed += 1;
+                if secret.deleted {
+                    continue;
+                }
+                // Of a rotation that is switched off, AWS may forget the function (open). One that was never switched on
                 // is nobody's.
                 let is_own = secret.is_rotated_by(&sweep.stack, arn);
                 if is_own.unwrap_or(secret.rotation_off) {

@@ -249,6 +249,12 @@ struct First {
 }
 
 impl Scheduled {
+    /// Whether nothing is scheduled.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Whether a try of this version's revocation is among them.
     #[must_use]
     pub fn has(&self, secret: &SecretArn, version: &VersionId) -> bool {

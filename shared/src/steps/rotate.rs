@@ -281,7 +281,7 @@ async fn store_new_value(
     let is_live = secret.is_live(&event.version);
     room_for_labels(event, secret, &current)?;
     // Without the label there is no value to be expected, so that asking for it would be a request
-    // for nothing: Secrets Manager keeps one that is there all the same.
+    // for nothing. One that is there all the same stays: "you can't modify an existing version" (`PutSecretValue`).
     let known = if is_live {
         secrets
             .value(&event.secret, &event.version, deadline)

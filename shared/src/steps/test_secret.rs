@@ -57,7 +57,7 @@ impl Function for TestSecret {
         let rendered = document.render()?;
         let shown = async {
             let partner = Partner::new(secrets.fields(heroku.partner(), deadline).await?);
-            let addon = AddOn::of(&document, heroku, &partner, secrets);
+            let addon = AddOn::of(&document, heroku, &partner, secrets).having_begun();
             Ok::<_, Error>(addon.config(deadline).await?)
         };
         // Neither needs the other. Both to their end: a refresh token that is renewed on the way must be

@@ -8,6 +8,7 @@ mod crashes;
 mod deprovisioning;
 mod ending;
 mod enrollment;
+mod limits;
 mod postponed;
 mod refused;
 mod requests;

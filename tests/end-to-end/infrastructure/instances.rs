@@ -119,6 +119,7 @@ fn parameters(cloud: &Cloud, add_on: &AddOn) -> Result<Value, Failed> {
     let template = &document["heroku"]["config"][&instance.config_var];
     let mut parameters = json!({
         "AddonId": instance.addon,
+        "ScheduleExpression": "cron(0 21 24 1,4,7,10 ? *)",
         "ConfigVar": instance.config_var,
         "ConfigTemplate": template,
         "AdministratorSecretArn": text("masterarn"),

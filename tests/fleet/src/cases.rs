@@ -27,6 +27,8 @@ pub(crate) enum Part {
     Schedule,
     /// Rotated all of them, now.
     Now,
+    /// The same unpaced, and Secrets Manager goes on.
+    GoesOn,
 }
 
 /// A fleet that is simulated.
@@ -82,6 +84,21 @@ pub(crate) const FLEETS: [(Api, Pool, f64); 3] = [
     (Api::V3, Pool::Service, V3_AN_HOUR / 3_600.0),
     (Api::V3, Pool::Token, V3_A_SECOND),
 ];
+
+/// The fleet whose rotations Secrets Manager attempts for as long as it takes.
+const GOING_ON: u32 = 3_000;
+
+/// More than a fleet of one pool meets at once, under both hypotheses, while Secrets Manager does not give up.
+pub(crate) fn going_on() -> impl Iterator<Item = Case> {
+    let is_its = |case: &Case| {
+        (case.part, case.advised, case.fleet.pool) == (Part::Now, false, Pool::Service)
+    };
+    let cases = cases(GOING_ON).into_iter().filter(is_its);
+    cases.map(|case| Case {
+        part: Part::GoesOn,
+        ..case
+    })
+}
 
 /// All that a fleet of this size goes through.
 pub(crate) fn cases(instances: u32) -> Vec<Case> {

@@ -34,7 +34,7 @@ use std::process::ExitCode;
 use anyhow::{Context as _, Result};
 use clap::Parser;
 
-use self::cases::{Case, SIZES, cases};
+use self::cases::{Case, SIZES, cases, going_on};
 use self::outcome::Outcome;
 use self::parameters::Parameters;
 use self::simulation::simulate;
@@ -134,7 +134,14 @@ fn run(workspace: &Path, options: &FleetOptions) -> Result<ExitCode> {
     } else {
         &options.instances
     };
-    let results = simulated(sizes, &parameters, options.seed);
+    let mut results = simulated(
+        sizes.iter().copied().flat_map(cases),
+        &parameters,
+        options.seed,
+    );
+    if options.instances.is_empty() {
+        results.extend(simulated_on(&parameters, options.seed));
+    }
     if options.write {
         let page = workspace.join("infra/fleet.md");
         std::fs::write(&page, page::page(&results, &parameters))
@@ -149,9 +156,12 @@ fn run(workspace: &Path, options: &FleetOptions) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// All cases of these sizes, one after the other.
-fn simulated(sizes: &[u32], parameters: &Parameters, seed: u64) -> Vec<Simulated> {
-    let cases = sizes.iter().flat_map(|size| cases(*size));
+/// These cases, one after the other.
+fn simulated(
+    cases: impl Iterator<Item = Case>,
+    parameters: &Parameters,
+    seed: u64,
+) -> Vec<Simulated> {
     cases
         .map(|case| {
             eprintln!("{}", case.describe());
@@ -159,4 +169,11 @@ fn simulated(sizes: &[u32], parameters: &Parameters, seed: u64) -> Vec<Simulated
             Simulated { case, outcome }
         })
         .collect()
+}
+
+/// What becomes of fleets if Secrets Manager goes on.
+fn simulated_on(parameters: &Parameters, seed: u64) -> Vec<Simulated> {
+    let mut parameters = parameters.clone();
+    parameters.rotation.attempts = u8::MAX;
+    simulated(going_on(), &parameters, seed)
 }

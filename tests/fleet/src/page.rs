@@ -30,7 +30,9 @@ its instances were enrolled or rotated by hand on one day. **A schedule each** i
 day of every third month, by a hash of the add-on's id, with `Duration=1h`.
 
 <schedules>
-- *Backlog*: due and not rotated. Failed ones count: they keep the old credential until somebody rotates them again.
+- *Backlog*: due and not rotated. Failed ones count: they keep the old credential, which is current and works.
+- *Failed*: Secrets Manager's attempts are over, [as assumed](#assumptions). The version stays `AWSPENDING`, and the next
+  rotation of the instance [goes on with it](#if-secrets-manager-goes-on).
 - *Over after*: from the first due rotation to the last success or failure.
 - *Wait*: from being due to success.
 - *Bottleneck*: the quota that refused most; without refusals, the quota of which most was used.
@@ -50,6 +52,24 @@ All are due at once. They are started as often as `RotateSecret`'s quota allows,
 
 So wait <wait v1> seconds between two calls for v1, and <wait v3> for v3, as [this loop](operate.md#rotate-many-instances)
 does. Watch `rate_limit_remaining` in the logs of `publish-to-heroku` before you go faster.
+
+## If Secrets Manager goes on
+
+A rotation that meets an empty pool waits for it. Nothing is lost meanwhile:
+
+- A function that has got something from Heroku asks again within half a second. One that has got nothing asks three
+  times within a minute, and fails.
+- `rotate` fails then: `the rate limit is used up`. Secrets Manager attempts the same version again.
+- The next attempt goes on where the last one ended. It issues nothing and writes no config var a second time.
+
+Secrets Manager [retries a failed rotation multiple
+times](https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_DescribeSecret.html). How often is not
+documented. Here it goes on, 5 minutes apart:
+
+<going on>
+
+If it stops, run [the loop](operate.md#rotate-many-instances). `RotateSecret` answers of an incomplete rotation: \"That
+rotation will be reattempted.\"
 
 ## Monthly costs
 
@@ -80,6 +100,7 @@ pub(crate) fn page(results: &[Simulated], parameters: &Parameters) -> String {
         ("<findings>", list(findings(results))),
         ("<schedules>", part(Part::Schedule)),
         ("<now>", part(Part::Now).trim_end().to_owned()),
+        ("<going on>", part(Part::GoesOn).trim_end().to_owned()),
         ("<costs>", costs(results).trim_end().to_owned()),
         ("<given>", list(given(parameters))),
         ("<pace v1>", thousands(microseconds(V1_AN_HOUR))),

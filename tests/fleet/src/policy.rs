@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use addon_rotation::aws;
 use addon_rotation::deadline::{BackOff, Transient as _, wait};
-use addon_rotation::heroku::HerokuError;
+use addon_rotation::heroku::{HerokuError, Line};
 use addon_rotation::schedule::retry_delay;
 use aws_smithy_types::retry::RetryConfig;
 use rand::RngExt as _;
@@ -28,7 +28,7 @@ impl Policy {
 
     /// The library's wait after a 429 of Heroku; `None`: it gives up.
     pub(crate) fn after_429(
-        back_off: &mut BackOff,
+        line: &mut Line,
         retry_after: Option<Time>,
         left: Time,
     ) -> Option<Time> {
@@ -41,7 +41,7 @@ impl Policy {
             return None;
         }
         wait(
-            back_off.next(),
+            line.wait(),
             error.retry_after(),
             Duration::from_micros(left),
         )
@@ -85,12 +85,17 @@ mod tests {
 
     #[test]
     fn heroku_is_asked_again_as_the_library_would() {
-        let mut back_off = BackOff::seeded(3);
-        let first = Policy::after_429(&mut back_off, None, MINUTE).unwrap();
+        let mut line = Line::seeded(3);
+        let first = Policy::after_429(&mut line, None, MINUTE).unwrap();
         assert!((200 * MILLISECOND..400 * MILLISECOND).contains(&first));
-        let asked = Policy::after_429(&mut back_off, Some(30 * SECOND), MINUTE);
+        let second = Policy::after_429(&mut line, None, MINUTE).unwrap();
+        assert!((20 * SECOND..40 * SECOND).contains(&second));
+        line.begin();
+        let begun = Policy::after_429(&mut line, None, MINUTE).unwrap();
+        assert!((200 * MILLISECOND..400 * MILLISECOND).contains(&begun));
+        let asked = Policy::after_429(&mut line, Some(30 * SECOND), MINUTE);
         assert_eq!(asked, Some(30 * SECOND));
-        assert_eq!(Policy::after_429(&mut back_off, Some(MINUTE), MINUTE), None);
+        assert_eq!(Policy::after_429(&mut line, Some(MINUTE), MINUTE), None);
     }
 
     #[test]

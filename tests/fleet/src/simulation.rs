@@ -203,6 +203,9 @@ impl<'a> Simulation<'a> {
         let resumed = match next {
             Next::Ask(request) if self.limits.ask(request, run.instance, self.now) => {
                 run.frame().advance();
+                if Limits::quota(request) == Some(Quota::Heroku) {
+                    run.frame().has_begun = true;
+                }
                 let latency = self.latency(request);
                 Some(self.about(latency))
             }
@@ -241,8 +244,7 @@ impl<'a> Simulation<'a> {
         let frame = run.frame();
         let left = frame.deadline.saturating_sub(self.now + answer);
         let again = if Limits::quota(request) == Some(Quota::Heroku) {
-            let back_off = frame.back_off.get_or_insert_with(|| BackOff::seeded(seed));
-            Policy::after_429(back_off, self.limits.retry_after(), left)
+            Policy::after_429(frame.line(seed), self.limits.retry_after(), left)
         } else {
             frame.throttled += 1;
             let wait = self

@@ -17,8 +17,10 @@ fn rows(page: &str) -> Vec<&str> {
 
 #[test]
 fn the_page_has_the_figures_that_the_command_computes_now() {
-    let results = simulated(&QUICK, &Parameters::documented(), SEED);
-    let computed = page::page(&results, &Parameters::documented());
+    let parameters = Parameters::documented();
+    let mut results = simulated(QUICK.into_iter().flat_map(cases), &parameters, SEED);
+    results.extend(simulated_on(&parameters, SEED));
+    let computed = page::page(&results, &parameters);
     let written = std::fs::read_to_string(workspace().join("infra/fleet.md")).unwrap();
     // Each size has six schedules, six of now, and two of costs.
     assert_eq!(rows(&computed).len(), 14 * QUICK.len());
@@ -27,6 +29,14 @@ fn the_page_has_the_figures_that_the_command_computes_now() {
         rows(&computed),
         "write the page anew: cargo xtask fleet --write"
     );
+    let on = |page: &str| {
+        page.split_once("## If Secrets Manager goes on")
+            .unwrap()
+            .1
+            .to_owned()
+    };
+    let on = |page: &str| on(page).split_once("\n## ").unwrap().0.to_owned();
+    assert_eq!(on(&written), on(&computed));
     // And all that is taken as given.
     let given = |page: &str| page.split_once("## Assumptions").unwrap().1.to_owned();
     assert_eq!(given(&written), given(&computed));

@@ -34,7 +34,7 @@ use url::Url;
 use self::answer::{ApiError, REMAINING};
 use self::faults::FrontDesk;
 pub use self::faults::{Fault, FaultRule, RequestRecord};
-pub use self::limits::RateLimit;
+pub use self::limits::{Pool, RateLimit};
 pub use self::model::{
     AddOnState, AppSpec, DynoState, GoneAs, HerokuError, Manifest, Provision, ProvisionedAddOn,
     Release, RestartSpeed, ShownNames, TokenRules, Untidiness,

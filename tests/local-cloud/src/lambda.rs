@@ -125,7 +125,7 @@ impl Lambda {
         let (invocation, is_reusable) = match ended {
             Ok(Some(invocation)) => (invocation, true),
             Ok(None) => (failure("Runtime.ExitError", "the process ended"), false),
-            // As recorded in 2025; in 2024 there was no type.
+            // Recorded in 2025 (its test names where); in 2024 there was no type.
             Err(_) => (failure("Sandbox.Timedout", "Task timed out"), false),
         };
         if is_reusable {

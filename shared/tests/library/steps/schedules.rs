@@ -1,12 +1,15 @@
 //! finish-secret: one schedule for one revocation, at the right time.
 
+use std::time::Duration;
+
 use addon_rotation::event::FinishEvent;
 use addon_rotation::function::Function as _;
 use addon_rotation::steps::FinishSecret;
 use jiff::Timestamp;
+use local_cloud::scheduler::{Past, Untidy};
 use serde_json::json;
 
-use super::{assert_fires, fire, grace_period, schedule};
+use super::{assert_fires, assert_settled, fire, grace_period, schedule};
 use crate::support::{Api, Stand, soon, version_id};
 
 #[tokio::test]
@@ -28,6 +31,28 @@ async fn a_schedule_that_exists_is_moved_and_not_doubled() {
         function.handle(event, soon()).await.unwrap();
         assert_eq!(stand.gateway.scheduler().schedules().len(), 1);
         assert_fires(&schedule(&stand, &version, 0).unwrap(), expected, began);
+    }
+}
+
+/// API reference of `CreateSchedule`: a conflict may be another change of the schedule. What becomes of a time that is
+/// over is open.
+#[tokio::test]
+async fn a_schedule_that_is_being_changed_or_deleted_is_made_all_the_same() {
+    let pasts = [
+        Past::AtOnce,
+        Past::After(Duration::from_hours(1)),
+        Past::Never,
+    ];
+    for (busy, past) in (1..).zip(pasts) {
+        let stand = Stand::start().await;
+        let instance = stand.enrolled(Api::V1).await;
+        stand.gateway.scheduler().be(Untidy { past, busy });
+        let old = stand.current(&instance);
+        let began = Timestamp::now();
+        stand.rotate(&instance).await;
+        assert_fires(&schedule(&stand, &old, 0).unwrap(), grace_period(), began);
+        fire(&stand, &old, 0).await;
+        assert_settled(&stand, &instance).await;
     }
 }
 
@@ -55,7 +80,7 @@ async fn a_schedule_fires_once_and_is_gone_so_that_the_next_rotation_has_its_own
         fire(&stand, &old, 0).await;
         assert!(stand.gateway.scheduler().schedules().is_empty());
     }
-    super::assert_settled(&stand, &instance).await;
+    assert_settled(&stand, &instance).await;
 }
 
 /// Sets the secret's tag for its own grace period.

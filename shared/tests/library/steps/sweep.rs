@@ -194,6 +194,30 @@ async fn anothers_secret_is_left_alone_however_it_is_tagged() {
     assert_eq!(schedules(&stand).len(), 1);
 }
 
+/// Somebody has taken the tags off, or the prefix is another.
+#[tokio::test]
+async fn a_sweep_that_sees_no_secret_fails_while_rotations_schedule_revocations() {
+    let stand = Stand::start().await;
+    sweep(&stand).await;
+    let instance = stand.enrolled(Api::V1).await;
+    stand.rotate(&instance).await;
+    sweep(&stand).await;
+    let tag = json!({ "SecretId": instance.secret.as_str(), "TagKeys": ["rotation:stack"] });
+    stand.call("UntagResource", tag).await.unwrap();
+    let failed = stand.lambda.invoke("sweep", json!({})).await.unwrap_err();
+    for part in [
+        "no secret of this stack is listed",
+        "acme/credentials/*",
+        "SECRET_NAME_PREFIX",
+    ] {
+        assert!(
+            failed.error_message.contains(part),
+            "{}",
+            failed.error_message
+        );
+    }
+}
+
 #[tokio::test]
 async fn more_than_a_page_of_secrets_and_of_schedules() {
     let stand = Stand::start().await;

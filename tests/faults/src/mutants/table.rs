@@ -3,6 +3,7 @@
 mod authority;
 mod ending;
 mod protocol;
+mod untidy;
 
 use super::Mutant;
 
@@ -21,7 +22,11 @@ const CONFIG: &str = "shared/src/heroku/config.rs";
 
 /// Every one.
 pub(super) fn mutants() -> impl Iterator<Item = &'static Mutant> {
-    [protocol::MUTANTS, authority::MUTANTS, ending::MUTANTS]
-        .into_iter()
-        .flatten()
+    let tables = [
+        protocol::MUTANTS,
+        authority::MUTANTS,
+        ending::MUTANTS,
+        untidy::MUTANTS,
+    ];
+    tables.into_iter().flatten()
 }

@@ -14,7 +14,7 @@ use lambda_in_process::{Environment, STACK, names};
 use local_cloud::events::EventLog;
 use local_cloud::gateway::{Gateway, GatewayOptions};
 use local_cloud::heroku::{
-    AppSpec, Heroku, Manifest, Provision, RestartSpeed, ShownNames, Untidiness,
+    AppSpec, Heroku, Manifest, Pool, Provision, RateLimit, RestartSpeed, ShownNames, Untidiness,
 };
 use local_cloud::scheduler::{self, Past};
 use local_cloud::secrets_manager::{self, Caller, Probe, RotationOptions, SecretsManager};
@@ -66,7 +66,8 @@ pub enum Manners {
     /// As tidy as can be.
     #[default]
     Tidy,
-    /// `AWSPENDING` stays, reads are late, changes of schedules are refused at first, names are another form.
+    /// `AWSPENDING` stays, reads are late, changes of schedules are refused at first, names are another form, one
+    /// pool of requests is for all tokens.
     Untidy,
 }
 
@@ -116,6 +117,10 @@ impl Manners {
             names: ShownNames::LowerCaseWithoutPrefix,
             strips_blanks: true,
             without_uuid: true,
+        });
+        heroku.set_rate_limit(RateLimit {
+            pool: Pool::Service,
+            ..RateLimit::default()
         });
     }
 }

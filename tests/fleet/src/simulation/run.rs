@@ -1,6 +1,7 @@
 //! A function's execution, and the one that it waits for.
 
 use addon_rotation::deadline::{BackOff, RESERVE};
+use addon_rotation::heroku::Line;
 use addon_rotation::steps::SCHEDULING;
 
 use crate::calls::{Flag, Function, Op, Request, TOKEN};
@@ -44,6 +45,9 @@ pub(super) struct Frame {
     /// Where what the library's `retry` repeats begins.
     repeated: Option<usize>,
     pub(super) back_off: Option<BackOff>,
+    line: Option<Line>,
+    /// Whether it has got something from Heroku, or is the rest of what has.
+    pub(super) has_begun: bool,
     /// Throttled attempts of the present request to AWS.
     pub(super) throttled: u32,
     /// Whether a revocation has failed and its next try is being scheduled.
@@ -83,6 +87,8 @@ impl Frame {
             at: 0,
             repeated: None,
             back_off: None,
+            line: None,
+            has_begun: function == Function::TestSecret,
             throttled: 0,
             postponed: false,
             has_token: false,
@@ -130,6 +136,15 @@ impl Frame {
     pub(super) fn advance(&mut self) {
         self.at += 1;
         self.throttled = 0;
+    }
+
+    /// Its place among those that Heroku refuses.
+    pub(super) fn line(&mut self, seed: u64) -> &mut Line {
+        let line = self.line.get_or_insert_with(|| Line::seeded(seed));
+        if self.has_begun {
+            line.begin();
+        }
+        line
     }
 
     /// Whether the library repeats what is under way.

@@ -123,6 +123,27 @@ fn a_pool_bounds_a_fleet_to_what_flows_into_it() {
     assert!(number(asked) <= flowed, "{asked} of {flowed}");
 }
 
+/// Whoever has begun goes first: else most get a request and not the next, and few rotations end.
+#[test]
+fn a_fleet_waits_for_its_pool_if_secrets_manager_goes_on() {
+    let mut parameters = Parameters::documented();
+    parameters.rotation.attempts = u8::MAX;
+    for (api, requests) in [(Api::V1, 4), (Api::V3, 7)] {
+        let it = Fleet {
+            pool: Pool::Service,
+            ..fleet(3_000, api, NOW)
+        };
+        let outcome = run(&it, &parameters);
+        assert_eq!((outcome.done, outcome.failed), (3_000, 0), "{api:?}");
+        // What the pool lets through in this time, and a fifth.
+        let minutes = (3_000 * requests - 4_500) / 75 * 6 / 5;
+        assert!(
+            outcome.ended_after < minutes * MINUTE,
+            "{api:?}: {outcome:?}"
+        );
+    }
+}
+
 #[test]
 fn a_pool_for_the_whole_service_carries_fewer_v3_instances_than_one_for_each() {
     // 0.2 a second times seven requests is more than 75 a minute, for one pool.
@@ -134,6 +155,6 @@ fn a_pool_for_the_whole_service_carries_fewer_v3_instances_than_one_for_each() {
     let parameters = Parameters::documented();
     let (each, one) = (run(&each, &parameters), run(&one, &parameters));
     assert_eq!((each.done, each.bottleneck()), (10_000, None));
-    assert!(one.failed > 1_000, "{}", one.failed);
+    assert!(one.failed > 100, "{}", one.failed);
     assert_eq!(one.bottleneck(), Some(Quota::Heroku));
 }

@@ -125,8 +125,11 @@ pub(super) async fn check(
     parameters: &Value,
     secret: Option<&SecretSnapshot>,
 ) -> Result<Result<(), ServiceError>, MiniStackError> {
-    let Principal::Role { role_arn, .. } = principal else {
-        return Ok(Ok(()));
+    let role_arn = match principal {
+        Principal::Root => return Ok(Ok(())),
+        // Nobody's key: its policies cannot be judged, and MiniStack alone is no judge of conditions.
+        Principal::Unknown => return Ok(Err(ServiceError::unrecognized_client())),
+        Principal::Role { role_arn, .. } => role_arn,
     };
     if parameters["SecretId"].is_null() && parameters["Name"].is_null() {
         return Ok(Ok(()));
@@ -196,4 +199,51 @@ async fn has_key(
         }
     }
     Ok(Ok(()))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn keys(operation: &str, parameters: &Value) -> Vec<String> {
+        let needed = needed(operation, parameters, None);
+        let keys = needed[0].context.iter().map(|(key, _)| key.clone());
+        keys.filter(|key| key != "secretsmanager:SecretId")
+            .collect()
+    }
+
+    #[tokio::test]
+    async fn whose_session_is_not_known_is_refused_without_asking_anybody() {
+        let nobody_there = Client::new("http://127.0.0.1:1".parse().unwrap()).unwrap();
+        let parameters = json!({ "SecretId": "s" });
+        let asked = |principal| {
+            let (client, parameters) = (nobody_there.clone(), parameters.clone());
+            async move { check(&client, &principal, "GetSecretValue", &parameters, None).await }
+        };
+        let refused = asked(Principal::Unknown).await.unwrap().unwrap_err();
+        assert_eq!(refused.code, "UnrecognizedClientException");
+        assert!(asked(Principal::Root).await.unwrap().is_ok());
+    }
+
+    /// Service Authorization Reference: `VersionStage` is a key of `UpdateSecretVersionStage` and not of
+    /// `PutSecretValue`; `RotateSecret` has three of its own.
+    #[test]
+    fn conditions_are_those_of_the_operation() {
+        let put = json!({ "SecretId": "s", "VersionStages": ["AWSPENDING"] });
+        assert_eq!(keys("PutSecretValue", &put), [""; 0]);
+        let update = json!({ "SecretId": "s", "VersionStage": "AWSPENDING" });
+        let expected = ["secretsmanager:VersionStage"];
+        assert_eq!(keys("UpdateSecretVersionStage", &update), expected);
+        let rotate = json!({ "SecretId": "s", "RotationLambdaARN": "arn" });
+        let mut rotate = keys("RotateSecret", &rotate);
+        rotate.sort_unstable();
+        let expected = [
+            "ModifyRotationRules",
+            "RotateImmediately",
+            "RotationLambdaARN",
+        ];
+        assert_eq!(rotate, expected.map(|key| format!("secretsmanager:{key}")));
+    }
 }

@@ -193,7 +193,7 @@ impl Front {
             .is_some_and(|name| self.service.arn(name).is_some());
         let result = self.service.create(parameters, arn.clone());
         match (&result, arn) {
-            // MiniStack takes what AWS refuses.
+            // MiniStack takes what the model refuses, by the API reference.
             (Err(_), Some(arn)) => {
                 let forced = json!({ "SecretId": arn, "ForceDeleteWithoutRecovery": true });
                 call(upstream, "DeleteSecret", &forced).await?;

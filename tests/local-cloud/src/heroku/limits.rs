@@ -5,8 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// The rate limit of each account. For v1 an account is the add-on service, for v3 the add-on
-/// that a token is for.
+/// The rate limit of each [account](https://devcenter.heroku.com/articles/platform-api-reference#rate-limits).
 #[derive(Clone, Copy, Debug)]
 pub struct RateLimit {
     /// The size of the pool, full at the start.
@@ -15,6 +14,18 @@ pub struct RateLimit {
     pub refill_per_minute: u32,
     /// Whether a 429 says `Retry-After`.
     pub retry_after: bool,
+    /// Whose requests v3 counts together.
+    pub pool: Pool,
+}
+
+/// Whose requests v3 counts together; v1 counts those of the add-on service. Recorded nowhere.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Pool {
+    /// Each token's, and so each add-on's. Exchanges of tokens are not counted.
+    #[default]
+    Token,
+    /// The whole add-on service's, with v1's, exchanges of tokens among them.
+    Service,
 }
 
 impl Default for RateLimit {
@@ -23,6 +34,7 @@ impl Default for RateLimit {
             capacity: 4_500,
             refill_per_minute: 75,
             retry_after: true,
+            pool: Pool::Token,
         }
     }
 }
@@ -43,6 +55,11 @@ impl Pools {
     pub(super) fn set(&mut self, limit: RateLimit) {
         self.limit = limit;
         self.levels.clear();
+    }
+
+    /// The account of an add-on service.
+    pub(super) fn of_service(service: &str) -> String {
+        format!("service {service}")
     }
 
     /// Takes one request out of the account's pool; answers how many are left.

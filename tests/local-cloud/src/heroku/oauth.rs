@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::Shared;
 use super::answer::ApiError;
+use super::limits::Pool;
 use super::tokens::{InvalidGrant, Issued};
 use super::world::World;
 
@@ -44,6 +45,13 @@ async fn token(
     let (grant, client_secret) = parameters(&body)?;
     let mut world = shared.world();
     authenticate(&world, &grant, &client_secret)?;
+    let (Grant::Code(value) | Grant::RefreshToken(value)) = &grant;
+    if world.pools.limit.pool == Pool::Service
+        && let Some(number) = world.tokens.owner_of_grant(value)
+    {
+        let account = world.account(number);
+        world.pools.take(&account)?;
+    }
     let issued = match &grant {
         Grant::Code(code) => world.tokens.exchange(code),
         Grant::RefreshToken(token) => world.tokens.refresh(token),

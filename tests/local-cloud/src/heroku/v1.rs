@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 
 use super::Shared;
 use super::answer::ApiError;
+use super::limits::Pools;
 use super::model::{AddOnState, HerokuError};
 use super::things::{AddOn, Changes};
 use super::tokens::AddOnNumber;
@@ -38,7 +39,7 @@ async fn admit(State(shared): State<Shared>, mut request: Request, next: Next) -
     let Some(service) = authenticated(&shared.world(), request.headers()) else {
         return ApiError::unauthorized().into_response();
     };
-    let account = format!("v1 {service}");
+    let account = Pools::of_service(&service);
     request.extensions_mut().insert(Caller(service));
     shared.metered(&account, request, next).await
 }

@@ -48,7 +48,8 @@ async fn admit(State(shared): State<Shared>, mut request: Request, next: Next) -
         return ApiError::unauthorized().into_response();
     };
     request.extensions_mut().insert(Scope(scope));
-    shared.metered(&format!("v3 {scope}"), request, next).await
+    let account = shared.world().account(scope);
+    shared.metered(&account, request, next).await
 }
 
 fn accepts_version_3(headers: &HeaderMap) -> bool {

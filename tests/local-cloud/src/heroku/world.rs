@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use uuid::Uuid;
 
 use super::dynos::{Deployed, Dyno};
-use super::limits::Pools;
+use super::limits::{Pool, Pools};
 use super::model::{
     AddOnState, AppSpec, GoneAs, HerokuError, Manifest, Provision, ProvisionedAddOn, Release,
     Untidiness,
@@ -70,6 +70,14 @@ impl World {
         self.secrets.insert(manifest.client_secret.clone());
         self.services.insert(manifest.id.clone(), manifest);
         Ok(())
+    }
+
+    /// Whose pool the requests with an add-on's token are taken from.
+    pub(super) fn account(&self, number: AddOnNumber) -> String {
+        match (self.pools.limit.pool, self.addons.get(&number)) {
+            (Pool::Service, Some(addon)) => Pools::of_service(&addon.service),
+            (Pool::Token, _) | (Pool::Service, None) => format!("token {number}"),
+        }
     }
 
     pub(super) fn create_app(&mut self, spec: AppSpec) -> Result<(), HerokuError> {

@@ -30,6 +30,8 @@ fn lambda(directory: &Path, functions: Vec<Function>) -> Lambda {
     lambda
 }
 
+/// Recorded: payloads in `LocalStack`'s validated snapshots (`tests/aws/services/lambda_`), and of a time-out in
+/// seek-oss/skuba's changelog. A time-out had no type in 2024.
 #[tokio::test]
 async fn a_process_that_ends_is_an_exit_error_and_one_that_is_too_slow_a_time_out() {
     let directory = tempfile::tempdir().unwrap();

@@ -18,7 +18,7 @@ use serde_json::Value;
 use url::Url;
 
 use super::error::MiniStackError;
-use super::iam::Sessions;
+use super::iam::{Sessions, assumed_role};
 use super::xml;
 use crate::patience::PATIENCE;
 
@@ -91,6 +91,7 @@ impl Client {
         mut request: Request<Bytes>,
     ) -> Result<Response<Bytes>, MiniStackError> {
         drop_hop_by_hop(request.headers_mut());
+        let assumed = assumed_role(request.body());
         let description = format!("{} {}", request.method(), request.uri().path());
         let target = request
             .uri()
@@ -120,6 +121,9 @@ impl Client {
             .await
             .map_err(|error| no_answer(with_causes(&error)))?
             .to_bytes();
+        if let Some(session) = assumed.filter(|_| parts.status.is_success()) {
+            self.know_session(&String::from_utf8_lossy(&body), session);
+        }
         Ok(Response::from_parts(parts, body))
     }
 

@@ -30,7 +30,17 @@ pub enum Principal {
 }
 
 /// A role's ARN and a session's name.
-type Session = (String, String);
+pub(super) type Session = (String, String);
+
+/// Whose session a request asks STS for, if it does.
+pub(super) fn assumed_role(body: &[u8]) -> Option<Session> {
+    let parameter = |name: &str| {
+        let mut pairs = url::form_urlencoded::parse(body);
+        pairs.find_map(|(key, value)| (key == name).then(|| value.into_owned()))
+    };
+    parameter("Action").filter(|it| it == "AssumeRole")?;
+    Some((parameter("RoleArn")?, parameter("RoleSessionName")?))
+}
 
 /// The access keys of sessions as far as they are known, by key id.
 #[derive(Debug, Default)]
@@ -128,16 +138,14 @@ impl Client {
             .unwrap_or(Principal::Unknown))
     }
 
-    /// Tells of somebody who has assumed a role: from now on its policies hold for them with the context
-    /// that MiniStack does not know.
-    pub fn know_session(&self, access_key_id: &str, role_arn: &str, session: &str) {
-        let mut assumed = self
-            .sessions
-            .assumed
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        let session = (role_arn.to_owned(), session.to_owned());
-        assumed.insert(access_key_id.to_owned(), session);
+    /// Notes who has assumed a role, from STS's answer: the role's policies hold for them with the context that MiniStack
+    /// does not know.
+    pub(super) fn know_session(&self, answer: &str, session: Session) {
+        if let Some(access_key_id) = xml::text(answer, "AccessKeyId") {
+            let assumed = self.sessions.assumed.lock();
+            let mut assumed = assumed.unwrap_or_else(PoisonError::into_inner);
+            assumed.insert(access_key_id, session);
+        }
     }
 
     /// Whether IAM lets the role do this to the resource, in a request without context.

@@ -31,7 +31,8 @@ pub struct MiniStackOptions {
     /// Where its log, `ministack.log`, goes.
     pub log_dir: PathBuf,
     /// The pause before Lambda's first retry of a failed asynchronous invocation; the second is
-    /// twice as long. AWS waits one minute.
+    /// twice as long. AWS [waits one
+    /// minute](https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html).
     pub async_retry_base: Duration,
     /// How long an idle function's process is kept.
     pub warm_time: Duration,

@@ -350,13 +350,32 @@ async fn whoever_signs_is_known_and_the_rest_is_refused() {
         session: "f".to_owned(),
     };
     assert_eq!(client.principal(key).await.unwrap(), principal);
-    client.know_session("ASIAASSUMED", &role_arn, "on-call");
+    let account = json!({"Version": "2012-10-17", "Statement": [{"Effect": "Allow",
+        "Principal": {"AWS": format!("arn:aws:iam::{ACCOUNT_ID}:root")}, "Action": "sts:AssumeRole"}]});
+    client.create_role("on-call", &account).await;
+    let role_arn = format!("arn:aws:iam::{ACCOUNT_ID}:role/on-call");
+    let body = url::form_urlencoded::Serializer::new(String::new())
+        .extend_pairs([
+            ("Action", "AssumeRole"),
+            ("Version", "2011-06-15"),
+            ("RoleArn", role_arn.as_str()),
+            ("RoleSessionName", "paula"),
+        ])
+        .finish();
+    let assume = Request::post("/")
+        .header("content-type", "application/x-www-form-urlencoded")
+        .body(Bytes::from(body))
+        .unwrap();
+    let answer = client.signed("sts", assume).await.unwrap();
+    let answer = String::from_utf8_lossy(answer.body()).into_owned();
+    let assumed = super::xml::text(&answer, "AccessKeyId").expect(&answer);
     let principal = Principal::Role {
         role_arn,
-        session: "on-call".to_owned(),
+        session: "paula".to_owned(),
     };
-    let assumed = client.clone().principal("ASIAASSUMED").await.unwrap();
-    assert_eq!(assumed, principal);
+    // Whoever has the client knows it.
+    let found = client.clone().principal(&assumed).await.unwrap();
+    assert_eq!(found, principal);
     assert_eq!(
         client.principal(ROOT_ACCESS_KEY_ID).await.unwrap(),
         Principal::Root

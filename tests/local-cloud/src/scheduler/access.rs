@@ -55,9 +55,13 @@ pub(super) async fn check(
         .await
         .map_err(|error| internal_error(&error))?;
     match principal {
-        // Somebody whose policies are not known here: MiniStack's verdict stands.
-        Principal::Unknown if denied => Err(answer),
-        Principal::Root | Principal::Unknown => Ok(()),
+        Principal::Root => Ok(()),
+        // Nobody's key: its policies cannot be judged.
+        Principal::Unknown => Err(refusal(&Refusal {
+            status: StatusCode::FORBIDDEN,
+            code: "UnrecognizedClientException",
+            message: "The security token included in the request is invalid.".to_owned(),
+        })),
         Principal::Role { role_arn, session } => authorise(upstream, &role_arn, &session, need)
             .await
             .map_err(|error| match error {

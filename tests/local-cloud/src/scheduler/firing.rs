@@ -44,7 +44,7 @@ pub(super) async fn run(state: Arc<State>) {
 /// Why a hand-over failed.
 struct Failure {
     message: String,
-    /// AWS does not retry what a retry cannot mend.
+    /// Whether a retry cannot help. Which errors those are for AWS is open.
     lasting: bool,
 }
 

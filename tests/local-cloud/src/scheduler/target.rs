@@ -16,7 +16,8 @@ pub trait Target: Send + Sync {
     fn invoke(&self, function_arn: String, role_arn: String, input: String) -> HandOver<'_>;
 }
 
-/// MiniStack's Lambda, invoked asynchronously as AWS does.
+/// MiniStack's Lambda, [invoked
+/// asynchronously](https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-targets-templated.html).
 impl Target for ministack::Client {
     fn invoke(&self, function_arn: String, _role_arn: String, input: String) -> HandOver<'_> {
         Box::pin(async move {

@@ -103,6 +103,14 @@ impl ServiceError {
         ))
     }
 
+    /// The API reference's common errors.
+    pub(crate) fn unrecognized_client() -> Self {
+        Self::new(
+            "UnrecognizedClientException",
+            "The security token included in the request is invalid.",
+        )
+    }
+
     pub(crate) fn previous_rotation() -> Self {
         Self::invalid_request(
             "A previous rotation isn't complete. That rotation will be reattempted.",

@@ -119,7 +119,7 @@ fn yes() -> bool {
 }
 
 /// Reads an operation's parameters. Members that are null count as absent; unknown ones are
-/// ignored, as AWS does.
+/// ignored (open).
 pub(super) fn parse<T: DeserializeOwned>(body: &serde_json::Value) -> Result<T, ServiceError> {
     // serde's message may quote a value of the wrong type, which may be a secret one.
     T::deserialize(body).map_err(|error| {

@@ -195,7 +195,7 @@ impl Secret {
         let (current, others): (Vec<&String>, Vec<&String>) =
             labels.iter().partition(|label| *label == CURRENT);
         if !current.is_empty() || changed.labelled(CURRENT).is_none() {
-            // Recorded: what was both AWSCURRENT and AWSPENDING is AWSPREVIOUS alone.
+            // Recorded (`LocalStack`, `test_update_secret_version_stages_current_pending`): what was both AWSCURRENT and AWSPENDING is AWSPREVIOUS alone.
             if changed
                 .labelled(CURRENT)
                 .is_some_and(|it| it.labels.contains(PENDING))

@@ -173,6 +173,7 @@ async fn the_whole_service_shares_one_rate_limit() {
         capacity: 2,
         refill_per_minute: 0,
         retry_after: false,
+        ..RateLimit::default()
     };
     fixture.heroku.set_rate_limit(limit);
     let other = fixture

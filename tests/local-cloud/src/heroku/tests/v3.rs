@@ -1,6 +1,7 @@
 use serde_json::json as j;
 
 use super::*;
+use crate::heroku::Pool;
 
 #[tokio::test]
 async fn the_resource_is_found_by_uuid_and_by_name() {
@@ -211,7 +212,7 @@ async fn an_empty_pool_answers_429_with_the_wait() {
     fixture.heroku.set_rate_limit(RateLimit {
         capacity: 1,
         refill_per_minute: 1,
-        retry_after: true,
+        ..RateLimit::default()
     });
     let path = format!("addons/{}", fixture.addon.id);
     let request = || fixture.v3(Method::GET, &path, &token);
@@ -222,6 +223,33 @@ async fn an_empty_pool_answers_429_with_the_wait() {
     assert!((1..=60).contains(&wait.parse::<u64>().unwrap()), "{wait}");
     let body = json(answer, StatusCode::TOO_MANY_REQUESTS).await;
     assert_eq!(body["id"], "rate_limit");
+}
+
+/// Heroku's reference: each account has one pool. Whether a token is an account of its own, and whether exchanges count,
+/// is recorded nowhere.
+#[tokio::test]
+async fn a_token_has_a_pool_of_its_own_or_shares_its_services() {
+    for (pool, v1, exchange) in [(Pool::Token, 200, 200), (Pool::Service, 429, 429)] {
+        let fixture = Fixture::new().await;
+        let token = fixture.token().await;
+        let refresh_token = fixture.heroku.refresh_token(&fixture.addon.id).unwrap();
+        fixture.heroku.set_rate_limit(RateLimit {
+            capacity: 1,
+            refill_per_minute: 0,
+            retry_after: true,
+            pool,
+        });
+        let path = format!("addons/{}", fixture.addon.id);
+        let request = fixture.v3(Method::GET, &path, &token);
+        assert_eq!(request.send().await.unwrap().status(), StatusCode::OK);
+        assert_eq!(
+            fixture.refresh(&refresh_token).await.status(),
+            exchange,
+            "{pool:?}"
+        );
+        let request = fixture.v1(Method::GET, "vendor/apps");
+        assert_eq!(request.send().await.unwrap().status(), v1, "{pool:?}");
+    }
 }
 
 #[tokio::test]

@@ -204,6 +204,7 @@ async fn who_is_not_authenticated_is_refused() {
     assert_eq!(behind.scheduler.schedules(), []);
 }
 
+/// API reference, `ListSchedules` and `CreateSchedule`: `ResourceNotFoundException` for a group that is not there.
 #[tokio::test]
 #[ignore = "needs the local cloud: cargo xtask test"]
 async fn a_missing_group_or_a_role_that_cannot_be_assumed_is_refused() {

@@ -100,7 +100,8 @@ pub(super) fn optional(time: Option<Timestamp>) -> Value {
     time.map_or(Value::Null, seconds)
 }
 
-/// Seconds since the epoch, to the millisecond, as AWS's JSON protocol has them.
+/// Seconds since the epoch, to the millisecond: [`epoch-seconds` of AWS's JSON
+/// protocol](https://smithy.io/2.0/aws/protocols/aws-json-1_1-protocol.html).
 pub(super) fn seconds(time: Timestamp) -> Value {
     let rounded = time.round(Unit::Millisecond).unwrap_or(time);
     json!(rounded.as_duration().as_secs_f64())

@@ -20,6 +20,8 @@ async fn create(cloud: &Cloud, name: &str, description: &str, tag: (&str, &str))
     cloud.call("CreateSecret", request).await;
 }
 
+/// Recorded (`LocalStack`, `test_list_secrets_filtering`): `name` matches beginnings, `description` and `all` words;
+/// filters are joined by AND. How tags match is open: beginnings here.
 #[tokio::test]
 async fn secrets_are_filtered() {
     let cloud = Cloud::start().await;

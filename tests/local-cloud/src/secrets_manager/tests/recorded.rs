@@ -4,7 +4,8 @@
 //! `LocalStack`: localstack/localstack, `tests/aws/services/secretsmanager/test_secretsmanager.py` with its
 //! snapshot, validated against AWS in 2024 and 2025. moto: getmoto/moto,
 //! `tests/test_secretsmanager`, marked `aws_verified`.
-//! Elsewhere: a token that stands for one value (`values`), filters (`listing`).
+//! Elsewhere: a token that stands for one value (`values`), filters (`listing`), retries (`rotation`), the next date
+//! (`schedule`), late reads (`untidy`); the Scheduler's facts, Lambda's and IAM's with their stand-ins.
 
 use serde_json::{Value, json};
 
@@ -31,7 +32,7 @@ async fn a_rotation_is_answered_with_its_version_before_it_is_done() {
     cloud.wait_for_success(&id(2)).await;
 }
 
-/// Recorded (`LocalStack`).
+/// Recorded (`LocalStack`, `test_update_secret_version_stages_current_pending_cycle_custom_stages_1` to `_3`).
 #[tokio::test]
 async fn a_custom_label_stays_whatever_its_version_becomes() {
     let cloud = Cloud::start().await;
@@ -46,7 +47,7 @@ async fn a_custom_label_stays_whatever_its_version_becomes() {
     assert_eq!(cloud.labels().await[id(2)], json!(["LIVE-2"]));
 }
 
-/// Recorded (`LocalStack`).
+/// Recorded (`LocalStack`, `test_update_secret_version_stages_current_pending`).
 #[tokio::test]
 async fn what_was_current_and_pending_is_previous_alone_when_a_value_is_stored() {
     let cloud = Cloud::start().await;
@@ -79,7 +80,8 @@ async fn a_first_value_is_current_whatever_labels_it_comes_with() {
     );
 }
 
-/// Recorded.
+/// API reference, `RotateSecret`: a `ClientRequestToken` has 32 to 64 characters. moto answers the same
+/// (`test_rotate_secret_client_request_token_too_short`).
 #[tokio::test]
 async fn a_token_that_is_too_short_is_an_invalid_parameter() {
     let cloud = Cloud::start().await;
@@ -117,7 +119,8 @@ async fn cancelled_the_rules_stay_and_the_last_rotation_is_not_told() {
     }
 }
 
-/// Recorded: the version that is tested holds the current value under an id of its own. That it holds none, or is tested after the answer, is open.
+/// Recorded: the version that is tested holds the current value under an id of its own. That it holds none, or is tested
+/// after the answer, is open. That testSecret alone is called is the API reference's (`RotateImmediately`).
 #[tokio::test]
 async fn what_is_tested_without_rotating_holds_the_current_value() {
     for (probe, expected) in [
@@ -158,7 +161,7 @@ async fn what_is_tested_without_rotating_holds_the_current_value() {
     }
 }
 
-/// Recorded (`LocalStack` waits for up to some ten seconds).
+/// Recorded (`LocalStack`, `test_can_recreate_delete_secret`, waits for up to some ten seconds).
 #[tokio::test]
 async fn a_secret_deleted_by_force_lingers() {
     let cloud = Cloud::start().await;

@@ -51,6 +51,8 @@ async fn the_four_steps_run_in_order_and_pending_is_taken_off() {
     );
 }
 
+/// Guide, "Lambda rotation functions": the version has AWSPENDING before the first call. Recorded (`LocalStack`,
+/// `test_rotate_secret_with_lambda_success`): it has no value, and takes its first.
 #[tokio::test]
 async fn the_placeholder_has_pending_and_no_value() {
     let cloud = Cloud::start().await;
@@ -113,6 +115,8 @@ async fn a_failed_attempt_starts_over_with_the_same_version() {
     assert_eq!(causes, ["RotateSecret", "retry", "retry"]);
 }
 
+/// API reference, `DescribeSecret`: it "retries the entire rotation process multiple times". How often, and what becomes
+/// of it then, is open: an option ([`RotationOptions`](crate::secrets_manager::RotationOptions)). The refusal is AWS's.
 #[tokio::test]
 async fn a_rotation_that_keeps_failing_waits_for_the_next_request() {
     let cloud = Cloud::start().await;

@@ -75,6 +75,9 @@ async fn without_rotation_there_is_nothing_to_bring_forward() {
     assert!(service.secret("s").unwrap().next_rotation.is_none());
 }
 
+/// API reference, `RotationRulesType`: "Manually updating the secret value … is considered a valid rotation" for
+/// `AutomaticallyAfterDays`. That a rotation which was due "might still occur" after `rate()` was changed is not played:
+/// the product sets `cron()` alone.
 #[test]
 fn a_value_stored_by_hand_counts_as_a_rotation_in_days_only() {
     let start: Timestamp = "2026-11-23T05:30:00Z".parse().unwrap();

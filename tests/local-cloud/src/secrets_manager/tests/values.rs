@@ -162,6 +162,8 @@ async fn values_are_read_by_label_version_or_both() {
     );
 }
 
+/// API reference, `PutSecretValue`, `ClientRequestToken`: with the same value "the request is ignored", with another it
+/// fails, "because you can't modify an existing version".
 #[tokio::test]
 async fn a_token_stands_for_one_value() {
     let cloud = Cloud::start().await;
