@@ -106,7 +106,8 @@ pub async fn exchange(
     ];
     let action = format!("Exchanging the grant code of add-on {id}");
     retry(deadline, || async {
-        let answer = request::send(client.token_request().form(&form), &action, deadline).await?;
+        let answer =
+            request::send("v3", client.token_request().form(&form), &action, deadline).await?;
         let tokens: Tokens = read(&answer, &action, REMEDY)?;
         let refresh_token = tokens
             .refresh_token
@@ -210,6 +211,6 @@ async fn exchange_refresh_token(
         ("client_secret", partner.text("client_secret")?),
     ];
     let action = format!("Refreshing the access token of {secret}");
-    let answer = request::send(client.token_request().form(&form), &action, deadline).await?;
+    let answer = request::send("v3", client.token_request().form(&form), &action, deadline).await?;
     read(&answer, &action, &remedy(secret))
 }

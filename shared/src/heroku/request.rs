@@ -99,17 +99,19 @@ impl HerokuClient {
     }
 }
 
-/// Sends a request; an answer of any status.
+/// Sends a request through one of the partner APIs, `v1` or `v3`; an answer of any status.
 pub(super) async fn send(
+    api: &'static str,
     request: reqwest::RequestBuilder,
     action: &str,
     deadline: Deadline,
 ) -> Result<Answer, HerokuError> {
-    send_within(net::REQUEST_TIMEOUT, request, action, deadline).await
+    send_within(api, net::REQUEST_TIMEOUT, request, action, deadline).await
 }
 
 /// As [`send`], with another time-out.
 pub(super) async fn send_within(
+    api: &'static str,
     timeout: Duration,
     request: reqwest::RequestBuilder,
     action: &str,
@@ -124,6 +126,7 @@ pub(super) async fn send_within(
     let remaining = answer.headers.get("RateLimit-Remaining");
     let remaining: Option<u32> = remaining.and_then(|value| value.to_str().ok()?.parse().ok());
     tracing::info!(
+        api,
         action,
         status = answer.status.as_u16(),
         heroku_request_id = request_id(&answer),

@@ -71,7 +71,7 @@ impl<'a> Access<'a> {
     ) -> Result<App, HerokuError> {
         let action = format!("Reading the config of add-on {id}");
         let request = self.authorized(client.request(Method::GET, &["vendor", "apps", id], 1))?;
-        let answer = request::send(request, &action, deadline).await?;
+        let answer = request::send("v1", request, &action, deadline).await?;
         request::read(&answer, &action, REMEDY)
     }
 
@@ -92,7 +92,7 @@ impl<'a> Access<'a> {
         let request = self
             .authorized(client.request(Method::PUT, &["vendor", "apps", id], 1))?
             .json(&json!({ "config": config }));
-        let answer = request::send_within(WRITE_TIMEOUT, request, &action, deadline).await?;
+        let answer = request::send_within("v1", WRITE_TIMEOUT, request, &action, deadline).await?;
         if answer.status.is_success() {
             Ok(())
         } else {

@@ -124,6 +124,7 @@ impl<'a> Access<'a> {
             None => self.refresh(client, deadline).await?,
         };
         let answer = request::send_within(
+            "v3",
             timeout,
             build().bearer_auth(token.expose_secret()),
             action,
@@ -135,6 +136,7 @@ impl<'a> Access<'a> {
         }
         let token = self.refresh(client, deadline).await?;
         request::send_within(
+            "v3",
             timeout,
             build().bearer_auth(token.expose_secret()),
             action,

@@ -162,7 +162,7 @@ impl Sweep {
     fn sees_nothing(&self) -> AwsError {
         AwsError::new(
             "secretsmanager:ListSecrets",
-            &format!("{}*", self.prefix),
+            format!("{}*", self.prefix),
             "NoSecrets",
             "no secret of this stack is listed, although revocations of its secrets are scheduled",
             true,

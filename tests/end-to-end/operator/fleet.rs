@@ -10,6 +10,9 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use libtest_mimic::Failed;
 use local_cloud::cloud::Cloud;
+use local_cloud::heroku::{ShownNames, Untidiness};
+use local_cloud::scheduler::{self, Past};
+use local_cloud::secrets_manager;
 use serde_json::Value;
 use tokio::time::Instant;
 
@@ -33,7 +36,30 @@ struct Fleet {
     others: Vec<String>,
 }
 
+/// All other tests have AWS and Heroku tidy. With late reads the library's tests play the commands.
 pub(super) async fn whole(cloud: Arc<Cloud>) -> TestResult {
+    let (aws, heroku) = (cloud.gateway.secrets_manager(), &cloud.heroku);
+    aws.be(secrets_manager::Untidy {
+        pending_stays: true,
+        cancelling_forgets_the_function: true,
+        ..secrets_manager::Untidy::default()
+    });
+    cloud.gateway.scheduler().be(scheduler::Untidy {
+        past: Past::Never,
+        busy: 3,
+    });
+    heroku.set_untidiness(Untidiness {
+        names: ShownNames::LowerCaseWithoutPrefix,
+        ..Untidiness::default()
+    });
+    let done = life(Arc::clone(&cloud)).await;
+    aws.be(secrets_manager::Untidy::default());
+    cloud.gateway.scheduler().be(scheduler::Untidy::default());
+    heroku.set_untidiness(Untidiness::default());
+    done
+}
+
+async fn life(cloud: Arc<Cloud>) -> TestResult {
     let mut clock = Instant::now();
     let mut took = |what: &str| {
         println!("{what}: {:.0?}", clock.elapsed());

@@ -126,6 +126,9 @@ pub struct Rotations {
     pub misfortunes: u8,
     /// Whether there is a sweep.
     pub swept: bool,
+    /// Whether `AWSPENDING` stays on what a finished rotation made: AWS may do either
+    /// ([`RotateSecret`](https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_RotateSecret.html)).
+    pub pending_stays: bool,
 }
 
 /// What came of an exploration.
@@ -204,7 +207,8 @@ impl Rotations {
     }
 }
 
-/// The true protocol in all that may befall it, and each broken one where it must break.
+/// The true protocol in all that may befall it, with `AWSPENDING` taken off and left, and each broken one where it must
+/// break.
 pub fn explorations(misfortunes: u8) -> impl Iterator<Item = Explored> {
     let whole = [false, true].map(|swept| (Protocol::AsItIs, swept));
     let broken = Protocol::ALL.map(|protocol| (protocol, protocol.breaks_where_swept()));
@@ -214,6 +218,8 @@ pub fn explorations(misfortunes: u8) -> impl Iterator<Item = Explored> {
             protocol,
             misfortunes,
             swept,
+            // One exploration of the two each way: the label is on the current version then, which is looked at first.
+            pending_stays: protocol == Protocol::AsItIs && !swept,
         };
         match protocol.breaks() {
             None => rotations.explore(),

@@ -21,13 +21,25 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let mut table = Table::new();
     table.load_style(presets::UTF8_HORIZONTAL_ONLY);
-    table.set_header(["protocol", "swept", "states", "depth", "does not hold"]);
+    table.set_header([
+        "protocol",
+        "swept",
+        "pending stays",
+        "states",
+        "depth",
+        "does not hold",
+    ]);
     let mut as_expected = true;
     for explored in model::explorations(arguments.misfortunes) {
         let names: Vec<_> = explored.broken.iter().map(|(name, _)| *name).collect();
         table.add_row([
             explored.rotations.protocol.name(),
             if explored.rotations.swept {
+                "yes"
+            } else {
+                "no"
+            },
+            if explored.rotations.pending_stays {
                 "yes"
             } else {
                 "no"

@@ -77,7 +77,9 @@ impl Rotations {
                 }
             }
             Rotation::Complete => {
-                state.pending = None;
+                if !self.pending_stays {
+                    state.pending = None;
+                }
                 Rotation::Over
             }
         }

@@ -68,6 +68,12 @@ async fn late_reads_refuse_no_step_and_have_no_other_version_tried() {
         });
         let second = stand.rotate(&instance).await;
         assert_eq!(stand.heroku.pending_faults(), 0, "{api:?}");
+        // What Heroku does not show fails a step, and no read of Secrets Manager does.
+        for event in stand.events.since(0) {
+            if let EventKind::StepFailed { message, .. } = event.kind {
+                assert!(message.contains("Heroku"), "{api:?}: {message}");
+            }
+        }
         assert_eq!(stand.current(&instance), second, "{api:?}");
         assert_shown(&stand, &instance, &second).await;
     }
