@@ -87,6 +87,8 @@ pub(super) async fn serve(
         "listen_addresses=127.0.0.1",
         "unix_socket_directories=",
         "max_connections=100",
+        // Its files end with the directory, however the server ends.
+        "dynamic_shared_memory_type=mmap",
         "fsync=off",
         "synchronous_commit=off",
         "full_page_writes=off",
