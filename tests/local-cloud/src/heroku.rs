@@ -7,7 +7,6 @@
 mod answer;
 mod dynos;
 pub(crate) mod faults;
-mod limits;
 mod model;
 mod oauth;
 pub(crate) mod server;
@@ -23,21 +22,20 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use anyhow::{Result, ensure};
 use axum::Router;
-use axum::extract::Request;
-use axum::middleware::{self, Next};
+use axum::middleware;
 use axum::response::{IntoResponse, Response};
-use http::StatusCode;
+use http::{HeaderValue, StatusCode};
 use tokio::net::TcpListener;
 use url::Url;
 
 use self::answer::{ApiError, REMAINING};
 use self::faults::FrontDesk;
 pub use self::faults::{Fault, FaultRule, RequestRecord};
-pub use self::limits::RateLimit;
 pub use self::model::{
-    AddOnState, AppSpec, DynoState, GoneAs, HerokuError, Manifest, Provision, ProvisionedAddOn,
-    Release, RestartSpeed, ShownNames, TokenRules, Untidiness,
+    AppSpec, DynoState, GoneAs, Manifest, Provision, ProvisionedAddOn, Release, RestartSpeed,
+    ShownNames, TokenRules, Untidiness,
 };
 use self::server::{LoopbackServer, listen};
 use self::world::World;
@@ -64,28 +62,11 @@ impl Shared {
     fn world(&self) -> MutexGuard<'_, World> {
         self.world.lock().unwrap_or_else(PoisonError::into_inner)
     }
-
-    fn api_url(&self) -> &Url {
-        &self.api_url
-    }
-
-    /// Runs an admitted request, if the account's pool has a request left.
-    async fn metered(&self, account: &str, request: Request, next: Next) -> Response {
-        let taken = self.world().pools.take(account);
-        match taken {
-            Ok(remaining) => {
-                let mut answer = next.run(request).await;
-                answer.headers_mut().insert(REMAINING, remaining.into());
-                answer
-            }
-            Err(exhausted) => ApiError::from(exhausted).into_response(),
-        }
-    }
 }
 
 impl Heroku {
     /// Starts an empty Heroku that reports to `events`. Needs a running Tokio runtime.
-    pub async fn start(events: EventLog) -> Result<Self, HerokuError> {
+    pub async fn start(events: EventLog) -> Result<Self> {
         let (api_listener, api_url) = base_url().await?;
         let (id_listener, id_url) = base_url().await?;
         let shared = Shared {
@@ -94,8 +75,8 @@ impl Heroku {
         };
         let desk = FrontDesk::new(error_answer);
         let api = v1::router(shared.clone()).merge(v3::router(shared.clone()));
-        let api = with_common_answers(api, &shared);
-        let id = with_common_answers(oauth::router(shared.clone()), &shared);
+        let api = with_common_answers(api);
+        let id = with_common_answers(oauth::router(shared.clone()));
         Ok(Self {
             oauth_url: joined(&id_url, "oauth/token"),
             _api: LoopbackServer::start(api_listener, api, desk.clone()),
@@ -118,62 +99,41 @@ impl Heroku {
     }
 
     /// Takes on an add-on service.
-    pub fn add_service(&self, manifest: Manifest) -> Result<(), HerokuError> {
+    pub fn add_service(&self, manifest: Manifest) -> Result<()> {
         self.shared.world().add_service(manifest)
     }
 
     /// Creates an app, with its dynos running on an empty config.
-    pub fn create_app(&self, spec: AppSpec) -> Result<(), HerokuError> {
+    pub fn create_app(&self, spec: AppSpec) -> Result<()> {
         self.shared.world().create_app(spec)
     }
 
     /// Sets a config var of the customer's own; a release.
-    pub fn set_app_var(&self, app: &str, var: &str, value: &str) -> Result<(), HerokuError> {
+    pub fn set_app_var(&self, app: &str, var: &str, value: &str) -> Result<()> {
         self.shared.world().set_app_var(app, var, value)
     }
 
     /// Provisions an add-on at once: a release of the app that owns it.
-    pub fn provision(&self, provision: Provision) -> Result<ProvisionedAddOn, HerokuError> {
-        let mut world = self.shared.world();
-        let addon = world.provision(provision)?;
-        world.finish_provisioning(&addon.id)?;
-        Ok(addon)
-    }
-
-    /// Begins to provision an add-on: it stays in the state `provisioning`, and no app sees it,
-    /// until [`Heroku::finish_provisioning`].
-    pub fn begin_provisioning(
-        &self,
-        provision: Provision,
-    ) -> Result<ProvisionedAddOn, HerokuError> {
+    pub fn provision(&self, provision: Provision) -> Result<ProvisionedAddOn> {
         self.shared.world().provision(provision)
-    }
-
-    /// Ends what [`Heroku::begin_provisioning`] began; a release of the app that owns the add-on.
-    pub fn finish_provisioning(&self, addon: &str) -> Result<(), HerokuError> {
-        self.shared.world().finish_provisioning(addon)
     }
 
     /// Attaches an add-on to an app; a release of that app. `ACME_URL` is there under
     /// `{as_name}_URL`.
-    pub fn attach(&self, addon: &str, app: &str, as_name: &str) -> Result<(), HerokuError> {
+    pub fn attach(&self, addon: &str, app: &str, as_name: &str) -> Result<()> {
         self.shared.world().attach(addon, app, as_name)
     }
 
     /// Removes an add-on, as the customer does; a release of each app that had it. Its refresh
     /// token ends; an access token is accepted until it expires, and learns that the add-on is
     /// gone.
-    pub fn deprovision(&self, addon: &str) -> Result<(), HerokuError> {
+    pub fn deprovision(&self, addon: &str) -> Result<()> {
         self.shared.world().deprovision(addon)
     }
 
     /// Writes an add-on's config as somebody else with the partner's rights would; a release of
     /// each app that has the add-on.
-    pub fn set_config(
-        &self,
-        addon: &str,
-        vars: &BTreeMap<String, String>,
-    ) -> Result<(), HerokuError> {
+    pub fn set_config(&self, addon: &str, vars: &BTreeMap<String, String>) -> Result<()> {
         let mut world = self.shared.world();
         let number = world.number(addon)?;
         let changes = vars
@@ -184,23 +144,20 @@ impl Heroku {
     }
 
     /// Answers a refresh token of the add-on, as the exchange of the grant code gave it. A secret.
-    pub fn refresh_token(&self, addon: &str) -> Result<String, HerokuError> {
+    pub fn refresh_token(&self, addon: &str) -> Result<String> {
         let mut world = self.shared.world();
         let number = world.number(addon)?;
-        let state = world.addon(number)?.state;
-        if state == AddOnState::Deprovisioned {
-            return Err(HerokuError::State {
-                addon: addon.to_owned(),
-                state,
-            });
-        }
+        ensure!(
+            !world.addon(number)?.is_gone,
+            "the add-on `{addon}` is gone"
+        );
         let token = world.tokens.any_refresh_token(number);
         world.secrets.insert(token.clone());
         Ok(token)
     }
 
     /// Expires every access token of the add-on.
-    pub fn expire_tokens(&self, addon: &str) -> Result<(), HerokuError> {
+    pub fn expire_tokens(&self, addon: &str) -> Result<()> {
         let mut world = self.shared.world();
         let number = world.number(addon)?;
         world.tokens.expire_access(number);
@@ -210,11 +167,6 @@ impl Heroku {
     /// Sets the rules for tokens issued from now on.
     pub fn set_token_rules(&self, rules: TokenRules) {
         self.shared.world().tokens.rules = rules;
-    }
-
-    /// Sets the rate limit, and fills every pool.
-    pub fn set_rate_limit(&self, limit: RateLimit) {
-        self.shared.world().pools.set(limit);
     }
 
     /// Sets how many installations a page of v1's list holds; 4,000 at the start, at least 1.
@@ -233,12 +185,12 @@ impl Heroku {
     }
 
     /// The releases of an app, oldest first; the first is the app's creation.
-    pub fn releases(&self, app: &str) -> Result<Vec<Release>, HerokuError> {
+    pub fn releases(&self, app: &str) -> Result<Vec<Release>> {
         Ok(self.shared.world().app(app)?.releases.clone())
     }
 
     /// The dynos of an app, as they are now.
-    pub fn dynos(&self, app: &str) -> Result<Vec<DynoState>, HerokuError> {
+    pub fn dynos(&self, app: &str) -> Result<Vec<DynoState>> {
         let world = self.shared.world();
         Ok(world
             .app(app)?
@@ -249,13 +201,13 @@ impl Heroku {
     }
 
     /// The config vars of an add-on under the manifest's names. Secrets.
-    pub fn config(&self, addon: &str) -> Result<BTreeMap<String, String>, HerokuError> {
+    pub fn config(&self, addon: &str) -> Result<BTreeMap<String, String>> {
         let world = self.shared.world();
         Ok(world.addon(world.number(addon)?)?.config.clone())
     }
 
     /// How often the add-on's config was written since it was provisioned, changed or not.
-    pub fn config_writes(&self, addon: &str) -> Result<usize, HerokuError> {
+    pub fn config_writes(&self, addon: &str) -> Result<usize> {
         let world = self.shared.world();
         Ok(world.addon(world.number(addon)?)?.writes)
     }
@@ -285,10 +237,9 @@ impl Heroku {
     }
 }
 
-async fn base_url() -> Result<(TcpListener, Url), HerokuError> {
+async fn base_url() -> Result<(TcpListener, Url)> {
     let (listener, address) = listen().await?;
-    let url = Url::parse(&format!("http://{address}/"))
-        .map_err(|error| HerokuError::Listen(std::io::Error::other(error)))?;
+    let url = Url::parse(&format!("http://{address}/"))?;
     Ok((listener, url))
 }
 
@@ -298,36 +249,25 @@ fn joined(base: &Url, path: &str) -> Url {
     url
 }
 
-fn with_common_answers(router: Router, shared: &Shared) -> Router {
+fn with_common_answers(router: Router) -> Router {
     async fn not_found() -> ApiError {
         ApiError::not_found("The requested API endpoint was not found.")
     }
     router
         .fallback(not_found)
         .method_not_allowed_fallback(not_found)
-        .layer(middleware::map_response_with_state(
-            shared.clone(),
-            with_remaining,
-        ))
+        .layer(middleware::map_response(async |answer| {
+            with_remaining(answer)
+        }))
 }
 
-/// Answers to nobody in particular show a full pool.
-async fn with_remaining(
-    axum::extract::State(shared): axum::extract::State<Shared>,
-    mut answer: Response,
-) -> Response {
-    if !answer.headers().contains_key(REMAINING) {
-        let capacity = shared.world().pools.limit.capacity;
-        answer.headers_mut().insert(REMAINING, capacity.into());
-    }
+/// Every answer shows a pool of requests that is all but full; a 429, an empty one.
+fn with_remaining(mut answer: Response) -> Response {
+    let full = HeaderValue::from_static("4499");
+    answer.headers_mut().entry(REMAINING).or_insert(full);
     answer
 }
 
 fn error_answer(status: StatusCode, retry_after: Option<Duration>) -> Response {
-    let mut answer = ApiError::of_status(status, retry_after).into_response();
-    if !answer.headers().contains_key(REMAINING) {
-        let capacity = RateLimit::default().capacity;
-        answer.headers_mut().insert(REMAINING, capacity.into());
-    }
-    answer
+    with_remaining(ApiError::of_status(status, retry_after).into_response())
 }

@@ -8,8 +8,6 @@ use http::header::RETRY_AFTER;
 use http::{HeaderName, HeaderValue, StatusCode};
 use serde_json::json;
 
-use super::limits::Exhausted;
-
 pub(super) const REMAINING: HeaderName = HeaderName::from_static("ratelimit-remaining");
 
 /// An error answer: `{"id", "message", "url"}`.
@@ -72,12 +70,6 @@ impl ApiError {
         let mut error = Self::new(status, id, message);
         error.retry_after = retry_after;
         error
-    }
-}
-
-impl From<Exhausted> for ApiError {
-    fn from(exhausted: Exhausted) -> Self {
-        Self::of_status(StatusCode::TOO_MANY_REQUESTS, exhausted.retry_after)
     }
 }
 

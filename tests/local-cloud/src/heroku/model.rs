@@ -81,27 +81,6 @@ impl fmt::Debug for ProvisionedAddOn {
     }
 }
 
-/// The state of an add-on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AddOnState {
-    /// The partner has accepted, but not finished: no app sees the add-on's config yet.
-    Provisioning,
-    /// In use.
-    Provisioned,
-    /// Removed by the customer.
-    Deprovisioned,
-}
-
-impl AddOnState {
-    pub(super) fn as_str(self) -> &'static str {
-        match self {
-            Self::Provisioning => "provisioning",
-            Self::Provisioned => "provisioned",
-            Self::Deprovisioned => "deprovisioned",
-        }
-    }
-}
-
 /// How v3 shows an add-on that was deprovisioned. Heroku documents the errors, not which is when.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum GoneAs {
@@ -110,8 +89,6 @@ pub enum GoneAs {
     NotFound,
     /// 410 `gone` throughout.
     Gone,
-    /// The resource is still shown with the state `deprovisioned`; its config is 404.
-    Deprovisioned,
 }
 
 /// What Heroku was seen to do with config vars in public code, beside what it documents.
@@ -144,8 +121,6 @@ pub enum ShownNames {
 pub struct TokenRules {
     /// How long an access token is accepted.
     pub access_lifetime: Duration,
-    /// How long a grant code can be exchanged.
-    pub grant_lifetime: Duration,
     /// Whether each refresh answers a new refresh token and ends the one sent.
     pub rotate_refresh_token: bool,
 }
@@ -154,7 +129,6 @@ impl Default for TokenRules {
     fn default() -> Self {
         Self {
             access_lifetime: Duration::from_hours(8),
-            grant_lifetime: Duration::from_mins(5),
             rotate_refresh_token: false,
         }
     }
@@ -167,8 +141,6 @@ pub struct Release {
     pub version: u32,
     /// When it was made; its dynos restart from then on.
     pub at: Timestamp,
-    /// What it was made for.
-    pub description: String,
 }
 
 /// A dyno, at the moment of asking.
@@ -195,58 +167,7 @@ impl fmt::Debug for DynoState {
     }
 }
 
-/// Why the stand-in refuses what a test or a task tells it.
+/// The manifest does not declare a config var.
 #[derive(Debug, thiserror::Error)]
-pub enum HerokuError {
-    /// No port of 127.0.0.1 could be bound.
-    #[error("the Heroku stand-in cannot listen on 127.0.0.1: {0}")]
-    Listen(#[from] std::io::Error),
-    /// Something is named that was never made.
-    #[error("the Heroku stand-in has no {kind} `{name}`: make it first")]
-    Unknown {
-        /// `add-on service`, `app` or `add-on`.
-        kind: &'static str,
-        /// Its name or id.
-        name: String,
-    },
-    /// Something is made twice.
-    #[error("the Heroku stand-in already has the {kind} `{name}`: choose another name")]
-    Taken {
-        /// `add-on service`, `app`, `add-on` or `attachment`.
-        kind: &'static str,
-        /// Its name.
-        name: String,
-    },
-    /// The manifest is not one that Heroku would take.
-    #[error("the manifest of `{service}` is refused: {reason}")]
-    Manifest {
-        /// The manifest's id.
-        service: String,
-        /// What is wrong, without any value.
-        reason: &'static str,
-    },
-    /// The manifest does not declare the config var.
-    #[error(
-        "the config var {var} is not declared in the manifest of `{service}`: add it to `config_vars`"
-    )]
-    Undeclared {
-        /// The manifest's id.
-        service: String,
-        /// The var's name.
-        var: String,
-    },
-    /// An app's config vars would take more than 32 kB together.
-    #[error("the config vars of `{app}` would exceed 32 kB together: make them smaller")]
-    TooLarge {
-        /// The app's name.
-        app: String,
-    },
-    /// The add-on is in another state than the call is meant for.
-    #[error("the add-on `{addon}` is {}: the call is not meant for that state", state.as_str())]
-    State {
-        /// The add-on's id.
-        addon: String,
-        /// Its state.
-        state: AddOnState,
-    },
-}
+#[error("the config var {0} is not declared in the manifest")]
+pub(super) struct Undeclared(pub(super) String);

@@ -3,18 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use jiff::Timestamp;
 use tokio::sync::watch;
 
 use super::dynos::{Deployed, Dyno};
-use super::model::{AddOnState, Release, ShownNames};
+use super::model::{Release, ShownNames};
 use super::tokens::AddOnNumber;
 
 /// Changes of config vars: a value to set, none to remove.
 pub(super) type Changes = BTreeMap<String, Option<String>>;
 
 pub(super) struct Attachment {
-    pub(super) id: String,
     pub(super) app: String,
     pub(super) name: String,
 }
@@ -28,9 +26,8 @@ pub(super) struct AddOn {
     pub(super) plan: String,
     pub(super) region: String,
     pub(super) owner_app: String,
-    pub(super) state: AddOnState,
-    pub(super) created_at: Timestamp,
-    pub(super) updated_at: Timestamp,
+    /// The customer has removed it.
+    pub(super) is_gone: bool,
     pub(super) config: BTreeMap<String, String>,
     pub(super) attachments: Vec<Attachment>,
     pub(super) writes: usize,
@@ -108,7 +105,6 @@ impl AddOn {
 }
 
 pub(super) struct App {
-    pub(super) id: String,
     pub(super) releases: Vec<Release>,
     pub(super) dynos: Vec<Dyno>,
     pub(super) own_config: BTreeMap<String, String>,

@@ -1,12 +1,16 @@
 //! OAuth's codes and tokens, each for one add-on.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use rand::distr::{Alphanumeric, SampleString};
 use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::model::TokenRules;
+
+/// How long a grant code can be exchanged.
+const GRANT_LIFETIME: Duration = Duration::from_mins(5);
 
 /// The number of an add-on within the stand-in.
 pub(super) type AddOnNumber = u64;
@@ -33,7 +37,7 @@ pub(super) struct Tokens {
 impl Tokens {
     pub(super) fn new_code(&mut self, addon: AddOnNumber) -> String {
         let code = Uuid::new_v4().to_string();
-        let expires = Instant::now() + self.rules.grant_lifetime;
+        let expires = Instant::now() + GRANT_LIFETIME;
         self.codes.insert(code.clone(), (addon, expires));
         code
     }

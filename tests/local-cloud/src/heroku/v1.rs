@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 
 use super::Shared;
 use super::answer::ApiError;
-use super::model::{AddOnState, HerokuError};
+use super::model::Undeclared;
 use super::things::{AddOn, Changes};
 use super::tokens::AddOnNumber;
 use super::world::World;
@@ -38,9 +38,8 @@ async fn admit(State(shared): State<Shared>, mut request: Request, next: Next) -
     let Some(service) = authenticated(&shared.world(), request.headers()) else {
         return ApiError::unauthorized().into_response();
     };
-    let account = format!("v1 {service}");
     request.extensions_mut().insert(Caller(service));
-    shared.metered(&account, request, next).await
+    next.run(request).await
 }
 
 fn authenticated(world: &World, headers: &HeaderMap) -> Option<String> {
@@ -60,8 +59,7 @@ async fn list(
     Query(page): Query<Page>,
 ) -> Response {
     let world = shared.world();
-    let listed =
-        |addon: &&AddOn| addon.service == service && addon.state == AddOnState::Provisioned;
+    let listed = |addon: &&AddOn| addon.service == service && !addon.is_gone;
     let from = page.offset.unwrap_or(0);
     let mut rest = world.addons.range(from..).filter(|(_, it)| listed(it));
     let installations: Vec<Value> = rest
@@ -70,25 +68,14 @@ async fn list(
         .map(|(_, addon)| installation(addon))
         .collect();
     let next = rest.next().map(|(number, _)| *number);
-    let mut before = world
-        .addons
-        .range(..from)
-        .filter(|(_, it)| listed(it))
-        .rev();
-    let previous = before.by_ref().take(world.page_size).last();
-    let previous = previous.map(|(number, _)| *number);
-
     let mut answer = Json(installations).into_response();
-    let base = shared.api_url();
-    let link = |offset, rel| format!("<{base}vendor/apps?offset={offset}>; rel=\"{rel}\"");
-    let links = [
-        previous.map(|it| link(it, "prev")),
-        next.map(|it| link(it, "next")),
-    ];
-    let links: Vec<String> = links.into_iter().flatten().collect();
-    if !links.is_empty()
-        && let Ok(value) = HeaderValue::from_str(&links.join(", "))
-    {
+    let link = |offset| {
+        let base = &shared.api_url;
+        HeaderValue::from_str(&format!(
+            "<{base}vendor/apps?offset={offset}>; rel=\"next\""
+        ))
+    };
+    if let Some(Ok(value)) = next.map(link) {
         answer.headers_mut().insert(LINK, value);
     }
     answer
@@ -138,20 +125,18 @@ async fn update(
         .into_iter()
         .map(|(var, value)| (var, Some(value)))
         .collect();
-    world
-        .write_config(number, &changes)
-        .map_err(|refusal| match refusal {
-            HerokuError::Undeclared { var, .. } => ApiError::new(
-                StatusCode::FORBIDDEN,
-                "forbidden",
-                format!("{var} is not declared in the add-on's manifest."),
-            ),
-            other => ApiError::invalid_params(other.to_string()),
-        })?;
+    world.write_config(number, &changes).map_err(|refusal| {
+        match refusal.downcast::<Undeclared>() {
+            Ok(undeclared) => {
+                ApiError::new(StatusCode::FORBIDDEN, "forbidden", undeclared.to_string())
+            }
+            Err(other) => ApiError::invalid_params(other.to_string()),
+        }
+    })?;
     Ok(StatusCode::OK)
 }
 
-/// The service's own installation by UUID or legacy id; none while it is being provisioned.
+/// The service's own installation by UUID or legacy id.
 fn installed<'w>(
     world: &'w World,
     service: &str,
@@ -161,8 +146,7 @@ fn installed<'w>(
         .number(id)
         .ok()
         .and_then(|number| Some((number, world.addons.get(&number)?)))
-        .filter(|(_, addon)| addon.service == service && addon.name != id)
-        .filter(|(_, addon)| addon.state == AddOnState::Provisioned)
+        .filter(|(_, addon)| addon.service == service && addon.name != id && !addon.is_gone)
         .ok_or_else(|| ApiError::not_found("Couldn't find that app."))
 }
 

@@ -1,4 +1,5 @@
-//! The Platform API for Partners: `/addons`, with an access token for one add-on.
+//! The Platform API for Partners, as far as the product uses it: an add-on's config, with an access token for one
+//! add-on.
 
 use axum::body::Bytes;
 use axum::extract::{Path, Request, State};
@@ -11,12 +12,11 @@ use headers::{Authorization, HeaderMapExt};
 use http::header::ACCEPT;
 use http::{HeaderMap, StatusCode};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
 
 use super::Shared;
 use super::answer::ApiError;
-use super::model::{AddOnState, GoneAs};
-use super::things::{AddOn, Attachment, Changes};
+use super::model::GoneAs;
+use super::things::{AddOn, Changes};
 use super::tokens::AddOnNumber;
 use super::world::World;
 
@@ -26,9 +26,7 @@ struct Scope(AddOnNumber);
 
 pub(super) fn router(shared: Shared) -> Router {
     Router::new()
-        .route("/addons/{id}", get(show))
         .route("/addons/{id}/config", get(config).patch(update))
-        .route("/addons/{id}/addon-attachments", get(attachments))
         .layer(middleware::from_fn_with_state(shared.clone(), admit))
         .with_state(shared)
 }
@@ -48,7 +46,7 @@ async fn admit(State(shared): State<Shared>, mut request: Request, next: Next) -
         return ApiError::unauthorized().into_response();
     };
     request.extensions_mut().insert(Scope(scope));
-    shared.metered(&format!("v3 {scope}"), request, next).await
+    next.run(request).await
 }
 
 fn accepts_version_3(headers: &HeaderMap) -> bool {
@@ -60,30 +58,6 @@ fn accepts_version_3(headers: &HeaderMap) -> bool {
                 && parts.any(|parameter| parameter == "version=3")
         })
     })
-}
-
-async fn show(
-    State(shared): State<Shared>,
-    Extension(scope): Extension<Scope>,
-    Path(id): Path<String>,
-) -> Result<Json<Value>, ApiError> {
-    let world = shared.world();
-    let (_, addon) = in_scope(&world, scope, &id)?;
-    if addon.state == AddOnState::Deprovisioned && world.gone_as != GoneAs::Deprovisioned {
-        return Err(gone(&world));
-    }
-    Ok(Json(json!({
-        "id": addon.id,
-        "name": addon.name,
-        "state": addon.state.as_str(),
-        "app": app(&world, &addon.owner_app),
-        "plan": { "name": addon.plan },
-        "addon_service": { "name": addon.service },
-        "config_vars": addon.config.keys().collect::<Vec<_>>(),
-        "provider_id": addon.provider_id,
-        "created_at": addon.created_at,
-        "updated_at": addon.updated_at,
-    })))
 }
 
 /// A config var in v3's form.
@@ -133,39 +107,6 @@ async fn update(
     Ok(Json(vars(&world, addon)))
 }
 
-async fn attachments(
-    State(shared): State<Shared>,
-    Extension(scope): Extension<Scope>,
-    Path(id): Path<String>,
-) -> Result<Json<Vec<Value>>, ApiError> {
-    let world = shared.world();
-    let (_, addon) = alive(&world, scope, &id)?;
-    let attachments = addon.attachments.iter();
-    Ok(Json(
-        attachments
-            .map(|it| attachment(&world, addon, it))
-            .collect(),
-    ))
-}
-
-fn attachment(world: &World, addon: &AddOn, attachment: &Attachment) -> Value {
-    json!({
-        "id": attachment.id,
-        "name": attachment.name,
-        "addon": {
-            "id": addon.id,
-            "name": addon.name,
-            "app": app(world, &addon.owner_app),
-        },
-        "app": app(world, &attachment.app),
-        "namespace": null,
-    })
-}
-
-fn app(world: &World, name: &str) -> Value {
-    json!({ "id": world.apps.get(name).map(|app| &app.id), "name": name })
-}
-
 fn vars(world: &World, addon: &AddOn) -> Vec<Var> {
     let config = addon.shown(world.untidiness.names).into_iter();
     config
@@ -201,7 +142,7 @@ fn alive<'w>(
     id: &str,
 ) -> Result<(AddOnNumber, &'w AddOn), ApiError> {
     let found = in_scope(world, scope, id)?;
-    if found.1.state == AddOnState::Deprovisioned {
+    if found.1.is_gone {
         return Err(gone(world));
     }
     Ok(found)
@@ -214,8 +155,6 @@ fn gone(world: &World) -> ApiError {
             "gone",
             "That add-on can no longer be found.",
         ),
-        GoneAs::NotFound | GoneAs::Deprovisioned => {
-            ApiError::not_found("Couldn't find that add-on.")
-        }
+        GoneAs::NotFound => ApiError::not_found("Couldn't find that add-on."),
     }
 }

@@ -3,15 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
+use anyhow::{Context as _, Result, bail, ensure};
 use jiff::Timestamp;
 use tokio::sync::watch;
 use uuid::Uuid;
 
 use super::dynos::{Deployed, Dyno};
-use super::limits::Pools;
 use super::model::{
-    AddOnState, AppSpec, GoneAs, HerokuError, Manifest, Provision, ProvisionedAddOn, Release,
-    Untidiness,
+    AppSpec, GoneAs, Manifest, Provision, ProvisionedAddOn, Release, Undeclared, Untidiness,
 };
 use super::things::{AddOn, App, Attachment, Changes, env_prefix};
 use super::tokens::{AddOnNumber, Tokens};
@@ -25,7 +24,6 @@ pub(super) struct World {
     pub(super) page_size: usize,
     pub(super) gone_as: GoneAs,
     pub(super) untidiness: Untidiness,
-    pub(super) pools: Pools,
     pub(super) tokens: Tokens,
     pub(super) services: HashMap<String, Manifest>,
     pub(super) apps: HashMap<String, App>,
@@ -42,7 +40,6 @@ impl World {
             page_size: 4_000,
             gone_as: GoneAs::default(),
             untidiness: Untidiness::default(),
-            pools: Pools::default(),
             tokens: Tokens::default(),
             services: HashMap::new(),
             apps: HashMap::new(),
@@ -52,30 +49,22 @@ impl World {
         }
     }
 
-    pub(super) fn add_service(&mut self, manifest: Manifest) -> Result<(), HerokuError> {
-        let refused = |reason| HerokuError::Manifest {
-            service: manifest.id.clone(),
-            reason,
-        };
-        if !(8..=72).contains(&manifest.api_password.chars().count()) {
-            return Err(refused("`api.password` must have 8 to 72 characters"));
-        }
-        if manifest.id.is_empty() || manifest.client_secret.is_empty() {
-            return Err(refused("it needs an id and a client secret"));
-        }
-        if self.services.contains_key(&manifest.id) {
-            return Err(taken("add-on service", &manifest.id));
-        }
+    pub(super) fn add_service(&mut self, manifest: Manifest) -> Result<()> {
+        let is_new = !self.services.contains_key(&manifest.id);
+        ensure!(
+            is_new,
+            "the add-on service `{}` exists already",
+            manifest.id
+        );
         self.secrets.insert(manifest.api_password.clone());
         self.secrets.insert(manifest.client_secret.clone());
         self.services.insert(manifest.id.clone(), manifest);
         Ok(())
     }
 
-    pub(super) fn create_app(&mut self, spec: AppSpec) -> Result<(), HerokuError> {
-        if self.apps.contains_key(&spec.name) {
-            return Err(taken("app", &spec.name));
-        }
+    pub(super) fn create_app(&mut self, spec: AppSpec) -> Result<()> {
+        let is_new = !self.apps.contains_key(&spec.name);
+        ensure!(is_new, "the app `{}` exists already", spec.name);
         let first = Deployed {
             version: 1,
             config: BTreeMap::new(),
@@ -94,11 +83,9 @@ impl World {
             restart += spec.restart.stagger;
         }
         let app = App {
-            id: Uuid::new_v4().to_string(),
             releases: vec![Release {
                 version: 1,
                 at: Timestamp::now(),
-                description: "Initial release".to_owned(),
             }],
             dynos,
             own_config: BTreeMap::new(),
@@ -109,33 +96,23 @@ impl World {
         Ok(())
     }
 
-    pub(super) fn set_app_var(
-        &mut self,
-        app: &str,
-        var: &str,
-        value: &str,
-    ) -> Result<(), HerokuError> {
+    pub(super) fn set_app_var(&mut self, app: &str, var: &str, value: &str) -> Result<()> {
         self.app(app)?;
         if let Some(app) = self.apps.get_mut(app) {
             app.own_config.insert(var.to_owned(), value.to_owned());
         }
-        self.release(app, format!("Set {var} config vars"));
+        self.release(app);
         Ok(())
     }
 
-    /// Leaves the add-on in the state `provisioning`.
-    pub(super) fn provision(
-        &mut self,
-        provision: Provision,
-    ) -> Result<ProvisionedAddOn, HerokuError> {
+    /// A release of the app that owns the add-on.
+    pub(super) fn provision(&mut self, provision: Provision) -> Result<ProvisionedAddOn> {
         self.app(&provision.owner_app)?;
         self.check_declared(&provision.service, provision.config.keys())?;
-        if self.numbers.contains_key(&provision.name) {
-            return Err(taken("add-on", &provision.name));
-        }
+        let is_new = !self.numbers.contains_key(&provision.name);
+        ensure!(is_new, "the add-on `{}` exists already", provision.name);
         let number = 100 + AddOnNumber::try_from(self.addons.len()).unwrap_or(AddOnNumber::MAX);
         let colour = COLOURS[self.addons.len() % COLOURS.len()];
-        let now = Timestamp::now();
         let mut addon = AddOn {
             id: Uuid::new_v4().to_string(),
             name: provision.name,
@@ -145,16 +122,13 @@ impl World {
             plan: provision.plan,
             region: provision.region,
             owner_app: provision.owner_app,
-            state: AddOnState::Provisioning,
-            created_at: now,
-            updated_at: now,
+            is_gone: false,
             config: provision.config,
             attachments: Vec::new(),
             writes: 0,
         };
         let attachment = format!("{}_{colour}", env_prefix(&addon.service));
         addon.attachments.push(Attachment {
-            id: Uuid::new_v4().to_string(),
             app: addon.owner_app.clone(),
             name: attachment.clone(),
         });
@@ -171,72 +145,39 @@ impl World {
         for id in [&addon.id, &addon.name, &addon.heroku_id] {
             self.numbers.insert(id.clone(), number);
         }
+        let owner = addon.owner_app.clone();
         self.addons.insert(number, addon);
+        self.show(number, &owner);
+        self.release(&owner);
         Ok(provisioned)
     }
 
-    pub(super) fn finish_provisioning(&mut self, addon: &str) -> Result<(), HerokuError> {
-        let number = self.number(addon)?;
-        let addon = self.in_state(number, AddOnState::Provisioning)?;
-        let apps = addon.apps();
-        let description = format!("Attach {} (@ref:{})", addon.attachments[0].name, addon.name);
-        self.check_size(number, &Changes::new())?;
-        self.set_state(number, AddOnState::Provisioned);
-        for app in apps {
-            self.show(number, &app);
-            self.release(&app, description.clone());
-        }
-        Ok(())
-    }
-
-    pub(super) fn attach(
-        &mut self,
-        addon: &str,
-        app: &str,
-        as_name: &str,
-    ) -> Result<(), HerokuError> {
+    pub(super) fn attach(&mut self, addon: &str, app: &str, as_name: &str) -> Result<()> {
         let number = self.number(addon)?;
         self.app(app)?;
-        let known = self.in_state(number, AddOnState::Provisioned)?;
-        let (id, name) = (known.id.clone(), known.name.clone());
-        let on_app = self.addons.values().flat_map(|addon| &addon.attachments);
-        if on_app
-            .into_iter()
-            .any(|it| it.app == app && it.name == as_name)
-        {
-            return Err(taken("attachment", as_name));
-        }
         if let Some(addon) = self.addons.get_mut(&number) {
             addon.attachments.push(Attachment {
-                id: Uuid::new_v4().to_string(),
                 app: app.to_owned(),
                 name: as_name.to_owned(),
             });
         }
         self.show(number, app);
-        if let Err(error) = self.check_size(number, &Changes::new()) {
-            if let Some(addon) = self.addons.get_mut(&number) {
-                addon.attachments.pop();
-            }
-            return Err(error);
-        }
-        tracing::debug!(addon = id, app, "attached");
-        self.release(app, format!("Attach {as_name} (@ref:{name})"));
+        self.release(app);
         Ok(())
     }
 
-    pub(super) fn deprovision(&mut self, addon: &str) -> Result<(), HerokuError> {
+    pub(super) fn deprovision(&mut self, addon: &str) -> Result<()> {
         let number = self.number(addon)?;
-        let addon = self.addon(number)?;
-        let (apps, name) = (addon.apps(), addon.name.clone());
-        let was = addon.state;
-        self.set_state(number, AddOnState::Deprovisioned);
+        let addon = self.addon_mut(number)?;
+        let was_gone = std::mem::replace(&mut addon.is_gone, true);
+        let apps = addon.apps();
         self.tokens.end_grants(number);
         for app in apps {
-            let known = self.apps.get_mut(&app);
-            known.map(|app| app.addons.remove(&number));
-            if was == AddOnState::Provisioned {
-                self.release(&app, format!("Detach {name}"));
+            if let Some(known) = self.apps.get_mut(&app) {
+                known.addons.remove(&number);
+            }
+            if !was_gone {
+                self.release(&app);
             }
         }
         Ok(())
@@ -244,72 +185,50 @@ impl World {
 
     /// Writes to an add-on's config, and makes one release for each app that has the add-on.
     /// On Heroku a write that changes nothing is a release as well.
-    pub(super) fn write_config(
-        &mut self,
-        number: AddOnNumber,
-        changes: &Changes,
-    ) -> Result<(), HerokuError> {
+    pub(super) fn write_config(&mut self, number: AddOnNumber, changes: &Changes) -> Result<()> {
         let service = self.addon(number)?.service.clone();
         self.check_declared(&service, changes.keys())?;
         self.check_size(number, changes)?;
         self.secrets.extend(changes.values().flatten().cloned());
-        let Some(addon) = self.addons.get_mut(&number) else {
-            return Ok(());
-        };
+        let strips_blanks = self.untidiness.strips_blanks;
+        let addon = self.addon_mut(number)?;
         addon.config = addon.config_with(changes);
-        if self.untidiness.strips_blanks {
+        if strips_blanks {
             for value in addon.config.values_mut() {
                 *value = value.trim().to_owned();
             }
         }
-        addon.updated_at = Timestamp::now();
         addon.writes += 1;
-        let apps = addon.apps();
-        let released = addon.state == AddOnState::Provisioned;
+        let (id, apps, is_gone) = (addon.id.clone(), addon.apps(), addon.is_gone);
         self.events.record(EventKind::ConfigChanged {
-            addon: addon.id.clone(),
+            addon: id,
             names: changes.keys().cloned().collect(),
         });
-        if released {
-            let description = format!("Update {} by {service}", env_prefix(&service));
-            for app in apps {
-                self.release(&app, description.clone());
-            }
+        for app in apps.iter().filter(|_| !is_gone) {
+            self.release(app);
         }
         Ok(())
     }
 
     /// The number of an add-on by UUID, name or legacy id.
-    pub(super) fn number(&self, addon: &str) -> Result<AddOnNumber, HerokuError> {
+    pub(super) fn number(&self, addon: &str) -> Result<AddOnNumber> {
         let number = self.numbers.get(addon).copied();
-        number.ok_or_else(|| unknown("add-on", addon))
+        number.with_context(|| format!("there is no add-on `{addon}`"))
     }
 
-    pub(super) fn addon(&self, number: AddOnNumber) -> Result<&AddOn, HerokuError> {
+    pub(super) fn addon(&self, number: AddOnNumber) -> Result<&AddOn> {
         let addon = self.addons.get(&number);
-        addon.ok_or_else(|| unknown("add-on", &number.to_string()))
+        addon.with_context(|| format!("there is no add-on {number}"))
     }
 
-    pub(super) fn app(&self, name: &str) -> Result<&App, HerokuError> {
-        self.apps.get(name).ok_or_else(|| unknown("app", name))
+    fn addon_mut(&mut self, number: AddOnNumber) -> Result<&mut AddOn> {
+        let addon = self.addons.get_mut(&number);
+        addon.with_context(|| format!("there is no add-on {number}"))
     }
 
-    fn in_state(&self, number: AddOnNumber, state: AddOnState) -> Result<&AddOn, HerokuError> {
-        let addon = self.addon(number)?;
-        if addon.state == state {
-            return Ok(addon);
-        }
-        Err(HerokuError::State {
-            addon: addon.id.clone(),
-            state: addon.state,
-        })
-    }
-
-    fn set_state(&mut self, number: AddOnNumber, state: AddOnState) {
-        if let Some(addon) = self.addons.get_mut(&number) {
-            addon.state = state;
-            addon.updated_at = Timestamp::now();
-        }
+    pub(super) fn app(&self, name: &str) -> Result<&App> {
+        let app = self.apps.get(name);
+        app.with_context(|| format!("there is no app `{name}`"))
     }
 
     fn show(&mut self, number: AddOnNumber, app: &str) {
@@ -321,20 +240,18 @@ impl World {
         &self,
         service: &str,
         mut vars: impl Iterator<Item = &'v String>,
-    ) -> Result<(), HerokuError> {
+    ) -> Result<()> {
         let manifest = self.services.get(service);
-        let manifest = manifest.ok_or_else(|| unknown("add-on service", service))?;
+        let manifest =
+            manifest.with_context(|| format!("there is no add-on service `{service}`"))?;
         match vars.find(|var| !manifest.config_vars.contains(var)) {
             None => Ok(()),
-            Some(var) => Err(HerokuError::Undeclared {
-                service: service.to_owned(),
-                var: var.clone(),
-            }),
+            Some(var) => Err(Undeclared(var.clone()).into()),
         }
     }
 
     /// Whether every app that has the add-on could hold its config after `changes`.
-    fn check_size(&self, number: AddOnNumber, changes: &Changes) -> Result<(), HerokuError> {
+    fn check_size(&self, number: AddOnNumber, changes: &Changes) -> Result<()> {
         let addon = self.addon(number)?;
         for name in addon.apps() {
             let mut vars = self.app_config(&name, Some(number));
@@ -344,7 +261,7 @@ impl World {
                 .map(|(var, value)| var.len() + value.len())
                 .sum();
             if bytes > MAX_CONFIG_BYTES {
-                return Err(HerokuError::TooLarge { app: name });
+                bail!("the config vars of `{name}` would exceed 32 kB together");
             }
         }
         Ok(())
@@ -363,7 +280,7 @@ impl World {
         config
     }
 
-    fn release(&mut self, name: &str, description: String) {
+    fn release(&mut self, name: &str) {
         let config = self.app_config(name, None);
         let Some(app) = self.apps.get_mut(name) else {
             return;
@@ -372,7 +289,6 @@ impl World {
         app.releases.push(Release {
             version,
             at: Timestamp::now(),
-            description,
         });
         self.events.record(EventKind::Release {
             app: name.to_owned(),
@@ -380,19 +296,5 @@ impl World {
         });
         app.newest
             .send_replace(Arc::new(Deployed { version, config }));
-    }
-}
-
-fn unknown(kind: &'static str, name: &str) -> HerokuError {
-    HerokuError::Unknown {
-        kind,
-        name: name.to_owned(),
-    }
-}
-
-fn taken(kind: &'static str, name: &str) -> HerokuError {
-    HerokuError::Taken {
-        kind,
-        name: name.to_owned(),
     }
 }

@@ -39,8 +39,6 @@ async fn a_write_is_one_release_on_the_owner_and_on_each_attached_app() {
     assert_eq!(fixture.versions("shop"), [1, 2, 3]);
     assert_eq!(fixture.versions("reports"), [1, 2, 3, 4]);
     assert_eq!(fixture.versions("bystander"), [1]);
-    let last = fixture.heroku.releases("shop").unwrap().pop().unwrap();
-    assert_eq!(last.description, "Update ACME by acme");
     assert_eq!(fixture.heroku.config_writes(&fixture.addon.id).unwrap(), 1);
 }
 
@@ -115,7 +113,6 @@ async fn a_release_during_a_restart_is_followed_by_another_restart() {
     let addon = world
         .provision(provision("acme-fluffy-1", "private"))
         .unwrap();
-    world.finish_provisioning(&addon.id).unwrap();
     let minutes = |n| tokio::time::sleep(Duration::from_mins(n));
     minutes(30).await;
     let number = world.number(&addon.id).unwrap();
@@ -176,51 +173,6 @@ async fn deprovisioning_takes_the_vars_off_every_app() {
     // Nobody sees such a write, so nothing is released.
     fixture.heroku.set_config(&fixture.addon.id, &vars).unwrap();
     assert_eq!(fixture.versions("shop"), [1, 2, 3]);
-}
-
-#[tokio::test]
-async fn misuse_is_told() {
-    let fixture = Fixture::new().await;
-    let short = Manifest {
-        api_password: "short".to_owned(),
-        ..manifest("short")
-    };
-    let error = fixture.heroku.add_service(short).unwrap_err();
-    assert!(matches!(error, HerokuError::Manifest { .. }));
-    let error = fixture.heroku.releases("nowhere").unwrap_err().to_string();
-    assert!(error.contains("app `nowhere`"), "{error}");
-    assert!(fixture.heroku.add_service(manifest("acme")).is_err());
-    assert!(fixture.heroku.create_app(app("shop")).is_err());
-    assert!(
-        fixture
-            .heroku
-            .provision(provision("acme-fluffy-1", "shop"))
-            .is_err()
-    );
-    assert!(
-        fixture
-            .heroku
-            .provision(provision("acme-fluffy-2", "nowhere"))
-            .is_err()
-    );
-    let mut undeclared = provision("acme-fluffy-2", "shop");
-    undeclared
-        .config
-        .insert("OTHER".to_owned(), "value".to_owned());
-    let error = fixture.heroku.provision(undeclared).unwrap_err();
-    assert!(matches!(error, HerokuError::Undeclared { var, .. } if var == "OTHER"));
-    assert!(
-        fixture
-            .heroku
-            .attach(&fixture.addon.id, "shop", "ACME_GOLD")
-            .is_err()
-    );
-    assert!(
-        fixture
-            .heroku
-            .finish_provisioning(&fixture.addon.id)
-            .is_err()
-    );
 }
 
 #[tokio::test]

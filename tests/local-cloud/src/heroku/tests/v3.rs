@@ -3,23 +3,6 @@ use serde_json::json as j;
 use super::*;
 
 #[tokio::test]
-async fn the_resource_is_found_by_uuid_and_by_name() {
-    let fixture = Fixture::new().await;
-    let token = fixture.token().await;
-    for id in [fixture.addon.id.as_str(), "acme-fluffy-1"] {
-        let request = fixture.v3(Method::GET, &format!("addons/{id}"), &token);
-        let resource = json(request.send().await.unwrap(), StatusCode::OK).await;
-        assert_eq!(resource["id"], fixture.addon.id);
-        assert_eq!(resource["state"], "provisioned");
-        assert_eq!(resource["app"]["name"], "shop");
-        assert_eq!(resource["plan"]["name"], "acme:gold");
-    }
-    let legacy = fixture.addon.heroku_id.replace('@', "%40");
-    let request = fixture.v3(Method::GET, &format!("addons/{legacy}"), &token);
-    refused(request, 404, "not_found").await;
-}
-
-#[tokio::test]
 async fn a_write_keeps_what_it_does_not_name_and_answers_the_whole_config() {
     let fixture = Fixture::new().await;
     let token = fixture.token().await;
@@ -89,7 +72,7 @@ async fn an_apps_vars_take_at_most_32_kb_together() {
 async fn version_3_must_be_asked_for() {
     let fixture = Fixture::new().await;
     let token = fixture.token().await;
-    let path = format!("addons/{}", fixture.addon.id);
+    let path = format!("addons/{}/config", fixture.addon.id);
     let url = fixture.heroku.api_url().join(&path).unwrap();
     let request = || fixture.client.get(url.clone()).bearer_auth(&token);
     refused(request(), 406, "not_acceptable").await;
@@ -129,99 +112,22 @@ async fn an_unknown_or_expired_token_is_unauthorized() {
 }
 
 #[tokio::test]
-async fn the_attachments_name_every_app() {
-    let fixture = Fixture::new().await;
-    fixture.heroku.create_app(app("reports")).unwrap();
-    fixture
-        .heroku
-        .attach(&fixture.addon.id, "reports", "STATS")
-        .unwrap();
-    let token = fixture.token().await;
-    let path = format!("addons/{}/addon-attachments", fixture.addon.id);
-    let request = fixture.v3(Method::GET, &path, &token);
-    let attachments = json(request.send().await.unwrap(), StatusCode::OK).await;
-    let shown: Vec<_> = attachments
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|it| (text(&it["app"]["name"]), text(&it["name"])))
-        .collect();
-    let owned = |app: &str, name: &str| (app.to_owned(), name.to_owned());
-    assert_eq!(
-        shown,
-        [owned("shop", "ACME_GOLD"), owned("reports", "STATS")]
-    );
-}
-
-#[tokio::test]
-async fn the_config_can_be_written_while_provisioning_without_a_release() {
-    let fixture = Fixture::new().await;
-    let begun = provision("acme-fluffy-2", "shop");
-    let begun = fixture.heroku.begin_provisioning(begun).unwrap();
-    let before = fixture.versions("shop");
-    let refresh_token = fixture.heroku.refresh_token(&begun.id).unwrap();
-    let tokens = json(fixture.refresh(&refresh_token).await, StatusCode::OK).await;
-    let token = text(&tokens["access_token"]);
-    let request = fixture.v3(Method::GET, &format!("addons/{}", begun.id), &token);
-    let resource = json(request.send().await.unwrap(), StatusCode::OK).await;
-    assert_eq!(resource["state"], "provisioning");
-    let body = j!({ "config": [{ "name": "ACME_KEY", "value": "second" }] });
-    let path = format!("addons/{}/config", begun.id);
-    let write = fixture.v3(Method::PATCH, &path, &token).json(&body);
-    assert_eq!(write.send().await.unwrap().status(), StatusCode::OK);
-    assert_eq!(fixture.versions("shop"), before);
-}
-
-#[tokio::test]
 async fn a_deprovisioned_add_on_is_shown_as_chosen_and_its_grants_end() {
     let fixture = Fixture::new().await;
     let refresh_token = fixture.heroku.refresh_token(&fixture.addon.id).unwrap();
     let token = fixture.token().await;
     fixture.heroku.deprovision(&fixture.addon.id).unwrap();
-    let resource = format!("addons/{}", fixture.addon.id);
-    let config = format!("{resource}/config");
+    let config = format!("addons/{}/config", fixture.addon.id);
     for (gone_as, status, id) in [
         (GoneAs::NotFound, 404, "not_found"),
         (GoneAs::Gone, 410, "gone"),
     ] {
         fixture.heroku.set_gone_as(gone_as);
-        for path in [&resource, &config] {
-            refused(fixture.v3(Method::GET, path, &token), status, id).await;
-        }
+        refused(fixture.v3(Method::GET, &config, &token), status, id).await;
     }
-    fixture.heroku.set_gone_as(GoneAs::Deprovisioned);
-    let shown = fixture
-        .v3(Method::GET, &resource, &token)
-        .send()
-        .await
-        .unwrap();
-    assert_eq!(json(shown, StatusCode::OK).await["state"], "deprovisioned");
-    refused(fixture.v3(Method::GET, &config, &token), 404, "not_found").await;
     let refresh = fixture.refresh(&refresh_token).await;
-    assert_eq!(
-        json(refresh, StatusCode::BAD_REQUEST).await["id"],
-        "invalid_grant"
-    );
-}
-
-#[tokio::test]
-async fn an_empty_pool_answers_429_with_the_wait() {
-    let fixture = Fixture::new().await;
-    let token = fixture.token().await;
-    fixture.heroku.set_rate_limit(RateLimit {
-        capacity: 1,
-        refill_per_minute: 1,
-        retry_after: true,
-    });
-    let path = format!("addons/{}", fixture.addon.id);
-    let request = || fixture.v3(Method::GET, &path, &token);
-    assert_eq!(request().send().await.unwrap().status(), StatusCode::OK);
-    let answer = request().send().await.unwrap();
-    // The pool fills meanwhile.
-    let wait = answer.headers()["retry-after"].to_str().unwrap();
-    assert!((1..=60).contains(&wait.parse::<u64>().unwrap()), "{wait}");
-    let body = json(answer, StatusCode::TOO_MANY_REQUESTS).await;
-    assert_eq!(body["id"], "rate_limit");
+    let refused = json(refresh, StatusCode::BAD_REQUEST).await;
+    assert_eq!(refused["id"], "invalid_grant");
 }
 
 #[tokio::test]
@@ -229,6 +135,6 @@ async fn an_unknown_endpoint_or_method_is_not_found() {
     let fixture = Fixture::new().await;
     let token = fixture.token().await;
     refused(fixture.v3(Method::GET, "nothing", &token), 404, "not_found").await;
-    let path = format!("addons/{}", fixture.addon.id);
+    let path = format!("addons/{}/config", fixture.addon.id);
     refused(fixture.v3(Method::DELETE, &path, &token), 404, "not_found").await;
 }
