@@ -164,11 +164,6 @@ impl Front {
         operation: &str,
         parameters: Value,
     ) -> Result<Value, ServiceError> {
-        if operation == "BatchGetSecretValue" {
-            return Err(ServiceError::invalid_request(
-                "The local cloud has no BatchGetSecretValue: call GetSecretValue for each secret.",
-            ));
-        }
         let result = self.service.handle(caller, operation, parameters).await;
         let error = result.as_ref().err().map(|error| error.code);
         tracing::debug!(operation, caller = caller.0, error, "answered");
