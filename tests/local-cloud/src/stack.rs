@@ -238,6 +238,3 @@ fn at(command: &mut Command, endpoint: &Url) {
         .env("AWS_PAGER", "")
         .env("SAM_CLI_TELEMETRY", "0");
 }
-
-#[cfg(test)]
-mod tests;

@@ -83,13 +83,8 @@ impl Client {
         }
     }
 
-    /// Sends a message to the queue of this ARN, as root.
-    pub async fn send_message(&self, queue_arn: &str, body: &str) -> Result<(), MiniStackError> {
-        self.send_message_with(queue_arn, body, &[]).await
-    }
-
-    /// Like [`Self::send_message`], with message attributes.
-    pub async fn send_message_with(
+    /// Sends a message with these attributes to the queue of this ARN, as root.
+    pub async fn send_message(
         &self,
         queue_arn: &str,
         body: &str,

@@ -176,7 +176,7 @@ async fn bury(state: &State, schedule: &Schedule, failure: Failure) -> String {
         ("TARGET_ARN", &target.arn),
     ];
     match upstream
-        .send_message_with(queue, &target.input, &attributes)
+        .send_message(queue, &target.input, &attributes)
         .await
     {
         Ok(()) => message,
