@@ -311,20 +311,15 @@ mod tests {
     use super::*;
     use crate::tools::{ensure_mariadb, target_directory};
 
-    async fn start() -> (Mariadb, TempDir) {
-        let workspace = crate::tools::workspace();
-        let target = target_directory(&workspace);
-        let progress = Arc::new(|line: &str| println!("{line}"));
-        let programs = ensure_mariadb(&target, progress).await.unwrap();
-        let logs = tempfile::tempdir().unwrap();
-        let server = Mariadb::start(&programs, logs.path(), &[]).await.unwrap();
-        (server, logs)
-    }
-
     #[tokio::test]
     #[ignore = "needs the local cloud: cargo xtask test"]
     async fn it_serves_with_passwords_and_logs_every_statement() {
-        let (mariadb, _logs) = start().await;
+        let target = target_directory(&crate::tools::workspace());
+        let programs = ensure_mariadb(&target, Arc::new(|_: &str| ()))
+            .await
+            .unwrap();
+        let logs = tempfile::tempdir().unwrap();
+        let mariadb = Mariadb::start(&programs, logs.path(), &[]).await.unwrap();
         mariadb
             .execute(&[
                 "CREATE DATABASE d",
@@ -342,25 +337,5 @@ mod tests {
             let error = mariadb.connect_as(user, password).await.unwrap_err();
             assert!(error.to_string().contains("1045"), "{error}");
         }
-    }
-
-    #[tokio::test]
-    #[ignore = "needs the local cloud: cargo xtask test"]
-    async fn it_ends_at_once_though_somebody_is_connected_and_can_be_started_again() {
-        let (mariadb, _logs) = start().await;
-        mariadb.execute(&["CREATE DATABASE kept"]).await.unwrap();
-        let mut client = mariadb.connect().await.unwrap();
-        let (port, password) = (mariadb.port(), mariadb.superuser_password().to_owned());
-        let directory = mariadb.directory.path().to_owned();
-        let down = async {
-            assert!(client.query_drop("SELECT 1").await.is_err());
-            assert!(connect(port, SUPERUSER, &password).await.is_err());
-        };
-        let mariadb = mariadb.restart(down).await.unwrap();
-        let databases = mariadb.column("SHOW DATABASES LIKE 'kept'").await.unwrap();
-        assert_eq!(databases, ["kept"]);
-        mariadb.stop().await;
-        assert!(!directory.exists());
-        assert!(connect(port, SUPERUSER, &password).await.is_err());
     }
 }
