@@ -18,7 +18,7 @@ use tokio::process::Command;
 
 use crate::certificates::ServerCertificate;
 use crate::patience::PATIENCE;
-use crate::process::{self, Output, Process, ProcessError};
+use crate::process::{self, Output, Process};
 
 /// The administrator's name.
 pub const ADMINISTRATOR: &str = "administrator";
@@ -35,7 +35,7 @@ const TRIES: u32 = 5;
 pub enum RedisError {
     /// The server did not do its work.
     #[error(transparent)]
-    Process(#[from] ProcessError),
+    Process(#[from] anyhow::Error),
     /// Its files could not be made.
     #[error("cannot make Redis's directory: {0}")]
     File(#[from] io::Error),
@@ -124,9 +124,7 @@ impl Redis {
             redis.tls_port = process::free_port()?;
             redis.configure()?;
             match redis.serve().await {
-                Err(RedisError::Process(ProcessError::Ended { tail, .. }))
-                    if tries < TRIES && tail.contains("Address already in use") =>
-                {
+                Err(RedisError::Process(error)) if tries < TRIES && process::is_taken(&error) => {
                     tries += 1;
                 }
                 result => return result.map(|()| redis),

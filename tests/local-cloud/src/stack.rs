@@ -135,7 +135,7 @@ impl Stack {
         // The reasons explain a failure; that they cannot be had is not another one.
         let events = self.failed_events().await.unwrap_or_default();
         anyhow::bail!(
-            "stack {} could not be deployed: {source}\n{}",
+            "stack {} could not be deployed: {source:#}\n{}",
             self.name,
             reasons(&events)
         )
