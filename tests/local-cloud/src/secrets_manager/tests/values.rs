@@ -8,7 +8,7 @@ use super::harness::{Cloud, OPERATOR, code, id};
 async fn a_secret_is_found_by_name_arn_and_partial_arn() {
     let cloud = Cloud::start().await;
     cloud.create().await;
-    let described = cloud.call("DescribeSecret", json!({"SecretId": "s"})).await;
+    let described = cloud.describe().await;
     let arn = described["ARN"].as_str().unwrap();
     assert!(arn.starts_with("arn:aws:secretsmanager:us-east-1:000000000000:secret:s-"));
     let partial = &arn[..arn.len() - 7];
@@ -263,7 +263,7 @@ async fn names_and_tags_have_a_form() {
     );
     let untag = json!({"SecretId": "s", "TagKeys": ["rotation:revoke-after", "unknown"]});
     cloud.call("UntagResource", untag).await;
-    let described = cloud.call("DescribeSecret", json!({"SecretId": "s"})).await;
+    let described = cloud.describe().await;
     assert_eq!(described["Tags"], json!([{"Key": "team", "Value": "b"}]));
 }
 
