@@ -386,10 +386,10 @@ impl<'a> Simulation<'a> {
             asked: self.limits.asked,
             refused: self.limits.refused,
             used,
-            invocations: self.lambda.invocations(),
-            cold: self.lambda.cold(),
+            invocations: self.lambda.invocations,
+            cold: self.lambda.cold,
             gb_seconds: self.lambda.gb_seconds(),
-            peak_concurrency: self.lambda.peak(),
+            peak_concurrency: self.lambda.peak,
             ..self.outcome
         }
     }
