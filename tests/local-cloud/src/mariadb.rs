@@ -1,7 +1,6 @@
 //! A private MariaDB server: a free port, a temporary directory, nothing left behind.
 
 use std::io;
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -21,8 +20,6 @@ pub const SUPERUSER: &str = "root";
 
 /// How long the server may take to start.
 const START: Duration = PATIENCE;
-/// How often a port may turn out to be taken.
-const TRIES: u32 = 5;
 
 /// A MariaDB server. Stopped and removed on drop.
 #[derive(Debug)]
@@ -55,7 +52,7 @@ impl Mariadb {
         let programs = &programs.accessible(&owner, directory.path())?;
         initialise(programs, directory.path(), &owner, log_dir).await?;
         let init_file = directory.path().join("init.sql");
-        write_private(&init_file, &init_sql(&password))?;
+        process::write_private(&init_file, &init_sql(&password))?;
         owner.give(&init_file)?;
         let start = Start {
             server: programs.server.clone(),
@@ -65,14 +62,8 @@ impl Mariadb {
             options: options.iter().map(ToString::to_string).collect(),
             owner,
         };
-        let mut tries = 1;
-        let (process, port) = loop {
-            let port = process::free_port()?;
-            match start.serve(port, &password).await {
-                Err(error) if tries < TRIES && process::is_taken(&error) => tries += 1,
-                result => break (result?, port),
-            }
-        };
+        let serve = async |port| start.serve(port, &password).await;
+        let (process, port) = process::on_free_port(serve).await?;
         Ok(Self {
             output: process.output().clone(),
             process: Some(process),
@@ -293,15 +284,6 @@ async fn connect(port: u16, user: &str, password: &str) -> Result<Conn, mysql_as
         .max_allowed_packet(Some(16 * 1024 * 1024))
         .wait_timeout(Some(0));
     Conn::new(options).await
-}
-
-fn write_private(path: &Path, text: &str) -> io::Result<()> {
-    let mut file = std::fs::OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)?;
-    io::Write::write_all(&mut file, text.as_bytes())
 }
 
 #[cfg(test)]

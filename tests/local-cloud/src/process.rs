@@ -7,6 +7,7 @@ mod spawner;
 
 use std::ffi::OsStr;
 use std::io;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
@@ -27,6 +28,8 @@ const LOOK: Duration = Duration::from_secs(5);
 
 /// How many of its last lines an error about a process quotes.
 const TAIL: usize = 20;
+/// How often a port may turn out to be taken.
+pub(crate) const TRIES: u32 = 5;
 /// How long a process has to end after its stop signal before it is killed.
 const GRACE: Duration = Duration::from_mins(1);
 
@@ -120,6 +123,30 @@ pub fn free_port() -> io::Result<u16> {
     Ok(std::net::TcpListener::bind(("127.0.0.1", 0))?
         .local_addr()?
         .port())
+}
+
+/// Starts a server on a free port: on another one, if somebody else takes it meanwhile. The server, and its port.
+pub(crate) async fn on_free_port<T>(
+    mut start: impl AsyncFnMut(u16) -> Result<T>,
+) -> Result<(T, u16)> {
+    let mut tries = 1;
+    loop {
+        let port = free_port()?;
+        match start(port).await {
+            Err(error) if tries < TRIES && is_taken(&error) => tries += 1,
+            result => return Ok((result?, port)),
+        }
+    }
+}
+
+/// Writes a new file that nobody else can read.
+pub(crate) fn write_private(path: &Path, text: &str) -> io::Result<()> {
+    let mut file = std::fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)?;
+    io::Write::write_all(&mut file, text.as_bytes())
 }
 
 /// A running child process and all that it starts in its process group. Stopped on drop.

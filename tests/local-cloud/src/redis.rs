@@ -18,7 +18,7 @@ use tokio::process::Command;
 
 use crate::certificates::ServerCertificate;
 use crate::patience::PATIENCE;
-use crate::process::{self, Output, Process};
+use crate::process::{self, Output, Process, TRIES};
 
 /// The administrator's name.
 pub const ADMINISTRATOR: &str = "administrator";
@@ -27,8 +27,6 @@ pub const ADMINISTRATOR: &str = "administrator";
 const START: Duration = PATIENCE;
 /// How long it may take to answer.
 const ANSWER: Duration = PATIENCE;
-/// How often a port may turn out to be taken.
-const TRIES: u32 = 5;
 
 /// An error in running or using the server.
 #[derive(Debug, thiserror::Error)]

@@ -18,8 +18,6 @@ use crate::process::{self, Output, Process};
 const START: Duration = PATIENCE;
 /// Starts it with a resource type that it lacks.
 const START_SCRIPT: &str = include_str!("../../ministack/start.py");
-/// How often a port may turn out to be taken.
-const TRIES: u32 = 5;
 
 /// How MiniStack is started.
 #[derive(Clone, Debug)]
@@ -65,18 +63,13 @@ impl MiniStack {
     ///
     /// Fails with the end of its log if it ends or does not answer in time.
     pub async fn start(options: MiniStackOptions) -> Result<Self> {
-        let mut tries = 1;
-        loop {
-            match Self::start_once(&options).await {
-                Err(error) if tries < TRIES && process::is_taken(&error) => tries += 1,
-                result => return result.context("MiniStack did not start"),
-            }
-        }
+        let start = async |port| Self::start_at(port, &options).await;
+        let started = process::on_free_port(start).await;
+        Ok(started.context("MiniStack did not start")?.0)
     }
 
-    async fn start_once(options: &MiniStackOptions) -> Result<Self> {
+    async fn start_at(port: u16, options: &MiniStackOptions) -> Result<Self> {
         let directory = crate::scratch::directory("ministack-")?;
-        let port = process::free_port()?;
         let client = Client::new(format!("http://127.0.0.1:{port}").parse()?)?;
 
         let script = directory.path().join("start.py");
