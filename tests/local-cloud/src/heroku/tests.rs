@@ -58,6 +58,16 @@ impl Fixture {
         request.basic_auth("acme", Some(PASSWORD))
     }
 
+    /// The add-on, by v1.
+    fn installation(&self, method: Method) -> RequestBuilder {
+        self.v1(method, &format!("vendor/apps/{}", self.addon.id))
+    }
+
+    /// Its config, by v3.
+    fn vars(&self, method: Method, token: &str) -> RequestBuilder {
+        self.v3(method, &format!("addons/{}/config", self.addon.id), token)
+    }
+
     fn v3(&self, method: Method, path: &str, token: &str) -> RequestBuilder {
         let url = self.heroku.api_url().join(path).unwrap();
         let request = self.client.request(method, url);

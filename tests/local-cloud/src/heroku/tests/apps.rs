@@ -3,9 +3,8 @@ use serde_json::json as j;
 use super::*;
 
 async fn write(fixture: &Fixture, value: &str) {
-    let path = format!("vendor/apps/{}", fixture.addon.id);
     let body = j!({ "config": { "ACME_URL": value } });
-    let request = fixture.v1(Method::PUT, &path).json(&body);
+    let request = fixture.installation(Method::PUT).json(&body);
     assert_eq!(request.send().await.unwrap().status(), StatusCode::OK);
 }
 

@@ -13,9 +13,8 @@ fn once(fault: Fault) -> FaultRule {
 }
 
 fn write(fixture: &Fixture) -> RequestBuilder {
-    let path = format!("vendor/apps/{}", fixture.addon.id);
     let body = j!({ "config": { "ACME_URL": "second" } });
-    fixture.v1(Method::PUT, &path).json(&body)
+    fixture.installation(Method::PUT).json(&body)
 }
 
 #[tokio::test]
@@ -113,10 +112,7 @@ async fn a_rule_meets_only_what_it_names_and_is_used_up() {
         fault: Fault::Garbage(500),
     });
     let list = || fixture.v1(Method::GET, "vendor/apps").send();
-    let read = || {
-        let path = format!("vendor/apps/{}", fixture.addon.id);
-        fixture.v1(Method::GET, &path).send()
-    };
+    let read = || fixture.installation(Method::GET).send();
     assert_eq!(list().await.unwrap().status(), StatusCode::OK);
     assert_eq!(read().await.unwrap().status(), StatusCode::OK);
     for (left, status) in [(1, 500), (0, 500), (0, 200)] {

@@ -58,7 +58,7 @@ async fn an_installation_is_found_by_uuid_and_by_percent_encoded_legacy_id() {
 #[tokio::test]
 async fn the_config_is_shown_under_the_manifests_and_the_attachments_name() {
     let fixture = Fixture::new().await;
-    let request = fixture.v1(Method::GET, &format!("vendor/apps/{}", fixture.addon.id));
+    let request = fixture.installation(Method::GET);
     let info = json(request.send().await.unwrap(), StatusCode::OK).await;
     assert_eq!(fixture.addon.attachment, "ACME_GOLD");
     assert_eq!(
@@ -70,8 +70,7 @@ async fn the_config_is_shown_under_the_manifests_and_the_attachments_name() {
 #[tokio::test]
 async fn a_write_merges_and_answers_no_body() {
     let fixture = Fixture::new().await;
-    let path = format!("vendor/apps/{}", fixture.addon.id);
-    let request = fixture.v1(Method::PUT, &path);
+    let request = fixture.installation(Method::PUT);
     let body = j!({ "config": { "ACME_KEY": "second" } });
     let answer = request.json(&body).send().await.unwrap();
     assert_eq!(answer.status(), StatusCode::OK);
@@ -84,9 +83,8 @@ async fn a_write_merges_and_answers_no_body() {
 #[tokio::test]
 async fn an_undeclared_var_is_forbidden_by_name_without_its_value() {
     let fixture = Fixture::new().await;
-    let path = format!("vendor/apps/{}", fixture.addon.id);
     let body = j!({ "config": { "ACME_URL": "new", "OTHER": "hidden-value" } });
-    let request = fixture.v1(Method::PUT, &path).json(&body);
+    let request = fixture.installation(Method::PUT).json(&body);
     let message = refused(request, 403, "forbidden").await;
     assert!(message.contains("OTHER") && !message.contains("hidden-value"));
     assert_eq!(fixture.url_var(), "first");
@@ -96,9 +94,8 @@ async fn an_undeclared_var_is_forbidden_by_name_without_its_value() {
 #[tokio::test]
 async fn a_body_of_another_form_is_a_bad_request() {
     let fixture = Fixture::new().await;
-    let path = format!("vendor/apps/{}", fixture.addon.id);
     for body in ["", "{}", "{\"config\": {\"ACME_URL\": null}}", "<html>"] {
-        let request = fixture.v1(Method::PUT, &path).body(body);
+        let request = fixture.installation(Method::PUT).body(body);
         refused(request, 400, "bad_request").await;
     }
 }
@@ -135,10 +132,9 @@ async fn another_services_installation_does_not_exist_for_the_caller() {
 #[tokio::test]
 async fn an_installation_is_404_after_deprovisioning() {
     let fixture = Fixture::new().await;
-    let path = format!("vendor/apps/{}", fixture.addon.id);
     fixture.heroku.deprovision(&fixture.addon.id).unwrap();
-    refused(fixture.v1(Method::GET, &path), 404, "not_found").await;
+    refused(fixture.installation(Method::GET), 404, "not_found").await;
     let body = j!({ "config": { "ACME_URL": "new" } });
-    let write = fixture.v1(Method::PUT, &path).json(&body);
+    let write = fixture.installation(Method::PUT).json(&body);
     refused(write, 404, "not_found").await;
 }

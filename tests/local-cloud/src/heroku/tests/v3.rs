@@ -6,9 +6,8 @@ use super::*;
 async fn a_write_keeps_what_it_does_not_name_and_answers_the_whole_config() {
     let fixture = Fixture::new().await;
     let token = fixture.token().await;
-    let path = format!("addons/{}/config", fixture.addon.id);
     let body = j!({ "config": [{ "name": "ACME_KEY", "value": "second" }] });
-    let request = fixture.v3(Method::PATCH, &path, &token).json(&body);
+    let request = fixture.vars(Method::PATCH, &token).json(&body);
     let whole = j!([
         { "name": "ACME_KEY", "value": "second" },
         { "name": "ACME_URL", "value": "first" },
@@ -17,7 +16,7 @@ async fn a_write_keeps_what_it_does_not_name_and_answers_the_whole_config() {
         json(request.send().await.unwrap(), StatusCode::OK).await,
         whole
     );
-    let read = fixture.v3(Method::GET, &path, &token).send().await.unwrap();
+    let read = fixture.vars(Method::GET, &token).send().await.unwrap();
     assert_eq!(json(read, StatusCode::OK).await, whole);
 }
 
@@ -25,9 +24,8 @@ async fn a_write_keeps_what_it_does_not_name_and_answers_the_whole_config() {
 async fn null_removes_a_var() {
     let fixture = Fixture::new().await;
     let token = fixture.token().await;
-    let path = format!("addons/{}/config", fixture.addon.id);
     let body = j!({ "config": [{ "name": "ACME_URL", "value": null }] });
-    let request = fixture.v3(Method::PATCH, &path, &token).json(&body);
+    let request = fixture.vars(Method::PATCH, &token).json(&body);
     assert_eq!(
         json(request.send().await.unwrap(), StatusCode::OK).await,
         j!([])
@@ -38,12 +36,11 @@ async fn null_removes_a_var() {
 async fn an_undeclared_var_is_invalid_by_name_without_its_value() {
     let fixture = Fixture::new().await;
     let token = fixture.token().await;
-    let path = format!("addons/{}/config", fixture.addon.id);
     let body = j!({ "config": [
         { "name": "ACME_URL", "value": "new" },
         { "name": "OTHER", "value": "hidden-value" },
     ] });
-    let request = fixture.v3(Method::PATCH, &path, &token).json(&body);
+    let request = fixture.vars(Method::PATCH, &token).json(&body);
     let message = refused(request, 422, "invalid_params").await;
     assert!(message.contains("OTHER") && !message.contains("hidden-value"));
     assert_eq!(fixture.url_var(), "first");
@@ -55,9 +52,8 @@ async fn an_apps_vars_take_at_most_32_kb_together() {
     let token = fixture.token().await;
     let half = "x".repeat(15 * 1024);
     // Shown twice to the app that owns the add-on, so 30 kB of 32.
-    let path = format!("addons/{}/config", fixture.addon.id);
     let body = j!({ "config": [{ "name": "ACME_URL", "value": half }] });
-    let write = || fixture.v3(Method::PATCH, &path, &token).json(&body);
+    let write = || fixture.vars(Method::PATCH, &token).json(&body);
     assert_eq!(write().send().await.unwrap().status(), StatusCode::OK);
     let customers = "y".repeat(4 * 1024);
     fixture
@@ -101,11 +97,10 @@ async fn a_token_is_for_one_add_on() {
 #[tokio::test]
 async fn an_unknown_or_expired_token_is_unauthorized() {
     let fixture = Fixture::new().await;
-    let path = format!("addons/{}/config", fixture.addon.id);
-    let unknown = fixture.v3(Method::GET, &path, "HRKU-unknown");
+    let unknown = fixture.vars(Method::GET, "HRKU-unknown");
     refused(unknown, 401, "unauthorized").await;
     let token = fixture.token().await;
-    let request = || fixture.v3(Method::GET, &path, &token);
+    let request = || fixture.vars(Method::GET, &token);
     assert_eq!(request().send().await.unwrap().status(), StatusCode::OK);
     fixture.heroku.expire_tokens(&fixture.addon.id).unwrap();
     refused(request(), 401, "unauthorized").await;
@@ -117,13 +112,12 @@ async fn a_deprovisioned_add_on_is_shown_as_chosen_and_its_grants_end() {
     let refresh_token = fixture.heroku.refresh_token(&fixture.addon.id).unwrap();
     let token = fixture.token().await;
     fixture.heroku.deprovision(&fixture.addon.id).unwrap();
-    let config = format!("addons/{}/config", fixture.addon.id);
     for (gone_as, status, id) in [
         (GoneAs::NotFound, 404, "not_found"),
         (GoneAs::Gone, 410, "gone"),
     ] {
         fixture.heroku.set_gone_as(gone_as);
-        refused(fixture.v3(Method::GET, &config, &token), status, id).await;
+        refused(fixture.vars(Method::GET, &token), status, id).await;
     }
     let refresh = fixture.refresh(&refresh_token).await;
     let refused = json(refresh, StatusCode::BAD_REQUEST).await;
@@ -135,6 +129,5 @@ async fn an_unknown_endpoint_or_method_is_not_found() {
     let fixture = Fixture::new().await;
     let token = fixture.token().await;
     refused(fixture.v3(Method::GET, "nothing", &token), 404, "not_found").await;
-    let path = format!("addons/{}/config", fixture.addon.id);
-    refused(fixture.v3(Method::DELETE, &path, &token), 404, "not_found").await;
+    refused(fixture.vars(Method::DELETE, &token), 404, "not_found").await;
 }
