@@ -18,7 +18,7 @@ use addon_rotation::heroku::HerokuConfiguration;
 use addon_rotation::heroku::{HerokuClient, Partner};
 use addon_rotation::net::{self, PlainText};
 use addon_rotation::secrets::Secrets;
-use addon_rotation::service::Services;
+use addon_rotation::service::{self, Services};
 use local_cloud::credential_service::{CredentialService, CredentialServiceOptions};
 use local_cloud::events::{Event, EventKind, EventLog};
 use local_cloud::gateway::{Gateway, GatewayOptions};
@@ -472,6 +472,26 @@ pub(crate) fn serving(administrator: &Fields, document: &Document) -> Fields {
     let hosts = nodes.map(|node| format!("{}:{}", node["host"].as_str().unwrap(), node["port"]));
     administrator["hosts"] = hosts.collect();
     Fields::parse(&administrator.to_string()).unwrap()
+}
+
+/// Has the credential made by an administrator that is for its addresses.
+pub(crate) async fn issue(
+    services: &Services,
+    administrator: &Fields,
+    document: &Document,
+) -> Result<(), service::ServiceError> {
+    let administrator = serving(administrator, document);
+    services.issue(document, &administrator, soon()).await
+}
+
+/// Has it ended by one.
+pub(crate) async fn revoke(
+    services: &Services,
+    administrator: &Fields,
+    document: &Document,
+) -> Result<(), service::ServiceError> {
+    let administrator = serving(administrator, document);
+    services.revoke(document, &administrator, soon()).await
 }
 
 pub(crate) fn document(value: &Value) -> Document {

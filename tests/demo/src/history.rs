@@ -134,65 +134,14 @@ impl History {
     }
 
     fn add(&mut self, subject: &Subject, event: &Event) {
-        let (secret, at) = (&subject.secret, event.at);
+        let at = event.at;
+        if let Some((secret, version)) = event.kind.version() {
+            if secret == subject.secret {
+                self.add_of_version(version, event);
+            }
+            return;
+        }
         match &event.kind {
-            EventKind::RotationStarted {
-                secret: of,
-                version,
-                cause,
-            } if of == secret => {
-                self.rotation_started(version, cause, at);
-            }
-            EventKind::StepStarted {
-                secret: of,
-                version,
-                step,
-            } if of == secret => {
-                if let Some(rotation) = self.rotation(version) {
-                    rotation.step = Some(step.clone());
-                }
-            }
-            EventKind::StepSucceeded {
-                secret: of,
-                version,
-                ..
-            } if of == secret => {
-                if let Some(rotation) = self.rotation(version) {
-                    rotation.step = None;
-                }
-            }
-            EventKind::RotationSucceeded {
-                secret: of,
-                version,
-            } if of == secret => {
-                if let Some(rotation) = self.rotation(version) {
-                    rotation.succeeded = Some(at);
-                }
-            }
-            EventKind::RotationFailed {
-                secret: of,
-                version,
-                ..
-            } if of == secret => {
-                if let Some(rotation) = self.rotation(version) {
-                    rotation.step = None;
-                    rotation.failures += 1;
-                }
-            }
-            EventKind::LabelAttached {
-                secret: of,
-                version,
-                label,
-            } if of == secret => {
-                self.label_attached(version, label, at);
-            }
-            EventKind::LabelRemoved {
-                secret: of,
-                version,
-                label,
-            } if of == secret => {
-                self.label_removed(version, label, at);
-            }
             EventKind::ScheduleCreated {
                 fires_at, input, ..
             } => {
@@ -228,6 +177,35 @@ impl History {
                 if let Some(credential) = revoked {
                     credential.revoked = Some(at);
                 }
+            }
+            _ => {}
+        }
+    }
+
+    /// What Secrets Manager tells of a version of the instance's.
+    fn add_of_version(&mut self, version: &str, Event { at, kind }: &Event) {
+        match kind {
+            EventKind::RotationStarted { cause, .. } => {
+                return self.rotation_started(version, cause, *at);
+            }
+            EventKind::LabelAttached { label, .. } => {
+                return self.label_attached(version, label, *at);
+            }
+            EventKind::LabelRemoved { label, .. } => {
+                return self.label_removed(version, label, *at);
+            }
+            _ => {}
+        }
+        let Some(rotation) = self.rotation(version) else {
+            return;
+        };
+        match kind {
+            EventKind::StepStarted { step, .. } => rotation.step = Some(step.clone()),
+            EventKind::StepSucceeded { .. } => rotation.step = None,
+            EventKind::RotationSucceeded { .. } => rotation.succeeded = Some(*at),
+            EventKind::RotationFailed { .. } => {
+                rotation.step = None;
+                rotation.failures += 1;
             }
             _ => {}
         }

@@ -204,10 +204,7 @@ async fn demo(workspace: &Path, picture: &Path, options: DemoOptions) -> Result<
 
     save(picture, &timeline::svg(&recording))?;
     let verdict = Verdict::of(&recording);
-    view.print(&format!(
-        "\n{}\n",
-        verdict::table(&recording, View::is_terminal())
-    ));
+    view.print("");
     for line in verdict.lines() {
         view.print(&line);
     }

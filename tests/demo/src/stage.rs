@@ -372,9 +372,9 @@ impl<'a> Stage<'a> {
 }
 
 impl Player {
-    /// The logins of an app.
-    pub(super) fn tally(&self, app: &str) -> Option<Tally> {
-        self.customers.get(app).map(Customer::tally)
+    /// The logins of each app.
+    pub(super) fn tallies(&self) -> impl Iterator<Item = Tally> {
+        self.customers.values().map(Customer::tally)
     }
 
     fn shown(&self) -> MutexGuard<'_, BTreeMap<String, String>> {

@@ -35,11 +35,11 @@ pub(crate) async fn record(
     );
 
     let subjects = players.each_ref().map(|it| it.subject.clone());
-    let mut live = view.follow(&subjects, &cloud.events, |app| {
-        players
-            .iter()
-            .find_map(|player| player.tally(app))
-            .unwrap_or_default()
+    let mut live = view.follow(&subjects, &cloud.events, || {
+        let tallies = players.iter().flat_map(Player::tallies);
+        tallies.fold((0, 0), |(accepted, refused), it| {
+            (accepted + it.accepted, refused + it.refused + it.overtaken)
+        })
     });
     let played = tokio::select! {
         played = play(&stage, &players) => played,

@@ -4,11 +4,9 @@ use std::time::Duration;
 
 use local_cloud::customers::Tally;
 
-pub(crate) use self::table::table;
 use super::history::History;
 use super::recording::{Outcome, Recording};
 
-mod table;
 #[cfg(test)]
 mod tests;
 

@@ -1,25 +1,21 @@
 //! What whoever runs the demo sees while it runs: a line for each event, and now and then the figures.
 
 mod describe;
-#[cfg(test)]
-mod tests;
 
 use std::convert::Infallible;
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io::{self, Write as _};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use local_cloud::customers::Tally;
-use local_cloud::events::{Event, EventLog};
+use local_cloud::events::EventLog;
 use local_cloud::process::OnLine;
 use tokio::time::MissedTickBehavior;
 use tokio_util::task::AbortOnDropHandle;
 
 use self::describe::{Cast, Line};
-use super::history::History;
 use super::recording::Subject;
-use super::verdict::{short, thousands};
+use super::verdict::thousands;
 
 const REFRESH: Duration = Duration::from_millis(200);
 /// How long nothing may be said of what takes long.
@@ -45,11 +41,6 @@ impl View {
             zero: Timestamp::now(),
             waiting: None,
         })))
-    }
-
-    /// Whether colours are of use.
-    pub(crate) fn is_terminal() -> bool {
-        io::stdout().is_terminal()
     }
 
     /// Counts the elapsed seconds from `zero` on.
@@ -111,19 +102,19 @@ impl View {
         })
     }
 
-    /// Shows what happens to `subjects` from now on.
+    /// Shows what happens to `subjects` from now on, and now and then how many logins were accepted and refused.
     pub(crate) fn follow<'a>(
         &self,
         subjects: &'a [Subject],
         events: &'a EventLog,
-        tally: impl Fn(&str) -> Tally + 'a,
+        logins: impl Fn() -> (u64, u64) + 'a,
     ) -> Live<'a> {
         self.told().waiting = Some(Vec::new());
         Live {
             view: self.clone(),
             subjects,
             events,
-            tally: Box::new(tally),
+            logins: Box::new(logins),
             seen: events.since(0).len(),
             reported: Timestamp::now(),
         }
@@ -150,7 +141,7 @@ pub(crate) struct Live<'a> {
     view: View,
     subjects: &'a [Subject],
     events: &'a EventLog,
-    tally: Box<dyn Fn(&str) -> Tally + 'a>,
+    logins: Box<dyn Fn() -> (u64, u64) + 'a>,
     seen: usize,
     reported: Timestamp,
 }
@@ -189,19 +180,10 @@ impl Live<'_> {
             >= REPORT
         {
             self.reported = Timestamp::now();
-            self.report(&events);
-        }
-    }
-
-    fn report(&self, events: &[Event]) {
-        let now = Timestamp::now();
-        for subject in self.subjects {
-            let history = History::of(subject, events);
-            let figures = Figures::of(subject, &self.tally).text();
-            self.view.line(
-                now,
-                &format!("· {}: {figures} · {}", subject.name, state(&history, now)),
-            );
+            let (accepted, refused) = (self.logins)();
+            let (accepted, refused) = (thousands(accepted), thousands(refused));
+            let figures = format!("· {accepted} logins accepted, {refused} refused");
+            self.view.line(self.reported, &figures);
         }
     }
 }
@@ -210,77 +192,4 @@ impl Drop for Live<'_> {
     fn drop(&mut self) {
         self.view.told().waiting = None;
     }
-}
-
-struct Figures {
-    accepted: u64,
-    refused: u64,
-    /// Refused, or failed otherwise.
-    lost: u64,
-}
-
-impl Figures {
-    fn of(subject: &Subject, tally: &dyn Fn(&str) -> Tally) -> Self {
-        let mut figures = Self {
-            accepted: 0,
-            refused: 0,
-            lost: 0,
-        };
-        for app in &subject.apps {
-            let tally = tally(&app.name);
-            let refused = tally.refused + tally.overtaken;
-            figures.accepted += tally.accepted;
-            figures.refused += refused;
-            figures.lost += refused + tally.errors + tally.missing;
-        }
-        figures
-    }
-
-    fn text(&self) -> String {
-        let (accepted, refused) = (thousands(self.accepted), thousands(self.refused));
-        let failed = self.lost - self.refused;
-        let failed = if failed == 0 {
-            String::new()
-        } else {
-            format!(", {} failed", thousands(failed))
-        };
-        format!("{accepted} logins accepted, {refused} refused{failed}")
-    }
-}
-
-/// What an instance is about.
-fn state(history: &History, now: Timestamp) -> String {
-    let rotating = history.rotations.last().filter(|it| it.succeeded.is_none());
-    let mut parts = Vec::new();
-    match rotating {
-        Some(rotation) => parts.push(
-            rotation
-                .step
-                .clone()
-                .unwrap_or_else(|| "rotating".to_owned()),
-        ),
-        None if history.rotations.is_empty() => parts.push("not yet rotated".to_owned()),
-        None => {}
-    }
-    for credential in history.old_credentials().filter(|it| it.closed.is_none()) {
-        let version = short(&credential.version);
-        parts.push(match credential.scheduled {
-            Some((_, due)) if due > now => {
-                format!(
-                    "{version} ends in {} s",
-                    due.duration_since(now).as_secs() + 1
-                )
-            }
-            _ => format!("{version} ends now"),
-        });
-    }
-    let ended = history
-        .credentials
-        .iter()
-        .filter(|it| it.closed.is_some())
-        .count();
-    if ended > 0 {
-        parts.push(format!("{ended} revoked"));
-    }
-    parts.join(" · ")
 }

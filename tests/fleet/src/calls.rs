@@ -26,6 +26,14 @@ impl Api {
             Self::V3 => "v3",
         }
     }
+
+    /// [`TOKEN`] for the one that needs none.
+    pub(crate) fn token(self) -> Flag {
+        match self {
+            Self::V1 => TOKEN,
+            Self::V3 => 0,
+        }
+    }
 }
 
 /// A request of a function.
@@ -149,10 +157,10 @@ pub(crate) fn rotate(step: usize) -> &'static [Op] {
 
 /// What a called function does. test-secret asks the service besides, at the same time, which takes
 /// nobody's quota and is over sooner.
-pub(crate) fn called(function: Function, api: Api) -> &'static [Op] {
-    match (function, api) {
-        (Function::Rotate, _) => &[],
-        (Function::CreateSecret, _) => &[
+pub(crate) fn called(function: Function) -> &'static [Op] {
+    match function {
+        Function::Rotate => &[],
+        Function::CreateSecret => &[
             Ask(Read),
             Ask(Read),
             Ask(Read),
@@ -160,18 +168,7 @@ pub(crate) fn called(function: Function, api: Api) -> &'static [Op] {
             Ask(Service),
             Ask(Service),
         ],
-        (Function::PublishToHeroku, Api::V1) => &[
-            Ask(Read),
-            Ask(Read),
-            Open,
-            Ask(HerokuRead),
-            Unless(SHOWN, 3),
-            From,
-            Ask(HerokuWrite),
-            Mark(SHOWN),
-            Close,
-        ],
-        (Function::PublishToHeroku, Api::V3) => &[
+        Function::PublishToHeroku => &[
             Ask(Read),
             Ask(Read),
             Open,
@@ -186,8 +183,7 @@ pub(crate) fn called(function: Function, api: Api) -> &'static [Op] {
             Mark(SHOWN),
             Close,
         ],
-        (Function::TestSecret, Api::V1) => &[Ask(Read), Ask(Read), Open, Ask(HerokuRead), Close],
-        (Function::TestSecret, Api::V3) => &[
+        Function::TestSecret => &[
             Ask(Read),
             Ask(Read),
             Open,
@@ -199,30 +195,13 @@ pub(crate) fn called(function: Function, api: Api) -> &'static [Op] {
             Close,
         ],
         // A schedule that an earlier attempt made is moved.
-        (Function::FinishSecret, _) => &[
+        Function::FinishSecret => &[
             Ask(CreateSchedule),
             When(SCHEDULED, 1),
             Ask(UpdateSchedule),
             Mark(SCHEDULED),
         ],
-        (Function::RevokeSecret, Api::V1) => &[
-            Ask(Read),
-            Ask(GetSchedule),
-            Ask(Read),
-            Ask(Read),
-            Ask(Read),
-            Open,
-            Ask(HerokuRead),
-            Close,
-            Ask(Read),
-            Ask(Service),
-            Ask(Service),
-            Ask(Service),
-            Ask(Service),
-            Ask(Write),
-            Ask(PutEvents),
-        ],
-        (Function::RevokeSecret, Api::V3) => &[
+        Function::RevokeSecret => &[
             Ask(Read),
             Ask(GetSchedule),
             Ask(Read),
@@ -259,8 +238,8 @@ mod tests {
                 Ask(Service) | Open | From | Close => {}
                 Ask(_) => aws += 1,
                 Invoke(function) => {
-                    *done &= !TOKEN;
-                    let inner = count(called(function, api), done, api);
+                    *done = *done & !TOKEN | api.token();
+                    let inner = count(called(function), done, api);
                     (aws, heroku) = (aws + 1 + inner.0, heroku + inner.1);
                 }
                 Mark(flag) => *done |= flag,
@@ -281,8 +260,8 @@ mod tests {
                 let mut seen: Vec<_> = (0..STEPS)
                     .map(|step| count(rotate(step), &mut done, api))
                     .collect();
-                done = 0;
-                seen.push(count(called(Function::RevokeSecret, api), &mut done, api));
+                done = api.token();
+                seen.push(count(called(Function::RevokeSecret), &mut done, api));
                 let mut expected = expected;
                 if first {
                     expected[0] = counts::FIRST_CREATE;

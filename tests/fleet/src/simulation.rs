@@ -163,6 +163,11 @@ impl<'a> Simulation<'a> {
         }
     }
 
+    fn frame(&self, function: Function, ops: &'static [calls::Op], began: Time) -> Frame {
+        let token = self.fleet.api.token();
+        Frame::new(function, ops, began, token, &self.parameters.lambda)
+    }
+
     /// Executes a function, if Lambda lets it.
     fn execute(
         &mut self,
@@ -179,7 +184,7 @@ impl<'a> Simulation<'a> {
         let run = Box::new(Run {
             instance,
             purpose,
-            outer: Frame::new(function, ops, began, &self.parameters.lambda),
+            outer: self.frame(function, ops, began),
             inner: None,
         });
         let place = if let Some(place) = self.free.pop() {
@@ -275,8 +280,8 @@ impl<'a> Simulation<'a> {
             return self.run_failed(run);
         };
         run.outer.advance();
-        let ops = calls::called(function, self.fleet.api);
-        run.inner = Some(Frame::new(function, ops, began, &self.parameters.lambda));
+        let ops = calls::called(function);
+        run.inner = Some(self.frame(function, ops, began));
         Some(first - self.now)
     }
 
@@ -353,7 +358,7 @@ impl<'a> Simulation<'a> {
     }
 
     fn deliver(&mut self, instance: u32, tries: u8) {
-        let ops = calls::called(Function::RevokeSecret, self.fleet.api);
+        let ops = calls::called(Function::RevokeSecret);
         if self.execute(instance, Purpose::Revocation, Function::RevokeSecret, ops) {
             return;
         }
@@ -388,10 +393,10 @@ impl<'a> Simulation<'a> {
             asked: self.limits.asked,
             refused: self.limits.refused,
             used,
-            invocations: self.lambda.invocations(),
-            cold: self.lambda.cold(),
+            invocations: self.lambda.invocations,
+            cold: self.lambda.cold,
             gb_seconds: self.lambda.gb_seconds(),
-            peak_concurrency: self.lambda.peak(),
+            peak_concurrency: self.lambda.peak,
             ..self.outcome
         }
     }

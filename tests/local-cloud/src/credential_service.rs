@@ -134,16 +134,6 @@ impl CredentialService {
         self.url.clone()
     }
 
-    /// What a customer's config var holds: the base URL, with the key as its password.
-    #[must_use]
-    pub fn customer_url(&self, api_key: &str) -> String {
-        let key =
-            percent_encoding::utf8_percent_encode(api_key, percent_encoding::NON_ALPHANUMERIC);
-        self.url
-            .as_str()
-            .replacen("http://", &format!("http://key:{key}@"), 1)
-    }
-
     /// Registers a credential that is older than the secret. The same again changes nothing.
     pub fn register(&self, id: &str, api_key: &str) -> anyhow::Result<()> {
         let fields = BTreeMap::from([(KEY_FIELD.to_owned(), api_key.to_owned())]);

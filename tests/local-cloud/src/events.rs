@@ -107,6 +107,38 @@ pub enum EventKind {
     },
 }
 
+impl EventKind {
+    /// The secret and its version that Secrets Manager tells of.
+    #[must_use]
+    pub fn version(&self) -> Option<(&str, &str)> {
+        match self {
+            Self::RotationStarted {
+                secret, version, ..
+            }
+            | Self::StepStarted {
+                secret, version, ..
+            }
+            | Self::StepSucceeded {
+                secret, version, ..
+            }
+            | Self::StepFailed {
+                secret, version, ..
+            }
+            | Self::RotationSucceeded { secret, version }
+            | Self::RotationFailed {
+                secret, version, ..
+            }
+            | Self::LabelAttached {
+                secret, version, ..
+            }
+            | Self::LabelRemoved {
+                secret, version, ..
+            } => Some((secret, version)),
+            _ => None,
+        }
+    }
+}
+
 /// The events so far, shared by everything in the local cloud.
 #[derive(Clone, Debug)]
 pub struct EventLog {

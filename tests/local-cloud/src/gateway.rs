@@ -278,7 +278,7 @@ impl Routes {
         };
         upstream.forward(request).await.unwrap_or_else(|error| {
             tracing::warn!(%error, "not forwarded");
-            answer::text(http::StatusCode::BAD_GATEWAY, &error.to_string())
+            answer::text(http::StatusCode::BAD_GATEWAY, &format!("{error:#}"))
         })
     }
 

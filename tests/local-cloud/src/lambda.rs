@@ -13,10 +13,10 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
+use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
 
 use crate::ministack::Invocation;
-use crate::process::ProcessError;
 use crate::scheduler::{HandOver, Target};
 use crate::secrets_manager::{Answer, RotationFunctions};
 
@@ -49,25 +49,6 @@ pub struct Function {
     pub memory: u32,
     /// Its variables.
     pub environment: BTreeMap<String, String>,
-}
-
-/// Why an invocation has no answer.
-#[derive(Debug, thiserror::Error)]
-pub enum LambdaError {
-    /// There is no such function.
-    #[error("Function not found: {0}")]
-    NotFound(String),
-    /// Its process does not start.
-    #[error(transparent)]
-    Process(#[from] ProcessError),
-    /// The Runtime API cannot be served to it.
-    #[error("cannot serve the Runtime API to {function}: {source}")]
-    RuntimeApi {
-        /// The function.
-        function: String,
-        /// The system's error.
-        source: std::io::Error,
-    },
 }
 
 /// Lambda. Clones share everything; the functions' processes end with the last one.
@@ -104,18 +85,16 @@ impl Lambda {
     }
 
     /// A function by name or ARN.
-    fn function(&self, id: &str) -> Result<&Function, LambdaError> {
+    fn function(&self, id: &str) -> Option<&Function> {
         let name = id.strip_prefix(ARN).unwrap_or(id);
-        let functions = self.0.functions.get();
-        functions
-            .and_then(|functions| functions.get(name))
-            .ok_or_else(|| LambdaError::NotFound(arn(name)))
+        self.0.functions.get()?.get(name)
     }
 
     /// Invokes a function, by name or ARN, and waits for its answer. A failure of the function's own is an answer
     /// with [`Invocation::function_error`].
-    pub async fn invoke(&self, function: &str, event: &Value) -> Result<Invocation, LambdaError> {
-        let function = self.function(function)?;
+    pub async fn invoke(&self, function: &str, event: &Value) -> Result<Invocation> {
+        let known = self.function(function);
+        let function = known.with_context(|| not_found(function))?;
         let idle = self.idle().get_mut(&function.name).and_then(Vec::pop);
         let mut sandbox = match idle {
             Some(sandbox) => sandbox,
@@ -135,7 +114,7 @@ impl Lambda {
         Ok(invocation)
     }
 
-    async fn start(&self, function: &Function) -> Result<Sandbox, LambdaError> {
+    async fn start(&self, function: &Function) -> Result<Sandbox> {
         let number = {
             let mut started = self
                 .0
@@ -163,6 +142,10 @@ impl Lambda {
     }
 }
 
+fn not_found(function: &str) -> String {
+    format!("Function not found: {function}")
+}
+
 fn failure(kind: &str, message: &str) -> Invocation {
     Invocation {
         payload: json!({ "errorType": kind, "errorMessage": message }),
@@ -173,17 +156,17 @@ fn failure(kind: &str, message: &str) -> Invocation {
 impl RotationFunctions for Lambda {
     fn invoke<'a>(&'a self, function_arn: &'a str, event: &'a Value) -> Answer<'a, Invocation> {
         let invocation = Lambda::invoke(self, function_arn, event);
-        Box::pin(async move { invocation.await.map_err(|error| error.to_string()) })
+        Box::pin(async move { invocation.await.map_err(|error| format!("{error:#}")) })
     }
 
     fn lets_in<'a>(&'a self, function_arn: &'a str, _secret_arn: &'a str) -> Answer<'a, bool> {
-        let is_there = self.function(function_arn).is_ok();
+        let is_there = self.function(function_arn).is_some();
         Box::pin(async move { Ok(is_there) })
     }
 
     fn principal<'a>(&'a self, function_arn: &'a str) -> Answer<'a, Option<String>> {
         // Nobody checks signatures here: each function's access key id is its name.
-        let name = self.function(function_arn).ok().map(|it| it.name.clone());
+        let name = self.function(function_arn).map(|it| it.name.clone());
         Box::pin(async move { Ok(name) })
     }
 }
@@ -194,7 +177,7 @@ impl Target for Lambda {
             let event: Value = serde_json::from_str(&input)
                 .map_err(|error| format!("the input is not JSON: {error}"))?;
             self.function(&function_arn)
-                .map_err(|error| error.to_string())?;
+                .ok_or_else(|| not_found(&function_arn))?;
             // As Lambda does it for an asynchronous invocation: the hand-over is all that the caller hears of.
             let lambda = self.clone();
             tokio::spawn(async move { lambda.invoke_twice_more(&function_arn, &event).await });

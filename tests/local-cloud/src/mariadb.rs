@@ -1,7 +1,6 @@
 //! A private MariaDB server: a free port, a temporary directory, nothing left behind.
 
 use std::io;
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -21,8 +20,6 @@ pub const SUPERUSER: &str = "root";
 
 /// How long the server may take to start.
 const START: Duration = PATIENCE;
-/// How often a port may turn out to be taken.
-const TRIES: u32 = 5;
 
 /// A MariaDB server. Stopped and removed on drop.
 #[derive(Debug)]
@@ -55,7 +52,7 @@ impl Mariadb {
         let programs = &programs.accessible(&owner, directory.path())?;
         initialise(programs, directory.path(), &owner, log_dir).await?;
         let init_file = directory.path().join("init.sql");
-        write_private(&init_file, &init_sql(&password))?;
+        process::write_private(&init_file, &init_sql(&password))?;
         owner.give(&init_file)?;
         let start = Start {
             server: programs.server.clone(),
@@ -65,14 +62,8 @@ impl Mariadb {
             options: options.iter().map(ToString::to_string).collect(),
             owner,
         };
-        let mut tries = 1;
-        let (process, port) = loop {
-            let port = process::free_port()?;
-            match start.serve(port, &password).await {
-                Err(error) if tries < TRIES && process::is_taken(&error) => tries += 1,
-                result => break (result?, port),
-            }
-        };
+        let serve = async |port| start.serve(port, &password).await;
+        let (process, port) = process::on_free_port(serve).await?;
         Ok(Self {
             output: process.output().clone(),
             process: Some(process),
@@ -295,15 +286,6 @@ async fn connect(port: u16, user: &str, password: &str) -> Result<Conn, mysql_as
     Conn::new(options).await
 }
 
-fn write_private(path: &Path, text: &str) -> io::Result<()> {
-    let mut file = std::fs::OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)?;
-    io::Write::write_all(&mut file, text.as_bytes())
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
@@ -311,20 +293,15 @@ mod tests {
     use super::*;
     use crate::tools::{ensure_mariadb, target_directory};
 
-    async fn start() -> (Mariadb, TempDir) {
-        let workspace = crate::tools::workspace();
-        let target = target_directory(&workspace);
-        let progress = Arc::new(|line: &str| println!("{line}"));
-        let programs = ensure_mariadb(&target, progress).await.unwrap();
-        let logs = tempfile::tempdir().unwrap();
-        let server = Mariadb::start(&programs, logs.path(), &[]).await.unwrap();
-        (server, logs)
-    }
-
     #[tokio::test]
     #[ignore = "needs the local cloud: cargo xtask test"]
     async fn it_serves_with_passwords_and_logs_every_statement() {
-        let (mariadb, _logs) = start().await;
+        let target = target_directory(&crate::tools::workspace());
+        let programs = ensure_mariadb(&target, Arc::new(|_: &str| ()))
+            .await
+            .unwrap();
+        let logs = tempfile::tempdir().unwrap();
+        let mariadb = Mariadb::start(&programs, logs.path(), &[]).await.unwrap();
         mariadb
             .execute(&[
                 "CREATE DATABASE d",
@@ -342,25 +319,5 @@ mod tests {
             let error = mariadb.connect_as(user, password).await.unwrap_err();
             assert!(error.to_string().contains("1045"), "{error}");
         }
-    }
-
-    #[tokio::test]
-    #[ignore = "needs the local cloud: cargo xtask test"]
-    async fn it_ends_at_once_though_somebody_is_connected_and_can_be_started_again() {
-        let (mariadb, _logs) = start().await;
-        mariadb.execute(&["CREATE DATABASE kept"]).await.unwrap();
-        let mut client = mariadb.connect().await.unwrap();
-        let (port, password) = (mariadb.port(), mariadb.superuser_password().to_owned());
-        let directory = mariadb.directory.path().to_owned();
-        let down = async {
-            assert!(client.query_drop("SELECT 1").await.is_err());
-            assert!(connect(port, SUPERUSER, &password).await.is_err());
-        };
-        let mariadb = mariadb.restart(down).await.unwrap();
-        let databases = mariadb.column("SHOW DATABASES LIKE 'kept'").await.unwrap();
-        assert_eq!(databases, ["kept"]);
-        mariadb.stop().await;
-        assert!(!directory.exists());
-        assert!(connect(port, SUPERUSER, &password).await.is_err());
     }
 }

@@ -14,7 +14,7 @@ mod xml;
 
 pub(crate) use client::error_of;
 pub use client::{ACCOUNT_ID, Client, REGION, ROOT_ACCESS_KEY_ID, ROOT_SECRET_ACCESS_KEY};
-pub use error::MiniStackError;
+pub(crate) use error::code;
 pub use iam::{Context, ExecutionCredentials, Principal};
 pub use lambda::{Invocation, InvocationType};
 pub use server::{MiniStack, MiniStackOptions};

@@ -13,7 +13,7 @@ use rand::distr::{Alphanumeric, SampleString as _};
 use tempfile::TempDir;
 use tokio_postgres::NoTls;
 
-use self::programs::{cluster, serve, write_private};
+use self::programs::{cluster, serve};
 use crate::certificates::ServerCertificate;
 use crate::process::{self, Output, Owner, Process};
 
@@ -23,9 +23,6 @@ pub const SUPERUSER: &str = "postgres";
 /// The name of the administrator that a partner of a managed service has: no superuser, but one that
 /// may create roles.
 pub const ADMINISTRATOR: &str = "acme admin";
-
-/// How often a port may turn out to be taken.
-const TRIES: u32 = 5;
 
 /// The library's own text for a refusal is but "db error".
 pub(crate) fn told(database: &str) -> impl FnOnce(tokio_postgres::Error) -> anyhow::Error {
@@ -91,21 +88,16 @@ impl Postgres {
                 ("server.key", &certificate.key),
             ] {
                 let file = data.join(name);
-                write_private(&file, pem)?;
+                process::write_private(&file, pem)?;
                 owner.give(&file)?;
             }
             // The files' names are the server's defaults.
             options.settings.push("ssl=on".to_owned());
         }
 
-        let mut tries = 1;
-        let (process, port) = loop {
-            let port = process::free_port()?;
-            match serve(programs, &data, port, &password, &owner, log_dir, &options).await {
-                Err(error) if tries < TRIES && process::is_taken(&error) => tries += 1,
-                result => break (result?, port),
-            }
-        };
+        let start =
+            async |port| serve(programs, &data, port, &password, &owner, log_dir, &options).await;
+        let (process, port) = process::on_free_port(start).await?;
         let server = Self {
             output: process.output().clone(),
             process: Some(process),

@@ -7,11 +7,13 @@ mod spawner;
 
 use std::ffi::OsStr;
 use std::io;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use anyhow::{Context as _, Result, bail};
 use nix::errno::Errno;
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
@@ -26,62 +28,20 @@ const LOOK: Duration = Duration::from_secs(5);
 
 /// How many of its last lines an error about a process quotes.
 const TAIL: usize = 20;
+/// How often a port may turn out to be taken.
+pub(crate) const TRIES: u32 = 5;
 /// How long a process has to end after its stop signal before it is killed.
 const GRACE: Duration = Duration::from_mins(1);
 
-/// An error in running a child process.
+/// A process ended, with an error or before it was ready.
 #[derive(Debug, thiserror::Error)]
-pub enum ProcessError {
-    /// The process could not be started.
-    #[error("cannot start {name}: {source}")]
-    Spawn {
-        /// What the process is called here.
-        name: String,
-        /// Why not.
-        source: io::Error,
-    },
-    /// The file for its output could not be opened.
-    #[error("cannot write the log of {name} to {path}: {source}")]
-    Log {
-        /// What the process is called here.
-        name: String,
-        /// The file.
-        path: String,
-        /// Why not.
-        source: io::Error,
-    },
-    /// It ended, with an error or before it was ready.
-    #[error("{name} ended with {status}; its last output (all of it: {}):\n{tail}", .log.display())]
-    Ended {
-        /// What the process is called here.
-        name: String,
-        /// Exit status or signal.
-        status: ExitStatus,
-        /// The file with its output.
-        log: Arc<Path>,
-        /// The end of its output.
-        tail: String,
-    },
-    /// It was not ready in time.
-    #[error("{name} was not ready within {} s; its last output (all of it: {}):\n{tail}", .after.as_secs(), .log.display())]
-    NotReady {
-        /// What the process is called here.
-        name: String,
-        /// How long it was waited for.
-        after: Duration,
-        /// The file with its output.
-        log: Arc<Path>,
-        /// The end of its output.
-        tail: String,
-    },
-    /// Waiting for it failed.
-    #[error("cannot wait for {name}: {source}")]
-    Wait {
-        /// What the process is called here.
-        name: String,
-        /// Why not.
-        source: io::Error,
-    },
+#[error("{name} ended with {status}; its last output (all of it: {}):\n{tail}", .log.display())]
+pub struct Ended {
+    name: String,
+    status: ExitStatus,
+    log: Arc<Path>,
+    /// The end of its output.
+    pub(crate) tail: String,
 }
 
 /// A command whose process gets `at_death` when this process dies, even if it is killed.
@@ -165,6 +125,30 @@ pub fn free_port() -> io::Result<u16> {
         .port())
 }
 
+/// Starts a server on a free port: on another one, if somebody else takes it meanwhile. The server, and its port.
+pub(crate) async fn on_free_port<T>(
+    mut start: impl AsyncFnMut(u16) -> Result<T>,
+) -> Result<(T, u16)> {
+    let mut tries = 1;
+    loop {
+        let port = free_port()?;
+        match start(port).await {
+            Err(error) if tries < TRIES && is_taken(&error) => tries += 1,
+            result => return Ok((result?, port)),
+        }
+    }
+}
+
+/// Writes a new file that nobody else can read.
+pub(crate) fn write_private(path: &Path, text: &str) -> io::Result<()> {
+    let mut file = std::fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)?;
+    io::Write::write_all(&mut file, text.as_bytes())
+}
+
 /// A running child process and all that it starts in its process group. Stopped on drop.
 #[derive(Debug)]
 pub struct Process {
@@ -180,7 +164,7 @@ impl Process {
     /// Starts a process in a group of its own, its output going to the file `log`, which is made anew.
     ///
     /// Its standard input is empty. Must be called within a tokio runtime.
-    pub async fn spawn(name: &str, command: Command, log: &Path) -> Result<Self, ProcessError> {
+    pub async fn spawn(name: &str, command: Command, log: &Path) -> Result<Self> {
         Self::spawn_watched(name, command, log, None).await
     }
 
@@ -190,23 +174,16 @@ impl Process {
         mut command: Command,
         log: &Path,
         on_line: Option<OnLine>,
-    ) -> Result<Self, ProcessError> {
-        let file = create(log).map_err(|source| ProcessError::Log {
-            name: name.to_owned(),
-            path: log.display().to_string(),
-            source,
-        })?;
+    ) -> Result<Self> {
+        let unusable = || format!("cannot write the log of {name} to {}", log.display());
+        let file = create(log).with_context(unusable)?;
         command
             .process_group(0)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
-        let mut child = spawner::spawn(command)
-            .await
-            .map_err(|source| ProcessError::Spawn {
-                name: name.to_owned(),
-                source,
-            })?;
+        let child = spawner::spawn(command).await;
+        let mut child = child.with_context(|| format!("cannot start {name}"))?;
         let output = Output::capture(
             file,
             on_line.as_ref(),
@@ -253,27 +230,26 @@ impl Process {
         &mut self,
         deadline: Duration,
         mut ready: impl AsyncFnMut(&Output) -> bool,
-    ) -> Result<(), ProcessError> {
+    ) -> Result<()> {
         let start = Instant::now();
         let mut tick = tokio::time::interval(Duration::from_millis(50));
         loop {
             tick.tick().await;
             if let Some(status) = self.try_wait()? {
                 self.output.closed().await;
-                return Err(self.ended(status));
+                return Err(self.ended(status).into());
             }
             let left = deadline.saturating_sub(start.elapsed()).min(LOOK);
             match tokio::time::timeout(left, ready(&self.output)).await {
                 Ok(true) => return Ok(()),
                 Ok(false) | Err(_) if start.elapsed() < deadline => {}
-                Ok(false) | Err(_) => {
-                    return Err(ProcessError::NotReady {
-                        name: self.name.clone(),
-                        after: deadline,
-                        log: Arc::clone(&self.log),
-                        tail: self.output.tail(TAIL),
-                    });
-                }
+                Ok(false) | Err(_) => bail!(
+                    "{} was not ready within {} s; its last output (all of it: {}):\n{}",
+                    self.name,
+                    deadline.as_secs(),
+                    self.log.display(),
+                    self.output.tail(TAIL)
+                ),
             }
         }
     }
@@ -281,22 +257,15 @@ impl Process {
     /// Waits for its end; everything it wrote, if it succeeded.
     ///
     /// Fails with the end of its output if its status is not zero.
-    pub async fn finish(mut self) -> Result<Output, ProcessError> {
-        let status = self
-            .child
-            .wait()
-            .await
-            .map_err(|source| ProcessError::Wait {
-                name: self.name.clone(),
-                source,
-            })?;
+    pub async fn finish(mut self) -> Result<Output> {
+        let status = self.child.wait().await?;
         // A grandchild that outlives it would keep the pipes open.
         self.kill_group();
         self.output.closed().await;
         if status.success() {
             Ok(self.output.clone())
         } else {
-            Err(self.ended(status))
+            Err(self.ended(status).into())
         }
     }
 
@@ -315,8 +284,8 @@ impl Process {
         let _ = tokio::task::spawn_blocking(move || drop(self)).await;
     }
 
-    fn ended(&self, status: ExitStatus) -> ProcessError {
-        ProcessError::Ended {
+    fn ended(&self, status: ExitStatus) -> Ended {
+        Ended {
             name: self.name.clone(),
             status,
             log: Arc::clone(&self.log),
@@ -324,11 +293,8 @@ impl Process {
         }
     }
 
-    fn try_wait(&mut self) -> Result<Option<ExitStatus>, ProcessError> {
-        let status = self.child.try_wait().map_err(|source| ProcessError::Wait {
-            name: self.name.clone(),
-            source,
-        })?;
+    fn try_wait(&mut self) -> io::Result<Option<ExitStatus>> {
+        let status = self.child.try_wait()?;
         if status.is_some() {
             self.kill_group();
         }
@@ -391,7 +357,7 @@ pub async fn run(
     command: Command,
     log: &Path,
     on_line: Option<OnLine>,
-) -> Result<Output, ProcessError> {
+) -> Result<Output> {
     Process::spawn_watched(name, command, log, on_line)
         .await?
         .finish()
@@ -407,8 +373,8 @@ fn create(log: &Path) -> io::Result<std::fs::File> {
 
 /// Whether a server did not start because somebody else took its port first.
 pub(crate) fn is_taken(error: &anyhow::Error) -> bool {
-    let ended = error.downcast_ref::<ProcessError>();
-    matches!(ended, Some(ProcessError::Ended { tail, .. }) if tail.contains("Address already in use"))
+    let ended = error.downcast_ref::<Ended>();
+    ended.is_some_and(|ended| ended.tail.contains("already in use"))
 }
 
 #[cfg(test)]

@@ -18,7 +18,7 @@ use tokio::process::Command;
 
 use crate::certificates::ServerCertificate;
 use crate::patience::PATIENCE;
-use crate::process::{self, Output, Process, ProcessError};
+use crate::process::{self, Output, Process, TRIES};
 
 /// The administrator's name.
 pub const ADMINISTRATOR: &str = "administrator";
@@ -27,15 +27,13 @@ pub const ADMINISTRATOR: &str = "administrator";
 const START: Duration = PATIENCE;
 /// How long it may take to answer.
 const ANSWER: Duration = PATIENCE;
-/// How often a port may turn out to be taken.
-const TRIES: u32 = 5;
 
 /// An error in running or using the server.
 #[derive(Debug, thiserror::Error)]
 pub enum RedisError {
     /// The server did not do its work.
     #[error(transparent)]
-    Process(#[from] ProcessError),
+    Process(#[from] anyhow::Error),
     /// Its files could not be made.
     #[error("cannot make Redis's directory: {0}")]
     File(#[from] io::Error),
@@ -124,9 +122,7 @@ impl Redis {
             redis.tls_port = process::free_port()?;
             redis.configure()?;
             match redis.serve().await {
-                Err(RedisError::Process(ProcessError::Ended { tail, .. }))
-                    if tries < TRIES && tail.contains("Address already in use") =>
-                {
+                Err(RedisError::Process(error)) if tries < TRIES && process::is_taken(&error) => {
                     tries += 1;
                 }
                 result => return result.map(|()| redis),

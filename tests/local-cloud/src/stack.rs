@@ -163,7 +163,7 @@ impl Stack {
         // The reasons explain a failure; that they cannot be had is not another one.
         let events = self.failed_events().await.unwrap_or_default();
         anyhow::bail!(
-            "stack {} could not be deployed: {source}\n{}",
+            "stack {} could not be deployed: {source:#}\n{}",
             self.name,
             reasons(&events)
         )
@@ -262,6 +262,3 @@ fn at(command: &mut Command, endpoint: &Url) {
         .env("AWS_PAGER", "")
         .env("SAM_CLI_TELEMETRY", "0");
 }
-
-#[cfg(test)]
-mod tests;

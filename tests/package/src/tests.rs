@@ -19,24 +19,6 @@ fn package(function: &str, bootstrap: &[u8]) -> Package {
 }
 
 #[test]
-fn the_functions_are_the_directories_with_a_manifest() {
-    let workspace = tempfile::tempdir().unwrap();
-    for name in ["rotate", "create-secret", "notes"] {
-        std::fs::create_dir_all(workspace.path().join("functions").join(name)).unwrap();
-    }
-    for name in ["rotate", "create-secret"] {
-        let manifest = workspace
-            .path()
-            .join("functions")
-            .join(name)
-            .join("Cargo.toml");
-        std::fs::write(manifest, "").unwrap();
-    }
-    let functions = source::functions(workspace.path()).unwrap();
-    assert_eq!(functions, ["create-secret", "rotate"]);
-}
-
-#[test]
 fn all_functions_are_chosen_unless_some_are_named_and_none_may_be_unknown() {
     let functions = ["create-secret", "finish-secret", "rotate"].map(str::to_owned);
     let chosen = |names: &[&str]| {
@@ -69,22 +51,9 @@ fn a_zip_that_is_larger_than_it_may_be_is_named() {
 
 #[test]
 fn the_first_function_that_differs_is_named() {
-    let first = [
-        package("a", b"same"),
-        package("b", b"one"),
-        package("c", b"x"),
-    ];
-    let same = [
-        package("a", b"same"),
-        package("b", b"one"),
-        package("c", b"x"),
-    ];
-    compare(&first, &same, Path::new("/zips")).unwrap();
-    let second = [
-        package("a", b"same"),
-        package("b", b"two"),
-        package("c", b"y"),
-    ];
+    let built = |b: &[u8], c: &[u8]| [package("a", b"same"), package("b", b), package("c", c)];
+    let (first, second) = (built(b"one", b"x"), built(b"two", b"y"));
+    compare(&first, &built(b"one", b"x"), Path::new("/zips")).unwrap();
     let error = compare(&first, &second, Path::new("/zips")).unwrap_err();
     let error = error.to_string();
     for part in ["b is not reproducible", "byte 0x0 on", "/zips/b.zip"] {
@@ -130,27 +99,15 @@ async fn repository() -> (tempfile::TempDir, PathBuf) {
     let workspace = directory.path().join("work");
     std::fs::create_dir(&workspace).unwrap();
     std::fs::write(workspace.join("Cargo.toml"), "committed").unwrap();
+    let somebody = "-c user.name=a -c user.email=a@b.example";
     for arguments in [
-        &["init", "--quiet"][..],
-        &["add", "."],
-        &[
-            "-c",
-            "user.name=a",
-            "-c",
-            "user.email=a@b.example",
-            "commit",
-            "--quiet",
-            "-m",
-            "c",
-        ],
+        "init --quiet",
+        "add .",
+        &format!("{somebody} commit --quiet -m c"),
     ] {
-        let status = tokio::process::Command::new("git")
-            .args(arguments)
-            .current_dir(&workspace)
-            .status()
-            .await
-            .unwrap();
-        assert!(status.success());
+        let mut git = tokio::process::Command::new("git");
+        git.args(arguments.split(' ')).current_dir(&workspace);
+        assert!(git.status().await.unwrap().success());
     }
     (directory, workspace)
 }

@@ -16,6 +16,7 @@ use crate::support::{Stand, create_secret, random, version_id};
 
 const ENGINES: [&str; 4] = ["http", "mysql", "postgres", "redis"];
 const DATABASES: &[&str] = &["mysql", "postgres", "redis"];
+const SQL: &[&str] = &["mysql", "postgres"];
 const HTTP: &[&str] = &["http"];
 
 /// What a server asks for: no login that lasts, so that no call is repeated.
@@ -283,167 +284,102 @@ impl Way {
 }
 
 /// A document's change, the engines that it is for, and what every refusal names.
-struct Case {
-    what: &'static str,
-    engines: &'static [&'static str],
-    change: fn(&mut Value, &World),
-    words: &'static str,
+type Case = (&'static str, &'static [&'static str], Change, &'static str);
+
+/// What a document says that is not its own.
+#[derive(Clone, Copy)]
+enum Change {
+    /// A host, with the port of one of [`World::servers`].
+    Host(&'static str, usize),
+    /// A URL, in which the servers' addresses and ports have names.
+    Url(&'static str),
+    Other(Other),
 }
 
-const fn case(
-    what: &'static str,
-    engines: &'static [&'static str],
-    change: fn(&mut Value, &World),
-    words: &'static str,
-) -> Case {
-    Case {
-        what,
-        engines,
-        change,
-        words,
+type Other = fn(&mut Value, &World);
+
+// The places among `World::servers`.
+const OWN: usize = 0;
+const OTHER: usize = 1;
+const EVIL: usize = 2;
+const ON_IPV6: usize = 3;
+const AT_OTHER_PORT: usize = 4;
+
+impl Change {
+    fn apply(self, document: &mut Value, world: &World) {
+        match self {
+            Self::Host(host, server) => {
+                let port = world.servers().nth(server).unwrap().port();
+                document["host"] = host.into();
+                document["port"] = port.into();
+            }
+            Self::Url(url) => {
+                let [evil, on_ipv6, at_other_port] = &world.evil;
+                let url = (url.replace("{own}", &world.own.address.to_string()))
+                    .replace("{evil}", &evil.address.to_string())
+                    .replace("{evil's port}", &evil.port().to_string())
+                    .replace("{on IPv6}", &on_ipv6.address.to_string())
+                    .replace("{at other port}", &at_other_port.address.to_string())
+                    .replace("{other port}", &at_other_port.port().to_string());
+                document["url"] = url.into();
+            }
+            Self::Other(change) => change(document, world),
+        }
     }
-}
-
-fn at(document: &mut Value, host: &str, server: &Hostile) {
-    document["host"] = host.into();
-    document["port"] = server.port().into();
-}
-
-fn at_url(document: &mut Value, url: String) {
-    document["url"] = url.into();
-}
-
-/// Where the evil ones are, as it is said in a URL.
-fn evil(world: &World) -> String {
-    world.evil[0].address.to_string()
 }
 
 /// The words for an address that the administrator's secret does not name, and for one that is none.
 const SERVED: &str = "is for";
 const SYNTAX: &str = "must be";
 
-const CASES: &[Case] = &[
-    case(
-        "another server",
-        DATABASES,
-        |it, world| at(it, "127.0.0.2", &world.evil[0]),
-        SERVED,
-    ),
-    case(
-        "another port",
-        DATABASES,
-        |it, world| at(it, "127.0.0.1", &world.evil[2]),
-        SERVED,
-    ),
-    case(
-        "a name",
-        DATABASES,
-        |it, world| at(it, "localhost", &world.evil[2]),
-        SERVED,
-    ),
-    case(
-        "a name in capitals",
-        DATABASES,
-        |it, world| at(it, "LOCALHOST", &world.evil[2]),
-        SERVED,
-    ),
-    case(
-        "a name of the own address",
-        DATABASES,
-        |it, world| at(it, "localhost", &world.own),
-        SERVED,
-    ),
-    case(
-        "the root's dot",
-        DATABASES,
-        |it, world| at(it, "localhost.", &world.evil[2]),
-        SERVED,
-    ),
-    case(
-        "an address and a dot",
-        &["mysql", "postgres"],
-        |it, world| at(it, "127.0.0.1.", &world.evil[2]),
-        SERVED,
-    ),
-    case(
-        "IPv6",
-        DATABASES,
-        |it, world| at(it, "::1", &world.evil[1]),
-        SERVED,
-    ),
-    case(
-        "IPv6, written long",
-        DATABASES,
-        |it, world| at(it, "0:0:0:0:0:0:0:1", &world.evil[1]),
-        SERVED,
-    ),
-    case(
-        "IPv6 in brackets",
-        &["mysql", "postgres"],
-        |it, world| at(it, "[::1]", &world.evil[1]),
-        SERVED,
-    ),
-    case(
-        "IPv4 in IPv6",
-        DATABASES,
-        |it, world| at(it, "::ffff:127.0.0.2", &world.evil[0]),
-        SERVED,
-    ),
-    case(
-        "IPv4 in IPv6, in hexadecimal digits",
-        DATABASES,
-        |it, world| at(it, "::ffff:7f00:2", &world.evil[0]),
-        SERVED,
-    ),
-    case(
-        "the own address in IPv6, at another port",
-        DATABASES,
-        |it, world| at(it, "::ffff:127.0.0.1", &world.evil[2]),
-        SERVED,
-    ),
-    case(
-        "IPv4 of two parts",
-        &["mysql", "postgres"],
-        |it, world| at(it, "127.2", &world.evil[0]),
-        SERVED,
-    ),
-    case(
-        "IPv4 as one number",
-        &["mysql", "postgres"],
-        |it, world| at(it, "2130706434", &world.evil[0]),
-        SERVED,
-    ),
-    case(
-        "IPv4 in octal digits",
-        &["mysql", "postgres"],
-        |it, world| at(it, "0177.0.0.02", &world.evil[0]),
-        SERVED,
-    ),
-    case(
-        "any address",
-        DATABASES,
-        |it, world| at(it, "0.0.0.0", &world.evil[2]),
-        SERVED,
-    ),
-    case(
-        "two servers",
-        DATABASES,
-        |it, world| at(it, "127.0.0.1,127.0.0.2", &world.evil[0]),
-        SYNTAX,
-    ),
-    case(
-        "a socket's path",
-        DATABASES,
-        |it, world| at(it, "/tmp", &world.evil[0]),
-        SYNTAX,
-    ),
-    case(
-        "another customer's server",
-        DATABASES,
-        |it, world| at(it, "127.0.0.3", &world.other),
-        SERVED,
-    ),
-    case(
+/// What a document says of a server's host, and whose port beside it.
+const HOSTS: &[(&[&str], &str, usize)] = &[
+    (DATABASES, "127.0.0.2", EVIL),
+    (DATABASES, "127.0.0.1", AT_OTHER_PORT),
+    (DATABASES, "localhost", AT_OTHER_PORT),
+    (DATABASES, "LOCALHOST", AT_OTHER_PORT),
+    (DATABASES, "localhost", OWN),
+    (DATABASES, "localhost.", AT_OTHER_PORT),
+    (SQL, "127.0.0.1.", AT_OTHER_PORT),
+    (DATABASES, "::1", ON_IPV6),
+    (DATABASES, "0:0:0:0:0:0:0:1", ON_IPV6),
+    (SQL, "[::1]", ON_IPV6),
+    (DATABASES, "::ffff:127.0.0.2", EVIL),
+    (DATABASES, "::ffff:7f00:2", EVIL),
+    (DATABASES, "::ffff:127.0.0.1", AT_OTHER_PORT),
+    (SQL, "127.2", EVIL),
+    (SQL, "2130706434", EVIL),
+    (SQL, "0177.0.0.02", EVIL),
+    (DATABASES, "0.0.0.0", AT_OTHER_PORT),
+    (DATABASES, "127.0.0.3", OTHER),
+];
+
+/// What it says that is no host.
+const NO_HOSTS: [&str; 2] = ["127.0.0.1,127.0.0.2", "/tmp"];
+
+/// What it says of a service's address, with the servers' addresses and ports by name.
+const URLS: &[(&str, &str)] = &[
+    ("http://{evil}/", SERVED),
+    ("http://{at other port}/", SERVED),
+    ("http://{on IPv6}/", SERVED),
+    ("http://LocalHost:{other port}/", SERVED),
+    ("http://{own}/v2", SERVED),
+    ("http://0x7f000002:{evil's port}/", SERVED),
+    ("http://127.0.0.%32:{evil's port}/", SERVED),
+    ("http://127.0.0.\u{ff12}:{evil's port}/", "url"),
+    ("http://127.0.0.1@{evil}/", SYNTAX),
+    ("http://{own}@{evil}/", SYNTAX),
+    ("http://@{evil}/", SERVED),
+    ("http:\\\\{evil}\\@{own}/", SERVED),
+    ("http://{evil}#@{own}/", "url"),
+    ("http://{evil}?@{own}/", SYNTAX),
+    ("http://{evil}/\r\n", SERVED),
+    ("ftp://{evil}/", SYNTAX),
+];
+
+/// Of what else it says.
+const OTHERS: &[(&str, &[&str], Other, &str)] = &[
+    (
         "one foreign node",
         &["redis"],
         |it, world| {
@@ -453,170 +389,49 @@ const CASES: &[Case] = &[
         },
         "nodes[1].host",
     ),
-    case(
+    (
         "another server under the same nodes",
         &["redis"],
         |it, world| {
             it["nodes"] = json!([{ "host": "127.0.0.1", "port": world.own.port() }]);
-            at(it, "127.0.0.2", &world.evil[0]);
+            Change::Host("127.0.0.2", EVIL).apply(it, world);
         },
         SERVED,
     ),
-    case(
-        "another URL",
-        HTTP,
-        |it, world| at_url(it, url(&world.evil[0])),
-        SERVED,
-    ),
-    case(
-        "another port in the URL",
-        HTTP,
-        |it, world| at_url(it, url(&world.evil[2])),
-        SERVED,
-    ),
-    case(
-        "IPv6 in the URL",
-        HTTP,
-        |it, world| at_url(it, url(&world.evil[1])),
-        SERVED,
-    ),
-    case(
-        "a name in the URL",
-        HTTP,
-        |it, world| at_url(it, format!("http://LocalHost:{}/", world.evil[2].port())),
-        SERVED,
-    ),
-    case(
-        "another path",
-        HTTP,
-        |it, world| at_url(it, format!("{}v2", url(&world.own))),
-        SERVED,
-    ),
-    case(
-        "IPv4 as one number in the URL",
-        HTTP,
-        |it, world| at_url(it, format!("http://0x7f000002:{}/", world.evil[0].port())),
-        SERVED,
-    ),
-    case(
-        "an encoded host",
-        HTTP,
-        |it, world| at_url(it, format!("http://127.0.0.%32:{}/", world.evil[0].port())),
-        SERVED,
-    ),
-    case(
-        "a host in wide digits",
-        HTTP,
-        |it, world| {
-            at_url(
-                it,
-                format!("http://127.0.0.\u{ff12}:{}/", world.evil[0].port()),
-            );
-        },
-        "url",
-    ),
-    case(
-        "the own host as a user",
-        HTTP,
-        |it, world| at_url(it, format!("http://{}@{}/", world.own.address, evil(world))),
-        SYNTAX,
-    ),
-    case(
-        "the own host as a user and its password",
-        HTTP,
-        |it, world| {
-            at_url(
-                it,
-                format!("http://127.0.0.1:{}@{}/", world.own.port(), evil(world)),
-            );
-        },
-        SYNTAX,
-    ),
-    case(
-        "an empty user",
-        HTTP,
-        |it, world| at_url(it, format!("http://@{}/", evil(world))),
-        SERVED,
-    ),
-    case(
-        "backslashes",
-        HTTP,
-        |it, world| {
-            at_url(
-                it,
-                format!("http:\\\\{}\\@{}/", evil(world), world.own.address),
-            );
-        },
-        SERVED,
-    ),
-    case(
-        "the own host as a fragment",
-        HTTP,
-        |it, world| {
-            at_url(
-                it,
-                format!("http://{}#@{}/", evil(world), world.own.address),
-            );
-        },
-        "url",
-    ),
-    case(
-        "the own host as a query",
-        HTTP,
-        |it, world| {
-            at_url(
-                it,
-                format!("http://{}?@{}/", evil(world), world.own.address),
-            );
-        },
-        SYNTAX,
-    ),
-    case(
-        "a line end in the URL",
-        HTTP,
-        |it, world| at_url(it, format!("http://{}/\r\n", evil(world))),
-        SERVED,
-    ),
-    case(
-        "another scheme",
-        HTTP,
-        |it, world| at_url(it, format!("ftp://{}/", evil(world))),
-        SYNTAX,
-    ),
-    case(
+    (
         "another customer's administrator",
         &ENGINES,
         |it, world| it["masterarn"] = world.others_administrator.as_str().into(),
         SERVED,
     ),
-    case(
+    (
         "another customer's server and administrator, at the wrong port",
         DATABASES,
         |it, world| {
             it["masterarn"] = world.others_administrator.as_str().into();
-            at(it, "127.0.0.2", &world.evil[0]);
+            Change::Host("127.0.0.2", EVIL).apply(it, world);
         },
         SERVED,
     ),
-    case(
+    (
         "another customer's credential as administrator",
         &ENGINES,
         |it, world| it["masterarn"] = world.others_instance.as_str().into(),
         "masterarn",
     ),
-    case(
+    (
         "another customer's tokens as administrator",
         &ENGINES,
         |it, world| it["masterarn"] = world.others_tokens.as_str().into(),
         "masterarn",
     ),
-    case(
+    (
         "a foreign administrator of the same server",
         &ENGINES,
         |it, world| it["masterarn"] = world.foreign.as_str().into(),
         "masterarn",
     ),
-    case(
+    (
         "the administrator of another account",
         &ENGINES,
         |it, world| {
@@ -628,13 +443,13 @@ const CASES: &[Case] = &[
         },
         "masterarn",
     ),
-    case(
+    (
         "another customer's add-on",
         &ENGINES,
         |it, world| it["heroku"]["addon_id"] = world.others_addon.as_str().into(),
         "addon",
     ),
-    case(
+    (
         "another customer's tokens",
         &ENGINES,
         |it, world| {
@@ -645,11 +460,25 @@ const CASES: &[Case] = &[
     ),
 ];
 
+/// Those of an engine.
+fn cases(engine: &str) -> Vec<Case> {
+    let host = |of, host, server, words| (host, of, Change::Host(host, server), words);
+    let hosts = HOSTS.iter();
+    let hosts = hosts.map(|&(of, name, server)| host(of, name, server, SERVED));
+    let none = NO_HOSTS.map(|it| host(DATABASES, it, EVIL, SYNTAX));
+    let urls = URLS.iter();
+    let urls = urls.map(|&(url, words)| (url, HTTP, Change::Url(url), words));
+    let others = OTHERS.iter();
+    let others = others.map(|&(what, of, it, words)| (what, of, Change::Other(it), words));
+    let all = hosts.chain(none).chain(urls).chain(others);
+    all.filter(|(_, of, ..)| of.contains(&engine)).collect()
+}
+
 #[tokio::test]
 async fn a_document_that_names_what_is_not_its_own_is_refused_before_anybody_is_asked() {
     for engine in ENGINES {
         let world = World::start(engine).await;
-        let cases = CASES.iter().filter(|case| case.engines.contains(&engine));
+        let cases = cases(engine).into_iter();
         // The first case goes every way, and each of the others a third of them, in turn: what refuses a document is
         // one place, whichever way it comes.
         let ways = cases.enumerate().flat_map(|(index, case)| {
@@ -657,15 +486,15 @@ async fn a_document_that_names_what_is_not_its_own_is_refused_before_anybody_is_
             let in_turn = ways.filter(move |(turn, _)| index == 0 || (index + turn) % 3 == 0);
             in_turn.map(move |(_, way)| (case, way))
         });
-        for (case, way) in ways {
+        for ((what, _, change, words), way) in ways {
             // Whether there is such a name depends on the machine, and enrolment asks for it again and again.
-            if way == Way::Enroll && case.what.ends_with("dot") {
+            if way == Way::Enroll && what.ends_with('.') {
                 continue;
             }
-            let name = format!("{engine}: {} ({way:?})", case.what);
+            let name = format!("{engine}: {what} ({way:?})");
             let addon = Uuid::new_v4().to_string();
             let mut wrong = world.document(&addon);
-            (case.change)(&mut wrong, &world);
+            change.apply(&mut wrong, &world);
             let before = world.connections();
             let answer = world.ask(way, &addon, &wrong).await;
             world.assert_nothing_is_told(&name);
@@ -679,7 +508,7 @@ async fn a_document_that_names_what_is_not_its_own_is_refused_before_anybody_is_
             }
             let message = answer.expect_err(&name).error_message;
             if way != Way::RevokeUnder && way != Way::CreatePending {
-                assert!(message.contains(case.words), "{name}: {message}");
+                assert!(message.contains(words), "{name}: {message}");
             }
             world.stand.assert_holds_no_secret(&message);
         }
@@ -690,10 +519,10 @@ async fn a_document_that_names_what_is_not_its_own_is_refused_before_anybody_is_
 const CLAIMS: &[(&str, &[&str], &str)] = &[
     ("owner", &["postgres"], "tenant_b"),
     ("username", DATABASES, "tenant_b"),
-    ("previous_username", &["mysql", "postgres"], "tenant_b"),
+    ("previous_username", SQL, "tenant_b"),
     ("rules_from", &["redis"], "tenant_b"),
     ("host", DATABASES, "127.0.0.2"),
-    ("dbname", &["mysql", "postgres"], "tenant_b"),
+    ("dbname", SQL, "tenant_b"),
     ("credential_id", HTTP, "tenant-b"),
     ("url", HTTP, "http://127.0.0.2/"),
     ("authorization", HTTP, "Bearer {{ api_key }}{{ api_key }}"),

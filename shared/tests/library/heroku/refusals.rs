@@ -58,7 +58,6 @@ async fn an_addon_that_is_gone_is_no_fault_to_retry() {
         (Api::V1, GoneAs::NotFound),
         (Api::V3, GoneAs::NotFound),
         (Api::V3, GoneAs::Gone),
-        (Api::V3, GoneAs::Deprovisioned),
     ] {
         let stand = Stand::start().await;
         let instance = stand.instance(api).await;

@@ -25,6 +25,15 @@ fn new_refresh_token_each_time() -> TokenRules {
     }
 }
 
+fn fail_tokens(stand: &Stand, count: usize, fault: Fault) {
+    stand.heroku.fail_next(FaultRule {
+        method: None,
+        path_prefix: "/oauth/token".to_owned(),
+        count,
+        fault,
+    });
+}
+
 #[tokio::test]
 async fn one_token_serves_a_whole_invocation() {
     let stand = Stand::start().await;
@@ -89,12 +98,7 @@ async fn a_new_refresh_token_outlives_a_service_that_refuses_meanwhile() {
     let instance = stand.enrolled(Api::V3).await;
     stand.heroku.set_token_rules(new_refresh_token_each_time());
     // testSecret asks both at once: the service has said no before the token is there.
-    stand.heroku.fail_next(FaultRule {
-        method: None,
-        path_prefix: "/oauth/token".to_owned(),
-        count: 1,
-        fault: Fault::Slow(Duration::from_millis(300)),
-    });
+    fail_tokens(&stand, 1, Fault::Slow(Duration::from_millis(300)));
     stand.service.fail_next(credential_service::FaultRule {
         method: Some(Method::GET),
         path_prefix: "/v1/credentials/".to_owned(),
@@ -324,12 +328,7 @@ async fn faults_of_the_token_endpoint_pass() {
     let stand = Stand::start().await;
     let instance = stand.instance(Api::V3).await;
     for fault in [status(503), Fault::LoseAnswer, Fault::Garbage(200)] {
-        stand.heroku.fail_next(FaultRule {
-            method: None,
-            path_prefix: "/oauth/token".to_owned(),
-            count: 1,
-            fault,
-        });
+        fail_tokens(&stand, 1, fault);
     }
     let publisher = Publisher::new(&stand, &instance).await;
     publisher.addon().config(soon()).await.unwrap();
@@ -340,12 +339,7 @@ async fn faults_of_the_token_endpoint_pass() {
 async fn a_slow_token_endpoint_ends_in_an_error_before_the_deadline() {
     let stand = Stand::start().await;
     let instance = stand.instance(Api::V3).await;
-    stand.heroku.fail_next(FaultRule {
-        method: None,
-        path_prefix: "/oauth/token".to_owned(),
-        count: 9,
-        fault: Fault::Slow(Duration::from_mins(1)),
-    });
+    fail_tokens(&stand, 9, Fault::Slow(Duration::from_mins(1)));
     let publisher = Publisher::new(&stand, &instance).await;
     let deadline = Deadline::after(Duration::from_millis(500));
     let addon = publisher.addon();
@@ -358,15 +352,7 @@ async fn a_slow_token_endpoint_ends_in_an_error_before_the_deadline() {
 async fn a_refused_refresh_says_the_request_id() {
     let stand = Stand::start().await;
     let instance = stand.instance(Api::V3).await;
-    stand.heroku.fail_next(FaultRule {
-        method: None,
-        path_prefix: "/oauth".to_owned(),
-        count: 1,
-        fault: Fault::Status {
-            status: 400,
-            retry_after: None,
-        },
-    });
+    fail_tokens(&stand, 1, status(400));
     let publisher = Publisher::new(&stand, &instance).await;
     let error = publisher.addon().config(soon()).await.unwrap_err();
     let id = stand.heroku.requests().last().unwrap().request_id.clone();

@@ -8,7 +8,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::stand::{Stand, username};
-use crate::support::{document, next_document, serving, soon, version_id};
+use crate::support::{document, issue, next_document, revoke, version_id};
 
 /// A way to the server that ends for good after so many messages of the client: the server gets
 /// and does the last one, its answer is lost.
@@ -96,10 +96,7 @@ async fn a_user_that_is_half_made_lets_nobody_in_and_is_made_whole_when_the_call
         let next = next_document(&stand.imported, &version_id());
         let way = ShortLived::to(stand.server.port(), messages).await;
         let cut = document(&by_way_of(&next, &way));
-        let result = stand
-            .services
-            .issue(&cut, &serving(&stand.administrator, &cut), soon())
-            .await;
+        let result = issue(&stand.services, &stand.administrator, &cut).await;
         match stand.verdict(&next).await {
             Verdict::Refused => locked += usize::from(stand.has_user(&next).await),
             Verdict::Accepted => {
@@ -128,10 +125,7 @@ async fn a_revocation_that_is_cut_off_is_completed_when_the_call_is_repeated() {
         let mut session = stand.session(&old).await;
         let way = ShortLived::to(stand.server.port(), messages).await;
         let cut = document(&by_way_of(&old, &way));
-        let result = stand
-            .services
-            .revoke(&cut, &serving(&stand.administrator, &cut), soon())
-            .await;
+        let result = revoke(&stand.services, &stand.administrator, &cut).await;
         cuts += usize::from(result.is_err());
         stand.revoke(&document(&old)).await;
         assert_eq!(stand.verdict(&old).await, Verdict::Refused);

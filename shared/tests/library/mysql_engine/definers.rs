@@ -4,7 +4,7 @@ use addon_rotation::service::Verdict;
 use mysql_async::prelude::Queryable as _;
 
 use super::stand::{Stand, administrator, username};
-use crate::support::{document, random, serving, soon};
+use crate::support::{document, random, revoke};
 
 /// With a binary log, only this lets a customer define triggers.
 const TRUST: &str = "--log-bin-trust-function-creators";
@@ -114,10 +114,7 @@ async fn an_administrator_sees_what_its_privileges_let_others_define() {
         ])
         .await;
     let imported = document(&stand.imported);
-    let revoked = stand
-        .services
-        .revoke(&imported, &serving(&blind, &imported), soon())
-        .await;
+    let revoked = revoke(&stand.services, &blind, &imported).await;
     revoked.unwrap();
     assert!(!stand.has_user(&stand.imported).await);
 }

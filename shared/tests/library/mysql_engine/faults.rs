@@ -11,7 +11,9 @@ use nix::unistd::Pid;
 use serde_json::Value;
 
 use super::stand::{ADMINISTRATOR, Stand};
-use crate::support::{document, next_document, once, serving, soon, version_id, within};
+use crate::support::{
+    document, issue, next_document, once, revoke, serving, soon, version_id, within,
+};
 
 /// The error of making a version's user, for which the server has all the time that it takes.
 async fn issue_error(stand: &Stand, next: &Value) -> ServiceError {
@@ -224,13 +226,9 @@ async fn nothing_is_sent_in_plain_text_beyond_loopback() {
     value["host"] = "127.1".into();
     let document = document(&value);
     let (services, administrator) = (&stand.services, &stand.administrator);
-    let issued = services
-        .issue(&document, &serving(administrator, &document), soon())
-        .await;
+    let issued = issue(services, administrator, &document).await;
     let verified = services.verify(&document, soon()).await.map(drop);
-    let revoked = services
-        .revoke(&document, &serving(administrator, &document), soon())
-        .await;
+    let revoked = revoke(services, administrator, &document).await;
     for result in [issued, verified, revoked] {
         let error = result.unwrap_err();
         assert!(error.kind() == Some(Kind::Rejected), "{error}");

@@ -13,7 +13,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::stand::{Stand, administrator};
-use crate::support::{Log, document, next_document, random, serving, soon, version_id, within};
+use crate::support::{
+    Log, document, issue, next_document, random, serving, soon, version_id, within,
+};
 
 fn assert_rejected(error: &ServiceError, words: &[&str]) {
     let text = error.to_string();
@@ -124,10 +126,7 @@ async fn an_administrator_may_log_in_by_ed25519_and_a_customer_is_told_that_it_i
     assert_eq!(stand.verdict(&stand.imported).await, Verdict::Refused);
     let wrong = administrator("operator", "an old one");
     let third = document(&next_document(&next, &version_id()));
-    let refused = stand
-        .services
-        .issue(&third, &serving(&wrong, &third), soon())
-        .await;
+    let refused = issue(&stand.services, &wrong, &third).await;
     let error = refused.unwrap_err();
     assert!(error.kind() == Some(Kind::Administrator), "{error}");
 

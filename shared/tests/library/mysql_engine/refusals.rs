@@ -7,20 +7,14 @@ use mysql_async::prelude::Queryable as _;
 use serde_json::{Value, json};
 
 use super::stand::{ADMINISTRATOR, Stand, administrator};
-use crate::support::{document, next_document, serving, soon, version_id};
+use crate::support::{document, issue, next_document, revoke, serving, soon, version_id};
 
 /// The errors of a lasting kind that an issue, a revocation and a rehearsal end with.
 async fn errors(stand: &Stand, value: &Value, administrator: &Fields) -> [ServiceError; 3] {
     let next = document(&next_document(value, &version_id()));
     let old = document(value);
-    let issued = stand
-        .services
-        .issue(&next, &serving(administrator, &next), soon())
-        .await;
-    let revoked = stand
-        .services
-        .revoke(&old, &serving(administrator, &old), soon())
-        .await;
+    let issued = issue(&stand.services, administrator, &next).await;
+    let revoked = revoke(&stand.services, administrator, &old).await;
     let rehearsed = stand
         .services
         .rehearse(&next, &serving(administrator, &next), soon())
@@ -71,10 +65,7 @@ async fn an_administrator_that_lacks_a_right_loses_nothing() {
             .execute(&[&format!("REVOKE {right} FROM operator@'127.0.0.1'")])
             .await;
         let next = document(&next_document(&stand.imported, &version_id()));
-        let issued = stand
-            .services
-            .issue(&next, &serving(&stand.administrator, &next), soon())
-            .await;
+        let issued = issue(&stand.services, &stand.administrator, &next).await;
         let rehearsed = stand
             .services
             .rehearse(&next, &serving(&stand.administrator, &next), soon())
@@ -98,10 +89,7 @@ async fn an_administrator_that_lacks_a_right_loses_nothing() {
         .execute(&["REVOKE PROCESS ON *.* FROM operator@'127.0.0.1'"])
         .await;
     let imported = document(&stand.imported);
-    let revoked = stand
-        .services
-        .revoke(&imported, &serving(&stand.administrator, &imported), soon())
-        .await;
+    let revoked = revoke(&stand.services, &stand.administrator, &imported).await;
     assert_names(&revoked.unwrap_err(), &["1227", "PROCESS"]);
     assert_eq!(stand.verdict(&stand.imported).await, Verdict::Accepted);
     session.query_drop("SELECT 1").await.unwrap();
@@ -116,10 +104,7 @@ async fn an_administrator_that_may_not_end_sessions_says_so_unless_a_procedure_d
         .execute(&["REVOKE CONNECTION ADMIN ON *.* FROM operator@'127.0.0.1'"])
         .await;
     let imported = document(&stand.imported);
-    let revoked = stand
-        .services
-        .revoke(&imported, &serving(&stand.administrator, &imported), soon())
-        .await;
+    let revoked = revoke(&stand.services, &stand.administrator, &imported).await;
     let error = revoked.unwrap_err();
     assert!(error.kind() == Some(Kind::Administrator), "{error}");
     assert_names(&error, &["1095", "missing privilege"]);

@@ -13,7 +13,7 @@ use serde_json::json;
 
 use super::{Words, be, id, manners, operations, stack};
 use crate::steps::{assert_fires, assert_settled, fire, schedule, schedules::tag_with};
-use crate::support::{Api, Crash, Instance, PATIENCE, Stand, When, eventually};
+use crate::support::{Api, Crash, Instance, PATIENCE, Stand, eventually};
 
 fn options(instance: &Instance, revoke_after: Option<Duration>) -> Options {
     Options {
@@ -130,11 +130,7 @@ async fn a_revocation_that_must_be_postponed_is_tried_in_a_minute_and_waits_for_
     let secret = instance.secret.as_str();
     tag_with(&stand, secret, "rotation:hold-while-in-use", "3600").await;
     stand.rotate(&instance).await;
-    stand.lambda.crash_next(Crash {
-        function: "revoke-secret",
-        step: None,
-        when: When::Before,
-    });
+    stand.lambda.crash_next(Crash::before("revoke-secret"));
     let options = Options {
         rotated: true,
         ..options(&instance, None)
@@ -155,11 +151,7 @@ async fn a_revocation_that_fails_is_followed_to_the_try_that_succeeds_or_said_to
     let stand = Stand::start().await;
     let instance = stand.enrolled(Api::V1).await;
     let first = stand.current(&instance);
-    stand.lambda.crash_next(Crash {
-        function: "revoke-secret",
-        step: None,
-        when: When::Before,
-    });
+    stand.lambda.crash_next(Crash::before("revoke-secret"));
     let words = Words::default();
     let ended = run(&stack(&stand), &words.output(), &options(&instance, None)).await;
     let error = ended.unwrap_err();
@@ -182,11 +174,7 @@ async fn a_rotation_that_does_not_end_is_followed_so_long_and_no_longer() {
     let stand = Stand::start_without_retries().await;
     let instance = stand.enrolled(Api::V1).await;
     let first = stand.current(&instance);
-    stand.lambda.crash_next(Crash {
-        function: "create-secret",
-        step: None,
-        when: When::Before,
-    });
+    stand.lambda.crash_next(Crash::before("create-secret"));
     let options = rotation::Options {
         addon: id(&instance),
         wait: true,
@@ -242,11 +230,7 @@ async fn a_rotation_that_fails_keeps_no_older_credential_alive_and_what_is_curre
         let instance = stand.enrolled(Api::V1).await;
         let first = stand.current(&instance);
         let second = stand.rotate(&instance).await;
-        stand.lambda.crash_next(Crash {
-            function: "create-secret",
-            step: None,
-            when: When::Before,
-        });
+        stand.lambda.crash_next(Crash::before("create-secret"));
         let impatient = Options {
             patience: Duration::ZERO,
             ..options(&instance, revoke_after)
@@ -329,11 +313,7 @@ async fn what_cannot_be_ended_keeps_no_other_alive_and_is_scheduled() {
     let first = stand.current(&instance);
     let second = stand.rotate(&instance).await;
     stand.rotate(&instance).await;
-    stand.lambda.crash_next(Crash {
-        function: "revoke-secret",
-        step: None,
-        when: When::Before,
-    });
+    stand.lambda.crash_next(Crash::before("revoke-secret"));
     let rotated = Options {
         rotated: true,
         ..options(&instance, None)
@@ -368,11 +348,7 @@ async fn what_cannot_be_ended_keeps_no_other_alive_and_is_scheduled() {
 async fn a_rotation_is_given_up_only_where_it_was_seen_before() {
     let stand = Stand::start_without_retries().await;
     let instance = stand.enrolled(Api::V1).await;
-    stand.lambda.crash_next(Crash {
-        function: "create-secret",
-        step: None,
-        when: When::Before,
-    });
+    stand.lambda.crash_next(Crash::before("create-secret"));
     let (words, stack) = (Words::default(), stack(&stand));
     let options = rotation::Options {
         addon: id(&instance),

@@ -304,11 +304,7 @@ async fn what_would_lock_somebody_out_is_refused_before_anything_is_changed() {
     .await;
 
     // A rotation that does not come to its end.
-    stand.lambda.crash_next(Crash {
-        function: "publish-to-heroku",
-        step: None,
-        when: When::Before,
-    });
+    stand.lambda.crash_next(Crash::before("publish-to-heroku"));
     let third = stand.start_rotation(&instance).await;
     stand
         .wait_for("a failed step", |event| {

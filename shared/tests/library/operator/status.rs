@@ -14,7 +14,7 @@ use serde_json::json;
 
 use super::{Words, id, operations, stack};
 use crate::steps::{fire, schedule};
-use crate::support::{Api, Crash, GRACE_PERIOD, Stand, When};
+use crate::support::{Api, Crash, GRACE_PERIOD, Stand};
 
 fn options() -> Options {
     Options {
@@ -44,11 +44,7 @@ async fn every_state_is_told_by_labels_and_schedules_alone() {
     let parameters = json!({ "SecretId": deleted.secret.as_str(), "RecoveryWindowInDays": 7 });
     stand.call("DeleteSecret", parameters).await.unwrap();
     let rotating = stand.enrolled(Api::V1).await;
-    stand.lambda.crash_next(Crash {
-        function: "publish-to-heroku",
-        step: None,
-        when: When::Before,
-    });
+    stand.lambda.crash_next(Crash::before("publish-to-heroku"));
     let pending = stand.start_rotation(&rotating).await;
     stand
         .wait_for("a failed step", |event| {

@@ -10,7 +10,7 @@ use tokio::net::TcpListener;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::support::{Customer, Stand, administrator, imported, services, user};
-use crate::support::{once, random, serving, soon, within};
+use crate::support::{issue, once, random, revoke, serving, soon, within};
 
 async fn stand(users: Users) -> (Stand, super::support::Version) {
     let (line, password) = user("bob", "~* resetchannels -@all +get");
@@ -86,18 +86,8 @@ async fn an_administrator_who_may_not_is_named() {
         ("weak", "weak's password", "NOPERM"),
     ] {
         let fields = administrator(user, password);
-        let issued = stand
-            .services
-            .issue(
-                &second.document,
-                &serving(&fields, &second.document),
-                soon(),
-            )
-            .await;
-        let revoked = stand
-            .services
-            .revoke(&first.document, &serving(&fields, &first.document), soon())
-            .await;
+        let issued = issue(&stand.services, &fields, &second.document).await;
+        let revoked = revoke(&stand.services, &fields, &first.document).await;
         let rehearsed = stand
             .services
             .rehearse(
@@ -226,13 +216,7 @@ async fn a_command_that_a_managed_service_forbids_is_named() {
     let server = Fake::start(vec![Some("+OK\r\n".to_owned()), quoting("ACL")]).await;
     let version = imported("127.0.0.1", server.port, "bob", &password);
     let fields = administrator("administrator", "a password");
-    let error = services()
-        .issue(
-            &version.document,
-            &serving(&fields, &version.document),
-            soon(),
-        )
-        .await;
+    let error = issue(&services(), &fields, &version.document).await;
     names_the_forbidden(&error.unwrap_err(), &password);
 }
 

@@ -5,7 +5,7 @@ use addon_rotation::service::{Kind, ServiceError};
 use local_cloud::redis::{ADMINISTRATOR, RedisOptions, Users, hash};
 
 use super::support::{Stand, administrator, asking, user};
-use crate::support::{random, serving, soon, within};
+use crate::support::{issue, random, revoke, serving, soon, within};
 
 fn rejected(error: &ServiceError, words: &[&str]) {
     let text = error.to_string();
@@ -40,14 +40,8 @@ async fn an_administrator_does_not_end_itself() {
     let first = stand.imported("", &password);
     let (second, itself) = (first.next(), administrator("default", &password));
     let services = &stand.services;
-    let issued = within(services.issue(
-        &second.document,
-        &serving(&itself, &second.document),
-        soon(),
-    ))
-    .await;
-    let revoked =
-        within(services.revoke(&first.document, &serving(&itself, &first.document), soon())).await;
+    let issued = within(issue(services, &itself, &second.document)).await;
+    let revoked = within(revoke(services, &itself, &first.document)).await;
     for error in [issued.unwrap_err(), revoked.unwrap_err()] {
         rejected(&error, &["logs in as \"default\"", "a user of its own"]);
         assert!(!error.to_string().contains(&password));

@@ -13,7 +13,9 @@ use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::TcpStream;
 
-use crate::support::{document, next_document, random, serving, soon, version_id, within};
+use crate::support::{
+    document, issue, next_document, random, revoke, serving, soon, version_id, within,
+};
 
 /// A server, and what the functions reach it through.
 pub(super) struct Stand {
@@ -97,12 +99,7 @@ impl Stand {
 
     pub(super) async fn issue(&self, version: &Version) -> Result<(), ServiceError> {
         let administrator = self.administrator();
-        within(self.services.issue(
-            &version.document,
-            &serving(&administrator, &version.document),
-            soon(),
-        ))
-        .await
+        within(issue(&self.services, &administrator, &version.document)).await
     }
 
     pub(super) async fn shows_possession(&self, version: &Version) -> Result<bool, ServiceError> {
@@ -127,12 +124,7 @@ impl Stand {
 
     pub(super) async fn revoke(&self, version: &Version) -> Result<(), ServiceError> {
         let administrator = self.administrator();
-        within(self.services.revoke(
-            &version.document,
-            &serving(&administrator, &version.document),
-            soon(),
-        ))
-        .await
+        within(revoke(&self.services, &administrator, &version.document)).await
     }
 
     pub(super) async fn verify(&self, version: &Version) -> Verdict {

@@ -281,11 +281,7 @@ async fn a_sweep_passes_over_what_is_deprovisioned() {
 
 /// A rotation that is cancelled in its second step: its version is pending, and its credential alive.
 async fn under_rotation(stand: &Stand, instance: &Instance) {
-    stand.lambda.crash_next(Crash {
-        function: "publish-to-heroku",
-        step: None,
-        when: When::Before,
-    });
+    stand.lambda.crash_next(Crash::before("publish-to-heroku"));
     stand.start_rotation(instance).await;
     stand
         .wait_for("the second step", |event| {

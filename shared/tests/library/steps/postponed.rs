@@ -8,7 +8,7 @@ use local_cloud::events::EventKind;
 use serde_json::{Value, json};
 
 use super::{assert_fires, assert_settled, deliver, fire, grace_period, schedule};
-use crate::support::{Api, Crash, Instance, Stand, When, credential};
+use crate::support::{Api, Crash, Instance, Stand, credential};
 
 /// The try that precedes `attempt` does nothing but schedule it, so many seconds later.
 async fn assert_postpones(
@@ -70,11 +70,7 @@ async fn while_the_version_is_pending() {
     let stand = Stand::start_without_retries().await;
     let instance = stand.enrolled(Api::V1).await;
     // The rotation never comes as far as Heroku: nothing but the label says that it may go on.
-    stand.lambda.crash_next(Crash {
-        function: "publish-to-heroku",
-        step: None,
-        when: When::Before,
-    });
+    stand.lambda.crash_next(Crash::before("publish-to-heroku"));
     let version = stand.start_rotation(&instance).await;
     stand
         .wait_for("the attempt's failure", |event| {

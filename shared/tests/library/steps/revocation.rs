@@ -13,7 +13,7 @@ use serde_json::json;
 
 use super::ending::store;
 use super::{assert_settled, deliver, fire, schedule};
-use crate::support::{Api, Clock, Stand, credential, document, serving, soon};
+use crate::support::{Api, Clock, Stand, credential, document, revoke};
 
 fn revocations(stand: &Stand) -> usize {
     let requests = stand.service.requests();
@@ -67,9 +67,7 @@ async fn a_credential_that_the_service_does_not_know_is_revoked() {
     stand.rotate(&instance).await;
     let administrator = stand.administrator().await;
     let imported = document(&instance.document);
-    stand
-        .services()
-        .revoke(&imported, &serving(&administrator, &imported), soon())
+    revoke(&stand.services(), &administrator, &imported)
         .await
         .unwrap();
     fire(&stand, &first, 0).await;
@@ -168,9 +166,7 @@ async fn a_label_follows_its_credential_to_the_version_that_holds_it_now() {
         if !accepted {
             let administrator = stand.administrator().await;
             let own = document(&edited);
-            stand
-                .services()
-                .revoke(&own, &serving(&administrator, &own), soon())
+            revoke(&stand.services(), &administrator, &own)
                 .await
                 .unwrap();
         }

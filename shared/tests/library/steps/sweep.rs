@@ -12,7 +12,7 @@ use local_cloud::secrets_manager::Untidy;
 use serde_json::{Value, json};
 
 use super::{assert_fires, assert_settled, fire, grace_period, schedule};
-use crate::support::{Api, Crash, GRACE_PERIOD, Stand, When, create_secret, soon, version_id};
+use crate::support::{Api, Crash, GRACE_PERIOD, Stand, create_secret, soon, version_id};
 
 async fn sweep(stand: &Stand) {
     stand.lambda.invoke("sweep", json!({})).await.unwrap();
@@ -81,11 +81,7 @@ async fn what_has_a_schedule_keeps_it_the_first_trys_or_a_later_ones() {
 async fn a_rotation_that_was_abandoned_leaves_nothing_alive() {
     let stand = Stand::start_without_retries().await;
     let instance = stand.enrolled(Api::V1).await;
-    stand.lambda.crash_next(Crash {
-        function: "publish-to-heroku",
-        step: None,
-        when: When::Before,
-    });
+    stand.lambda.crash_next(Crash::before("publish-to-heroku"));
     let version = stand.start_rotation(&instance).await;
     stand
         .wait_for("a failed step", |event| {

@@ -49,6 +49,15 @@ pub(crate) struct Crash {
 }
 
 impl Crash {
+    /// Before it does anything.
+    pub(crate) fn before(function: &'static str) -> Self {
+        Self {
+            function,
+            step: None,
+            when: When::Before,
+        }
+    }
+
     fn is_of(&self, function: &str, payload: &Value) -> bool {
         self.function == function && self.step.is_none_or(|step| payload["Step"] == step)
     }

@@ -209,15 +209,6 @@ fn each_fault_fails_by_exactly_one_rule_and_is_named() {
 }
 
 #[test]
-fn the_table_has_a_row_for_each_app() {
-    let text = table(&sound(), false);
-    let rows: Vec<_> = text.lines().filter(|line| line.contains("600")).collect();
-    assert_eq!(rows.len(), 2, "{text}");
-    assert!(rows[0].contains("2 of 2"), "{text}");
-    assert!(rows[1].contains("tickets-private"), "{text}");
-}
-
-#[test]
 fn thousands_are_grouped() {
     let texts: Vec<_> = [0, 999, 1000, 1_234_567]
         .into_iter()

@@ -43,71 +43,12 @@ impl<'a> Cast<'a> {
         kind: &EventKind,
         elapsed: impl Fn(Timestamp) -> f64,
     ) -> Option<Line> {
-        let (who, what) = match kind {
-            EventKind::RotationStarted {
-                secret,
-                version,
-                cause,
-            } => {
-                let cause = match cause.as_str() {
-                    "schedule" => "by its schedule",
-                    "RotateSecret" => "asked for by RotateSecret",
-                    _ => "once more",
-                };
-                (
-                    self.of_secret(secret)?,
-                    format!("rotation to {} begins, {cause}", short(version)),
-                )
+        let (who, what) = match kind.version() {
+            Some((secret, version)) => {
+                let who = self.subjects.iter().find(|it| it.secret == secret)?;
+                (who.name.as_str(), of_version(kind, version)?)
             }
-            EventKind::StepSucceeded { secret, step, .. } => {
-                (self.of_secret(secret)?, format!("{step} ✓"))
-            }
-            EventKind::RotationSucceeded { secret, version } => (
-                self.of_secret(secret)?,
-                format!("{} is AWSCURRENT ✓", short(version)),
-            ),
-            EventKind::RotationFailed {
-                secret,
-                version,
-                message,
-            } => (
-                self.of_secret(secret)?,
-                format!(
-                    "✗ the attempt to rotate to {} failed: {message}",
-                    short(version)
-                ),
-            ),
-            EventKind::LabelRemoved {
-                secret,
-                version,
-                label,
-            } if is_live(label, version) => (
-                self.of_secret(secret)?,
-                format!("revocation of {} complete ✓", short(version)),
-            ),
-            EventKind::ScheduleCreated {
-                fires_at, input, ..
-            } => {
-                let (arn, version) = revocation(input)?;
-                let due = elapsed(*fires_at);
-                let version = short(&version);
-                (
-                    self.of_arn(&arn)?,
-                    format!("revocation of {version} scheduled for {due:.0} s"),
-                )
-            }
-            EventKind::ScheduleFired { input, .. } => {
-                let (arn, version) = revocation(input)?;
-                (
-                    self.of_arn(&arn)?,
-                    format!("revocation of {} is due", short(&version)),
-                )
-            }
-            EventKind::ScheduleDeadLettered { name, message } => (
-                "scheduler",
-                format!("✗ {name} went to the dead-letter queue: {message}"),
-            ),
-            _ => self.outside_aws(kind)?,
+            None => self.of_others(kind, elapsed)?,
         };
         Some(Line {
             who: format!("{who:<width$}", width = self.width),
@@ -115,8 +56,29 @@ impl<'a> Cast<'a> {
         })
     }
 
-    fn outside_aws<'b>(&'b self, kind: &'b EventKind) -> Option<(&'b str, String)> {
+    fn of_others<'b>(
+        &'b self,
+        kind: &'b EventKind,
+        elapsed: impl Fn(Timestamp) -> f64,
+    ) -> Option<(&'b str, String)> {
         Some(match kind {
+            EventKind::ScheduleCreated {
+                fires_at, input, ..
+            } => {
+                let (arn, version) = revocation(input)?;
+                let (version, due) = (short(&version), elapsed(*fires_at));
+                let what = format!("revocation of {version} scheduled for {due:.0} s");
+                (self.of_arn(&arn)?, what)
+            }
+            EventKind::ScheduleFired { input, .. } => {
+                let (arn, version) = revocation(input)?;
+                let what = format!("revocation of {} is due", short(&version));
+                (self.of_arn(&arn)?, what)
+            }
+            EventKind::ScheduleDeadLettered { name, message } => (
+                "scheduler",
+                format!("✗ {name} went to the dead-letter queue: {message}"),
+            ),
             EventKind::ConfigChanged { addon, names } => {
                 let subject = self.subjects.iter().find(|it| it.addon == *addon)?;
                 (
@@ -153,11 +115,6 @@ impl<'a> Cast<'a> {
         })
     }
 
-    fn of_secret(&self, secret: &str) -> Option<&str> {
-        let subject = self.subjects.iter().find(|it| it.secret == secret)?;
-        Some(&subject.name)
-    }
-
     fn of_arn(&self, arn: &str) -> Option<&str> {
         let subject = self.subjects.iter().find(|it| it.secret_arn == arn)?;
         Some(&subject.name)
@@ -168,6 +125,30 @@ impl<'a> Cast<'a> {
         let mut apps = self.subjects.iter().flat_map(|it| &it.apps);
         apps.any(|it| it.name == app).then_some(app)
     }
+}
+
+/// What Secrets Manager tells of a version.
+fn of_version(kind: &EventKind, version: &str) -> Option<String> {
+    let id = short(version);
+    Some(match kind {
+        EventKind::RotationStarted { cause, .. } => {
+            let cause = match cause.as_str() {
+                "schedule" => "by its schedule",
+                "RotateSecret" => "asked for by RotateSecret",
+                _ => "once more",
+            };
+            format!("rotation to {id} begins, {cause}")
+        }
+        EventKind::StepSucceeded { step, .. } => format!("{step} ✓"),
+        EventKind::RotationSucceeded { .. } => format!("{id} is AWSCURRENT ✓"),
+        EventKind::RotationFailed { message, .. } => {
+            format!("✗ the attempt to rotate to {id} failed: {message}")
+        }
+        EventKind::LabelRemoved { label, .. } if is_live(label, version) => {
+            format!("revocation of {id} complete ✓")
+        }
+        _ => return None,
+    })
 }
 
 #[cfg(test)]

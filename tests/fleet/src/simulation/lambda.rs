@@ -10,12 +10,12 @@ pub(super) struct Lambda {
     parameters: Parameters,
     most: u32,
     running: u32,
-    peak: u32,
+    pub(super) peak: u32,
     /// Since when each idle one is, the latest last.
     idle: [Vec<Time>; Function::COUNT],
     billed: Time,
-    invocations: u64,
-    cold: u64,
+    pub(super) invocations: u64,
+    pub(super) cold: u64,
 }
 
 impl Lambda {
@@ -65,18 +65,6 @@ impl Lambda {
         self.idle[function.index()].push(now);
     }
 
-    pub(super) fn invocations(&self) -> u64 {
-        self.invocations
-    }
-
-    pub(super) fn cold(&self) -> u64 {
-        self.cold
-    }
-
-    pub(super) fn peak(&self) -> u32 {
-        self.peak
-    }
-
     /// The largest part of the concurrency that was in use.
     pub(super) fn used(&self) -> f64 {
         f64::from(self.peak) / f64::from(self.most)
@@ -110,10 +98,7 @@ mod tests {
         lambda
             .begin(function, again + MINUTE + parameters.kept)
             .unwrap();
-        assert_eq!(
-            (lambda.invocations(), lambda.cold(), lambda.peak()),
-            (3, 2, 1)
-        );
+        assert_eq!((lambda.invocations, lambda.cold, lambda.peak), (3, 2, 1));
         // Two starts, a second, and a microsecond that counts as a millisecond.
         assert!((lambda.gb_seconds() - 1.003).abs() < 1e-9);
     }

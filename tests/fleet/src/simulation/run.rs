@@ -52,7 +52,7 @@ pub(super) struct Frame {
     pub(super) throttled: u32,
     /// Whether a revocation has failed and its next try is being scheduled.
     pub(super) postponed: bool,
-    has_token: bool,
+    token: Flag,
 }
 
 /// What a function waits for.
@@ -69,6 +69,7 @@ impl Frame {
         function: Function,
         ops: &'static [Op],
         began: Time,
+        token: Flag,
         lambda: &Lambda,
     ) -> Self {
         let reserved = microseconds(RESERVE.as_secs_f64() * 1e6);
@@ -91,35 +92,25 @@ impl Frame {
             has_begun: function == Function::TestSecret,
             throttled: 0,
             postponed: false,
-            has_token: false,
+            token,
         }
     }
 
     /// Goes on until it has to wait. `done` is what is done of the instance's rotation.
     pub(super) fn next(&mut self, done: &mut Flag) -> Next {
-        let is_done = |flag, token, done: &Flag| {
-            if flag == TOKEN {
-                token
-            } else {
-                *done & flag != 0
-            }
-        };
         while let Some(op) = self.ops.get(self.at) {
             match *op {
                 Op::Ask(request) => return Next::Ask(request),
                 Op::Invoke(function) => return Next::Invoke(function),
-                Op::Mark(TOKEN) => self.has_token = true,
+                Op::Mark(TOKEN) => self.token = TOKEN,
                 Op::Mark(flag) => *done |= flag,
-                Op::Unless(flag, many) => {
-                    if is_done(flag, self.has_token, done) {
-                        self.at += usize::from(many);
-                    }
+                Op::Unless(flag, many) if (*done | self.token) & flag != 0 => {
+                    self.at += usize::from(many);
                 }
-                Op::When(flag, many) => {
-                    if !is_done(flag, self.has_token, done) {
-                        self.at += usize::from(many);
-                    }
+                Op::When(flag, many) if (*done | self.token) & flag == 0 => {
+                    self.at += usize::from(many);
                 }
+                Op::Unless(..) | Op::When(..) => {}
                 Op::Open => {
                     self.repeated = Some(self.at + 1);
                     self.back_off = None;

@@ -261,10 +261,7 @@ impl Partner {
 
     async fn rotate_secret(&self, request: &Value) -> anyhow::Result<Value> {
         let target = "secretsmanager.RotateSecret";
-        Ok(self
-            .root
-            .json_call("secretsmanager", target, request)
-            .await?)
+        self.root.json_call("secretsmanager", target, request).await
     }
 
     /// Makes the next occurrence of the instance's rotation schedule happen now.

@@ -6,7 +6,7 @@
 
 use serde_json::Value;
 
-use crate::ministack::{ACCOUNT_ID, Client, MiniStackError, Principal, REGION};
+use crate::ministack::{ACCOUNT_ID, Client, Principal, REGION};
 use crate::secrets_manager::{SecretSnapshot, ServiceError};
 
 /// What IAM asks of whoever makes a request: the right to an action on a resource, in the request's context.
@@ -124,7 +124,7 @@ pub(super) async fn check(
     operation: &str,
     parameters: &Value,
     secret: Option<&SecretSnapshot>,
-) -> Result<Result<(), ServiceError>, MiniStackError> {
+) -> anyhow::Result<Result<(), ServiceError>> {
     let role_arn = match principal {
         Principal::Root => return Ok(Ok(())),
         // Nobody's key: its policies cannot be judged, and MiniStack alone is no judge of conditions.
@@ -158,7 +158,7 @@ pub(super) async fn check_key(
     operation: &str,
     parameters: &Value,
     secret: Option<&SecretSnapshot>,
-) -> Result<Result<(), ServiceError>, MiniStackError> {
+) -> anyhow::Result<Result<(), ServiceError>> {
     let Principal::Role { role_arn, .. } = principal else {
         return Ok(Ok(()));
     };
@@ -186,7 +186,7 @@ async fn has_key(
     key: &str,
     actions: &[&str],
     secret: &str,
-) -> Result<Result<(), ServiceError>, MiniStackError> {
+) -> anyhow::Result<Result<(), ServiceError>> {
     let service = format!("secretsmanager.{REGION}.amazonaws.com");
     let context = [
         ("kms:ViaService", service.as_str()),

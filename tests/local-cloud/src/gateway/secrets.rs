@@ -9,7 +9,7 @@ use tokio::sync::Mutex;
 use super::access;
 use super::answer;
 use super::credential::Credential;
-use crate::ministack::{self, MiniStackError, error_of};
+use crate::ministack::{self, code, error_of};
 use crate::secrets_manager::{Caller, SecretsManager, ServiceError, principal_name};
 
 /// What MiniStack answers by itself. It touches neither values nor labels.
@@ -59,7 +59,7 @@ impl Front {
             Ok(response) => response,
             Err(error) => {
                 tracing::warn!(operation, %error, "MiniStack failed");
-                answer::json(Err(ServiceError::internal(error.to_string())))
+                answer::json(Err(ServiceError::internal(format!("{error:#}"))))
             }
         }
     }
@@ -70,7 +70,7 @@ impl Front {
         key: &str,
         operation: &str,
         request: Request<Bytes>,
-    ) -> Result<Response<Bytes>, MiniStackError> {
+    ) -> anyhow::Result<Response<Bytes>> {
         if PASSED_THROUGH.contains(&operation) {
             return upstream.forward(request).await;
         }
@@ -164,11 +164,6 @@ impl Front {
         operation: &str,
         parameters: Value,
     ) -> Result<Value, ServiceError> {
-        if operation == "BatchGetSecretValue" {
-            return Err(ServiceError::invalid_request(
-                "The local cloud has no BatchGetSecretValue: call GetSecretValue for each secret.",
-            ));
-        }
         let result = self.service.handle(caller, operation, parameters).await;
         let error = result.as_ref().err().map(|error| error.code);
         tracing::debug!(operation, caller = caller.0, error, "answered");
@@ -181,7 +176,7 @@ impl Front {
         upstream: &ministack::Client,
         parameters: Value,
         verdict: Response<Bytes>,
-    ) -> Result<Response<Bytes>, MiniStackError> {
+    ) -> anyhow::Result<Response<Bytes>> {
         let arn = verdict
             .status()
             .is_success()
@@ -217,7 +212,7 @@ impl Front {
         upstream: &ministack::Client,
         id: &str,
         verdict: &Response<Bytes>,
-    ) -> Result<(), MiniStackError> {
+    ) -> anyhow::Result<()> {
         let Some(known) = self.service.arn(id) else {
             return Ok(());
         };
@@ -238,7 +233,7 @@ impl Front {
         upstream: &ministack::Client,
         id: &str,
         arriving: bool,
-    ) -> Result<(), MiniStackError> {
+    ) -> anyhow::Result<()> {
         let _arriving = if arriving {
             None
         } else {
@@ -249,7 +244,7 @@ impl Front {
         }
         let named = json!({ "SecretId": id });
         let described = match call(upstream, "DescribeSecret", &named).await {
-            Err(error) if error.code() == Some("ResourceNotFoundException") => return Ok(()),
+            Err(error) if code(&error) == Some("ResourceNotFoundException") => return Ok(()),
             answer => answer?,
         };
         // There may be none, or the secret be marked for deletion.
@@ -258,7 +253,7 @@ impl Front {
         Ok(())
     }
 
-    async fn import_all(&self, upstream: &ministack::Client) -> Result<(), MiniStackError> {
+    async fn import_all(&self, upstream: &ministack::Client) -> anyhow::Result<()> {
         let mut page = json!({ "IncludePlannedDeletion": true });
         loop {
             let answer = call(upstream, "ListSecrets", &page).await?;
@@ -284,7 +279,7 @@ async fn call(
     upstream: &ministack::Client,
     operation: &str,
     parameters: &Value,
-) -> Result<Value, MiniStackError> {
+) -> anyhow::Result<Value> {
     let target = format!("secretsmanager.{operation}");
     upstream
         .json_call("secretsmanager", &target, parameters)
@@ -301,15 +296,11 @@ fn parse(body: &Bytes) -> Result<Value, ServiceError> {
 }
 
 /// The same request, to be signed anew.
-fn again(operation: &str, body: Bytes) -> Result<Request<Bytes>, MiniStackError> {
-    Request::post("/")
+fn again(operation: &str, body: Bytes) -> anyhow::Result<Request<Bytes>> {
+    let request = Request::post("/")
         .header(http::header::CONTENT_TYPE, "application/x-amz-json-1.1")
-        .header("x-amz-target", format!("secretsmanager.{operation}"))
-        .body(body)
-        .map_err(|error| MiniStackError::Request {
-            service: "secretsmanager".to_owned(),
-            reason: error.to_string(),
-        })
+        .header("x-amz-target", format!("secretsmanager.{operation}"));
+    Ok(request.body(body)?)
 }
 
 /// Whether MiniStack did not let the caller in, or failed by itself.

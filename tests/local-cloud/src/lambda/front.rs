@@ -6,7 +6,7 @@ use http::{Method, Request, Response, StatusCode};
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 
-use super::{Function, Lambda, LambdaError, arn};
+use super::{Function, Lambda, arn, not_found};
 
 const FUNCTIONS: &str = "/2015-03-31/functions/";
 
@@ -24,8 +24,8 @@ impl Lambda {
         match (request.method(), operation) {
             (&Method::POST, "invocations") => self.answer_invoke(&function, request).await,
             (&Method::GET, "configuration") => match self.function(&function) {
-                Ok(function) => respond(StatusCode::OK, None, &configuration(function)),
-                Err(error) => refusal(&error),
+                Some(function) => respond(StatusCode::OK, None, &configuration(function)),
+                None => unknown(&function),
             },
             _ => {
                 let message = format!("this stand-in has no {} {path}", request.method());
@@ -39,13 +39,15 @@ impl Lambda {
     }
 
     async fn answer_invoke(&self, function: &str, request: &Request<Bytes>) -> Response<Bytes> {
+        if self.function(function).is_none() {
+            return unknown(function);
+        }
         let event: Value = match serde_json::from_slice(request.body()) {
             Ok(event) => event,
             Err(error) => {
                 let message = format!("Could not parse request body into json: {error}");
-                let body = json!({ "Type": "User", "Message": message });
-                let kind = Some(("x-amzn-errortype", "InvalidRequestContentException"));
-                return respond(StatusCode::BAD_REQUEST, kind, &body);
+                let kind = "InvalidRequestContentException";
+                return refusal(StatusCode::BAD_REQUEST, kind, &message);
             }
         };
         match self.invoke(function, &event).await {
@@ -54,7 +56,10 @@ impl Lambda {
                 let header = failed.map(|kind| ("x-amz-function-error", kind));
                 respond(StatusCode::OK, header, &invocation.payload)
             }
-            Err(error) => refusal(&error),
+            Err(error) => {
+                let status = StatusCode::INTERNAL_SERVER_ERROR;
+                refusal(status, "ServiceException", &format!("{error:#}"))
+            }
         }
     }
 }
@@ -70,14 +75,13 @@ fn configuration(function: &Function) -> Value {
     })
 }
 
-fn refusal(error: &LambdaError) -> Response<Bytes> {
-    let (status, kind) = match error {
-        LambdaError::NotFound(_) => (StatusCode::NOT_FOUND, "ResourceNotFoundException"),
-        LambdaError::Process(_) | LambdaError::RuntimeApi { .. } => {
-            (StatusCode::INTERNAL_SERVER_ERROR, "ServiceException")
-        }
-    };
-    let body = json!({ "Type": "User", "Message": error.to_string() });
+fn unknown(function: &str) -> Response<Bytes> {
+    let kind = "ResourceNotFoundException";
+    refusal(StatusCode::NOT_FOUND, kind, &not_found(function))
+}
+
+fn refusal(status: StatusCode, kind: &str, message: &str) -> Response<Bytes> {
+    let body = json!({ "Type": "User", "Message": message });
     respond(status, Some(("x-amzn-errortype", kind)), &body)
 }
 

@@ -3,10 +3,11 @@
 use std::path::Path;
 use std::time::Duration;
 
+use anyhow::Result;
 use nix::sys::signal::Signal;
 use serde_json::Value;
 
-use super::{Call, LambdaError, Launch, RuntimeApi};
+use super::{Call, Launch, RuntimeApi};
 use crate::ministack::Invocation;
 use crate::process::{self, Process};
 
@@ -17,16 +18,8 @@ pub(super) struct Sandbox {
 }
 
 impl Sandbox {
-    pub(super) async fn start(
-        launch: &Launch,
-        timeout: Duration,
-        log: &Path,
-    ) -> Result<Self, LambdaError> {
-        let api = RuntimeApi::start(super::arn(&launch.function), timeout).await;
-        let api = api.map_err(|source| LambdaError::RuntimeApi {
-            function: launch.function.clone(),
-            source,
-        })?;
+    pub(super) async fn start(launch: &Launch, timeout: Duration, log: &Path) -> Result<Self> {
+        let api = RuntimeApi::start(super::arn(&launch.function), timeout).await?;
         let mut command = process::command(&launch.executable, Signal::SIGKILL);
         launch.prepare(command.as_std_mut(), &api);
         let process = Process::spawn(&launch.function, command, log).await?;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use anyhow::{Context as _, Result, ensure};
 use aws_credential_types::Credentials;
 use aws_sigv4::http_request::{
     PayloadChecksumKind, SignableBody, SignableRequest, SigningSettings, sign,
@@ -17,7 +18,7 @@ use hyper_util::rt::TokioExecutor;
 use serde_json::Value;
 use url::Url;
 
-use super::error::MiniStackError;
+use super::error::Refused;
 use super::iam::{Sessions, assumed_role};
 use super::xml;
 use crate::patience::PATIENCE;
@@ -60,13 +61,9 @@ impl Client {
     /// A client of the MiniStack at this address, which need not be up yet.
     ///
     /// Fails if the address is not of the form `http://host:port`.
-    pub fn new(endpoint: Url) -> Result<Self, MiniStackError> {
-        if endpoint.scheme() != "http" || endpoint.host_str().is_none() {
-            return Err(MiniStackError::Request {
-                service: "MiniStack".to_owned(),
-                reason: format!("{endpoint} is not of the form http://host:port"),
-            });
-        }
+    pub fn new(endpoint: Url) -> Result<Self> {
+        let is_address = endpoint.scheme() == "http" && endpoint.host_str().is_some();
+        ensure!(is_address, "{endpoint} is not of the form http://host:port");
         let mut connector = HttpConnector::new();
         // A request goes in two pieces, of which the second would wait 40 ms for a receipt of the first.
         connector.set_nodelay(true);
@@ -86,41 +83,19 @@ impl Client {
 
     /// Sends a request as it came, signature, `Host` and all, and gives its answer untouched but
     /// for hop-by-hop headers. Waits for the answer without limit.
-    pub async fn forward(
-        &self,
-        mut request: Request<Bytes>,
-    ) -> Result<Response<Bytes>, MiniStackError> {
+    pub async fn forward(&self, mut request: Request<Bytes>) -> Result<Response<Bytes>> {
         drop_hop_by_hop(request.headers_mut());
         let assumed = assumed_role(request.body());
         let description = format!("{} {}", request.method(), request.uri().path());
-        let target = request
-            .uri()
-            .path_and_query()
-            .map_or("/", http::uri::PathAndQuery::as_str)
-            .to_owned();
-        *request.uri_mut() = self
-            .uri(&target)
-            .map_err(|reason| MiniStackError::Request {
-                service: "MiniStack".to_owned(),
-                reason,
-            })?;
-        let no_answer = |reason: String| MiniStackError::NoAnswer {
-            endpoint: self.endpoint.to_string(),
-            request: description.clone(),
-            reason,
+        *request.uri_mut() = self.uri(request.uri())?;
+        let no_answer = || {
+            let endpoint = &self.endpoint;
+            format!("no answer from MiniStack at {endpoint} to {description}; see its log")
         };
-        let response = self
-            .http
-            .request(request.map(Full::new))
-            .await
-            .map_err(|error| no_answer(with_causes(&error)))?;
-        let (mut parts, body) = response.into_parts();
+        let sent = self.http.request(request.map(Full::new));
+        let (mut parts, body) = sent.await.with_context(no_answer)?.into_parts();
         drop_hop_by_hop(&mut parts.headers);
-        let body = body
-            .collect()
-            .await
-            .map_err(|error| no_answer(with_causes(&error)))?
-            .to_bytes();
+        let body = body.collect().await.with_context(no_answer)?.to_bytes();
         if let Some(session) = assumed.filter(|_| parts.status.is_success()) {
             self.know_session(&String::from_utf8_lossy(&body), session);
         }
@@ -133,35 +108,21 @@ impl Client {
         &self,
         service: &str,
         mut request: Request<Bytes>,
-    ) -> Result<Response<Bytes>, MiniStackError> {
-        self.sign(&root(), service, &mut request)
-            .map_err(|reason| MiniStackError::Request {
-                service: service.to_owned(),
-                reason,
-            })?;
+    ) -> Result<Response<Bytes>> {
+        self.sign(&root(), service, &mut request)?;
         self.forward(request).await
     }
 
     /// Calls a JSON 1.1 operation, signed as root. The target is as in `secretsmanager.DescribeSecret`.
     ///
-    /// Fails with [`MiniStackError::Service`], carrying AWS's error type and message, if the
-    /// service refuses.
-    pub async fn json_call(
-        &self,
-        service: &str,
-        target: &str,
-        body: &Value,
-    ) -> Result<Value, MiniStackError> {
+    /// Fails with AWS's error type and message if the service refuses.
+    pub async fn json_call(&self, service: &str, target: &str, body: &Value) -> Result<Value> {
         let request = Request::builder()
             .method(Method::POST)
             .uri("/")
             .header(header::CONTENT_TYPE, "application/x-amz-json-1.1")
             .header("x-amz-target", target)
-            .body(Bytes::from(body.to_string()))
-            .map_err(|error| MiniStackError::Request {
-                service: service.to_owned(),
-                reason: error.to_string(),
-            })?;
+            .body(Bytes::from(body.to_string()))?;
         let answer = self.call(service, target, request).await?;
         json_body(target, &answer)
     }
@@ -173,7 +134,7 @@ impl Client {
         version: &str,
         operation: &str,
         parameters: &[(&str, &str)],
-    ) -> Result<String, MiniStackError> {
+    ) -> Result<String> {
         let body = url::form_urlencoded::Serializer::new(String::new())
             .append_pair("Action", operation)
             .append_pair("Version", version)
@@ -181,11 +142,7 @@ impl Client {
             .finish();
         let request = Request::post("/")
             .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
-            .body(Bytes::from(body))
-            .map_err(|error| MiniStackError::Request {
-                service: service.to_owned(),
-                reason: error.to_string(),
-            })?;
+            .body(Bytes::from(body))?;
         let answer = self
             .call(service, &format!("{service}:{operation}"), request)
             .await?;
@@ -199,13 +156,10 @@ impl Client {
         operation: &str,
         parameters: &[(&str, &str)],
         element: &str,
-    ) -> Result<String, MiniStackError> {
+    ) -> Result<String> {
         let answer = self.query(service, version, operation, parameters).await?;
-        xml::text(&answer, element).ok_or_else(|| MiniStackError::NoAnswer {
-            endpoint: self.endpoint.to_string(),
-            request: format!("{service}:{operation}"),
-            reason: format!("the answer has no {element}"),
-        })
+        xml::text(&answer, element)
+            .with_context(|| format!("the answer to {service}:{operation} has no {element}"))
     }
 
     /// Calls an operation signed as root within [`CALL_TIMEOUT`], and turns an answer that tells
@@ -215,26 +169,25 @@ impl Client {
         service: &str,
         operation: &str,
         request: Request<Bytes>,
-    ) -> Result<Response<Bytes>, MiniStackError> {
-        let answer = tokio::time::timeout(CALL_TIMEOUT, self.signed(service, request))
-            .await
-            .map_err(|_| MiniStackError::NoAnswer {
-                endpoint: self.endpoint.to_string(),
-                request: operation.to_owned(),
-                reason: format!("timed out after {} s", CALL_TIMEOUT.as_secs()),
-            })??;
-        accept(operation, answer)
+    ) -> Result<Response<Bytes>> {
+        let answer = tokio::time::timeout(CALL_TIMEOUT, self.signed(service, request)).await;
+        accept(
+            operation,
+            answer.with_context(|| format!("no answer to {operation}"))??,
+        )
     }
 
-    fn uri(&self, path_and_query: &str) -> Result<Uri, String> {
+    /// This MiniStack's, for what is a path with its query.
+    fn uri(&self, target: &Uri) -> Result<Uri> {
         let host = self.endpoint.host_str().unwrap_or_default();
         let port = self.endpoint.port_or_known_default().unwrap_or(80);
-        Uri::builder()
+        let target = target
+            .path_and_query()
+            .map_or("/", http::uri::PathAndQuery::as_str);
+        let uri = Uri::builder()
             .scheme("http")
-            .authority(format!("{host}:{port}"))
-            .path_and_query(path_and_query)
-            .build()
-            .map_err(|error| error.to_string())
+            .authority(format!("{host}:{port}"));
+        Ok(uri.path_and_query(target).build()?)
     }
 
     /// Signs a request to this MiniStack, whose URI is a path with its query.
@@ -243,15 +196,10 @@ impl Client {
         credentials: &Credentials,
         service: &str,
         request: &mut Request<Bytes>,
-    ) -> Result<(), String> {
-        let target = request
-            .uri()
-            .path_and_query()
-            .map_or("/", http::uri::PathAndQuery::as_str)
-            .to_owned();
-        let uri = self.uri(&target)?;
+    ) -> Result<()> {
+        let uri = self.uri(request.uri())?;
         let authority = uri.authority().map(ToString::to_string).unwrap_or_default();
-        let host = HeaderValue::from_str(&authority).map_err(|error| error.to_string())?;
+        let host = HeaderValue::from_str(&authority)?;
         request.headers_mut().insert(header::HOST, host);
 
         let identity = credentials.clone().into();
@@ -267,8 +215,7 @@ impl Client {
             .name(service)
             .time(SystemTime::now())
             .settings(settings)
-            .build()
-            .map_err(|error| error.to_string())?
+            .build()?
             .into();
         let headers: Vec<(&str, &str)> = request
             .headers()
@@ -280,11 +227,8 @@ impl Client {
             uri.to_string(),
             headers.into_iter(),
             SignableBody::Bytes(request.body()),
-        )
-        .map_err(|error| with_causes(&error))?;
-        let (instructions, _) = sign(signable, &parameters)
-            .map_err(|error| with_causes(&error))?
-            .into_parts();
+        )?;
+        let (instructions, _) = sign(signable, &parameters)?.into_parts();
         instructions.apply_to_request_http1x(request);
         Ok(())
     }
@@ -302,20 +246,18 @@ pub(super) fn root() -> Credentials {
 }
 
 /// The answer, unless it tells of an error.
-pub(super) fn accept(
-    operation: &str,
-    answer: Response<Bytes>,
-) -> Result<Response<Bytes>, MiniStackError> {
+pub(super) fn accept(operation: &str, answer: Response<Bytes>) -> Result<Response<Bytes>> {
     if answer.status().is_success() {
         return Ok(answer);
     }
     let (code, message) = error_of(&answer);
-    Err(MiniStackError::Service {
+    let refused = Refused {
         operation: operation.to_owned(),
         status: answer.status().as_u16(),
         code,
         message,
-    })
+    };
+    Err(refused.into())
 }
 
 /// AWS's error type and message, from JSON and XML answers alike.
@@ -346,17 +288,12 @@ pub(crate) fn error_of(answer: &Response<Bytes>) -> (String, String) {
 }
 
 /// The answer's body as JSON; null if it has none.
-pub(super) fn json_body(
-    operation: &str,
-    answer: &Response<Bytes>,
-) -> Result<Value, MiniStackError> {
+pub(super) fn json_body(operation: &str, answer: &Response<Bytes>) -> Result<Value> {
     if answer.body().is_empty() {
         return Ok(Value::Null);
     }
-    serde_json::from_slice(answer.body()).map_err(|error| MiniStackError::Answer {
-        operation: operation.to_owned(),
-        reason: format!("not JSON: {error}"),
-    })
+    serde_json::from_slice(answer.body())
+        .with_context(|| format!("{operation} was answered by what is no JSON"))
 }
 
 fn drop_hop_by_hop(headers: &mut HeaderMap) {
@@ -371,15 +308,4 @@ fn drop_hop_by_hop(headers: &mut HeaderMap) {
         headers.remove(name);
     }
     headers.remove("keep-alive");
-}
-
-/// The error and what caused it, in one line.
-fn with_causes(error: &dyn std::error::Error) -> String {
-    let mut line = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        line = format!("{line}: {error}");
-        cause = error.source();
-    }
-    line
 }

@@ -4,10 +4,11 @@ use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::sync::{Mutex, PoisonError};
 
+use anyhow::{Context as _, Result};
 use serde_json::Value;
 
 use super::client::{Client, ROOT_ACCESS_KEY_ID};
-use super::error::MiniStackError;
+use super::error::code;
 use super::xml;
 
 /// Condition keys and their values, as in `("aws:SourceAccount", "000000000000")`; several of a key that has several.
@@ -101,18 +102,12 @@ pub struct ExecutionCredentials {
 impl Client {
     /// The credentials that MiniStack gives a function under its role: what somebody could do who
     /// had taken the function over. They work once the function has run.
-    pub async fn execution_credentials(
-        &self,
-        function_arn: &str,
-    ) -> Result<ExecutionCredentials, MiniStackError> {
+    pub async fn execution_credentials(&self, function_arn: &str) -> Result<ExecutionCredentials> {
         let functions = self.functions().await?;
         let role_arn = functions
             .iter()
             .find_map(|(function, role)| (function == function_arn).then_some(role.as_str()))
-            .ok_or_else(|| MiniStackError::Arn {
-                arn: function_arn.to_owned(),
-                kind: "function that exists",
-            })?;
+            .with_context(|| format!("there is no function {function_arn}"))?;
         let digest = sha256(&format!("{function_arn}:{role_arn}"));
         Ok(ExecutionCredentials {
             access_key_id: access_key_id(function_arn, role_arn),
@@ -122,7 +117,7 @@ impl Client {
     }
 
     /// Who signs with this access key id.
-    pub async fn principal(&self, access_key_id: &str) -> Result<Principal, MiniStackError> {
+    pub async fn principal(&self, access_key_id: &str) -> Result<Principal> {
         let account_id =
             access_key_id.len() == 12 && access_key_id.bytes().all(|byte| byte.is_ascii_digit());
         if access_key_id == ROOT_ACCESS_KEY_ID || access_key_id == "test" || account_id {
@@ -154,7 +149,7 @@ impl Client {
         role_arn: &str,
         action: &str,
         resource_arn: &str,
-    ) -> Result<bool, MiniStackError> {
+    ) -> Result<bool> {
         self.is_allowed_in(role_arn, action, resource_arn, &[])
             .await
     }
@@ -167,7 +162,7 @@ impl Client {
         action: &str,
         resource_arn: &str,
         context: Context<'_>,
-    ) -> Result<bool, MiniStackError> {
+    ) -> Result<bool> {
         let allowed = self
             .allowed_in(role_arn, &[action], resource_arn, context)
             .await?;
@@ -181,7 +176,7 @@ impl Client {
         actions: &[&str],
         resource_arn: &str,
         context: Context<'_>,
-    ) -> Result<Vec<String>, MiniStackError> {
+    ) -> Result<Vec<String>> {
         let of_whom = [("PolicySourceArn".to_owned(), role_arn.to_owned())];
         self.simulate(
             "SimulatePrincipalPolicy",
@@ -200,7 +195,7 @@ impl Client {
         actions: &[&str],
         resource_arn: &str,
         context: Context<'_>,
-    ) -> Result<Vec<String>, MiniStackError> {
+    ) -> Result<Vec<String>> {
         let policies = numbered("PolicyInputList", policies.iter().cloned());
         self.simulate(
             "SimulateCustomPolicy",
@@ -219,7 +214,7 @@ impl Client {
         service: &str,
         action: &str,
         context: Context<'_>,
-    ) -> Result<bool, MiniStackError> {
+    ) -> Result<bool> {
         let policy = [
             ("ResourcePolicy".to_owned(), policy.to_string()),
             ("CallerArn".to_owned(), service.to_owned()),
@@ -243,7 +238,7 @@ impl Client {
         actions: &[&str],
         resource_arn: &str,
         context: Context<'_>,
-    ) -> Result<Vec<String>, MiniStackError> {
+    ) -> Result<Vec<String>> {
         let mut parameters: Vec<_> = policies.into_iter().collect();
         parameters.push(("ResourceArns.member.1".to_owned(), resource_arn.to_owned()));
         parameters.extend(numbered("ActionNames", actions.iter().copied()));
@@ -272,21 +267,19 @@ impl Client {
     }
 
     /// Who may assume the role; `None` if there is no such role.
-    pub async fn role_trust_policy(&self, role_arn: &str) -> Result<Option<Value>, MiniStackError> {
-        let role = role_name(role_arn)?;
+    pub async fn role_trust_policy(&self, role_arn: &str) -> Result<Option<Value>> {
+        let Some(role) = role_name(role_arn) else {
+            return Ok(None);
+        };
         let answer = match self.iam("GetRole", &[("RoleName", role)]).await {
-            Err(error) if error.code() == Some("NoSuchEntity") => return Ok(None),
+            Err(error) if code(&error) == Some("NoSuchEntity") => return Ok(None),
             answer => answer?,
         };
-        document("iam:GetRole", &answer, "AssumeRolePolicyDocument").map(Some)
+        document(&answer, "AssumeRolePolicyDocument").map(Some)
     }
 
     /// Calls an operation of IAM and gives its XML answer.
-    pub(super) async fn iam(
-        &self,
-        operation: &str,
-        parameters: &[(&str, &str)],
-    ) -> Result<String, MiniStackError> {
+    pub(super) async fn iam(&self, operation: &str, parameters: &[(&str, &str)]) -> Result<String> {
         self.query("iam", "2010-05-08", operation, parameters).await
     }
 }
@@ -303,25 +296,16 @@ fn numbered(
 }
 
 /// The name of a role, without the path in its ARN.
-fn role_name(role_arn: &str) -> Result<&str, MiniStackError> {
-    role_arn
-        .strip_prefix("arn:aws:iam::")
-        .and_then(|rest| rest.split_once(":role/"))
-        .and_then(|(_, path)| path.rsplit('/').next())
-        .ok_or_else(|| MiniStackError::Arn {
-            arn: role_arn.to_owned(),
-            kind: "role",
-        })
+fn role_name(role_arn: &str) -> Option<&str> {
+    let (_, path) = role_arn
+        .strip_prefix("arn:aws:iam::")?
+        .split_once(":role/")?;
+    path.rsplit('/').next()
 }
 
 /// A policy document within an answer: percent-encoded, as IAM gives them, or plain.
-fn document(operation: &str, answer: &str, element: &str) -> Result<Value, MiniStackError> {
-    let unexpected = |reason: String| MiniStackError::Answer {
-        operation: operation.to_owned(),
-        reason,
-    };
-    let text = xml::text(answer, element)
-        .ok_or_else(|| unexpected(format!("no {element} in the answer")))?;
+fn document(answer: &str, element: &str) -> Result<Value> {
+    let text = xml::text(answer, element).with_context(|| format!("no {element} in the answer"))?;
     let text = if text.trim_start().starts_with('{') {
         text
     } else {
@@ -329,7 +313,7 @@ fn document(operation: &str, answer: &str, element: &str) -> Result<Value, MiniS
             .decode_utf8_lossy()
             .into_owned()
     };
-    serde_json::from_str(&text).map_err(|error| unexpected(format!("{element}: {error}")))
+    serde_json::from_str(&text).with_context(|| format!("{element} is no JSON"))
 }
 
 #[cfg(test)]

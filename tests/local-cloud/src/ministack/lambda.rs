@@ -1,11 +1,12 @@
 //! Lambda: invoking a function and reading who may.
 
+use anyhow::{Context as _, Result};
 use axum::body::Bytes;
 use http::{Method, Request};
 use serde_json::Value;
 
 use super::client::{Client, accept, json_body};
-use super::error::MiniStackError;
+use super::error::code;
 
 /// How a function is invoked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,11 +35,11 @@ impl Client {
         function_arn: &str,
         payload: &Value,
         kind: InvocationType,
-    ) -> Result<Invocation, MiniStackError> {
+    ) -> Result<Invocation> {
         const OPERATION: &str = "lambda:Invoke";
         let request = Request::builder()
             .method(Method::POST)
-            .uri(format!("{}/invocations", function_path(function_arn)?))
+            .uri(format!("{}/invocations", function_path(function_arn)))
             .header(http::header::CONTENT_TYPE, "application/json")
             .header(
                 "x-amz-invocation-type",
@@ -47,8 +48,7 @@ impl Client {
                     InvocationType::Event => "Event",
                 },
             )
-            .body(Bytes::from(payload.to_string()))
-            .map_err(|error| request_error(&error))?;
+            .body(Bytes::from(payload.to_string()))?;
         let answer = accept(OPERATION, self.signed("lambda", request).await?)?;
         let function_error = answer
             .headers()
@@ -66,16 +66,12 @@ impl Client {
     }
 
     /// The function's resource policy, `None` if it has none.
-    pub async fn function_policy(
-        &self,
-        function_arn: &str,
-    ) -> Result<Option<Value>, MiniStackError> {
+    pub async fn function_policy(&self, function_arn: &str) -> Result<Option<Value>> {
         const OPERATION: &str = "lambda:GetPolicy";
-        let request = Request::get(format!("{}/policy", function_path(function_arn)?))
-            .body(Bytes::new())
-            .map_err(|error| request_error(&error))?;
+        let request =
+            Request::get(format!("{}/policy", function_path(function_arn))).body(Bytes::new())?;
         let answer = match self.call("lambda", OPERATION, request).await {
-            Err(error) if error.code() == Some("ResourceNotFoundException") => return Ok(None),
+            Err(error) if code(&error) == Some("ResourceNotFoundException") => return Ok(None),
             answer => answer?,
         };
         let body = json_body(OPERATION, &answer)?;
@@ -83,14 +79,11 @@ impl Client {
         policy
             .map(serde_json::from_str)
             .transpose()
-            .map_err(|error| MiniStackError::Answer {
-                operation: OPERATION.to_owned(),
-                reason: format!("the policy of {function_arn} is not JSON: {error}"),
-            })
+            .with_context(|| format!("the policy of {function_arn} is no JSON"))
     }
 
     /// Every function's ARN and role, versions included.
-    pub(super) async fn functions(&self) -> Result<Vec<(String, String)>, MiniStackError> {
+    pub(super) async fn functions(&self) -> Result<Vec<(String, String)>> {
         const OPERATION: &str = "lambda:ListFunctions";
         let mut functions = Vec::new();
         let mut marker: Option<String> = None;
@@ -99,9 +92,8 @@ impl Client {
                 .append_pair("FunctionVersion", "ALL")
                 .extend_pairs(marker.iter().map(|marker| ("Marker", marker)))
                 .finish();
-            let request = Request::get(format!("/2015-03-31/functions/?{query}"))
-                .body(Bytes::new())
-                .map_err(|error| request_error(&error))?;
+            let request =
+                Request::get(format!("/2015-03-31/functions/?{query}")).body(Bytes::new())?;
             let body = json_body(OPERATION, &self.call("lambda", OPERATION, request).await?)?;
             let page = body.get("Functions").and_then(Value::as_array);
             functions.extend(page.into_iter().flatten().filter_map(|function| {
@@ -121,22 +113,7 @@ impl Client {
 }
 
 /// The path of a function's operations. A name serves as well as an ARN.
-fn function_path(function_arn: &str) -> Result<String, MiniStackError> {
-    if function_arn.is_empty() || function_arn.contains(['/', '?', '#', '%']) {
-        return Err(MiniStackError::Arn {
-            arn: function_arn.to_owned(),
-            kind: "function",
-        });
-    }
-    Ok(format!(
-        "/2015-03-31/functions/{}",
-        function_arn.replace(':', "%3A")
-    ))
-}
-
-fn request_error(error: &http::Error) -> MiniStackError {
-    MiniStackError::Request {
-        service: "lambda".to_owned(),
-        reason: error.to_string(),
-    }
+fn function_path(function_arn: &str) -> String {
+    let function = function_arn.replace(':', "%3A");
+    format!("/2015-03-31/functions/{function}")
 }

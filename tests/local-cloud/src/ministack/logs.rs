@@ -1,13 +1,13 @@
 //! CloudWatch Logs, where the functions' output goes, and SQS, where dead letters go.
 
+use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
 
 use super::client::Client;
-use super::error::MiniStackError;
 
 impl Client {
     /// Every line that any function has logged so far, by log group and stream.
-    pub async fn all_log_events(&self) -> Result<Vec<String>, MiniStackError> {
+    pub async fn all_log_events(&self) -> Result<Vec<String>> {
         let mut events = Vec::new();
         for group in self
             .pages("DescribeLogGroups", json!({}), "logGroups")
@@ -30,11 +30,7 @@ impl Client {
         Ok(events)
     }
 
-    async fn log_events(
-        &self,
-        group: &Value,
-        stream: &Value,
-    ) -> Result<Vec<String>, MiniStackError> {
+    async fn log_events(&self, group: &Value, stream: &Value) -> Result<Vec<String>> {
         let mut messages = Vec::new();
         let mut token = Value::Null;
         loop {
@@ -62,12 +58,7 @@ impl Client {
         }
     }
 
-    async fn pages(
-        &self,
-        operation: &str,
-        mut body: Value,
-        list: &str,
-    ) -> Result<Vec<Value>, MiniStackError> {
+    async fn pages(&self, operation: &str, mut body: Value, list: &str) -> Result<Vec<Value>> {
         let mut items = Vec::new();
         loop {
             let mut answer = self
@@ -83,26 +74,17 @@ impl Client {
         }
     }
 
-    /// Sends a message to the queue of this ARN, as root.
-    pub async fn send_message(&self, queue_arn: &str, body: &str) -> Result<(), MiniStackError> {
-        self.send_message_with(queue_arn, body, &[]).await
-    }
-
-    /// Like [`Self::send_message`], with message attributes.
-    pub async fn send_message_with(
+    /// Sends a message with these attributes to the queue of this ARN, as root.
+    pub async fn send_message(
         &self,
         queue_arn: &str,
         body: &str,
         attributes: &[(&str, &str)],
-    ) -> Result<(), MiniStackError> {
+    ) -> Result<()> {
         let name = queue_arn
             .strip_prefix("arn:aws:sqs:")
             .and_then(|rest| rest.rsplit(':').next())
-            .filter(|name| !name.is_empty())
-            .ok_or_else(|| MiniStackError::Arn {
-                arn: queue_arn.to_owned(),
-                kind: "queue",
-            })?;
+            .with_context(|| format!("{queue_arn} is no queue's ARN"))?;
         let queue = self
             .json_call(
                 "sqs",

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use anyhow::{Context as _, Result};
 use axum::body::Bytes;
 use http::Request;
 use nix::sys::signal::Signal;
@@ -10,16 +11,13 @@ use tempfile::TempDir;
 use url::Url;
 
 use super::client::{ACCOUNT_ID, Client, REGION, ROOT_ACCESS_KEY_ID, ROOT_SECRET_ACCESS_KEY};
-use super::error::MiniStackError;
 use crate::patience::PATIENCE;
-use crate::process::{self, Output, Process, ProcessError};
+use crate::process::{self, Output, Process};
 
 /// How long it may take to start: a few seconds, more on a machine that compiles meanwhile.
 const START: Duration = PATIENCE;
 /// Starts it with a resource type that it lacks.
 const START_SCRIPT: &str = include_str!("../../ministack/start.py");
-/// How often a port may turn out to be taken.
-const TRIES: u32 = 5;
 
 /// How MiniStack is started.
 #[derive(Clone, Debug)]
@@ -65,30 +63,18 @@ impl MiniStack {
     /// interface, with all that it writes in a temporary directory. Waits until it answers.
     ///
     /// Fails with the end of its log if it ends or does not answer in time.
-    pub async fn start(options: MiniStackOptions) -> Result<Self, MiniStackError> {
-        let mut tries = 1;
-        loop {
-            match Self::start_once(&options).await {
-                Err(MiniStackError::Start(ProcessError::Ended { tail, .. }))
-                    if tries < TRIES && is_taken(&tail) =>
-                {
-                    tries += 1;
-                }
-                result => return result,
-            }
-        }
+    pub async fn start(options: MiniStackOptions) -> Result<Self> {
+        let start = async |port| Self::start_at(port, &options).await;
+        let started = process::on_free_port(start).await;
+        Ok(started.context("MiniStack did not start")?.0)
     }
 
-    async fn start_once(options: &MiniStackOptions) -> Result<Self, MiniStackError> {
-        let surroundings = |what| move |source| MiniStackError::Surroundings { what, source };
-        let directory = crate::scratch::directory("ministack-")
-            .map_err(surroundings("a temporary directory"))?;
-        let port = process::free_port().map_err(surroundings("a free port"))?;
-        let endpoint = loopback(port)?;
-        let client = Client::new(endpoint)?;
+    async fn start_at(port: u16, options: &MiniStackOptions) -> Result<Self> {
+        let directory = crate::scratch::directory("ministack-")?;
+        let client = Client::new(format!("http://127.0.0.1:{port}").parse()?)?;
 
         let script = directory.path().join("start.py");
-        std::fs::write(&script, START_SCRIPT).map_err(surroundings("a temporary directory"))?;
+        std::fs::write(&script, START_SCRIPT)?;
         let mut command = process::command(&options.python, Signal::SIGTERM);
         command.arg(script).env_clear();
         // The most that a function ever logs, for whoever searches the logs for what must not be there.
@@ -103,7 +89,7 @@ impl MiniStack {
             ("STATE_DIR", "state"),
         ] {
             let path = directory.path().join(sub_directory);
-            std::fs::create_dir(&path).map_err(surroundings("a temporary directory"))?;
+            std::fs::create_dir(&path)?;
             command.env(name, path);
         }
         command.current_dir(directory.path());
@@ -205,17 +191,4 @@ fn settings(options: &MiniStackOptions, port: u16) -> Vec<(&'static str, String)
     ]);
     settings.extend(inherited);
     settings
-}
-
-fn is_taken(log: &str) -> bool {
-    log.contains("already in use") || log.contains("Address already in use")
-}
-
-fn loopback(port: u16) -> Result<Url, MiniStackError> {
-    format!("http://127.0.0.1:{port}")
-        .parse()
-        .map_err(|error: url::ParseError| MiniStackError::Request {
-            service: "MiniStack".to_owned(),
-            reason: error.to_string(),
-        })
 }

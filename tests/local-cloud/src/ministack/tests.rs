@@ -1,15 +1,13 @@
 //! Against a real MiniStack.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use aws_credential_types::Credentials;
 use axum::body::Bytes;
 use http::Request;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::patience::eventually;
 use crate::tools::{Tools, target_directory};
 
 async fn python() -> PathBuf {
@@ -52,82 +50,6 @@ impl Client {
         mut request: Request<Bytes>,
     ) -> Request<Bytes> {
         self.sign(&client::root(), service, &mut request).unwrap();
-        request
-    }
-}
-
-/// A function that logs its event and gives its credentials away.
-pub(crate) struct Function {
-    pub(crate) arn: String,
-    client: Client,
-    credentials: Credentials,
-}
-
-const BOOTSTRAP: &str = r#"
-import json, os, urllib.request as http
-base = f"http://{os.environ['AWS_LAMBDA_RUNTIME_API']}/2018-06-01/runtime/invocation/"
-names = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL"]
-while True:
-    with http.urlopen(base + "next") as answer:
-        request = answer.headers["Lambda-Runtime-Aws-Request-Id"]
-        event = json.load(answer)
-    print("event", json.dumps(event), flush=True)
-    kind = "error" if event.get("fail") else "response"
-    body = json.dumps({name: os.environ[name] for name in names} if kind == "response" else
-                      {"errorType": "Failed", "errorMessage": "as told"})
-    http.urlopen(http.Request(f"{base}{request}/{kind}", body.encode())).read()
-"#;
-
-impl Function {
-    pub(crate) async fn create(client: &Client, name: &str, role_arn: &str) -> Self {
-        let python = python().await;
-        let zip = "import base64, io, sys, zipfile\n\
-            data = io.BytesIO()\n\
-            with zipfile.ZipFile(data, 'w') as archive:\n\
-            \x20   entry = zipfile.ZipInfo('bootstrap'); entry.external_attr = 0o755 << 16\n\
-            \x20   archive.writestr(entry, sys.argv[1])\n\
-            print(base64.b64encode(data.getvalue()).decode())";
-        let bootstrap = format!("#!{}{BOOTSTRAP}", python.display());
-        let output = std::process::Command::new(&python)
-            .args(["-c", zip, &bootstrap])
-            .output()
-            .unwrap();
-        let body = json!({"FunctionName": name, "Runtime": "provided.al2023", "Role": role_arn,
-            "Handler": "bootstrap", "Timeout": 10,
-            "Code": {"ZipFile": String::from_utf8(output.stdout).unwrap().trim()}});
-        let request = Request::post("/2015-03-31/functions")
-            .header("content-type", "application/json")
-            .body(Bytes::from(body.to_string()))
-            .unwrap();
-        client
-            .call("lambda", "lambda:CreateFunction", request)
-            .await
-            .unwrap();
-        let arn = format!("arn:aws:lambda:{REGION}:{ACCOUNT_ID}:function:{name}");
-        let kind = InvocationType::RequestResponse;
-        let answer = client.invoke(&arn, &json!({}), kind).await.unwrap();
-        assert_eq!(answer.function_error, None, "{answer:?}");
-        let value = |name: &str| answer.payload[name].as_str().unwrap().to_owned();
-        assert_eq!(value("AWS_ENDPOINT_URL"), "http://127.0.0.1:9");
-        let credentials = Credentials::new(
-            value("AWS_ACCESS_KEY_ID"),
-            value("AWS_SECRET_ACCESS_KEY"),
-            Some(value("AWS_SESSION_TOKEN")),
-            None,
-            "function",
-        );
-        Self {
-            arn,
-            client: client.clone(),
-            credentials,
-        }
-    }
-
-    /// Signs as the function does.
-    pub(crate) fn sign(&self, service: &str, mut request: Request<Bytes>) -> Request<Bytes> {
-        self.client
-            .sign(&self.credentials, service, &mut request)
-            .unwrap();
         request
     }
 }
@@ -284,72 +206,9 @@ async fn conditions(client: &Client) {
 
 #[tokio::test]
 #[ignore = "needs the local cloud: cargo xtask test"]
-async fn services_are_called_as_root_and_their_errors_told_apart() {
+async fn an_assumed_roles_session_is_known_and_nobody_s_key_is_not() {
     let (ministack, _logs) = start().await;
     let client = ministack.client();
-    let secret = json!({"Name": "s", "SecretString": "v"});
-    let created = client
-        .json_call("secretsmanager", "secretsmanager.CreateSecret", &secret)
-        .await
-        .unwrap();
-    assert!(created["ARN"].as_str().unwrap().contains(":secret:s-"));
-    let error = client
-        .json_call(
-            "secretsmanager",
-            "secretsmanager.DescribeSecret",
-            &json!({"SecretId": "none"}),
-        )
-        .await
-        .unwrap_err();
-    assert_eq!(error.code(), Some("ResourceNotFoundException"));
-
-    let queue = json!({"QueueName": "q"});
-    client
-        .json_call("sqs", "AmazonSQS.CreateQueue", &queue)
-        .await
-        .unwrap();
-    let arn = format!("arn:aws:sqs:{REGION}:{ACCOUNT_ID}:q");
-    client.send_message(&arn, "hello").await.unwrap();
-    let url = client
-        .json_call("sqs", "AmazonSQS.GetQueueUrl", &queue)
-        .await
-        .unwrap();
-    let received = client
-        .json_call(
-            "sqs",
-            "AmazonSQS.ReceiveMessage",
-            &json!({"QueueUrl": url["QueueUrl"]}),
-        )
-        .await
-        .unwrap();
-    assert_eq!(received["Messages"][0]["Body"], "hello");
-
-    let function = format!("arn:aws:lambda:{REGION}:{ACCOUNT_ID}:function:none");
-    let error = client
-        .invoke(&function, &json!({}), InvocationType::RequestResponse)
-        .await
-        .unwrap_err();
-    assert_eq!(error.code(), Some("ResourceNotFoundException"), "{error}");
-    assert_eq!(client.function_policy(&function).await.unwrap(), None);
-    assert_eq!(client.all_log_events().await.unwrap(), Vec::<String>::new());
-}
-
-#[tokio::test]
-#[ignore = "needs the local cloud: cargo xtask test"]
-async fn whoever_signs_is_known_and_the_rest_is_refused() {
-    let (ministack, _logs) = start().await;
-    let client = ministack.client();
-    client
-        .create_role("r", &trust("lambda.amazonaws.com"))
-        .await;
-    let role_arn = format!("arn:aws:iam::{ACCOUNT_ID}:role/r");
-    let function = Function::create(client, "f", &role_arn).await;
-    let key = function.credentials.access_key_id();
-    let principal = Principal::Role {
-        role_arn: role_arn.clone(),
-        session: "f".to_owned(),
-    };
-    assert_eq!(client.principal(key).await.unwrap(), principal);
     let account = json!({"Version": "2012-10-17", "Statement": [{"Effect": "Allow",
         "Principal": {"AWS": format!("arn:aws:iam::{ACCOUNT_ID}:root")}, "Action": "sts:AssumeRole"}]});
     client.create_role("on-call", &account).await;
@@ -382,90 +241,4 @@ async fn whoever_signs_is_known_and_the_rest_is_refused() {
     );
     let nobody = client.principal("AKIANOBODY0000000000").await.unwrap();
     assert_eq!(nobody, Principal::Unknown);
-
-    let list = || {
-        Request::post("/")
-            .header("x-amz-target", "secretsmanager.ListSecrets")
-            .header("content-type", "application/x-amz-json-1.1")
-            .body(Bytes::from("{}"))
-            .unwrap()
-    };
-    let answer = client
-        .forward(function.sign("secretsmanager", list()))
-        .await
-        .unwrap();
-    assert_eq!(error_of(&answer).0, "AccessDeniedException");
-    let allow = json!({"Version": "2012-10-17", "Statement": [{"Effect": "Allow",
-        "Action": "secretsmanager:ListSecrets", "Resource": "*"}]});
-    client.put_role_policy("r", &allow).await;
-    let answer = client
-        .forward(function.sign("secretsmanager", list()))
-        .await
-        .unwrap();
-    assert!(answer.status().is_success(), "{answer:?}");
-    let mut forged = function.sign("secretsmanager", list());
-    *forged.body_mut() = Bytes::from("{ }");
-    let answer = client.forward(forged).await.unwrap();
-    assert!(answer.status().is_client_error(), "{answer:?}");
-}
-
-#[tokio::test]
-#[ignore = "needs the local cloud: cargo xtask test"]
-async fn a_functions_answer_error_and_output_are_told() {
-    let (ministack, _logs) = start().await;
-    let client = ministack.client();
-    client
-        .create_role("r", &trust("lambda.amazonaws.com"))
-        .await;
-    let role = format!("arn:aws:iam::{ACCOUNT_ID}:role/r");
-    let function = Function::create(client, "f", &role).await;
-    let invoke =
-        async |event: Value, kind| client.invoke(&function.arn, &event, kind).await.unwrap();
-    let failed = invoke(json!({"fail": true}), InvocationType::RequestResponse).await;
-    assert!(failed.function_error.is_some());
-    assert_eq!(failed.payload["errorMessage"], "as told");
-    let handed = invoke(json!({"mark": "in the background"}), InvocationType::Event).await;
-    assert_eq!(
-        handed,
-        Invocation {
-            payload: Value::Null,
-            function_error: None
-        }
-    );
-
-    let logged = async || {
-        let events = client.all_log_events().await.unwrap();
-        let logged = |text: &str| events.iter().any(|event| event.contains(text));
-        logged("in the background") && logged("\"fail\": true")
-    };
-    assert!(eventually(logged).await);
-}
-
-#[tokio::test]
-#[ignore = "needs the local cloud: cargo xtask test"]
-async fn it_ends_with_its_functions_when_dropped() {
-    let (ministack, _logs) = start().await;
-    let client = ministack.client().clone();
-    client
-        .create_role("r", &trust("lambda.amazonaws.com"))
-        .await;
-    let role = format!("arn:aws:iam::{ACCOUNT_ID}:role/r");
-    Function::create(&client, "f", &role).await;
-    let directory = ministack.directory().to_owned();
-    assert!(running_in(&directory) >= 2, "MiniStack and the function");
-    drop(ministack);
-    assert_eq!(running_in(&directory), 0);
-    assert!(!directory.exists());
-    let root = Request::get("/").body(Bytes::new()).unwrap();
-    client.forward(root).await.unwrap_err();
-}
-
-/// How many processes have this directory in their environment.
-fn running_in(directory: &Path) -> usize {
-    let directory = directory.to_str().unwrap().to_owned();
-    std::fs::read_dir("/proc")
-        .unwrap()
-        .filter_map(|entry| std::fs::read(entry.ok()?.path().join("environ")).ok())
-        .filter(|environment| String::from_utf8_lossy(environment).contains(&directory))
-        .count()
 }

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -56,7 +55,7 @@ async fn initialise(
     log_dir: &Path,
 ) -> anyhow::Result<()> {
     let password_file = data.with_file_name("password");
-    write_private(&password_file, password)?;
+    process::write_private(&password_file, password)?;
     owner.give(&password_file)?;
     let mut initdb = owner.command(&programs.join("initdb"));
     initdb
@@ -120,13 +119,4 @@ pub(super) async fn serve(
         })
         .await?;
     Ok(process)
-}
-
-pub(super) fn write_private(path: &PathBuf, text: &str) -> io::Result<()> {
-    let mut file = std::fs::OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)?;
-    io::Write::write_all(&mut file, text.as_bytes())
 }

@@ -11,7 +11,7 @@ use super::access::{self, Need, SERVICE};
 use super::model::{Refusal, Schedules, check_name, group_arn, is_name, schedule_arn};
 use super::{Scheduler, State};
 use crate::events::EventKind;
-use crate::ministack::{ACCOUNT_ID, MiniStackError, error_of};
+use crate::ministack::{ACCOUNT_ID, error_of};
 
 /// A request taken apart.
 struct Call {
@@ -228,11 +228,8 @@ impl State {
         let Some(upstream) = &self.upstream else {
             return Ok(true);
         };
-        let trust = match upstream.role_trust_policy(role_arn).await {
-            Ok(trust) => trust,
-            Err(MiniStackError::Arn { .. }) => None,
-            Err(error) => return Err(unavailable(&error)),
-        };
+        let trust = upstream.role_trust_policy(role_arn).await;
+        let trust = trust.map_err(|error| unavailable(&error))?;
         let group = group_arn(group);
         let context = [("aws:SourceAccount", ACCOUNT_ID), ("aws:SourceArn", &group)];
         let Some(trust) = trust else {
@@ -299,8 +296,8 @@ fn unavailable(error: &dyn std::fmt::Display) -> Refusal {
 }
 
 /// The answer to a request that failed for no fault of the caller.
-pub(super) fn internal_error(error: &MiniStackError) -> Response<Bytes> {
-    refusal(&unavailable(error))
+pub(super) fn internal_error(error: &anyhow::Error) -> Response<Bytes> {
+    refusal(&unavailable(&format!("{error:#}")))
 }
 
 /// The answer that tells of an error.

@@ -136,7 +136,7 @@ async fn hand_over(state: &State, schedule: &Schedule) -> Result<(), Failure> {
         let allowed = upstream
             .is_allowed(role, "lambda:InvokeFunction", target)
             .await
-            .map_err(|error| Failure::transient(error.to_string()))?;
+            .map_err(|error| Failure::transient(format!("{error:#}")))?;
         if !allowed {
             return Err(Failure::lasting(format!(
                 "{role} is not authorized to perform: lambda:InvokeFunction on resource: {target}"
@@ -162,7 +162,7 @@ async fn bury(state: &State, schedule: &Schedule, failure: Failure) -> String {
     match upstream.is_allowed(role, "sqs:SendMessage", queue).await {
         Ok(true) => {}
         Ok(false) => return format!("{message}; and {role} may not sqs:SendMessage to {queue}"),
-        Err(error) => return format!("{message}; and {error}"),
+        Err(error) => return format!("{message}; and {error:#}"),
     }
     let exhausted = if failure.lasting {
         "NON_RETRYABLE"
@@ -176,10 +176,10 @@ async fn bury(state: &State, schedule: &Schedule, failure: Failure) -> String {
         ("TARGET_ARN", &target.arn),
     ];
     match upstream
-        .send_message_with(queue, &target.input, &attributes)
+        .send_message(queue, &target.input, &attributes)
         .await
     {
         Ok(()) => message,
-        Err(error) => format!("{message}; and {error}"),
+        Err(error) => format!("{message}; and {error:#}"),
     }
 }

@@ -26,7 +26,7 @@ impl Target for ministack::Client {
             ministack::Client::invoke(self, &function_arn, &input, InvocationType::Event)
                 .await
                 .map(drop)
-                .map_err(|error| error.to_string())
+                .map_err(|error| format!("{error:#}"))
         })
     }
 }

@@ -6,7 +6,7 @@ use axum::body::Bytes;
 use http::Request;
 use serde_json::Value;
 
-use crate::ministack::{self, ACCOUNT_ID, Invocation, InvocationType, MiniStackError, Principal};
+use crate::ministack::{self, ACCOUNT_ID, Invocation, InvocationType, Principal};
 
 /// An answer on its way. Its error says why there is none.
 pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, String>> + Send + 'a>>;
@@ -49,16 +49,14 @@ impl RotationFunctions for ministack::Client {
     fn invoke<'a>(&'a self, function_arn: &'a str, event: &'a Value) -> Answer<'a, Invocation> {
         let invocation =
             ministack::Client::invoke(self, function_arn, event, InvocationType::RequestResponse);
-        Box::pin(async move { invocation.await.map_err(|error| error.to_string()) })
+        Box::pin(async move { invocation.await.map_err(told) })
     }
 
     fn lets_in<'a>(&'a self, function_arn: &'a str, secret_arn: &'a str) -> Answer<'a, bool> {
         Box::pin(async move {
-            let policy = match self.function_policy(function_arn).await {
-                Ok(Some(policy)) => policy,
-                // What does not name a function has no policy that lets anybody in.
-                Ok(None) | Err(MiniStackError::Arn { .. }) => return Ok(false),
-                Err(error) => return Err(error.to_string()),
+            let policy = self.function_policy(function_arn).await;
+            let Some(policy) = policy.map_err(told)? else {
+                return Ok(false);
             };
             let context = [
                 ("aws:SourceAccount", account_of(secret_arn)),
@@ -70,7 +68,7 @@ impl RotationFunctions for ministack::Client {
                 "lambda:InvokeFunction",
                 &context,
             );
-            let_in.await.map_err(|error| error.to_string())
+            let_in.await.map_err(told)
         })
     }
 
@@ -80,13 +78,8 @@ impl RotationFunctions for ministack::Client {
                 "/2015-03-31/functions/{}/configuration",
                 function_arn.replace(':', "%3A")
             );
-            let request = Request::get(path)
-                .body(Bytes::new())
-                .map_err(|error| error.to_string())?;
-            let answer = self
-                .signed("lambda", request)
-                .await
-                .map_err(|error| error.to_string())?;
+            let request = Request::get(path).body(Bytes::new()).map_err(told)?;
+            let answer = self.signed("lambda", request).await.map_err(told)?;
             let configuration: Value = serde_json::from_slice(answer.body()).map_err(|error| {
                 format!("the configuration of {function_arn} is not JSON: {error}")
             })?;
@@ -104,6 +97,11 @@ pub fn principal_name(principal: Principal, access_key_id: &str) -> String {
         Principal::Root => format!("arn:aws:iam::{ACCOUNT_ID}:root"),
         Principal::Unknown => access_key_id.to_owned(),
     }
+}
+
+/// With its causes.
+fn told(error: impl Into<anyhow::Error>) -> String {
+    format!("{:#}", error.into())
 }
 
 fn account_of(arn: &str) -> &str {

@@ -103,8 +103,7 @@ impl Model {
     }
 
     fn remember(&mut self, value: &SecretValue) {
-        let (SecretValue::String(text) | SecretValue::Binary(text)) = value;
-        self.sensitive.push(Sensitive(text.clone()));
+        self.sensitive.push(Sensitive(value.0.clone()));
     }
 
     pub(super) fn create(
@@ -126,7 +125,6 @@ impl Model {
         let mut secret = Secret {
             arn,
             name: request.name.clone(),
-            description: request.description.clone(),
             kms_key_id: request.kms_key_id.clone(),
             tags: request.tags.clone(),
             created: now,
@@ -178,17 +176,14 @@ impl Model {
         }
         let version = secret.version(&id).ok_or_else(|| missing.clone())?;
         let value = version.value.clone().ok_or(missing)?;
-        let mut answer = json!({
+        let answer = json!({
             "ARN": arn,
             "Name": name,
             "VersionId": version.id,
             "VersionStages": version.labels,
             "CreatedDate": seconds(version.created),
+            "SecretString": value.0,
         });
-        match value {
-            SecretValue::String(text) => answer["SecretString"] = json!(text),
-            SecretValue::Binary(base64) => answer["SecretBinary"] = json!(base64),
-        }
         secret.last_accessed = Some(start_of_day(now));
         Ok(answer)
     }

@@ -17,10 +17,8 @@ pub(super) const MAX_LABELS: usize = 20;
 pub(super) struct CreateSecret {
     pub(super) name: String,
     pub(super) client_request_token: Option<String>,
-    pub(super) description: Option<String>,
     pub(super) kms_key_id: Option<String>,
     secret_string: Option<String>,
-    secret_binary: Option<String>,
     #[serde(default)]
     pub(super) tags: Vec<Tag>,
 }
@@ -45,7 +43,6 @@ pub(super) struct PutSecretValue {
     pub(super) secret_id: String,
     client_request_token: Option<String>,
     secret_string: Option<String>,
-    secret_binary: Option<String>,
     version_stages: Option<Vec<String>>,
     pub(super) rotation_token: Option<String>,
 }
@@ -136,7 +133,7 @@ pub(super) fn parse<T: DeserializeOwned>(body: &serde_json::Value) -> Result<T, 
 
 impl CreateSecret {
     pub(super) fn value(&self) -> Result<Option<SecretValue>, ServiceError> {
-        optional_value(self.secret_string.as_ref(), self.secret_binary.as_ref())
+        optional_value(self.secret_string.as_deref())
     }
 
     pub(super) fn token(&self) -> Result<&str, ServiceError> {
@@ -157,7 +154,7 @@ impl CreateSecret {
 
 impl PutSecretValue {
     pub(super) fn value(&self) -> Result<SecretValue, ServiceError> {
-        optional_value(self.secret_string.as_ref(), self.secret_binary.as_ref())?.ok_or_else(|| {
+        optional_value(self.secret_string.as_deref())?.ok_or_else(|| {
             ServiceError::invalid_request("You must provide either SecretString or SecretBinary.")
         })
     }
@@ -247,29 +244,16 @@ fn token(token: Option<&str>) -> Result<&str, ServiceError> {
     }
 }
 
-fn optional_value(
-    string: Option<&String>,
-    binary: Option<&String>,
-) -> Result<Option<SecretValue>, ServiceError> {
-    let value = match (string, binary) {
-        (None, None) => return Ok(None),
-        (Some(_), Some(_)) => {
-            return Err(ServiceError::invalid_parameter(
-                "You can't specify both a binary secret value and a string secret value in the \
-                 same secret.",
-            ));
-        }
-        (Some(string), None) => SecretValue::String(string.clone()),
-        (None, Some(binary)) => SecretValue::Binary(binary.clone()),
+fn optional_value(text: Option<&str>) -> Result<Option<SecretValue>, ServiceError> {
+    let Some(text) = text else {
+        return Ok(None);
     };
-    let bytes = value
-        .bytes()
-        .ok_or_else(|| ServiceError::serialization("SecretBinary is not base64"))?;
+    let bytes = text.len();
     if bytes == 0 || bytes > MAX_VALUE_BYTES {
         return Err(ServiceError::validation(format!(
             "1 validation error detected: the secret value has {bytes} bytes and failed to \
              satisfy constraint: Member must have length between 1 and {MAX_VALUE_BYTES}"
         )));
     }
-    Ok(Some(value))
+    Ok(Some(SecretValue(text.to_owned())))
 }

@@ -1,18 +1,18 @@
 //! Rotation rules: how often a secret is rotated, and when next.
 //!
-//! See "Rotation schedules" in the Secrets Manager User Guide.
+//! See "Rotation schedules" in the Secrets Manager User Guide. Of what it takes, rates in hours and
+//! more than one hour of a day are refused here: nothing of the product asks for them.
 
 use croner::Cron;
 use croner::parser::{CronParser, Seconds, Year};
 use jiff::tz::TimeZone;
-use jiff::{SignedDuration, Timestamp, ToSpan as _, Unit, Zoned};
+use jiff::{Timestamp, ToSpan as _, Zoned};
 use serde::{Deserialize, Serialize};
 
 use super::error::ServiceError;
 
 const MOST_AUTOMATIC_DAYS: i64 = 1000;
 const MOST_RATE_DAYS: i64 = 999;
-const LEAST_RATE_HOURS: i64 = 4;
 
 /// When a secret is rotated, as given to `RotateSecret`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
@@ -31,35 +31,27 @@ pub struct RotationRules {
 
 enum Schedule {
     Days(i64),
-    Hours(i64),
     Cron(Box<Cron>),
 }
 
 impl RotationRules {
     /// Refuses what Secrets Manager refuses.
     pub fn check(&self) -> Result<(), ServiceError> {
-        let schedule = self.schedule()?;
+        self.schedule()?;
         let Some(duration) = &self.duration else {
             return Ok(());
         };
-        let hours = duration
+        duration
             .strip_suffix('h')
             .filter(|digits| (1..=2).contains(&digits.len()))
-            .and_then(|digits| digits.parse::<i64>().ok())
+            .and_then(|digits| digits.parse::<u8>().ok())
             .filter(|hours| (1..=24).contains(hours))
+            .map(|_| ())
             .ok_or_else(|| {
                 ServiceError::invalid_parameter(format!(
                     "The rotation window Duration {duration} isn't valid: give 1h to 24h."
                 ))
-            })?;
-        if let Some(Schedule::Hours(period)) = schedule
-            && hours > period
-        {
-            return Err(ServiceError::invalid_parameter(
-                "The rotation window must not extend into the next rotation window.",
-            ));
-        }
-        Ok(())
+            })
     }
 
     /// Whether a value stored by hand counts as a rotation: so it does for days between rotations.
@@ -72,29 +64,11 @@ impl RotationRules {
     #[must_use]
     pub fn next(&self, after: Timestamp) -> Option<Timestamp> {
         let after: Zoned = after.to_zoned(TimeZone::UTC);
-        match self.schedule().ok()?? {
-            Schedule::Days(days) => {
-                let day = after.checked_add(days.days()).ok()?;
-                Some(day.start_of_day().ok()?.timestamp())
-            }
-            Schedule::Hours(hours) => {
-                let time = after.checked_add(SignedDuration::from_hours(hours)).ok()?;
-                let seconds = i64::from(time.minute()) * 60 + i64::from(time.second());
-                let hour = time
-                    .checked_sub(SignedDuration::from_secs(seconds))
-                    .ok()?
-                    .round(
-                        jiff::ZonedRound::new()
-                            .smallest(Unit::Second)
-                            .mode(jiff::RoundMode::Trunc),
-                    )
-                    .ok()?;
-                Some(hour.timestamp())
-            }
-            Schedule::Cron(cron) => {
-                Some(cron.find_next_occurrence(&after, false).ok()?.timestamp())
-            }
-        }
+        let next = match self.schedule().ok()?? {
+            Schedule::Days(days) => after.checked_add(days.days()).ok()?.start_of_day().ok()?,
+            Schedule::Cron(cron) => cron.find_next_occurrence(&after, false).ok()?,
+        };
+        Some(next.timestamp())
     }
 
     fn schedule(&self) -> Result<Option<Schedule>, ServiceError> {
@@ -111,8 +85,8 @@ impl RotationRules {
             )),
             (None, Some(expression)) => parse(expression).map(Some).ok_or_else(|| {
                 ServiceError::invalid_parameter(format!(
-                    "The schedule expression {expression} isn't valid: give rate(4 hours) to \
-                     rate(999 days), or cron(0 Hours Day-of-month Month Day-of-week *)."
+                    "The schedule expression {expression} isn't valid here: give rate(1 day) to \
+                     rate(999 days), or cron(0 Hour Day-of-month Month Day-of-week *)."
                 ))
             }),
             (None, None) => Ok(None),
@@ -123,33 +97,33 @@ impl RotationRules {
 fn parse(expression: &str) -> Option<Schedule> {
     let (function, argument) = expression.strip_suffix(')')?.split_once('(')?;
     match function {
-        "rate" => parse_rate(argument),
+        "rate" => {
+            let (value, "day" | "days") = argument.split_once(' ')? else {
+                return None;
+            };
+            let value = i64::from(digits(value)?);
+            (1..=MOST_RATE_DAYS)
+                .contains(&value)
+                .then_some(Schedule::Days(value))
+        }
         "cron" => parse_cron(argument),
         _ => None,
     }
 }
 
-fn parse_rate(rate: &str) -> Option<Schedule> {
-    let (value, unit) = rate.split_once(' ')?;
-    let digits = !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit());
-    let value: i64 = digits.then(|| value.parse().ok())??;
-    match unit {
-        "hour" | "hours" => (LEAST_RATE_HOURS..=MOST_RATE_DAYS * 24)
-            .contains(&value)
-            .then_some(Schedule::Hours(value)),
-        "day" | "days" => (1..=MOST_RATE_DAYS)
-            .contains(&value)
-            .then_some(Schedule::Days(value)),
-        _ => None,
-    }
+/// A number without a sign.
+fn digits(text: &str) -> Option<u16> {
+    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    digits.then(|| text.parse().ok())?
 }
 
-/// Minutes (0), hours, day of month, month, day of week (1 is Sunday), year (*).
+/// Minutes (0), hour, day of month, month, day of week (1 is Sunday), year (*).
 fn parse_cron(cron: &str) -> Option<Schedule> {
     let fields: Vec<&str> = cron.split_ascii_whitespace().collect();
-    let [minutes @ "0", hours, day_of_month, month, day_of_week, "*"] = fields[..] else {
+    let [minutes @ "0", hour, day_of_month, month, day_of_week, "*"] = fields[..] else {
         return None;
     };
+    digits(hour)?;
     if (day_of_month == "?") == (day_of_week == "?") {
         return None;
     }
@@ -157,32 +131,10 @@ fn parse_cron(cron: &str) -> Option<Schedule> {
         .seconds(Seconds::Disallowed)
         .year(Year::Disallowed)
         .alternative_weekdays(true)
-        // Steps from a value on, as in 4/12, and from the least one on, as in /8.
-        .sloppy_ranges(true)
         .build()
-        .parse(&[minutes, hours, day_of_month, month, day_of_week].join(" "))
+        .parse(&[minutes, hour, day_of_month, month, day_of_week].join(" "))
         .ok()?;
-    hours_far_enough_apart(hours, &cron).then(|| Schedule::Cron(Box::new(cron)))
-}
-
-/// No more often than every four hours. Whether a day has too many hours shows on any two days
-/// that match.
-fn hours_far_enough_apart(hours: &str, cron: &Cron) -> bool {
-    if hours.bytes().all(|byte| byte.is_ascii_digit()) {
-        return true;
-    }
-    let mut time = Zoned::new(Timestamp::UNIX_EPOCH, TimeZone::UTC);
-    for occurrence in 0..48 {
-        let Ok(next) = cron.find_next_occurrence(&time, false) else {
-            return false;
-        };
-        let gap = next.duration_since(&time);
-        if occurrence > 0 && gap < SignedDuration::from_hours(LEAST_RATE_HOURS) {
-            return false;
-        }
-        time = next;
-    }
-    true
+    Some(Schedule::Cron(Box::new(cron)))
 }
 
 #[cfg(test)]
@@ -196,63 +148,48 @@ mod tests {
         }
     }
 
-    fn next(rules: &RotationRules) -> String {
-        // A Monday.
-        let after: Timestamp = "2026-11-23T05:30:12.5Z".parse().unwrap();
-        rules.next(after).unwrap().to_string()
-    }
-
-    #[test]
-    fn windows_open_at_midnight_or_on_the_hour() {
-        let days = RotationRules {
-            automatically_after_days: Some(30),
+    fn days(days: i64) -> RotationRules {
+        RotationRules {
+            automatically_after_days: Some(days),
             ..RotationRules::default()
-        };
-        assert_eq!(next(&days), "2026-12-23T00:00:00Z");
-        assert_eq!(next(&expression("rate(10 days)")), "2026-12-03T00:00:00Z");
-        assert_eq!(next(&expression("rate(4 hours)")), "2026-11-23T09:00:00Z");
-        assert_eq!(
-            next(&expression("cron(0 8 ? * TUE *)")),
-            "2026-11-24T08:00:00Z"
-        );
-        assert_eq!(
-            next(&expression("cron(0 4/12 * * ? *)")),
-            "2026-11-23T16:00:00Z"
-        );
-        assert_eq!(
-            next(&expression("cron(0 0 ? * 1#2 *)")),
-            "2026-12-13T00:00:00Z"
-        );
-        assert_eq!(
-            next(&expression("cron(0 3 L * ? *)")),
-            "2026-11-30T03:00:00Z"
-        );
-        assert_eq!(RotationRules::default().next(Timestamp::now()), None);
-    }
-
-    #[test]
-    fn what_aws_takes_is_taken() {
-        for text in [
-            "rate(4 hours)",
-            "rate(1 day)",
-            "rate(999 days)",
-            "cron(0 8 * * ? *)",
-            "cron(0 /8 * * ? *)",
-            "cron(0 2 1 JAN,APR,JUL,OCT ? *)",
-        ] {
-            assert_eq!(expression(text).check(), Ok(()), "{text}");
         }
     }
 
     #[test]
+    fn windows_open_at_midnight_or_on_the_hour() {
+        // A Monday.
+        let after: Timestamp = "2026-11-23T05:30:12.5Z".parse().unwrap();
+        for (rules, next) in [
+            (days(30), "2026-12-23T00:00:00Z"),
+            (expression("rate(10 days)"), "2026-12-03T00:00:00Z"),
+            (expression("cron(0 8 ? * 3 *)"), "2026-11-24T08:00:00Z"),
+            (expression("cron(0 4 * * ? *)"), "2026-11-24T04:00:00Z"),
+            (expression("cron(0 3 9,28 * ? *)"), "2026-11-28T03:00:00Z"),
+            (expression("cron(0 3 9 1,7 ? *)"), "2027-01-09T03:00:00Z"),
+        ] {
+            assert_eq!(rules.check(), Ok(()), "{rules:?}");
+            assert_eq!(rules.next(after).unwrap().to_string(), next, "{rules:?}");
+        }
+        assert_eq!(RotationRules::default().next(after), None);
+    }
+
+    #[test]
     fn what_aws_refuses_is_refused() {
-        for text in [
+        let both = RotationRules {
+            automatically_after_days: Some(1),
+            ..expression("rate(1 day)")
+        };
+        let window = |duration: &str| RotationRules {
+            duration: Some(duration.to_owned()),
+            ..expression("rate(1 day)")
+        };
+        let expressions = [
             "",
             "rate(3 hours)",
             "rate(0 days)",
             "rate(1000 days)",
             "rate(30 minutes)",
-            "rate(+4 hours)",
+            "rate(+4 days)",
             "cron(5 8 * * ? *)",
             "cron(0 8 * * ? 2027)",
             "cron(0 8 * * * *)",
@@ -262,38 +199,17 @@ mod tests {
             "cron(0 8,10 * * ? *)",
             "cron(0 8 * * ?)",
             "at(2027-01-01T00:00:00)",
-        ] {
-            let error = expression(text).check().unwrap_err();
-            assert_eq!(error.code, "InvalidParameterException", "{text}");
+        ];
+        let rules = (expressions.into_iter().map(expression))
+            .chain([0, -1, 1001].map(days))
+            .chain([both])
+            .chain(["0h", "25h", "3", "h", "3d", "100h"].map(window));
+        for rules in rules {
+            let error = rules.check().unwrap_err();
+            assert_eq!(error.code, "InvalidParameterException", "{rules:?}");
         }
-        for days in [0, -1, 1001] {
-            let rules = RotationRules {
-                automatically_after_days: Some(days),
-                ..RotationRules::default()
-            };
-            assert!(rules.check().is_err(), "{days}");
-        }
-        let both = RotationRules {
-            automatically_after_days: Some(1),
-            ..expression("rate(1 day)")
-        };
-        assert!(both.check().is_err());
-    }
-
-    #[test]
-    fn windows_are_bounded() {
-        let window = |rate: &str, duration: &str| RotationRules {
-            duration: Some(duration.to_owned()),
-            ..expression(rate)
-        };
-        assert_eq!(window("rate(4 hours)", "4h").check(), Ok(()));
-        assert_eq!(window("rate(1 day)", "24h").check(), Ok(()));
-        assert!(window("rate(4 hours)", "5h").check().is_err());
-        for duration in ["0h", "25h", "3", "h", "3d", "100h"] {
-            assert!(
-                window("rate(1 day)", duration).check().is_err(),
-                "{duration}"
-            );
+        for duration in ["1h", "24h"] {
+            assert_eq!(window(duration).check(), Ok(()), "{duration}");
         }
     }
 }

@@ -6,8 +6,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -23,23 +21,9 @@ pub(super) const PREVIOUS: &str = "AWSPREVIOUS";
 const KEPT_VERSIONS: usize = 100;
 const KEPT_AT_LEAST: SignedDuration = SignedDuration::from_hours(24);
 
-/// A secret value. It is never printed.
+/// A secret value, a text. It is never printed.
 #[derive(Clone, PartialEq, Eq)]
-pub(super) enum SecretValue {
-    String(String),
-    /// In base64, as on the wire.
-    Binary(String),
-}
-
-impl SecretValue {
-    /// Its length in bytes; `None` if it is not base64.
-    pub(super) fn bytes(&self) -> Option<usize> {
-        match self {
-            Self::String(text) => Some(text.len()),
-            Self::Binary(base64) => STANDARD.decode(base64).ok().map(|bytes| bytes.len()),
-        }
-    }
-}
+pub(super) struct SecretValue(pub(super) String);
 
 impl fmt::Debug for SecretValue {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -103,7 +87,6 @@ pub(super) struct Rotation {
 pub(super) struct Secret {
     pub(super) arn: String,
     pub(super) name: String,
-    pub(super) description: Option<String>,
     pub(super) kms_key_id: Option<String>,
     pub(super) tags: Vec<Tag>,
     pub(super) created: Timestamp,

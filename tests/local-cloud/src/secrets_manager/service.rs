@@ -12,7 +12,6 @@ use super::functions::RotationFunctions;
 use super::model::{Model, Run};
 use super::request::{self, CreateSecret, PutSecretValue, SecretOnly};
 use super::rotation::RotationOptions;
-use super::secret::SecretValue;
 use super::snapshot::SecretSnapshot;
 use super::untidy::{Untidy, Views};
 use crate::events::{EventKind, EventLog};
@@ -228,10 +227,7 @@ impl SecretsManager {
     pub fn value(&self, secret_id: &str, version: &str) -> Option<String> {
         let model = self.lock();
         let version = model.find(secret_id).ok()?.version(version)?;
-        match version.value.as_ref()? {
-            SecretValue::String(text) => Some(text.clone()),
-            SecretValue::Binary(_) => None,
-        }
+        version.value.as_ref().map(|value| value.0.clone())
     }
 
     /// All secrets as they are now, without values, in order of their names.

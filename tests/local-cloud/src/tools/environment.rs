@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use tokio::process::Command;
 
 use super::{missing, quiet, unusable};
-use crate::process::{self, OnLine, ProcessError};
+use crate::process::{self, Ended, OnLine};
 
 /// Holds, once an environment is complete, the requirements that it was made from.
 const STAMP: &str = ".made-from";
@@ -98,17 +98,16 @@ impl Pins {
             (self::venv(&uv), pip)
         };
         venv.arg(directory);
-        match process::run("python3 -m venv", venv, &log("venv"), None).await {
+        if let Err(error) = process::run("python3 -m venv", venv, &log("venv"), None).await {
             // What Debian's Python says without its package python3-venv.
-            Err(ProcessError::Ended { tail, .. })
-                if tail.contains("ensurepip") || tail.contains("No module named venv") =>
-            {
-                return Err(missing(
-                    "Python's venv module",
-                    "apt-get install python3-venv",
-                ));
+            let told = |ended: &Ended| {
+                ended.tail.contains("ensurepip") || ended.tail.contains("No module named venv")
+            };
+            if error.downcast_ref().is_some_and(told) {
+                let remedy = "apt-get install python3-venv";
+                return Err(missing("Python's venv module", remedy));
             }
-            result => drop(result?),
+            return Err(error);
         }
 
         let requirements = tools.join(format!("{name}.txt"));

@@ -40,7 +40,6 @@ pub(super) fn description(secret: &Secret) -> Map<String, Value> {
     let mut described = Map::new();
     insert(&mut described, "ARN", json!(secret.arn));
     insert(&mut described, "Name", json!(secret.name));
-    insert(&mut described, "Description", json!(secret.description));
     insert(&mut described, "KmsKeyId", json!(secret.kms_key_id));
     // Null "if the secret has never been configured for rotation" (API reference of DescribeSecret).
     if rotation.lambda_arn.is_some() || rotation.rules.is_some() {

@@ -35,9 +35,7 @@ impl Model {
             .and_then(|rules| serde_json::from_value(rules.clone()).ok());
         let enabled = described.get("RotationEnabled") == Some(&Value::Bool(true));
         let versions = current.and_then(|current| {
-            let string = text(current, "SecretString").map(SecretValue::String);
-            let binary = || text(current, "SecretBinary").map(SecretValue::Binary);
-            let value = string.or_else(binary)?;
+            let value = SecretValue(text(current, "SecretString")?);
             self.remember(&value);
             Some(vec![Version {
                 id: text(current, "VersionId")?,
@@ -49,7 +47,6 @@ impl Model {
         let secret = Secret {
             arn,
             name: name.clone(),
-            description: text(described, "Description"),
             kms_key_id: text(described, "KmsKeyId"),
             tags: described
                 .get("Tags")

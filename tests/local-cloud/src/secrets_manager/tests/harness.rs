@@ -13,7 +13,7 @@ use crate::events::{EventKind, EventLog};
 use crate::gateway::{Gateway, GatewayOptions};
 use crate::ministack::Invocation;
 use crate::patience::PATIENCE;
-use crate::secrets_manager::{Answer, RotationFunctions, RotationOptions};
+use crate::secrets_manager::{Answer, RotationFunctions, RotationOptions, Untidy};
 
 /// The access key ids of an operator, and of the rotation function.
 pub(super) const OPERATOR: &str = "AKIAOPERATOR";
@@ -72,6 +72,19 @@ impl Api {
         assert_eq!(status, 400, "{operation}: {answer}");
         let field = |name: &str| answer[name].as_str().unwrap().to_owned();
         Err((field("__type"), field("Message")))
+    }
+}
+
+impl Api {
+    /// As [`Self::call_as`], by the operator.
+    pub(super) async fn operate(&self, operation: &str, body: Value) -> Result<Value, Refusal> {
+        self.call_as(OPERATOR, operation, body).await
+    }
+
+    /// As [`Self::call_as`], by the rotation function; a refusal in words.
+    pub(super) async fn by_function(&self, operation: &str, body: Value) -> Result<Value, String> {
+        let answer = self.call_as(FUNCTION, operation, body).await;
+        answer.map_err(|(code, message)| format!("{code}: {message}"))
     }
 }
 
@@ -138,7 +151,6 @@ impl Function {
 
 /// What a rotation function does at each step.
 async fn usual(api: &Api, event: &StepEvent) -> Result<(), String> {
-    let failed = |refusal: Refusal| format!("{}: {}", refusal.0, refusal.1);
     match event.step.as_str() {
         "createSecret" => {
             let id = json!({"SecretId": event.secret, "VersionId": event.version});
@@ -151,17 +163,12 @@ async fn usual(api: &Api, event: &StepEvent) -> Result<(), String> {
                     "VersionStages": ["AWSPENDING", format!("LIVE-{}", event.version)],
                     "RotationToken": event.token,
                 });
-                api.call_as(FUNCTION, "PutSecretValue", put)
-                    .await
-                    .map_err(failed)?;
+                api.by_function("PutSecretValue", put).await?;
             }
         }
         "finishSecret" => {
             let id = json!({"SecretId": event.secret});
-            let described = api
-                .call_as(FUNCTION, "DescribeSecret", id)
-                .await
-                .map_err(failed)?;
+            let described = api.by_function("DescribeSecret", id).await?;
             let versions = described["VersionIdsToStages"].as_object().unwrap();
             let (current, _) = versions
                 .iter()
@@ -174,9 +181,7 @@ async fn usual(api: &Api, event: &StepEvent) -> Result<(), String> {
                     "MoveToVersionId": event.version,
                     "RemoveFromVersionId": current,
                 });
-                api.call_as(FUNCTION, "UpdateSecretVersionStage", promote)
-                    .await
-                    .map_err(failed)?;
+                api.by_function("UpdateSecretVersionStage", promote).await?;
             }
         }
         _ => {}
@@ -271,7 +276,7 @@ impl Cloud {
     }
 
     pub(super) async fn try_call(&self, operation: &str, body: Value) -> Result<Value, Refusal> {
-        self.api.call_as(OPERATOR, operation, body).await
+        self.api.operate(operation, body).await
     }
 
     pub(super) async fn call(&self, operation: &str, body: Value) -> Value {
@@ -307,10 +312,32 @@ impl Cloud {
         .await
     }
 
+    /// `UpdateSecretVersionStage`, of versions by their numbers.
+    pub(super) async fn stage(
+        &self,
+        label: &str,
+        from: Option<u32>,
+        to: Option<u32>,
+    ) -> Result<Value, Refusal> {
+        let request = json!({
+            "SecretId": "s", "VersionStage": label,
+            "RemoveFromVersionId": from.map(id), "MoveToVersionId": to.map(id),
+        });
+        self.try_call("UpdateSecretVersionStage", request).await
+    }
+
+    pub(super) async fn describe(&self) -> Value {
+        self.call("DescribeSecret", json!({"SecretId": "s"})).await
+    }
+
+    /// From now on it does what AWS may do and need not.
+    pub(super) fn be(&self, untidy: Untidy) {
+        self.gateway.secrets_manager().be(untidy);
+    }
+
     /// The labels of each labelled version.
     pub(super) async fn labels(&self) -> Value {
-        let described = self.call("DescribeSecret", json!({"SecretId": "s"})).await;
-        described["VersionIdsToStages"].clone()
+        self.describe().await["VersionIdsToStages"].clone()
     }
 
     pub(super) fn rotation_request(version: u32) -> Value {

@@ -12,10 +12,6 @@ use serde_json::{Value, json};
 use super::harness::{Cloud, FUNCTION, code, id};
 use crate::secrets_manager::{Probe, Untidy};
 
-fn untidy(cloud: &Cloud, untidy: Untidy) {
-    cloud.gateway.secrets_manager().be(untidy);
-}
-
 fn without_rotating() -> Value {
     let mut request = Cloud::rotation_request(2);
     request["RotateImmediately"] = json!(false);
@@ -52,10 +48,7 @@ async fn a_custom_label_stays_whatever_its_version_becomes() {
 async fn what_was_current_and_pending_is_previous_alone_when_a_value_is_stored() {
     let cloud = Cloud::start().await;
     cloud.create().await;
-    let pending = json!({
-        "SecretId": "s", "VersionStage": "AWSPENDING", "MoveToVersionId": id(1),
-    });
-    cloud.call("UpdateSecretVersionStage", pending).await;
+    cloud.stage("AWSPENDING", None, Some(1)).await.unwrap();
     assert_eq!(
         cloud.labels().await,
         json!({id(1): ["AWSCURRENT", "AWSPENDING"]})
@@ -101,13 +94,10 @@ async fn cancelled_the_rules_stay_and_the_last_rotation_is_not_told() {
         cloud.create().await;
         cloud.rotate(2).await.unwrap();
         cloud.wait_for_success(&id(2)).await;
-        untidy(
-            &cloud,
-            Untidy {
-                cancelling_forgets_the_function: forgets,
-                ..Untidy::default()
-            },
-        );
+        cloud.be(Untidy {
+            cancelling_forgets_the_function: forgets,
+            ..Untidy::default()
+        });
         let secret = json!({"SecretId": "s"});
         let before = cloud.call("DescribeSecret", secret.clone()).await;
         assert!(before.get("LastRotatedDate").is_some());
@@ -130,14 +120,11 @@ async fn what_is_tested_without_rotating_holds_the_current_value() {
         for probe_comes_later in [false, true] {
             let cloud = Cloud::start().await;
             cloud.create().await;
-            untidy(
-                &cloud,
-                Untidy {
-                    probe,
-                    probe_comes_later,
-                    ..Untidy::default()
-                },
-            );
+            cloud.be(Untidy {
+                probe,
+                probe_comes_later,
+                ..Untidy::default()
+            });
             cloud.function.on("testSecret", |api, event| async move {
                 assert_ne!(event.version, id(1));
                 let pending = json!({"SecretId": event.secret, "VersionStage": "AWSPENDING"});
@@ -166,16 +153,13 @@ async fn what_is_tested_without_rotating_holds_the_current_value() {
 async fn a_secret_deleted_by_force_lingers() {
     let cloud = Cloud::start().await;
     cloud.create().await;
-    untidy(
-        &cloud,
-        Untidy {
-            lingering: 3,
-            ..Untidy::default()
-        },
-    );
+    cloud.be(Untidy {
+        lingering: 3,
+        ..Untidy::default()
+    });
     let force = json!({"SecretId": "s", "ForceDeleteWithoutRecovery": true});
     cloud.call("DeleteSecret", force).await;
-    let described = cloud.call("DescribeSecret", json!({"SecretId": "s"})).await;
+    let described = cloud.describe().await;
     assert!(described.get("DeletedDate").is_some());
     let create = json!({"Name": "s", "SecretString": "x", "ClientRequestToken": id(2)});
     let refusal = cloud.refused("CreateSecret", create.clone()).await;

@@ -14,6 +14,7 @@ fn previous() -> Refusal {
     )
 }
 
+/// Recorded (`LocalStack`, `test_rotate_secret_with_lambda_success`): the answer has the version before it is done.
 #[tokio::test]
 async fn the_four_steps_run_in_order_and_pending_is_taken_off() {
     let cloud = Cloud::start().await;
@@ -29,7 +30,7 @@ async fn the_four_steps_run_in_order_and_pending_is_taken_off() {
         cloud.labels().await,
         json!({id(1): ["AWSPREVIOUS"], id(2): ["AWSCURRENT", format!("LIVE-{}", id(2))]})
     );
-    let described = cloud.call("DescribeSecret", json!({"SecretId": "s"})).await;
+    let described = cloud.describe().await;
     assert_eq!(described["RotationEnabled"], true);
     assert_eq!(described["RotationLambdaARN"], FUNCTION_ARN);
     assert_eq!(
@@ -64,11 +65,7 @@ async fn the_placeholder_has_pending_and_no_value() {
         ];
         let mut messages = Vec::new();
         for get in by {
-            let (code, message) = api
-                .call_as(super::harness::FUNCTION, "GetSecretValue", get)
-                .await
-                .unwrap_err();
-            messages.push(format!("{code} {message}"));
+            messages.push(api.by_function("GetSecretValue", get).await.unwrap_err());
         }
         Err(messages.join(" / "))
     });
@@ -76,7 +73,7 @@ async fn the_placeholder_has_pending_and_no_value() {
     cloud.wait_for_failures(1).await;
     let log = format!("{:?}", cloud.events.since(0));
     let not_found =
-        "ResourceNotFoundException Secrets Manager can't find the specified secret value for";
+        "ResourceNotFoundException: Secrets Manager can't find the specified secret value for";
     assert!(
         log.contains(&format!("{not_found} VersionId: {}", id(2))),
         "{log}"
@@ -152,15 +149,10 @@ async fn a_request_during_a_rotation_is_refused_and_starts_nothing() {
                     "SecretId": event.secret, "VersionStage": "AWSCURRENT",
                     "MoveToVersionId": event.version, "RemoveFromVersionId": id(2),
                 });
-                let key = super::harness::FUNCTION;
-                api.call_as(key, "UpdateSecretVersionStage", promote)
-                    .await
-                    .unwrap();
+                api.by_function("UpdateSecretVersionStage", promote).await?;
             }
             let again = Cloud::rotation_request(version + 1);
-            let refusal = api
-                .call_as(super::harness::OPERATOR, "RotateSecret", again)
-                .await;
+            let refusal = api.operate("RotateSecret", again).await;
             assert_eq!(refusal.unwrap_err(), previous());
             Ok(())
         });
@@ -186,7 +178,7 @@ async fn a_rotation_counts_only_if_the_version_became_current() {
     cloud.rotate(2).await.unwrap();
     cloud.wait_for_failures(3).await;
     assert_eq!(cloud.labels().await[id(1)], json!(["AWSCURRENT"]));
-    let described = cloud.call("DescribeSecret", json!({"SecretId": "s"})).await;
+    let described = cloud.describe().await;
     assert!(described.get("LastRotatedDate").is_none());
 }
 
@@ -196,10 +188,7 @@ async fn cancelling_leaves_pending_where_it_is() {
     cloud.create().await;
     cloud.function.on("setSecret", |api, event| async move {
         let cancel = json!({"SecretId": event.secret});
-        let cancelled = api
-            .call_as(super::harness::OPERATOR, "CancelRotateSecret", cancel)
-            .await
-            .unwrap();
+        let cancelled = api.operate("CancelRotateSecret", cancel).await.unwrap();
         assert_eq!(cancelled["VersionId"], event.version);
         Ok(())
     });
@@ -207,15 +196,12 @@ async fn cancelling_leaves_pending_where_it_is() {
     cloud.wait_for_failures(1).await;
     assert_eq!(cloud.function.steps(), ["createSecret", "setSecret"]);
     assert_eq!(cloud.labels().await[id(2)][0], "AWSPENDING");
-    let described = cloud.call("DescribeSecret", json!({"SecretId": "s"})).await;
+    let described = cloud.describe().await;
     assert_eq!(described["RotationEnabled"], false);
     assert!(described.get("NextRotationDate").is_none());
     // It stays in the way until somebody takes it off.
     assert_eq!(cloud.rotate(3).await.unwrap_err(), previous());
-    let clear = json!({
-        "SecretId": "s", "VersionStage": "AWSPENDING", "RemoveFromVersionId": id(2),
-    });
-    cloud.call("UpdateSecretVersionStage", clear).await;
+    cloud.stage("AWSPENDING", Some(2), None).await.unwrap();
     cloud.function.on("setSecret", |_, _| async { Ok(()) });
     cloud.rotate(4).await.unwrap();
     cloud.wait_for_success(&id(4)).await;
@@ -227,10 +213,7 @@ async fn without_rotating_now_only_the_test_runs() {
     cloud.create().await;
     cloud.function.on("testSecret", |api, event| async move {
         let describe = json!({"SecretId": event.secret});
-        let described = api
-            .call_as(super::harness::FUNCTION, "DescribeSecret", describe)
-            .await
-            .unwrap();
+        let described = api.by_function("DescribeSecret", describe).await?;
         assert_eq!(described["RotationEnabled"], true);
         assert_eq!(
             described["VersionIdsToStages"],
@@ -247,7 +230,7 @@ async fn without_rotating_now_only_the_test_runs() {
     let other = json!({"SecretId": "s", "VersionId": id(2)});
     let refusal = cloud.refused("GetSecretValue", other).await;
     assert_eq!(code(&refusal), "ResourceNotFoundException");
-    let described = cloud.call("DescribeSecret", json!({"SecretId": "s"})).await;
+    let described = cloud.describe().await;
     assert_eq!(described["RotationEnabled"], true);
     assert!(described.get("LastRotatedDate").is_none());
     assert!(described.get("NextRotationDate").is_some());
@@ -267,7 +250,7 @@ async fn a_function_that_fails_its_test_is_not_enrolled() {
         "{}",
         refusal.1
     );
-    let described = cloud.call("DescribeSecret", json!({"SecretId": "s"})).await;
+    let described = cloud.describe().await;
     assert!(described.get("RotationEnabled").is_none());
     assert_eq!(
         described["VersionIdsToStages"],
@@ -314,16 +297,21 @@ async fn a_rotation_needs_a_function_a_token_and_sound_rules() {
         .refused("CancelRotateSecret", json!({"SecretId": "s"}))
         .await;
     assert_eq!(code(&cancel), "InvalidRequestException");
-    let mut no_token = Cloud::rotation_request(2);
-    no_token["ClientRequestToken"] = json!(null);
-    assert_eq!(
-        code(&cloud.refused("RotateSecret", no_token).await),
-        "InvalidRequestException"
-    );
-    let mut bad_rules = Cloud::rotation_request(2);
-    bad_rules["RotationRules"] = json!({"ScheduleExpression": "rate(1 hour)"});
-    let refusal = cloud.refused("RotateSecret", bad_rules).await;
-    assert_eq!(code(&refusal), "InvalidParameterException");
+    let bad_rules = json!({"ScheduleExpression": "rate(1 hour)"});
+    for (field, value, refusal) in [
+        ("ClientRequestToken", json!(null), "InvalidRequestException"),
+        // Recorded.
+        (
+            "ClientRequestToken",
+            json!("short"),
+            "InvalidParameterException",
+        ),
+        ("RotationRules", bad_rules, "InvalidParameterException"),
+    ] {
+        let mut request = Cloud::rotation_request(2);
+        request[field] = value;
+        assert_eq!(code(&cloud.refused("RotateSecret", request).await), refusal);
+    }
     // Once configured, the function need not be named again.
     cloud.rotate(2).await.unwrap();
     cloud.wait_for_success(&id(2)).await;
@@ -345,9 +333,7 @@ async fn a_secret_deleted_during_its_rotation_is_left_alone() {
     cloud.create().await;
     cloud.function.on("setSecret", |api, event| async move {
         let delete = json!({"SecretId": event.secret, "ForceDeleteWithoutRecovery": true});
-        api.call_as(super::harness::OPERATOR, "DeleteSecret", delete)
-            .await
-            .unwrap();
+        api.operate("DeleteSecret", delete).await.unwrap();
         Ok(())
     });
     cloud.rotate(2).await.unwrap();

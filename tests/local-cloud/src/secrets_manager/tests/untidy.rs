@@ -5,22 +5,15 @@ use serde_json::json;
 use super::harness::{Cloud, FUNCTION, OPERATOR, id};
 use crate::secrets_manager::Untidy;
 
-fn be(cloud: &Cloud, untidy: Untidy) {
-    cloud.gateway.secrets_manager().be(untidy);
-}
-
 /// API reference, `RotateSecret`: AWSPENDING "might be attached to the same version as the AWSCURRENT version".
 #[tokio::test]
 async fn pending_may_stay_on_what_a_finished_rotation_made_and_is_in_nobodys_way() {
     let cloud = Cloud::start().await;
     cloud.create().await;
-    be(
-        &cloud,
-        Untidy {
-            pending_stays: true,
-            ..Untidy::default()
-        },
-    );
+    cloud.be(Untidy {
+        pending_stays: true,
+        ..Untidy::default()
+    });
     for version in [2, 3] {
         cloud.rotate(version).await.unwrap();
         cloud.wait_for_success(&id(version)).await;
@@ -36,13 +29,10 @@ async fn pending_may_stay_on_what_a_finished_rotation_made_and_is_in_nobodys_way
 #[tokio::test]
 async fn a_read_after_a_change_may_tell_what_was_before() {
     let cloud = Cloud::start().await;
-    be(
-        &cloud,
-        Untidy {
-            late_reads: 2,
-            ..Untidy::default()
-        },
-    );
+    cloud.be(Untidy {
+        late_reads: 2,
+        ..Untidy::default()
+    });
     cloud.create().await;
     let secret = json!({"SecretId": "s"});
     let read = async |key, operation| {
@@ -67,11 +57,7 @@ async fn a_read_after_a_change_may_tell_what_was_before() {
         assert_eq!(read(OPERATOR, "GetSecretValue").await, "null\"value 3\"");
     }
     // What reads tell late, changes know at once: without the label where it is, this would be refused.
-    let back = json!({
-        "SecretId": "s", "VersionStage": "AWSCURRENT", "MoveToVersionId": id(1),
-        "RemoveFromVersionId": id(3),
-    });
-    cloud.call("UpdateSecretVersionStage", back).await;
+    cloud.stage("AWSCURRENT", Some(3), Some(1)).await.unwrap();
     assert_eq!(read(OPERATOR, "GetSecretValue").await, "null\"value 3\"");
 }
 
@@ -84,13 +70,10 @@ async fn a_listing_may_tell_what_was_before() {
         let listed = cloud.call("ListSecrets", json!({})).await;
         listed["SecretList"].as_array().unwrap().len()
     };
-    be(
-        &cloud,
-        Untidy {
-            late_lists: 2,
-            ..Untidy::default()
-        },
-    );
+    cloud.be(Untidy {
+        late_lists: 2,
+        ..Untidy::default()
+    });
     assert_eq!(names().await, 1);
     let create = json!({"Name": "t", "SecretString": "x", "ClientRequestToken": id(9)});
     cloud.call("CreateSecret", create).await;
