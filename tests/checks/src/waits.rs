@@ -14,7 +14,7 @@ const ALLOWED: [(&str, &str); 18] = [
         "bench/src/front/door.rs",
         "out of file descriptors: the next try",
     ),
-    ("checks/src/stages.rs", "only told"),
+    ("checks/src/stages", "only told"),
     ("conformance/src/service.rs", "part of what is examined"),
     (
         "conformance/src/tests/stopping.rs",
