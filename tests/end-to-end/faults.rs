@@ -34,6 +34,17 @@ const SAMPLE: [(&str, Kind); 8] = [
 ];
 
 pub(crate) fn tests(suite: &mut Suite) {
+    for (index, (what, kind)) in SAMPLE.into_iter().enumerate() {
+        let name = format!("faults::as_in_one_process_{what}_{}", kind.name());
+        let name = name.replace([':', ' ', '-'], "_");
+        suite.test(&name.replace("faults__", "faults::"), move |cloud| {
+            agreed(cloud, format!("agreed-{index}"), what, kind)
+        });
+    }
+}
+
+/// Faults of Heroku, which the runs in one process have as well.
+pub(crate) fn matrix(suite: &mut Suite) {
     let faults = [
         ("the_answer_to_the_write_is_lost", true, Fault::LoseAnswer),
         ("the_write_is_lost", true, Fault::LoseRequest),
@@ -48,13 +59,6 @@ pub(crate) fn tests(suite: &mut Suite) {
         ),
         ("a_proxy_answers", false, Fault::Garbage(502)),
     ];
-    for (index, (what, kind)) in SAMPLE.into_iter().enumerate() {
-        let name = format!("faults::as_in_one_process_{what}_{}", kind.name());
-        let name = name.replace([':', ' ', '-'], "_");
-        suite.test(&name.replace("faults__", "faults::"), move |cloud| {
-            agreed(cloud, format!("agreed-{index}"), what, kind)
-        });
-    }
     for (name, write, fault) in faults {
         for (api, api_name) in [(Api::V1, "v1"), (Api::V3, "v3")] {
             let (fault, instance) = (

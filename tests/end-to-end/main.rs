@@ -57,12 +57,14 @@ const CORE: &[&str] = &["core", "all"];
 const REST: &[&str] = &["rest", "all"];
 const BOTH: &[&str] = &["core", "rest", "all"];
 
-/// Side by side; then a fleet, alone; then what changes the deployed roles and the stack, one at a time; then what
+/// Side by side, in each engine and API what `core` has once; then a fleet, alone; then what changes the deployed roles and the stack, one at a time; then what
 /// looks back at everything before; last the stack's end.
-const PHASES: [Phase; 7] = [
+const PHASES: [Phase; 8] = [
     Phase {
         tiers: CORE,
         add: |suite| {
+            // Its tests wait longest.
+            operator::tests(suite);
             rotation::tests(suite);
             enrolment::tests(suite);
             events::tests(suite);
@@ -73,9 +75,16 @@ const PHASES: [Phase; 7] = [
             http::tests(suite);
             postgres::tests(suite);
             mysql::tests(suite);
-            operator::tests(suite);
             redis::tests(suite);
             fleet::tests(suite);
+        },
+        threads: 4,
+    },
+    Phase {
+        tiers: REST,
+        add: |suite| {
+            rotation::matrix(suite);
+            faults::matrix(suite);
         },
         threads: 4,
     },

@@ -29,26 +29,38 @@ pub(crate) fn tests(suite: &mut Suite) {
                 &format!("rotation::{api_name}_{engine_name}_first_and_second"),
                 move |cloud| first_and_second(cloud, spec(&name, api, engine)),
             );
-            let name = format!("twice-{api_name}-{engine_name}");
-            suite.test(
-                &format!("rotation::{api_name}_{engine_name}_every_step_twice"),
-                move |cloud| every_step_twice(cloud, spec(&name, api, engine)),
-            );
         }
     }
-    for (engine, engine_name) in ENGINES {
-        let name = format!("quick-{engine_name}");
-        suite.test(
-            &format!("rotation::two_within_the_grace_period_{engine_name}"),
-            move |cloud| two_within_the_grace_period(cloud, spec(&name, Api::V3, engine)),
-        );
-    }
+    suite.test("rotation::two_within_the_grace_period", |cloud| {
+        two_within_the_grace_period(cloud, spec("quick", Api::V3, Engine::Postgres))
+    });
+    suite.test("rotation::every_step_twice", |cloud| {
+        every_step_twice(cloud, spec("twice", Api::V1, Engine::Http))
+    });
     suite.test("rotation::two_apps_one_in_a_private_space", two_apps);
     suite.test("rotation::by_schedule", by_schedule);
     suite.test(
         "rotation::the_old_credential_lives_on_for_two_hours",
         two_hours,
     );
+}
+
+/// With every engine and API.
+pub(crate) fn matrix(suite: &mut Suite) {
+    for (engine, engine_name) in ENGINES {
+        for (api, api_name) in [(Api::V1, "v1"), (Api::V3, "v3")] {
+            let name = format!("twice-{api_name}-{engine_name}");
+            suite.test(
+                &format!("rotation::{api_name}_{engine_name}_every_step_twice"),
+                move |cloud| every_step_twice(cloud, spec(&name, api, engine)),
+            );
+        }
+        let name = format!("quick-{engine_name}");
+        suite.test(
+            &format!("rotation::two_within_the_grace_period_{engine_name}"),
+            move |cloud| two_within_the_grace_period(cloud, spec(&name, Api::V3, engine)),
+        );
+    }
 }
 
 /// Customers of all the instance's apps, whose dynos have the add-on's config by now.

@@ -39,9 +39,9 @@ impl Clean {
 pub(crate) fn run(harness: &mut Harness, engines: &[Engine], plan: &Plan) -> Result<(), Problem> {
     eprintln!("seed {}", plan.seed);
     let manners = if plan.untidy {
-        Manners::Untidy
+        &Manners::ALL[1..]
     } else {
-        Manners::Tidy
+        &Manners::ALL[..1]
     };
     let clean = clean(harness, engines, manners)?;
     if !harness.report.is_clean() {
@@ -90,22 +90,24 @@ pub(crate) fn run(harness: &mut Harness, engines: &[Engine], plan: &Plan) -> Res
 fn clean(
     harness: &mut Harness,
     engines: &[Engine],
-    manners: Manners,
+    manners: &[Manners],
 ) -> Result<Vec<Clean>, Problem> {
     let mut jobs = Vec::new();
     for engine in engines {
         for api in Api::ALL {
-            for act in Act::ALL {
-                let setup = Setup {
-                    engine: *engine,
-                    api,
-                    manners,
-                };
-                jobs.push(Job::Case(Case {
-                    setup,
-                    act,
-                    faults: Vec::new(),
-                }));
+            for manners in manners {
+                for act in Act::ALL {
+                    let setup = Setup {
+                        engine: *engine,
+                        api,
+                        manners: *manners,
+                    };
+                    jobs.push(Job::Case(Case {
+                        setup,
+                        act,
+                        faults: Vec::new(),
+                    }));
+                }
             }
         }
     }

@@ -56,20 +56,19 @@ pub async fn build(workspace: &Path, target: &Path, log_dir: &Path) -> anyhow::R
     let built = std::fs::read_to_string(&built).with_context(|| built.display().to_string())?;
     let executables = executables()?;
     let beside = format!("Url: {}/", workspace.display());
-    let mut template = String::with_capacity(built.len());
+    let mut lines = Vec::new();
     for line in built.lines() {
-        if let Some((indent, function)) = line.split_once(CODE) {
+        lines.push(if let Some((indent, function)) = line.split_once(CODE) {
             let archive = directory.join(format!("{function}.zip"));
             let program = executables.join(function);
             pack(&program, &archive).with_context(|| program.display().to_string())?;
-            template += &format!("{indent}CodeUri: {}", archive.display());
+            format!("{indent}CodeUri: {}", archive.display())
         } else {
-            template += &line.replace("Url: ../", &beside);
-        }
-        template.push('\n');
+            line.replace("Url: ../", &beside)
+        });
     }
     let path = directory.join("template.yaml");
-    std::fs::write(&path, template)?;
+    std::fs::write(&path, lines.join("\n") + "\n")?;
     Ok(path)
 }
 

@@ -44,7 +44,7 @@ pub enum Api {
 }
 
 impl Api {
-    /// Both.
+    /// Every one.
     pub const ALL: [Self; 2] = [Self::V1, Self::V3];
 
     /// As in a document.
@@ -66,17 +66,26 @@ pub enum Manners {
     /// As tidy as can be.
     #[default]
     Tidy,
-    /// `AWSPENDING` stays, reads are late, changes of schedules are refused at first, names are another form, one
+    /// `AWSPENDING` stays, reads are late, changes of schedules are refused at first, names are in lower case, one
     /// pool of requests is for all tokens.
     Untidy,
+    /// The same, but what is past fires late, the probe has a value, and Heroku shows names of v1's form.
+    UntidyLate,
+    /// The same, but names are the attachment's.
+    UntidyAttached,
 }
 
 /// So many reads are late.
 const LATE: u32 = 2;
 
 impl Manners {
-    /// Both.
-    pub const ALL: [Self; 2] = [Self::Tidy, Self::Untidy];
+    /// Every one.
+    pub const ALL: [Self; 4] = [
+        Self::Tidy,
+        Self::Untidy,
+        Self::UntidyLate,
+        Self::UntidyAttached,
+    ];
 
     /// Its name in tables.
     #[must_use]
@@ -84,6 +93,8 @@ impl Manners {
         match self {
             Self::Tidy => "tidy",
             Self::Untidy => "untidy",
+            Self::UntidyLate => "untidy, late",
+            Self::UntidyAttached => "untidy, attached",
         }
     }
 
@@ -97,7 +108,10 @@ impl Manners {
             late_reads: LATE,
             late_lists: LATE,
             late_for: None,
-            probe: Probe::NoValue,
+            probe: match self {
+                Self::UntidyLate => Probe::CurrentValue,
+                Self::Tidy | Self::Untidy | Self::UntidyAttached => Probe::NoValue,
+            },
             probe_comes_later: true,
             lingering: LATE,
             cancelling_forgets_the_function: true,
@@ -105,16 +119,19 @@ impl Manners {
     }
 
     fn are_those_of(self, gateway: &Gateway, heroku: &Heroku) {
-        if self == Self::Tidy {
-            return;
-        }
+        let (past, names) = match self {
+            Self::Tidy => return,
+            Self::Untidy => (Past::Never, ShownNames::LowerCaseWithoutPrefix),
+            Self::UntidyLate => (
+                Past::After(Duration::from_secs(1)),
+                ShownNames::WithoutPrefixAndAttachment,
+            ),
+            Self::UntidyAttached => (Past::Never, ShownNames::Attachment),
+        };
         self.let_be_known(gateway.secrets_manager());
-        gateway.scheduler().be(scheduler::Untidy {
-            past: Past::Never,
-            busy: 1,
-        });
+        gateway.scheduler().be(scheduler::Untidy { past, busy: 1 });
         heroku.set_untidiness(Untidiness {
-            names: ShownNames::LowerCaseWithoutPrefix,
+            names,
             strips_blanks: true,
             without_uuid: true,
         });
