@@ -41,10 +41,6 @@ pub(crate) fn tests(suite: &mut Suite) {
             agreed(cloud, format!("agreed-{index}"), what, kind)
         });
     }
-}
-
-/// Faults of Heroku, which the runs in one process have as well.
-pub(crate) fn matrix(suite: &mut Suite) {
     let faults = [
         ("the_answer_to_the_write_is_lost", true, Fault::LoseAnswer),
         ("the_write_is_lost", true, Fault::LoseRequest),

@@ -33,8 +33,8 @@ use libtest_mimic::{Arguments, Failed, Trial};
 use local_cloud::cloud::{Cloud, CloudOptions, Parameters};
 use tokio::runtime::Runtime;
 
-/// Which tests run: `core`, what `cargo xtask test` runs; `rest`, what is left to `cargo xtask prove`; or `all`.
-/// Without it, none.
+/// Which tests run: `core`, what `cargo xtask test` runs; `rest`, what is left to `cargo xtask prove`; of that `matrix`,
+/// what `core` has with one engine, with the others; or `all`. Without it, none.
 const WHICH: &str = "LOCAL_CLOUD";
 
 /// What a test answers.
@@ -54,10 +54,11 @@ struct Phase {
 }
 
 const CORE: &[&str] = &["core", "all"];
+const MATRIX: &[&str] = &["matrix", "rest", "all"];
 const REST: &[&str] = &["rest", "all"];
-const BOTH: &[&str] = &["core", "rest", "all"];
+const EVERY: &[&str] = &["core", "matrix", "rest", "all"];
 
-/// Side by side, in each engine and API what `core` has once; then a fleet, alone; then what changes the deployed roles and the stack, one at a time; then what
+/// Side by side; so the other engines; then a fleet, alone; then what changes the deployed roles and the stack, one at a time; then what
 /// looks back at everything before; last the stack's end.
 const PHASES: [Phase; 8] = [
     Phase {
@@ -71,20 +72,19 @@ const PHASES: [Phase; 8] = [
             documents::tests(suite);
             button::tests(suite);
             revocation::tests(suite);
-            faults::tests(suite);
-            http::tests(suite);
             postgres::tests(suite);
-            mysql::tests(suite);
-            redis::tests(suite);
             fleet::tests(suite);
         },
         threads: 4,
     },
     Phase {
-        tiers: REST,
+        tiers: MATRIX,
         add: |suite| {
             rotation::matrix(suite);
-            faults::matrix(suite);
+            faults::tests(suite);
+            http::tests(suite);
+            mysql::tests(suite);
+            redis::tests(suite);
         },
         threads: 4,
     },
@@ -109,7 +109,7 @@ const PHASES: [Phase; 8] = [
         threads: 1,
     },
     Phase {
-        tiers: BOTH,
+        tiers: EVERY,
         add: leaks::tests,
         threads: 1,
     },
@@ -149,8 +149,8 @@ impl Suite {
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
     let which = std::env::var(WHICH).ok();
-    if let Some(unknown) = which.as_ref().filter(|it| !BOTH.contains(&it.as_str())) {
-        eprintln!("{WHICH} is {unknown}: there is core, rest and all");
+    if let Some(unknown) = which.as_ref().filter(|it| !EVERY.contains(&it.as_str())) {
+        eprintln!("{WHICH} is {unknown}: there is core, matrix, rest and all");
         return ExitCode::FAILURE;
     }
     if which.is_none() && !arguments.list {

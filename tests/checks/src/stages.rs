@@ -17,6 +17,9 @@ use programs::Program;
 /// What `cargo xtask prove` runs of the end-to-end tests: those that `test` leaves out.
 const REST: &str = "rest";
 
+/// Of those, what `core` has with one engine, with the others.
+const MATRIX: &str = "matrix";
+
 /// The test programs that `cargo xtask prove` runs: what pages and `up` say, typed, the largest stack's sweep and survey,
 /// and CONTRIBUTING.md's engine, for which a copy of the project is compiled.
 const LATER: [&str; 5] = ["moving", "up", "scale", "survey", "contributing"];
@@ -66,6 +69,22 @@ pub(crate) async fn test(workspace: &Path) -> Ended {
         (
             "unit, contract, engine and end-to-end tests, the model, faults of one engine",
             Box::pin(all_tests(workspace)),
+        ),
+    ])
+    .await
+}
+
+/// Of what [`test`] leaves out, what takes minutes.
+pub(crate) async fn quick(workspace: &Path) -> Ended {
+    run(vec![
+        ("set up the tools", Box::pin(set_up(workspace))),
+        (
+            "fleets of the largest size, the pages typed",
+            Box::pin(later(workspace)),
+        ),
+        (
+            "each engine, deployed",
+            Box::pin(end_to_end(workspace, MATRIX)),
         ),
     ])
     .await
