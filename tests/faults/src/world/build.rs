@@ -221,6 +221,8 @@ pub async fn build(setup: Setup, servers: Arc<Servers>) -> Result<Built, Problem
     create_secret(&gateway, "acme/partner", &partner).await?;
     setup.manners.are_those_of(&gateway, &heroku);
     let (addon, enrolment) = provision(setup.api, &gateway, &heroku, &imported).await?;
+    // The administrator's secret is older than any instance.
+    setup.manners.let_be_known(gateway.secrets_manager());
 
     let world = Arc::new(World {
         events,
