@@ -2,8 +2,8 @@
 //!
 //! Fields that are not known are ignored: Secrets Manager sends
 //! [three](https://docs.aws.amazon.com/secretsmanager/latest/userguide/rotate-secrets_lambda.html) or, since 2024, a
-//! fourth. What is missing or malformed is reported all at once. Between the functions pass ARNs, version ids and step names, never a value: only whoever
-//! enrols an instance sends its document.
+//! fourth. What is missing or malformed is reported all at once. Between the functions pass ARNs, version ids and
+//! step names, never a value: only whoever enrols an instance sends its document.
 
 mod enroll;
 mod revocation;

@@ -11,14 +11,20 @@ use tempfile::TempDir;
 /// What the names in the system's temporary directory begin with.
 const PREFIX: &str = "addon-rotation-";
 
+/// Where Linux has files in memory.
+const MEMORY: &str = "/dev/shm";
+
 /// A directory whose name begins with `prefix`, for servers that other users run as well. It is removed on drop.
 pub fn directory(prefix: &str) -> io::Result<TempDir> {
     static OURS: OnceLock<Owned> = OnceLock::new();
     let ours = if let Some(ours) = OURS.get() {
         ours
     } else {
+        // Both: what was left in memory may be why there is too little of it now.
+        for place in [Path::new(MEMORY), &std::env::temp_dir()] {
+            sweep(place);
+        }
         let parent = parent();
-        sweep(&parent);
         let made = Owned::new(&parent)?;
         // Another thread may have been faster: then this one is removed with the lock of its own.
         OURS.get_or_init(|| made)
@@ -36,12 +42,12 @@ fn parent() -> PathBuf {
     const ENOUGH: u64 = 6 << 30;
 
     #[cfg(target_os = "linux")]
-    if let Ok(memory) = nix::sys::statvfs::statvfs("/dev/shm") {
+    if let Ok(memory) = nix::sys::statvfs::statvfs(MEMORY) {
         let free = memory.fragment_size() * memory.blocks_available();
         let runs_programs = !memory
             .flags()
             .contains(nix::sys::statvfs::FsFlags::ST_NOEXEC);
-        let shared = PathBuf::from("/dev/shm");
+        let shared = PathBuf::from(MEMORY);
         if free >= ENOUGH && runs_programs && tempfile::tempfile_in(&shared).is_ok() {
             return shared;
         }

@@ -86,22 +86,15 @@ fn executables() -> io::Result<PathBuf> {
     })
 }
 
-/// An archive as Lambda takes it, unless there is one of this program. Nothing is compressed: it does not leave the machine.
+/// An archive as Lambda takes it. Nothing is compressed: it does not leave the machine.
 fn pack(program: &Path, archive: &Path) -> anyhow::Result<()> {
-    let built = program.metadata()?.modified()?;
-    let is_packed = archive.metadata().and_then(|it| it.modified());
-    if is_packed.is_ok_and(|packed| packed > built) {
-        return Ok(());
-    }
-    let part = archive.with_extension("part");
-    let mut writer = ZipWriter::new(File::create(&part)?);
+    let mut writer = ZipWriter::new(File::create(archive)?);
     let options = SimpleFileOptions::default()
         .compression_method(CompressionMethod::Stored)
         .unix_permissions(0o755);
     writer.start_file("bootstrap", options)?;
     io::copy(&mut File::open(program)?, &mut writer)?;
     writer.finish()?;
-    std::fs::rename(part, archive)?;
     Ok(())
 }
 
