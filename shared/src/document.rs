@@ -90,6 +90,9 @@ pub struct HerokuBlock {
     /// The config vars to publish: each a template over the document's fields.
     #[cfg_attr(test, schemars(extend("minProperties" = 1, "propertyNames" = {"pattern": schema::CONFIG_VAR})))]
     pub config: BTreeMap<String, String>,
+    /// Config vars of an earlier document that the next rotation removes (v3 only).
+    #[cfg_attr(test, schemars(default, extend("uniqueItems" = true, "items" = {"type": "string", "pattern": schema::CONFIG_VAR})))]
+    pub removed: Vec<String>,
 }
 
 /// One of Heroku's partner APIs.
@@ -165,7 +168,8 @@ impl Document {
             .map(SecretString::from)
             .collect();
         let rendered = fields::render(&self.fields.complete(), &self.heroku.config)?;
-        Ok(rendered.with_secrets(secrets))
+        let removed = self.heroku.removed.clone();
+        Ok(rendered.with_secrets(secrets).without(removed))
     }
 
     /// The same document with another OAuth secret.
@@ -272,10 +276,23 @@ impl HerokuBlock {
             is_addon_id,
         );
         let config = check.templates("config");
+        let removed = check.config_vars("removed");
+        for name in &removed {
+            let is_same = |it: &String| it.eq_ignore_ascii_case(name);
+            if config.iter().flat_map(BTreeMap::keys).any(is_same) {
+                let problem = format!("names {name}, which config publishes");
+                check.problem("removed", &problem);
+            }
+        }
+        if !removed.is_empty() && api == Some(Api::V1) {
+            let problem = "needs v3: no document says how v1 removes a config var";
+            check.problem("removed", problem);
+        }
         Some(Self {
             api: api?,
             addon_id: addon_id?,
             config: config?,
+            removed,
         })
     }
 }

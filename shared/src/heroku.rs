@@ -135,7 +135,9 @@ impl<'a> AddOn<'a> {
     /// Has Heroku show `rendered`: looks, and writes only if something differs. v3 answers with what it shows
     /// then, which is looked at; v1's answer says nothing of it, and testSecret, which looks next, would
     /// find it. What Heroku has stored in another text than was written is not written again: each write restarts the
-    /// dynos. Transient faults are retried within the deadline, beginning with the look.
+    /// dynos. Config vars that `rendered` is to be without go with what is written, and are no reason to write: Heroku
+    /// has been [seen](https://github.com/heroku/sudo-sandwich/pull/17) to leave them where they are.
+    /// Transient faults are retried within the deadline, beginning with the look.
     ///
     /// # Errors
     /// If Heroku refuses, does not answer in time, or shows something else afterwards.
@@ -145,6 +147,7 @@ impl<'a> AddOn<'a> {
         deadline: Deadline,
     ) -> Result<Publication, HerokuError> {
         let (written, limited) = (&Cell::new(false), &Cell::new(false));
+        let removed = &RefCell::new(Vec::new());
         let publish = || async {
             // A write that met the rate limit did nothing, and what was seen before it still holds: another
             // look would take what the write needs.
@@ -158,10 +161,12 @@ impl<'a> AddOn<'a> {
                 if missing.iter().all(|name| shown.is_altered(name, rendered)) {
                     return Err(HerokuError::not_shown(self.id, &missing));
                 }
+                removed.replace(shown.to_remove(rendered));
             }
+            let removed = removed.borrow().clone();
             // Set before the answer is known: a write whose answer is lost may have taken effect.
             written.set(true);
-            let answer = self.write(rendered, deadline).await;
+            let answer = self.write(rendered, &removed, deadline).await;
             limited.set(matches!(answer, Err(HerokuError::RateLimited { .. })));
             let Some(shown) = answer? else {
                 return Ok(());
@@ -206,6 +211,7 @@ impl<'a> AddOn<'a> {
     async fn write(
         &self,
         rendered: &ConfigVars,
+        removed: &[&str],
         deadline: Deadline,
     ) -> Result<Option<ConfigVars>, HerokuError> {
         match &self.access {
@@ -214,8 +220,8 @@ impl<'a> AddOn<'a> {
                 written.map(|()| None)
             }
             Access::V3(access) => {
-                let shown = access.write(self.client, self.id, rendered, deadline).await;
-                shown.map(Some)
+                let shown = access.write(self.client, self.id, rendered, removed, deadline);
+                shown.await.map(Some)
             }
         }
     }

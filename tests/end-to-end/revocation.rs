@@ -1,11 +1,16 @@
 //! Revocations that must wait: the credential is in use again, or something is out of order. And
 //! those that must not.
 
+use std::process::Stdio;
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use libtest_mimic::Failed;
 use local_cloud::cloud::{Api, Cloud, Engine, Instance};
-use serde_json::json;
+use local_cloud::tools::client;
+use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::process::{Child, ChildStdin, ChildStdout};
 
 use crate::support::engine::take_back;
 use crate::support::{
@@ -38,6 +43,7 @@ pub(crate) fn tests(suite: &mut Suite) {
         service_refuses,
     );
     suite.test("revocation::gives_up_after_a_day_and_says_so", gives_up);
+    suite.test("revocation::is_held_while_a_session_is_open", held);
 }
 
 /// Waits for the next try's schedule.
@@ -151,6 +157,81 @@ async fn service_refuses(cloud: Arc<Cloud>) -> TestResult {
     })?;
     fire(&cloud, &old, 1).await?;
     revoked(&cloud, &instance, &old).await
+}
+
+/// A job that runs for longer than the grace period, as a one-off dyno's may.
+async fn held(cloud: Arc<Cloud>) -> TestResult {
+    let mut spec = spec("held", Api::V3, Engine::Postgres);
+    let tag = ("rotation:hold-while-in-use".to_owned(), "3600".to_owned());
+    spec.tags.push(tag);
+    let instance = cloud.enrol(spec).await?;
+    let (old, value) = (
+        current(&cloud, &instance)?,
+        document(&cloud, &instance).await?,
+    );
+    let mut job = Job::start(&value)?;
+    job.works().await?;
+    rotate(&cloud, &instance).await?;
+    fire(&cloud, &old, 0).await?;
+    postponed(&cloud, &old, 1).await?;
+    job.works().await?;
+    let next = schedule(&cloud, &old, 1).ok_or("no next try")?;
+    names(&next.input, &["\"HeldSeconds\":60"])?;
+    job.end().await?;
+    fire(&cloud, &old, 1).await?;
+    revoked(&cloud, &instance, &old).await?;
+    let live = cloud.live_credentials(&instance).await?;
+    check(live.len() == 1, || format!("the service accepts {live:?}"))
+}
+
+/// One session of an unmodified `psql`.
+struct Job {
+    client: Child,
+    asks: ChildStdin,
+    hears: BufReader<ChildStdout>,
+}
+
+impl Job {
+    fn start(document: &Value) -> Result<Self, Failed> {
+        let mut client = client("psql");
+        for (variable, field) in [
+            ("PGHOST", "host"),
+            ("PGUSER", "username"),
+            ("PGPASSWORD", "password"),
+            ("PGDATABASE", "dbname"),
+        ] {
+            client.env(variable, document[field].as_str().unwrap_or_default());
+        }
+        let mut client = client
+            .env("PGPORT", document["port"].to_string())
+            .args(["--no-psqlrc", "--quiet", "--tuples-only", "--no-align"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()?;
+        let asks = client.stdin.take().ok_or("no standard input")?;
+        let hears = client.stdout.take().ok_or("no standard output")?;
+        Ok(Self {
+            client,
+            asks,
+            hears: BufReader::new(hears),
+        })
+    }
+
+    async fn works(&mut self) -> TestResult {
+        self.asks.write_all(b"SELECT 6 * 7;\n").await?;
+        let mut line = String::new();
+        self.hears.read_line(&mut line).await?;
+        check(line.trim() == "42", || {
+            format!("the session is not open: {line:?}")
+        })
+    }
+
+    async fn end(mut self) -> TestResult {
+        drop(self.asks);
+        self.client.wait().await?;
+        Ok(())
+    }
 }
 
 async fn gives_up(cloud: Arc<Cloud>) -> TestResult {

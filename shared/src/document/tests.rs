@@ -226,6 +226,22 @@ fn mistakes() -> Vec<(Value, &'static [&'static str])> {
             &["heroku.config.ACME URL is no config var's name"],
         ),
         (
+            with(postgres(), "/heroku/removed", json!(["OLD", 1])),
+            &["heroku.removed must be an array of config vars' names"],
+        ),
+        (
+            with(postgres(), "/heroku/removed", json!(["OLD", "acme_url"])),
+            &["heroku.removed names acme_url, which config publishes"],
+        ),
+        (
+            with(
+                with(postgres(), "/heroku/api", json!("v1")),
+                "/heroku/removed",
+                json!(["OLD"]),
+            ),
+            &["heroku.removed needs v3"],
+        ),
+        (
             with(postgres(), "/heroku/config/ACME_URL", json!(1)),
             &["heroku.config.ACME_URL must be a template"],
         ),

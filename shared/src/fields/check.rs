@@ -314,9 +314,7 @@ impl<'a> Check<'a> {
                 ));
             }
             for (var, template) in check.fields {
-                let is_name = var.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
-                    && var.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
-                if !is_name {
+                if !is_config_var(var) {
                     check.problem(
                         var,
                         "is no config var's name (letters, digits and underscores)",
@@ -330,6 +328,23 @@ impl<'a> Check<'a> {
             }
             Some(templates)
         })
+    }
+
+    /// The names of config vars, which may be left out.
+    pub(crate) fn config_vars(&mut self, name: &str) -> Vec<String> {
+        let Some(value) = self.get(name) else {
+            return Vec::new();
+        };
+        let names = value.as_array().into_iter().flatten();
+        let names: Vec<_> = names
+            .filter_map(Value::as_str)
+            .filter(|name| is_config_var(name))
+            .map(ToOwned::to_owned)
+            .collect();
+        if value.as_array().map(Vec::len) != Some(names.len()) {
+            self.problem(name, "must be an array of config vars' names");
+        }
+        names
     }
 
     /// Reports the fields that nobody has asked for: somebody's words, of which one that is not known was meant to be
@@ -347,6 +362,11 @@ impl<'a> Check<'a> {
         let problems: Vec<_> = unknown.map(|key| unknown_key(key, &known)).collect();
         self.found.problems.extend(problems);
     }
+}
+
+fn is_config_var(name: &str) -> bool {
+    name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
 }
 
 fn unknown_key(key: &str, known: &[&str]) -> String {

@@ -49,6 +49,7 @@ const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC
 pub struct ConfigVars {
     pub(crate) vars: BTreeMap<String, SecretString>,
     secrets: Vec<SecretString>,
+    removed: Vec<String>,
 }
 
 impl ConfigVars {
@@ -69,6 +70,17 @@ impl ConfigVars {
         Self { secrets, ..self }
     }
 
+    /// The same, with the names of those that are to be there no longer.
+    #[must_use]
+    pub fn without(self, removed: Vec<String>) -> Self {
+        Self { removed, ..self }
+    }
+
+    /// The names of those that are to be there no longer.
+    pub(crate) fn removed(&self) -> &[String] {
+        &self.removed
+    }
+
     /// What shows the credential wherever it stands: what is new in each version, but for users' names, which
     /// may well stand elsewhere.
     pub(crate) fn secrets(&self) -> &[SecretString] {
@@ -86,7 +98,7 @@ impl FromIterator<(String, SecretString)> for ConfigVars {
     fn from_iter<I: IntoIterator<Item = (String, SecretString)>>(vars: I) -> Self {
         Self {
             vars: vars.into_iter().collect(),
-            secrets: Vec::new(),
+            ..Self::default()
         }
     }
 }

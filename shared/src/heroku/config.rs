@@ -37,6 +37,35 @@ impl ConfigVars {
             .collect()
     }
 
+    /// The names of the config vars that `rendered` is to be without and that Heroku shows, in any form.
+    pub(super) fn to_remove<'a>(&self, rendered: &'a ConfigVars) -> Vec<&'a str> {
+        let vars = self.vars.iter();
+        let others = vars.filter(|(name, _)| rendered.get(name).is_none());
+        let others: ConfigVars = others
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect();
+        let removed = rendered.removed().iter().map(String::as_str);
+        removed
+            .filter(|name| !matches!(others.find(name), Found::None))
+            .collect()
+    }
+
+    /// The config vars whose values are none of `rendered`'s, in any spelling.
+    #[must_use]
+    pub fn besides(&self, rendered: &ConfigVars) -> ConfigVars {
+        let written: Vec<_> = rendered
+            .iter()
+            .map(|(_, value)| unquoted(value.expose_secret()))
+            .collect();
+        let is_written = |value: &SecretString| {
+            let looks = Looks::of(value.expose_secret());
+            looks.0.iter().any(|it| written.contains(&unquoted(it)))
+        };
+        let vars = self.vars.iter().filter(|(_, value)| !is_written(value));
+        vars.map(|(name, value)| (name.clone(), value.clone()))
+            .collect()
+    }
+
     /// Refuses to guess.
     ///
     /// # Errors

@@ -79,14 +79,22 @@ impl<'a> Access<'a> {
         client: &HerokuClient,
         id: &str,
         rendered: &ConfigVars,
+        removed: &[&str],
         deadline: Deadline,
     ) -> Result<ConfigVars, HerokuError> {
         let names: Vec<_> = rendered.names().collect();
-        let action = format!("Writing {} of add-on {id}", names.join(", "));
-        let vars: Vec<_> = rendered
+        let mut action = format!("Writing {} of add-on {id}", names.join(", "));
+        if !removed.is_empty() {
+            let names = removed.join(", ");
+            action = format!("{action}, and removing {names}");
+        }
+        let values = rendered
             .iter()
-            .map(|(name, value)| json!({ "name": name, "value": value.expose_secret() }))
-            .collect();
+            .map(|(name, value)| json!({ "name": name, "value": value.expose_secret() }));
+        let nothing = removed
+            .iter()
+            .map(|name| json!({ "name": name, "value": null }));
+        let vars: Vec<_> = values.chain(nothing).collect();
         let body = json!({ "config": vars });
         let build = || {
             client

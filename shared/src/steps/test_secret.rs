@@ -5,6 +5,7 @@ use crate::Error;
 use crate::claims::Names;
 use crate::deadline::Deadline;
 use crate::event::{Step, StepEvent};
+use crate::fields::ConfigVars;
 use crate::function::Function;
 use crate::heroku::{AddOn, HerokuClient, Partner};
 use crate::secrets::Secrets;
@@ -70,6 +71,8 @@ impl Function for TestSecret {
         let shown = shown?;
         let missing = shown.missing(&rendered);
         if missing.is_empty() {
+            let others = shown.besides(&rendered);
+            self.tell_left_behind(&event, &others, deadline).await;
             return Ok(());
         }
         Err(StepError::NotShown {
@@ -81,3 +84,30 @@ impl Function for TestSecret {
         .into())
     }
 }
+
+impl TestSecret {
+    /// Says which config vars go on showing the credential that this one takes the place of: apps that read them keep
+    /// it, and its revocation will be refused.
+    async fn tell_left_behind(&self, event: &StepEvent, others: &ConfigVars, deadline: Deadline) {
+        if others.names().next().is_none() {
+            return;
+        }
+        let current = self
+            .secrets
+            .current_document(&self.names, &event.secret, deadline);
+        let Ok((version, current)) = current.await else {
+            return;
+        };
+        let Some(old) = current.render().ok().filter(|_| version != event.version) else {
+            return;
+        };
+        let left = others.showing(&old).join(", ");
+        if !left.is_empty() {
+            tracing::warn!(config_vars = left, "{LEFT_BEHIND}");
+        }
+    }
+}
+
+const LEFT_BEHIND: &str = "Heroku goes on showing the previous credential in config vars that the document does not \
+    name, and as long as it does, that credential cannot be revoked. → Put their names into heroku.removed (v3), or \
+    have the config vars removed, and rotate again";

@@ -15,9 +15,9 @@ use tokio::process::Command;
 use crate::process::{self, OnLine};
 
 pub use debian::{
-    LATER_REDIS, MariadbPrograms, Packages, ensure_mariadb, ensure_postgres, ensure_redis,
+    LATER_REDIS, MariadbPrograms, Packages, client, ensure_mariadb, ensure_postgres, ensure_redis,
 };
-pub(crate) use debian::{client, libraries, root_of};
+pub(crate) use debian::{libraries, root_of};
 pub use newer_postgres::ensure_newer_postgres;
 
 /// What the local AWS is made of: MiniStack, the SAM translator, the AWS command line.

@@ -184,7 +184,7 @@ impl RevokeSecret {
         let vars = config.still_showing(&old, &rendered);
         if !vars.is_empty() {
             let reason = format!(
-                "Heroku still shows its credential in {}. → Publish the current version, or remove config vars that the document no longer names",
+                "Heroku still shows its credential in {}. → Publish the current version, or remove config vars that the document no longer names (v3: list them in heroku.removed, and rotate)",
                 vars.join(", ")
             );
             return Err(not_revoked(reason).into());

@@ -21,7 +21,7 @@ use uuid::Uuid;
 use super::announced::events;
 use super::sweep::lose;
 use super::{assert_settled, fire, releases, schedule};
-use crate::support::{Api, Instance, Stand, credential, eventually, soon};
+use crate::support::{Api, Instance, Log, Stand, credential, eventually, soon};
 
 /// Stores a version by hand, with these labels.
 pub(super) async fn store(
@@ -213,30 +213,82 @@ async fn what_was_shown_is_noted_once_and_an_operator_s_word_stands_for_it() {
     assert_settled(&stand, &instance).await;
 }
 
+/// Stores the document with what it publishes under another config var's name.
+async fn rename(stand: &Stand, instance: &Instance) -> (Value, VersionId) {
+    let mut renamed = instance.document.clone();
+    let config = renamed["heroku"]["config"].as_object_mut().unwrap();
+    let template = config.remove("ACME_URL").unwrap();
+    config.insert("ACME_KEY".to_owned(), template);
+    let stored = store(stand, instance, &renamed, json!(["AWSCURRENT"])).await;
+    (renamed, stored)
+}
+
+/// Has the revocations that wait for a first try be due.
+async fn fire_all(stand: &Stand, instance: &Instance, versions: &[&VersionId]) {
+    for version in versions {
+        if stand.is_labelled_live(instance, version) && schedule(stand, version, 0).is_some() {
+            fire(stand, version, 0).await;
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_config_var_that_was_renamed_keeps_what_it_shows_alive() {
     for api in Api::BOTH {
         let stand = Stand::start().await;
         let instance = stand.enrolled(api).await;
         let first = stand.current(&instance);
-        let mut renamed = instance.document.clone();
-        let template = renamed["heroku"]["config"]
-            .as_object_mut()
-            .unwrap()
-            .remove("ACME_URL");
-        renamed["heroku"]["config"]["ACME_KEY"] = template.unwrap();
-        let stored = store(&stand, &instance, &renamed, json!(["AWSCURRENT"])).await;
+        let (_, stored) = rename(&stand, &instance).await;
+        let log = Log::new();
         stand.rotate(&instance).await;
+        let told = log.text();
+        assert!(told.contains("config_vars=\"ACME_URL\""), "{api:?}: {told}");
+        stand.assert_holds_no_secret(&told);
         // Two versions with one credential are one: it has one label in the end.
-        for version in [&first, &stored] {
-            if stand.is_labelled_live(&instance, version) && schedule(&stand, version, 0).is_some()
-            {
-                fire(&stand, version, 0).await;
-            }
-        }
+        fire_all(&stand, &instance, &[&first, &stored]).await;
         let message = last_error(&stand);
         assert!(message.contains("ACME_URL"), "{api:?}: {message}");
         assert!(stand.service.is_live(&instance.imported), "{api:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_next_rotation_removes_a_config_var_by_the_documents_word() {
+    for keeps_nulls in [false, true] {
+        let stand = Stand::start().await;
+        stand.heroku.set_untidiness(Untidiness {
+            keeps_nulls,
+            ..Untidiness::default()
+        });
+        let instance = stand.enrolled(Api::V3).await;
+        let first = stand.current(&instance);
+        let (mut renamed, stored) = rename(&stand, &instance).await;
+        renamed["heroku"]["removed"] = json!(["ACME_URL"]);
+        let again = store(&stand, &instance, &renamed, json!(["AWSCURRENT"])).await;
+        let log = Log::new();
+        let second = stand.rotate(&instance).await;
+        let told = log.text();
+        assert_eq!(
+            told.contains("config_vars=\"ACME_URL\""),
+            keeps_nulls,
+            "{told}"
+        );
+        drop(log);
+        let config = stand.heroku.config(&instance.addon).unwrap();
+        assert_eq!(config.contains_key("ACME_URL"), keeps_nulls);
+        assert_eq!(releases(&stand, &instance), 1);
+        fire_all(&stand, &instance, &[&first, &stored, &again]).await;
+        let is_live = stand.service.is_live(&instance.imported);
+        assert_eq!(is_live, keeps_nulls);
+        // The document may go on saying so.
+        let third = stand.rotate(&instance).await;
+        assert_eq!(releases(&stand, &instance), 2);
+        fire(&stand, &second, 0).await;
+        assert_eq!(
+            stand.service.is_live(&credential(&instance, &second)),
+            false
+        );
+        assert!(stand.service.is_live(&credential(&instance, &third)));
     }
 }
 

@@ -123,6 +123,8 @@ pub struct Untidiness {
     pub strips_blanks: bool,
     /// Whether v1 says no UUID of an add-on, as its guide had it until 2014.
     pub without_uuid: bool,
+    /// Whether v3 leaves a config var as it is whose value is to be null, as heroku/sudo-sandwich#17 saw in 2018.
+    pub keeps_nulls: bool,
 }
 
 /// How Heroku names the config vars that it shows a partner.

@@ -95,7 +95,8 @@ pub async fn ensure_postgres(target: &Path, progress: OnLine) -> anyhow::Result<
 
 /// A client of the field's own: `psql`, `mariadb` or `redis-cli`. The one beside the server's programs, since
 /// Debian's `psql` in `PATH` is a script that looks for servers of the system's; else what `PATH` has.
-pub(crate) fn client(name: &str) -> Command {
+#[must_use]
+pub fn client(name: &str) -> Command {
     let target = super::target_directory(&super::workspace());
     let found = match name {
         "psql" => POSTGRES
