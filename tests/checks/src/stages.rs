@@ -64,7 +64,6 @@ pub(crate) async fn filtered(workspace: &Path, filter: &str) -> Ended {
 /// What to run before a commit.
 pub(crate) async fn test(workspace: &Path) -> Ended {
     run(vec![
-        ("set up the tools", Box::pin(set_up(workspace))),
         ("dependencies", Box::pin(crate::deny::run(workspace))),
         (
             "unit, contract, engine and end-to-end tests, the model, faults of one engine",
@@ -179,12 +178,16 @@ async fn tests(workspace: &Path, filter: &str) -> Ended {
     status(cargo).await
 }
 
-/// The tests of everything, which explore the model, and a sample of the single faults of one engine.
+/// The tests of everything, which explore the model, and a sample of the single faults of one engine. The tools come
+/// from the network while the processors build.
 async fn all_tests(workspace: &Path) -> Ended {
     if functions(workspace).await? != ExitCode::SUCCESS {
         return Ok(ExitCode::FAILURE);
     }
-    let mut programs = programs::build(workspace, |name| !LATER.contains(&name)).await?;
+    let build = programs::build(workspace, |name| !LATER.contains(&name));
+    let (built_now, tools) = tokio::join!(build, set_up(workspace));
+    let mut programs = built_now?;
+    tools?;
     for program in &mut programs {
         program.command.env("LOCAL_CLOUD", "core");
     }
@@ -244,7 +247,7 @@ async fn end_to_end(workspace: &Path, which: &str) -> Ended {
 /// A program that was built with the tests.
 fn built(name: &str, arguments: &[&str]) -> Result<Program, Box<dyn Error>> {
     let path = env::current_exe()?.with_file_name(name);
-    let mut command = local_cloud::process::command(path, nix::sys::signal::Signal::SIGTERM);
+    let mut command = programs::nice(&path);
     command.args(arguments);
     Ok(Program {
         name: format!("{name}-run"),

@@ -25,7 +25,7 @@ use serde_json::{Value, json};
 use tokio::runtime::Handle;
 use url::Url;
 
-use super::{GRACE_PERIOD, Invariants, Server};
+use super::{GRACE_PERIOD, Invariants, Log, Server};
 
 /// What an invocation has.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -81,6 +81,7 @@ struct Book {
     timeout: Option<Duration>,
     answers: BTreeMap<&'static str, StandIn>,
     records: Vec<Record>,
+    logged: String,
     invariants: Vec<Invariants>,
 }
 
@@ -122,6 +123,11 @@ impl Lambda {
 
     pub(crate) fn heroku(&self) -> &HerokuConfiguration {
         &self.environment.heroku
+    }
+
+    /// What the functions have logged since the last look.
+    pub(crate) fn logged(&self) -> String {
+        std::mem::take(&mut self.book().logged)
     }
 
     /// What the functions' environment variables say.
@@ -248,10 +254,13 @@ impl Lambda {
         let (environment, function) = (Arc::clone(&self.environment), function.to_owned());
         let runtime = Handle::current();
         let step = move || {
+            let log = Log::new();
             let outcome = runtime.block_on(environment.invoke(&function, &payload));
-            outcome.map_err(Diagnostic::from)
+            (outcome.map_err(Diagnostic::from), log.text())
         };
-        tokio::task::spawn_blocking(step).await.unwrap()
+        let (outcome, logged) = tokio::task::spawn_blocking(step).await.unwrap();
+        self.book().logged.push_str(&logged);
+        outcome
     }
 
     async fn look(&self) {

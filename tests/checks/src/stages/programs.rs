@@ -16,6 +16,12 @@ use tokio::task::JoinSet;
 /// So many programs run at once, however few processors there are: they wait for servers as well.
 const PROGRAMS: usize = 3;
 
+/// The program that takes longest, since it waits most.
+const LONGEST: &str = "end_to_end";
+
+/// By how much the others give way to it.
+const NICE: &str = "10";
+
 /// So many tests of one program run at once.
 pub(super) const TESTS: &str = "8";
 
@@ -63,7 +69,11 @@ pub(super) async fn build(
         if !is_chosen(name) {
             continue;
         }
-        let mut command = process::command(executable, Signal::SIGTERM);
+        let mut command = if name == LONGEST {
+            process::command(executable, Signal::SIGTERM)
+        } else {
+            nice(Path::new(executable))
+        };
         command
             .arg("--include-ignored")
             .env("RUST_TEST_THREADS", TESTS)
@@ -77,6 +87,13 @@ pub(super) async fn build(
         programs.push(Program { name, command });
     }
     Ok(programs)
+}
+
+/// A program that gives way to [`LONGEST`], with the servers that it starts.
+pub(super) fn nice(program: &Path) -> Command {
+    let mut command = process::command("nice", Signal::SIGTERM);
+    command.args(["-n", NICE]).arg(program);
+    command
 }
 
 /// Runs them, in this order. Says how each ended; whether all succeeded.

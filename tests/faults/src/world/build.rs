@@ -134,6 +134,7 @@ impl Manners {
             names,
             strips_blanks: true,
             without_uuid: true,
+            keeps_nulls: true,
         });
         heroku.set_rate_limit(RateLimit {
             pool: Pool::Service,

@@ -36,6 +36,8 @@ pub struct Packages {
     /// loader and libraries.
     suite: Option<&'static str>,
     names: &'static [&'static str],
+    /// Of which nothing that they depend on is needed.
+    alone: &'static [&'static str],
     /// What is missing if they cannot be had.
     program: &'static str,
     remedy: &'static str,
@@ -45,6 +47,7 @@ const POSTGRES: Packages = Packages {
     name: "postgresql",
     suite: None,
     names: &["postgresql-15", "postgresql-client-15"],
+    alone: &[],
     program: "the PostgreSQL server (initdb, postgres)",
     remedy: "apt-get install postgresql, or your system's package of it",
 };
@@ -53,6 +56,8 @@ const MARIADB: Packages = Packages {
     name: "mariadb",
     suite: None,
     names: &["mariadb-server-core", "mariadb-client-core"],
+    // Has the plug-ins.
+    alone: &["mariadb-server"],
     program: "MariaDB (mariadbd, mariadb-install-db, mariadb)",
     remedy: "apt-get install mariadb-server, or your system's package of it",
 };
@@ -61,6 +66,7 @@ const REDIS: Packages = Packages {
     name: "redis",
     suite: None,
     names: &["redis-server", "redis-tools"],
+    alone: &[],
     program: "the Redis server (redis-server, redis-cli)",
     remedy: "apt-get install redis-server, or your system's package of it",
 };
@@ -81,6 +87,7 @@ const fn later(
         name,
         suite: Some(suite),
         names,
+        alone: &[],
         program: "a server of a later Debian",
         remedy: "use a machine with apt-get, dpkg-deb and Debian's keys (debian-archive-keyring)",
     }
@@ -177,9 +184,14 @@ impl Packages {
     fn find<T>(&self, target: &Path, find: fn(Option<&Path>) -> Option<T>) -> Option<T> {
         let unpacked = || {
             let root = self.root(target);
-            root.join(STAMP).is_file().then(|| find(Some(&root)))?
+            let stamp = fs::read_to_string(root.join(STAMP)).ok()?;
+            (stamp == self.stamp()).then(|| find(Some(&root)))?
         };
         find(None).or_else(unpacked)
+    }
+
+    fn stamp(&self) -> String {
+        [self.names, self.alone].concat().join("\n")
     }
 
     async fn ensure<T>(
@@ -263,6 +275,11 @@ impl Packages {
             None,
         )
         .await?;
+        if !self.alone.is_empty() {
+            let mut download = apt_get(&["download"]);
+            download.args(self.alone).current_dir(&archives);
+            process::run("apt-get download", download, &log("download-alone"), None).await?;
+        }
         let entries = fs::read_dir(&archives).with_context(|| unusable(&archives))?;
         for archive in entries.flatten().map(|entry| entry.path()) {
             if archive.extension().is_some_and(|it| it == "deb") {
@@ -277,7 +294,7 @@ impl Packages {
         // Of use to nobody any more.
         let _ = fs::remove_dir_all(&downloads);
         let stamp = root.join(STAMP);
-        fs::write(&stamp, self.names.join("\n")).with_context(|| unusable(&stamp))
+        fs::write(&stamp, self.stamp()).with_context(|| unusable(&stamp))
     }
 }
 
