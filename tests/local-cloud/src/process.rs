@@ -59,6 +59,8 @@ pub fn command_as(
 ) -> Command {
     let libraries = crate::tools::libraries(Path::new(program.as_ref()));
     let set_libraries = |mut command: Command| {
+        // Python's tools compile themselves at each start else, which takes longer than most of what they do.
+        command.env_remove("PYTHONDONTWRITEBYTECODE");
         if let Some(libraries) = &libraries {
             command.env("LD_LIBRARY_PATH", libraries);
         }

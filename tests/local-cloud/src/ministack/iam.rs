@@ -33,8 +33,14 @@ pub enum Principal {
 /// A role's ARN and a session's name.
 pub(super) type Session = (String, String);
 
+/// What is longer is no form, but an archive of a function, say.
+const LONGEST_FORM: usize = 64 * 1024;
+
 /// Whose session a request asks STS for, if it does.
 pub(super) fn assumed_role(body: &[u8]) -> Option<Session> {
+    if body.len() > LONGEST_FORM {
+        return None;
+    }
     let parameter = |name: &str| {
         let mut pairs = url::form_urlencoded::parse(body);
         pairs.find_map(|(key, value)| (key == name).then(|| value.into_owned()))

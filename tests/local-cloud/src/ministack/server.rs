@@ -168,7 +168,6 @@ fn settings(options: &MiniStackOptions, port: u16) -> Vec<(&'static str, String)
         // Functions get it, as all that is here; the services of this stand have no TLS.
         ("ALLOW_PLAIN_TEXT_ON_LOOPBACK", "true"),
         ("SOONEST_SCHEDULE_SECONDS", "0"),
-        ("PYTHONDONTWRITEBYTECODE", "1"),
         ("PYTHONUNBUFFERED", "1"),
     ]
     .map(|(name, value)| (name, value.to_owned()))
