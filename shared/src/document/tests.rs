@@ -484,6 +484,8 @@ fn the_schema_takes_what_the_parser_takes_and_refuses_what_it_can_see() {
         "32768",
         "https://",
         "reserved name",
+        "which config publishes",
+        "needs v3",
         "api_key is missing",
         "host must be",
         "credential_id must be",
