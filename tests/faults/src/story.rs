@@ -42,6 +42,8 @@ pub enum Operation {
     RotateNow,
     /// The secret's own schedule is due.
     RotateBySchedule,
+    /// A customer presses "rotate".
+    Press,
     /// "Rotate now", and something else after so many requests.
     Interrupt {
         /// How many.

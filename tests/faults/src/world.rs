@@ -1,5 +1,6 @@
 //! One instance with everything that it takes, and what must hold of it at every instant.
 
+mod backend;
 mod book;
 mod build;
 mod operator;

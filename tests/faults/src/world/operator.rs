@@ -1,4 +1,4 @@
-//! What the operator and the partner's backend do to a world, by the product's own commands and functions.
+//! What the operator does to a world, by the product's own commands.
 
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -20,8 +20,8 @@ use crate::violation::Rule;
 /// What the operator is at AWS, and the first word of what it is called in a run's record.
 pub(crate) const OPERATOR: &str = "operator";
 
-/// So often a command is typed again that says that it could be.
-const TRIES: usize = 6;
+/// So often a command is typed again that says that it could be, and a function called.
+pub(super) const TRIES: usize = 6;
 
 /// How long a command waits for what takes no time here.
 const PATIENCE: &str = "10s";
@@ -128,30 +128,6 @@ impl World {
             let last = self.book().said.last().cloned().unwrap_or_default();
             self.violated(Rule::Converges, format!("{command}: {last}"));
         }
-    }
-
-    /// Enrols the instance, as the partner's backend does: again, until it is.
-    pub async fn enroll(&self) {
-        let mut last = String::new();
-        for _ in 0..TRIES {
-            match self
-                .lambda
-                .invoke("enroll-addon", self.enrolment.clone())
-                .await
-            {
-                Ok(_) => {
-                    // Secrets Manager may still be testing the function.
-                    let tested = |_: &[Event]| (!self.rotation_is_incomplete()).then_some(());
-                    self.events.wait_for(tested).await;
-                    self.passage.running.idle().await;
-                    self.let_be_known();
-                    return;
-                }
-                Err(error) => last = error.error_message,
-            }
-            self.passage.running.idle().await;
-        }
-        self.violated(Rule::Converges, format!("enrolment: {last}"));
     }
 
     /// Makes the last older version current that may still be accepted, if the operator's tool lets it.
