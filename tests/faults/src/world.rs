@@ -55,6 +55,8 @@ pub struct World {
     stack: Stack,
     /// The secret's name.
     secret: String,
+    /// The name of the secret with a v3 instance's refresh token.
+    oauth: String,
     addon: String,
     /// What `enroll-addon` is invoked with.
     enrolment: Value,
@@ -229,6 +231,7 @@ impl World {
         if self.is_ended() {
             return self.check_ended(&secret).await;
         }
+        self.check_token();
         let current = secret.labelled("AWSCURRENT").unwrap_or_default().to_owned();
         let live = self.service.live().await.unwrap_or_default();
         let shown = self.shown();
@@ -256,6 +259,24 @@ impl World {
                 let what = format!("version {} still has a LIVE- label", version.id);
                 self.violated(Rule::OneAtRest, what);
             }
+        }
+    }
+
+    /// Heroku honours the refresh token that is stored, if there is one.
+    fn check_token(&self) {
+        let value = self.secrets.secret(&self.oauth).and_then(|secret| {
+            let current = secret.labelled("AWSCURRENT")?;
+            self.secrets.value(&self.oauth, current)
+        });
+        let fields: Option<Value> = value.and_then(|text| serde_json::from_str(&text).ok());
+        if let Some(token) = fields.as_ref().and_then(|it| it["refresh_token"].as_str())
+            && self.is_provisioned()
+            && !self.heroku.honours(token)
+        {
+            self.violated(
+                Rule::Converges,
+                "Heroku refuses the refresh token that is stored",
+            );
         }
     }
 
