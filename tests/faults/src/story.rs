@@ -83,6 +83,8 @@ pub enum Operation {
     EndInstance,
     /// Somebody stores a document whose template differs.
     EditDocument,
+    /// Somebody stores a document that has the other of two config vars show the credential.
+    RenameVar,
     /// The operator marks the secret for deletion.
     Delete,
     /// And restores it.

@@ -63,7 +63,18 @@ fn histories() -> Vec<Vec<Operation>> {
         Operation::RotateNow,
         Operation::Deliver,
     ];
+    // The config var is renamed, and Heroku goes on showing the old one.
+    let renamed = |next| {
+        vec![
+            Operation::RotateNow,
+            Operation::RenameVar,
+            next,
+            Operation::Wait { minutes: 150 },
+            Operation::RollBack,
+        ]
+    };
     let mut all = vec![queued];
+    all.extend([Operation::RotateNow, Operation::Emergency].map(renamed));
     all.extend([1, 20, 30].map(late));
     all.extend((0..24).step_by(3).map(given_up));
     all.extend((20..36).step_by(3).map(abandoned));

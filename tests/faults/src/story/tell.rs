@@ -120,6 +120,7 @@ impl Telling {
             Operation::Emergency => world.try_emergency().await,
             Operation::EndInstance => world.end_instance(false).await,
             Operation::EditDocument => world.edit_document().await,
+            Operation::RenameVar => world.rename_var().await,
             Operation::Delete => world.delete().await,
             Operation::Restore => world.restore().await,
             Operation::Deprovision => world.deprovision(),
@@ -204,6 +205,7 @@ impl Telling {
             }
             world.sweep().await;
             world.settle(&mut self.built.scheduled).await;
+            world.remove_other_vars().await;
             // An hour later the next sweep, for which no read is late any more.
             world.skip(SignedDuration::from_hours(1));
             world.let_be_known();

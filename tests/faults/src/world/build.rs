@@ -25,7 +25,7 @@ use tokio::sync::mpsc;
 use uuid::Uuid;
 
 use super::operator::OPERATOR;
-use super::{Handed, VAR, World, rendered};
+use super::{Handed, OTHER_VAR, VAR, World, rendered};
 use crate::clock::Clock;
 use crate::engine::{Engine, Imported, Servers, Service};
 use crate::functions::{Lambda, TIMEOUT};
@@ -191,7 +191,7 @@ pub async fn build(setup: Setup, servers: Arc<Servers>) -> Result<Built, Problem
         id: "acme".to_owned(),
         api_password: password.clone(),
         client_secret: client_secret.clone(),
-        config_vars: vec![VAR.to_owned()],
+        config_vars: [VAR, OTHER_VAR].map(ToOwned::to_owned).into(),
     })?;
     let (service, imported) =
         Service::start(setup.engine, servers, events.clone(), passage.clone()).await?;
@@ -356,7 +356,7 @@ async fn provision(
         plan: "acme:gold".to_owned(),
         region: "amazon-web-services::us-east-1".to_owned(),
         owner_app: APP.to_owned(),
-        config: BTreeMap::from([(VAR.to_owned(), rendered(&document))]),
+        config: BTreeMap::from([rendered(&document)]),
     })?;
     document["heroku"]["addon_id"] = addon.id.clone().into();
     let mut enrolment = json!({ "Document": document });

@@ -12,7 +12,7 @@ use local_cloud::secrets_manager::{Caller, SecretSnapshot, ServiceError};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{VAR, World};
+use super::{OTHER_VAR, VAR, World, rendered};
 use crate::Problem;
 use crate::story::tell::publication;
 use crate::violation::Rule;
@@ -297,14 +297,48 @@ impl World {
     /// Somebody changes what the config var shows, besides the credential.
     pub async fn edit_document(&self) {
         self.store_by_hand(|document| {
-            let template = &mut document["heroku"]["config"][VAR];
-            let text = template.as_str().unwrap_or_default();
-            *template = match text.strip_suffix(EDIT) {
-                Some(before) => before.into(),
-                None => format!("{text}{EDIT}").into(),
-            };
+            let config = document["heroku"]["config"].as_object_mut();
+            for template in config.into_iter().flat_map(|it| it.values_mut()) {
+                let text = template.as_str().unwrap_or_default();
+                *template = match text.strip_suffix(EDIT) {
+                    Some(before) => before.into(),
+                    None => format!("{text}{EDIT}").into(),
+                };
+            }
         })
         .await;
+    }
+
+    /// Somebody has the credential shown by the other of the manifest's config vars.
+    pub async fn rename_var(&self) {
+        self.store_by_hand(|document| {
+            let (var, _) = rendered(document);
+            let other = if var == VAR { OTHER_VAR } else { VAR };
+            let config = document["heroku"]["config"].as_object_mut();
+            if let Some(config) = config
+                && let Some(template) = config.remove(&var)
+            {
+                config.insert(other.to_owned(), template);
+            }
+        })
+        .await;
+    }
+
+    /// Removes the config vars that the current document does not name, if the one that it names shows its credential:
+    /// as the error says of a revocation that they have held up, and not before one has looked. A try that is scheduled
+    /// already would not know how long they were shown.
+    pub async fn remove_other_vars(&self) {
+        let (var, value) = rendered(&self.current_document());
+        let shown = self.shown().unwrap_or_default();
+        if shown.get(&var) != Some(&value) {
+            return;
+        }
+        for other in shown.keys().filter(|it| **it != var) {
+            if let Err(error) = self.heroku.remove_config(&self.addon, other) {
+                self.violated(Rule::Stand, error.to_string());
+            }
+            self.look_now().await;
+        }
     }
 
     /// Somebody stores the current document with another password.
