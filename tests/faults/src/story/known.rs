@@ -73,7 +73,22 @@ fn histories() -> Vec<Vec<Operation>> {
             Operation::RollBack,
         ]
     };
-    let mut all = vec![queued];
+    // Heroku's requests are used up when publish-to-heroku, or revoke-secret, asks for the first time. Both wait half a
+    // minute then, and so these come first.
+    let used_up = Operation::Faults(vec![Fault {
+        when: When::After(0),
+        kind: Kind::PoolEmpty,
+    }]);
+    let wait = Operation::Wait { minutes: 180 };
+    let publishing = vec![used_up.clone(), Operation::RotateNow, wait.clone()];
+    let revoking = vec![Operation::RotateNow, used_up, wait];
+    let mut all = vec![
+        publishing.clone(),
+        publishing,
+        revoking.clone(),
+        revoking,
+        queued,
+    ];
     all.extend([Operation::RotateNow, Operation::Emergency].map(renamed));
     all.extend([1, 20, 30].map(late));
     all.extend((0..24).step_by(3).map(given_up));
