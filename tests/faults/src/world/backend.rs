@@ -4,7 +4,7 @@ use local_cloud::events::{Event, EventKind};
 use serde_json::json;
 
 use super::operator::TRIES;
-use super::{Ended, Manners, World};
+use super::{Ended, World};
 use crate::violation::Rule;
 
 impl World {
@@ -44,8 +44,8 @@ impl World {
                 Ok(_) => break,
                 Err(error) => self.book().said.push(error.error_message),
             }
-            // Where a rotation takes no time, a late read of it could be from before it: no read is so late.
-            if self.manners != Manners::Tidy && self.has_begun(seen) {
+            // The customer waits for a while. No read is so late that it is from before the rotation.
+            if self.has_begun(seen) {
                 self.rotation_ended(seen).await;
                 self.let_be_known();
             }
