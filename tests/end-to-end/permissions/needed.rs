@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use libtest_mimic::Failed;
 use local_cloud::cloud::{Api, Cloud, Engine, Instance};
-use local_cloud::heroku::TokenRules;
+use local_cloud::heroku::{Renewal, TokenRules};
 use serde_json::json;
 
 use super::roles::{role, roles};
@@ -19,7 +19,11 @@ use crate::support::{
 /// Has every refresh answer a new refresh token, so that storing one is tried as well.
 pub(super) fn renew_refresh_tokens(cloud: &Cloud, renew: bool) {
     cloud.heroku.set_token_rules(TokenRules {
-        rotate_refresh_token: renew,
+        renewal: if renew {
+            Renewal::EndsOld
+        } else {
+            Renewal::Never
+        },
         ..TokenRules::default()
     });
 }

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use local_cloud::scheduler::{ScheduleSummary, Scheduler};
@@ -34,17 +33,9 @@ impl Clock {
         Timestamp::now() + self.state().skipped
     }
 
-    /// Skips the time until `then`, if that is to come.
-    pub fn skip_to(&self, then: Time) {
-        let left = then.duration_since(self.now());
-        if left.is_positive() {
-            self.state().skipped += left;
-        }
-    }
-
     /// Skips some time.
-    pub fn skip(&self, time: Duration) {
-        self.state().skipped += SignedDuration::try_from(time).unwrap_or(SignedDuration::MAX);
+    pub fn skip(&self, time: SignedDuration) {
+        self.state().skipped += time;
     }
 
     /// Has Scheduler's clock be so far ahead of the functions' from now on.

@@ -19,6 +19,8 @@ pub enum Kind {
     Throttled,
     /// 429 with `Retry-After: 1`.
     ThrottledRetryAfter,
+    /// 429, as the next requests to Heroku, whoever makes them: the account's pool is empty.
+    PoolEmpty,
     /// 500, and nothing took effect.
     ServerError,
     /// 500, although the request took effect.
@@ -54,6 +56,24 @@ impl Kind {
         Self::DiesAfter,
     ];
 
+    /// Whatever can befall a write to Heroku. What has got no request yet waits half a minute when it is refused a second
+    /// time: an empty pool befalls that in some of the [known histories](crate::story::known) alone.
+    const WRITE: [Self; 13] = [
+        Self::RequestLost,
+        Self::AnswerLost,
+        Self::Throttled,
+        Self::ThrottledRetryAfter,
+        Self::PoolEmpty,
+        Self::ServerError,
+        Self::ServerErrorAfterEffect,
+        Self::Unavailable,
+        Self::LostWay,
+        Self::Garbage,
+        Self::DiesBefore,
+        Self::DiesDuring,
+        Self::DiesAfter,
+    ];
+
     /// Whatever can befall one turn of a database's protocol.
     pub const DATABASE: [Self; 7] = [
         Self::RequestLost,
@@ -73,6 +93,7 @@ impl Kind {
             Self::AnswerLost => "answer lost",
             Self::Throttled => "429",
             Self::ThrottledRetryAfter => "429, Retry-After",
+            Self::PoolEmpty => "429 for all",
             Self::ServerError => "500",
             Self::ServerErrorAfterEffect => "500 after its effect",
             Self::Unavailable => "503",
@@ -108,9 +129,21 @@ impl Request {
     pub fn kinds(&self) -> &'static [Kind] {
         if self.is_turn() {
             &Kind::DATABASE
+        } else if self.is_herokus() && WRITES.iter().any(|it| self.what.contains(it)) {
+            &Kind::WRITE
         } else {
             &Kind::HTTP
         }
+    }
+
+    /// Whether it is made to Heroku.
+    fn is_herokus(&self) -> bool {
+        self.what.starts_with(HEROKU)
+    }
+
+    /// Whether this can go wrong with it.
+    fn may_meet(&self, kind: Kind) -> bool {
+        self.kinds().contains(&kind) || (kind == Kind::PoolEmpty && self.is_herokus())
     }
 }
 
@@ -126,6 +159,14 @@ impl fmt::Display for Request {
 
 /// What the turns of a database's protocol begin with.
 pub const TURN: &str = "database: ";
+
+/// What requests to Heroku begin with.
+pub const HEROKU: &str = "heroku ";
+
+const WRITES: [&str; 2] = ["PATCH", "PUT"];
+
+/// So many requests meet an empty pool: whoever has got none before gives up with the last.
+const REFUSED: u32 = 3;
 
 /// When a fault comes about.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -160,6 +201,8 @@ struct Book {
     passed: u32,
     seen: BTreeMap<(String, String), u32>,
     record: Vec<Request>,
+    /// So many requests to Heroku are still refused.
+    refused: u32,
 }
 
 impl Desk {
@@ -213,20 +256,27 @@ impl Desk {
             what: what.to_owned(),
             number: *number,
         };
-        let applies = request.kinds();
         let due = book.faults.first().and_then(|fault| {
             let due = match &fault.when {
                 When::At(at) => *at == request,
                 When::After(n) => book.passed >= *n,
             };
-            (due && applies.contains(&fault.kind)).then_some(fault.kind)
+            (due && request.may_meet(fault.kind)).then_some(fault.kind)
         });
+        let is_refused = due.is_none() && book.refused > 0 && request.is_herokus();
         book.record.push(request);
         self.passed.notify_waiters();
         book.passed += 1;
         if due.is_some() {
             book.faults.remove(0);
             book.passed = 0;
+        }
+        if due == Some(Kind::PoolEmpty) {
+            book.refused = REFUSED - 1;
+        }
+        if is_refused {
+            book.refused -= 1;
+            return Some(Kind::Throttled);
         }
         due
     }

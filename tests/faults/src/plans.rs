@@ -115,11 +115,12 @@ fn clean(
     let (report, scripts) = (&mut harness.report, harness.scripts.as_path());
     let mut problem = None;
     run_all(jobs, &harness.servers, |index, job, outcome| {
-        let requests = outcome.requests.clone();
+        let mut requests = outcome.requests.clone();
         if let Err(error) = report.add("no fault", &job, outcome, scripts) {
             problem = Some(error);
         }
         if let Job::Case(case) = job {
+            requests.retain(|request| case.act.is_about(request));
             found.push((index, Clean { case, requests }));
         }
         true

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::SignedDuration;
 use local_cloud::events::EventKind;
 use local_cloud::patience::PATIENCE;
 use serde::{Deserialize, Serialize};
@@ -40,6 +41,8 @@ pub enum Act {
     FirstRotation,
     /// A rotated one.
     Rotation,
+    /// A customer presses "rotate" some time after a rotation.
+    Button,
     /// The one before becomes current again, by the operator's tool, and the new one is revoked.
     Rollback,
     /// A credential leaked: the operator's tool rotates, and ends the older ones.
@@ -52,10 +55,11 @@ pub enum Act {
 
 impl Act {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Enrolment,
         Self::FirstRotation,
         Self::Rotation,
+        Self::Button,
         Self::Rollback,
         Self::Emergency,
         Self::Recovery,
@@ -69,6 +73,7 @@ impl Act {
             Self::Enrolment => "enrolment",
             Self::FirstRotation => "first rotation",
             Self::Rotation => "rotation",
+            Self::Button => "button",
             Self::Rollback => "rollback",
             Self::Emergency => "emergency",
             Self::Recovery => "recovery",
@@ -82,8 +87,19 @@ impl Act {
             Self::Enrolment => 0,
             // Typed again after the tool was killed, they rotate again.
             Self::Emergency | Self::Recovery => rotations.max(1),
-            Self::FirstRotation | Self::Rotation | Self::Rollback | Self::Deprovisioning => 1,
+            Self::FirstRotation
+            | Self::Rotation
+            | Self::Button
+            | Self::Rollback
+            | Self::Deprovisioning => 1,
         }
+    }
+
+    /// Whether its requests are to fail in turn: those of the rotation that a button begins do so in
+    /// [`Self::Rotation`].
+    #[must_use]
+    pub fn is_about(self, request: &Request) -> bool {
+        self != Self::Button || request.caller == "start-rotation"
     }
 
     /// What comes before it, without anything going wrong.
@@ -98,6 +114,13 @@ impl Act {
                 rotate(&world).await;
                 world.settle(&mut built.scheduled).await;
             }
+            Self::Button => {
+                rotate(&world).await;
+                world.settle(&mut built.scheduled).await;
+                // Just after a change, the rotation may seem to be under way.
+                world.skip(SignedDuration::from_hours(1));
+                world.let_be_known();
+            }
             Self::Recovery => {
                 rotate(&world).await;
                 world.settle(&mut built.scheduled).await;
@@ -111,6 +134,7 @@ impl Act {
         match self {
             Self::Enrolment => world.enroll().await,
             Self::FirstRotation | Self::Rotation => rotate(world).await,
+            Self::Button => world.must_press().await,
             Self::Rollback => world.roll_back().await,
             Self::Emergency => world.emergency().await,
             Self::Recovery => world.recover().await,

@@ -42,6 +42,8 @@ pub enum Operation {
     RotateNow,
     /// The secret's own schedule is due.
     RotateBySchedule,
+    /// A customer presses "rotate".
+    Press,
     /// "Rotate now", and something else after so many requests.
     Interrupt {
         /// How many.
@@ -81,6 +83,8 @@ pub enum Operation {
     EndInstance,
     /// Somebody stores a document whose template differs.
     EditDocument,
+    /// Somebody stores a document that has the other of two config vars show the credential.
+    RenameVar,
     /// The operator marks the secret for deletion.
     Delete,
     /// And restores it.

@@ -1,5 +1,6 @@
 //! One instance with everything that it takes, and what must hold of it at every instant.
 
+mod backend;
 mod book;
 mod build;
 mod operator;
@@ -24,12 +25,15 @@ use crate::functions::Lambda;
 use crate::proxy::{Passage, Watcher};
 use crate::violation::{Rule, Violation};
 
-use book::{Book, Version};
+use book::{Book, Config, Version};
 pub use build::{Api, Built, Manners, Setup, build};
 pub use time::{Ended, Handed};
 
-/// The config var that shows the credential.
-pub const VAR: &str = "ACME_URL";
+/// The config var that shows the credential at first.
+const VAR: &str = "ACME_URL";
+
+/// The other one that the manifest declares.
+const OTHER_VAR: &str = "ACME_DSN";
 
 /// The world of one run.
 pub struct World {
@@ -54,6 +58,8 @@ pub struct World {
     stack: Stack,
     /// The secret's name.
     secret: String,
+    /// The name of the secret with a v3 instance's refresh token.
+    oauth: String,
     addon: String,
     /// What `enroll-addon` is invoked with.
     enrolment: Value,
@@ -68,13 +74,11 @@ impl World {
     }
 
     /// What Heroku shows, if the add-on is there.
-    #[must_use]
-    pub fn shown(&self) -> Option<String> {
+    fn shown(&self) -> Option<Config> {
         if !self.is_provisioned() {
             return None;
         }
-        let mut config = self.heroku.config(&self.addon).ok()?;
-        config.remove(VAR)
+        self.heroku.config(&self.addon).ok()
     }
 
     /// Takes the add-on away from the customer.
@@ -161,7 +165,7 @@ impl World {
             // Nobody has a dyno of an add-on that is gone.
             book.forget_shown();
         } else {
-            book.shows(shown, now);
+            book.shows(shown.unwrap_or_default(), now);
         }
         book.needed(now, grace(&self.clock)).cloned().collect()
     }
@@ -209,9 +213,11 @@ impl World {
             let Some(Ok(document)) = value.map(|text| serde_json::from_str::<Value>(&text)) else {
                 continue;
             };
+            let (var, shown_as) = rendered(&document);
             let version = Version {
                 credential: self.service.credential(&document).to_owned(),
-                shown_as: rendered(&document),
+                var,
+                shown_as,
                 id,
                 document,
             };
@@ -228,6 +234,7 @@ impl World {
         if self.is_ended() {
             return self.check_ended(&secret).await;
         }
+        self.check_token();
         let current = secret.labelled("AWSCURRENT").unwrap_or_default().to_owned();
         let live = self.service.live().await.unwrap_or_default();
         let shown = self.shown();
@@ -243,8 +250,12 @@ impl World {
                 );
                 self.violated(Rule::OneAtRest, what);
             }
-            if is_current && shown.as_ref().is_some_and(|it| *it != version.shown_as) {
-                self.violated(Rule::OneAtRest, "Heroku does not show the current version");
+            let wanted = Config::from([(version.var.clone(), version.shown_as.clone())]);
+            if is_current && shown.as_ref().is_some_and(|it| *it != wanted) {
+                self.violated(
+                    Rule::OneAtRest,
+                    "Heroku does not show the current version alone",
+                );
             }
             if is_current && live != [version.credential.clone()] {
                 self.violated(Rule::OneAtRest, format!("the service accepts {live:?}"));
@@ -255,6 +266,24 @@ impl World {
                 let what = format!("version {} still has a LIVE- label", version.id);
                 self.violated(Rule::OneAtRest, what);
             }
+        }
+    }
+
+    /// Heroku honours the refresh token that is stored, if there is one.
+    fn check_token(&self) {
+        let value = self.secrets.secret(&self.oauth).and_then(|secret| {
+            let current = secret.labelled("AWSCURRENT")?;
+            self.secrets.value(&self.oauth, current)
+        });
+        let fields: Option<Value> = value.and_then(|text| serde_json::from_str(&text).ok());
+        if let Some(token) = fields.as_ref().and_then(|it| it["refresh_token"].as_str())
+            && self.is_provisioned()
+            && !self.heroku.honours(token)
+        {
+            self.violated(
+                Rule::Converges,
+                "Heroku refuses the refresh token that is stored",
+            );
         }
     }
 
@@ -337,9 +366,14 @@ fn is_labelled(secret: &SecretSnapshot, versions: &[Version], credential: &str) 
     })
 }
 
-/// What a document has its config var show: the harness's own reading, so that the library's is not asked.
-fn rendered(document: &Value) -> String {
-    let template = document["heroku"]["config"][VAR].as_str();
+/// A document's config var, and what it shows: the harness's own reading, so that the library's is not asked.
+fn rendered(document: &Value) -> (String, String) {
+    let mut vars = document["heroku"]["config"]
+        .as_object()
+        .into_iter()
+        .flatten();
+    let (var, template) = vars.next().unzip();
+    let template = template.and_then(Value::as_str);
     let mut text = template.unwrap_or_default().to_owned();
     for (field, value) in document.as_object().into_iter().flatten() {
         let value = match value {
@@ -349,7 +383,7 @@ fn rendered(document: &Value) -> String {
         };
         text = text.replace(&format!("{{{{ {field} }}}}"), &value);
     }
-    text
+    (var.cloned().unwrap_or_default(), text)
 }
 
 /// How long a credential must be accepted after Heroku showed it: less what Scheduler's clock is ahead

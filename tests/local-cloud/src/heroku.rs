@@ -37,7 +37,7 @@ pub use self::faults::{Fault, FaultRule, RequestRecord};
 pub use self::limits::{Pool, RateLimit};
 pub use self::model::{
     AddOnState, AppSpec, DynoState, GoneAs, HerokuError, Manifest, Provision, ProvisionedAddOn,
-    Release, RestartSpeed, ShownNames, TokenRules, Untidiness,
+    Release, Renewal, RestartSpeed, ShownNames, TokenRules, Untidiness,
 };
 use self::server::{LoopbackServer, listen};
 use self::world::World;
@@ -183,6 +183,14 @@ impl Heroku {
         world.write_config(number, &changes)
     }
 
+    /// Removes one of an add-on's config vars, as somebody else with the partner's rights would; a release of each
+    /// app that has the add-on.
+    pub fn remove_config(&self, addon: &str, var: &str) -> Result<(), HerokuError> {
+        let mut world = self.shared.world();
+        let number = world.number(addon)?;
+        world.write_config(number, &BTreeMap::from([(var.to_owned(), None)]))
+    }
+
     /// Answers a refresh token of the add-on, as the exchange of the grant code gave it. A secret.
     pub fn refresh_token(&self, addon: &str) -> Result<String, HerokuError> {
         let mut world = self.shared.world();
@@ -197,6 +205,12 @@ impl Heroku {
         let token = world.tokens.any_refresh_token(number);
         world.secrets.insert(token.clone());
         Ok(token)
+    }
+
+    /// Whether a refresh token would be honoured: nothing comes of the question.
+    #[must_use]
+    pub fn honours(&self, refresh_token: &str) -> bool {
+        self.shared.world().tokens.honours(refresh_token)
     }
 
     /// Expires every access token of the add-on.

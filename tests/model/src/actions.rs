@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use crate::Rotations;
-use crate::state::{Attempt, Revocation, Rotation, State, Sweep, Version};
+use crate::state::{Attempt, Labels, Revocation, Rotation, State, Step, Sweep, Version};
+use crate::{Protocol, Rotations};
 
 /// So many revocations of one version may run at the same time: what a third does, the second did.
 const AT_ONCE: usize = 2;
@@ -34,6 +34,12 @@ pub enum Action {
     LoseSchedule(Attempt),
     /// The sweep's next request.
     Sweep(Option<Sweep>),
+    /// The rotation's next request is a look that tells these labels, which were.
+    LateRequest(Version, Rotation, Labels),
+    /// A revocation begins with such a look.
+    LateRevoke(Revocation, Labels),
+    /// A sweep begins with such a look.
+    LateSweep(Labels),
     /// A sweep begins while a revocation of what it is to find is scheduled or under way.
     SweepAmid,
 }
@@ -55,6 +61,13 @@ impl fmt::Display for Action {
             Self::LoseSchedule(event) => write!(f, "lost: {event}"),
             Self::Sweep(None) => write!(f, "sweep: reads the labels"),
             Self::Sweep(Some(next)) => write!(f, "sweep: {next:?}"),
+            Self::LateRequest(version, next, labels) => {
+                write!(f, "rotation {version}: {next:?}, late: {labels}")
+            }
+            Self::LateRevoke(it, labels) => {
+                write!(f, "{}: {:?}, late: {labels}", it.event, it.next)
+            }
+            Self::LateSweep(labels) => write!(f, "sweep: reads the labels, late: {labels}"),
             Self::SweepAmid => write!(f, "sweep, amid a revocation: reads the labels"),
         }
     }
@@ -63,6 +76,9 @@ impl fmt::Display for Action {
 impl Rotations {
     pub(crate) fn possible(self, state: &State, actions: &mut Vec<Action>) {
         let unlucky = state.misfortunes > 0;
+        if self.late_reads {
+            self.possible_late(state, actions);
+        }
         for version in [1, 2] {
             let before = state.rotations[usize::from(version) - 1];
             match state.rotations[usize::from(version)] {
@@ -103,7 +119,7 @@ impl Rotations {
         }
         if self.swept {
             let under_way = !matches!(state.rotations[1], Rotation::NotBegun | Rotation::Over);
-            if unlucky && under_way && state.current != 1 {
+            if unlucky && under_way && state.labels.current != 1 {
                 actions.push(Action::Abandon);
             }
             if unlucky {
@@ -112,20 +128,58 @@ impl Rotations {
             // A sweep that finds nothing changes nothing.
             if state.sweep.is_some() || !state.lost().is_empty() {
                 actions.push(Action::Sweep(state.sweep));
-            } else if unlucky && !state.waiting().is_empty() {
+            } else if unlucky && !state.labels.waiting().is_empty() {
                 actions.push(Action::SweepAmid);
             }
         }
     }
 
+    /// The looks that may be late.
+    fn possible_late(self, state: &State, actions: &mut Vec<Action>) {
+        for labels in state.late() {
+            for version in [1, 2] {
+                let next = state.rotations[usize::from(version)];
+                // rotate repeats a look that knows nothing of its rotation.
+                let is_believed = self.protocol == Protocol::BelievesLateReads
+                    || labels.pending == Some(version)
+                    || labels.current == version;
+                if is_believed && matches!(next, Rotation::Begin | Rotation::Finish) {
+                    actions.push(Action::LateRequest(version, next, labels));
+                }
+            }
+            let mut revocations = state.revocations.clone();
+            revocations.retain(|it| it.next == Step::Describe);
+            revocations.dedup();
+            let late = revocations.into_iter();
+            actions.extend(late.map(|it| Action::LateRevoke(it, labels)));
+            if self.swept && state.sweep.is_none() && !state.lost_by(labels).is_empty() {
+                actions.push(Action::LateSweep(labels));
+            }
+        }
+    }
+
     pub(crate) fn after(self, mut state: State, action: Action) -> State {
+        let before = state.labels;
+        self.act(&mut state, action);
+        if self.late_reads {
+            state.note_past(before);
+        }
+        state
+    }
+
+    fn act(self, state: &mut State, action: Action) {
+        let labels = state.labels;
         match action {
             Action::Rotate(version) => {
-                state.pending = Some(version);
+                state.labels.pending = Some(version);
                 state.rotations[usize::from(version)] = Rotation::Begin;
             }
             Action::Request(version, _) => {
-                let next = self.rotate(&mut state, version);
+                let next = self.rotate(state, version, labels);
+                state.rotations[usize::from(version)] = next;
+            }
+            Action::LateRequest(version, _, labels) => {
+                let next = self.rotate(state, version, labels);
                 state.rotations[usize::from(version)] = next;
             }
             Action::CrashOfRotation(version, _) => {
@@ -143,37 +197,41 @@ impl Rotations {
                 state.deliver(event);
             }
             Action::Revoke(revocation) => {
-                let next = self.revoke(&mut state, revocation);
-                replace(&mut state, revocation, next);
+                let next = self.revoke(state, revocation, labels);
+                replace(state, revocation, next);
+            }
+            Action::LateRevoke(revocation, labels) => {
+                let next = self.revoke(state, revocation, labels);
+                replace(state, revocation, next);
             }
             Action::CrashOfRevocation(revocation) => {
                 state.misfortunes -= 1;
                 let again = Revocation::of(revocation.event);
-                replace(&mut state, revocation, Some(again));
+                replace(state, revocation, Some(again));
             }
             Action::TimePasses => state.pass_time(),
             Action::Abandon => {
                 state.misfortunes -= 1;
                 state.rotations[1] = Rotation::Over;
-                state.pending = None;
+                state.labels.pending = None;
             }
             Action::LoseSchedule(event) => {
                 state.misfortunes -= 1;
                 state.unschedule(event);
             }
-            Action::Sweep(sweep) => state.sweep = self.sweep(&mut state, sweep),
+            Action::Sweep(sweep) => state.sweep = self.sweep(state, sweep, labels),
+            Action::LateSweep(labels) => state.sweep = self.sweep(state, None, labels),
             Action::SweepAmid => {
                 state.misfortunes -= 1;
-                state.sweep = self.sweep(&mut state, None);
+                state.sweep = self.sweep(state, None, labels);
             }
         }
-        state
     }
 
     /// The next request of the sweep. What is left of it.
-    fn sweep(self, state: &mut State, sweep: Option<Sweep>) -> Option<Sweep> {
+    fn sweep(self, state: &mut State, sweep: Option<Sweep>, labels: Labels) -> Option<Sweep> {
         let found = match sweep {
-            None => return Some(Sweep::Read(state.waiting())),
+            None => return Some(Sweep::Read(labels.waiting())),
             Some(Sweep::Read(mut waiting)) => {
                 for event in state.schedules() {
                     waiting.remove(event.version);

@@ -5,7 +5,8 @@
 //! interleavings are explored to the end.
 //!
 //! What goes wrong: whatever runs dies, an event is delivered twice, and where there is a sweep, the
-//! operator abandons the first rotation, a schedule is lost, a sweep comes amid a revocation.
+//! operator abandons the first rotation, a schedule is lost, a sweep comes amid a revocation. Or looks at the labels
+//! may be late.
 //!
 //! Time: only the order matters. What lasts one grace period (a credential that Heroku has ceased to
 //! show may be in use; a schedule is not due) stands in one queue, and time is what takes its first
@@ -34,7 +35,9 @@ pub use actions::Action;
 pub use properties::{
     ALIVE_IS_LABELLED, NOBODY_LOCKED_OUT, ONE_AT_REST, ONE_RELEASE, PROPERTIES, REST_IN_REACH,
 };
-pub use state::{Attempt, Making, Revocation, Rotation, State, Step, Sweep, Version, Versions};
+pub use state::{
+    Attempt, Labels, Making, Revocation, Rotation, State, Step, Sweep, Version, Versions,
+};
 
 /// How the protocol is broken, if it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -55,11 +58,13 @@ pub enum Protocol {
     SchedulesWithoutLooking,
     /// A try after the second grace period does not know that it is one.
     BeginsAnewForEver,
+    /// rotate takes a look that knows nothing of its rotation for one that says that there is nothing to do.
+    BelievesLateReads,
 }
 
 impl Protocol {
     /// All, the true one first.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::AsItIs,
         Self::PromotesFirst,
         Self::IssuesBeforeLabel,
@@ -68,6 +73,7 @@ impl Protocol {
         Self::ReadsByStage,
         Self::SchedulesWithoutLooking,
         Self::BeginsAnewForEver,
+        Self::BelievesLateReads,
     ];
 
     /// Its name in tables.
@@ -82,6 +88,7 @@ impl Protocol {
             Self::ReadsByStage => "reads by AWSPENDING",
             Self::SchedulesWithoutLooking => "schedules without looking",
             Self::BeginsAnewForEver => "begins the grace period anew for ever",
+            Self::BelievesLateReads => "believes late reads",
         }
     }
 
@@ -92,9 +99,10 @@ impl Protocol {
             Self::AsItIs => None,
             Self::PromotesFirst => Some(ONE_AT_REST),
             Self::IssuesBeforeLabel => Some(ALIVE_IS_LABELLED),
-            Self::RevokesWithoutLooking | Self::ReadsByStage | Self::SchedulesWithoutLooking => {
-                Some(NOBODY_LOCKED_OUT)
-            }
+            Self::RevokesWithoutLooking
+            | Self::ReadsByStage
+            | Self::SchedulesWithoutLooking
+            | Self::BelievesLateReads => Some(NOBODY_LOCKED_OUT),
             Self::PublishesWithoutComparing => Some(ONE_RELEASE),
             Self::BeginsAnewForEver => Some(REST_IN_REACH),
         }
@@ -112,7 +120,8 @@ impl Protocol {
             | Self::IssuesBeforeLabel
             | Self::PublishesWithoutComparing
             | Self::ReadsByStage
-            | Self::BeginsAnewForEver => false,
+            | Self::BeginsAnewForEver
+            | Self::BelievesLateReads => false,
         }
     }
 }
@@ -129,6 +138,9 @@ pub struct Rotations {
     /// Whether `AWSPENDING` stays on what a finished rotation made: AWS may do either
     /// ([`RotateSecret`](https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_RotateSecret.html)).
     pub pending_stays: bool,
+    /// Whether a look may tell the labels as they were before the last two changes: AWS's reads are eventually
+    /// consistent. None is later than a grace period is long.
+    pub late_reads: bool,
 }
 
 /// What came of an exploration.
@@ -208,22 +220,29 @@ impl Rotations {
 }
 
 /// The true protocol in all that may befall it, with `AWSPENDING` taken off and left, and each broken one where it must
-/// break.
+/// break. Late looks have one misfortune less beside them: there are many of them.
 pub fn explorations(misfortunes: u8) -> impl Iterator<Item = Explored> {
-    let whole = [false, true].map(|swept| (Protocol::AsItIs, swept));
-    let broken = Protocol::ALL.map(|protocol| (protocol, protocol.breaks_where_swept()));
-    let all = whole.into_iter().chain(broken.into_iter().skip(1));
-    all.map(move |(protocol, swept)| {
-        let rotations = Rotations {
-            protocol,
-            misfortunes,
-            swept,
-            // One exploration of the two each way: the label is on the current version then, which is looked at first.
-            pending_stays: protocol == Protocol::AsItIs && !swept,
-        };
-        match protocol.breaks() {
+    let rotations = move |protocol, swept, pending_stays, late_reads: bool| Rotations {
+        protocol,
+        misfortunes: misfortunes.saturating_sub(late_reads.into()),
+        swept,
+        pending_stays,
+        late_reads,
+    };
+    let whole = [false, true].into_iter().flat_map(move |swept| {
+        // On time, one exploration of the two each way: the label is on the current version then, which is looked at
+        // first.
+        [(!swept, false), (false, true), (true, true)]
+            .map(|(stays, late)| rotations(Protocol::AsItIs, swept, stays, late))
+    });
+    let broken = Protocol::ALL.into_iter().skip(1).map(move |protocol| {
+        let late = protocol == Protocol::BelievesLateReads;
+        rotations(protocol, protocol.breaks_where_swept(), false, late)
+    });
+    whole
+        .chain(broken)
+        .map(|rotations| match rotations.protocol.breaks() {
             None => rotations.explore(),
             Some(property) => rotations.search(property),
-        }
-    })
+        })
 }

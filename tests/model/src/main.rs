@@ -25,6 +25,7 @@ fn main() -> ExitCode {
         "protocol",
         "swept",
         "pending stays",
+        "late reads",
         "states",
         "depth",
         "does not hold",
@@ -40,6 +41,11 @@ fn main() -> ExitCode {
                 "no"
             },
             if explored.rotations.pending_stays {
+                "yes"
+            } else {
+                "no"
+            },
+            if explored.rotations.late_reads {
                 "yes"
             } else {
                 "no"

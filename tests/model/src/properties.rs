@@ -64,8 +64,8 @@ impl Model for Rotations {
                 needed.are_among(state.accepted)
             }),
             Property::always(ALIVE_IS_LABELLED, |_, state: &State| {
-                let mut labelled = state.live;
-                labelled.add(state.current);
+                let mut labelled = state.labels.live;
+                labelled.add(state.labels.current);
                 state.accepted.are_among(labelled)
             }),
             Property::always(ONE_RELEASE, |_, state: &State| {
@@ -73,12 +73,12 @@ impl Model for Rotations {
             }),
             Property::always(ONE_AT_REST, |rotations: &Self, state: &State| {
                 let mut current = Versions::default();
-                current.add(state.current);
+                current.add(state.labels.current);
                 !rotations.rests(state)
-                    || (state.accepted == current && state.shown == state.current)
+                    || (state.accepted == current && state.shown == state.labels.current)
             }),
             Property::sometimes(RESTS, |rotations: &Self, state: &State| {
-                rotations.rests(state) && state.current == 2 && state.lasting.is_empty()
+                rotations.rests(state) && state.labels.current == 2 && state.lasting.is_empty()
             }),
         ]
     }

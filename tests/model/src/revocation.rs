@@ -1,17 +1,22 @@
 //! The requests of a revocation, as revoke-secret makes them.
 
-use crate::state::{Attempt, Revocation, State, Step};
+use crate::state::{Attempt, Labels, Revocation, State, Step};
 use crate::{Protocol, Rotations};
 
 impl Rotations {
-    /// Makes the next request of a revocation. What is left of it.
-    pub(crate) fn revoke(self, state: &mut State, revocation: Revocation) -> Option<Revocation> {
+    /// Makes the next request of a revocation, to which `seen` are the labels. What is left of it.
+    pub(crate) fn revoke(
+        self,
+        state: &mut State,
+        revocation: Revocation,
+        seen: Labels,
+    ) -> Option<Revocation> {
         let event = revocation.event;
         let own = event.version;
         let next = match revocation.next {
-            Step::Describe if !state.live.has(own) => return None,
+            Step::Describe if !seen.live.has(own) => return None,
             Step::Describe if self.protocol == Protocol::RevokesWithoutLooking => Step::Revoke,
-            Step::Describe if state.current == own || state.pending == Some(own) => {
+            Step::Describe if seen.current == own || seen.pending == Some(own) => {
                 Step::TryAgain(true)
             }
             Step::Describe => Step::IsMoved,
@@ -22,7 +27,7 @@ impl Rotations {
             Step::Look => Step::Revoke,
             Step::Revoke => {
                 let read = match self.protocol {
-                    Protocol::ReadsByStage => state.pending.unwrap_or(own),
+                    Protocol::ReadsByStage => state.labels.pending.unwrap_or(own),
                     _ => own,
                 };
                 state.accepted.remove(read);
@@ -33,7 +38,7 @@ impl Rotations {
             Step::Prove if state.accepted.has(own) => Step::TryAgain(false),
             Step::Prove => Step::Detach,
             Step::Detach => {
-                state.live.remove(own);
+                state.labels.live.remove(own);
                 return None;
             }
             Step::TryAgain(in_use) => {

@@ -1,21 +1,24 @@
 //! The requests of a rotation, as rotate and the functions that it calls make them.
 
-use crate::state::{Attempt, Making, Rotation, State, Version, Versions};
+use crate::state::{Attempt, Labels, Making, Rotation, State, Version, Versions};
 use crate::{Protocol, Rotations};
 
 impl Rotations {
-    /// Makes the next request of a rotation. What follows it.
-    pub(crate) fn rotate(self, state: &mut State, own: Version) -> Rotation {
+    /// Makes the next request of a rotation, to which `seen` are the labels. What follows it.
+    pub(crate) fn rotate(self, state: &mut State, own: Version, seen: Labels) -> Rotation {
         let broken = self.protocol;
         // A step that fails has Secrets Manager begin again.
         let if_it = |holds: bool, next| if holds { next } else { Rotation::Begin };
         match state.rotations[usize::from(own)] {
             Rotation::NotBegun | Rotation::Over => Rotation::Over,
-            Rotation::Begin if state.current == own => Rotation::Complete,
+            Rotation::Begin | Rotation::Finish if seen.current == own => Rotation::Complete,
+            // Only where such a look is believed: there is nothing to do, it says.
+            Rotation::Begin if seen.pending != Some(own) => Rotation::Look,
+            Rotation::Finish if seen.pending != Some(own) => Rotation::Complete,
             Rotation::Begin if broken == Protocol::IssuesBeforeLabel => Rotation::Issue,
             Rotation::Begin => Rotation::Store,
             Rotation::Store => {
-                state.live.add(own);
+                state.labels.live.add(own);
                 if broken == Protocol::IssuesBeforeLabel {
                     Rotation::TryOut
                 } else {
@@ -32,7 +35,7 @@ impl Rotations {
             }
             Rotation::TryOut => if_it(state.accepted.has(own), Rotation::Label),
             Rotation::Label => {
-                state.live.add(state.current);
+                state.labels.live.add(state.labels.current);
                 Rotation::Look
             }
             Rotation::Look
@@ -50,10 +53,10 @@ impl Rotations {
             Rotation::LogIn => if_it(state.accepted.has(own), Rotation::LookAgain),
             Rotation::LookAgain => if_it(state.shown == own, Rotation::Finish),
             Rotation::Finish => {
-                let mut left = state.live;
-                left.remove(state.current);
+                let mut left = seen.live;
+                left.remove(seen.current);
                 left.remove(own);
-                let old = state.current;
+                let old = seen.current;
                 if broken == Protocol::PromotesFirst {
                     Rotation::Promote(old, left)
                 } else {
@@ -67,9 +70,9 @@ impl Rotations {
                 }
                 self.after_scheduling(old, left)
             }
-            Rotation::Promote(old, _) if state.current != old => Rotation::Begin,
+            Rotation::Promote(old, _) if state.labels.current != old => Rotation::Begin,
             Rotation::Promote(old, left) => {
-                state.current = own;
+                state.labels.current = own;
                 if broken == Protocol::PromotesFirst {
                     Rotation::Schedule(old, left, Making::Create)
                 } else {
@@ -78,7 +81,7 @@ impl Rotations {
             }
             Rotation::Complete => {
                 if !self.pending_stays {
-                    state.pending = None;
+                    state.labels.pending = None;
                 }
                 Rotation::Over
             }

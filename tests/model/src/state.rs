@@ -6,6 +6,9 @@ use std::fmt;
 /// A version of the secret: 0 is the imported one, 1 and 2 are those of the rotations.
 pub type Version = u8;
 
+/// A late look tells what was before so many changes at most.
+const LATE: usize = 2;
+
 /// A set of versions.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Versions(u8);
@@ -49,6 +52,41 @@ impl Versions {
     #[must_use]
     pub fn are_among(self, others: Self) -> bool {
         self.0 & !others.0 == 0
+    }
+}
+
+/// The secret's labels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Labels {
+    /// AWSCURRENT.
+    pub current: Version,
+    /// AWSPENDING.
+    pub pending: Option<Version>,
+    /// `LIVE-` labels.
+    pub live: Versions,
+}
+
+impl Labels {
+    /// The versions that wait for a revocation: labelled, neither current nor pending.
+    #[must_use]
+    pub fn waiting(self) -> Versions {
+        let mut waiting = self.live;
+        waiting.remove(self.current);
+        if let Some(pending) = self.pending {
+            waiting.remove(pending);
+        }
+        waiting
+    }
+}
+
+impl fmt::Display for Labels {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let live: Vec<_> = self.live.iter().map(|it| it.to_string()).collect();
+        write!(f, "{} is current", self.current)?;
+        if let Some(pending) = self.pending {
+            write!(f, ", {pending} pending")?;
+        }
+        write!(f, ", live: {}", live.join(" "))
     }
 }
 
@@ -183,12 +221,10 @@ pub enum Sweep {
 /// The world.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct State {
-    /// AWSCURRENT.
-    pub current: Version,
-    /// AWSPENDING.
-    pub pending: Option<Version>,
-    /// `LIVE-` labels.
-    pub live: Versions,
+    /// The labels.
+    pub labels: Labels,
+    /// As they were before the last changes, which a look may tell that is late. The latest comes first.
+    pub past: Vec<Labels>,
     /// What the service accepts.
     pub accepted: Versions,
     /// What Heroku shows.
@@ -218,9 +254,12 @@ impl State {
         let mut accepted = Versions::default();
         accepted.add(0);
         Self {
-            current: 0,
-            pending: None,
-            live: Versions::default(),
+            labels: Labels {
+                current: 0,
+                pending: None,
+                live: Versions::default(),
+            },
+            past: Vec::new(),
             accepted,
             shown: 0,
             recent: Versions::default(),
@@ -232,6 +271,22 @@ impl State {
             sweep: None,
             misfortunes,
         }
+    }
+
+    /// Notes how the labels were before a change, if it was one.
+    pub fn note_past(&mut self, before: Labels) {
+        if self.labels != before {
+            self.past.insert(0, before);
+            self.past.truncate(LATE);
+        }
+    }
+
+    /// What a look may tell that is late, other than the truth.
+    pub fn late(&self) -> impl Iterator<Item = Labels> {
+        let mut late = self.past.clone();
+        late.dedup();
+        late.retain(|it| *it != self.labels);
+        late.into_iter()
     }
 
     /// Has Heroku show another version.
@@ -296,8 +351,9 @@ impl State {
         self.revocations.sort_unstable();
     }
 
-    /// A grace period has passed since the oldest of what lasts one began.
+    /// A grace period has passed since the oldest of what lasts one began. No look is so late.
     pub fn pass_time(&mut self) {
+        self.past.clear();
         if self.lasting.is_empty() {
             return;
         }
@@ -316,21 +372,16 @@ impl State {
             && self.sweep.is_none()
     }
 
-    /// The versions that wait for a revocation: labelled, neither current nor pending.
-    #[must_use]
-    pub fn waiting(&self) -> Versions {
-        let mut waiting = self.live;
-        waiting.remove(self.current);
-        if let Some(pending) = self.pending {
-            waiting.remove(pending);
-        }
-        waiting
-    }
-
     /// Those that wait for a revocation, while none is scheduled or under way.
     #[must_use]
     pub fn lost(&self) -> Versions {
-        let mut lost = self.waiting();
+        self.lost_by(self.labels)
+    }
+
+    /// Those that seem to, by these labels.
+    #[must_use]
+    pub fn lost_by(&self, labels: Labels) -> Versions {
+        let mut lost = labels.waiting();
         let under_way = self.revocations.iter().map(|it| it.event);
         for event in self.schedules().chain(under_way) {
             lost.remove(event.version);

@@ -12,7 +12,7 @@ use addon_rotation::secrets::Secrets;
 use http::Method;
 use local_cloud::credential_service;
 use local_cloud::gateway::GatewayFault;
-use local_cloud::heroku::{Fault, FaultRule, Heroku, TokenRules};
+use local_cloud::heroku::{Fault, FaultRule, Heroku, Renewal, TokenRules};
 use serde_json::json;
 
 use super::{fail, status};
@@ -20,7 +20,7 @@ use crate::support::{Api, Clock, Publisher, Stand, soon, within};
 
 fn new_refresh_token_each_time() -> TokenRules {
     TokenRules {
-        rotate_refresh_token: true,
+        renewal: Renewal::EndsOld,
         ..TokenRules::default()
     }
 }

@@ -288,7 +288,7 @@ async fn a_token_that_heroku_renews_on_the_way_is_kept() {
         stand
             .heroku
             .set_token_rules(local_cloud::heroku::TokenRules {
-                rotate_refresh_token: true,
+                renewal: local_cloud::heroku::Renewal::EndsOld,
                 ..local_cloud::heroku::TokenRules::default()
             });
         stand.gateway.secrets_manager().be(Untidy {

@@ -58,6 +58,7 @@ impl Secret {
             tags: self.tags.clone(),
             rotation_enabled: self.function.is_some(),
             rotation_lambda_arn: self.function.clone(),
+            rotation_runs: false,
             last_rotated: None,
             next_rotation: None,
             deletion: None,

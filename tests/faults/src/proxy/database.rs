@@ -195,6 +195,7 @@ async fn begin(
         Kind::DiesAfter => Ok(Turn::Swallow(id)),
         Kind::Throttled
         | Kind::ThrottledRetryAfter
+        | Kind::PoolEmpty
         | Kind::ServerError
         | Kind::ServerErrorAfterEffect
         | Kind::Unavailable

@@ -18,7 +18,7 @@ use tokio_util::task::AbortOnDropHandle;
 use url::Url;
 
 use super::{Passage, listen};
-use crate::fault::Kind;
+use crate::fault::{HEROKU, Kind};
 use crate::running;
 
 /// Who is behind a proxy.
@@ -136,7 +136,7 @@ impl Proxying {
                 let _ = self.forward(request, under_way).await;
                 Err(Broken)
             }
-            Some(Kind::Throttled) => Ok(self.throttled(None)),
+            Some(Kind::Throttled | Kind::PoolEmpty) => Ok(self.throttled(None)),
             Some(Kind::ThrottledRetryAfter) => Ok(self.throttled(Some(1))),
             Some(Kind::ServerError) => Ok(self.server_error()),
             Some(Kind::ServerErrorAfterEffect) => {
@@ -207,7 +207,7 @@ impl Proxying {
         };
         match self.upstream {
             Upstream::Aws | Upstream::Lambda => operation(method, path, headers),
-            Upstream::Heroku => format!("heroku {method} {}", shape()),
+            Upstream::Heroku => format!("{HEROKU}{method} {}", shape()),
             Upstream::Service => format!("service {method} {}", shape()),
         }
     }

@@ -63,7 +63,33 @@ fn histories() -> Vec<Vec<Operation>> {
         Operation::RotateNow,
         Operation::Deliver,
     ];
-    let mut all = vec![queued];
+    // The config var is renamed, and Heroku goes on showing the old one.
+    let renamed = |next| {
+        vec![
+            Operation::RotateNow,
+            Operation::RenameVar,
+            next,
+            Operation::Wait { minutes: 150 },
+            Operation::RollBack,
+        ]
+    };
+    // Heroku's requests are used up when publish-to-heroku, or revoke-secret, asks for the first time. Both wait half a
+    // minute then, and so these come first.
+    let used_up = Operation::Faults(vec![Fault {
+        when: When::After(0),
+        kind: Kind::PoolEmpty,
+    }]);
+    let wait = Operation::Wait { minutes: 180 };
+    let publishing = vec![used_up.clone(), Operation::RotateNow, wait.clone()];
+    let revoking = vec![Operation::RotateNow, used_up, wait];
+    let mut all = vec![
+        publishing.clone(),
+        publishing,
+        revoking.clone(),
+        revoking,
+        queued,
+    ];
+    all.extend([Operation::RotateNow, Operation::Emergency].map(renamed));
     all.extend([1, 20, 30].map(late));
     all.extend((0..24).step_by(3).map(given_up));
     all.extend((20..36).step_by(3).map(abandoned));

@@ -62,6 +62,7 @@ fn operation() -> BoxedStrategy<Operation> {
     proptest::prop_oneof![
         6 => Just(Operation::RotateNow),
         2 => Just(Operation::RotateBySchedule),
+        2 => Just(Operation::Press),
         4 => (1..REQUESTS, interruption).prop_map(|(after, by)| Operation::Interrupt { after, by }),
         3 => (1_u32..180).prop_map(|minutes| Operation::Wait { minutes }),
         4 => (which, any::<bool>()).prop_map(|(which, twice)| Operation::Fire { which, twice }),
@@ -74,6 +75,7 @@ fn operation() -> BoxedStrategy<Operation> {
         1 => Just(Operation::Emergency),
         1 => Just(Operation::EndInstance),
         1 => Just(Operation::EditDocument),
+        1 => Just(Operation::RenameVar),
         1 => Just(Operation::Delete),
         1 => Just(Operation::Restore),
         1 => Just(Operation::Deprovision),

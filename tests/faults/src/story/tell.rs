@@ -1,7 +1,6 @@
 //! Has a history happen, and brings it to rest.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use jiff::SignedDuration;
 use local_cloud::patience::PATIENCE;
@@ -68,16 +67,19 @@ impl Telling {
                 world.rotate().await;
             }
             Operation::RotateBySchedule => world.rotate_by_schedule().await,
+            Operation::Press => {
+                world.press(1).await;
+            }
             Operation::Interrupt { after, by } => self.interrupt(*after, *by).await,
             Operation::Wait { minutes } => {
                 let until = world.clock.now() + SignedDuration::from_mins((*minutes).into());
                 while let Some((at, name)) = world.due().into_iter().next()
                     && at <= until
                 {
-                    world.clock.skip_to(at);
+                    world.skip_to(at);
                     self.fire(&name, false).await;
                 }
-                world.clock.skip_to(until);
+                world.skip_to(until);
             }
             Operation::Fire { which, twice } => {
                 let due = world.due();
@@ -86,7 +88,7 @@ impl Telling {
                     Which::Latest => due.into_iter().next_back(),
                 };
                 if let Some((at, name)) = chosen {
-                    world.clock.skip_to(at);
+                    world.skip_to(at);
                     self.fire(&name, *twice).await;
                 }
             }
@@ -102,7 +104,7 @@ impl Telling {
             }
             Operation::Queue => {
                 if let Some((at, name)) = world.due().into_iter().next() {
-                    world.clock.skip_to(at);
+                    world.skip_to(at);
                     let events = world.take(&name, &mut self.built.scheduled).await;
                     self.queued.extend(events.iter().cloned());
                     self.events.extend(events);
@@ -118,6 +120,7 @@ impl Telling {
             Operation::Emergency => world.try_emergency().await,
             Operation::EndInstance => world.end_instance(false).await,
             Operation::EditDocument => world.edit_document().await,
+            Operation::RenameVar => world.rename_var().await,
             Operation::Delete => world.delete().await,
             Operation::Restore => world.restore().await,
             Operation::Deprovision => world.deprovision(),
@@ -158,7 +161,7 @@ impl Telling {
             Interruption::Delete => world.delete().await,
             Interruption::Fire => {
                 if let Some((at, name)) = world.due().into_iter().next() {
-                    world.clock.skip_to(at);
+                    world.skip_to(at);
                     late = world.take(&name, &mut self.built.scheduled).await;
                 }
             }
@@ -202,8 +205,9 @@ impl Telling {
             }
             world.sweep().await;
             world.settle(&mut self.built.scheduled).await;
+            world.remove_other_vars().await;
             // An hour later the next sweep, for which no read is late any more.
-            world.clock.skip(Duration::from_hours(1));
+            world.skip(SignedDuration::from_hours(1));
             world.let_be_known();
             if world.is_at_rest() {
                 return;

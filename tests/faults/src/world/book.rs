@@ -1,6 +1,6 @@
 //! What a run's world has noted.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::SignedDuration;
 use serde_json::Value;
@@ -8,12 +8,17 @@ use serde_json::Value;
 use crate::clock::Time;
 use crate::violation::Violation;
 
+/// Config vars by name.
+pub(super) type Config = BTreeMap<String, String>;
+
 /// A version of the secret that has a value.
 #[derive(Clone)]
 pub(super) struct Version {
     pub(super) id: String,
     /// What the service calls its credential.
     pub(super) credential: String,
+    /// The config var that shows it.
+    pub(super) var: String,
     /// The config var's value.
     pub(super) shown_as: String,
     pub(super) document: Value,
@@ -21,6 +26,7 @@ pub(super) struct Version {
 
 /// A value that Heroku showed.
 struct Shown {
+    var: String,
     value: String,
     /// Until when; none while it is shown.
     until: Option<Time>,
@@ -48,22 +54,23 @@ pub(super) struct Book {
 }
 
 impl Book {
-    /// Notes what Heroku shows now.
-    pub(super) fn shows(&mut self, value: Option<String>, now: Time) {
-        let same = self
-            .shown
-            .last()
-            .is_some_and(|last| last.until.is_none() && value.as_ref() == Some(&last.value));
-        if same {
-            return;
+    /// Notes the config vars that Heroku shows now.
+    pub(super) fn shows(&mut self, mut config: Config, now: Time) {
+        let (is_first, mut changed) = (self.shown.is_empty(), false);
+        for shown in self.shown.iter_mut().filter(|it| it.until.is_none()) {
+            if config.get(&shown.var) == Some(&shown.value) {
+                config.remove(&shown.var);
+            } else {
+                shown.until = Some(now);
+                changed = true;
+            }
         }
-        if let Some(last) = self.shown.last_mut() {
-            last.until.get_or_insert(now);
+        for (var, value) in config {
+            let until = None;
+            self.shown.push(Shown { var, value, until });
+            changed = true;
         }
-        if let Some(value) = value {
-            self.changes += usize::from(!self.shown.is_empty());
-            self.shown.push(Shown { value, until: None });
-        }
+        self.changes += usize::from(changed && !is_first);
     }
 
     /// From now on, or no longer, nobody is to have what is not shown any more.

@@ -14,7 +14,8 @@ use lambda_in_process::{Environment, STACK, names};
 use local_cloud::events::EventLog;
 use local_cloud::gateway::{Gateway, GatewayOptions};
 use local_cloud::heroku::{
-    AppSpec, Heroku, Manifest, Pool, Provision, RateLimit, RestartSpeed, ShownNames, Untidiness,
+    AppSpec, Heroku, Manifest, Pool, Provision, RateLimit, Renewal, RestartSpeed, ShownNames,
+    TokenRules, Untidiness,
 };
 use local_cloud::scheduler::{self, Past};
 use local_cloud::secrets_manager::{self, Caller, Probe, RotationOptions, SecretsManager};
@@ -24,7 +25,7 @@ use tokio::sync::mpsc;
 use uuid::Uuid;
 
 use super::operator::OPERATOR;
-use super::{Handed, VAR, World, rendered};
+use super::{Handed, OTHER_VAR, VAR, World, rendered};
 use crate::clock::Clock;
 use crate::engine::{Engine, Imported, Servers, Service};
 use crate::functions::{Lambda, TIMEOUT};
@@ -69,7 +70,9 @@ pub enum Manners {
     /// `AWSPENDING` stays, reads are late, changes of schedules are refused at first, names are in lower case, one
     /// pool of requests is for all tokens.
     Untidy,
-    /// The same, but what is past fires late, the probe has a value, and Heroku shows names of v1's form.
+    /// The same, but what is past fires late, the probe has a value, Heroku shows names of v1's form, and renews a
+    /// refresh token whenever it is used. The one before ends when the new one is used: one that ended at once would be
+    /// lost with an answer.
     UntidyLate,
     /// The same, but names are the attachment's.
     UntidyAttached,
@@ -119,14 +122,19 @@ impl Manners {
     }
 
     fn are_those_of(self, gateway: &Gateway, heroku: &Heroku) {
-        let (past, names) = match self {
+        let (past, names, renewal) = match self {
             Self::Tidy => return,
-            Self::Untidy => (Past::Never, ShownNames::LowerCaseWithoutPrefix),
+            Self::Untidy => (
+                Past::Never,
+                ShownNames::LowerCaseWithoutPrefix,
+                Renewal::Never,
+            ),
             Self::UntidyLate => (
                 Past::After(Duration::from_secs(1)),
                 ShownNames::WithoutPrefixAndAttachment,
+                Renewal::EndsOldOnceUsed,
             ),
-            Self::UntidyAttached => (Past::Never, ShownNames::Attachment),
+            Self::UntidyAttached => (Past::Never, ShownNames::Attachment, Renewal::Never),
         };
         self.let_be_known(gateway.secrets_manager());
         gateway.scheduler().be(scheduler::Untidy { past, busy: 1 });
@@ -135,6 +143,10 @@ impl Manners {
             strips_blanks: true,
             without_uuid: true,
             keeps_nulls: true,
+        });
+        heroku.set_token_rules(TokenRules {
+            renewal,
+            ..TokenRules::default()
         });
         heroku.set_rate_limit(RateLimit {
             pool: Pool::Service,
@@ -180,7 +192,7 @@ pub async fn build(setup: Setup, servers: Arc<Servers>) -> Result<Built, Problem
         id: "acme".to_owned(),
         api_password: password.clone(),
         client_secret: client_secret.clone(),
-        config_vars: vec![VAR.to_owned()],
+        config_vars: [VAR, OTHER_VAR].map(ToOwned::to_owned).into(),
     })?;
     let (service, imported) =
         Service::start(setup.engine, servers, events.clone(), passage.clone()).await?;
@@ -238,6 +250,7 @@ pub async fn build(setup: Setup, servers: Arc<Servers>) -> Result<Built, Problem
         manners: setup.manners,
         stack,
         secret: names().secret_of(&addon),
+        oauth: names().oauth_of(&addon),
         addon,
         enrolment,
         app: APP.to_owned(),
@@ -344,7 +357,7 @@ async fn provision(
         plan: "acme:gold".to_owned(),
         region: "amazon-web-services::us-east-1".to_owned(),
         owner_app: APP.to_owned(),
-        config: BTreeMap::from([(VAR.to_owned(), rendered(&document))]),
+        config: BTreeMap::from([rendered(&document)]),
     })?;
     document["heroku"]["addon_id"] = addon.id.clone().into();
     let mut enrolment = json!({ "Document": document });

@@ -1,4 +1,4 @@
-//! What the operator and the partner's backend do to a world, by the product's own commands and functions.
+//! What the operator does to a world, by the product's own commands.
 
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,7 +12,7 @@ use local_cloud::secrets_manager::{Caller, SecretSnapshot, ServiceError};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{VAR, World};
+use super::{OTHER_VAR, VAR, World, rendered};
 use crate::Problem;
 use crate::story::tell::publication;
 use crate::violation::Rule;
@@ -20,8 +20,8 @@ use crate::violation::Rule;
 /// What the operator is at AWS, and the first word of what it is called in a run's record.
 pub(crate) const OPERATOR: &str = "operator";
 
-/// So often a command is typed again that says that it could be.
-const TRIES: usize = 6;
+/// So often a command is typed again that says that it could be, and a function called.
+pub(super) const TRIES: usize = 6;
 
 /// How long a command waits for what takes no time here.
 const PATIENCE: &str = "10s";
@@ -128,30 +128,6 @@ impl World {
             let last = self.book().said.last().cloned().unwrap_or_default();
             self.violated(Rule::Converges, format!("{command}: {last}"));
         }
-    }
-
-    /// Enrols the instance, as the partner's backend does: again, until it is.
-    pub async fn enroll(&self) {
-        let mut last = String::new();
-        for _ in 0..TRIES {
-            match self
-                .lambda
-                .invoke("enroll-addon", self.enrolment.clone())
-                .await
-            {
-                Ok(_) => {
-                    // Secrets Manager may still be testing the function.
-                    let tested = |_: &[Event]| (!self.rotation_is_incomplete()).then_some(());
-                    self.events.wait_for(tested).await;
-                    self.passage.running.idle().await;
-                    self.let_be_known();
-                    return;
-                }
-                Err(error) => last = error.error_message,
-            }
-            self.passage.running.idle().await;
-        }
-        self.violated(Rule::Converges, format!("enrolment: {last}"));
     }
 
     /// Makes the last older version current that may still be accepted, if the operator's tool lets it.
@@ -321,14 +297,48 @@ impl World {
     /// Somebody changes what the config var shows, besides the credential.
     pub async fn edit_document(&self) {
         self.store_by_hand(|document| {
-            let template = &mut document["heroku"]["config"][VAR];
-            let text = template.as_str().unwrap_or_default();
-            *template = match text.strip_suffix(EDIT) {
-                Some(before) => before.into(),
-                None => format!("{text}{EDIT}").into(),
-            };
+            let config = document["heroku"]["config"].as_object_mut();
+            for template in config.into_iter().flat_map(|it| it.values_mut()) {
+                let text = template.as_str().unwrap_or_default();
+                *template = match text.strip_suffix(EDIT) {
+                    Some(before) => before.into(),
+                    None => format!("{text}{EDIT}").into(),
+                };
+            }
         })
         .await;
+    }
+
+    /// Somebody has the credential shown by the other of the manifest's config vars.
+    pub async fn rename_var(&self) {
+        self.store_by_hand(|document| {
+            let (var, _) = rendered(document);
+            let other = if var == VAR { OTHER_VAR } else { VAR };
+            let config = document["heroku"]["config"].as_object_mut();
+            if let Some(config) = config
+                && let Some(template) = config.remove(&var)
+            {
+                config.insert(other.to_owned(), template);
+            }
+        })
+        .await;
+    }
+
+    /// Removes the config vars that the current document does not name, if the one that it names shows its credential:
+    /// as the error says of a revocation that they have held up, and not before one has looked. A try that is scheduled
+    /// already would not know how long they were shown.
+    pub async fn remove_other_vars(&self) {
+        let (var, value) = rendered(&self.current_document());
+        let shown = self.shown().unwrap_or_default();
+        if shown.get(&var) != Some(&value) {
+            return;
+        }
+        for other in shown.keys().filter(|it| **it != var) {
+            if let Err(error) = self.heroku.remove_config(&self.addon, other) {
+                self.violated(Rule::Stand, error.to_string());
+            }
+            self.look_now().await;
+        }
     }
 
     /// Somebody stores the current document with another password.

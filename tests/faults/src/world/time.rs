@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use lambda_in_process::STACK;
 use local_cloud::events::{Event, EventKind};
 use local_cloud::secrets_manager::RotationOptions;
@@ -30,7 +30,7 @@ const MOST_FIRINGS: usize = 60;
 const MOVED: Duration = Duration::from_millis(200);
 
 /// How often Lambda repeats an asynchronous invocation that failed, and after how long.
-const RETRIES: [Duration; 2] = [Duration::from_mins(1), Duration::from_mins(2)];
+const RETRIES: [SignedDuration; 2] = [SignedDuration::from_mins(1), SignedDuration::from_mins(2)];
 
 /// What Scheduler handed over and nobody has worked off.
 pub type Handed = mpsc::UnboundedReceiver<Scheduled>;
@@ -51,6 +51,20 @@ impl World {
             let pending = secret.labelled("AWSPENDING");
             pending.is_some() && pending != secret.labelled("AWSCURRENT")
         })
+    }
+
+    /// Lets time pass until `then`, if that is to come.
+    pub fn skip_to(&self, then: Time) {
+        let left = then.duration_since(self.clock.now());
+        if left.is_positive() {
+            self.skip(left);
+        }
+    }
+
+    /// Lets time pass.
+    pub fn skip(&self, time: SignedDuration) {
+        self.clock.skip(time);
+        self.secrets.grow_older(time);
     }
 
     /// The hourly sweep.
@@ -200,7 +214,7 @@ impl World {
             self.passage.running.idle().await;
             self.clock.due(self.gateway.scheduler());
             match retries.next() {
-                Some(wait) => self.clock.skip(wait),
+                Some(wait) => self.skip(wait),
                 None => {
                     return self.book().dead_letters.push(error.error_message);
                 }
@@ -221,7 +235,7 @@ impl World {
             let Some((at, first)) = self.due().into_iter().next() else {
                 return;
             };
-            self.clock.skip_to(at);
+            self.skip_to(at);
             self.let_be_known();
             self.fire(&first, scheduled).await;
         }

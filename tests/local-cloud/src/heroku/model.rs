@@ -148,8 +148,21 @@ pub struct TokenRules {
     pub access_lifetime: Duration,
     /// How long a grant code can be exchanged.
     pub grant_lifetime: Duration,
-    /// Whether each refresh answers a new refresh token and ends the one sent.
-    pub rotate_refresh_token: bool,
+    /// Whether each refresh answers a new refresh token.
+    pub renewal: Renewal,
+}
+
+/// Whether a refresh answers a new refresh token, and what becomes of the one sent. Heroku does not say; it has been
+/// seen to keep the token.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Renewal {
+    /// It answers the one sent.
+    #[default]
+    Never,
+    /// A new one, and the one sent ends: an answer that is lost takes both.
+    EndsOld,
+    /// A new one, and the one sent ends when the new one is used.
+    EndsOldOnceUsed,
 }
 
 impl Default for TokenRules {
@@ -157,7 +170,7 @@ impl Default for TokenRules {
         Self {
             access_lifetime: Duration::from_hours(8),
             grant_lifetime: Duration::from_mins(5),
-            rotate_refresh_token: false,
+            renewal: Renewal::Never,
         }
     }
 }

@@ -6,7 +6,7 @@ use rand::distr::{Alphanumeric, SampleString};
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::model::TokenRules;
+use super::model::{Renewal, TokenRules};
 
 /// The number of an add-on within the stand-in.
 pub(super) type AddOnNumber = u64;
@@ -22,11 +22,17 @@ pub(super) struct Issued {
     pub(super) expires_in: u64,
 }
 
+struct RefreshToken {
+    addon: AddOnNumber,
+    /// The one that ends when this one is used.
+    before: Option<String>,
+}
+
 #[derive(Default)]
 pub(super) struct Tokens {
     pub(super) rules: TokenRules,
     codes: HashMap<String, (AddOnNumber, Instant)>,
-    refresh: HashMap<String, AddOnNumber>,
+    refresh: HashMap<String, RefreshToken>,
     access: HashMap<String, (AddOnNumber, Instant)>,
 }
 
@@ -40,8 +46,8 @@ impl Tokens {
 
     /// The add-on that a code or refresh token, good or expired, belongs to.
     pub(super) fn owner_of_grant(&self, grant: &str) -> Option<AddOnNumber> {
-        let code = self.codes.get(grant).map(|(addon, _)| addon);
-        code.or_else(|| self.refresh.get(grant)).copied()
+        let code = self.codes.get(grant).map(|(addon, _)| *addon);
+        code.or_else(|| self.refresh.get(grant).map(|token| token.addon))
     }
 
     /// Uses up a code.
@@ -50,7 +56,7 @@ impl Tokens {
         if expires <= Instant::now() {
             return Err(InvalidGrant);
         }
-        let refresh_token = self.new_refresh_token(addon);
+        let refresh_token = self.new_refresh_token(addon, None);
         Ok(Issued {
             access_token: self.new_access_token(addon),
             refresh_token,
@@ -60,12 +66,20 @@ impl Tokens {
 
     /// Answers a new access token, and the same or, if the rules say so, a new refresh token.
     pub(super) fn refresh(&mut self, refresh_token: &str) -> Result<Issued, InvalidGrant> {
-        let addon = *self.refresh.get(refresh_token).ok_or(InvalidGrant)?;
-        let next = if self.rules.rotate_refresh_token {
-            self.refresh.remove(refresh_token);
-            self.new_refresh_token(addon)
-        } else {
-            refresh_token.to_owned()
+        let sent = self.refresh.get_mut(refresh_token).ok_or(InvalidGrant)?;
+        let addon = sent.addon;
+        if let Some(before) = sent.before.take() {
+            self.refresh.remove(&before);
+        }
+        let next = match self.rules.renewal {
+            Renewal::Never => refresh_token.to_owned(),
+            Renewal::EndsOld => {
+                self.refresh.remove(refresh_token);
+                self.new_refresh_token(addon, None)
+            }
+            Renewal::EndsOldOnceUsed => {
+                self.new_refresh_token(addon, Some(refresh_token.to_owned()))
+            }
         };
         Ok(Issued {
             access_token: self.new_access_token(addon),
@@ -94,21 +108,27 @@ impl Tokens {
     /// user learns from the answers that the add-on is gone.
     pub(super) fn end_grants(&mut self, addon: AddOnNumber) {
         self.codes.retain(|_, (owner, _)| *owner != addon);
-        self.refresh.retain(|_, owner| *owner != addon);
+        self.refresh.retain(|_, token| token.addon != addon);
     }
 
     /// A refresh token of the add-on, made if there is none.
     pub(super) fn any_refresh_token(&mut self, addon: AddOnNumber) -> String {
-        let known = self.refresh.iter().find(|(_, owner)| **owner == addon);
+        let known = self.refresh.iter().find(|(_, it)| it.addon == addon);
         match known {
             Some((token, _)) => token.clone(),
-            None => self.new_refresh_token(addon),
+            None => self.new_refresh_token(addon, None),
         }
     }
 
-    fn new_refresh_token(&mut self, addon: AddOnNumber) -> String {
+    /// Whether a refresh token would be honoured.
+    pub(super) fn honours(&self, refresh_token: &str) -> bool {
+        self.refresh.contains_key(refresh_token)
+    }
+
+    fn new_refresh_token(&mut self, addon: AddOnNumber, before: Option<String>) -> String {
         let token = Uuid::new_v4().to_string();
-        self.refresh.insert(token.clone(), addon);
+        self.refresh
+            .insert(token.clone(), RefreshToken { addon, before });
         token
     }
 

@@ -23,6 +23,8 @@ pub struct SecretSnapshot {
     pub rotation_enabled: bool,
     /// The function that rotates it.
     pub rotation_lambda_arn: Option<String>,
+    /// Whether attempts at a rotation are being made.
+    pub rotation_runs: bool,
     /// When a rotation last succeeded.
     pub last_rotated: Option<Timestamp>,
     /// When the schedule rotates it next.
@@ -67,6 +69,11 @@ impl SecretSnapshot {
                 .collect(),
             rotation_enabled: secret.rotation.enabled,
             rotation_lambda_arn: secret.rotation.lambda_arn.clone(),
+            rotation_runs: secret
+                .rotation
+                .pending
+                .as_ref()
+                .is_some_and(|it| it.running),
             last_rotated: secret.rotation.last,
             next_rotation: secret.rotation.next,
             deletion: secret.deleted,

@@ -149,4 +149,24 @@ pub(super) const MUTANTS: &[Mutant] = &[
         runs: Runs::Tests("line::tests::who_has_begun"),
         breaks: Rule::Converges,
     },
+    Mutant {
+        name: "begins a rotation for each press",
+        changes: &[(
+            "shared/src/instances/start_rotation.rs",
+            "not_now(&arn, &secret, *minimum_interval)",
+            "not_now(&arn, &secret, Duration::ZERO)",
+        )],
+        runs: Runs::Tests("pressed_again_it_says_how_long_to_wait"),
+        breaks: Rule::OneRelease,
+    },
+    Mutant {
+        name: "looks once more before a write that was limited",
+        changes: &[(
+            "shared/src/heroku.rs",
+            "limited.set(matches!(answer, Err(HerokuError::RateLimited { .. })));",
+            "limited.set(false && answer.is_err());",
+        )],
+        runs: Runs::Tests("a_write_that_met_the_rate_limit"),
+        breaks: Rule::Converges,
+    },
 ];

@@ -52,7 +52,7 @@ async fn a_refresh_token_gives_access_tokens_again_and_again() {
 async fn a_rotated_refresh_token_ends_the_one_sent() {
     let fixture = Fixture::new().await;
     fixture.heroku.set_token_rules(TokenRules {
-        rotate_refresh_token: true,
+        renewal: Renewal::EndsOld,
         ..TokenRules::default()
     });
     let old = fixture.heroku.refresh_token(&fixture.addon.id).unwrap();
@@ -66,6 +66,28 @@ async fn a_rotated_refresh_token_ends_the_one_sent() {
     let path = format!("addons/{}", fixture.addon.id);
     let read = fixture.v3(Method::GET, &path, &text(&tokens["access_token"]));
     assert_eq!(read.send().await.unwrap().status(), StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_renewed_refresh_token_may_end_the_one_sent_when_it_is_used() {
+    let fixture = Fixture::new().await;
+    fixture.heroku.set_token_rules(TokenRules {
+        renewal: Renewal::EndsOldOnceUsed,
+        ..TokenRules::default()
+    });
+    let old = fixture.heroku.refresh_token(&fixture.addon.id).unwrap();
+    // Answers that are lost take nothing.
+    for _ in 0..2 {
+        json(fixture.refresh(&old).await, StatusCode::OK).await;
+    }
+    let tokens = json(fixture.refresh(&old).await, StatusCode::OK).await;
+    let new = text(&tokens["refresh_token"]);
+    assert_ne!(new, old);
+    assert!(fixture.heroku.honours(&old));
+    json(fixture.refresh(&new).await, StatusCode::OK).await;
+    assert!(!fixture.heroku.honours(&old));
+    let again = json(fixture.refresh(&old).await, StatusCode::BAD_REQUEST).await;
+    assert_eq!(again["id"], "invalid_grant");
 }
 
 #[tokio::test]

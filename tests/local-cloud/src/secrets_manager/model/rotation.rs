@@ -1,6 +1,6 @@
 //! What a rotation does to a secret, step by step. The steps themselves are run elsewhere.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use super::describe::{created, named};
@@ -228,6 +228,14 @@ impl Model {
         }
         secret.rotation.next = Some(now);
         Ok(())
+    }
+
+    /// Says that every secret was changed, and every rotation ended, so much earlier.
+    pub(in crate::secrets_manager) fn grow_older(&mut self, time: SignedDuration) {
+        for secret in self.secrets.values_mut() {
+            secret.last_changed -= time;
+            secret.rotation.last = secret.rotation.last.map(|last| last - time);
+        }
     }
 
     /// When each secret with a schedule is due.
