@@ -12,6 +12,7 @@ use super::possession::vouched_for;
 use crate::Error;
 use crate::claims::{self, Names};
 use crate::deadline::Deadline;
+use crate::document::Document;
 use crate::event::{RevokeEvent, ScheduledAt};
 use crate::event_bus::{self, EventBus, Occurrence};
 use crate::function::Function;
@@ -181,7 +182,7 @@ impl RevokeSecret {
             Ok(Outcome::GraceAnew(seconds)) => {
                 tracing::info!(
                     seconds,
-                    "the credential is no longer in use: its grace period begins again"
+                    "Heroku has ceased to show the credential since this try was scheduled: its grace period begins again"
                 );
                 let next = RevokeEvent {
                     attempt,
@@ -263,6 +264,15 @@ fn given_up(event: RevokeEvent, error: &Error) -> Ended {
     Ended::GivenUp(error.into())
 }
 
+/// Whether a rotation that came after the one that has scheduled this try may have removed the config var that showed
+/// the credential: until then dynos were started with it.
+fn was_removed_since(event: &RevokeEvent, secret: &Secret, current: &Document) -> bool {
+    let scheduled = event.scheduled_at.map(ScheduledAt::time);
+    !current.heroku.removed.is_empty()
+        && !secret.carries(&event.version, &Label::Previous)
+        && scheduled.is_some_and(|scheduled| secret.last_rotated >= Some(scheduled))
+}
+
 fn is_deleted(error: &Error) -> bool {
     match error {
         Error::Aws(error) => {
@@ -342,7 +352,7 @@ impl RevokeSecret {
             )?,
         }
         let seen = self.look(event, &versions, deadline).await?;
-        if event.was_in_use {
+        if event.was_in_use || was_removed_since(event, &secret, current) {
             let own = secret.grace_period_seconds().ok().flatten();
             return Ok(Outcome::GraceAnew(own.unwrap_or(self.grace_period_seconds)));
         }

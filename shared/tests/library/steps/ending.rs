@@ -20,7 +20,7 @@ use uuid::Uuid;
 
 use super::announced::events;
 use super::sweep::lose;
-use super::{assert_settled, fire, releases, schedule};
+use super::{assert_fires, assert_settled, fire, grace_period, releases, schedule};
 use crate::support::{Api, Instance, Stand, credential, eventually, soon};
 
 /// Stores a version by hand, with these labels.
@@ -283,12 +283,36 @@ async fn the_next_rotation_removes_a_config_var_by_the_documents_word() {
         let third = stand.rotate(&instance).await;
         assert_eq!(releases(&stand, &instance), 2);
         fire(&stand, &second, 0).await;
-        assert_eq!(
-            stand.service.is_live(&credential(&instance, &second)),
-            false
-        );
+        assert!(!stand.service.is_live(&credential(&instance, &second)));
         assert!(stand.service.is_live(&credential(&instance, &third)));
     }
+}
+
+/// Dynos that were started before the second rotation have the first credential until they are back.
+#[tokio::test]
+async fn apps_that_read_a_removed_config_var_have_the_whole_grace_period() {
+    let stand = Stand::start().await;
+    let instance = stand.enrolled(Api::V3).await;
+    let first = stand.current(&instance);
+    let (_, stored) = rename(&stand, &instance).await;
+    stand.rotate(&instance).await;
+    let mut renamed = stand.value(&instance.secret, None).await;
+    renamed["heroku"]["removed"] = json!(["ACME_URL"]);
+    store(&stand, &instance, &renamed, json!(["AWSCURRENT"])).await;
+    stand.rotate(&instance).await;
+    let labelled = [&first, &stored]
+        .into_iter()
+        .find(|it| stand.is_labelled_live(&instance, it))
+        .unwrap();
+    let began = fire(&stand, labelled, 0).await;
+    assert!(stand.service.is_live(&instance.imported));
+    assert_fires(
+        &schedule(&stand, labelled, 1).unwrap(),
+        grace_period(),
+        began,
+    );
+    fire(&stand, labelled, 1).await;
+    assert!(!stand.service.is_live(&instance.imported));
 }
 
 #[tokio::test]

@@ -73,6 +73,17 @@ fn histories() -> Vec<Vec<Operation>> {
             Operation::RollBack,
         ]
     };
+    // The next rotation removes the old one, within the grace period of what it shows.
+    let removed = vec![
+        Operation::RotateNow,
+        Operation::RenameVar,
+        Operation::RotateNow,
+        Operation::EditDocument,
+        Operation::Wait { minutes: 60 },
+        Operation::RotateNow,
+        Operation::Wait { minutes: 150 },
+        Operation::Wait { minutes: 150 },
+    ];
     // Heroku's requests are used up when publish-to-heroku, or revoke-secret, asks for the first time. Both wait half a
     // minute then, and so these come first.
     let used_up = Operation::Faults(vec![Fault {
@@ -88,6 +99,7 @@ fn histories() -> Vec<Vec<Operation>> {
         revoking.clone(),
         revoking,
         queued,
+        removed,
     ];
     all.extend([Operation::RotateNow, Operation::Emergency].map(renamed));
     all.extend([1, 20, 30].map(late));

@@ -294,9 +294,16 @@ impl World {
         self.passage.running.idle().await;
     }
 
-    /// Somebody changes what the config var shows, besides the credential.
+    /// Somebody changes what the config var shows, besides the credential, and has v3 remove the config vars that the
+    /// document does not name.
     pub async fn edit_document(&self) {
+        let shown = self.shown().unwrap_or_default();
         self.store_by_hand(|document| {
+            if document["heroku"]["api"] == "v3" {
+                let (var, _) = rendered(document);
+                let others: Vec<_> = shown.keys().filter(|it| **it != var).collect();
+                document["heroku"]["removed"] = json!(others);
+            }
             let config = document["heroku"]["config"].as_object_mut();
             for template in config.into_iter().flat_map(|it| it.values_mut()) {
                 let text = template.as_str().unwrap_or_default();
@@ -319,6 +326,9 @@ impl World {
                 && let Some(template) = config.remove(&var)
             {
                 config.insert(other.to_owned(), template);
+            }
+            if let Some(heroku) = document["heroku"].as_object_mut() {
+                heroku.remove("removed");
             }
         })
         .await;

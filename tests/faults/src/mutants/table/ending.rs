@@ -7,6 +7,28 @@ use crate::mutants::{Mutant, Runs};
 
 pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
+        name: "forgets who was started with a config var that was removed since",
+        changes: &[(
+            REVOKE,
+            "    !current.heroku.removed.is_empty()
+",
+            "    false
+",
+        )],
+        runs: Runs::Tests("apps_that_read_a_removed_config_var"),
+        breaks: Rule::NobodyLockedOut,
+    },
+    Mutant {
+        name: "leaves config vars that the document has removed",
+        changes: &[(
+            "shared/src/heroku.rs",
+            "removed.replace(shown.to_remove(rendered));",
+            "removed.replace(Vec::new());",
+        )],
+        runs: Runs::Tests("removes_a_config_var_by_the_documents_word"),
+        breaks: Rule::OneAtRest,
+    },
+    Mutant {
         name: "takes any grace period from an event",
         changes: &[(
             "shared/src/event.rs",
