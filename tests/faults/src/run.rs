@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::SignedDuration;
 use local_cloud::events::EventKind;
 use local_cloud::patience::PATIENCE;
 use serde::{Deserialize, Serialize};
@@ -117,8 +116,6 @@ impl Act {
             Self::Button => {
                 rotate(&world).await;
                 world.settle(&mut built.scheduled).await;
-                // Just after a change, the rotation may seem to be under way.
-                world.skip(SignedDuration::from_hours(1));
                 world.let_be_known();
             }
             Self::Recovery => {

@@ -35,6 +35,7 @@ impl World {
     /// A customer presses "rotate", and again while that fails. How the rotation ended that has begun by it, if one
     /// has.
     pub async fn press(&self, tries: usize) -> Option<Ended> {
+        self.skip_minimum_interval();
         let seen = self.events.since(0).len();
         for _ in 0..tries {
             let event = json!({ "AddonId": self.addon });

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use lambda_in_process::STACK;
+use lambda_in_process::{MINIMUM_ROTATION_INTERVAL, STACK};
 use local_cloud::events::{Event, EventKind};
 use local_cloud::secrets_manager::RotationOptions;
 use serde_json::{Value, json};
@@ -64,7 +64,14 @@ impl World {
     /// Lets time pass.
     pub fn skip(&self, time: SignedDuration) {
         self.clock.skip(time);
-        self.secrets.grow_older(time);
+    }
+
+    /// An hour passes in which nothing is changed, so that a customer may rotate again. Not with each skip: a rotation
+    /// would seem to be from before the schedules that were made before it.
+    pub fn skip_minimum_interval(&self) {
+        let interval = SignedDuration::try_from(MINIMUM_ROTATION_INTERVAL).unwrap_or_default();
+        self.skip(interval);
+        self.secrets.grow_older(interval);
     }
 
     /// The hourly sweep.

@@ -122,9 +122,11 @@ async fn update(
             "Expected {\"config\": [{\"name\": \"NAME\", \"value\": \"value\"}]} in JSON.",
         )
     })?;
+    let keeps_nulls = world.untidiness.keeps_nulls;
     let changes: Changes = update
         .config
         .into_iter()
+        .filter(|var| var.value.is_some() || !keeps_nulls)
         .map(|var| (var.name, var.value))
         .collect();
     world

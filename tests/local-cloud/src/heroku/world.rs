@@ -259,11 +259,6 @@ impl World {
     ) -> Result<(), HerokuError> {
         let service = self.addon(number)?.service.clone();
         self.check_declared(&service, changes.keys())?;
-        let mut changes = changes.clone();
-        if self.untidiness.keeps_nulls {
-            changes.retain(|_, value| value.is_some());
-        }
-        let changes = &changes;
         self.check_size(number, changes)?;
         self.secrets.extend(changes.values().flatten().cloned());
         let Some(addon) = self.addons.get_mut(&number) else {
