@@ -343,7 +343,7 @@ async fn a_status_without_the_contracts_word_proves_nothing() {
                     "{text}"
                 );
                 assert!(
-                    !text.contains("4711") && !text.contains("no_such"),
+                    !text.contains("page-4711") && !text.contains("no_such"),
                     "{text}"
                 );
             }

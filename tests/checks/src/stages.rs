@@ -161,10 +161,10 @@ async fn set_up(workspace: &Path) -> Ended {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The functions' binaries, as the local cloud builds them.
+/// The functions, as the local cloud builds them, and what has requests go wrong.
 async fn functions(workspace: &Path) -> Ended {
-    let mut cargo = tools::cargo(workspace);
-    cargo.args(["build", "--workspace", "--bins"]);
+    let mut cargo = local_cloud::stack::building(workspace)?;
+    cargo.args(["--bin", "faults"]);
     status(cargo).await
 }
 

@@ -42,11 +42,7 @@ pub struct Stack {
 ///
 /// The output goes to `log_dir`. Fails with the end of the build's output.
 pub async fn build(workspace: &Path, target: &Path, log_dir: &Path) -> anyhow::Result<PathBuf> {
-    let mut cargo = process::command("cargo", Signal::SIGTERM);
-    process::forget_cargo(cargo.as_std_mut());
-    cargo
-        .args(["build", "--workspace", "--bins"])
-        .current_dir(workspace);
+    let cargo = building(workspace)?;
     let log = log_dir.join("cargo-build.log");
     process::run("cargo build", cargo, &log, None).await?;
 
@@ -70,6 +66,20 @@ pub async fn build(workspace: &Path, target: &Path, log_dir: &Path) -> anyhow::R
     let path = directory.join("template.yaml");
     std::fs::write(&path, lines.join("\n") + "\n")?;
     Ok(path)
+}
+
+/// Has cargo build the functions, with the features that the tests of the whole workspace are built with.
+pub fn building(workspace: &Path) -> anyhow::Result<Command> {
+    let template = workspace.join(TEMPLATE);
+    let text =
+        std::fs::read_to_string(&template).with_context(|| template.display().to_string())?;
+    let mut cargo = process::command("cargo", Signal::SIGTERM);
+    process::forget_cargo(cargo.as_std_mut());
+    cargo.args(["build", "--workspace"]).current_dir(workspace);
+    for (_, function) in text.lines().filter_map(|line| line.split_once(CODE)) {
+        cargo.args(["--bin", function]);
+    }
+    Ok(cargo)
 }
 
 /// Where the functions are in the template, before the name of the package.

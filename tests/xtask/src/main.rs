@@ -19,8 +19,7 @@ enum Run {
     Cargo(&'static str, &'static [&'static str]),
     /// By cargo's profile for the faults.
     Optimised(&'static str, &'static [&'static str]),
-    /// Built with everything else, which it has built as well: so that cargo unites the same features, and builds the
-    /// dependencies once.
+    /// Built with the features of the whole workspace, which it goes on building: the dependencies are built once.
     WithEverything(&'static str, &'static [&'static str]),
     /// Built together with the functions, which it finds beside itself, and further packages.
     WithFunctions(
@@ -146,8 +145,9 @@ fn start(run: &Run, arguments: &[OsString]) -> io::Result<ExitCode> {
             cargo
         }
         WithEverything(package, first) => {
-            let built = cargo().args(["build", "--workspace", "--bins"]).status()?;
-            if !built.success() {
+            let mut build = cargo();
+            build.args(["build", "--workspace", "--bin", package]);
+            if !build.status()?.success() {
                 return Ok(ExitCode::FAILURE);
             }
             let mut task = Command::new(beside(package)?);

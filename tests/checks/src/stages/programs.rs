@@ -79,10 +79,15 @@ pub(super) async fn build(
             .env("RUST_TEST_THREADS", TESTS)
             .env("CARGO_MANIFEST_DIR", directory)
             .current_dir(directory);
+        // A crate may have a library and a program of its name.
+        let kind = match text("/target/kind/0") {
+            Some("bin") => "-bin",
+            _ => "",
+        };
         let name = if name.replace('_', "-") == package {
-            package.into_owned()
+            format!("{package}{kind}")
         } else {
-            format!("{package}-{name}")
+            format!("{package}-{name}{kind}")
         };
         programs.push(Program { name, command });
     }

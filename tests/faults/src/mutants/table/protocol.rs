@@ -110,7 +110,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "begins no grace period anew",
-        changes: &[(REVOKE, "if event.was_in_use {", "if false {")],
+        changes: &[(REVOKE, "if event.was_in_use || ", "if ")],
         runs: Runs::Histories,
         breaks: Rule::NobodyLockedOut,
     },
