@@ -197,7 +197,12 @@ fn functions() -> io::Result<Vec<String>> {
     let manifest = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default());
     let mut names = Vec::new();
     for entry in std::fs::read_dir(manifest.join("../../functions"))? {
-        let manifest = std::fs::read_to_string(entry?.path().join("Cargo.toml"))?;
+        let entry = entry?;
+        // Beside them is a page.
+        if !entry.file_type()?.is_dir() {
+            continue;
+        }
+        let manifest = std::fs::read_to_string(entry.path().join("Cargo.toml"))?;
         let name = manifest
             .lines()
             .find_map(|line| line.strip_prefix("name = "));
