@@ -216,3 +216,14 @@ fn beside(package: &str) -> io::Result<PathBuf> {
     let this = env::current_exe()?;
     Ok(this.parent().unwrap_or(Path::new(".")).join(package))
 }
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_functions_are_found_beside_whatever_else_is_there() {
+        let found = super::functions().unwrap();
+        for name in ["rotate", "sweep"] {
+            assert!(found.iter().any(|it| it == name), "{found:?}");
+        }
+    }
+}
