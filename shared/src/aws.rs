@@ -1,5 +1,7 @@
 //! The AWS SDK's configuration, and its requests sent through the function's one HTTP client.
 
+mod service;
+
 use std::fmt::Display;
 use std::pin::Pin;
 use std::time::Duration;
@@ -25,6 +27,8 @@ use aws_types::SdkConfig;
 use crate::deadline::{Deadline, Transient};
 use crate::message;
 use crate::net::Unreachable;
+
+pub(crate) use service::Service;
 
 /// The longest that one attempt of a call to Secrets Manager or EventBridge Scheduler may take.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -62,8 +66,7 @@ pub(crate) fn through(config: &SdkConfig, http: &reqwest::Client) -> SdkConfig {
     config.to_builder().http_client(http).build()
 }
 
-/// How often and when the SDK repeats a call, but for invocations, which
-/// [`Functions`](crate::invoke::Functions) never repeats.
+/// How often and when the SDK repeats a call.
 #[must_use]
 pub fn retries() -> RetryConfig {
     RetryConfig::standard().with_max_attempts(4)
@@ -173,28 +176,8 @@ impl AwsError {
         match error {
             SdkError::ServiceError(context) => {
                 let code = context.err().code().unwrap_or("UnknownError");
-                let transient = [
-                    "Throttl",
-                    "TooManyRequests",
-                    "InternalServ",
-                    "ServiceUnavailable",
-                    "RequestLimitExceeded",
-                    "InternalFailure",
-                    "ServiceException",
-                    "ResourceNotReady",
-                    "ResourceConflict",
-                    "EC2Throttled",
-                    "EC2Unexpected",
-                ]
-                .iter()
-                .any(|prefix| code.starts_with(prefix));
-                Self::new(
-                    operation,
-                    resource,
-                    code,
-                    context.err().message().unwrap_or("no message"),
-                    transient,
-                )
+                let words = context.err().message().unwrap_or("no message");
+                Self::new(operation, resource, code, words, is_transient(code))
             }
             SdkError::TimeoutError(_) => {
                 Self::new(operation, resource, "Timeout", "no answer in time", true)
@@ -222,6 +205,26 @@ impl AwsError {
             ),
         }
     }
+}
+
+/// Whether what AWS refuses with this code may pass by itself.
+fn is_transient(code: &str) -> bool {
+    [
+        "Throttl",
+        "TooManyRequests",
+        "InternalServ",
+        "ServiceUnavailable",
+        "RequestLimitExceeded",
+        "InternalFailure",
+        "InternalException",
+        "ServiceException",
+        "ResourceNotReady",
+        "ResourceConflict",
+        "EC2Throttled",
+        "EC2Unexpected",
+    ]
+    .iter()
+    .any(|prefix| code.starts_with(prefix))
 }
 
 impl Transient for AwsError {

@@ -2,19 +2,18 @@
 //! [Amazon EventBridge](https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-what-is.html), for a
 //! partner's dashboard for example. `infra/rotation-events.schema.json` describes them.
 
-use std::sync::OnceLock;
+use std::fmt::Display;
 use std::time::Duration;
 
-use aws_sdk_eventbridge::Client;
-use aws_sdk_eventbridge::types::PutEventsRequestEntry;
-use aws_types::SdkConfig;
+use http::Request;
 use lambda_runtime::Diagnostic;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use crate::aws::{AwsError, call};
-use crate::deadline::Deadline;
+use crate::aws::{AwsError, Service};
+use crate::deadline::{Deadline, retry};
 use crate::engine::Sessions;
 use crate::event::{SecretArn, Step, VersionId};
+use crate::start::Start;
 
 /// The events' `source`.
 pub const SOURCE: &str = "heroku-addon-rotation";
@@ -124,21 +123,40 @@ struct More {
     error_message: Option<String>,
 }
 
-/// The account's default event bus.
-#[derive(Debug, Clone)]
-pub struct EventBus {
-    config: SdkConfig,
-    client: OnceLock<Client>,
+/// One event of a [request](https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEvents.html).
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Entry<'a> {
+    source: &'static str,
+    detail_type: &'static str,
+    resources: [&'a SecretArn; 1],
+    detail: String,
 }
 
+/// What became of the events: an answer is a success although none was taken.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Taken {
+    failed_entry_count: u32,
+    #[serde(default)]
+    entries: Vec<TakenEntry>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct TakenEntry {
+    error_code: Option<String>,
+    error_message: Option<String>,
+}
+
+/// The account's default event bus.
+#[derive(Debug, Clone)]
+pub struct EventBus(Service);
+
 impl EventBus {
-    /// The bus, with the execution role's credentials. Its client is made when there is an event.
-    #[must_use]
-    pub fn new(config: &SdkConfig) -> Self {
-        Self {
-            config: config.clone(),
-            client: OnceLock::new(),
-        }
+    /// The bus, with the execution role's credentials.
+    pub(crate) fn start(start: &Start) -> Self {
+        Self(Service::new("events", start, None))
     }
 
     /// Says what happened, to each version. Nothing depends on it: an event that the bus does not take is logged
@@ -168,37 +186,44 @@ impl EventBus {
     ) -> Result<(), AwsError> {
         let refused =
             |code: &str, message: String| AwsError::new(OPERATION, secret, code, message, false);
-        let client = self.client.get_or_init(|| Client::new(&self.config));
-        let mut request = client.put_events();
+        let unmade = |error: &dyn Display| refused("ConstructionFailure", error.to_string());
+        let mut entries = Vec::new();
         for (version, occurrence) in occurrences {
             let detail = Detail {
                 secret_id: secret,
                 version_id: version,
                 more: occurrence.detail(),
             };
-            let detail = serde_json::to_string(&detail)
-                .map_err(|error| refused("ConstructionFailure", error.to_string()))?;
-            request = request.entries(
-                PutEventsRequestEntry::builder()
-                    .source(SOURCE)
-                    .detail_type(occurrence.detail_type())
-                    .resources(secret.as_str())
-                    .detail(detail)
-                    .build(),
-            );
+            entries.push(Entry {
+                source: SOURCE,
+                detail_type: occurrence.detail_type(),
+                resources: [secret],
+                detail: serde_json::to_string(&detail).map_err(|error| unmade(&error))?,
+            });
         }
-        let answer = call(OPERATION, secret, deadline, Box::pin(request.send())).await?;
-        if answer.failed_entry_count == 0 {
+        let body = serde_json::json!({ "Entries": entries }).to_string();
+        let answer = retry(deadline, || async {
+            let request = Request::post("/")
+                .header("content-type", "application/x-amz-json-1.1")
+                .header("x-amz-target", "AWSEvents.PutEvents")
+                .body(body.clone().into_bytes())
+                .map_err(|error| unmade(&error))?;
+            self.0.call(OPERATION, secret, request, deadline).await
+        })
+        .await?;
+        let taken: Taken = serde_json::from_slice(&answer.body).map_err(|error| unmade(&error))?;
+        if taken.failed_entry_count == 0 {
             return Ok(());
         }
-        let mut entries = answer.entries.into_iter().flatten();
+        let mut entries = taken.entries.into_iter();
         let entry = entries.find(|entry| entry.error_code.is_some());
-        let (code, message) = entry
-            .map(|entry| (entry.error_code, entry.error_message))
-            .unwrap_or_default();
+        let TakenEntry {
+            error_code,
+            error_message,
+        } = entry.unwrap_or_default();
         Err(refused(
-            &code.unwrap_or_else(|| "UnknownError".to_owned()),
-            message.unwrap_or_default(),
+            &error_code.unwrap_or_else(|| "UnknownError".to_owned()),
+            error_message.unwrap_or_default(),
         ))
     }
 }

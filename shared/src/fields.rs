@@ -14,7 +14,7 @@ use zeroize::Zeroize;
 
 pub(crate) use check::{Check, Found};
 pub use template::ConfigVars;
-pub(crate) use template::{check as check_templates, check_renewed, render};
+pub(crate) use template::{UNRESERVED, check as check_templates, check_renewed, render};
 
 /// The fields of a secret's value.
 #[derive(Clone, Default)]

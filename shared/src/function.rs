@@ -1,5 +1,6 @@
 //! What all Lambda functions share: a function from its start to its end, an invocation from its event to its answer.
 
+use std::pin::Pin;
 use std::time::Instant;
 
 use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
@@ -11,6 +12,10 @@ use crate::deadline::{Deadline, Transient};
 use crate::event::Event;
 use crate::start::{ConfigurationError, Start};
 use crate::{Error, telemetry};
+
+/// One invocation under way. It is boxed, so that its code is made once, with this library: a bare future's is made anew
+/// in each program that polls it.
+pub type Handling<'a, A> = Pin<Box<dyn Future<Output = Result<A, Error>> + 'a>>;
 
 /// A Lambda function: what it needs, and what it does with an event.
 pub trait Function: Sized {
@@ -24,11 +29,7 @@ pub trait Function: Sized {
     fn start(start: &mut Start) -> Option<Self>;
 
     /// Serves one invocation.
-    fn handle(
-        &self,
-        event: Self::Event,
-        deadline: Deadline,
-    ) -> impl Future<Output = Result<Self::Answer, Error>>;
+    fn handle(&self, event: Self::Event, deadline: Deadline) -> Handling<'_, Self::Answer>;
 }
 
 /// Starts a function.
@@ -82,7 +83,7 @@ pub async fn invoke<F: Function>(
         request_id,
     );
     let result = async {
-        let result = Box::pin(function.handle(event, deadline)).await;
+        let result = function.handle(event, deadline).await;
         let millis = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         match &result {
             Ok(_) => tracing::info!(duration_ms = millis, outcome = "succeeded", "done"),

@@ -1,20 +1,19 @@
 //! Calls to the functions: from `rotate` to those that hold the powers it lacks, and an operator's.
 
 use std::collections::HashMap;
+use std::fmt::Display;
 use std::time::Duration;
 
-use aws_sdk_lambda::Client;
-use aws_sdk_lambda::primitives::Blob;
-use aws_sdk_lambda::types::InvocationType;
-use aws_smithy_types::retry::RetryConfig;
-use aws_smithy_types::timeout::TimeoutConfig;
-use aws_types::SdkConfig;
+use http::Request;
+use percent_encoding::utf8_percent_encode;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::aws::{AwsError, call};
+use crate::aws::{AwsError, Service};
 use crate::deadline::{Deadline, Transient, retry};
+use crate::fields::UNRESERVED;
 use crate::message;
+use crate::net::Answer;
 use crate::start::Start;
 
 /// A called function failed, or could not be called.
@@ -91,34 +90,18 @@ impl From<Refused> for InvokeError {
     }
 }
 
-/// Invokes functions and waits for their answers.
+/// Invokes functions and waits for their answers, through
+/// [Lambda's API](https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html). It repeats no invocation: whether one
+/// whose answer was lost took effect is not known here, and Secrets Manager repeats the step.
 #[derive(Debug, Clone)]
-pub struct Functions {
-    client: Client,
-}
+pub struct Functions(Service);
 
 impl Functions {
-    /// A client with the execution role's credentials. It repeats no invocation: whether one whose
-    /// answer was lost took effect is not known here, and Secrets Manager repeats the step.
-    #[must_use]
-    pub fn new(config: &SdkConfig) -> Self {
-        let config = aws_sdk_lambda::config::Builder::from(config)
-            .retry_config(RetryConfig::disabled())
-            .timeout_config(TimeoutConfig::disabled())
-            .build();
-        Self {
-            client: Client::from_conf(config),
-        }
-    }
-
-    /// As a function's environment variables have it: `AWS_ENDPOINT_URL_LAMBDA` is Lambda's own, as for AWS's tools.
+    /// As the environment variables have it: `AWS_ENDPOINT_URL_LAMBDA` is Lambda's own, as for AWS's tools.
     pub fn start(start: &mut Start) -> Self {
         let variable = "AWS_ENDPOINT_URL_LAMBDA";
         let endpoint = start.variables().optional_text(variable, "a URL", |_| true);
-        match endpoint {
-            Some(endpoint) => Self::new(&start.aws.to_builder().endpoint_url(endpoint).build()),
-            None => Self::new(&start.aws),
-        }
+        Self(Service::new("lambda", start, endpoint))
     }
 
     /// Invokes a function synchronously, for as long as this invocation has.
@@ -134,7 +117,7 @@ impl Functions {
         let payload = self.answer(function, event, deadline).await?;
         // What a function of this project answers. Anything else is not its word: it may never
         // have been asked.
-        if payload.as_ref().trim_ascii() == b"null" {
+        if payload.trim_ascii() == b"null" {
             return Ok(());
         }
         Err(unexpected(function).into())
@@ -151,7 +134,7 @@ impl Functions {
         deadline: Deadline,
     ) -> Result<A, InvokeError> {
         let payload = self.answer(function, event, deadline).await?;
-        let answer = serde_json::from_slice(payload.as_ref());
+        let answer = serde_json::from_slice(&payload);
         Ok(answer.map_err(|_| unexpected(function))?)
     }
 
@@ -160,23 +143,45 @@ impl Functions {
     /// # Errors
     /// If AWS refuses or does not answer.
     pub async fn settings(&self, function: &str, deadline: Deadline) -> Result<Settings, AwsError> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "PascalCase")]
+        struct Configuration {
+            timeout: Option<u64>,
+            environment: Option<Environment>,
+        }
+        #[derive(Deserialize)]
+        #[serde(rename_all = "PascalCase")]
+        struct Environment {
+            variables: Option<HashMap<String, String>>,
+        }
+        let operation = "lambda:GetFunctionConfiguration";
         let answer = retry(deadline, || {
-            let request = self.client.get_function_configuration();
-            call(
-                "lambda:GetFunctionConfiguration",
-                &function,
-                deadline,
-                Box::pin(request.function_name(function).send()),
-            )
+            let request = Request::get(path(function, "configuration"));
+            self.call(operation, function, request, Vec::new(), deadline)
         })
         .await?;
-        let seconds = answer.timeout.and_then(|it| u64::try_from(it).ok());
-        let variables = answer.environment.and_then(|it| it.variables);
+        let configuration: Configuration = serde_json::from_slice(&answer.body)
+            .map_err(|error| not_made(operation, function, &error))?;
+        let environment = configuration.environment;
         Ok(Settings {
             // Lambda's default.
-            timeout: Duration::from_secs(seconds.unwrap_or(3)),
-            variables: variables.unwrap_or_default(),
+            timeout: Duration::from_secs(configuration.timeout.unwrap_or(3)),
+            variables: environment.and_then(|it| it.variables).unwrap_or_default(),
         })
+    }
+
+    async fn call(
+        &self,
+        operation: &'static str,
+        function: &str,
+        request: http::request::Builder,
+        body: Vec<u8>,
+        deadline: Deadline,
+    ) -> Result<Answer, AwsError> {
+        let request = request
+            .body(body)
+            .map_err(|error| not_made(operation, function, &error))?;
+        self.0.call(operation, &function, request, deadline).await
     }
 
     async fn answer<E: Serialize + Sync>(
@@ -184,40 +189,26 @@ impl Functions {
         function: &str,
         event: &E,
         deadline: Deadline,
-    ) -> Result<Blob, InvokeError> {
+    ) -> Result<Vec<u8>, InvokeError> {
         #[derive(Deserialize)]
         #[serde(rename_all = "camelCase")]
         struct Failure {
             error_type: Option<String>,
             error_message: Option<String>,
         }
-        let payload = serde_json::to_vec(event).map_err(|error| {
-            AwsError::new(
-                "lambda:InvokeFunction",
-                function,
-                "ConstructionFailure",
-                error.to_string(),
-                false,
-            )
-        })?;
-        let request = self
-            .client
-            .invoke()
-            .function_name(function)
-            .invocation_type(InvocationType::RequestResponse)
-            .payload(Blob::new(payload));
-        let answer = call(
-            "lambda:InvokeFunction",
-            &function,
-            deadline,
-            Box::pin(request.send()),
-        )
-        .await?;
-        let payload = answer.payload.unwrap_or_else(|| Blob::new([]));
-        let Some(kind) = answer.function_error else {
+        let operation = "lambda:InvokeFunction";
+        let payload =
+            serde_json::to_vec(event).map_err(|error| not_made(operation, function, &error))?;
+        let request = Request::post(path(function, "invocations"));
+        let answer = self
+            .call(operation, function, request, payload, deadline)
+            .await?;
+        let payload = answer.body;
+        let Some(kind) = answer.headers.get("x-amz-function-error") else {
             return Ok(payload);
         };
-        let failure = serde_json::from_slice::<Failure>(payload.as_ref()).ok();
+        let kind = String::from_utf8_lossy(kind.as_bytes()).into_owned();
+        let failure = serde_json::from_slice::<Failure>(&payload).ok();
         let (error_type, error_message): (Option<String>, Option<String>) = failure
             .map_or((None, None), |failure| {
                 (failure.error_type, failure.error_message)
@@ -245,6 +236,11 @@ impl Functions {
     }
 }
 
+fn path(function: &str, what: &str) -> String {
+    let function = utf8_percent_encode(function, UNRESERVED);
+    format!("/2015-03-31/functions/{function}/{what}")
+}
+
 /// What a function is configured with.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -252,6 +248,16 @@ pub struct Settings {
     pub timeout: Duration,
     /// Its environment variables.
     pub variables: HashMap<String, String>,
+}
+
+fn not_made(operation: &'static str, function: &str, error: &dyn Display) -> AwsError {
+    AwsError::new(
+        operation,
+        function,
+        "ConstructionFailure",
+        error.to_string(),
+        false,
+    )
 }
 
 fn unexpected(function: &str) -> AwsError {

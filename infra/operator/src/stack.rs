@@ -58,12 +58,13 @@ impl Stack {
     /// If they are not there.
     pub fn from_environment(name: String, prefix: String) -> Result<Self, OperatorError> {
         let start = Start::of_process();
-        let start = start.map_err(|error| OperatorError::Client(error.to_string()))?;
+        let mut start = start.map_err(|error| OperatorError::Client(error.to_string()))?;
         let aws = start.aws.clone();
+        let functions = Functions::start(&mut start);
         start.finish(Some(()))?;
         Ok(Self {
             secrets: Secrets::new(&aws),
-            functions: Functions::new(&aws),
+            functions,
             group: ScheduleGroup::new(&aws, name.clone()),
             name,
             prefix,

@@ -38,7 +38,7 @@ const SHORTEST_SECRET: usize = 8;
 
 /// RFC 3986's unreserved characters stay; unlike Jinja's filter, `/` does not: in a password it
 /// would end the authority of a URL.
-const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC
+pub(crate) const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'.')
     .remove(b'_')

@@ -13,7 +13,7 @@ use crate::deadline::{Deadline, Transient, retry};
 use crate::document::{Api, Document};
 use crate::error::DeprovisionError;
 use crate::event::DeprovisionEvent;
-use crate::function::Function;
+use crate::function::{Function, Handling};
 use crate::ids::{SecretArn, VersionId};
 use crate::last_will::{LastWill, Panicked};
 use crate::schedule::{Schedules, retry_delay};
@@ -95,26 +95,26 @@ impl Function for DeprovisionAddon {
         })
     }
 
-    async fn handle(
-        &self,
-        event: DeprovisionEvent,
-        deadline: Deadline,
-    ) -> Result<Deprovisioned, Error> {
-        tracing::info!(
-            addon = event.addon,
-            attempt = event.attempt,
-            "deprovisioning"
-        );
-        let name = self.fleet.names.secret_of(&event.addon);
-        let Some((arn, secret)) = self.secrets.find(&name, deadline).await? else {
-            return self.without_secret(&event, deadline).await;
-        };
-        let _will = self.will(&event, &arn);
-        let done = self.end(&event, &arn, secret, deadline.less(SCHEDULING));
-        match done.await {
-            Err(error) if event.rotation_is_over => self.later(&event, arn, error, deadline).await,
-            result => result,
-        }
+    fn handle(&self, event: DeprovisionEvent, deadline: Deadline) -> Handling<'_, Deprovisioned> {
+        Box::pin(async move {
+            tracing::info!(
+                addon = event.addon,
+                attempt = event.attempt,
+                "deprovisioning"
+            );
+            let name = self.fleet.names.secret_of(&event.addon);
+            let Some((arn, secret)) = self.secrets.find(&name, deadline).await? else {
+                return self.without_secret(&event, deadline).await;
+            };
+            let _will = self.will(&event, &arn);
+            let done = self.end(&event, &arn, secret, deadline.less(SCHEDULING));
+            match done.await {
+                Err(error) if event.rotation_is_over => {
+                    self.later(&event, arn, error, deadline).await
+                }
+                result => result,
+            }
+        })
     }
 }
 

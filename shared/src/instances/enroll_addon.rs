@@ -21,7 +21,7 @@ use crate::document::{Api, Document};
 use crate::error::EnrollError;
 use crate::event::{EnrollEvent, Grant, RotationEvent, Step};
 use crate::fields::{ConfigVars, Fields};
-use crate::function::Function;
+use crate::function::{Function, Handling};
 use crate::heroku::{AddOn, HerokuClient, HerokuError, Partner, exchange};
 use crate::ids::{SecretArn, VersionId};
 use crate::invoke::{Functions, InvokeError, Refused};
@@ -113,24 +113,26 @@ impl Function for EnrollAddon {
         })
     }
 
-    async fn handle(&self, event: EnrollEvent, deadline: Deadline) -> Result<Enrolled, Error> {
-        let addon = event.document.heroku.addon_id.as_str();
-        tracing::info!(addon, "enrolment");
-        let working = deadline.less(TAKING_BACK);
-        let (found, mut problems) = self.look(&event, working).await?;
-        if problems.is_empty()
-            && let Some(enrolled) = found.enrolled()
-        {
-            tracing::info!(addon, "already enrolled: nothing to do");
-            return Ok(enrolled);
-        }
-        problems.extend(self.check(&event, working).await);
-        EnrollError::unless_none(addon, problems)?;
-        let mut made = Made::default();
-        match self.make(&event, found, &mut made, working).await {
-            Ok(enrolled) => Ok(enrolled),
-            Err(error) => Err(self.take_back(addon, made, error, deadline).await),
-        }
+    fn handle(&self, event: EnrollEvent, deadline: Deadline) -> Handling<'_, Enrolled> {
+        Box::pin(async move {
+            let addon = event.document.heroku.addon_id.as_str();
+            tracing::info!(addon, "enrolment");
+            let working = deadline.less(TAKING_BACK);
+            let (found, mut problems) = self.look(&event, working).await?;
+            if problems.is_empty()
+                && let Some(enrolled) = found.enrolled()
+            {
+                tracing::info!(addon, "already enrolled: nothing to do");
+                return Ok(enrolled);
+            }
+            problems.extend(self.check(&event, working).await);
+            EnrollError::unless_none(addon, problems)?;
+            let mut made = Made::default();
+            match self.make(&event, found, &mut made, working).await {
+                Ok(enrolled) => Ok(enrolled),
+                Err(error) => Err(self.take_back(addon, made, error, deadline).await),
+            }
+        })
     }
 }
 

@@ -9,7 +9,7 @@ use crate::Error;
 use crate::deadline::{Deadline, retry};
 use crate::error::StepError;
 use crate::event::StartRotationEvent;
-use crate::function::Function;
+use crate::function::{Function, Handling};
 use crate::ids::{SecretArn, VersionId};
 use crate::secrets::{Rotation, Secret, Secrets};
 use crate::start::Start;
@@ -68,51 +68,49 @@ impl Function for StartRotation {
         })
     }
 
-    async fn handle(
-        &self,
-        event: StartRotationEvent,
-        deadline: Deadline,
-    ) -> Result<Started, Error> {
-        let Self {
-            secrets,
-            fleet,
-            minimum_interval,
-        } = self;
-        let name = fleet.names.secret_of(&event.addon);
-        let (arn, secret) = enrolled(fleet, &name, secrets, deadline).await?;
-        if let Some(outcome) = not_now(&arn, &secret, *minimum_interval) {
-            return Ok(outcome);
-        }
-        // Not repeated: a second rotation might begin.
-        match secrets.rotate(&arn, deadline).await {
-            Ok(version_id) => {
-                tracing::info!(secret = %arn, version = version_id.as_ref().map(tracing::field::display), "a rotation has started");
-                Ok(Started {
-                    secret_arn: arn,
-                    version_id,
-                    outcome: StartOutcome::Started,
-                    retry_after_seconds: None,
-                })
+    fn handle(&self, event: StartRotationEvent, deadline: Deadline) -> Handling<'_, Started> {
+        Box::pin(async move {
+            let Self {
+                secrets,
+                fleet,
+                minimum_interval,
+            } = self;
+            let name = fleet.names.secret_of(&event.addon);
+            let (arn, secret) = enrolled(fleet, &name, secrets, deadline).await?;
+            if let Some(outcome) = not_now(&arn, &secret, *minimum_interval) {
+                return Ok(outcome);
             }
-            Err(error) => {
-                // Somebody else's button was faster, or the answer was lost.
-                let (arn, secret) = enrolled(fleet, &name, secrets, deadline).await?;
-                if let Some(outcome) = not_now(&arn, &secret, Duration::ZERO) {
-                    return Ok(outcome);
-                }
-                // "A previous rotation isn't complete. That rotation will be reattempted." The look may tell what was
-                // before it.
-                if error.is("InvalidRequestException") {
-                    return Ok(Started {
+            // Not repeated: a second rotation might begin.
+            match secrets.rotate(&arn, deadline).await {
+                Ok(version_id) => {
+                    tracing::info!(secret = %arn, version = version_id.as_ref().map(tracing::field::display), "a rotation has started");
+                    Ok(Started {
                         secret_arn: arn,
-                        version_id: None,
-                        outcome: StartOutcome::UnderWay,
+                        version_id,
+                        outcome: StartOutcome::Started,
                         retry_after_seconds: None,
-                    });
+                    })
                 }
-                Err(error.into())
+                Err(error) => {
+                    // Somebody else's button was faster, or the answer was lost.
+                    let (arn, secret) = enrolled(fleet, &name, secrets, deadline).await?;
+                    if let Some(outcome) = not_now(&arn, &secret, Duration::ZERO) {
+                        return Ok(outcome);
+                    }
+                    // "A previous rotation isn't complete. That rotation will be reattempted." The look may tell what was
+                    // before it.
+                    if error.is("InvalidRequestException") {
+                        return Ok(Started {
+                            secret_arn: arn,
+                            version_id: None,
+                            outcome: StartOutcome::UnderWay,
+                            retry_after_seconds: None,
+                        });
+                    }
+                    Err(error.into())
+                }
             }
-        }
+        })
     }
 }
 

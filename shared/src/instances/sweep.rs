@@ -15,7 +15,7 @@ use crate::aws::AwsError;
 use crate::deadline::Deadline;
 use crate::event::SweepEvent;
 use crate::fleet::{self, Waiting};
-use crate::function::Function;
+use crate::function::{Function, Handling};
 use crate::schedule::{Scheduled, Schedules};
 use crate::secrets::{Listing, Secrets};
 use crate::start::{Start, grace_period_seconds, name};
@@ -87,8 +87,8 @@ impl Function for Sweep {
         })
     }
 
-    async fn handle(&self, _: SweepEvent, deadline: Deadline) -> Result<(), Error> {
-        self.sweep(Order::at(SystemTime::now()), deadline).await
+    fn handle(&self, _: SweepEvent, deadline: Deadline) -> Handling<'_, ()> {
+        Box::pin(async move { self.sweep(Order::at(SystemTime::now()), deadline).await })
     }
 }
 

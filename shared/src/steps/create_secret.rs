@@ -10,7 +10,7 @@ use crate::deadline::Deadline;
 use crate::document::Document;
 use crate::event::{Step, StepEvent};
 use crate::fields::Fields;
-use crate::function::Function;
+use crate::function::{Function, Handling};
 use crate::ids::{Note, VersionId};
 use crate::secrets::Secrets;
 use crate::service::Services;
@@ -61,37 +61,40 @@ impl Function for CreateSecret {
         })
     }
 
-    async fn handle(&self, event: StepEvent, deadline: Deadline) -> Result<Created, Error> {
-        if event.step == Step::Rehearse {
-            return self.rehearse(&event, deadline.at_most(REHEARSAL)).await;
-        }
-        let (secrets, names) = (&self.secrets, &self.names);
-        let pending = secrets
-            .document(names, &event.secret, &event.version, deadline)
-            .await?;
-        let (version, current) = secrets
-            .current_document(names, &event.secret, deadline)
-            .await?;
-        let succession = Succession {
-            pending: &pending,
-            current: (&version, &current),
-        };
-        possession::renews(&event, &succession)?;
-        let (administrator, possession) = self.possession(&event, &succession, deadline).await?;
-        if possession != Possession::Issued {
-            let services = &self.services;
-            if possession == Possession::Vouched {
-                services
-                    .issue_vouched(&pending, &administrator, deadline)
-                    .await?;
-            } else {
-                services.issue(&pending, &administrator, deadline).await?;
+    fn handle(&self, event: StepEvent, deadline: Deadline) -> Handling<'_, Created> {
+        Box::pin(async move {
+            if event.step == Step::Rehearse {
+                return self.rehearse(&event, deadline.at_most(REHEARSAL)).await;
             }
-            services
-                .prove_accepted(&pending, &event.version, deadline)
+            let (secrets, names) = (&self.secrets, &self.names);
+            let pending = secrets
+                .document(names, &event.secret, &event.version, deadline)
                 .await?;
-        }
-        Ok(Created::of(&current, &version, possession))
+            let (version, current) = secrets
+                .current_document(names, &event.secret, deadline)
+                .await?;
+            let succession = Succession {
+                pending: &pending,
+                current: (&version, &current),
+            };
+            possession::renews(&event, &succession)?;
+            let (administrator, possession) =
+                self.possession(&event, &succession, deadline).await?;
+            if possession != Possession::Issued {
+                let services = &self.services;
+                if possession == Possession::Vouched {
+                    services
+                        .issue_vouched(&pending, &administrator, deadline)
+                        .await?;
+                } else {
+                    services.issue(&pending, &administrator, deadline).await?;
+                }
+                services
+                    .prove_accepted(&pending, &event.version, deadline)
+                    .await?;
+            }
+            Ok(Created::of(&current, &version, possession))
+        })
     }
 }
 

@@ -4,10 +4,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::Error;
 use crate::deadline::Deadline;
 use crate::event::{FinishEvent, RevokeEvent, ScheduledAt};
-use crate::function::Function;
+use crate::function::{Function, Handling};
 use crate::limits::LONGEST_HOLD_SECONDS;
 use crate::schedule::Schedules;
 use crate::start::{Start, grace_period_seconds};
@@ -41,45 +40,43 @@ impl Function for FinishSecret {
         })
     }
 
-    async fn handle(
-        &self,
-        event: FinishEvent,
-        deadline: Deadline,
-    ) -> Result<Option<Scheduled>, Error> {
-        let Self {
-            schedules,
-            grace_period_seconds,
-        } = self;
-        if event.only_if_unscheduled {
+    fn handle(&self, event: FinishEvent, deadline: Deadline) -> Handling<'_, Option<Scheduled>> {
+        Box::pin(async move {
+            let Self {
+                schedules,
+                grace_period_seconds,
+            } = self;
+            if event.only_if_unscheduled {
+                schedules
+                    .ensure_revoked(&event.secret, &event.version, Duration::ZERO, deadline)
+                    .await?;
+                return Ok(None);
+            }
+            let seconds = event.revoke_after_seconds.unwrap_or(*grace_period_seconds);
+            let revocation = RevokeEvent {
+                secret: event.secret,
+                version: event.version,
+                attempt: 0,
+                was_in_use: event.was_in_use,
+                vouched: None,
+                held_seconds: if event.even_if_in_use {
+                    LONGEST_HOLD_SECONDS
+                } else {
+                    0
+                },
+                scheduled_at: None,
+            };
+            let delay = Duration::from_secs(seconds.into());
             schedules
-                .ensure_revoked(&event.secret, &event.version, Duration::ZERO, deadline)
+                .revoke_after(revocation, delay, None, deadline)
                 .await?;
-            return Ok(None);
-        }
-        let seconds = event.revoke_after_seconds.unwrap_or(*grace_period_seconds);
-        let revocation = RevokeEvent {
-            secret: event.secret,
-            version: event.version,
-            attempt: 0,
-            was_in_use: event.was_in_use,
-            vouched: None,
-            held_seconds: if event.even_if_in_use {
-                LONGEST_HOLD_SECONDS
-            } else {
-                0
-            },
-            scheduled_at: None,
-        };
-        let delay = Duration::from_secs(seconds.into());
-        schedules
-            .revoke_after(revocation, delay, None, deadline)
-            .await?;
-        tracing::info!(
-            revoke_after_seconds = seconds,
-            "the revocation is scheduled"
-        );
-        Ok(Some(Scheduled {
-            revokes_at: ScheduledAt::after(delay).to_string(),
-        }))
+            tracing::info!(
+                revoke_after_seconds = seconds,
+                "the revocation is scheduled"
+            );
+            Ok(Some(Scheduled {
+                revokes_at: ScheduledAt::after(delay).to_string(),
+            }))
+        })
     }
 }

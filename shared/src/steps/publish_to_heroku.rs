@@ -1,10 +1,9 @@
 //! setSecret's power: the config vars at Heroku.
 
-use crate::Error;
 use crate::claims::Names;
 use crate::deadline::Deadline;
 use crate::event::StepEvent;
-use crate::function::Function;
+use crate::function::{Function, Handling};
 use crate::heroku::{AddOn, HerokuClient, Partner, Publication};
 use crate::secrets::Secrets;
 use crate::start::Start;
@@ -32,24 +31,26 @@ impl Function for PublishToHeroku {
         })
     }
 
-    async fn handle(&self, event: StepEvent, deadline: Deadline) -> Result<(), Error> {
-        let Self {
-            secrets,
-            names,
-            heroku,
-        } = self;
-        let document = secrets
-            .document(names, &event.secret, &event.version, deadline)
-            .await?;
-        let rendered = document.render()?;
-        let partner = Partner::new(secrets.fields(heroku.partner(), deadline).await?);
-        let addon = AddOn::of(&document, heroku, &partner, secrets);
-        match addon.publish(&rendered, deadline).await? {
-            Publication::Changed => Metric::ConfigChanged.count(),
-            Publication::AlreadyShown => {
-                tracing::info!("Heroku already shows these values: nothing was written");
+    fn handle(&self, event: StepEvent, deadline: Deadline) -> Handling<'_, ()> {
+        Box::pin(async move {
+            let Self {
+                secrets,
+                names,
+                heroku,
+            } = self;
+            let document = secrets
+                .document(names, &event.secret, &event.version, deadline)
+                .await?;
+            let rendered = document.render()?;
+            let partner = Partner::new(secrets.fields(heroku.partner(), deadline).await?);
+            let addon = AddOn::of(&document, heroku, &partner, secrets);
+            match addon.publish(&rendered, deadline).await? {
+                Publication::Changed => Metric::ConfigChanged.count(),
+                Publication::AlreadyShown => {
+                    tracing::info!("Heroku already shows these values: nothing was written");
+                }
             }
-        }
-        Ok(())
+            Ok(())
+        })
     }
 }

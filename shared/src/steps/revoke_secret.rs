@@ -15,7 +15,7 @@ use crate::deadline::Deadline;
 use crate::document::Document;
 use crate::event::{RevokeEvent, ScheduledAt};
 use crate::event_bus::{self, EventBus, Occurrence};
-use crate::function::Function;
+use crate::function::{Function, Handling};
 use crate::heroku::HerokuClient;
 use crate::last_will::{LastWill, Panicked};
 use crate::limits::LONGEST_HOLD_SECONDS;
@@ -83,34 +83,38 @@ impl Function for RevokeSecret {
             schedules: schedules?,
             grace_period_seconds: grace_period_seconds?,
             hold_while_in_use_seconds: hold.unwrap_or_default(),
-            bus: EventBus::new(&start.aws),
+            bus: EventBus::start(start),
         })
     }
 
-    async fn handle(&self, event: RevokeEvent, deadline: Deadline) -> Result<(), Error> {
-        let (secret, version) = (event.secret.clone(), event.version.clone());
-        let told = self.told(event, deadline.less(event_bus::LONGEST)).await;
-        let mut occurrences = Vec::new();
-        let Told { sessions, ended } = told;
-        occurrences.extend(sessions.map(Occurrence::InUse));
-        match &ended {
-            Ended::Revoked => occurrences.push(Occurrence::Revoked),
-            Ended::Postponed { at, error } => {
-                let at = at.to_string();
-                occurrences.push(Occurrence::RevocationPostponed(
-                    at,
-                    error.as_ref().map(Into::into),
-                ));
+    fn handle(&self, event: RevokeEvent, deadline: Deadline) -> Handling<'_, ()> {
+        Box::pin(async move {
+            let (secret, version) = (event.secret.clone(), event.version.clone());
+            let told = self.told(event, deadline.less(event_bus::LONGEST)).await;
+            let mut occurrences = Vec::new();
+            let Told { sessions, ended } = told;
+            occurrences.extend(sessions.map(Occurrence::InUse));
+            match &ended {
+                Ended::Revoked => occurrences.push(Occurrence::Revoked),
+                Ended::Postponed { at, error } => {
+                    let at = at.to_string();
+                    occurrences.push(Occurrence::RevocationPostponed(
+                        at,
+                        error.as_ref().map(Into::into),
+                    ));
+                }
+                Ended::GivenUp(error) => {
+                    occurrences.push(Occurrence::RevocationGivenUp(error.into()))
+                }
+                Ended::NothingToDo => {}
             }
-            Ended::GivenUp(error) => occurrences.push(Occurrence::RevocationGivenUp(error.into())),
-            Ended::NothingToDo => {}
-        }
-        let occurrences: Vec<_> = occurrences.into_iter().map(|it| (&version, it)).collect();
-        self.bus.put(&secret, &occurrences, deadline).await;
-        match ended {
-            Ended::GivenUp(error) => Err(error),
-            Ended::Revoked | Ended::Postponed { .. } | Ended::NothingToDo => Ok(()),
-        }
+            let occurrences: Vec<_> = occurrences.into_iter().map(|it| (&version, it)).collect();
+            self.bus.put(&secret, &occurrences, deadline).await;
+            match ended {
+                Ended::GivenUp(error) => Err(error),
+                Ended::Revoked | Ended::Postponed { .. } | Ended::NothingToDo => Ok(()),
+            }
+        })
     }
 }
 

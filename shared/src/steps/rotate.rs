@@ -11,7 +11,7 @@ use crate::deadline::{BackOff, Deadline};
 use crate::event::{FinishEvent, RotationEvent, Step, StepEvent};
 use crate::event_bus::{self, EventBus, Occurrence};
 use crate::fields::Check;
-use crate::function::Function;
+use crate::function::{Function, Handling};
 use crate::ids::VersionId;
 use crate::invoke::{Functions, Refused};
 use crate::secrets::{Label, MOST_LABELS, Secret, Secrets, own_document};
@@ -72,45 +72,41 @@ impl Function for Rotate {
         Some(Self {
             functions: Functions::start(start),
             secrets: Secrets::new(&start.aws),
-            bus: EventBus::new(&start.aws),
+            bus: EventBus::start(start),
             names: names?,
             steps: steps?,
         })
     }
 
-    async fn handle(
-        &self,
-        event: RotationEvent,
-        deadline: Deadline,
-    ) -> Result<Option<Refused>, Error> {
-        let step = perform(&event, self, deadline.less(event_bus::LONGEST));
-        let result = step.await;
-        let mut occurrences = Vec::new();
-        match &result {
-            // No rotation has failed: there is none.
-            Ok(Done::Rehearsal(_)) => {}
-            Err(_) if event.step == Step::Rehearse => {}
-            Ok(Done::Step(scheduled)) => {
-                if event.step == Step::FinishSecret {
-                    occurrences.push((&event.version, Occurrence::RotationSucceeded));
-                }
-                let scheduled = scheduled.iter();
-                occurrences.extend(
-                    scheduled.map(|(version, at)| {
+    fn handle(&self, event: RotationEvent, deadline: Deadline) -> Handling<'_, Option<Refused>> {
+        Box::pin(async move {
+            let step = perform(&event, self, deadline.less(event_bus::LONGEST));
+            let result = step.await;
+            let mut occurrences = Vec::new();
+            match &result {
+                // No rotation has failed: there is none.
+                Ok(Done::Rehearsal(_)) => {}
+                Err(_) if event.step == Step::Rehearse => {}
+                Ok(Done::Step(scheduled)) => {
+                    if event.step == Step::FinishSecret {
+                        occurrences.push((&event.version, Occurrence::RotationSucceeded));
+                    }
+                    let scheduled = scheduled.iter();
+                    occurrences.extend(scheduled.map(|(version, at)| {
                         (version, Occurrence::RevocationScheduled(at.clone()))
-                    }),
-                );
+                    }));
+                }
+                Err(error) => {
+                    let failed = Occurrence::RotationStepFailed(event.step, error.into());
+                    occurrences.push((&event.version, failed));
+                }
             }
-            Err(error) => {
-                let failed = Occurrence::RotationStepFailed(event.step, error.into());
-                occurrences.push((&event.version, failed));
+            self.bus.put(&event.secret, &occurrences, deadline).await;
+            match result? {
+                Done::Step(_) => Ok(None),
+                Done::Rehearsal(refused) => Ok(refused),
             }
-        }
-        self.bus.put(&event.secret, &occurrences, deadline).await;
-        match result? {
-            Done::Step(_) => Ok(None),
-            Done::Rehearsal(refused) => Ok(refused),
-        }
+        })
     }
 }
 

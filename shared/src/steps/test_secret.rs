@@ -6,7 +6,7 @@ use crate::claims::Names;
 use crate::deadline::Deadline;
 use crate::event::{Step, StepEvent};
 use crate::fields::ConfigVars;
-use crate::function::Function;
+use crate::function::{Function, Handling};
 use crate::heroku::{AddOn, HerokuClient, Partner};
 use crate::secrets::Secrets;
 use crate::service::Services;
@@ -39,49 +39,51 @@ impl Function for TestSecret {
         })
     }
 
-    async fn handle(&self, event: StepEvent, deadline: Deadline) -> Result<(), Error> {
-        let Self {
-            secrets,
-            names,
-            services,
-            heroku,
-        } = self;
-        let document = secrets
-            .document(names, &event.secret, &event.version, deadline)
-            .await?;
-        if event.step == Step::CreateSecret {
-            services
-                .prove_accepted(&document, &event.version, deadline)
+    fn handle(&self, event: StepEvent, deadline: Deadline) -> Handling<'_, ()> {
+        Box::pin(async move {
+            let Self {
+                secrets,
+                names,
+                services,
+                heroku,
+            } = self;
+            let document = secrets
+                .document(names, &event.secret, &event.version, deadline)
                 .await?;
-            return Ok(());
-        }
-        let rendered = document.render()?;
-        let shown = async {
-            let partner = Partner::new(secrets.fields(heroku.partner(), deadline).await?);
-            let addon = AddOn::of(&document, heroku, &partner, secrets).having_begun();
-            Ok::<_, Error>(addon.config(deadline).await?)
-        };
-        // Neither needs the other. Both to their end: a refresh token that is renewed on the way must be
-        // stored, whatever the service says.
-        let (accepted, shown) = tokio::join!(
-            services.prove_accepted(&document, &event.version, deadline),
-            shown
-        );
-        accepted?;
-        let shown = shown?;
-        let missing = shown.missing(&rendered);
-        if missing.is_empty() {
-            let others = shown.besides(&rendered);
-            self.tell_left_behind(&event, &others, deadline).await;
-            return Ok(());
-        }
-        Err(StepError::NotShown {
-            secret: event.secret,
-            version: event.version,
-            addon: document.heroku.addon_id.clone(),
-            vars: missing.join(", "),
-        }
-        .into())
+            if event.step == Step::CreateSecret {
+                services
+                    .prove_accepted(&document, &event.version, deadline)
+                    .await?;
+                return Ok(());
+            }
+            let rendered = document.render()?;
+            let shown = async {
+                let partner = Partner::new(secrets.fields(heroku.partner(), deadline).await?);
+                let addon = AddOn::of(&document, heroku, &partner, secrets).having_begun();
+                Ok::<_, Error>(addon.config(deadline).await?)
+            };
+            // Neither needs the other. Both to their end: a refresh token that is renewed on the way must be
+            // stored, whatever the service says.
+            let (accepted, shown) = tokio::join!(
+                services.prove_accepted(&document, &event.version, deadline),
+                shown
+            );
+            accepted?;
+            let shown = shown?;
+            let missing = shown.missing(&rendered);
+            if missing.is_empty() {
+                let others = shown.besides(&rendered);
+                self.tell_left_behind(&event, &others, deadline).await;
+                return Ok(());
+            }
+            Err(StepError::NotShown {
+                secret: event.secret,
+                version: event.version,
+                addon: document.heroku.addon_id.clone(),
+                vars: missing.join(", "),
+            }
+            .into())
+        })
     }
 }
 

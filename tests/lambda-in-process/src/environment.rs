@@ -107,10 +107,10 @@ impl Environment {
         self.begin(function).aws
     }
 
-    /// The functions as `rotate` reaches them.
+    /// The functions as one of them, or a person, reaches them.
     #[must_use]
-    pub fn functions(&self) -> Functions {
-        Functions::start(&mut self.begin("rotate"))
+    pub fn functions(&self, caller: &str) -> Functions {
+        Functions::start(&mut self.begin(caller))
     }
 
     /// EventBridge Scheduler as a function reaches it.

@@ -203,7 +203,7 @@ impl Lambda {
 
     /// The functions as `rotate` reaches them.
     pub(crate) fn functions(&self) -> Functions {
-        self.environment.functions()
+        self.environment.functions("rotate")
     }
 
     /// Invokes a function and waits for its success.

@@ -5,7 +5,6 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use addon_rotation::heroku::HerokuConfiguration;
-use addon_rotation::invoke::Functions;
 use addon_rotation::net;
 use addon_rotation::schedule::ScheduleGroup;
 use addon_rotation::secrets::Secrets;
@@ -314,15 +313,11 @@ impl Fronts {
 /// The stack as the operator's tool reaches it: through the proxies, as the functions do.
 fn operators(environment: &Environment) -> Stack {
     let aws = environment.sdk_config(OPERATOR);
-    let lambda = Environment {
-        aws: environment.lambda.clone(),
-        ..environment.clone()
-    };
     Stack {
         name: STACK.to_owned(),
         prefix: names().credentials,
         secrets: Secrets::new(&aws),
-        functions: Functions::new(&lambda.sdk_config(OPERATOR)),
+        functions: environment.functions(OPERATOR),
         group: ScheduleGroup::new(&aws, STACK),
     }
 }
