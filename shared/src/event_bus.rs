@@ -156,7 +156,7 @@ pub struct EventBus(Service);
 impl EventBus {
     /// The bus, with the execution role's credentials.
     pub(crate) fn start(start: &Start) -> Self {
-        Self(Service::new("events", start, None))
+        Self(Service::new("events", &start.http, &start.aws))
     }
 
     /// Says what happened, to each version. Nothing depends on it: an event that the bus does not take is logged

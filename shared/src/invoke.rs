@@ -101,7 +101,11 @@ impl Functions {
     pub fn start(start: &mut Start) -> Self {
         let variable = "AWS_ENDPOINT_URL_LAMBDA";
         let endpoint = start.variables().optional_text(variable, "a URL", |_| true);
-        Self(Service::new("lambda", start, endpoint))
+        let mut aws = start.aws.to_builder();
+        if endpoint.is_some() {
+            aws.set_endpoint_url(endpoint);
+        }
+        Self(Service::new("lambda", &start.http, &aws.build()))
     }
 
     /// Invokes a function synchronously, for as long as this invocation has.

@@ -13,7 +13,6 @@ use serde_json::Value;
 use super::{AwsError, is_transient};
 use crate::deadline::Deadline;
 use crate::net::{self, Answer};
-use crate::start::Start;
 
 /// The code of an error that has none, as in the SDK.
 const UNKNOWN: &str = "UnknownError";
@@ -30,17 +29,12 @@ pub(crate) struct Service {
 }
 
 impl Service {
-    /// The service of this name, as it is in signatures and in the names of AWS's hosts: at `endpoint`, or where the
-    /// configuration says, or AWS's own.
-    pub(crate) fn new(name: &'static str, start: &Start, endpoint: Option<String>) -> Self {
-        let mut aws = start.aws.to_builder();
-        if endpoint.is_some() {
-            aws.set_endpoint_url(endpoint);
-        }
+    /// The service of this name, as it is in signatures and in the names of AWS's hosts.
+    pub(crate) fn new(name: &'static str, http: &reqwest::Client, aws: &SdkConfig) -> Self {
         Self {
             name,
-            http: start.http.clone(),
-            aws: aws.build(),
+            http: http.clone(),
+            aws: aws.clone(),
         }
     }
 

@@ -227,7 +227,11 @@ fn mistakes() -> Vec<(Value, &'static [&'static str])> {
         ),
         (
             with(postgres(), "/heroku/removed", json!(["OLD", 1])),
-            &["heroku.removed must be an array of config vars' names"],
+            &["heroku.removed must be an array of config vars' names, each once"],
+        ),
+        (
+            with(postgres(), "/heroku/removed", json!(["OLD", "OLD"])),
+            &["heroku.removed must be an array of config vars' names, each once"],
         ),
         (
             with(postgres(), "/heroku/removed", json!(["OLD", "acme_url"])),

@@ -341,8 +341,9 @@ impl<'a> Check<'a> {
             .filter(|name| is_config_var(name))
             .map(ToOwned::to_owned)
             .collect();
-        if value.as_array().map(Vec::len) != Some(names.len()) {
-            self.problem(name, "must be an array of config vars' names");
+        let once: BTreeSet<_> = names.iter().collect();
+        if value.as_array().map(Vec::len) != Some(once.len()) {
+            self.problem(name, "must be an array of config vars' names, each once");
         }
         names
     }

@@ -97,8 +97,12 @@ impl TestSecret {
         let current = self
             .secrets
             .current_document(&self.names, &event.secret, deadline);
-        let Ok((version, current)) = current.await else {
-            return;
+        let (version, current) = match current.await {
+            Ok(current) => current,
+            Err(error) => {
+                tracing::warn!(%error, "not looked whether Heroku goes on showing the previous credential elsewhere");
+                return;
+            }
         };
         let Some(old) = current.render().ok().filter(|_| version != event.version) else {
             return;

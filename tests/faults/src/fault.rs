@@ -58,21 +58,12 @@ impl Kind {
 
     /// Whatever can befall a write to Heroku. What has got no request yet waits half a minute when it is refused a second
     /// time: an empty pool befalls that in some of the [known histories](crate::story::known) alone.
-    const WRITE: [Self; 13] = [
-        Self::RequestLost,
-        Self::AnswerLost,
-        Self::Throttled,
-        Self::ThrottledRetryAfter,
-        Self::PoolEmpty,
-        Self::ServerError,
-        Self::ServerErrorAfterEffect,
-        Self::Unavailable,
-        Self::LostWay,
-        Self::Garbage,
-        Self::DiesBefore,
-        Self::DiesDuring,
-        Self::DiesAfter,
-    ];
+    const WRITE: [Self; 13] = {
+        let mut kinds = [Self::PoolEmpty; 13];
+        let (_, others) = kinds.split_at_mut(1);
+        others.copy_from_slice(&Self::HTTP);
+        kinds
+    };
 
     /// Whatever can befall one turn of a database's protocol.
     pub const DATABASE: [Self; 7] = [

@@ -138,7 +138,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         name: "takes any answer for a function's",
         changes: &[(
             "shared/src/invoke.rs",
-            "if payload.as_ref().trim_ascii() == b\"null\" {",
+            "if payload.trim_ascii() == b\"null\" {",
             "if true {",
         )],
         runs: Runs::Single,
