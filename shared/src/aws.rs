@@ -148,6 +148,12 @@ impl AwsError {
         Self::new(operation, resource, "DispatchFailure", words, true).with_remedy(remedy)
     }
 
+    /// An answer that is not what this service answers. Its words are kept out: there may be values among them.
+    pub(crate) fn unreadable(operation: &'static str, resource: &dyn Display) -> Self {
+        let words = "an answer that cannot be read";
+        Self::new(operation, resource, "ResponseError", words, true)
+    }
+
     /// The same, with what to do about it.
     pub(crate) fn with_remedy(self, remedy: &'static str) -> Self {
         Self { remedy, ..self }
@@ -188,13 +194,7 @@ impl AwsError {
                 let reason = reason.unwrap_or(Unreachable::Connection);
                 Self::unsent(operation, resource, reason)
             }
-            SdkError::ResponseError(_) => Self::new(
-                operation,
-                resource,
-                "ResponseError",
-                "an answer that cannot be read",
-                true,
-            ),
+            SdkError::ResponseError(_) => Self::unreadable(operation, resource),
             // Covers `ConstructionFailure` and what the SDK may add: nothing was sent.
             _ => Self::new(
                 operation,
@@ -215,6 +215,9 @@ fn is_transient(code: &str) -> bool {
         "InternalServ",
         "ServiceUnavailable",
         "RequestLimitExceeded",
+        "RequestThrottled",
+        "RequestTimeout",
+        "SlowDown",
         "InternalFailure",
         "InternalException",
         "ServiceException",

@@ -211,7 +211,8 @@ impl EventBus {
             self.0.call(OPERATION, secret, request, deadline).await
         })
         .await?;
-        let taken: Taken = serde_json::from_slice(&answer.body).map_err(|error| unmade(&error))?;
+        let taken: Taken = serde_json::from_slice(&answer.body)
+            .map_err(|_| AwsError::unreadable(OPERATION, secret))?;
         if taken.failed_entry_count == 0 {
             return Ok(());
         }

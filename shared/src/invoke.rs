@@ -159,13 +159,13 @@ impl Functions {
             variables: Option<HashMap<String, String>>,
         }
         let operation = "lambda:GetFunctionConfiguration";
-        let answer = retry(deadline, || {
+        let configuration: Configuration = retry(deadline, || async {
             let request = Request::get(path(function, "configuration"));
-            self.call(operation, function, request, Vec::new(), deadline)
+            let answer = self.call(operation, function, request, Vec::new(), deadline);
+            serde_json::from_slice(&answer.await?.body)
+                .map_err(|_| AwsError::unreadable(operation, &function))
         })
         .await?;
-        let configuration: Configuration = serde_json::from_slice(&answer.body)
-            .map_err(|error| not_made(operation, function, &error))?;
         let environment = configuration.environment;
         Ok(Settings {
             // Lambda's default.

@@ -1,21 +1,24 @@
 //! A service of AWS of which a function makes a call or two. The SDK's client of such a service brings all of its
 //! operations: Lambda's alone takes longer to compile than this library, and is 1,080 files.
 
+use std::env;
 use std::fmt::Display;
 
 use aws_credential_types::provider::ProvideCredentials as _;
 use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
 use aws_sigv4::sign::v4;
 use aws_types::SdkConfig;
-use http::Request;
+use http::{HeaderValue, Request};
 use serde_json::Value;
 
 use super::{AwsError, is_transient};
 use crate::deadline::Deadline;
-use crate::net::{self, Answer};
+use crate::net::{self, Answer, Unreachable};
 
 /// The code of an error that has none, as in the SDK.
 const UNKNOWN: &str = "UnknownError";
+
+const TRACE: &str = "x-amzn-trace-id";
 
 /// What keeps a request from being made.
 type Unmade = Box<dyn std::error::Error + Send + Sync>;
@@ -53,9 +56,10 @@ impl Service {
         let failed = |code: &str, words: String, is_transient| {
             AwsError::new(operation, resource, code, words, is_transient)
         };
-        let request = self.signed(request).await;
-        let request =
-            request.map_err(|error| failed("ConstructionFailure", error.to_string(), false))?;
+        let request = self.signed(request, trace()).await.map_err(|error| {
+            let error = error.source().unwrap_or(&*error);
+            failed("ConstructionFailure", error.to_string(), false)
+        })?;
         let request = reqwest::RequestBuilder::from_parts(self.http.clone(), request);
         // Two bounds: what is late because of the network has words of its own.
         let sent = net::send(request, deadline.left() + net::CONNECT_TIMEOUT);
@@ -63,7 +67,10 @@ impl Service {
             let words = "no answer before the function's time-out";
             return Err(failed("Timeout", words.to_owned(), true));
         };
-        let answer = answer.map_err(|reason| AwsError::unsent(operation, resource, reason))?;
+        let answer = answer.map_err(|reason| match reason {
+            Unreachable::TooLarge => AwsError::unreadable(operation, resource),
+            reason => AwsError::unsent(operation, resource, reason),
+        })?;
         if answer.status.is_success() {
             return Ok(answer);
         }
@@ -76,13 +83,21 @@ impl Service {
         Err(failed(&code, words, may_pass))
     }
 
-    async fn signed(&self, mut request: Request<Vec<u8>>) -> Result<reqwest::Request, Unmade> {
+    async fn signed(
+        &self,
+        mut request: Request<Vec<u8>>,
+        trace: Option<HeaderValue>,
+    ) -> Result<reqwest::Request, Unmade> {
         let region = self.aws.region().ok_or("there is no region")?;
         let host = match self.aws.endpoint_url() {
             Some(endpoint) => endpoint.trim_end_matches('/').to_owned(),
             None => format!("https://{}.{region}.{}", self.name, domain(region.as_ref())),
         };
         *request.uri_mut() = format!("{host}{}", request.uri()).parse()?;
+        request.uri().authority().ok_or("the endpoint is no URL")?;
+        if let Some(trace) = trace {
+            request.headers_mut().insert(TRACE, trace);
+        }
         let provider = self.aws.credentials_provider();
         let provider = provider.ok_or("there are no credentials")?;
         let identity = provider.provide_credentials().await?.into();
@@ -110,13 +125,20 @@ impl Service {
     }
 }
 
+/// What X-Ray, and Lambda's look for loops, follow from function to function: Lambda's runtime sets it for each invocation.
+fn trace() -> Option<HeaderValue> {
+    let trace = env::var("_X_AMZN_TRACE_ID").ok()?;
+    HeaderValue::from_str(&trace).ok()
+}
+
 /// Where AWS's hosts are, in the [partitions](https://docs.aws.amazon.com/whitepapers/latest/aws-fault-isolation-boundaries/partitions.html)
 /// from which Heroku can be reached.
 fn domain(region: &str) -> &'static str {
-    if region.starts_with("cn-") {
-        "amazonaws.com.cn"
-    } else {
-        "amazonaws.com"
+    match region.split('-').next() {
+        Some("cn") => "amazonaws.com.cn",
+        // The European Sovereign Cloud.
+        Some("eusc") => "amazonaws.eu",
+        _ => "amazonaws.com",
     }
 }
 
@@ -129,7 +151,8 @@ fn refusal(answer: &Answer) -> (String, String) {
     let header = answer.headers.get("x-amzn-errortype");
     let code = header
         .and_then(|value| value.to_str().ok())
-        .or_else(|| field(["__type", "code"]))
+        .or_else(|| field(["code", "__type"]))
+        .filter(|code| !code.is_empty())
         .unwrap_or(UNKNOWN);
     // It may come as `namespace#Code`, and as `Code:url`.
     let code = code.split(':').next().unwrap_or_default();
@@ -143,6 +166,12 @@ fn refusal(answer: &Answer) -> (String, String) {
 
 #[cfg(test)]
 mod tests {
+    use std::time::{Duration, UNIX_EPOCH};
+
+    use aws_credential_types::Credentials;
+    use aws_smithy_async::time::StaticTimeSource;
+
+    use super::super::sdk_config_with;
     use super::*;
 
     fn answer(header: Option<&'static str>, body: &str) -> Answer {
@@ -155,6 +184,94 @@ mod tests {
             headers,
             body: body.as_bytes().to_vec(),
         }
+    }
+
+    /// The signatures are botocore's (1.43.127), of the same requests.
+    #[tokio::test]
+    async fn a_request_is_signed_as_aws_own_tools_sign_it() {
+        let lambda = "/2015-03-31/functions/arn%3Aaws%3Alambda%3Aeu-central-1%3A123456789012%3Afunction%3Aaddon-rotation-create-secret/invocations";
+        let lambda = Request::post(lambda).body(br#"{"Step":"createSecret"}"#.to_vec());
+        let events = Request::post("/")
+            .header("content-type", "application/x-amz-json-1.1")
+            .header("x-amz-target", "AWSEvents.PutEvents")
+            .body(br#"{"Entries":[]}"#.to_vec());
+        for (service, request, headers, signature) in [
+            (
+                "lambda",
+                lambda.unwrap(),
+                "host;x-amz-date;x-amz-security-token",
+                "6ce3ca8c105bfadeca6d56c1097fa426f242dd19ed0d8537ff23d8a6bee0df1f",
+            ),
+            (
+                "events",
+                events.unwrap(),
+                "content-type;host;x-amz-date;x-amz-security-token;x-amz-target",
+                "4410e5491b19c073b4093a415f5285856d42022abad11c862f4b1a51ecabaacf",
+            ),
+        ] {
+            let path = request.uri().path().to_owned();
+            let signed = service_of(service, "eu-central-1", None)
+                .signed(request, Some(HeaderValue::from_static("Root=1-2-3")))
+                .await
+                .unwrap();
+            let host = format!("https://{service}.eu-central-1.amazonaws.com{path}");
+            assert_eq!(signed.url().as_str(), host);
+            let expected = format!(
+                "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20261130/eu-central-1/{service}/aws4_request, \
+                 SignedHeaders={headers}, Signature={signature}"
+            );
+            assert_eq!(signed.headers()["authorization"], expected);
+            assert_eq!(signed.headers()["x-amz-security-token"], "session");
+            assert_eq!(signed.headers()[TRACE], "Root=1-2-3");
+        }
+    }
+
+    #[tokio::test]
+    async fn each_partition_has_its_hosts_and_an_endpoint_of_ones_own_is_a_url() {
+        for (region, endpoint, url) in [
+            (
+                "us-gov-west-1",
+                None,
+                Some("https://lambda.us-gov-west-1.amazonaws.com/x"),
+            ),
+            (
+                "cn-north-1",
+                None,
+                Some("https://lambda.cn-north-1.amazonaws.com.cn/x"),
+            ),
+            (
+                "eusc-de-east-1",
+                None,
+                Some("https://lambda.eusc-de-east-1.amazonaws.eu/x"),
+            ),
+            (
+                "eu-west-1",
+                Some("http://127.0.0.1:4566/"),
+                Some("http://127.0.0.1:4566/x"),
+            ),
+            ("eu-west-1", Some("/"), None),
+            ("eu-west-1", Some("127.0.0.1:4566"), None),
+        ] {
+            let request = Request::get("/x").body(Vec::new()).unwrap();
+            let signed = service_of("lambda", region, endpoint)
+                .signed(request, None)
+                .await;
+            let signed = signed.map(|signed| signed.url().to_string());
+            assert_eq!(signed.ok().as_deref(), url, "{region} {endpoint:?}");
+        }
+    }
+
+    fn service_of(name: &'static str, region: &str, endpoint: Option<&str>) -> Service {
+        let secret = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY";
+        let session = Some("session".to_owned());
+        let credentials = Credentials::new("AKIDEXAMPLE", secret, session, None, "test");
+        let http = net::http_client().unwrap();
+        let endpoint = endpoint.map(str::to_owned);
+        let aws = sdk_config_with(&http, region.to_owned(), credentials, endpoint);
+        // 2026-11-30T00:00:00Z
+        let clock = UNIX_EPOCH + Duration::from_secs(1_795_996_800);
+        let aws = aws.to_builder().time_source(StaticTimeSource::new(clock));
+        Service::new(name, &http, &aws.build())
     }
 
     #[test]
@@ -178,6 +295,7 @@ mod tests {
                 "FooError",
                 "no",
             ),
+            (Some(""), "<html>", "UnknownError", "status 502"),
             (None, "<html>", "UnknownError", "status 502"),
         ] {
             let read = refusal(&answer(header, body));

@@ -45,14 +45,9 @@ pub(super) async fn build(
 ) -> anyhow::Result<Vec<Program>> {
     let mut cargo = tools::cargo(workspace);
     cargo
-        .args(["test", "--workspace", "--no-run", "--lib", "--bins"])
+        .args(["test", "--workspace", "--no-run"])
         .args(["--message-format", "json-render-diagnostics"])
         .stderr(Stdio::inherit());
-    for name in integration_tests(workspace).await? {
-        if is_chosen(&name) {
-            cargo.args(["--test", &name]);
-        }
-    }
     let output = cargo.output().await.context("cargo test --no-run")?;
     if !output.status.success() {
         bail!("the tests do not compile");
@@ -97,21 +92,6 @@ pub(super) async fn build(
         programs.push(Program { name, command });
     }
     Ok(programs)
-}
-
-/// The names of the programs in the crates' `tests/`.
-async fn integration_tests(workspace: &Path) -> anyhow::Result<Vec<String>> {
-    let mut cargo = tools::cargo(workspace);
-    cargo.args(["metadata", "--no-deps", "--format-version", "1"]);
-    let said = cargo.output().await.context("cargo metadata")?.stdout;
-    let said: Value = serde_json::from_slice(&said).context("what cargo metadata says")?;
-    let list = |value: &Value, name: &str| value[name].as_array().cloned().unwrap_or_default();
-    let packages = list(&said, "packages");
-    let targets = packages.iter().flat_map(|package| list(package, "targets"));
-    let tests = targets.filter(|target| target["kind"][0] == "test");
-    Ok(tests
-        .filter_map(|test| test["name"].as_str().map(str::to_owned))
-        .collect())
 }
 
 /// A program that gives way to [`LONGEST`], with the servers that it starts.
