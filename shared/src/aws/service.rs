@@ -125,7 +125,8 @@ impl Service {
     }
 }
 
-/// What X-Ray, and Lambda's look for loops, follow from function to function: Lambda's runtime sets it for each invocation.
+/// What X-Ray, and Lambda's look for loops, follow from function to function. Lambda's runtime sets it for each
+/// invocation.
 fn trace() -> Option<HeaderValue> {
     let trace = env::var("_X_AMZN_TRACE_ID").ok()?;
     HeaderValue::from_str(&trace).ok()
@@ -269,7 +270,7 @@ mod tests {
         let endpoint = endpoint.map(str::to_owned);
         let aws = sdk_config_with(&http, region.to_owned(), credentials, endpoint);
         // 2026-11-30T00:00:00Z
-        let clock = UNIX_EPOCH + Duration::from_secs(1_795_996_800);
+        let clock = UNIX_EPOCH + Duration::from_hours(498_888);
         let aws = aws.to_builder().time_source(StaticTimeSource::new(clock));
         Service::new(name, &http, &aws.build())
     }

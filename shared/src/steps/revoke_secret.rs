@@ -104,7 +104,7 @@ impl Function for RevokeSecret {
                     ));
                 }
                 Ended::GivenUp(error) => {
-                    occurrences.push(Occurrence::RevocationGivenUp(error.into()))
+                    occurrences.push(Occurrence::RevocationGivenUp(error.into()));
                 }
                 Ended::NothingToDo => {}
             }
