@@ -33,6 +33,9 @@ pub(crate) use service::Service;
 /// The longest that one attempt of a call to Secrets Manager or EventBridge Scheduler may take.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// The code of an error that has none, as in the SDK.
+pub(crate) const UNKNOWN: &str = "UnknownError";
+
 /// The SDK's configuration for a region, credentials and, if it is not AWS's own, an endpoint.
 #[must_use]
 pub fn sdk_config_with(
@@ -181,7 +184,7 @@ impl AwsError {
     {
         match error {
             SdkError::ServiceError(context) => {
-                let code = context.err().code().unwrap_or("UnknownError");
+                let code = context.err().code().unwrap_or(UNKNOWN);
                 let words = context.err().message().unwrap_or("no message");
                 Self::new(operation, resource, code, words, is_transient(code))
             }

@@ -9,7 +9,7 @@ use http::Request;
 use lambda_runtime::Diagnostic;
 use serde::{Deserialize, Serialize};
 
-use crate::aws::{AwsError, Service};
+use crate::aws::{AwsError, Service, UNKNOWN};
 use crate::deadline::{Deadline, retry};
 use crate::engine::Sessions;
 use crate::event::{SecretArn, Step, VersionId};
@@ -223,7 +223,7 @@ impl EventBus {
             error_message,
         } = entry.unwrap_or_default();
         Err(refused(
-            &error_code.unwrap_or_else(|| "UnknownError".to_owned()),
+            error_code.as_deref().unwrap_or(UNKNOWN),
             error_message.unwrap_or_default(),
         ))
     }

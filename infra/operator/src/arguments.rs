@@ -9,7 +9,8 @@ const ENVIRONMENT: &str = "\
 Environment:
   AWS_REGION, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN
                       as `aws configure export-credentials --format env` prints them
-  AWS_ENDPOINT_URL    another endpoint than AWS's
+  AWS_ENDPOINT_URL, AWS_ENDPOINT_URL_LAMBDA
+                      other endpoints than AWS's
   STACK_NAME          the same as --stack
   NO_COLOR            no colours
 

@@ -11,12 +11,9 @@ use aws_types::SdkConfig;
 use http::{HeaderValue, Request};
 use serde_json::Value;
 
-use super::{AwsError, is_transient};
+use super::{AwsError, UNKNOWN, is_transient};
 use crate::deadline::Deadline;
 use crate::net::{self, Answer, Unreachable};
-
-/// The code of an error that has none, as in the SDK.
-const UNKNOWN: &str = "UnknownError";
 
 const TRACE: &str = "x-amzn-trace-id";
 

@@ -2,7 +2,9 @@
 //! runs must show it, by the rule that is broken.
 
 mod table;
+mod weave;
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -14,6 +16,7 @@ use local_cloud::tools::target_directory;
 use serde::Deserialize;
 
 use table::mutants;
+use weave::{BROKEN, Change, weave};
 
 /// A place where the functions are broken.
 struct Mutant {
@@ -36,6 +39,15 @@ enum Runs {
     Histories,
     /// The library's tests whose names contain this: what only an adversary would do.
     Tests(&'static str),
+}
+
+impl Runs {
+    fn filter(self) -> Option<&'static str> {
+        match self {
+            Self::Single | Self::Histories => None,
+            Self::Tests(filter) => Some(filter),
+        }
+    }
 }
 
 /// So many histories are told before a mutant counts as not caught.
@@ -71,7 +83,7 @@ struct Violation {
     rule: Rule,
 }
 
-/// Breaks the functions in every way of the table; whether each was seen.
+/// Breaks the functions in every way of the table, one at a time; whether each was seen.
 pub(crate) fn run(only: Option<&str>, no_tests: bool) -> Result<bool, Problem> {
     let workspace = local_cloud::tools::workspace();
     let target = target_directory(&workspace.canonicalize()?);
@@ -82,71 +94,91 @@ pub(crate) fn run(only: Option<&str>, no_tests: bool) -> Result<bool, Problem> {
     for part in PARTS {
         copy_all(&workspace.join(part), &copy.join(part))?;
     }
+    for (file, text) in woven(&workspace)? {
+        fs::write(copy.join(file), text)?;
+    }
     rename_program(&copy)?;
-    let mut all_caught = true;
-    for mutant in mutants() {
+    let is_meant = |mutant: &&Mutant| {
         let is_left_out = no_tests && matches!(mutant.runs, Runs::Tests(_));
-        if is_left_out || only.is_some_and(|only| !mutant.name.contains(only)) {
-            continue;
-        }
-        let originals = mutant.apply(&copy)?;
-        let caught = mutant.is_caught(&copy, &target);
-        for (path, text) in originals {
-            fs::write(path, text)?;
-        }
-        let caught = caught?;
-        all_caught &= caught;
+        !is_left_out && only.is_none_or(|only| mutant.name.contains(only))
+    };
+    let broken = Broken { copy, target };
+    let (by_tests, by_runs): (Vec<_>, Vec<_>) = mutants()
+        .filter(is_meant)
+        .partition(|mutant| matches!(mutant.runs, Runs::Tests(_)));
+    let mut all_caught = true;
+    let verdict = |mutant: &Mutant, caught: bool| {
         let verdict = if caught { "caught" } else { "NOT CAUGHT" };
         eprintln!("{verdict}: {} ({})", mutant.name, mutant.breaks.name());
+        caught
+    };
+    if !by_tests.is_empty() {
+        broken.build_tests(&by_tests)?;
+    }
+    for mutant in by_tests {
+        all_caught &= verdict(mutant, broken.fails(mutant)?);
+    }
+    if !by_runs.is_empty() {
+        broken.build_program()?;
+    }
+    for mutant in by_runs {
+        all_caught &= verdict(mutant, broken.violates(mutant)?);
     }
     Ok(all_caught)
 }
 
-impl Mutant {
-    /// Changes the copy; the files as they were.
-    fn apply(&self, copy: &Path) -> Result<Vec<(PathBuf, String)>, Problem> {
-        let mut originals: Vec<(PathBuf, String)> = Vec::new();
-        for (file, from, to) in self.changes {
-            let path = copy.join(file);
-            let text = fs::read_to_string(&path)?;
-            if text.matches(from).count() != 1 {
-                let name = self.name;
-                let problem = format!("mutant \"{name}\": {file} has not once the text:\n{from}");
-                return Err(problem.into());
-            }
-            fs::write(&path, text.replace(from, to))?;
-            if !originals.iter().any(|(known, _)| *known == path) {
-                originals.push((path, text));
-            }
+/// Each file that a mutant changes, with all its breaks.
+fn woven(workspace: &Path) -> Result<BTreeMap<&'static str, String>, Problem> {
+    let mut changes: BTreeMap<&str, Vec<Change>> = BTreeMap::new();
+    for mutant in mutants() {
+        for (file, from, to) in mutant.changes {
+            let name = mutant.name;
+            changes
+                .entry(file)
+                .or_default()
+                .push(Change { name, from, to });
         }
-        Ok(originals)
+    }
+    let woven = |(file, changes): (&'static str, Vec<Change>)| {
+        let source = fs::read_to_string(workspace.join(file))?;
+        let woven = weave(&source, &changes).map_err(|error| format!("{file}: {error}"))?;
+        Ok((file, woven))
+    };
+    changes.into_iter().map(woven).collect()
+}
+
+/// The copy that can be broken, and where it is built.
+struct Broken {
+    copy: PathBuf,
+    target: PathBuf,
+}
+
+impl Broken {
+    /// The library's tests. Those that are to fail pass while nothing is broken, or their failure would say nothing.
+    fn build_tests(&self, mutants: &[&Mutant]) -> Result<(), Problem> {
+        expect_success(&self.tests().arg("--no-run").output()?)?;
+        let filters = mutants.iter().filter_map(|mutant| mutant.runs.filter());
+        let mut whole = self.tests();
+        whole.args(["--", "--include-ignored"]).args(filters);
+        expect_success(&whole.output()?)
     }
 
-    fn is_caught(&self, copy: &Path, target: &Path) -> Result<bool, Problem> {
-        match self.runs {
-            Runs::Tests(filter) => self.fails(filter, copy, target),
-            Runs::Single => self.violates(&["run"], copy, target),
-            Runs::Histories => {
-                let arguments = ["run", "--no-single", "--histories", HISTORIES];
-                self.violates(&arguments, copy, target)
-            }
-        }
+    fn tests(&self) -> Command {
+        let mut command = cargo();
+        command
+            .args(["test", "--quiet", "--package", "addon-rotation"])
+            .args(["--lib", "--test", "library", "--no-fail-fast"])
+            .current_dir(&self.copy)
+            .env("CARGO_TARGET_DIR", &self.target);
+        command
     }
 
     /// Whether a test of the library fails.
-    fn fails(&self, filter: &str, copy: &Path, target: &Path) -> Result<bool, Problem> {
-        let tests = |more: &[&str]| {
-            let mut command = cargo();
-            command
-                .args(["test", "--quiet", "--package", "addon-rotation"])
-                .args(["--lib", "--test", "library", "--no-fail-fast"])
-                .args(more)
-                .current_dir(copy)
-                .env("CARGO_TARGET_DIR", target);
-            command.output()
-        };
-        self.expect_built(&tests(&["--no-run"])?)?;
-        let run = tests(&[filter, "--", "--include-ignored"])?;
+    fn fails(&self, mutant: &Mutant) -> Result<bool, Problem> {
+        let filter = mutant.runs.filter().unwrap_or_default();
+        let mut tests = self.tests();
+        tests.args(["--", "--include-ignored", filter]);
+        let run = tests.env(BROKEN, mutant.name).output()?;
         let said = String::from_utf8_lossy(&run.stdout);
         if !said.contains("passed; ") || said.matches("0 passed; 0 failed").count() > 1 {
             return Err(format!("no test is called {filter}").into());
@@ -154,28 +186,28 @@ impl Mutant {
         Ok(!run.status.success())
     }
 
-    fn expect_built(&self, built: &Output) -> Result<(), Problem> {
-        if built.status.success() {
-            return Ok(());
-        }
-        let said = String::from_utf8_lossy(&built.stderr);
-        Err(format!("mutant \"{}\" cannot be built: {said}", self.name).into())
+    fn build_program(&self) -> Result<(), Problem> {
+        let mut build = cargo();
+        build
+            .args(["build", "--quiet", "--profile", "faults"])
+            .args(["--package", "faults", "--bin", PROGRAM])
+            .current_dir(&self.copy)
+            .env("CARGO_TARGET_DIR", &self.target);
+        expect_success(&build.output()?)
     }
 
     /// Whether the runs find the rule broken.
-    fn violates(&self, arguments: &[&str], copy: &Path, target: &Path) -> Result<bool, Problem> {
-        let built = cargo()
-            .args(["build", "--quiet", "--profile", "faults"])
-            .args(["--package", "faults", "--bin", PROGRAM])
-            .current_dir(copy)
-            .env("CARGO_TARGET_DIR", target)
-            .output()?;
-        self.expect_built(&built)?;
-        let own = copy.join("target");
-        Command::new(program(target)?)
-            .args(arguments)
-            .args(["--engine", "http", "--until-violation"])
+    fn violates(&self, mutant: &Mutant) -> Result<bool, Problem> {
+        let own = self.copy.join("target");
+        let histories: &[&str] = match mutant.runs {
+            Runs::Histories => &["--no-single", "--histories", HISTORIES],
+            Runs::Single | Runs::Tests(_) => &[],
+        };
+        Command::new(program(&self.target)?)
+            .args(["run", "--engine", "http", "--until-violation"])
+            .args(histories)
             .env("CARGO_TARGET_DIR", &own)
+            .env(BROKEN, mutant.name)
             .stderr(Stdio::null())
             .status()?;
         let report = fs::read(own.join("faults/report.json"))?;
@@ -184,8 +216,17 @@ impl Mutant {
             .failures
             .iter()
             .flat_map(|failure| &failure.violations);
-        Ok(violations.any(|violation| violation.rule == self.breaks))
+        Ok(violations.any(|violation| violation.rule == mutant.breaks))
     }
+}
+
+fn expect_success(output: &Output) -> Result<(), Problem> {
+    if output.status.success() {
+        return Ok(());
+    }
+    let errors = String::from_utf8_lossy(&output.stderr);
+    let said = String::from_utf8_lossy(&output.stdout);
+    Err(format!("with nothing broken: {errors}{said}").into())
 }
 
 fn cargo() -> Command {
@@ -224,21 +265,12 @@ fn copy_all(from: &Path, to: &Path) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::{fs, mutants};
+    use super::woven;
 
     /// A mutant whose text is gone proves nothing, and is found here instead of an hour later.
     #[test]
     fn each_mutant_changes_what_is_there_once() {
-        let workspace = local_cloud::tools::workspace();
-        let mut wrong = Vec::new();
-        for mutant in mutants() {
-            for (file, from, to) in mutant.changes {
-                let text = fs::read_to_string(workspace.join(file)).unwrap_or_default();
-                if text.matches(from).count() != 1 || from == to {
-                    wrong.push(format!("{}: {file}: {from}", mutant.name));
-                }
-            }
-        }
-        assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+        let woven = woven(&local_cloud::tools::workspace());
+        assert!(woven.is_ok(), "{}", woven.unwrap_err());
     }
 }

@@ -34,7 +34,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         name: "takes what no look has shown yet for given up",
         changes: &[
             (ROTATION, "} else if seen {", "} else {"),
-            (ROTATION, "ABSENCES: u32 = 3;", "ABSENCES: u32 = 1;"),
+            (ROTATION, "if absences >= ABSENCES {", "if absences >= 1 {"),
         ],
         runs: Runs::Tests("emergency::at_once_every_older"),
         breaks: Rule::OneAtRest,
@@ -69,11 +69,22 @@ pub(super) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "believes a read that contradicts what has just been begun",
-        changes: &[(
-            ROTATE,
-            "const CONSISTENCY: Duration = Duration::from_secs(3);",
-            "const CONSISTENCY: Duration = Duration::from_secs(0);",
-        )],
+        changes: &[
+            (
+                ROTATE,
+                ") -> Result<Option<Secret>, Error> {
+    let patience = deadline.at_most(CONSISTENCY);",
+                ") -> Result<Option<Secret>, Error> {
+    let patience = deadline.at_most(Duration::ZERO);",
+            ),
+            (
+                ROTATE,
+                ") -> Result<VersionId, Error> {
+    let patience = deadline.at_most(CONSISTENCY);",
+                ") -> Result<VersionId, Error> {
+    let patience = deadline.at_most(Duration::ZERO);",
+            ),
+        ],
         runs: Runs::Tests("rotation::late_reads_refuse_no_step"),
         breaks: Rule::Converges,
     },
