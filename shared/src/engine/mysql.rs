@@ -15,6 +15,7 @@ mod end;
 mod fault;
 mod grants;
 mod session;
+mod sha256;
 mod verifier;
 
 use secrecy::{ExposeSecret, SecretString};
