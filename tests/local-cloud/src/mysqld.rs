@@ -236,6 +236,9 @@ impl Dialect {
                 NO_CERTIFICATES,
                 "--mysqlx=OFF",
                 "--secure-file-priv=",
+                // Its grants are in a table like others, and are to outlive a server that is killed, not more.
+                "--innodb-flush-log-at-trx-commit=2",
+                "--sync-binlog=0",
             ],
         }
     }

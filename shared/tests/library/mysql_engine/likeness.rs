@@ -34,12 +34,13 @@ async fn description(stand: &Stand, value: &Value) -> Vec<String> {
     let mut lines: Vec<String> = lines
         .into_iter()
         .map(|line| {
-            let begins = ["PASSWORD '*", "AS 0x"];
-            let hash = begins.iter().find_map(|it| Some(line.find(it)? + it.len()));
+            // MySQL shows what is no text as a number.
+            let begins = ["PASSWORD '*", "AS 0x", "AS '$A$"];
+            let hash = begins.iter().find_map(|it| line.find(it));
             let line = match hash {
                 Some(at) => {
-                    let rest = line[at..].trim_start_matches(|it: char| it.is_ascii_hexdigit());
-                    format!("{}…{rest}", &line[..at])
+                    let hash = line[at..].split(' ').nth(1).unwrap_or_default();
+                    line.replace(hash, "…")
                 }
                 None => line,
             };
