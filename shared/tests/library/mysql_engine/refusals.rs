@@ -6,7 +6,7 @@ use addon_rotation::service::{Kind, ServiceError, Verdict};
 use mysql_async::prelude::Queryable as _;
 use serde_json::{Value, json};
 
-use super::stand::{ADMINISTRATOR, Server, Stand, administrator};
+use super::stand::{ADMINISTRATOR, PAGE, Server, Stand, administrator};
 use crate::support::{document, issue, next_document, revoke, serving, soon, version_id};
 
 on_each!(
@@ -34,6 +34,12 @@ async fn errors(stand: &Stand, value: &Value, administrator: &Fields) -> [Servic
         stand.assert_holds_no_secret(&format!("{error} {error:?}"), &[value]);
         error
     })
+}
+
+/// In the table of what an administrator needs.
+fn assert_is_on_the_page(right: &str, code: &str) {
+    let has = |line: &str| line.starts_with("| `") && line.contains(right) && line.contains(code);
+    assert!(PAGE.lines().any(has), "{right} {code}");
 }
 
 fn assert_names(error: &ServiceError, words: &[&str]) {
@@ -66,6 +72,7 @@ async fn an_administrator_that_lacks_a_right_loses_nothing(server: Server) {
         ("SELECT ON mysql.*", "1142"),
         ("GRANT OPTION ON shop.*", "1044"),
     ] {
+        assert_is_on_the_page(right, code);
         stand
             .execute(&[&format!("REVOKE {right} FROM operator@'127.0.0.1'")])
             .await;
@@ -103,6 +110,7 @@ async fn an_administrator_that_lacks_a_right_loses_nothing(server: Server) {
     stand.execute(&["REVOKE FILE ON *.* FROM shop@'%'"]).await;
     stand.issue(&next).await;
     // Without PROCESS it would see no session but its own.
+    assert_is_on_the_page("PROCESS ON *.*", "1227");
     let mut session = stand.session(&stand.imported).await;
     stand
         .execute(&["REVOKE PROCESS ON *.* FROM operator@'127.0.0.1'"])
@@ -130,6 +138,7 @@ async fn an_administrator_that_may_not_end_sessions_says_so_unless_a_procedure_d
     let error = revoked.unwrap_err();
     assert!(error.kind() == Some(Kind::Administrator), "{error}");
     assert_names(&error, &["1095", "missing privilege"]);
+    assert_is_on_the_page(server.connection_admin(), "1095");
     // Nobody new gets in, and the user is not dropped from under its session.
     assert_eq!(stand.verdict(&stand.imported).await, Verdict::Refused);
     session.query_drop("SELECT 1").await.unwrap();

@@ -20,7 +20,7 @@ pub(super) const IMPORTED: &str = "shop";
 pub(super) const ADMINISTRATOR: &str = "operator";
 
 /// What an administrator may do, as the page for operators says it.
-const PAGE: &str = include_str!("../../../../infra/engines.md");
+pub(super) const PAGE: &str = include_str!("../../../../infra/engines.md");
 
 /// Which server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
