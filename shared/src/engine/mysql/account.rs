@@ -178,25 +178,24 @@ fn requirement(kind: &str, subject: &str, issuer: &str, cipher: &str) -> String 
 
 /// What is not set has the server's default, and stays so.
 fn policy(history: &str, reuse: &str, current: &str, attempts: &str, days: &str) -> String {
-    let mut policy = String::new();
-    let mut add = |clause: &str, value: &str, unit: &str| {
-        if !value.is_empty() {
-            policy.push_str(&format!(" {clause} {value}{unit}"));
-        }
+    let clause = |clause: &str, value: &str, unit: &str| match value {
+        "" => String::new(),
+        value => format!(" {clause} {value}{unit}"),
     };
-    add("PASSWORD HISTORY", history, "");
-    add("PASSWORD REUSE INTERVAL", reuse, " DAY");
-    match current {
-        "Y" => add("PASSWORD REQUIRE", "CURRENT", ""),
-        "N" => add("PASSWORD REQUIRE", "CURRENT OPTIONAL", ""),
-        _ => {}
-    }
-    add("FAILED_LOGIN_ATTEMPTS", attempts, "");
-    match days {
-        "-1" => add("PASSWORD_LOCK_TIME", "UNBOUNDED", ""),
-        days => add("PASSWORD_LOCK_TIME", days, ""),
-    }
-    policy
+    let current = match current {
+        "Y" => "CURRENT",
+        "N" => "CURRENT OPTIONAL",
+        _ => "",
+    };
+    let days = if days == "-1" { "UNBOUNDED" } else { days };
+    [
+        clause("PASSWORD HISTORY", history, ""),
+        clause("PASSWORD REUSE INTERVAL", reuse, " DAY"),
+        clause("PASSWORD REQUIRE", current, ""),
+        clause("FAILED_LOGIN_ATTEMPTS", attempts, ""),
+        clause("PASSWORD_LOCK_TIME", days, ""),
+    ]
+    .concat()
 }
 
 /// An account's name in a statement.
