@@ -34,6 +34,7 @@ mod accounts;
 mod cut_off;
 mod definers;
 mod faults;
+mod later;
 mod life;
 mod likeness;
 mod policies;

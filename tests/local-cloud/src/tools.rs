@@ -17,7 +17,7 @@ use crate::process::{self, OnLine};
 
 pub use debian::{LATER_REDIS, Packages, client, ensure_postgres, ensure_redis};
 pub(crate) use debian::{libraries, root_of};
-pub use mysqld::{MysqldPrograms, ensure_mariadb, ensure_mysql};
+pub use mysqld::{LATER_MARIADB, MysqldPrograms, ensure_mariadb, ensure_mysql};
 pub(crate) use mysqld::{NO_CERTIFICATES, NewData, SMALL_REDO_LOG};
 pub use newer_postgres::ensure_newer_postgres;
 

@@ -119,7 +119,9 @@ async fn a_user_that_is_half_made_lets_nobody_in_and_is_made_whole_when_the_call
     assert!(locked >= 5 && unlocked >= 2, "{locked}, {unlocked}");
 }
 
-async fn a_revocation_that_is_cut_off_is_completed_when_the_call_is_repeated(server: Server) {
+pub(super) async fn a_revocation_that_is_cut_off_is_completed_when_the_call_is_repeated(
+    server: Server,
+) {
     let stand = Stand::start(server).await;
     let mut cuts = 0;
     for messages in 1.. {

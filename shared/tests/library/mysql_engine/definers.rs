@@ -64,7 +64,7 @@ async fn a_revoked_user_stays_without_a_login_as_long_as_anything_is_defined_by_
     }
 }
 
-async fn what_a_revoked_user_defined_goes_on_working(server: Server) {
+pub(super) async fn what_a_revoked_user_defined_goes_on_working(server: Server) {
     let stand = Stand::with(server, &[TRUST]).await;
     let mut session = stand.session(&stand.imported).await;
     session.query_drop("USE shop").await.unwrap();

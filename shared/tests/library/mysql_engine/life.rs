@@ -16,7 +16,7 @@ on_each!(
     names_that_need_quotes_are_quoted,
 );
 
-async fn a_user_lives_from_its_issue_to_its_revocation_each_of_which_can_be_repeated(
+pub(super) async fn a_user_lives_from_its_issue_to_its_revocation_each_of_which_can_be_repeated(
     server: Server,
 ) {
     let stand = Stand::start(server).await;
@@ -80,7 +80,7 @@ async fn after_a_rollback_the_next_user_is_made_after_the_one_that_is_current_ag
     assert_eq!(stand.verdict(&third).await, Verdict::Accepted);
 }
 
-async fn the_sessions_of_a_revoked_user_end_and_no_others(server: Server) {
+pub(super) async fn the_sessions_of_a_revoked_user_end_and_no_others(server: Server) {
     let stand = Stand::start(server).await;
     // To MariaDB's process list, these are one and the same.
     stand
@@ -118,7 +118,7 @@ async fn sessions_that_outlived_their_user_end_when_the_revocation_is_repeated(s
     assert!(left.query_drop("SELECT 1").await.is_err());
 }
 
-async fn no_password_is_in_a_statement_that_the_server_logs(server: Server) {
+pub(super) async fn no_password_is_in_a_statement_that_the_server_logs(server: Server) {
     let stand = Stand::start(server).await;
     let next = stand.rotate(&stand.imported).await;
     assert_eq!(stand.verdict(&next).await, Verdict::Accepted);

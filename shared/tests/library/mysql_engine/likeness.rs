@@ -62,7 +62,7 @@ fn in_order(line: &str) -> String {
     words.join(" ")
 }
 
-async fn every_version_has_what_the_imported_user_had(server: Server) {
+pub(super) async fn every_version_has_what_the_imported_user_had(server: Server) {
     let stand = Stand::start(server).await;
     let password = stand.imported["password"].as_str().unwrap();
     // MySQL knows how hashes are shown, and more of logins; MariaDB of statements.

@@ -73,7 +73,9 @@ async fn a_server_that_checks_passwords_is_told_of_before_anything_is_done(serve
     }
 }
 
-async fn a_password_that_expires_is_warned_of_and_no_refusal_when_it_has(server: Server) {
+pub(super) async fn a_password_that_expires_is_warned_of_and_no_refusal_when_it_has(
+    server: Server,
+) {
     let stand = Stand::start(server).await;
     for (clause, default, days) in [
         ("INTERVAL 30 DAY", 7, Some(30)),
@@ -98,7 +100,7 @@ async fn a_password_that_expires_is_warned_of_and_no_refusal_when_it_has(server:
     for disconnects in ["OFF", "ON"] {
         let setting = format!("SET GLOBAL disconnect_on_expired_password = {disconnects}");
         match server {
-            Server::MariaDb => stand.execute(&[&setting]).await,
+            Server::MariaDb | Server::LaterMariaDb(_) => stand.execute(&[&setting]).await,
             // It cannot be changed there.
             Server::MySql if disconnects == "OFF" => continue,
             Server::MySql => {}

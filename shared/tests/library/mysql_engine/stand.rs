@@ -7,7 +7,7 @@ use addon_rotation::document::{Document, Fields};
 use addon_rotation::net::{self, PlainText};
 use addon_rotation::service::{Services, Verdict};
 use local_cloud::mysqld::Mysqld;
-use local_cloud::tools::{ensure_mariadb, ensure_mysql, target_directory};
+use local_cloud::tools::{LATER_MARIADB, ensure_mariadb, ensure_mysql, target_directory};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -27,6 +27,8 @@ pub(super) const PAGE: &str = include_str!("../../../../infra/engines.md");
 pub(super) enum Server {
     /// Debian's: 10.11 on Debian 12.
     MariaDb,
+    /// Of a later Debian, by its line in the local cloud's table: 11.8.
+    LaterMariaDb(usize),
     /// That of Debian's `sid`: 9.7.
     MySql,
 }
@@ -35,7 +37,7 @@ impl Server {
     /// One of the two, by the server.
     pub(super) fn either<T>(self, mariadb: T, mysql: T) -> T {
         match self {
-            Self::MariaDb => mariadb,
+            Self::MariaDb | Self::LaterMariaDb(_) => mariadb,
             Self::MySql => mysql,
         }
     }
@@ -89,6 +91,10 @@ impl Stand {
         let target = target_directory(&workspace);
         let programs = match server {
             Server::MariaDb => ensure_mariadb(&target, progress).await.unwrap(),
+            Server::LaterMariaDb(line) => {
+                let packages = &LATER_MARIADB[line];
+                packages.ensure_mariadb(&target, progress).await.unwrap()
+            }
             Server::MySql => ensure_mysql(&target, progress).await.unwrap(),
         };
         let logs = tempfile::tempdir().unwrap();

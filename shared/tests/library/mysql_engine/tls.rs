@@ -67,7 +67,7 @@ async fn refused(stand: &Stand, services: &Services) -> String {
     texts.remove(0)
 }
 
-async fn a_server_is_trusted_if_its_authority_is_in_the_bundle_and_its_name_in_the_certificate(
+pub(super) async fn a_server_is_trusted_if_its_authority_is_in_the_bundle_and_its_name_in_the_certificate(
     server: Server,
 ) {
     let authority = Authority::new().unwrap();

@@ -23,6 +23,20 @@ const MARIADB: Packages = Packages {
     remedy: "apt-get install mariadb-server, or your system's package of it",
 };
 
+/// MariaDB servers that later suites have: a line each.
+pub static LATER_MARIADB: [Packages; 1] = [later(
+    "mariadb",
+    "trixie",
+    MARIADB.names,
+    &[
+        ("usr/sbin/mariadbd", "usr/sbin/mariadbd"),
+        ("usr/bin/mariadb", "usr/bin/mariadb"),
+        // What `mariadb-install-db` runs.
+        ("usr/bin/my_print_defaults", "usr/bin/my_print_defaults"),
+        ("usr/bin/resolveip", "usr/bin/resolveip"),
+    ],
+)];
+
 /// MySQL, of which the machine's suite has none.
 static MYSQL: Packages = later(
     "mysql",
@@ -85,6 +99,18 @@ impl MysqldPrograms {
 /// MariaDB's programs. Fails as [`super::ensure_postgres`] does.
 pub async fn ensure_mariadb(target: &Path, progress: OnLine) -> anyhow::Result<MysqldPrograms> {
     MARIADB.ensure(target, &progress, find_mariadb).await
+}
+
+impl Packages {
+    /// The programs of one of [`LATER_MARIADB`]. Fails as [`super::ensure_postgres`] does.
+    pub async fn ensure_mariadb(
+        &self,
+        target: &Path,
+        progress: OnLine,
+    ) -> anyhow::Result<MysqldPrograms> {
+        let find = |root: Option<&Path>| find_mariadb(Some(root?));
+        self.ensure(target, &progress, find).await
+    }
 }
 
 /// MySQL's programs. Fails as [`super::ensure_postgres`] does.
