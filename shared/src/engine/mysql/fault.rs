@@ -3,7 +3,7 @@
 
 use mysql_async::{DriverError, Error, IoError, ServerError};
 
-use super::grants;
+use super::{grants, sha256};
 use crate::engine::{CallError, Cause, Kind, ServiceError};
 use crate::net::Unreachable;
 
@@ -54,9 +54,15 @@ const PLUGINS: &str = "Give the user mysql_native_password or caching_sha2_passw
 
 impl Fault {
     pub(super) fn unknown_plugin(name: &str) -> Self {
+        let remedy = if name == sha256::PLUGIN {
+            // Which of the two, MySQL does not say.
+            "Check that there is such a user, and give it caching_sha2_password"
+        } else {
+            PLUGINS
+        };
         Self::Incompatible(
             format!("the user logs in by the plugin {name}, which is not supported"),
-            PLUGINS,
+            remedy,
         )
     }
 

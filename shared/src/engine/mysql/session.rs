@@ -40,6 +40,8 @@ pub(super) struct Login<'a> {
     pub(super) database: Option<&'a str>,
     pub(super) user: &'a str,
     pub(super) password: &'a str,
+    /// A customer's, and not the administrator's, whose password goes to no server by a plugin that it has no need of.
+    pub(super) is_customers: bool,
     /// In plain text instead of TLS.
     pub(super) is_plain: bool,
     pub(super) roots: &'a Roots,
@@ -88,7 +90,7 @@ async fn connect_once(login: &Login<'_>, deadline: Deadline) -> Result<Conn, Fau
         let ips = addresses.iter().map(SocketAddr::ip).collect();
         match without_panic(Conn::new(login.options(ips))).await {
             Some(Err(Error::Driver(DriverError::UnknownAuthPlugin { name })))
-                if name == sha256::PLUGIN =>
+                if name == sha256::PLUGIN && login.is_customers =>
             {
                 // Who is let in has a user of that plugin, and not one that the server does not know.
                 match without_panic(sha256::log_in(login, &addresses)).await {

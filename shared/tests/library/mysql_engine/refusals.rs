@@ -54,6 +54,12 @@ async fn a_wrong_administrator(server: Server) {
     for (user, password) in [(ADMINISTRATOR, "an old one"), ("nobody", "an old one")] {
         let wrong = administrator(user, password);
         for error in errors(&stand, &stand.imported, &wrong).await {
+            // So MySQL asks half of those whom it does not know, and gets no administrator's password by it.
+            let asked = error.to_string().contains("sha256_password");
+            if asked && server == Server::MySql && user == "nobody" {
+                assert_names(&error, &["Check that there is such a user"]);
+                continue;
+            }
             assert!(error.kind() == Some(Kind::Administrator));
             assert_names(&error, &["1045", "masterarn", user]);
             assert!(!error.to_string().contains("an old one"));
