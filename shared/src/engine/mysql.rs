@@ -15,6 +15,7 @@ mod end;
 mod fault;
 mod grants;
 mod session;
+mod sha256;
 mod verifier;
 
 use secrecy::{ExposeSecret, SecretString};
@@ -117,6 +118,7 @@ impl Engine for Mysql {
         let login = self.login(context, &self.username, self.password.expose_secret());
         let login = Login {
             database: self.dbname.as_deref(),
+            is_customers: true,
             ..login
         };
         match session::connect(&login, context.deadline).await {
@@ -189,6 +191,7 @@ impl Mysql {
             database: None,
             user,
             password,
+            is_customers: false,
             is_plain: context.is_plain(&self.host),
             roots: context.roots,
         }

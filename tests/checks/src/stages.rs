@@ -156,6 +156,7 @@ async fn set_up(workspace: &Path) -> Ended {
     tools::ensure_postgres(&target, Arc::clone(&progress)).await?;
     tools::ensure_redis(&target, Arc::clone(&progress)).await?;
     tools::ensure_mariadb(&target, Arc::clone(&progress)).await?;
+    tools::ensure_mysql(&target, Arc::clone(&progress)).await?;
     tools::ensure_newer_postgres(&target, Arc::clone(&progress)).await?;
     tools::ensure_checkov(&target, progress).await?;
     Ok(ExitCode::SUCCESS)

@@ -3,6 +3,7 @@
 
 mod debian;
 mod environment;
+mod mysqld;
 mod newer_postgres;
 
 use std::ffi::OsString;
@@ -14,10 +15,10 @@ use tokio::process::Command;
 
 use crate::process::{self, OnLine};
 
-pub use debian::{
-    LATER_REDIS, MariadbPrograms, Packages, client, ensure_mariadb, ensure_postgres, ensure_redis,
-};
+pub use debian::{LATER_REDIS, Packages, client, ensure_postgres, ensure_redis};
 pub(crate) use debian::{libraries, root_of};
+pub use mysqld::{LATER_MARIADB, MysqldPrograms, ensure_mariadb, ensure_mysql};
+pub(crate) use mysqld::{NO_CERTIFICATES, NewData, SMALL_REDO_LOG};
 pub use newer_postgres::ensure_newer_postgres;
 
 /// What the local AWS is made of: MiniStack, the SAM translator, the AWS command line.

@@ -4,13 +4,14 @@
 use mysql_async::Value;
 
 use super::session::{Dialect, Row, Session};
-use super::verifier::Plugin;
+use super::verifier::{Format, Plugin};
 use crate::engine::ServiceError;
 
 /// One account of a user, as it is at the server. The clauses are ready for a statement.
 pub(super) struct Account {
     pub(super) host: String,
     pub(super) plugin: String,
+    format: Format,
     pub(super) locked: bool,
     /// `REQUIRE …`
     requirement: String,
@@ -20,6 +21,10 @@ pub(super) struct Account {
     pub(super) lifetime: Option<u32>,
     /// MariaDB's default role; MySQL has a table of them.
     default_role: Option<String>,
+    /// What MySQL alone asks of passwords and logins: `PASSWORD HISTORY …`
+    policy: String,
+    /// MySQL's `ATTRIBUTE …`, which has the comment.
+    attribute: String,
 }
 
 impl Account {
@@ -37,7 +42,12 @@ impl Account {
                  WHERE u.is_role = 'N' AND {is_of_user}"
             ),
             Dialect::MySql => format!(
-                "SELECT {COLUMNS}, u.account_locked, u.password_lifetime, NULL, NULL \
+                "SELECT {COLUMNS}, u.account_locked, u.password_lifetime, NULL, NULL, \
+                 LEFT(u.authentication_string, 3), u.Password_reuse_history, u.Password_reuse_time, \
+                 u.Password_require_current, \
+                 u.User_attributes->'$.Password_locking.failed_login_attempts', \
+                 u.User_attributes->'$.Password_locking.password_lock_time_days', \
+                 u.User_attributes->'$.metadata' \
                  FROM mysql.user u WHERE {is_of_user}"
             ),
         };
@@ -72,15 +82,23 @@ impl Account {
             limits,
             lifetime: text(11).parse().ok(),
             default_role: Some(text(13).to_owned()).filter(|role| !role.is_empty()),
+            format: Format::of(text(14)),
+            policy: policy(text(15), text(16), text(17), text(18), text(19)),
+            attribute: match text(20) {
+                "" => String::new(),
+                json => format!(" ATTRIBUTE {}", literal(json)),
+            },
         }
     }
 
-    /// All that the account has besides its name, password and privileges.
-    pub(super) fn attributes(&self) -> String {
+    /// All that the account has besides its name, password and privileges, with its lock or none.
+    pub(super) fn attributes(&self, lock: &str) -> String {
         let Self {
             requirement,
             limits,
             lifetime,
+            policy,
+            attribute,
             ..
         } = self;
         let lifetime = match lifetime {
@@ -88,7 +106,9 @@ impl Account {
             Some(days) => format!("INTERVAL {days} DAY"),
             None => "DEFAULT".to_owned(),
         };
-        format!("{requirement} {limits} PASSWORD EXPIRE {lifetime}")
+        format!(
+            "{requirement} {limits} PASSWORD EXPIRE {lifetime}{policy} ACCOUNT {lock}{attribute}"
+        )
     }
 
     /// The plugin of a new account like this one: its own, so that the server's policy and the
@@ -98,7 +118,7 @@ impl Account {
         match (self.plugin.as_str(), dialect) {
             // A user that was made without a plugin has the native one.
             ("mysql_native_password", _) | ("", Dialect::MariaDb) => Some(Plugin::Native),
-            ("caching_sha2_password", Dialect::MySql) => Some(Plugin::CachingSha2),
+            ("caching_sha2_password", Dialect::MySql) => Some(Plugin::CachingSha2(self.format)),
             _ => None,
         }
     }
@@ -156,6 +176,28 @@ fn requirement(kind: &str, subject: &str, issuer: &str, cipher: &str) -> String 
     }
 }
 
+/// What is not set has the server's default, and stays so.
+fn policy(history: &str, reuse: &str, current: &str, attempts: &str, days: &str) -> String {
+    let clause = |clause: &str, value: &str, unit: &str| match value {
+        "" => String::new(),
+        value => format!(" {clause} {value}{unit}"),
+    };
+    let current = match current {
+        "Y" => "CURRENT",
+        "N" => "CURRENT OPTIONAL",
+        _ => "",
+    };
+    let days = if days == "-1" { "UNBOUNDED" } else { days };
+    [
+        clause("PASSWORD HISTORY", history, ""),
+        clause("PASSWORD REUSE INTERVAL", reuse, " DAY"),
+        clause("PASSWORD REQUIRE", current, ""),
+        clause("FAILED_LOGIN_ATTEMPTS", attempts, ""),
+        clause("PASSWORD_LOCK_TIME", days, ""),
+    ]
+    .concat()
+}
+
 /// An account's name in a statement.
 pub(super) fn account(name: &str, host: &str) -> String {
     format!("{}@{}", literal(name), literal(host))
@@ -195,11 +237,11 @@ mod tests {
 
     #[test]
     fn what_an_account_has_becomes_clauses() {
-        let row = |values: [&str; 14]| -> Row {
-            let value = |value: &str| (value != "NULL").then(|| value.to_owned());
-            values.into_iter().map(value).collect()
+        let row = |values: &[&str]| -> Row {
+            let value = |value: &&str| (*value != "NULL").then(|| (*value).to_owned());
+            values.iter().map(value).collect()
         };
-        let plain = Account::read(&row([
+        let plain = Account::read(&row(&[
             "%",
             "mysql_native_password",
             "",
@@ -216,14 +258,14 @@ mod tests {
             "",
         ]));
         assert_eq!(
-            plain.attributes(),
+            plain.attributes("LOCK"),
             "REQUIRE NONE WITH MAX_QUERIES_PER_HOUR 0 MAX_UPDATES_PER_HOUR 0 \
              MAX_CONNECTIONS_PER_HOUR 0 MAX_USER_CONNECTIONS 0 MAX_STATEMENT_TIME 0.000000 \
-             PASSWORD EXPIRE DEFAULT"
+             PASSWORD EXPIRE DEFAULT ACCOUNT LOCK"
         );
         assert!(!plain.locked);
         // As MySQL 8 answers: no MAX_STATEMENT_TIME there.
-        let specified = Account::read(&row([
+        let specified = Account::read(&row(&[
             "10.%",
             "caching_sha2_password",
             "SPECIFIED",
@@ -238,15 +280,22 @@ mod tests {
             "30",
             "NULL",
             "NULL",
+            "$A$",
+            "5",
+            "10",
+            "N",
+            "3",
+            "-1",
+            r#"{"comment": "it's \\"}"#,
         ]));
         assert_eq!(
-            specified.attributes(),
-            r"REQUIRE SUBJECT '/CN=\'s' AND ISSUER '/CN=i' AND CIPHER 'AES' WITH MAX_QUERIES_PER_HOUR 1 MAX_UPDATES_PER_HOUR 2 MAX_CONNECTIONS_PER_HOUR 3 MAX_USER_CONNECTIONS 4 PASSWORD EXPIRE INTERVAL 30 DAY"
+            specified.attributes("UNLOCK"),
+            r#"REQUIRE SUBJECT '/CN=\'s' AND ISSUER '/CN=i' AND CIPHER 'AES' WITH MAX_QUERIES_PER_HOUR 1 MAX_UPDATES_PER_HOUR 2 MAX_CONNECTIONS_PER_HOUR 3 MAX_USER_CONNECTIONS 4 PASSWORD EXPIRE INTERVAL 30 DAY PASSWORD HISTORY 5 PASSWORD REUSE INTERVAL 10 DAY PASSWORD REQUIRE CURRENT OPTIONAL FAILED_LOGIN_ATTEMPTS 3 PASSWORD_LOCK_TIME UNBOUNDED ACCOUNT UNLOCK ATTRIBUTE '{\"comment\": \"it\'s \\\\\"}'"#
         );
         assert!(specified.locked);
         assert_eq!(
             specified.plugin_of_copy(Dialect::MySql),
-            Some(Plugin::CachingSha2)
+            Some(Plugin::CachingSha2(Format::Crypt5))
         );
         assert_eq!(specified.plugin_of_copy(Dialect::MariaDb), None);
         assert_eq!(requirement("ANY", "", "", ""), "REQUIRE SSL");

@@ -11,6 +11,7 @@ use crate::engine::ServiceError;
 impl Mysql {
     /// Makes the user from the one before it. A step that was done already is done to no effect.
     pub(super) async fn copy_user(&self, session: &mut Session) -> Result<(), ServiceError> {
+        session.is_writable()?;
         let name = self.username.as_str();
         let model = self.previous_username.as_deref().unwrap_or(name);
         let models = Account::of(session, model).await?;
@@ -31,6 +32,7 @@ impl Mysql {
 
     /// What making the user needs, tried to no effect: on a user of whom nobody has heard.
     pub(super) async fn rehearse_copy(&self, session: &mut Session) -> Result<(), ServiceError> {
+        session.is_writable()?;
         let name = self.username.as_str();
         let model = self.previous_username.as_deref().unwrap_or(name);
         let models = Account::of(session, model).await?;
@@ -46,13 +48,12 @@ impl Mysql {
                 .execute(&format!("DROP USER IF EXISTS {copy}"))
                 .await?;
             let grants = grants_of(session, &original, (model, &found.host), name).await?;
-            let makes_users = session.grants_make_users;
-            for grant in grants.iter().filter(|_| !makes_users) {
-                match session.attempt(grant).await {
+            for grant in grants {
+                match session.attempt(&grant).await {
                     Ok(_) => {}
                     // That the administrator may grant it is what the server looked at before.
-                    Err(fault) if fault.is_of_no_user() || fault.is_out_of_reach() => {}
-                    Err(fault) => return Err(session.error_at(fault, grant)),
+                    Err(fault) if fault.is_of_no_user() || fault.is_out_of_reach(&grant) => {}
+                    Err(fault) => return Err(session.error_at(fault, &grant)),
                 }
             }
         }
@@ -96,15 +97,13 @@ impl Mysql {
         let plugin = plugin_of_copy(session, model, model_name)?;
         let copy = account(name, &model.host);
         let identified = format!(
-            "IDENTIFIED WITH {} AS {} {}",
+            "{copy} IDENTIFIED WITH {} AS {}",
             plugin.name(),
-            literal(&plugin.verifier(name, self.password.expose_secret())),
-            model.attributes()
+            literal(&plugin.verifier(name, self.password.expose_secret()))
         );
+        let locked = model.attributes("LOCK");
         session
-            .execute(&format!(
-                "CREATE USER IF NOT EXISTS {copy} {identified} ACCOUNT LOCK"
-            ))
+            .execute(&format!("CREATE USER IF NOT EXISTS {identified} {locked}"))
             .await?;
         for grant in grants_of(session, &original, (model_name, &model.host), name).await? {
             regrant(session, &grant).await?;
@@ -112,7 +111,8 @@ impl Mysql {
         if let Some(default) = model.default_roles(session, model_name, name).await? {
             session.execute(&default).await?;
         }
-        Ok(format!("ALTER USER {copy} {identified} ACCOUNT UNLOCK"))
+        let unlocked = model.attributes("UNLOCK");
+        Ok(format!("ALTER USER {identified} {unlocked}"))
     }
 }
 
@@ -173,13 +173,13 @@ async fn grants_of(
 async fn regrant(session: &mut Session, grant: &str) -> Result<(), ServiceError> {
     match session.attempt(grant).await {
         Ok(_) => return Ok(()),
-        Err(fault) if fault.is_out_of_reach() => {}
+        Err(fault) if fault.is_out_of_reach(grant) => {}
         Err(fault) => return Err(session.error_at(fault, grant)),
     }
     for grant in grants::one_by_one(grant) {
         match session.attempt(&grant).await {
             Ok(_) => {}
-            Err(fault) if fault.is_out_of_reach() => {
+            Err(fault) if fault.is_out_of_reach(&grant) => {
                 tracing::warn!(
                     grant,
                     "the grant's object is gone, or a view that cannot be opened: the new user does not get the grant"

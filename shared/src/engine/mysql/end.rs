@@ -3,7 +3,7 @@
 use super::Mysql;
 use super::account::{Account, account, is, literal};
 use super::session::{Dialect, Session};
-use super::verifier::Plugin;
+use super::verifier::{Format, Plugin};
 use crate::engine::{ServiceError, Sessions};
 
 /// How often a user's sessions are looked for. Its login is locked by then: those that are found
@@ -41,8 +41,9 @@ impl Mysql {
         let name = self.username.as_str();
         let plugin = match session.dialect {
             Dialect::MariaDb => Plugin::Native,
-            Dialect::MySql => Plugin::CachingSha2,
+            Dialect::MySql => Plugin::CachingSha2(Format::Crypt5),
         };
+        session.is_writable()?;
         session.execute(MAY_SEE_SESSIONS).await?;
         let accounts = Account::of(session, name).await?;
         for Account { host, .. } in &accounts {
@@ -52,11 +53,19 @@ impl Mysql {
             session
                 .execute(&format!("ALTER USER IF EXISTS {user} ACCOUNT LOCK"))
                 .await?;
-            let without_password = format!(
+            let mut without_password = format!(
                 "ALTER USER IF EXISTS {user} IDENTIFIED WITH {} AS {}",
                 plugin.name(),
                 literal(plugin.impossible())
             );
+            if session.dialect == Dialect::MySql {
+                // The password before this one may be kept beside it.
+                session
+                    .execute(&format!("ALTER USER IF EXISTS {user} DISCARD OLD PASSWORD"))
+                    .await?;
+                // Else logins that fail are counted, and no longer refused as what they are.
+                without_password += " FAILED_LOGIN_ATTEMPTS 0 PASSWORD_LOCK_TIME 0";
+            }
             match session.attempt(&without_password).await {
                 Ok(_) => {}
                 Err(fault) if fault.is_strict() => {}

@@ -3,6 +3,7 @@
 
 use mysql_async::{DriverError, Error, IoError, ServerError};
 
+use super::{grants, sha256};
 use crate::engine::{CallError, Cause, Kind, ServiceError};
 use crate::net::Unreachable;
 
@@ -20,8 +21,9 @@ pub(super) enum Fault {
 /// that is gone, or of a definer that is.
 const GONE: [u16; 5] = [1054, 1146, 1305, 1356, 1449];
 
-/// There is no such user to grant to: a privilege (MariaDB's code, MySQL's code), a role (theirs).
-const NO_USER: [u16; 4] = [1133, 1410, 1961, 3523];
+/// There is no such user to grant to: a privilege (MariaDB's code, MySQL's code), a role (theirs); nor one to
+/// take a part of a privilege from (MySQL's).
+const NO_USER: [u16; 5] = [1133, 1410, 1961, 3523, 1141];
 
 /// The credential is refused: wrong, without a password, or of a locked account (MySQL's code,
 /// MariaDB's code). Nothing else proves a revocation.
@@ -45,13 +47,22 @@ const LONGEST_NAME_TOLD: usize = 64;
 /// The time of `max_statement_time` or `max_execution_time` is over.
 const OUT_OF_TIME: [u16; 2] = [1969, 3024];
 
+/// Of this account so many logins failed that MySQL lets none in for a time, whatever its password.
+const BLOCKED: u16 = 3955;
+
 const PLUGINS: &str = "Give the user mysql_native_password or caching_sha2_password";
 
 impl Fault {
     pub(super) fn unknown_plugin(name: &str) -> Self {
+        let remedy = if name == sha256::PLUGIN {
+            // Which of the two, MySQL does not say.
+            "Check that there is such a user, and give it caching_sha2_password"
+        } else {
+            PLUGINS
+        };
         Self::Incompatible(
             format!("the user logs in by the plugin {name}, which is not supported"),
-            PLUGINS,
+            remedy,
         )
     }
 
@@ -64,9 +75,10 @@ impl Fault {
     }
 
     /// Whether what a privilege is for cannot be given any more. In a session, 1045 is of a view
-    /// whose definer is gone: who may not know that is told this.
-    pub(super) fn is_out_of_reach(&self) -> bool {
-        self.is_one_of(&GONE) || self.has_code(1045)
+    /// whose definer is gone: who may not know that is told this. Of a global privilege it is that
+    /// the administrator lacks it.
+    pub(super) fn is_out_of_reach(&self, grant: &str) -> bool {
+        self.is_one_of(&GONE) || self.has_code(1045) && !grants::is_global(grant)
     }
 
     /// Whether it is nothing but that there is no such user to grant anything to.
@@ -119,6 +131,21 @@ impl Fault {
         let error = self.into_error(service, action);
         if error.kind() == Some(Kind::Administrator) {
             error.instead(Kind::Rejected, remedy)
+        } else {
+            error
+        }
+    }
+
+    /// The error of a statement in a session: what is refused there is no login any more.
+    pub(super) fn into_statements_error(
+        self,
+        service: String,
+        action: &'static str,
+    ) -> ServiceError {
+        let is_of_login = self.is_login();
+        let error = self.into_error(service, action);
+        if is_of_login {
+            error.instead(Kind::Administrator, LACKS_PRIVILEGE)
         } else {
             error
         }
@@ -190,10 +217,9 @@ fn meaning(error: &ServerError) -> (Kind, &'static str) {
     match error.code {
         // Denied to the user, in its database, table, column, routine, for want of a privilege, a
         // role or the right to hand it on.
-        1044 | 1095 | 1142 | 1143 | 1227 | 1370 | 1410 | 1959 => (
-            Kind::Administrator,
-            "Grant the administrator the missing privilege",
-        ),
+        1044 | 1095 | 1142 | 1143 | 1227 | 1370 | 1410 | 1959 => {
+            (Kind::Administrator, LACKS_PRIVILEGE)
+        }
         // An empty remedy is that of a refused login.
         1045 | 1698 | 1820 | 1862 | 3118 | 4151 => (Kind::Administrator, ""),
         1040 => (
@@ -235,6 +261,10 @@ fn meaning(error: &ServerError) -> (Kind, &'static str) {
         | 1317
         | 1927
         | 3169 => (Kind::Unavailable, ""),
+        BLOCKED => (
+            Kind::Rejected,
+            "Run ALTER USER … ACCOUNT UNLOCK, or wait until its PASSWORD_LOCK_TIME is over",
+        ),
         1129 => (Kind::Rejected, "Run FLUSH HOSTS at the server"),
         1130 => (
             Kind::Rejected,
@@ -244,7 +274,9 @@ fn meaning(error: &ServerError) -> (Kind, &'static str) {
     }
 }
 
-const READ_ONLY: &str =
+const LACKS_PRIVILEGE: &str = "Grant the administrator the missing privilege";
+
+pub(super) const READ_ONLY: &str =
     "Let the document's host name the primary server, or wait for the end of a failover";
 
 #[cfg(test)]
@@ -293,6 +325,10 @@ mod tests {
                 "Query execution was interrupted (max_statement_time exceeded)",
             ),
             (1053, "Server shutdown in progress"),
+            (
+                3955,
+                "Access denied for user 'u'@'10.0.0.1'. Account is blocked for 2 day(s) (2 day(s) remaining) due to 3 consecutive failed logins.",
+            ),
             (
                 1129,
                 "Host '10.0.0.1' is blocked because of many connection errors",

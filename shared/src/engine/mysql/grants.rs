@@ -36,6 +36,17 @@ pub(super) fn regranted(statement: &str, from: (&str, &str), name: &str) -> Opti
     Some(format!("{privileges} {account}{option}"))
 }
 
+/// Whether a statement gives privileges for the whole server.
+pub(super) fn is_global(grant: &str) -> bool {
+    let mut parser = Parser(grant);
+    while let Some(token) = parser.next() {
+        if matches!(token, Token::Word("ON")) {
+            return parser.0.trim_start().starts_with("*.*");
+        }
+    }
+    false
+}
+
 /// A statement that gives privileges, as one statement for each privilege and column.
 pub(super) fn one_by_one(grant: &str) -> Vec<String> {
     let mut parser = Parser(grant);
@@ -197,6 +208,25 @@ mod tests {
         ] {
             let regranted = regranted(shown, ("u'x", "%"), "n");
             assert_eq!(regranted.as_deref(), expected, "{shown}");
+        }
+    }
+
+    #[test]
+    fn privileges_for_the_whole_server_are_known() {
+        for (grant, expected) in [
+            ("GRANT SELECT, FILE ON *.* TO 'n'@'%'", true),
+            (
+                "GRANT BACKUP_ADMIN ON *.* TO 'n'@'%' WITH GRANT OPTION",
+                true,
+            ),
+            (
+                "GRANT SELECT (`ON *.*`) ON `shop`.`t` TO 'ON *.*'@'%'",
+                false,
+            ),
+            ("GRANT SELECT ON `*`.* TO 'n'@'%'", false),
+            ("GRANT `ON *.*`@`%` TO 'n'@'%'", false),
+        ] {
+            assert_eq!(is_global(grant), expected, "{grant}");
         }
     }
 

@@ -9,9 +9,10 @@ use std::task::Poll;
 use std::time::Duration;
 
 use mysql_async::prelude::Queryable as _;
-use mysql_async::{Conn, Opts, OptsBuilder, SslOpts, Value};
+use mysql_async::{Conn, DriverError, Error, Opts, OptsBuilder, SslOpts, Value};
 
-use super::fault::Fault;
+use super::fault::{Fault, READ_ONLY};
+use super::sha256;
 use crate::deadline::{Deadline, Transient as _};
 use crate::engine::{CallError, Cause, Kind, ServiceError};
 use crate::net::{self, Roots, Unreachable};
@@ -39,6 +40,8 @@ pub(super) struct Login<'a> {
     pub(super) database: Option<&'a str>,
     pub(super) user: &'a str,
     pub(super) password: &'a str,
+    /// A customer's, and not the administrator's, whose password goes to no server by a plugin that it has no need of.
+    pub(super) is_customers: bool,
     /// In plain text instead of TLS.
     pub(super) is_plain: bool,
     pub(super) roots: &'a Roots,
@@ -84,8 +87,17 @@ async fn connect_once(login: &Login<'_>, deadline: Deadline) -> Result<Conn, Fau
         let host = net::without_brackets(login.host);
         let found = net::resolve(host, login.port).await;
         let addresses = found.map_err(Fault::Unreachable)?;
-        let addresses = addresses.iter().map(SocketAddr::ip).collect();
-        match without_panic(Conn::new(login.options(addresses))).await {
+        let ips = addresses.iter().map(SocketAddr::ip).collect();
+        match without_panic(Conn::new(login.options(ips))).await {
+            Some(Err(Error::Driver(DriverError::UnknownAuthPlugin { name })))
+                if name == sha256::PLUGIN && login.is_customers =>
+            {
+                // Who is let in has a user of that plugin, and not one that the server does not know.
+                match without_panic(sha256::log_in(login, &addresses)).await {
+                    Some(Ok(())) | None => Err(Fault::unknown_plugin(&name)),
+                    Some(Err(fault)) => Err(fault),
+                }
+            }
             Some(result) => Ok(result?),
             None => Err(Fault::unknown_plugin("parsec")),
         }
@@ -95,7 +107,7 @@ async fn connect_once(login: &Login<'_>, deadline: Deadline) -> Result<Conn, Fau
 }
 
 /// What a login comes to; `None` if the driver panics, as it does when a server asks for a login by
-/// parsec, which it is built without. What it has of the connection is dropped with it.
+/// parsec, which it is built without, or gives a key that is none. What it has of the connection is dropped with it.
 async fn without_panic<T>(login: impl Future<Output = T>) -> Option<T> {
     let mut login = Box::pin(login);
     poll_fn(|context| {
@@ -133,9 +145,9 @@ pub(super) async fn disconnect(connection: Conn) {
 pub(super) struct Session {
     connection: Conn,
     pub(super) dialect: Dialect,
-    /// A GRANT to nobody makes a user without a password, as MySQL's did
-    /// [before version 8](https://dev.mysql.com/doc/refman/5.7/en/sql-mode.html#sqlmode_no_auto_create_user).
-    pub(super) grants_make_users: bool,
+    /// MySQL lets an administrator who may end sessions write
+    /// [all the same](https://dev.mysql.com/doc/refman/9.7/en/server-system-variables.html#sysvar_read_only).
+    is_read_only: bool,
     service: String,
     action: &'static str,
     deadline: Deadline,
@@ -154,17 +166,21 @@ impl Session {
         let mut session = Self {
             connection,
             dialect: Dialect::MySql,
-            grants_make_users: false,
+            is_read_only: false,
             service,
             action,
             deadline,
         };
-        let version = session.rows("SELECT VERSION()").await?;
-        let version = version.first().and_then(|row| row.first()?.as_deref());
-        if version.is_some_and(|version| version.contains("MariaDB")) {
+        let answer = session.rows("SELECT VERSION(), @@global.read_only").await?;
+        let mut answer = answer.into_iter().flatten();
+        let version = answer.next().flatten().unwrap_or_default();
+        session.is_read_only = answer.next().flatten().is_some_and(|it| it == "1");
+        if version.contains("MariaDB") {
             session.dialect = Dialect::MariaDb;
-        } else {
-            session.grants_make_users = version.is_none_or(|version| version.starts_with("5."));
+        } else if version.starts_with("5.") {
+            // A GRANT to nobody makes a user without a password there, and no account is like MySQL 8's.
+            let found = format!("the server is MySQL {version}");
+            return Err(session.rejected(found, "Upgrade it to MySQL 8.0.19 or later"));
         }
         // One SQL mode for quoting and for what SHOW GRANTS writes, in which GRANT makes no user.
         // No statement waits or runs longer, so that a lock makes a clear error and no hung
@@ -204,7 +220,7 @@ impl Session {
 
     /// The error of a call that failed.
     pub(super) fn error(&self, fault: Fault) -> ServiceError {
-        fault.into_error(self.service.clone(), self.action)
+        fault.into_statements_error(self.service.clone(), self.action)
     }
 
     /// As [`Self::error`]; what the administrator lacks is clear from the statement alone, which
@@ -216,6 +232,15 @@ impl Session {
         } else {
             error.besides(&format!(" at {statement}"))
         }
+    }
+
+    /// Fails at a replica, where users would be others than at its primary server.
+    pub(super) fn is_writable(&self) -> Result<(), ServiceError> {
+        if self.is_read_only {
+            let found = "the server is read-only (read_only)".to_owned();
+            return Err(self.unavailable(found, READ_ONLY));
+        }
+        Ok(())
     }
 
     /// The service is in order and the call cannot be done.

@@ -2,11 +2,14 @@
 //! binary log, ever holds the password itself.
 
 use std::fmt::Write as _;
+use std::num::NonZeroU32;
 
+use aws_smithy_types::base64;
 use ring::digest::{Context, SHA1_FOR_LEGACY_USE_ONLY, SHA256, digest};
+use ring::pbkdf2::{self, PBKDF2_HMAC_SHA512};
 
-/// What [`Plugin::CachingSha2`] hashes with: 5 × 1000 rounds, the server's own default.
-const ROUNDS: usize = 5000;
+/// What [`Plugin::CachingSha2`] hashes with: 5 × 1000 rounds, the default of MySQL 8.
+const ROUNDS: u32 = 5000;
 
 /// The server takes a salt of this length only.
 const SALT_LENGTH: usize = 20;
@@ -19,14 +22,34 @@ pub(super) enum Plugin {
     /// random password of 238 bits does not need.
     Native,
     /// `caching_sha2_password`: MySQL's default since 8.0.
-    CachingSha2,
+    CachingSha2(Format),
+}
+
+/// The [formats](https://dev.mysql.com/doc/refman/9.7/en/caching-sha2-pluggable-authentication.html) in which
+/// `caching_sha2_password` stores passwords. A server may ask for one of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Format {
+    /// The only one before MySQL 9.7, and the default.
+    Crypt5,
+    Pbkdf2Sha512,
+}
+
+impl Format {
+    /// The format of what is stored.
+    pub(super) fn of(stored: &str) -> Self {
+        if stored.starts_with("$B$") {
+            Self::Pbkdf2Sha512
+        } else {
+            Self::Crypt5
+        }
+    }
 }
 
 impl Plugin {
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Native => "mysql_native_password",
-            Self::CachingSha2 => "caching_sha2_password",
+            Self::CachingSha2(_) => "caching_sha2_password",
         }
     }
 
@@ -34,12 +57,15 @@ impl Plugin {
     pub(super) fn verifier(self, user: &str, password: &str) -> String {
         match self {
             Self::Native => native(password.as_bytes()),
-            Self::CachingSha2 => {
+            Self::CachingSha2(format) => {
                 // As good as a random salt: a user's name is random, and has one password for life.
                 let mut salt = hex(digest(&SHA256, user.as_bytes()).as_ref());
                 salt.truncate(SALT_LENGTH);
-                let hash = sha256_crypt(password.as_bytes(), salt.as_bytes());
-                format!("$A$005${salt}{hash}")
+                let (password, bytes) = (password.as_bytes(), salt.as_bytes());
+                match format {
+                    Format::Crypt5 => format!("$A$005${salt}{}", sha256_crypt(password, bytes)),
+                    Format::Pbkdf2Sha512 => format!("$B$005${salt}{}", pbkdf2(password, bytes)),
+                }
             }
         }
     }
@@ -49,7 +75,7 @@ impl Plugin {
         match self {
             Self::Native => "*0000000000000000000000000000000000000000",
             // MySQL's own, of its users that nobody is.
-            Self::CachingSha2 => {
+            Self::CachingSha2(_) => {
                 "$A$005$THISISACOMBINATIONOFINVALIDSALTANDPASSWORDTHATMUSTNEVERBRBEUSED"
             }
         }
@@ -68,6 +94,13 @@ fn native(password: &[u8]) -> String {
     let once = digest(&SHA1_FOR_LEGACY_USE_ONLY, password);
     let twice = digest(&SHA1_FOR_LEGACY_USE_ONLY, once.as_ref());
     format!("*{}", hex(twice.as_ref()))
+}
+
+fn pbkdf2(password: &[u8], salt: &[u8]) -> String {
+    let mut hash = [0; 64];
+    let rounds = NonZeroU32::new(ROUNDS).unwrap_or(NonZeroU32::MIN);
+    pbkdf2::derive(PBKDF2_HMAC_SHA512, rounds, salt, password, &mut hash);
+    base64::encode(hash)
 }
 
 /// [SHA-crypt](https://www.akkadia.org/drepper/SHA-crypt.txt) with SHA-256. The crates for it cut
@@ -117,11 +150,11 @@ fn sha256_crypt(password: &[u8], salt: &[u8]) -> String {
         context.update(if odd { state.as_ref() } else { &password });
         state = context.finish();
     }
-    base64(state.as_ref())
+    crypts_base64(state.as_ref())
 }
 
 /// SHA-crypt's own Base64: its alphabet, its order of bytes, its order of bits.
-fn base64(sum: &[u8]) -> String {
+fn crypts_base64(sum: &[u8]) -> String {
     const ALPHABET: &[u8] = b"./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
     let mut text = String::new();
     let mut push = |mut bits: usize, length: usize| {
@@ -145,6 +178,8 @@ fn base64(sum: &[u8]) -> String {
 mod tests {
     use super::*;
 
+    const CRYPT5: Plugin = Plugin::CachingSha2(Format::Crypt5);
+
     fn bytes(hex: &str) -> Vec<u8> {
         (0..hex.len())
             .step_by(2)
@@ -166,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sha2_verifier_is_what_mysql_8_makes_of_the_password() {
+    fn a_sha2_verifier_is_what_mysql_makes_of_the_password() {
         // HEX(authentication_string), as MySQL 8 stored them.
         for (password, stored) in [
             (
@@ -186,13 +221,17 @@ mod tests {
 
     #[test]
     fn a_sha2_verifier_has_the_form_that_the_server_takes() {
-        let verifier = Plugin::CachingSha2.verifier("u_1", "pw");
+        let verifier = CRYPT5.verifier("u_1", "pw");
         assert_eq!(verifier.len(), 70);
         assert!(verifier.starts_with("$A$005$"));
         assert!(!verifier[7..].contains('$'));
-        assert_eq!(verifier, Plugin::CachingSha2.verifier("u_1", "pw"));
-        assert_ne!(verifier, Plugin::CachingSha2.verifier("u_2", "pw"));
-        assert_eq!(Plugin::CachingSha2.impossible().len(), verifier.len());
+        assert_eq!(verifier, CRYPT5.verifier("u_1", "pw"));
+        assert_ne!(verifier, CRYPT5.verifier("u_2", "pw"));
+        assert_eq!(CRYPT5.impossible().len(), verifier.len());
+        let verifier = Plugin::CachingSha2(Format::Pbkdf2Sha512).verifier("u_1", "pw");
+        assert_eq!(verifier.len(), 115);
+        assert!(verifier.starts_with("$B$005$"));
+        assert_eq!(Format::of(&verifier), Format::Pbkdf2Sha512);
         assert_eq!(Plugin::Native.impossible().len(), 41);
     }
 }

@@ -7,8 +7,13 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::task::AbortOnDropHandle;
 
-use super::stand::{Stand, username};
+use super::stand::{Server, Stand, username};
 use crate::support::{document, issue, next_document, revoke, version_id};
+
+on_each!(
+    a_user_that_is_half_made_lets_nobody_in_and_is_made_whole_when_the_call_is_repeated,
+    a_revocation_that_is_cut_off_is_completed_when_the_call_is_repeated,
+);
 
 /// A way to the server that ends for good after so many messages of the client: the server gets
 /// and does the last one, its answer is lost.
@@ -76,17 +81,17 @@ async fn grants(stand: &Stand, value: &Value) -> Vec<String> {
         .collect()
 }
 
-#[tokio::test]
-#[ignore = "needs MariaDB: cargo xtask test"]
-async fn a_user_that_is_half_made_lets_nobody_in_and_is_made_whole_when_the_call_is_repeated() {
-    let stand = Stand::start().await;
+async fn a_user_that_is_half_made_lets_nobody_in_and_is_made_whole_when_the_call_is_repeated(
+    server: Server,
+) {
+    let stand = Stand::start(server).await;
     stand
         .execute(&[
             "CREATE ROLE reader",
             "GRANT reader TO operator@'127.0.0.1' WITH ADMIN OPTION",
             "GRANT UPDATE ON mysql.* TO operator@'127.0.0.1'",
             "GRANT reader TO shop@'%'",
-            "SET DEFAULT ROLE reader FOR shop@'%'",
+            &server.set_default_role("reader", "shop@'%'"),
         ])
         .await;
     let whole = grants(&stand, &stand.imported).await;
@@ -114,10 +119,10 @@ async fn a_user_that_is_half_made_lets_nobody_in_and_is_made_whole_when_the_call
     assert!(locked >= 5 && unlocked >= 2, "{locked}, {unlocked}");
 }
 
-#[tokio::test]
-#[ignore = "needs MariaDB: cargo xtask test"]
-async fn a_revocation_that_is_cut_off_is_completed_when_the_call_is_repeated() {
-    let stand = Stand::start().await;
+pub(super) async fn a_revocation_that_is_cut_off_is_completed_when_the_call_is_repeated(
+    server: Server,
+) {
+    let stand = Stand::start(server).await;
     let mut cuts = 0;
     for messages in 1.. {
         assert!(messages < 100);

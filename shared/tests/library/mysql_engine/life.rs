@@ -3,13 +3,23 @@
 use addon_rotation::service::Verdict;
 use mysql_async::prelude::Queryable as _;
 
-use super::stand::{IMPORTED, Stand, username};
+use super::stand::{IMPORTED, Server, Stand, username};
 use crate::support::{document, next_document, soon, version_id, within};
 
-#[tokio::test]
-#[ignore = "needs MariaDB: cargo xtask test"]
-async fn a_user_lives_from_its_issue_to_its_revocation_each_of_which_can_be_repeated() {
-    let stand = Stand::start().await;
+on_each!(
+    a_user_lives_from_its_issue_to_its_revocation_each_of_which_can_be_repeated,
+    rotations_within_the_grace_period_are_revoked_in_any_order,
+    after_a_rollback_the_next_user_is_made_after_the_one_that_is_current_again,
+    the_sessions_of_a_revoked_user_end_and_no_others,
+    sessions_that_outlived_their_user_end_when_the_revocation_is_repeated,
+    no_password_is_in_a_statement_that_the_server_logs,
+    names_that_need_quotes_are_quoted,
+);
+
+pub(super) async fn a_user_lives_from_its_issue_to_its_revocation_each_of_which_can_be_repeated(
+    server: Server,
+) {
+    let stand = Stand::start(server).await;
     assert_eq!(stand.verdict(&stand.imported).await, Verdict::Accepted);
     let next = next_document(&stand.imported, &version_id());
     assert_eq!(next["previous_username"], IMPORTED);
@@ -43,10 +53,8 @@ async fn a_user_lives_from_its_issue_to_its_revocation_each_of_which_can_be_repe
         .unwrap();
 }
 
-#[tokio::test]
-#[ignore = "needs MariaDB: cargo xtask test"]
-async fn rotations_within_the_grace_period_are_revoked_in_any_order() {
-    let stand = Stand::start().await;
+async fn rotations_within_the_grace_period_are_revoked_in_any_order(server: Server) {
+    let stand = Stand::start(server).await;
     let second = stand.rotate(&stand.imported).await;
     let third = stand.rotate(&second).await;
     for value in [&stand.imported, &second, &third] {
@@ -60,10 +68,10 @@ async fn rotations_within_the_grace_period_are_revoked_in_any_order() {
     assert_eq!(stand.verdict(&third).await, Verdict::Accepted);
 }
 
-#[tokio::test]
-#[ignore = "needs MariaDB: cargo xtask test"]
-async fn after_a_rollback_the_next_user_is_made_after_the_one_that_is_current_again() {
-    let stand = Stand::start().await;
+async fn after_a_rollback_the_next_user_is_made_after_the_one_that_is_current_again(
+    server: Server,
+) {
+    let stand = Stand::start(server).await;
     let second = stand.rotate(&stand.imported).await;
     // AWSCURRENT goes back to the imported version, and the abandoned one ends.
     stand.revoke(&document(&second)).await;
@@ -72,10 +80,8 @@ async fn after_a_rollback_the_next_user_is_made_after_the_one_that_is_current_ag
     assert_eq!(stand.verdict(&third).await, Verdict::Accepted);
 }
 
-#[tokio::test]
-#[ignore = "needs MariaDB: cargo xtask test"]
-async fn the_sessions_of_a_revoked_user_end_and_no_others() {
-    let stand = Stand::start().await;
+pub(super) async fn the_sessions_of_a_revoked_user_end_and_no_others(server: Server) {
+    let stand = Stand::start(server).await;
     // To MariaDB's process list, these are one and the same.
     stand
         .execute(&["CREATE USER SHOP@'%' IDENTIFIED BY 'another'"])
@@ -103,10 +109,8 @@ async fn the_sessions_of_a_revoked_user_end_and_no_others() {
     assert!(goods.is_empty(), "what was not committed is rolled back");
 }
 
-#[tokio::test]
-#[ignore = "needs MariaDB: cargo xtask test"]
-async fn sessions_that_outlived_their_user_end_when_the_revocation_is_repeated() {
-    let stand = Stand::start().await;
+async fn sessions_that_outlived_their_user_end_when_the_revocation_is_repeated(server: Server) {
+    let stand = Stand::start(server).await;
     let mut left = stand.session(&stand.imported).await;
     stand.execute(&["DROP USER shop@'%'"]).await;
     left.query_drop("SELECT 1").await.unwrap();
@@ -114,10 +118,8 @@ async fn sessions_that_outlived_their_user_end_when_the_revocation_is_repeated()
     assert!(left.query_drop("SELECT 1").await.is_err());
 }
 
-#[tokio::test]
-#[ignore = "needs MariaDB: cargo xtask test"]
-async fn no_password_is_in_a_statement_that_the_server_logs() {
-    let stand = Stand::start().await;
+pub(super) async fn no_password_is_in_a_statement_that_the_server_logs(server: Server) {
+    let stand = Stand::start(server).await;
     let next = stand.rotate(&stand.imported).await;
     assert_eq!(stand.verdict(&next).await, Verdict::Accepted);
     stand.revoke(&document(&stand.imported)).await;
@@ -130,10 +132,8 @@ async fn no_password_is_in_a_statement_that_the_server_logs() {
     assert!(!logged(next["password"].as_str().unwrap()));
 }
 
-#[tokio::test]
-#[ignore = "needs MariaDB: cargo xtask test"]
-async fn names_that_need_quotes_are_quoted() {
-    let stand = Stand::start().await;
+async fn names_that_need_quotes_are_quoted(server: Server) {
+    let stand = Stand::start(server).await;
     let strange = r#"a'b"c`d\ e;--%é"#;
     let quoted = r#"'a''b"c`d\\ e;--%é'"#;
     let password = r"p'a\s";

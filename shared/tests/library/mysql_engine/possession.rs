@@ -2,13 +2,16 @@
 
 use addon_rotation::service::Verdict;
 
-use super::stand::Stand;
+use super::stand::{Server, Stand};
 use crate::support::{document, random, soon};
 
-#[tokio::test]
-#[ignore = "needs MariaDB: cargo xtask test"]
-async fn an_account_that_stands_in_for_a_user_is_not_that_user() {
-    let stand = Stand::start().await;
+on_each!(
+    an_account_that_stands_in_for_a_user_is_not_that_user,
+    anothers_user_with_a_password_that_is_not_its_own_is_refused,
+);
+
+async fn an_account_that_stands_in_for_a_user_is_not_that_user(server: Server) {
+    let stand = Stand::start(server).await;
     let (password, own) = (random(), random());
     stand
         .execute(&[
@@ -30,10 +33,8 @@ async fn an_account_that_stands_in_for_a_user_is_not_that_user() {
     assert!(!error.contains(&password), "{error}");
 }
 
-#[tokio::test]
-#[ignore = "needs MariaDB: cargo xtask test"]
-async fn anothers_user_with_a_password_that_is_not_its_own_is_refused() {
-    let stand = Stand::start().await;
+async fn anothers_user_with_a_password_that_is_not_its_own_is_refused(server: Server) {
+    let stand = Stand::start(server).await;
     let create = format!("CREATE USER tenant_c@'%' IDENTIFIED BY '{}'", random());
     stand.execute(&[&create]).await;
     let mut claimed = stand.imported.clone();

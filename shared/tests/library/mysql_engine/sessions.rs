@@ -3,8 +3,13 @@
 use addon_rotation::service::Sessions;
 use serde_json::Value;
 
-use super::stand::Stand;
+use super::stand::{Server, Stand};
 use crate::support::{document, serving, soon, within};
+
+on_each!(
+    the_sessions_of_a_user_are_counted_and_no_others,
+    an_administrator_that_is_shown_its_own_alone_says_nothing,
+);
 
 async fn sessions(stand: &Stand, value: &Value) -> Option<Sessions> {
     let document = document(value);
@@ -19,10 +24,8 @@ fn from_here(count: u64) -> Sessions {
     Sessions { count, from }
 }
 
-#[tokio::test]
-#[ignore = "needs MariaDB: cargo xtask test"]
-async fn the_sessions_of_a_user_are_counted_and_no_others() {
-    let stand = Stand::start().await;
+async fn the_sessions_of_a_user_are_counted_and_no_others(server: Server) {
+    let stand = Stand::start(server).await;
     let next = stand.rotate(&stand.imported).await;
     assert_eq!(sessions(&stand, &stand.imported).await, Some(from_here(0)));
     let two = [
@@ -43,10 +46,8 @@ async fn the_sessions_of_a_user_are_counted_and_no_others() {
     within(Box::pin(ended)).await;
 }
 
-#[tokio::test]
-#[ignore = "needs MariaDB: cargo xtask test"]
-async fn an_administrator_that_is_shown_its_own_alone_says_nothing() {
-    let stand = Stand::start().await;
+async fn an_administrator_that_is_shown_its_own_alone_says_nothing(server: Server) {
+    let stand = Stand::start(server).await;
     let _session = stand.session(&stand.imported).await;
     stand
         .execute(&["REVOKE PROCESS ON *.* FROM operator@'127.0.0.1'"])

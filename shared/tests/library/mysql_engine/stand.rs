@@ -6,8 +6,8 @@ use std::sync::Arc;
 use addon_rotation::document::{Document, Fields};
 use addon_rotation::net::{self, PlainText};
 use addon_rotation::service::{Services, Verdict};
-use local_cloud::mariadb::Mariadb;
-use local_cloud::tools::{ensure_mariadb, target_directory};
+use local_cloud::mysqld::Mysqld;
+use local_cloud::tools::{LATER_MARIADB, ensure_mariadb, ensure_mysql, target_directory};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -19,8 +19,56 @@ pub(super) const IMPORTED: &str = "shop";
 /// The administrator's name.
 pub(super) const ADMINISTRATOR: &str = "operator";
 
+/// What an administrator may do, as the page for operators says it.
+pub(super) const PAGE: &str = include_str!("../../../../infra/engines.md");
+
+/// Which server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Server {
+    /// Debian's: 10.11 on Debian 12.
+    MariaDb,
+    /// Of a later Debian, by its line in the local cloud's table: 11.8.
+    LaterMariaDb(usize),
+    /// That of Debian's `sid`: 9.7.
+    MySql,
+}
+
+impl Server {
+    /// One of the two, by the server.
+    pub(super) fn either<T>(self, mariadb: T, mysql: T) -> T {
+        match self {
+            Self::MariaDb | Self::LaterMariaDb(_) => mariadb,
+            Self::MySql => mysql,
+        }
+    }
+
+    /// The statements for its administrator on the page, with the names and the password of a test.
+    pub(super) fn administrators(self, password: &str) -> Vec<String> {
+        let heading = self.either("-- MariaDB", "-- MySQL");
+        let blocks = PAGE.split("```sql\n").skip(1);
+        let mut blocks = blocks.filter_map(|block| block.split("```").next());
+        let block = blocks.find(|block| block.starts_with(heading)).unwrap();
+        let lines = block.lines().filter(|line| !line.starts_with("--"));
+        lines
+            .map(|line| line.trim_end_matches(';'))
+            .map(|line| line.replace("acme_admin@'10.%'", &format!("{ADMINISTRATOR}@'127.0.0.1'")))
+            .map(|line| line.replace("'...'", &format!("'{password}'")))
+            .collect()
+    }
+
+    /// The privilege to end other users' sessions.
+    pub(super) fn connection_admin(self) -> &'static str {
+        self.either("CONNECTION ADMIN", "CONNECTION_ADMIN")
+    }
+
+    pub(super) fn set_default_role(self, role: &str, account: &str) -> String {
+        let to = self.either("FOR", "TO");
+        format!("SET DEFAULT ROLE {role} {to} {account}")
+    }
+}
+
 pub(super) struct Stand {
-    pub(super) server: Mariadb,
+    pub(super) server: Mysqld,
     pub(super) services: Services,
     /// The administrator's secret.
     pub(super) administrator: Fields,
@@ -31,20 +79,27 @@ pub(super) struct Stand {
 }
 
 impl Stand {
-    pub(super) async fn start() -> Self {
-        Self::with(&[]).await
+    pub(super) async fn start(server: Server) -> Self {
+        Self::with(server, &[]).await
     }
 
-    pub(super) async fn with(options: &[&str]) -> Self {
+    pub(super) async fn with(server: Server, options: &[&str]) -> Self {
         // Already installed is as good.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let workspace = local_cloud::tools::workspace();
         let progress = Arc::new(|line: &str| println!("{line}"));
-        let programs = ensure_mariadb(&target_directory(&workspace), progress)
-            .await
-            .unwrap();
+        let target = target_directory(&workspace);
+        let programs = match server {
+            Server::MariaDb => ensure_mariadb(&target, progress).await.unwrap(),
+            Server::LaterMariaDb(line) => {
+                let packages = &LATER_MARIADB[line];
+                packages.ensure_mariadb(&target, progress).await.unwrap()
+            }
+            Server::MySql => ensure_mysql(&target, progress).await.unwrap(),
+        };
         let logs = tempfile::tempdir().unwrap();
-        let server = Mariadb::start(&programs, logs.path(), options)
+        let kind = server;
+        let server = Mysqld::start(&programs, logs.path(), options)
             .await
             .unwrap();
         let (password, administrator_password) = (random(), random());
@@ -54,15 +109,12 @@ impl Stand {
                 "CREATE TABLE shop.goods (id INT PRIMARY KEY, price INT)",
                 &format!("CREATE USER shop@'%' IDENTIFIED BY '{password}'"),
                 "GRANT ALL PRIVILEGES ON shop.* TO shop@'%'",
-                &format!(
-                    "CREATE USER {ADMINISTRATOR}@'127.0.0.1' IDENTIFIED BY '{administrator_password}'"
-                ),
-                "GRANT CREATE USER, PROCESS, CONNECTION ADMIN ON *.* TO operator@'127.0.0.1'",
-                "GRANT SELECT ON mysql.* TO operator@'127.0.0.1'",
-                "GRANT ALL PRIVILEGES ON shop.* TO operator@'127.0.0.1' WITH GRANT OPTION",
             ])
             .await
             .unwrap();
+        let statements = kind.administrators(&administrator_password);
+        let statements: Vec<&str> = statements.iter().map(String::as_str).collect();
+        server.execute(&statements).await.unwrap();
         let imported = json!({
             "engine": "mariadb",
             "host": "127.0.0.1",
@@ -125,7 +177,7 @@ impl Stand {
     /// Whether there is a user of the document's name.
     pub(super) async fn has_user(&self, value: &Value) -> bool {
         let query = format!(
-            "SELECT User FROM mysql.global_priv WHERE User = '{}'",
+            "SELECT User FROM mysql.user WHERE User = '{}'",
             username(value)
         );
         !self.server.column(&query).await.unwrap().is_empty()

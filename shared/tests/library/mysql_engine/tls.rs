@@ -6,14 +6,19 @@ use addon_rotation::service::{Kind, Services, Verdict};
 use local_cloud::certificates::Authority;
 use serde_json::Value;
 
-use super::stand::Stand;
+use super::stand::{Server, Stand};
 use crate::support::{document, next_document, serving, soon, version_id, within};
+
+on_each!(
+    a_server_is_trusted_if_its_authority_is_in_the_bundle_and_its_name_in_the_certificate,
+    a_certificate_for_another_host_is_refused,
+);
 
 /// An address that leads to this machine and yet is none of its loopback addresses, so that no
 /// plain text is sent there.
 const HERE: &str = "0.0.0.0";
 
-async fn start(authority: &Authority, names: &[&str]) -> Stand {
+async fn start(server: Server, authority: &Authority, names: &[&str]) -> Stand {
     let certificate = authority.certify(names).unwrap();
     let files = tempfile::tempdir().unwrap();
     let file = |name: &str, text: &str| {
@@ -31,7 +36,7 @@ async fn start(authority: &Authority, names: &[&str]) -> Stand {
     // Readable by the user that the server becomes.
     let open = std::os::unix::fs::PermissionsExt::from_mode(0o755);
     std::fs::set_permissions(files.path(), open).unwrap();
-    Stand::with(&certificate.each_ref().map(String::as_str)).await
+    Stand::with(server, &certificate.each_ref().map(String::as_str)).await
 }
 
 fn trusting(services: &Services, authority: &Authority) -> Services {
@@ -62,11 +67,11 @@ async fn refused(stand: &Stand, services: &Services) -> String {
     texts.remove(0)
 }
 
-#[tokio::test]
-#[ignore = "needs MariaDB: cargo xtask test"]
-async fn a_server_is_trusted_if_its_authority_is_in_the_bundle_and_its_name_in_the_certificate() {
+pub(super) async fn a_server_is_trusted_if_its_authority_is_in_the_bundle_and_its_name_in_the_certificate(
+    server: Server,
+) {
     let authority = Authority::new().unwrap();
-    let mut stand = start(&authority, &[HERE]).await;
+    let mut stand = start(server, &authority, &[HERE]).await;
     let error = refused(&stand, &stand.services).await;
     assert!(error.contains("CaBundleLayer"), "{error}");
     let another = trusting(&stand.services, &Authority::new().unwrap());
@@ -88,13 +93,16 @@ async fn a_server_is_trusted_if_its_authority_is_in_the_bundle_and_its_name_in_t
     );
     stand.revoke(&document(&here)).await;
     assert_eq!(stand.verdict(&here).await, Verdict::Refused);
+    // In whichever way the server asks for a password of whom it does not know.
+    for _ in 0..20 {
+        let unknown = next_document(&here, &version_id());
+        assert_eq!(stand.verdict(&unknown).await, Verdict::Refused);
+    }
 }
 
-#[tokio::test]
-#[ignore = "needs MariaDB: cargo xtask test"]
-async fn a_certificate_for_another_host_is_refused() {
+async fn a_certificate_for_another_host_is_refused(server: Server) {
     let authority = Authority::new().unwrap();
-    let stand = start(&authority, &["db7.acme.example", "127.0.0.1"]).await;
+    let stand = start(server, &authority, &["db7.acme.example", "127.0.0.1"]).await;
     let trusting = trusting(&stand.services, &authority);
     let error = refused(&stand, &trusting).await;
     assert!(error.contains("for another host name"), "{error}");

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use local_cloud::mariadb::{Mariadb, SUPERUSER, native_password};
+use local_cloud::mysqld::{Mysqld, SUPERUSER, native_password};
 use mysql_async::Conn;
 use mysql_async::prelude::Queryable as _;
 use serde_json::{Value, json};
@@ -28,7 +28,7 @@ impl MysqlService {
         servers: Arc<Servers>,
         passage: Passage,
     ) -> Result<(Self, Imported), Problem> {
-        let server: &Mariadb = servers.mysql.as_ref().ok_or_else(not_started)?;
+        let server: &Mysqld = servers.mysql.as_ref().ok_or_else(not_started)?;
         let database = format!("u_{}", &random()[..24]);
         let password = random();
         let stored = native_password(&password);

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use local_cloud::mariadb::Mariadb;
+use local_cloud::mysqld::Mysqld;
 use local_cloud::postgres::{Postgres, PostgresOptions};
 use local_cloud::redis::{Redis, RedisOptions, Users};
 use local_cloud::tools::{ensure_mariadb, ensure_postgres, ensure_redis, target_directory};
@@ -14,7 +14,7 @@ use crate::Problem;
 /// The servers that are needed. They end with this.
 pub struct Servers {
     pub(super) postgres: Option<Postgres>,
-    pub(super) mysql: Option<Mariadb>,
+    pub(super) mysql: Option<Mysqld>,
     pub(super) redis: Option<Redis>,
     _logs: TempDir,
 }
@@ -52,7 +52,7 @@ impl Servers {
         let mysql = if needs(Engine::Mysql) {
             let programs = ensure_mariadb(&target, Arc::clone(&progress)).await?;
             let options = ["--max-connections=400"];
-            Some(Mariadb::start(&programs, logs.path(), &options).await?)
+            Some(Mysqld::start(&programs, logs.path(), &options).await?)
         } else {
             None
         };

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::Partner;
 use super::instance::{Imported, random_text};
-use crate::mariadb::{Mariadb, native_password};
+use crate::mysqld::{Mysqld, native_password};
 
 impl Partner {
     /// The users with privileges in the instance's database whom the server lets in.
@@ -30,7 +30,7 @@ impl Partner {
     }
 }
 
-async fn import(server: &Mariadb, name: &str, administrator: &str) -> anyhow::Result<Imported> {
+async fn import(server: &Mysqld, name: &str, administrator: &str) -> anyhow::Result<Imported> {
     let (password, port) = (random_text(32), server.port());
     let stored = native_password(&password);
     server

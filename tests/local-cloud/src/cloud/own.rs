@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::Partner;
 use super::partner::{login, silent};
-use crate::mariadb::{self, Mariadb};
+use crate::mysqld::{self, Mysqld};
 use crate::postgres::{self, Postgres, PostgresOptions};
 
 /// A server that tests may stop and start again.
@@ -70,13 +70,13 @@ impl Partner {
     }
 
     /// Starts a MariaDB server for the instance that will have this name.
-    pub async fn mariadb_of_its_own(&self, name: &str) -> anyhow::Result<Own<Mariadb>> {
+    pub async fn mariadb_of_its_own(&self, name: &str) -> anyhow::Result<Own<Mysqld>> {
         let programs = crate::tools::ensure_mariadb(self.target(), silent()).await?;
         // As above.
         let durable = ["--innodb-flush-log-at-trx-commit=2"];
-        let server = Mariadb::start(&programs, &self.logs().join(name), &durable).await?;
+        let server = Mysqld::start(&programs, &self.logs().join(name), &durable).await?;
         let password = server.superuser_password();
-        let login = login("mysql", mariadb::SUPERUSER, password, server.port());
+        let login = login("mysql", mysqld::SUPERUSER, password, server.port());
         self.own(&self.own_mariadb, name, server, login).await
     }
 }

@@ -17,8 +17,8 @@ use crate::credential_service::{CredentialService, CredentialServiceOptions};
 use crate::events::EventLog;
 use crate::gateway::{BoundGateway, Gateway, GatewayOptions};
 use crate::heroku::{Heroku, Manifest};
-use crate::mariadb::{self, Mariadb};
 use crate::ministack;
+use crate::mysqld::{self, Mysqld};
 use crate::postgres::{self, Postgres};
 use crate::process::OnLine;
 
@@ -44,11 +44,11 @@ pub struct Partner {
     target: PathBuf,
     logs: PathBuf,
     postgres: OnceCell<(Postgres, String)>,
-    mariadb: OnceCell<(Mariadb, String)>,
+    mariadb: OnceCell<(Mysqld, String)>,
     /// By instance.
     pub(super) redis: Mutex<BTreeMap<String, SharedRedis>>,
     pub(super) own_postgres: OwnServers<Postgres>,
-    pub(super) own_mariadb: OwnServers<Mariadb>,
+    pub(super) own_mariadb: OwnServers<Mysqld>,
 }
 
 impl Partner {
@@ -147,12 +147,12 @@ impl Partner {
     }
 
     /// As [`Self::postgres`], for `mysql`.
-    pub async fn mariadb(&self) -> anyhow::Result<&(Mariadb, String)> {
+    pub async fn mariadb(&self) -> anyhow::Result<&(Mysqld, String)> {
         let start = async || {
             let programs = crate::tools::ensure_mariadb(&self.target, silent()).await?;
-            let server = Mariadb::start(&programs, &self.logs, &[]).await?;
+            let server = Mysqld::start(&programs, &self.logs, &[]).await?;
             let password = server.superuser_password();
-            let login = login("mysql", mariadb::SUPERUSER, password, server.port());
+            let login = login("mysql", mysqld::SUPERUSER, password, server.port());
             let administrator = self.store_administrator("mysql", &login).await?;
             Ok((server, administrator))
         };

@@ -41,20 +41,32 @@ impl Owner {
         chown(path, Some(user.uid.as_raw()), Some(user.gid.as_raw()))
     }
 
+    /// As [`Self::give`], with all that is in a directory.
+    pub(crate) fn give_all(&self, directory: &Path) -> io::Result<()> {
+        self.give(directory)?;
+        for entry in std::fs::read_dir(directory)? {
+            let path = entry?.path();
+            if path.is_dir() {
+                self.give_all(&path)?;
+            } else {
+                self.give(&path)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Where this user can run the programs of a server: where they are, or in a copy within `directory` of all that
     /// they belong to. The checkout may be one that only root can enter.
     pub(crate) fn accessible(&self, programs: &Path, directory: &Path) -> io::Result<PathBuf> {
         if self.user.is_none() || is_open_to_all(programs) {
             return Ok(programs.to_owned());
         }
-        let top = crate::tools::root_of(programs)
-            .or(programs.parent())
-            .unwrap_or(programs);
+        let unpacked = crate::tools::root_of(programs);
+        let top = unpacked.or(programs.parent()).unwrap_or(programs);
         // Unpacked packages are known by the name of the directory that they are in.
-        let to = match top.file_name() {
-            Some(name) if crate::tools::root_of(programs).is_some() => {
-                directory.join("debian").join(name)
-            }
+        let suite = unpacked.and_then(|root| root.parent()?.file_name());
+        let to = match (suite, top.file_name()) {
+            (Some(suite), Some(name)) => directory.join(suite).join(name),
             _ => directory.join("server"),
         };
         if !to.exists() {

@@ -11,18 +11,15 @@ use std::path::{Path, PathBuf};
 use tokio::process::Command;
 
 use super::environment::lock;
-use super::{missing, quiet, unusable};
-use crate::process::{self, OnLine, Owner};
+use super::{missing, mysqld, quiet, unusable};
+use crate::process::{self, OnLine};
 
 const POSTGRESQL: &str = "usr/lib/postgresql";
 
 /// Within `target/tools/`, where packages are unpacked.
 const UNPACKED: &str = "debian";
 
-/// Within packages of a later suite, where the programs can be run from.
-const WRAPPED: &str = "run";
-
-/// Holds, once packages are unpacked, their names.
+/// Holds, once packages are unpacked, what they are.
 const STAMP: &str = ".unpacked";
 
 /// Of which suites of Debian's others than the machine's are.
@@ -31,35 +28,30 @@ const KEYS: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 /// A server's packages.
 #[derive(Debug)]
 pub struct Packages {
-    name: &'static str,
-    /// Debian's suite, if it is another than the machine's: the server then runs with that suite's own
-    /// loader and libraries.
-    suite: Option<&'static str>,
-    names: &'static [&'static str],
+    pub(super) name: &'static str,
+    /// Debian's suite, if it is another than the machine's.
+    pub(super) suite: Option<&'static str>,
+    pub(super) names: &'static [&'static str],
     /// Of which nothing that they depend on is needed.
-    alone: &'static [&'static str],
+    pub(super) alone: &'static [&'static str],
+    /// Of another suite, the programs that are run: each by a script, with that suite's own loader and libraries.
+    pub(super) scripts: &'static [Script],
     /// What is missing if they cannot be had.
-    program: &'static str,
-    remedy: &'static str,
+    pub(super) program: &'static str,
+    pub(super) remedy: &'static str,
 }
+
+/// A script and the program that it runs. Of the same name, it takes the program's place.
+pub(super) type Script = (&'static str, &'static str);
 
 const POSTGRES: Packages = Packages {
     name: "postgresql",
     suite: None,
     names: &["postgresql-15", "postgresql-client-15"],
     alone: &[],
+    scripts: &[],
     program: "the PostgreSQL server (initdb, postgres)",
     remedy: "apt-get install postgresql, or your system's package of it",
-};
-
-const MARIADB: Packages = Packages {
-    name: "mariadb",
-    suite: None,
-    names: &["mariadb-server-core", "mariadb-client-core"],
-    // Has the plug-ins.
-    alone: &["mariadb-server"],
-    program: "MariaDB (mariadbd, mariadb-install-db, mariadb)",
-    remedy: "apt-get install mariadb-server, or your system's package of it",
 };
 
 const REDIS: Packages = Packages {
@@ -67,27 +59,40 @@ const REDIS: Packages = Packages {
     suite: None,
     names: &["redis-server", "redis-tools"],
     alone: &[],
+    scripts: &[],
     program: "the Redis server (redis-server, redis-cli)",
     remedy: "apt-get install redis-server, or your system's package of it",
 };
 
+const VALKEY_SCRIPTS: &[Script] = &[
+    ("usr/bin/redis-server", "usr/bin/valkey-server"),
+    ("usr/bin/redis-cli", "usr/bin/valkey-cli"),
+];
+const REDIS_SCRIPTS: &[Script] = &[
+    ("usr/bin/redis-server", "usr/bin/redis-server"),
+    ("usr/bin/redis-cli", "usr/bin/redis-cli"),
+];
+const VALKEY: &[&str] = &["valkey-server", "valkey-tools"];
+
 /// Servers of Redis's kind that later suites have: a line each.
 pub static LATER_REDIS: [Packages; 3] = [
-    later("valkey", "trixie", &["valkey-server", "valkey-tools"]),
-    later("valkey", "sid", &["valkey-server", "valkey-tools"]),
-    later("redis", "sid", &["redis-server", "redis-tools"]),
+    later("valkey", "trixie", VALKEY, VALKEY_SCRIPTS),
+    later("valkey", "sid", VALKEY, VALKEY_SCRIPTS),
+    later("redis", "sid", REDIS.names, REDIS_SCRIPTS),
 ];
 
-const fn later(
+pub(super) const fn later(
     name: &'static str,
     suite: &'static str,
     names: &'static [&'static str],
+    scripts: &'static [Script],
 ) -> Packages {
     Packages {
         name,
         suite: Some(suite),
         names,
         alone: &[],
+        scripts,
         program: "a server of a later Debian",
         remedy: "use a machine with apt-get, dpkg-deb and Debian's keys (debian-archive-keyring)",
     }
@@ -110,7 +115,7 @@ pub fn client(name: &str) -> Command {
             .find(&target, find_postgres)
             .map(|it| it.join(name)),
         "redis-cli" => REDIS.find(&target, find_redis).map(|it| it.join(name)),
-        _ => MARIADB.find(&target, find_mariadb).map(|it| it.client),
+        _ => mysqld::find_client(&target),
     };
     let program = found.filter(|program| program.is_file());
     let program = program.unwrap_or_else(|| name.into());
@@ -126,39 +131,6 @@ pub(super) fn postgres_version(programs: &Path) -> Option<u32> {
     programs.parent()?.file_name()?.to_str()?.parse().ok()
 }
 
-/// MariaDB's programs.
-#[derive(Clone, Debug)]
-pub struct MariadbPrograms {
-    /// `mariadbd`
-    pub server: PathBuf,
-    /// `mariadb-install-db`
-    pub install: PathBuf,
-    /// `mariadb`, the client.
-    pub client: PathBuf,
-}
-
-impl MariadbPrograms {
-    /// Where this user can run them.
-    pub(crate) fn accessible(&self, owner: &Owner, directory: &Path) -> io::Result<Self> {
-        let there = |program: &Path| owner.accessible(program, directory);
-        Ok(Self {
-            server: there(&self.server)?,
-            install: there(&self.install)?,
-            client: self.client.clone(),
-        })
-    }
-
-    /// What the programs' files are relative to.
-    pub(crate) fn base(&self) -> Option<&Path> {
-        self.server.parent()?.parent()
-    }
-}
-
-/// MariaDB's programs. Fails as [`ensure_postgres`] does.
-pub async fn ensure_mariadb(target: &Path, progress: OnLine) -> anyhow::Result<MariadbPrograms> {
-    MARIADB.ensure(target, &progress, find_mariadb).await
-}
-
 /// The directory of `redis-server` and `redis-cli`. Fails as [`ensure_postgres`] does.
 pub async fn ensure_redis(target: &Path, progress: OnLine) -> anyhow::Result<PathBuf> {
     REDIS.ensure(target, &progress, find_redis).await
@@ -168,11 +140,12 @@ impl Packages {
     /// The directory of `redis-server` and `redis-cli`, of one of [`LATER_REDIS`]. Fails as
     /// [`ensure_postgres`] does.
     pub async fn ensure_redis(&self, target: &Path, progress: OnLine) -> anyhow::Result<PathBuf> {
-        let find = |root: Option<&Path>| find_redis(Some(&root?.join(WRAPPED)));
+        let find = |root: Option<&Path>| find_redis(Some(root?));
         self.ensure(target, &progress, find).await
     }
 
-    fn root(&self, target: &Path) -> PathBuf {
+    /// Where they are unpacked.
+    pub(super) fn root(&self, target: &Path) -> PathBuf {
         let directory = match self.suite {
             Some(suite) => format!("{UNPACKED}-{suite}"),
             None => UNPACKED.to_owned(),
@@ -181,7 +154,7 @@ impl Packages {
     }
 
     /// The machine's own, else what is unpacked.
-    fn find<T>(&self, target: &Path, find: fn(Option<&Path>) -> Option<T>) -> Option<T> {
+    pub(super) fn find<T>(&self, target: &Path, find: fn(Option<&Path>) -> Option<T>) -> Option<T> {
         let unpacked = || {
             let root = self.root(target);
             let stamp = fs::read_to_string(root.join(STAMP)).ok()?;
@@ -191,10 +164,12 @@ impl Packages {
     }
 
     fn stamp(&self) -> String {
-        [self.names, self.alone].concat().join("\n")
+        let scripts = self.scripts.iter().map(|(script, _)| *script);
+        let names = [self.names, self.alone].concat().into_iter();
+        names.chain(scripts).collect::<Vec<_>>().join("\n")
     }
 
-    async fn ensure<T>(
+    pub(super) async fn ensure<T>(
         &self,
         target: &Path,
         progress: &OnLine,
@@ -288,8 +263,8 @@ impl Packages {
                 process::run("dpkg-deb -x", extract, &log("unpack"), None).await?;
             }
         }
-        if self.suite.is_some() {
-            wrap(&root, self.name).with_context(|| unusable(&root))?;
+        if !self.scripts.is_empty() {
+            wrap(&root, self.scripts).with_context(|| unusable(&root))?;
         }
         // Of use to nobody any more.
         let _ = fs::remove_dir_all(&downloads);
@@ -298,35 +273,40 @@ impl Packages {
     }
 }
 
-/// Makes `redis-server` and `redis-cli` of a later suite's programs, which no other suite's loader or
-/// C library fits.
-fn wrap(root: &Path, name: &str) -> io::Result<()> {
+/// Makes scripts that run programs of another suite, which no other suite's loader or C library fits. They find both
+/// beside them, in a copy as well.
+fn wrap(root: &Path, scripts: &[Script]) -> io::Result<()> {
     let libraries = library_directories(root);
-    let places = libraries
-        .iter()
-        .cloned()
-        .chain([root.join("usr/lib64"), root.join("usr/lib")]);
     let is_loader = |it: &PathBuf| {
         let name = it.file_name().unwrap_or_default().to_string_lossy();
         name.starts_with("ld-linux")
     };
+    let places = libraries.iter().cloned();
     let loader = places
+        .chain(["usr/lib64", "usr/lib"].map(|directory| root.join(directory)))
         .filter_map(|place| fs::read_dir(place).ok())
         .flat_map(|entries| entries.flatten().map(|entry| entry.path()))
         .find(is_loader)
         .ok_or(io::ErrorKind::NotFound)?;
-    let libraries = std::env::join_paths(libraries).map_err(io::Error::other)?;
-    let programs = root.join(WRAPPED).join("usr/bin");
-    fs::create_dir_all(&programs)?;
-    for program in ["server", "cli"] {
-        let script = programs.join(format!("redis-{program}"));
-        let line = format!(
-            "#!/bin/sh\nexec '{}' --library-path '{}' '{}' \"$@\"\n",
-            loader.display(),
-            libraries.to_string_lossy(),
-            root.join(format!("usr/bin/{name}-{program}")).display()
+    let here = |path: &Path| {
+        let relative = path.strip_prefix(root).unwrap_or(path);
+        format!("$root/{}", relative.display())
+    };
+    let libraries: Vec<String> = libraries.iter().map(|it| here(it)).collect();
+    for (script, program) in scripts {
+        let mut program = root.join(program);
+        let script = root.join(script);
+        if script == program {
+            program.set_extension("program");
+            fs::rename(&script, &program)?;
+        }
+        let lines = format!(
+            "#!/bin/sh\nroot=${{0%/usr/*}}\nexec \"{}\" --library-path \"{}\" \"{}\" \"$@\"\n",
+            here(&loader),
+            libraries.join(":"),
+            here(&program)
         );
-        fs::write(&script, line)?;
+        fs::write(&script, lines)?;
         fs::set_permissions(&script, fs::Permissions::from_mode(0o755))?;
     }
     Ok(())
@@ -334,13 +314,23 @@ fn wrap(root: &Path, name: &str) -> io::Result<()> {
 
 /// Where packages are unpacked that a program is from.
 pub(crate) fn root_of(program: &Path) -> Option<&Path> {
-    let is_root = |it: &&Path| it.parent().and_then(Path::file_name) == Some(UNPACKED.as_ref());
-    program.ancestors().find(is_root)
+    program.ancestors().find(|root| is_unpacked(root))
 }
 
-/// The directories of the libraries that were unpacked with a program, for `LD_LIBRARY_PATH`.
+/// Whether packages are unpacked in a directory: those of the machine's suite, or of another.
+fn is_unpacked(root: &Path) -> bool {
+    let parent = root.parent().and_then(Path::file_name).unwrap_or_default();
+    let parent = parent.to_string_lossy();
+    let suite = parent.strip_prefix(UNPACKED);
+    suite.is_some_and(|suite| suite.is_empty() || suite.starts_with('-'))
+}
+
+/// The directories of the libraries that were unpacked with a program of the machine's suite, for `LD_LIBRARY_PATH`.
 pub(crate) fn libraries(program: &Path) -> Option<OsString> {
-    std::env::join_paths(library_directories(root_of(program)?)).ok()
+    let root = root_of(program)?;
+    let is_machines = root.parent()?.ends_with(UNPACKED);
+    let directories = is_machines.then(|| library_directories(root))?;
+    std::env::join_paths(directories).ok()
 }
 
 fn library_directories(root: &Path) -> Vec<PathBuf> {
@@ -349,21 +339,6 @@ fn library_directories(root: &Path) -> Vec<PathBuf> {
     let directories = directories.map(|entry| entry.path());
     let of_machine = |it: &PathBuf| it.to_string_lossy().contains("-linux-gnu");
     directories.filter(of_machine).collect()
-}
-
-fn find_mariadb(root: Option<&Path>) -> Option<MariadbPrograms> {
-    let find = |name: &str| match root {
-        Some(root) => ["usr/sbin", "usr/bin"]
-            .map(|directory| root.join(directory).join(name))
-            .into_iter()
-            .find(|program| program.is_file()),
-        None => process::find_program(name, &["/usr/sbin".into()]),
-    };
-    Some(MariadbPrograms {
-        server: find("mariadbd")?,
-        install: find("mariadb-install-db")?,
-        client: find("mariadb")?,
-    })
 }
 
 fn find_redis(root: Option<&Path>) -> Option<PathBuf> {

@@ -3,7 +3,7 @@
 use tempfile::TempDir;
 
 use super::*;
-use crate::mariadb::Mariadb;
+use crate::mysqld::Mysqld;
 use crate::postgres::Postgres;
 use crate::redis::{Redis, RedisOptions, Users};
 use crate::tools::{ensure_mariadb, ensure_postgres, ensure_redis, target_directory, workspace};
@@ -20,7 +20,7 @@ const LOGINS: [(Login, &str); 5] = [
 
 enum Server {
     Postgres(Postgres),
-    Mariadb(Mariadb),
+    Mariadb(Mysqld),
     Redis(Redis),
 }
 
@@ -47,7 +47,7 @@ impl Database {
             }
             Login::Mysql | Login::MariadbClient => {
                 let programs = ensure_mariadb(&target, quiet).await.unwrap();
-                let server = Mariadb::start(&programs, logs.path(), &[]).await.unwrap();
+                let server = Mysqld::start(&programs, logs.path(), &[]).await.unwrap();
                 server.execute(&["CREATE DATABASE shop"]).await.unwrap();
                 Server::Mariadb(server)
             }

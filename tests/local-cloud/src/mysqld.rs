@@ -1,4 +1,4 @@
-//! A private MariaDB server: a free port, a temporary directory, nothing left behind.
+//! A private MariaDB or MySQL server: a free port, a temporary directory, nothing left behind.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ use tempfile::TempDir;
 
 use crate::patience::PATIENCE;
 use crate::process::{self, Output, Owner, Process};
-use crate::tools::MariadbPrograms;
+use crate::tools::{MysqldPrograms, NO_CERTIFICATES, NewData, SMALL_REDO_LOG};
 
 /// The name of a user that may do everything.
 pub const SUPERUSER: &str = "root";
@@ -21,9 +21,9 @@ pub const SUPERUSER: &str = "root";
 /// How long the server may take to start.
 const START: Duration = PATIENCE;
 
-/// A MariaDB server. Stopped and removed on drop.
+/// A MariaDB or MySQL server. Stopped and removed on drop.
 #[derive(Debug)]
-pub struct Mariadb {
+pub struct Mysqld {
     /// `None` while it is stopped.
     process: Option<Process>,
     output: Output,
@@ -33,32 +33,42 @@ pub struct Mariadb {
     directory: TempDir,
 }
 
-impl Mariadb {
+impl Mysqld {
     /// Makes the system tables and starts a server on the loopback interface: the general log and
     /// the binary log on, nothing safe from a power failure. `options` are the server's own, such
     /// as `--max-connections=10`.
     ///
-    /// The logs `mariadb-install-db.log` and `mariadb.log` go to `log_dir`. Run as root, the server
-    /// becomes user `mysql`, or `nobody`.
+    /// The logs `new-data.log` and `mysqld.log` go to `log_dir`. Run as root, the server becomes user
+    /// `mysql`, or `nobody`.
     pub async fn start(
-        programs: &MariadbPrograms,
+        programs: &MysqldPrograms,
         log_dir: &Path,
         options: &[&str],
     ) -> anyhow::Result<Self> {
-        let directory = crate::scratch::directory("mariadb-")?;
+        let directory = crate::scratch::directory("mysqld-")?;
         let owner = Owner::find("mysql", Signal::SIGKILL)?;
         owner.give(directory.path())?;
         let password = Alphanumeric.sample_string(&mut rand::rng(), 32);
         let programs = &programs.accessible(&owner, directory.path())?;
-        initialise(programs, directory.path(), &owner, log_dir).await?;
+        let dialect = match &programs.data {
+            NewData::Install(install) => {
+                install_data(install, programs.base(), directory.path(), &owner, log_dir).await?;
+                Dialect::MariaDb
+            }
+            NewData::Copy(data) => {
+                copy_data(data, directory.path(), &owner, log_dir).await?;
+                Dialect::MySql
+            }
+        };
         let init_file = directory.path().join("init.sql");
-        process::write_private(&init_file, &init_sql(&password))?;
+        process::write_private(&init_file, &dialect.init_sql(&password))?;
         owner.give(&init_file)?;
         let start = Start {
+            dialect,
             server: programs.server.clone(),
             base: programs.base().map(Path::to_owned),
             directory: directory.path().to_owned(),
-            log: log_dir.join("mariadb.log"),
+            log: log_dir.join("mysqld.log"),
             options: options.iter().map(ToString::to_string).collect(),
             owner,
         };
@@ -190,42 +200,93 @@ pub fn native_password(password: &str) -> String {
     text
 }
 
-/// The superuser has a password, and nobody gets in without one.
-fn init_sql(password: &str) -> String {
-    let stored = native_password(password);
-    format!(
-        "DELETE FROM mysql.global_priv WHERE User = 'root' OR User = '';\n\
-         FLUSH PRIVILEGES;\n\
-         CREATE USER '{SUPERUSER}'@'127.0.0.1' IDENTIFIED VIA mysql_native_password USING '{stored}';\n\
-         GRANT ALL PRIVILEGES ON *.* TO '{SUPERUSER}'@'127.0.0.1' WITH GRANT OPTION;\n"
-    )
+/// Which of the two a server is.
+#[derive(Clone, Copy, Debug)]
+enum Dialect {
+    MariaDb,
+    MySql,
 }
 
-async fn initialise(
-    programs: &MariadbPrograms,
+impl Dialect {
+    /// At each start: the superuser has a password, and nobody gets in without one.
+    fn init_sql(self, password: &str) -> String {
+        match self {
+            Self::MariaDb => format!(
+                "DELETE FROM mysql.global_priv WHERE User = 'root' OR User = '';\n\
+                 FLUSH PRIVILEGES;\n\
+                 CREATE USER '{SUPERUSER}'@'127.0.0.1' IDENTIFIED VIA mysql_native_password USING '{}';\n\
+                 GRANT ALL PRIVILEGES ON *.* TO '{SUPERUSER}'@'127.0.0.1' WITH GRANT OPTION;\n",
+                native_password(password)
+            ),
+            Self::MySql => format!(
+                "CREATE USER IF NOT EXISTS '{SUPERUSER}'@'127.0.0.1' IDENTIFIED BY '{password}';\n\
+                 GRANT ALL PRIVILEGES ON *.* TO '{SUPERUSER}'@'127.0.0.1' WITH GRANT OPTION;\n\
+                 DROP USER IF EXISTS '{SUPERUSER}'@'localhost';\n"
+            ),
+        }
+    }
+
+    /// What keeps a server small that holds next to nothing.
+    fn options(self) -> &'static [&'static str] {
+        match self {
+            Self::MariaDb => &["--innodb-log-file-size=8M"],
+            // Neither its own protocol beside MySQL's, on a port of its own, nor a directory for files.
+            Self::MySql => &[
+                SMALL_REDO_LOG,
+                NO_CERTIFICATES,
+                "--mysqlx=OFF",
+                "--secure-file-priv=",
+                // Its grants are in a table like others, and are to outlive a server that is killed, not more.
+                "--innodb-flush-log-at-trx-commit=2",
+                "--sync-binlog=0",
+            ],
+        }
+    }
+}
+
+async fn install_data(
+    program: &Path,
+    base: Option<&Path>,
     directory: &Path,
     owner: &Owner,
     log_dir: &Path,
 ) -> anyhow::Result<()> {
-    let mut install = owner.command(&programs.install);
+    let mut install = owner.command(program);
     // A server that starts removes the temporary tables that it finds: those of others as well.
     install.env("TMPDIR", directory);
     install.arg("--no-defaults");
-    if let Some(base) = programs.base() {
+    if let Some(base) = base {
         install.arg(format!("--basedir={}", base.display()));
     }
     install
         .arg(format!("--datadir={}", directory.join("data").display()))
         .args(["--auth-root-authentication-method=normal", "--skip-test-db"])
         .args(["--skip-name-resolve", "--innodb-log-file-size=8M"]);
-    let log = log_dir.join("mariadb-install-db.log");
+    let log = log_dir.join("new-data.log");
     process::run("mariadb-install-db", install, &log, None).await?;
+    Ok(())
+}
+
+async fn copy_data(
+    from: &Path,
+    directory: &Path,
+    owner: &Owner,
+    log_dir: &Path,
+) -> anyhow::Result<()> {
+    let data = directory.join("data");
+    let mut copy = process::command("cp", Signal::SIGKILL);
+    // Most of it is zeros.
+    copy.args(["--recursive", "--sparse=always", "--preserve=mode"]);
+    copy.arg(from).arg(&data);
+    process::run("cp", copy, &log_dir.join("new-data.log"), None).await?;
+    owner.give_all(&data)?;
     Ok(())
 }
 
 /// How the server is started.
 #[derive(Debug)]
 struct Start {
+    dialect: Dialect,
     server: PathBuf,
     base: Option<PathBuf>,
     directory: PathBuf,
@@ -254,15 +315,15 @@ impl Start {
             ("log-bin", "binlog".to_owned()),
             ("innodb-flush-log-at-trx-commit", "0".to_owned()),
             ("innodb-buffer-pool-size", "16M".to_owned()),
-            ("innodb-log-file-size", "8M".to_owned()),
         ] {
             server.arg(format!("--{option}={value}"));
         }
         server
             .args(["--general-log", "--skip-name-resolve"])
+            .args(self.dialect.options())
             .args(&self.options);
         // Nothing of it is kept: it need not put anything in order.
-        let mut process = Process::spawn("MariaDB", server, &self.log)
+        let mut process = Process::spawn("mysqld", server, &self.log)
             .await?
             .stopped_by(Signal::SIGKILL);
         process
@@ -291,33 +352,48 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::tools::{ensure_mariadb, target_directory};
+    use crate::tools::{ensure_mariadb, ensure_mysql, target_directory};
 
     #[tokio::test]
     #[ignore = "needs the local cloud: cargo xtask test"]
     async fn it_serves_with_passwords_and_logs_every_statement() {
         let target = target_directory(&crate::tools::workspace());
+        let quiet = Arc::new(|_: &str| ());
+        let mariadb = ensure_mariadb(&target, quiet.clone()).await.unwrap();
+        let mysql = ensure_mysql(&target, quiet).await.unwrap();
+        for (programs, is_mariadb) in [(mariadb, true), (mysql, false)] {
+            let logs = tempfile::tempdir().unwrap();
+            let mut server = Mysqld::start(&programs, logs.path(), &[]).await.unwrap();
+            let version = server.column("SELECT @@version").await.unwrap();
+            assert_eq!(version[0].contains("MariaDB"), is_mariadb, "{version:?}");
+            server
+                .execute(&[
+                    "CREATE DATABASE d",
+                    "CREATE USER 'o''x'@'%' IDENTIFIED BY 'a secret'",
+                ])
+                .await
+                .unwrap();
+            server.resume().await.unwrap();
+            assert!(server.has_logged("CREATE DATABASE d").unwrap());
+            assert!(!server.has_logged("CREATE DATABASE e").unwrap());
+            assert!(server.connect_as("o'x", "a secret").await.is_ok());
+            for (user, password) in [("o'x", "wrong"), (SUPERUSER, ""), ("", "")] {
+                let error = server.connect_as(user, password).await.unwrap_err();
+                assert!(error.to_string().contains("1045"), "{error}");
+            }
+        }
+    }
+
+    #[tokio::test]
+    #[ignore = "needs the local cloud: cargo xtask test"]
+    async fn a_native_password_is_stored_as_it_is_made_here() {
+        let target = target_directory(&crate::tools::workspace());
         let programs = ensure_mariadb(&target, Arc::new(|_: &str| ()))
             .await
             .unwrap();
         let logs = tempfile::tempdir().unwrap();
-        let mariadb = Mariadb::start(&programs, logs.path(), &[]).await.unwrap();
-        mariadb
-            .execute(&[
-                "CREATE DATABASE d",
-                "CREATE USER 'o''x'@'%' IDENTIFIED BY 'a secret'",
-            ])
-            .await
-            .unwrap();
-        assert!(mariadb.has_logged("CREATE DATABASE d").unwrap());
-        assert!(!mariadb.has_logged("CREATE DATABASE e").unwrap());
-        let stored = native_password("a secret");
-        let known = mariadb.column("SELECT JSON_VALUE(Priv, '$.authentication_string') FROM mysql.global_priv WHERE User LIKE 'o%'");
-        assert_eq!(known.await.unwrap(), [stored]);
-        assert!(mariadb.connect_as("o'x", "a secret").await.is_ok());
-        for (user, password) in [("o'x", "wrong"), (SUPERUSER, ""), ("", "")] {
-            let error = mariadb.connect_as(user, password).await.unwrap_err();
-            assert!(error.to_string().contains("1045"), "{error}");
-        }
+        let server = Mysqld::start(&programs, logs.path(), &[]).await.unwrap();
+        let stored = server.column("SELECT PASSWORD('a secret')").await.unwrap();
+        assert_eq!(stored, [native_password("a secret")]);
     }
 }
