@@ -21,6 +21,7 @@ macro_rules! on_both {
     };
 }
 
+mod adversary;
 mod answers;
 mod faults;
 mod handed_over;
