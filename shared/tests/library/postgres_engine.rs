@@ -25,6 +25,7 @@ mod adversary;
 mod answers;
 mod faults;
 mod handed_over;
+mod held_up;
 mod maintenance;
 mod pooler;
 mod possession;

@@ -58,11 +58,11 @@ const HOLDING: [&str; 6] = [
 ];
 
 /// Code that goes on after every error that can be caught.
-const STUBBORN: &str = "DO $$ BEGIN LOOP BEGIN PERFORM pg_sleep(1000); \
+const STUBBORN: &str = "DO $$ BEGIN LOOP BEGIN PERFORM pg_advisory_lock(1); \
                         EXCEPTION WHEN query_canceled OR OTHERS THEN NULL; END; END LOOP; END $$";
 
 /// A session that takes statements, or the server's refusal.
-async fn connect(config: &Config) -> Result<Client, Error> {
+pub(super) async fn connect(config: &Config) -> Result<Client, Error> {
     let (client, connection) = config.connect(NoTls).await?;
     tokio::spawn(connection);
     Ok(client)
@@ -112,7 +112,7 @@ async fn knock(config: Config) -> SqlState {
         match connect(&config).await {
             Ok(client) => {
                 let _ = client.batch_execute(HOLDING[0]).await;
-                let _ = client.batch_execute("SELECT pg_sleep(1000)").await;
+                let _ = client.batch_execute("SELECT pg_advisory_lock(1)").await;
             }
             Err(error) => {
                 if error.code() == Some(&SqlState::INVALID_PASSWORD) {
