@@ -74,13 +74,14 @@ pub(super) async fn everywhere(
 /// The server hands over what is older first, and a function only to whom may create one in its schema: that may be
 /// younger.
 async fn schemas(session: &Session, what: What<'_>, owner: &str) -> Result<String, ServiceError> {
-    let owned = format!(
+    let query = format!(
         "SELECT nspname FROM pg_namespace WHERE nspowner = {}",
         what.oid()
     );
-    let rows = session.transaction(&owned).await?;
-    let schemas = rows.iter().map(|row| identifier(&column(row, 0)));
-    Ok(schemas
-        .map(|schema| format!("ALTER SCHEMA {schema} OWNER TO {owner}; "))
-        .collect())
+    let rows = session.transaction(&query).await?;
+    let statements = rows.iter().map(|row| {
+        let schema = identifier(&column(row, 0));
+        format!("ALTER SCHEMA {schema} OWNER TO {owner}; ")
+    });
+    Ok(statements.collect::<Vec<_>>().concat())
 }

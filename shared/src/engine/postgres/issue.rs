@@ -188,8 +188,8 @@ impl<'a> Before<'a> {
             let reassign = format!("{first}REASSIGN OWNED BY {role} TO {owner}");
             session.as_member_of(&self.role, &role, &reassign)
         };
-        let owned = hand_over::What::Owned(&self.role.oid);
-        let done = hand_over::everywhere(postgres, context, session, owned, &owner, statements);
+        let what = hand_over::What::Owned(&self.role.oid);
+        let done = hand_over::everywhere(postgres, context, session, what, &owner, statements);
         if let Err(error) = done.await {
             tracing::warn!(
                 role = self.name,

@@ -153,8 +153,6 @@ async fn a_hostile_holder_does_not_outlive_the_grace_period() {
         .collect();
 
     stand.revoke(&document(&stand.imported)).await;
-    let left = "SELECT ID FROM information_schema.PROCESSLIST WHERE USER IN ('shop', 'nobody')";
-    assert!(eventually(async || stand.server.column(left).await.unwrap().is_empty()).await);
     for mut session in open {
         assert!(session.query_drop("SELECT 1").await.is_err());
     }
@@ -163,6 +161,8 @@ async fn a_hostile_holder_does_not_outlive_the_grace_period() {
         assert!(!within(session.goes_on_after_a_refusal()).await);
     }
     assert!(!within(killed.answers("DO 1")).await);
+    let left = "SELECT ID FROM information_schema.PROCESSLIST WHERE USER IN ('shop', 'nobody')";
+    assert!(eventually(async || stand.server.column(left).await.unwrap().is_empty()).await);
     for refused in knocking {
         // Locked, or gone.
         let code = within(refused).await.unwrap();

@@ -186,8 +186,8 @@ async fn a_hostile_holder_does_not_outlive_the_grace_period(version: Version) {
 
     let reset = "ALTER DATABASE shop RESET ALL";
     stand.server.execute("archive", reset).await.unwrap();
-    let owned = format!("SELECT count(*) FROM pg_shdepend WHERE refobjid = {oid}");
-    assert_eq!(stand.ask("shop", &owned).await, "0");
+    let left = format!("SELECT count(*) FROM pg_shdepend WHERE refobjid = {oid}");
+    assert_eq!(stand.ask("shop", &left).await, "0");
     let owner = "SELECT relowner::regrole FROM pg_class WHERE oid = 'own.t'::regclass";
     assert_eq!(stand.ask("shop", owner).await, "customer");
     assert_eq!(
