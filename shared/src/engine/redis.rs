@@ -187,11 +187,12 @@ impl Engine for Redis {
     }
 
     async fn revoke(&self, context: &Context<'_>) -> Result<(), ServiceError> {
+        let mut result = Ok(());
+        // On each: whoever holds one of them up keeps the credential alive on no other.
         for node in self.nodes() {
-            let mut session = Session::administrator(node, context, "Revoking a user").await?;
-            self.revoke_at(&mut session, context).await?;
+            result = result.and(self.revoke_on(node, context).await);
         }
-        Ok(())
+        result
     }
 
     async fn rehearse(&self, context: &Context<'_>) -> Result<(), ServiceError> {
@@ -290,6 +291,11 @@ impl Redis {
         session
             .command(&["ACL", "DELUSER", self.credential()])
             .await
+    }
+
+    async fn revoke_on(&self, node: &Node, context: &Context<'_>) -> Result<(), ServiceError> {
+        let mut session = Session::administrator(node, context, "Revoking a user").await?;
+        self.revoke_at(&mut session, context).await
     }
 
     async fn revoke_at(

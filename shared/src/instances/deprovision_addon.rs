@@ -319,6 +319,7 @@ impl DeprovisionAddon {
         let was_enrolled = secret.rotation_off || secret.rotation_function.is_some();
         let (mut revoked, mut unproven) = (Vec::new(), Vec::new());
         let (mut problems, mut transient) = (Vec::new(), true);
+        let mut over: Vec<Document> = Vec::new();
         for version in versions {
             let live = Label::Live(version.clone());
             let is_pending = pending == Some(&version);
@@ -335,7 +336,11 @@ impl DeprovisionAddon {
                     document => document?,
                 };
                 let is_own = own(arn, secret, &version, &document);
-                if is_own.is_err() || !was_enrolled {
+                // The credential of another version, which has just ended, logs in no more.
+                let is_over = over
+                    .iter()
+                    .any(|it| it.is_same_login(&document) == Some(true));
+                if !is_over && (is_own.is_err() || !was_enrolled) {
                     if !self.shows_possession(&document, deadline).await? {
                         if is_labelled {
                             is_own?;
@@ -353,6 +358,7 @@ impl DeprovisionAddon {
                 let label = (!is_pending).then_some((&live, holder));
                 self.revoke(arn, &version, &document, label, deadline)
                     .await?;
+                over.push(document);
                 Ok::<_, Error>(true)
             };
             match ended.await {

@@ -12,7 +12,6 @@ use super::possession::vouched_for;
 use crate::Error;
 use crate::claims::{self, Names};
 use crate::deadline::Deadline;
-use crate::document::Document;
 use crate::event::{RevokeEvent, ScheduledAt};
 use crate::event_bus::{self, EventBus, Occurrence};
 use crate::function::{Function, Handling};
@@ -268,11 +267,19 @@ fn given_up(event: RevokeEvent, error: &Error) -> Ended {
     Ended::GivenUp(error.into())
 }
 
-/// Whether a rotation that came after the one that has scheduled this try may have removed the config var that showed
-/// the credential: until then dynos were started with it.
-fn was_removed_since(event: &RevokeEvent, secret: &Secret, current: &Document) -> bool {
+/// Whether a rotation that came after the one that has scheduled this try may have taken the credential out of a config
+/// var: until then dynos were started with it. It removed one, or versions differ in the names of theirs.
+fn was_shown_since(event: &RevokeEvent, secret: &Secret, versions: &Versions) -> bool {
+    let Versions {
+        old,
+        current,
+        others,
+        ..
+    } = versions;
+    let others = others.iter().map(|(_, other)| other);
+    let is_renamed = others.chain([old]).any(|it| !it.publishes_where(current));
     let scheduled = event.scheduled_at.map(ScheduledAt::time);
-    !current.heroku.removed.is_empty()
+    (is_renamed || !current.heroku.removed.is_empty())
         && !secret.carries(&event.version, &Label::Previous)
         && scheduled.is_some_and(|scheduled| secret.last_rotated >= Some(scheduled))
 }
@@ -332,9 +339,11 @@ impl RevokeSecret {
             .current()
             .ok_or_else(|| StepError::NoCurrentVersion(event.secret.clone()))?;
         let old = self.old(event, &secret, &holder, deadline).await?;
+        let (others, unproven) = self.others(event, &secret, &current, deadline).await?;
         let versions = Versions {
             current: self.document(event, &current, deadline).await?,
-            others: self.others(event, &secret, &current, deadline).await?,
+            others,
+            unproven,
             current_version: current,
             old,
         };
@@ -356,7 +365,7 @@ impl RevokeSecret {
             )?,
         }
         let seen = self.look(event, &versions, deadline).await?;
-        if event.was_in_use || was_removed_since(event, &secret, current) {
+        if event.was_in_use || was_shown_since(event, &secret, &versions) {
             let own = secret.grace_period_seconds().ok().flatten();
             return Ok(Outcome::GraceAnew(own.unwrap_or(self.grace_period_seconds)));
         }
@@ -385,6 +394,13 @@ impl RevokeSecret {
         if seen == Seen::Current && old.engine.places() == current.engine.places() {
             self.services
                 .prove_control(current, &event.version, deadline)
+                .await?;
+        }
+        // Whoever has stored the credential once more has labelled what is ended now, and nobody could show any more.
+        for version in versions.ended_with_it(&secret) {
+            let live = Label::Live(version.clone());
+            self.secrets
+                .detach(&event.secret, &live, version, deadline)
                 .await?;
         }
         // The last act: as long as the label is there, the revocation is not done.

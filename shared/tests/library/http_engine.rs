@@ -1,5 +1,7 @@
 //! The `http` engine against the partner's service.
 
+mod adversary;
+
 use std::cell::Cell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

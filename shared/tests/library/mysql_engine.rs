@@ -31,6 +31,7 @@ macro_rules! on {
 }
 
 mod accounts;
+mod adversary;
 mod cut_off;
 mod definers;
 mod faults;
@@ -39,6 +40,7 @@ mod life;
 mod likeness;
 mod policies;
 mod possession;
+mod raw;
 mod refusals;
 mod sessions;
 mod stand;

@@ -21,9 +21,11 @@ macro_rules! on_both {
     };
 }
 
+mod adversary;
 mod answers;
 mod faults;
 mod handed_over;
+mod held_up;
 mod maintenance;
 mod pooler;
 mod possession;

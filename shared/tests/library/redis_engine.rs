@@ -1,5 +1,6 @@
 //! The `redis` and `valkey` engines against real servers.
 
+mod adversary;
 mod connections;
 mod crashes;
 mod faults;

@@ -1,5 +1,8 @@
 //! The end of a user.
 
+use std::collections::BTreeSet;
+use std::time::Duration;
+
 use super::Mysql;
 use super::account::{Account, account, is, literal};
 use super::session::{Dialect, Session};
@@ -8,7 +11,11 @@ use crate::engine::{ServiceError, Sessions};
 
 /// How often a user's sessions are looked for. Its login is locked by then: those that are found
 /// after the first look were on their way in.
-const LOOKS: usize = 10;
+const LOOKS: usize = 20;
+/// Between two looks.
+const PAUSE: Duration = Duration::from_millis(250);
+/// So many looks does another user's session have that changes its user: a moment is all it takes.
+const PATIENCE: usize = 8;
 
 /// Without PROCESS nobody is shown the others' sessions, and without a word; this fails.
 const MAY_SEE_SESSIONS: &str = "SELECT COUNT(*) FROM information_schema.INNODB_TRX";
@@ -156,24 +163,50 @@ fn sessions(column: &str, user: &str) -> String {
     )
 }
 
-/// Ends a user's sessions, until a look finds none. One that rolls back is over as well: it takes
-/// no statement any more.
+/// Ends a user's sessions, until a look finds none. One that was ended here and rolls back is over as well: it takes
+/// no statement any more. Of another one that is killed, that may be its statement alone.
+///
+/// A session that [changes its user](https://mariadb.com/kb/en/com_change_user/) is shown under the name that it
+/// asks for, as long as its client likes, and is the old user's again if that is refused.
 async fn end_sessions(session: &mut Session, user: &str) -> Result<(), ServiceError> {
-    let query = sessions("ID", user);
-    for _ in 0..LOOKS {
-        let ids: Vec<u64> = session
-            .rows(&query)
-            .await?
-            .into_iter()
-            .flatten()
-            .filter_map(|id| id?.parse().ok())
-            .collect();
-        if ids.is_empty() {
+    let query = format!(
+        "SELECT ID, COMMAND = 'Killed', {} FROM information_schema.PROCESSLIST \
+         WHERE ID <> CONNECTION_ID() \
+             AND ({} OR COMMAND = 'Change user')",
+        is("USER", user),
+        is("USER", user)
+    );
+    let mut ended = BTreeSet::new();
+    let mut changing: Option<BTreeSet<u64>> = None;
+    for look in 0..LOOKS {
+        let (mut own, mut others) = (BTreeSet::new(), BTreeSet::new());
+        for row in session.rows(&query).await? {
+            let is = |column: usize| row.get(column).and_then(Option::as_deref) == Some("1");
+            let Some(id) = row.first().and_then(|id| id.as_ref()?.parse::<u64>().ok()) else {
+                continue;
+            };
+            if is(1) && ended.contains(&id) {
+                continue;
+            }
+            let found = if is(2) { &mut own } else { &mut others };
+            found.insert(id);
+        }
+        // Those that began to change when the login was locked were another's.
+        if let Some(before) = changing {
+            others.retain(|id| before.contains(id));
+        }
+        if own.is_empty() && others.is_empty() {
             return Ok(());
         }
-        for id in ids {
-            end_session(session, id).await?;
+        let is_late = look >= PATIENCE;
+        for id in own.iter().chain(others.iter().filter(|_| is_late)) {
+            end_session(session, *id).await?;
+            ended.insert(*id);
         }
+        if own.is_empty() {
+            tokio::time::sleep(PAUSE).await;
+        }
+        changing = Some(others);
     }
     let found = format!("{user} keeps opening sessions");
     Err(session.unavailable(found, "Stop the clients that log in with it"))

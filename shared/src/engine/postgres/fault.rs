@@ -218,6 +218,11 @@ fn meaning(
             Unavailable,
             "Close sessions, or raise max_connections or the CONNECTION LIMIT of the role or database",
         ),
+        // One session's locks can fill the table of all.
+        SqlState::OUT_OF_MEMORY => (
+            Unavailable,
+            "End the session that holds most locks (pg_locks), as root with kill if nobody can log in, and raise max_locks_per_transaction",
+        ),
         SqlState::READ_ONLY_SQL_TRANSACTION => (
             Unavailable,
             "Let host name the primary: this is a standby, or set read-only",

@@ -1,7 +1,7 @@
 //! What a role owns by itself, and was granted: given away in every database that holds some of it.
 
 use super::Postgres;
-use super::session::{Session, column};
+use super::session::{Session, column, identifier};
 use crate::engine::{Context, ServiceError};
 
 /// What is given away of the role with this id.
@@ -14,8 +14,13 @@ pub(super) enum What<'a> {
 }
 
 impl What<'_> {
-    fn condition(self) -> String {
+    fn oid(&self) -> &str {
         let (Self::Owned(oid) | Self::Everything(oid)) = self;
+        oid
+    }
+
+    fn condition(self) -> String {
+        let oid = self.oid();
         let of_role = format!("refclassid = 'pg_authid'::regclass AND refobjid = {oid}");
         match self {
             Self::Owned(_) => format!("{of_role} AND deptype = 'o'"),
@@ -24,14 +29,16 @@ impl What<'_> {
     }
 }
 
-/// Runs the statements where there is something: in the session's own database and for what belongs to no
-/// database there, for the rest in the databases that it is in. Those are the customer's.
+/// Runs the statements where there is something, after what hands the schemas over to `owner`: in the session's own
+/// database and for what belongs to no database there, for the rest in the databases that it is in. Those are the
+/// customer's.
 pub(super) async fn everywhere(
     postgres: &Postgres,
     context: &Context<'_>,
     session: &Session,
     what: What<'_>,
-    statements: &str,
+    owner: &str,
+    statements: impl Fn(&str) -> String,
 ) -> Result<(), ServiceError> {
     let databases = session
         .transaction(&format!(
@@ -54,10 +61,27 @@ pub(super) async fn everywhere(
             ));
         }
         let session = session.in_database(postgres, context, &database).await?;
-        session.transaction(statements).await?;
+        let schemas = schemas(&session, what, owner).await?;
+        session.transaction(&statements(&schemas)).await?;
     }
     if databases.iter().any(|row| row.get(2) == Some("t")) {
-        session.transaction(statements).await?;
+        let schemas = schemas(session, what, owner).await?;
+        session.transaction(&statements(&schemas)).await?;
     }
     Ok(())
+}
+
+/// The server hands over what is older first, and a function only to whom may create one in its schema: that may be
+/// younger.
+async fn schemas(session: &Session, what: What<'_>, owner: &str) -> Result<String, ServiceError> {
+    let query = format!(
+        "SELECT nspname FROM pg_namespace WHERE nspowner = {}",
+        what.oid()
+    );
+    let rows = session.transaction(&query).await?;
+    let statements = rows.iter().map(|row| {
+        let schema = identifier(&column(row, 0));
+        format!("ALTER SCHEMA {schema} OWNER TO {owner}; ")
+    });
+    Ok(statements.collect::<Vec<_>>().concat())
 }

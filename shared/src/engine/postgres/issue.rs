@@ -183,15 +183,13 @@ impl<'a> Before<'a> {
         owner: &str,
     ) {
         let role = identifier(self.name);
-        let reassign = format!("REASSIGN OWNED BY {role} TO {}", identifier(owner));
-        let statements = session.as_member_of(&self.role, &role, &reassign);
-        let done = hand_over::everywhere(
-            postgres,
-            context,
-            session,
-            hand_over::What::Owned(&self.role.oid),
-            &statements,
-        );
+        let owner = identifier(owner);
+        let statements = |first: &str| {
+            let reassign = format!("{first}REASSIGN OWNED BY {role} TO {owner}");
+            session.as_member_of(&self.role, &role, &reassign)
+        };
+        let what = hand_over::What::Owned(&self.role.oid);
+        let done = hand_over::everywhere(postgres, context, session, what, &owner, statements);
         if let Err(error) = done.await {
             tracing::warn!(
                 role = self.name,

@@ -7,7 +7,7 @@ use super::hand_over;
 use super::issue::OWN_ROLE;
 use super::session::{Role, Session, column, identifier, literal};
 use crate::deadline::Transient as _;
-use crate::engine::{Context, ServiceError, Sessions};
+use crate::engine::{Context, Kind, ServiceError, Sessions};
 
 const ACTION: &str = "Revoking a role";
 const LOOK: &str = "Listing a role's sessions";
@@ -33,8 +33,8 @@ pub(super) async fn revoke(postgres: &Postgres, context: &Context<'_>) -> Result
     let role = identifier(name);
     let membership = membership(&session, &found, &role);
     let owner = postgres.owner.as_deref();
-    close(&session, (name, owner), &found.oid, &membership).await?;
-    end_sessions(&session, &found.oid, &membership).await?;
+    close(&session, (name, owner), &found).await?;
+    end_sessions(&session, &found, &role, &membership).await?;
     if let Some(owner) = &postgres.owner {
         tidy_up(postgres, context, &session, &found, owner)
             .await
@@ -74,20 +74,20 @@ fn membership(session: &Session, found: &Role, role: &str) -> String {
 }
 
 /// Closes the login. Whoever changes the role's own password, and does not end that transaction, holds this up:
-/// its sessions end then.
+/// its sessions end then, in the same breath, so that whoever logs in again at once comes too late.
 async fn close(
     session: &Session,
     (name, owner): (&str, Option<&str>),
-    oid: &str,
-    membership: &str,
+    found: &Role,
 ) -> Result<(), ServiceError> {
-    let statement = closed(name);
+    let mut statement = closed(name);
     let mut closings = 1;
     loop {
         match session.transaction(&statement).await {
             Err(error) if error.is_transient() && closings < CLOSINGS => {
                 closings += 1;
-                terminate(session, oid, membership).await?;
+                let alone = format!("{}; {}", ended(&found.oid), closed(name));
+                statement = session.as_member_of(found, &identifier(name), &alone);
             }
             Err(error) => {
                 // It may be such a transaction that has no session any more.
@@ -115,26 +115,78 @@ pub(super) fn closing(session: &Session, name: &str, found: &Role) -> String {
 }
 
 /// Ends the role's sessions in all databases, and waits for it.
-async fn end_sessions(session: &Session, oid: &str, membership: &str) -> Result<(), ServiceError> {
-    for _ in 0..TRIES {
-        if !terminate(session, oid, membership).await? {
+async fn end_sessions(
+    session: &Session,
+    found: &Role,
+    role: &str,
+    membership: &str,
+) -> Result<(), ServiceError> {
+    // Those that were let in before the login was closed: later ones are another role's.
+    let mut nameless = nameless(session).await?;
+    for attempt in 0..TRIES {
+        // Whoever has a name by now is found here.
+        if !terminate(session, &found.oid, membership).await? && nameless.is_empty() {
             return Ok(());
         }
         tokio::time::sleep(PAUSE).await;
+        let still = self::nameless(session).await?;
+        nameless.retain(|pid| still.contains(pid));
+        if attempt > 0 {
+            nameless = end_nameless(session, nameless, role).await?;
+        }
     }
-    let found = "sessions of the role do not end (pg_stat_activity)".to_owned();
+    let found = "sessions of the role do not end (pg_stat_activity, pg_locks)".to_owned();
     let error = session.unavailable(found, "End what keeps them open");
     Err(error.besides(CLOSED))
 }
 
+/// The server's processes of sessions that it has let in and that have not begun: it shows nobody whose they are,
+/// for as long as [`post_auth_delay`](https://www.postgresql.org/docs/current/runtime-config-developer.html) says,
+/// which is the client's to choose.
+async fn nameless(session: &Session) -> Result<Vec<String>, ServiceError> {
+    let rows = session
+        .transaction(
+            "SELECT DISTINCT pid FROM pg_locks WHERE locktype = 'virtualxid' AND pid <> pg_backend_pid() \
+             EXCEPT SELECT pid FROM pg_stat_activity WHERE usesysid IS NOT NULL",
+        )
+        .await?;
+    Ok(rows.iter().map(|row| column(row, 0)).collect())
+}
+
+/// Tells those of them to end that are the role's, and answers which. The server knows: as the role itself one may
+/// end its own alone.
+async fn end_nameless(
+    session: &Session,
+    nameless: Vec<String>,
+    role: &str,
+) -> Result<Vec<String>, ServiceError> {
+    if nameless.is_empty() {
+        return Ok(nameless);
+    }
+    let inherit = session.with_inherit();
+    let as_role = format!("GRANT {role} TO CURRENT_USER{inherit}; SET LOCAL role TO {role}");
+    session.rolled_back(&as_role).await?;
+    let mut own = Vec::new();
+    for pid in nameless {
+        let end = format!("{as_role}; SELECT pg_terminate_backend({pid})");
+        match session.rolled_back(&end).await {
+            Ok(_) => own.push(pid),
+            Err(error) if error.kind() == Some(Kind::Administrator) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(own)
+}
+
 /// Tells the role's sessions to end; whether there were any.
 async fn terminate(session: &Session, oid: &str, membership: &str) -> Result<bool, ServiceError> {
-    let ended = session
-        .rolled_back(&format!(
-            "{membership}SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usesysid = {oid}"
-        ))
-        .await?;
+    let statements = format!("{membership}{}", ended(oid));
+    let ended = session.rolled_back(&statements).await?;
     Ok(!ended.is_empty())
+}
+
+fn ended(oid: &str) -> String {
+    format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usesysid = {oid}")
 }
 
 /// Hands over what the role owns and takes back what it was granted; then there is no role.
@@ -155,9 +207,10 @@ async fn tidy_up(
     session
         .transaction(&format!("{membership}GRANT {owner} TO {role}"))
         .await?;
-    let statements = format!("REASSIGN OWNED BY {role} TO {owner}; DROP OWNED BY {role}");
+    let statements =
+        |first: &str| format!("{first}REASSIGN OWNED BY {role} TO {owner}; DROP OWNED BY {role}");
     let everything = hand_over::What::Everything(&found.oid);
-    hand_over::everywhere(postgres, context, session, everything, &statements).await?;
+    hand_over::everywhere(postgres, context, session, everything, &owner, statements).await?;
     session.transaction(&format!("DROP ROLE {role}")).await?;
     Ok(())
 }

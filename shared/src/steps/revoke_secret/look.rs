@@ -24,9 +24,23 @@ pub(super) struct Versions {
     pub(super) current: Document,
     pub(super) current_version: VersionId,
     pub(super) others: Vec<(VersionId, Document)>,
+    /// Those of which nothing but their labels says that they are the instance's own.
+    pub(super) unproven: Vec<(VersionId, Document)>,
 }
 
 impl Versions {
+    /// The versions without a proof of their own whose credential is the old one.
+    pub(super) fn ended_with_it<'a>(
+        &'a self,
+        secret: &'a Secret,
+    ) -> impl Iterator<Item = &'a VersionId> {
+        let same = self.unproven.iter().filter(move |(version, document)| {
+            self.old.is_same_login(document) == Some(true)
+                && secret.labelled(&Label::Live(version.clone())).as_ref() == Some(version)
+        });
+        same.map(|(version, _)| version)
+    }
+
     /// The other version with the same credential that is revoked in this one's place, if there is one. All versions
     /// with one credential are one: the credential ends with the last of their labels.
     pub(super) fn shared(
@@ -121,23 +135,24 @@ impl RevokeSecret {
         }
     }
 
-    /// The other versions whose credentials may be alive and are shown to be the instance's own, but for the current
-    /// one: whoever may store values could name any credential in a version that he labels himself.
+    /// The other versions whose credentials may be alive, but for the current one: those that are shown to be the
+    /// instance's own, and the rest. Whoever may store values could name any credential in a version that he labels
+    /// himself.
     pub(super) async fn others(
         &self,
         event: &RevokeEvent,
         secret: &Secret,
         current: &VersionId,
         deadline: Deadline,
-    ) -> Result<Vec<(VersionId, Document)>, Error> {
-        let mut others = Vec::new();
+    ) -> Result<(Vec<(VersionId, Document)>, Vec<(VersionId, Document)>), Error> {
+        let (mut others, mut unproven) = (Vec::new(), Vec::new());
         let versions = secret.live();
         for version in versions.filter(|it| it != current && *it != event.version) {
             match self.document(event, &version, deadline).await {
                 Ok(document) => {
-                    if own(&event.secret, secret, &version, &document).is_ok() {
-                        others.push((version, document));
-                    }
+                    let is_own = own(&event.secret, secret, &version, &document).is_ok();
+                    let versions = if is_own { &mut others } else { &mut unproven };
+                    versions.push((version, document));
                 }
                 // Whoever may store a value may give it the label of a version that never was.
                 Err(Error::Secret(SecretError::NoValue { .. }))
@@ -151,7 +166,7 @@ impl RevokeSecret {
                 Err(error) => return Err(error),
             }
         }
-        Ok(others)
+        Ok((others, unproven))
     }
 
     /// Looks at Heroku, which shows a live credential and nothing of the old one, or has no such add-on any more.

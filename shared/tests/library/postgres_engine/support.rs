@@ -171,17 +171,22 @@ impl Stand {
 
     /// A customer's session.
     pub(crate) async fn log_in(&self, value: &Value, database: &str) -> Client {
-        let (client, connection) = tokio_postgres::Config::new()
-            .host("127.0.0.1")
-            .port(self.server.port())
-            .user(value["username"].as_str().unwrap())
-            .password(value["password"].as_str().unwrap())
-            .dbname(database)
-            .connect(NoTls)
-            .await
-            .unwrap();
+        let config = self.config(value, database);
+        let (client, connection) = config.connect(NoTls).await.unwrap();
         tokio::spawn(connection);
         client
+    }
+
+    /// How a customer logs in.
+    pub(crate) fn config(&self, value: &Value, database: &str) -> tokio_postgres::Config {
+        let mut config = tokio_postgres::Config::new();
+        config
+            .host("127.0.0.1")
+            .port(self.server.port())
+            .user(username(value))
+            .password(value["password"].as_str().unwrap())
+            .dbname(database);
+        config
     }
 
     /// PostgreSQL's own client, logged in as a customer's app that reads its config var, filling the

@@ -6,7 +6,7 @@ use local_cloud::redis::{ADMINISTRATOR, RedisOptions, Users, hash};
 use serde_json::json;
 
 use super::support::{Stand, Version, user};
-use crate::support::{once, version_id};
+use crate::support::{once, serving, version_id, within};
 
 /// Two servers with the same users, and a document for both.
 async fn pair() -> (Stand, Stand, Version) {
@@ -71,4 +71,29 @@ async fn nodes_that_do_not_agree_prove_nothing() {
     let deadline = Deadline::after(std::time::Duration::from_millis(300));
     let error = one.services.verify(&first.document, deadline).await;
     assert!(cut(&error.unwrap_err()));
+}
+
+/// A leaked credential can take all the connections that one server has.
+#[tokio::test]
+#[ignore = "needs the local cloud: cargo xtask test"]
+async fn a_node_that_holds_up_a_revocation_does_so_for_itself_alone() {
+    let (mut one, other, first) = pair().await;
+    let second = first.next();
+    one.issue(&second).await.unwrap();
+    let fields = one.administrator();
+    one.redis.halt().await;
+    let error = once(async |deadline: Deadline| {
+        let administrator = serving(&fields, &first.document);
+        let revoked = one
+            .services
+            .revoke(&first.document, &administrator, deadline);
+        within(revoked).await.unwrap_err()
+    })
+    .await;
+    let (text, port) = (error.to_string(), one.redis.port().to_string());
+    assert!(error.is_transient() && text.contains(&port), "{text}");
+    assert_eq!(other.redis.live_users().await.unwrap(), [second.user()]);
+    one.redis.restart().await.unwrap();
+    one.revoke(&first).await.unwrap();
+    one.expect(&[&second], &[&first]).await;
 }

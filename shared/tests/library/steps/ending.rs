@@ -316,6 +316,28 @@ async fn apps_that_read_a_removed_config_var_have_the_whole_grace_period() {
 }
 
 #[tokio::test]
+async fn apps_that_read_a_config_var_until_a_later_rotation_have_the_whole_grace_period() {
+    let stand = Stand::start().await;
+    let instance = stand.enrolled(Api::V1).await;
+    let first = stand.current(&instance);
+    let (_, stored) = rename(&stand, &instance).await;
+    stand.rotate(&instance).await;
+    // Renamed back: only the second rotation replaces what the config var has shown all the time.
+    let mut renamed = stand.value(&instance.secret, None).await;
+    renamed["heroku"]["config"] = instance.document["heroku"]["config"].clone();
+    store(&stand, &instance, &renamed, json!(["AWSCURRENT"])).await;
+    stand.rotate(&instance).await;
+    let labelled = [&first, &stored]
+        .into_iter()
+        .find(|it| stand.is_labelled_live(&instance, it))
+        .unwrap();
+    fire(&stand, labelled, 0).await;
+    assert!(stand.service.is_live(&instance.imported));
+    fire(&stand, labelled, 1).await;
+    assert!(!stand.service.is_live(&instance.imported));
+}
+
+#[tokio::test]
 async fn a_look_that_sees_neither_credential_has_seen_nothing() {
     for api in Api::BOTH {
         let stand = Stand::start().await;
@@ -584,6 +606,29 @@ async fn versions_with_one_credential_are_one() {
     fire(&stand, &second, 1).await;
     assert_eq!(stand.current(&instance), third);
     assert_settled(&stand, &instance).await;
+}
+
+#[tokio::test]
+async fn a_version_that_nobody_saw_log_in_ends_with_the_one_that_has_its_credential() {
+    for deprovisions in [false, true] {
+        let stand = Stand::start().await;
+        let instance = stand.enrolled(Api::V1).await;
+        let first = stand.current(&instance);
+        stand.rotate(&instance).await;
+        // As a rollback labels what an operator has stored, and no rotation has replaced.
+        let last = "ffffffff-ffff-4fff-bfff-ffffffffffff";
+        let label = format!("LIVE-{last}");
+        let copy = store_as(&stand, &instance, &instance.document, json!([label]), last).await;
+        if deprovisions {
+            let event = json!({ "AddonId": instance.addon });
+            stand.lambda.ask("deprovision-addon", event).await.unwrap();
+        } else {
+            fire(&stand, &first, 0).await;
+            assert!(!stand.is_labelled_live(&instance, &copy));
+            assert_settled(&stand, &instance).await;
+        }
+        assert!(!stand.service.is_live(&instance.imported));
+    }
 }
 
 #[tokio::test]

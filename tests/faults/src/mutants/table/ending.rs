@@ -10,10 +10,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
         name: "forgets who was started with a config var that was removed since",
         changes: &[(
             REVOKE,
-            "    !current.heroku.removed.is_empty()
-",
-            "    false
-",
+            "(is_renamed || !current.heroku.removed.is_empty())",
+            "is_renamed",
         )],
         runs: Runs::Tests("apps_that_read_a_removed_config_var"),
         breaks: Rule::NobodyLockedOut,
