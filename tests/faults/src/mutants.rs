@@ -98,6 +98,7 @@ pub(crate) fn run(only: Option<&str>, no_tests: bool) -> Result<bool, Problem> {
         fs::write(copy.join(file), text)?;
     }
     rename_program(&copy)?;
+    set_apart(&copy)?;
     let is_meant = |mutant: &&Mutant| {
         let is_left_out = no_tests && matches!(mutant.runs, Runs::Tests(_));
         !is_left_out && only.is_none_or(|only| mutant.name.contains(only))
@@ -241,6 +242,16 @@ fn program(target: &Path) -> io::Result<PathBuf> {
     let own = std::env::current_exe()?;
     let directory = own.parent().unwrap_or(target);
     Ok(directory.join(PROGRAM))
+}
+
+/// Gives the copy's packages another version: built into the same directory, they would pass for the project's own.
+fn set_apart(copy: &Path) -> io::Result<()> {
+    let manifest = copy.join("Cargo.toml");
+    let text = fs::read_to_string(&manifest)?;
+    fs::write(
+        manifest,
+        text.replacen("\nversion = \"", "\nversion = \"0.0.0-broken.", 1),
+    )
 }
 
 fn rename_program(copy: &Path) -> io::Result<()> {

@@ -44,6 +44,21 @@ async fn assert_untouched(stand: &Stand, instance: &Instance, first: &VersionId)
 }
 
 #[tokio::test]
+async fn what_answers_in_a_step_functions_place_is_not_its_word() {
+    for function in ["publish-to-heroku", "test-secret"] {
+        let stand = Stand::start().await;
+        let instance = stand.enrolled(Api::V1).await;
+        let first = stand.current(&instance);
+        stand
+            .lambda
+            .answer_with(function, |_| Ok(json!("a gateway's page")));
+        let (_, message) = failed_rotation(&stand, &instance).await;
+        assert!(message.contains(function), "{message}");
+        assert_eq!(stand.current(&instance), first);
+    }
+}
+
+#[tokio::test]
 async fn a_token_that_is_no_version_starts_nothing() {
     let stand = Stand::start().await;
     let instance = stand.enrolled(Api::V1).await;

@@ -46,10 +46,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
         name: "asks for the old credential in its own config vars alone",
         changes: &[(
             CONFIG,
-            "                || rendered
-                    .iter()",
-            "                && rendered
-                    .iter()",
+            ".filter(|(_, shown)| is_shown(shown))",
+            ".filter(|(name, shown)| rendered.iter().any(|(own, _)| own == *name) && is_shown(shown))",
         )],
         runs: Runs::Tests("ending::a_config_var_that"),
         breaks: Rule::NobodyLockedOut,

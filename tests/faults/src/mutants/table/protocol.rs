@@ -141,7 +141,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
             "if payload.trim_ascii() == b\"null\" {",
             "if true {",
         )],
-        runs: Runs::Single,
+        runs: Runs::Tests("what_answers_in_a_step_functions_place"),
         breaks: Rule::NobodyLockedOut,
     },
     Mutant {
