@@ -1,4 +1,4 @@
-//! Database servers: those that the machine has, or Debian's packages, unpacked under `target/tools/`.
+//! Database servers, and a browser: those that the machine has, or Debian's packages, unpacked under `target/tools/`.
 //! Nothing is installed on the machine.
 
 use anyhow::Context as _;
@@ -69,6 +69,17 @@ const REDIS: Packages = Packages {
     alone: &[],
     program: "the Redis server (redis-server, redis-cli)",
     remedy: "apt-get install redis-server, or your system's package of it",
+};
+
+/// A browser without a screen, what drives it, and one family of fonts.
+pub(super) const CHROMIUM: Packages = Packages {
+    name: "chromium",
+    suite: None,
+    names: &["chromium-headless-shell", "fonts-dejavu-core"],
+    // It asks for the browser with windows.
+    alone: &["chromium-driver"],
+    program: "Chromium and its driver (chromium, chromedriver)",
+    remedy: "apt-get install chromium-driver, or your system's package of it",
 };
 
 /// Servers of Redis's kind that later suites have: a line each.
@@ -194,7 +205,7 @@ impl Packages {
         [self.names, self.alone].concat().join("\n")
     }
 
-    async fn ensure<T>(
+    pub(super) async fn ensure<T>(
         &self,
         target: &Path,
         progress: &OnLine,
