@@ -197,11 +197,7 @@ def _form(environ: dict[str, Any]) -> dict[str, str]:
         pairs = parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=50)
     except ValueError:
         raise Problem(MALFORMED) from None
-    form = dict(pairs)
-    # Of two fields of one name, one would be checked and the other be meant.
-    if len(form) != len(pairs):
-        raise Problem(MALFORMED)
-    return form
+    return dict(pairs)
 
 
 def application() -> Dashboard:

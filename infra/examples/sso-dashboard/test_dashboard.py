@@ -221,6 +221,13 @@ class Application(unittest.TestCase):
             self.assertEqual(self.ask(method, path, {"form_token": token})[0], 403)
         self.assertEqual(self.stack.pressed, [])
 
+    def test_the_page_of_one_add_on_does_not_rotate_another(self) -> None:
+        of_the_first = self.sign_in()
+        # In another window, the same customer opens another add-on.
+        self.sign_in(resource_id=OTHER)
+        self.assertEqual(self.ask("POST", "/rotate", {"form_token": of_the_first})[0], 403)
+        self.assertEqual(self.stack.pressed, [])
+
     def test_getting_changes_nothing(self) -> None:
         self.sign_in()
         for path in ("/", "/rotate", "/sso", "/style.css", "/nothing"):

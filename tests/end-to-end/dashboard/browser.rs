@@ -35,7 +35,7 @@ impl Browser {
         if let Some(fonts) = chromium.fonts() {
             let path = profile.path().join("fonts.conf");
             let text = format!(
-                "<fontconfig><dir>{}</dir><cachedir>{}</cachedir></fontconfig>",
+                "<fontconfig><dir>{}</dir><dir>/usr/share/fonts</dir><cachedir>{}</cachedir></fontconfig>",
                 fonts.display(),
                 profile.path().join("fonts").display()
             );

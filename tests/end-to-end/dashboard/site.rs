@@ -33,6 +33,7 @@ pub(super) struct Site {
 
 impl Site {
     pub(super) async fn start(cloud: &Cloud, name: &str) -> Result<Self, Failed> {
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let person = Person::new(cloud, &["StartRotationPolicyArn"]).await?;
         person.may(cloud, "page", &policy()?).await?;
         let cache = tempfile::tempdir()?;

@@ -15,7 +15,7 @@ pub struct Chromium {
 }
 
 impl Chromium {
-    /// Where its fonts are, if they came with it.
+    /// Where fonts are that came with it, if it was unpacked: those that the machine has did not come.
     #[must_use]
     pub fn fonts(&self) -> Option<PathBuf> {
         Some(root_of(&self.driver)?.join("usr/share/fonts"))

@@ -359,7 +359,10 @@ fn library_directories(root: &Path) -> Vec<PathBuf> {
     let directories = directories.into_iter().flatten().flatten().flatten();
     let directories = directories.map(|entry| entry.path());
     let of_machine = |it: &PathBuf| it.to_string_lossy().contains("-linux-gnu");
-    directories.filter(of_machine).collect()
+    let directories = directories.filter(of_machine);
+    // The library of sounds has one of its own there, by a whole path.
+    let with_private = directories.flat_map(|it| [it.join("pulseaudio"), it]);
+    with_private.filter(|it| it.is_dir()).collect()
 }
 
 fn find_mariadb(root: Option<&Path>) -> Option<MariadbPrograms> {
