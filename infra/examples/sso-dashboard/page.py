@@ -106,7 +106,7 @@ def dashboard(session: Session, state: State, token: str, now: datetime, notice:
         late = now - pending.issued > LONG
         action = fill(LATE if late else ROTATING)
     else:
-        badge_class, badge = ("badge two", "Two work") if old else ("badge", "Up to date")
+        badge_class, badge = ("badge two", "Old one still works") if old else ("badge", "Up to date")
         action = fill(FORM, token=token)
     main = fill(
         DASHBOARD,
@@ -129,9 +129,9 @@ def message(title: str, text: str) -> Html:
 def _facts(state: State, now: datetime) -> list[Html]:
     facts = []
     if pending := state.of_kind(Kind.PENDING):
-        facts.append(("New credential", fill("Rotating since {time}", time=_time(pending.issued))))
+        facts.append(("Rotation", fill("Rotating since {time}", time=_time(pending.issued))))
     if current := state.of_kind(Kind.CURRENT):
-        facts.append(("Credential", fill("In use since {time}", time=_time(current.issued))))
+        facts.append(("Current credential", fill("In use since {time}", time=_time(current.issued))))
     old = state.of_kind(Kind.OLD)
     facts.append(("Old credential", _end(old, now) if old else fill("None works any more")))
     if state.next_rotation and not pending:
@@ -157,7 +157,7 @@ def _row(credential: Credential, now: datetime) -> Html:
 
 
 def _time(time: datetime) -> Html:
-    human = f"{time.day} {time:%B %Y, %H:%M} UTC"
+    human = f"{time.day} {time:%b %Y, %H:%M} UTC"
     return fill(TIME, machine=time.isoformat(timespec="seconds"), human=human)
 
 

@@ -18,10 +18,10 @@ import boto3
 class Kind(Enum):
     """What a credential is to the customer."""
 
-    PENDING = "being made"
-    CURRENT = "in use"
-    OLD = "still works"
-    ENDED = "ended"
+    PENDING = "Being made"
+    CURRENT = "In use"
+    OLD = "Works"
+    ENDED = "Ended"
 
 
 @dataclass(frozen=True)

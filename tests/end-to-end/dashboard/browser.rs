@@ -33,9 +33,11 @@ impl Browser {
         let mut command = process::command(&chromium.driver, Signal::SIGTERM);
         command.arg("--port=0").env("HOME", profile.path());
         if let Some(fonts) = chromium.fonts() {
+            // Which of them is which, the machine says, if it does.
             let path = profile.path().join("fonts.conf");
             let text = format!(
-                "<fontconfig><dir>{}</dir><dir>/usr/share/fonts</dir><cachedir>{}</cachedir></fontconfig>",
+                "<fontconfig><include ignore_missing=\"yes\">/etc/fonts/fonts.conf</include>\
+                 <dir>{}</dir><cachedir>{}</cachedir></fontconfig>",
                 fonts.display(),
                 profile.path().join("fonts").display()
             );
