@@ -15,7 +15,7 @@ use tempfile::TempDir;
 
 use crate::TestResult;
 
-/// What WebDriver calls a reference to an element by.
+/// Before a reference to an element, in the answers.
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 
 /// A browser with one session, and its driver. Both end with it.
