@@ -8,6 +8,7 @@
 )]
 
 mod button;
+mod dashboard;
 mod documents;
 mod enrolment;
 mod events;
@@ -58,9 +59,9 @@ const MATRIX: &[&str] = &["matrix", "rest", "all"];
 const REST: &[&str] = &["rest", "all"];
 const EVERY: &[&str] = &["core", "matrix", "rest", "all"];
 
-/// Side by side; so the other engines; then a fleet, alone; then what changes the deployed roles and the stack, one at a time; then what
+/// Side by side; so the other engines; reviews, and the example of a dashboard; then a fleet, alone; then what changes the deployed roles and the stack, one at a time; then what
 /// looks back at everything before; last the stack's end.
-const PHASES: [Phase; 8] = [
+const PHASES: [Phase; 9] = [
     Phase {
         tiers: CORE,
         add: |suite| {
@@ -92,6 +93,11 @@ const PHASES: [Phase; 8] = [
         tiers: REST,
         add: infrastructure::reviews,
         threads: 4,
+    },
+    Phase {
+        tiers: REST,
+        add: dashboard::tests,
+        threads: 2,
     },
     Phase {
         tiers: REST,

@@ -8,16 +8,15 @@ mod status;
 
 use std::path::PathBuf;
 use std::process::Stdio;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use libtest_mimic::Failed;
 use local_cloud::cloud::{Cloud, STACK};
-use local_cloud::process;
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::io::AsyncWriteExt as _;
 use tokio::process::Command;
 
 use crate::support::check;
+use crate::support::person::Person;
 use crate::{Suite, TestResult};
 
 pub(crate) fn tests(suite: &mut Suite) {
@@ -53,10 +52,8 @@ const ENROLLER: &[&str] = &["OperatorPolicyArn", "EnrollPolicyArn"];
 
 /// The tool with an operator's credentials.
 struct Operator {
-    role: String,
-    policies: &'static [&'static str],
+    person: Person,
     program: PathBuf,
-    environment: Vec<(&'static str, String)>,
 }
 
 /// What it printed, and its exit status.
@@ -69,84 +66,18 @@ struct Ended {
 impl Operator {
     /// In a role of its own, with these of the stack's policies.
     async fn new(cloud: &Cloud, policies: &'static [&'static str]) -> Result<Self, Failed> {
-        static COUNT: AtomicU64 = AtomicU64::new(0);
-        let name = format!("operator-{}", COUNT.fetch_add(1, Ordering::Relaxed));
-        let trust = json!({
-            "Version": "2012-10-17",
-            "Statement": [{
-                "Effect": "Allow",
-                "Principal": { "AWS": "arn:aws:iam::000000000000:root" },
-                "Action": "sts:AssumeRole",
-            }],
-        })
-        .to_string();
-        let role = cloud
-            .aws(&[
-                "iam",
-                "create-role",
-                "--role-name",
-                &name,
-                "--assume-role-policy-document",
-                &trust,
-            ])
-            .await?;
-        for policy in policies {
-            let policy = cloud.output(policy)?;
-            cloud
-                .aws(&[
-                    "iam",
-                    "attach-role-policy",
-                    "--role-name",
-                    &name,
-                    "--policy-arn",
-                    policy,
-                ])
-                .await?;
-        }
-        let arn = role["Role"]["Arn"].as_str().ok_or("no ARN")?;
-        let assumed = [
-            "sts",
-            "assume-role",
-            "--role-arn",
-            arn,
-            "--role-session-name",
-            "on-call",
-        ];
-        let credentials = cloud.aws(&assumed).await?["Credentials"].take();
-        let text = |name: &str| credentials[name].as_str().unwrap_or_default().to_owned();
-        let endpoint = cloud.gateway.endpoint().as_str();
         // Built with the functions, beside this test.
         let mut program = std::env::current_exe()?;
         program.pop();
         program.set_file_name("addon-rotation-operator");
         Ok(Self {
-            role: name,
-            policies,
+            person: Person::new(cloud, policies).await?,
             program,
-            environment: vec![
-                (
-                    "AWS_ENDPOINT_URL",
-                    endpoint.trim_end_matches('/').to_owned(),
-                ),
-                ("AWS_REGION", "us-east-1".to_owned()),
-                ("AWS_ACCESS_KEY_ID", text("AccessKeyId")),
-                ("AWS_SECRET_ACCESS_KEY", text("SecretAccessKey")),
-                ("AWS_SESSION_TOKEN", text("SessionToken")),
-                ("STACK_NAME", STACK.to_owned()),
-            ],
         })
     }
 
-    /// Takes the policies off the role: the stack's end would find them in use.
     async fn dismiss(self, cloud: &Cloud) -> TestResult {
-        for policy in self.policies {
-            let policy = cloud.output(policy)?;
-            let detach = ["iam", "detach-role-policy", "--role-name", &self.role];
-            cloud
-                .aws(&[&detach[..], &["--policy-arn", policy]].concat())
-                .await?;
-        }
-        Ok(())
+        self.person.dismiss(cloud).await
     }
 
     async fn run(&self, arguments: &[&str]) -> Result<Ended, Failed> {
@@ -172,10 +103,10 @@ impl Operator {
         arguments: &[&str],
         input: &str,
     ) -> Result<Ended, Failed> {
-        process::forget_aws(&mut command);
+        self.person.equip(&mut command);
         command
             .args(arguments)
-            .envs(self.environment.iter().cloned())
+            .env("STACK_NAME", STACK)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

@@ -2,6 +2,7 @@
 
 pub(crate) mod engine;
 pub(crate) mod faults;
+pub(crate) mod person;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;

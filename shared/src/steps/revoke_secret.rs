@@ -16,6 +16,7 @@ use crate::event::{RevokeEvent, ScheduledAt};
 use crate::event_bus::{self, EventBus, Occurrence};
 use crate::function::{Function, Handling};
 use crate::heroku::HerokuClient;
+use crate::ids::VersionId;
 use crate::last_will::{LastWill, Panicked};
 use crate::limits::LONGEST_HOLD_SECONDS;
 use crate::schedule::{Schedules, retry_delay};
@@ -396,18 +397,29 @@ impl RevokeSecret {
                 .prove_control(current, &event.version, deadline)
                 .await?;
         }
-        // Whoever has stored the credential once more has labelled what is ended now, and nobody could show any more.
-        for version in versions.ended_with_it(&secret) {
-            let live = Label::Live(version.clone());
-            self.secrets
-                .detach(&event.secret, &live, version, deadline)
-                .await?;
-        }
-        // The last act: as long as the label is there, the revocation is not done.
-        self.secrets
-            .detach(&event.secret, &live, &holder, deadline)
+        self.take_off(event, &secret, &versions, &holder, deadline)
             .await?;
         Ok(Outcome::Revoked(sessions))
+    }
+
+    /// Takes the label off: the last act, since as long as it is there, the revocation is not done. Before it, those of
+    /// whoever has stored the credential once more: it is ended, and nobody could show it any more.
+    async fn take_off(
+        &self,
+        event: &RevokeEvent,
+        secret: &Secret,
+        versions: &Versions,
+        holder: &VersionId,
+        deadline: Deadline,
+    ) -> Result<(), Error> {
+        let same = versions.ended_with_it(secret).map(|it| (it, it));
+        for (version, holder) in same.chain([(&event.version, holder)]) {
+            let live = Label::Live(version.clone());
+            self.secrets
+                .detach(&event.secret, &live, holder, deadline)
+                .await?;
+        }
+        Ok(())
     }
 
     /// Whether the credential ends with another version's label, which has it as well.

@@ -41,8 +41,8 @@ enum Task {
         /// Only tests whose names contain this.
         filter: Option<String>,
     },
-    /// Everything that `test` leaves out: each permission removed, linters, a fleet of 100, a sample
-    /// of every engine's faults, histories, a package built twice.
+    /// Everything that `test` leaves out: each permission removed, linters, the example of a dashboard in a browser,
+    /// a fleet of 100, a sample of every engine's faults, histories, a package built twice.
     Prove {
         /// Only what takes minutes: the pages typed, the largest fleets, and each engine deployed.
         #[arg(long)]

@@ -93,12 +93,13 @@ pub(crate) async fn quick(workspace: &Path) -> Ended {
 pub(crate) async fn prove(workspace: &Path) -> Ended {
     run(vec![
         ("set up the tools", Box::pin(set_up(workspace))),
+        ("set up a browser", Box::pin(set_up_browser(workspace))),
         (
             "fleets of the largest size, the pages typed",
             Box::pin(later(workspace)),
         ),
         (
-            "each permission removed, linters, a fleet, updates and removal",
+            "each permission removed, linters, the dashboard in a browser, a fleet, updates and removal",
             Box::pin(end_to_end(workspace, REST)),
         ),
         (
@@ -159,6 +160,16 @@ async fn set_up(workspace: &Path) -> Ended {
     tools::ensure_mysql(&target, Arc::clone(&progress)).await?;
     tools::ensure_newer_postgres(&target, Arc::clone(&progress)).await?;
     tools::ensure_checkov(&target, progress).await?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Where there is none, the test of the dashboard leaves it out.
+async fn set_up_browser(workspace: &Path) -> Ended {
+    let progress: OnLine = Arc::new(|line| println!("  {line}"));
+    let target = tools::target_directory(workspace);
+    if let Err(error) = tools::ensure_chromium(&target, progress).await {
+        println!("  LEFT OUT: the dashboard in a browser. {error:#}");
+    }
     Ok(ExitCode::SUCCESS)
 }
 

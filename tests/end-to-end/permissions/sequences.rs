@@ -16,8 +16,8 @@ use local_cloud::gateway::{Needed, needed};
 use serde_json::{Value, json};
 
 use super::roles::{Role, roles};
-use crate::TestResult;
 use crate::support::check;
+use crate::{TestResult, dashboard};
 use model::{Request, State, beginnings, requests};
 
 /// One secret of each kind of name.
@@ -224,6 +224,7 @@ async fn for_people(cloud: &Cloud) -> Result<BTreeMap<&'static str, Value>, Fail
             .await?;
         policies.insert(output, policy["PolicyVersion"]["Document"].clone());
     }
+    policies.insert("the example of a dashboard", dashboard::policy()?);
     Ok(policies)
 }
 

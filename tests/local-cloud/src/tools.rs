@@ -1,6 +1,7 @@
 //! The tools that the local cloud runs: Python programs in virtual environments of the project's
-//! own under `target/tools/`, pinned, and database servers.
+//! own under `target/tools/`, pinned, database servers, and a browser.
 
+mod chromium;
 mod debian;
 mod environment;
 mod mysqld;
@@ -15,6 +16,7 @@ use tokio::process::Command;
 
 use crate::process::{self, OnLine};
 
+pub use chromium::{Chromium, ensure_chromium};
 pub use debian::{LATER_REDIS, Packages, client, ensure_postgres, ensure_redis};
 pub(crate) use debian::{libraries, root_of};
 pub use mysqld::{LATER_MARIADB, MysqldPrograms, ensure_mariadb, ensure_mysql};

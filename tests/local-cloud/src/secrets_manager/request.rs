@@ -93,6 +93,16 @@ pub(super) struct ListSecrets {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
+pub(super) struct ListSecretVersionIds {
+    pub(super) secret_id: String,
+    #[serde(default)]
+    pub(super) include_deprecated: bool,
+    pub(super) max_results: Option<usize>,
+    pub(super) next_token: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
 pub(super) struct Filter {
     pub(super) key: String,
     #[serde(default)]

@@ -127,6 +127,12 @@ impl SecretsManager {
                     None => model.list(&request),
                 }
             }
+            "ListSecretVersionIds" => {
+                let request: request::ListSecretVersionIds = request::parse(&body)?;
+                self.see(caller, &request.secret_id, |model| {
+                    model.list_version_ids(&request)
+                })
+            }
             _ => Err(ServiceError::unknown_operation()),
         }
     }

@@ -1,4 +1,4 @@
-//! Database servers: those that the machine has, or Debian's packages, unpacked under `target/tools/`.
+//! Database servers, and a browser: those that the machine has, or Debian's packages, unpacked under `target/tools/`.
 //! Nothing is installed on the machine.
 
 use anyhow::Context as _;
@@ -73,6 +73,18 @@ const REDIS_SCRIPTS: &[Script] = &[
     ("usr/bin/redis-cli", "usr/bin/redis-cli"),
 ];
 const VALKEY: &[&str] = &["valkey-server", "valkey-tools"];
+
+/// A browser without a screen, what drives it, and one family of fonts.
+pub(super) const CHROMIUM: Packages = Packages {
+    name: "chromium",
+    suite: None,
+    names: &["chromium-headless-shell", "fonts-dejavu-core"],
+    // It asks for the browser with windows.
+    alone: &["chromium-driver"],
+    scripts: &[],
+    program: "Chromium and its driver (chromium, chromedriver)",
+    remedy: "apt-get install chromium-driver, or your system's package of it",
+};
 
 /// Servers of Redis's kind that later suites have: a line each.
 pub static LATER_REDIS: [Packages; 3] = [
@@ -338,7 +350,10 @@ fn library_directories(root: &Path) -> Vec<PathBuf> {
     let directories = directories.into_iter().flatten().flatten().flatten();
     let directories = directories.map(|entry| entry.path());
     let of_machine = |it: &PathBuf| it.to_string_lossy().contains("-linux-gnu");
-    directories.filter(of_machine).collect()
+    let directories = directories.filter(of_machine);
+    // The library of sounds has one of its own there, by a whole path.
+    let with_private = directories.flat_map(|it| [it.join("pulseaudio"), it]);
+    with_private.filter(|it| it.is_dir()).collect()
 }
 
 fn find_redis(root: Option<&Path>) -> Option<PathBuf> {

@@ -1,12 +1,12 @@
-//! `ListSecrets`.
+//! `ListSecrets` and `ListSecretVersionIds`.
 
 use serde_json::{Value, json};
 
 use super::Model;
-use super::describe::{description, insert, labels_by_version};
+use super::describe::{description, insert, labels_by_version, named, seconds};
 use crate::secrets_manager::error::ServiceError;
-use crate::secrets_manager::request::{Filter, ListSecrets, page_size};
-use crate::secrets_manager::secret::Secret;
+use crate::secrets_manager::request::{Filter, ListSecretVersionIds, ListSecrets, page_size};
+use crate::secrets_manager::secret::{Secret, Version};
 
 impl Model {
     pub(in crate::secrets_manager) fn list(
@@ -49,6 +49,35 @@ impl Model {
             })
             .collect();
         let mut answer = json!({ "SecretList": list });
+        if let Some(next) = next {
+            answer["NextToken"] = json!(next);
+        }
+        Ok(answer)
+    }
+
+    /// Versions without labels only if they are asked for. The order is not documented: oldest first here.
+    pub(in crate::secrets_manager) fn list_version_ids(
+        &self,
+        request: &ListSecretVersionIds,
+    ) -> Result<Value, ServiceError> {
+        let size = page_size(request.max_results)?;
+        let secret = self.find(&request.secret_id)?;
+        let is_listed = |it: &&Version| request.include_deprecated || !it.labels.is_empty();
+        let listed: Vec<&Version> = secret.versions.iter().filter(is_listed).collect();
+        let keys = |version: &&Version| version.id.clone();
+        let (page, next) = page(&listed, request.next_token.as_deref(), size, keys)?;
+        let versions = page.iter().map(|version| {
+            let mut entry = json!({
+                "VersionId": version.id,
+                "CreatedDate": seconds(version.created),
+            });
+            if !version.labels.is_empty() {
+                entry["VersionStages"] = json!(version.labels);
+            }
+            entry
+        });
+        let mut answer = named(secret);
+        answer["Versions"] = versions.collect();
         if let Some(next) = next {
             answer["NextToken"] = json!(next);
         }

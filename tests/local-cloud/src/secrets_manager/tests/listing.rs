@@ -1,4 +1,4 @@
-//! `ListSecrets`.
+//! `ListSecrets` and `ListSecretVersionIds`.
 
 use serde_json::{Value, json};
 
@@ -97,4 +97,37 @@ async fn a_version_without_labels_has_its_value_for_whoever_knows_its_id() {
     let first = json!({"SecretId": "s", "VersionId": id(1)});
     let got = cloud.call("GetSecretValue", first).await;
     assert_eq!(got["SecretString"], "one");
+}
+
+/// Those without labels only if they are asked for, and of none its value.
+#[tokio::test]
+async fn versions_come_in_pages_with_their_labels() {
+    let cloud = Cloud::start().await;
+    cloud.create().await;
+    cloud.put(2, &["AWSCURRENT"]).await;
+    cloud.put(3, &["AWSCURRENT", "LIVE-3"]).await;
+    let ids = |answer: &Value| -> Vec<String> {
+        let versions = answer["Versions"].as_array().unwrap();
+        let ids = versions.iter().map(|it| it["VersionId"].as_str().unwrap());
+        ids.map(ToOwned::to_owned).collect()
+    };
+    let mut request = json!({"SecretId": "s"});
+    let answer = cloud.call("ListSecretVersionIds", request.clone()).await;
+    assert_eq!(ids(&answer), [id(2), id(3)]);
+    let newest = &answer["Versions"][1];
+    assert_eq!(newest["VersionStages"], json!(["AWSCURRENT", "LIVE-3"]));
+    assert!(newest["CreatedDate"].is_f64() && answer["Name"] == "s");
+    assert!(!answer.to_string().contains("SecretString"), "{answer}");
+
+    request["IncludeDeprecated"] = json!(true);
+    request["MaxResults"] = json!(2);
+    let first = cloud.call("ListSecretVersionIds", request.clone()).await;
+    assert_eq!(ids(&first), [id(1), id(2)]);
+    assert!(first["Versions"][0].get("VersionStages").is_none());
+    request["NextToken"] = first["NextToken"].clone();
+    let last = cloud.call("ListSecretVersionIds", request).await;
+    assert_eq!(ids(&last), [id(3)]);
+    assert!(last.get("NextToken").is_none());
+    let refusal = cloud.refused("ListSecretVersionIds", json!({"SecretId": "t"}));
+    assert_eq!(code(&refusal.await), "ResourceNotFoundException");
 }

@@ -1,0 +1,96 @@
+//! Somebody with a role of their own: an operator, or the partner's backend.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use libtest_mimic::Failed;
+use local_cloud::cloud::Cloud;
+use local_cloud::process;
+use serde_json::{Value, json};
+use tokio::process::Command;
+
+use crate::TestResult;
+
+/// A role with policies of the stack's, and the credentials of a session in it.
+pub(crate) struct Person {
+    role: String,
+    policies: &'static [&'static str],
+    environment: Vec<(&'static str, String)>,
+}
+
+impl Person {
+    /// With these managed policies, as the stack's outputs name them.
+    pub(crate) async fn new(
+        cloud: &Cloud,
+        policies: &'static [&'static str],
+    ) -> Result<Self, Failed> {
+        static COUNT: AtomicU64 = AtomicU64::new(0);
+        let role = format!("person-{}", COUNT.fetch_add(1, Ordering::Relaxed));
+        let trust = json!({
+            "Version": "2012-10-17",
+            "Statement": [{
+                "Effect": "Allow",
+                "Principal": { "AWS": "arn:aws:iam::000000000000:root" },
+                "Action": "sts:AssumeRole",
+            }],
+        })
+        .to_string();
+        let create = ["iam", "create-role", "--role-name", &role];
+        let trusted = ["--assume-role-policy-document", &trust];
+        let made = cloud.aws(&[&create[..], &trusted].concat()).await?;
+        for policy in policies {
+            let policy = cloud.output(policy)?;
+            let attach = ["iam", "attach-role-policy", "--role-name", &role];
+            cloud
+                .aws(&[&attach[..], &["--policy-arn", policy]].concat())
+                .await?;
+        }
+        let arn = made["Role"]["Arn"].as_str().ok_or("no ARN")?;
+        let assume = ["sts", "assume-role", "--role-arn", arn];
+        let session = ["--role-session-name", "on-call"];
+        let assumed = cloud.aws(&[&assume[..], &session].concat()).await?;
+        let text = |name: &str| {
+            let text = assumed["Credentials"][name].as_str();
+            text.unwrap_or_default().to_owned()
+        };
+        let endpoint = cloud.gateway.endpoint().as_str().trim_end_matches('/');
+        Ok(Self {
+            role,
+            policies,
+            environment: vec![
+                ("AWS_ENDPOINT_URL", endpoint.to_owned()),
+                ("AWS_REGION", "us-east-1".to_owned()),
+                ("AWS_DEFAULT_REGION", "us-east-1".to_owned()),
+                ("AWS_ACCESS_KEY_ID", text("AccessKeyId")),
+                ("AWS_SECRET_ACCESS_KEY", text("SecretAccessKey")),
+                ("AWS_SESSION_TOKEN", text("SessionToken")),
+            ],
+        })
+    }
+
+    /// Gives the role a policy beside the stack's.
+    pub(crate) async fn may(&self, cloud: &Cloud, name: &str, policy: &Value) -> TestResult {
+        let document = policy.to_string();
+        let put = ["iam", "put-role-policy", "--role-name", &self.role];
+        let policy = ["--policy-name", name, "--policy-document", &document];
+        cloud.aws(&[&put[..], &policy].concat()).await?;
+        Ok(())
+    }
+
+    /// Has a command run as this person, and as nobody else.
+    pub(crate) fn equip(&self, command: &mut Command) {
+        process::forget_aws(command);
+        command.envs(self.environment.iter().cloned());
+    }
+
+    /// Takes the policies off the role: the stack's end would find them in use.
+    pub(crate) async fn dismiss(self, cloud: &Cloud) -> TestResult {
+        for policy in self.policies {
+            let policy = cloud.output(policy)?;
+            let detach = ["iam", "detach-role-policy", "--role-name", &self.role];
+            cloud
+                .aws(&[&detach[..], &["--policy-arn", policy]].concat())
+                .await?;
+        }
+        Ok(())
+    }
+}
