@@ -48,7 +48,7 @@ pub(super) fn weave(source: &str, changes: &[Change]) -> Result<String, Problem>
             let edited = with(source, &body, edits);
             let condition =
                 format!("std::env::var_os(\"{BROKEN}\").is_some_and(|it| it == \"{name}\")");
-            chosen += &format!("if {condition} {edited} else ");
+            chosen.extend(["if ", &condition, " ", &edited, " else "]);
         }
         chosen += &source[body.clone()];
         chosen += " }";
