@@ -379,7 +379,13 @@ mod tests {
             assert!(server.connect_as("o'x", "a secret").await.is_ok());
             for (user, password) in [("o'x", "wrong"), (SUPERUSER, ""), ("", "")] {
                 let error = server.connect_as(user, password).await.unwrap_err();
-                assert!(error.to_string().contains("1045"), "{error}");
+                // MySQL asks somebody it does not know by a method that it draws for the name, which may
+                // be one that the client does not have.
+                let is_refused = match &error {
+                    mysql_async::Error::Server(error) => error.code == 1045,
+                    error => user.is_empty() && error.to_string().contains("sha256_password"),
+                };
+                assert!(is_refused, "{user:?}: {error}");
             }
         }
     }
