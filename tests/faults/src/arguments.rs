@@ -48,6 +48,9 @@ pub(crate) struct Plan {
     /// Only each so many-th of the single faults.
     #[arg(long, default_value = "1")]
     pub(crate) every: NonZeroUsize,
+    /// Only the single faults in a database's protocol: what goes to AWS and to Heroku is alike for all engines.
+    #[arg(long)]
+    pub(crate) turns: bool,
     /// AWS and Heroku are as untidy as they may be; in histories they are so by chance.
     #[arg(long)]
     pub(crate) untidy: bool,

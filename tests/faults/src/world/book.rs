@@ -44,6 +44,8 @@ pub(super) struct Book {
     pub(super) said: Vec<String>,
     /// Whether the operator accepts that dynos lose access that have what is not shown any more.
     accepts_downtime: bool,
+    /// What versions show that are to end without a grace period, once Heroku does not show them any more.
+    ending_at_once: BTreeSet<String>,
     /// The errors of what ended in the dead-letter queue.
     pub(super) dead_letters: Vec<String>,
     pub(super) versions: Vec<Version>,
@@ -66,6 +68,8 @@ impl Book {
             }
         }
         for (var, value) in config {
+            // Whatever it was, it is given out once more.
+            self.ending_at_once.remove(&value);
             let until = None;
             self.shown.push(Shown { var, value, until });
             changed = true;
@@ -77,6 +81,13 @@ impl Book {
     pub(super) fn accept_downtime(&mut self, accepts: bool) {
         self.accepts_downtime = accepts;
         self.shown.retain(|shown| shown.until.is_none());
+    }
+
+    /// The operator has had these versions end at once; revoke-secret goes on with it.
+    pub(super) fn end_at_once(&mut self, ids: &BTreeSet<String>) {
+        let versions = self.versions.iter().filter(|it| ids.contains(&it.id));
+        self.ending_at_once
+            .extend(versions.map(|it| it.shown_as.clone()));
     }
 
     /// Nothing that was shown is needed any more.
@@ -94,9 +105,11 @@ impl Book {
             .shown
             .iter()
             .filter(|shown| {
+                let ends_at_once =
+                    self.accepts_downtime || self.ending_at_once.contains(&shown.value);
                 shown
                     .until
-                    .is_none_or(|until| !self.accepts_downtime && now.duration_since(until) < grace)
+                    .is_none_or(|until| !ends_at_once && now.duration_since(until) < grace)
             })
             .map(|shown| shown.value.as_str())
             .collect();

@@ -1,5 +1,6 @@
 //! What the operator does to a world, by the product's own commands.
 
+use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -159,13 +160,29 @@ impl World {
             .map(|it| it.id.clone())
     }
 
+    /// The older versions whose revocation is outstanding.
+    fn waiting(&self) -> BTreeSet<String> {
+        let secret = self.snapshot();
+        let versions = secret.iter().flat_map(|it| &it.versions);
+        let waiting = versions.filter(|it| {
+            is_live(&it.labels, &it.id)
+                && !it.labels.contains("AWSCURRENT")
+                && !it.labels.contains("AWSPENDING")
+        });
+        waiting.map(|it| it.id.clone()).collect()
+    }
+
     /// A credential leaked: the older ones end now, whoever still has them. Whether that came to its end.
     async fn end_older(&self, tries: usize) -> bool {
         self.book().accept_downtime(true);
         let command = format!("emergency {} --accept-downtime", self.addon);
         let done = self.operate(&command, tries).await;
         self.look_now().await;
-        self.book().accept_downtime(false);
+        let waiting = self.waiting();
+        let mut book = self.book();
+        book.accept_downtime(false);
+        book.end_at_once(&waiting);
+        drop(book);
         if done {
             let live = self.service.live().await.unwrap_or_default();
             if live.len() != 1 {
@@ -419,6 +436,6 @@ const EDIT: &str = "?edited";
 const TOOL: &str = "addon-rotation-operator";
 
 /// Whether a version has its own label.
-pub(super) fn is_live(labels: &std::collections::BTreeSet<String>, id: &str) -> bool {
+pub(super) fn is_live(labels: &BTreeSet<String>, id: &str) -> bool {
     labels.contains(&format!("LIVE-{id}"))
 }
