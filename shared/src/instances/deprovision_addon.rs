@@ -319,57 +319,56 @@ impl DeprovisionAddon {
         let was_enrolled = secret.rotation_off || secret.rotation_function.is_some();
         let (mut revoked, mut unproven) = (Vec::new(), Vec::new());
         let (mut problems, mut transient) = (Vec::new(), true);
-        let mut over: Vec<Document> = Vec::new();
+        let mut found = Vec::new();
         for version in versions {
-            let live = Label::Live(version.clone());
+            let document = self.document(arn, &version, deadline).await;
+            let is_own = match &document {
+                Ok(document) => own(arn, secret, &version, document),
+                Err(_) => Ok(()),
+            };
+            found.push((version, document, is_own));
+        }
+        // What has another version's credential, and shows nothing itself, is over with that one.
+        found.sort_by_key(|(_, _, is_own)| is_own.is_err());
+        let mut ended: Vec<(VersionId, Document)> = Vec::new();
+        for (version, document, is_own) in found {
             let is_pending = pending == Some(&version);
-            let holder = secret.labelled(&live);
-            let is_labelled = holder.is_some();
-            let ended = async {
-                let document = match self.document(arn, &version, deadline).await {
+            let end = async {
+                let document = match document {
                     // Whoever may store a value may give it the label of a version that never was.
                     Err(Error::Secret(SecretError::NoValue { .. }))
                         if !secret.has_version(&version) =>
                     {
-                        return Ok(false);
+                        return Ok(None);
                     }
                     document => document?,
                 };
-                let is_own = own(arn, secret, &version, &document);
-                // The credential of another version, which has just ended, logs in no more.
-                let is_over = over
+                let is_over = ended
                     .iter()
-                    .any(|it| it.is_same_login(&document) == Some(true));
+                    .any(|(_, it)| it.is_same_login(&document) == Some(true));
                 if !is_over && (is_own.is_err() || !was_enrolled) {
                     if !self.shows_possession(&document, deadline).await? {
-                        if is_labelled {
+                        if secret.is_live(&version) {
                             is_own?;
                         }
-                        return Ok(false);
+                        return Ok(None);
                     }
                     self.note(arn, &version, &document, deadline).await?;
                 }
                 // It was never rotated. From here on an ending that is cut off is completed.
-                if !is_labelled {
+                if !secret.is_live(&version) {
+                    let live = Label::Live(version.clone());
                     self.secrets.attach(arn, &live, &version, deadline).await?;
                 }
-                // Where the label is, if somebody has moved it.
-                let holder = holder.as_ref().unwrap_or(&version);
-                let label = (!is_pending).then_some((&live, holder));
-                self.revoke(arn, &version, &document, label, deadline)
-                    .await?;
-                over.push(document);
-                Ok::<_, Error>(true)
+                self.revoke(arn, &version, &document, deadline).await?;
+                Ok::<_, Error>(Some(document))
             };
-            match ended.await {
-                Ok(false) => {
+            match end.await {
+                Ok(None) => {
                     tracing::warn!(%version, "the service refuses the current credential, which was never seen to log in: not revoked. Look at the service whether there is a login of its name");
                     unproven.push(version);
                 }
-                Ok(true) => {
-                    Metric::CredentialRevoked.count();
-                    revoked.push(version);
-                }
+                Ok(Some(document)) => ended.push((version, document)),
                 // A step that is under way may issue it again just now: the next look ends it.
                 Err(error) if is_pending => {
                     tracing::warn!(%version, %error, "not revoked yet: its rotation was under way");
@@ -379,6 +378,22 @@ impl DeprovisionAddon {
                     problems.push(format!("Version {version} of {arn}: {error}"));
                 }
             }
+        }
+        // Those first that are over with another: cut off here, that one shows it once more.
+        for (version, _) in ended.into_iter().rev() {
+            let live = Label::Live(version.clone());
+            if pending != Some(&version) {
+                // Where the label is, if somebody has moved it.
+                let holder = secret.labelled(&live).unwrap_or(version.clone());
+                let detached = self.secrets.detach(arn, &live, &holder, deadline);
+                if let Err(error) = detached.await {
+                    transient &= error.is_transient();
+                    problems.push(format!("Version {version} of {arn}: {error}"));
+                    break;
+                }
+            }
+            Metric::CredentialRevoked.count();
+            revoked.push(version);
         }
         if problems.is_empty() {
             return Ok((revoked, unproven));
@@ -396,7 +411,6 @@ impl DeprovisionAddon {
         arn: &SecretArn,
         version: &VersionId,
         document: &Document,
-        label: Option<(&Label, &VersionId)>,
         deadline: Deadline,
     ) -> Result<(), Error> {
         let administrator = self
@@ -413,9 +427,6 @@ impl DeprovisionAddon {
         self.schedules
             .remove_revocation(arn, version, deadline)
             .await?;
-        if let Some((label, holder)) = label {
-            self.secrets.detach(arn, label, holder, deadline).await?;
-        }
         Ok(())
     }
 

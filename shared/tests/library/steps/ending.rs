@@ -610,24 +610,42 @@ async fn versions_with_one_credential_are_one() {
 
 #[tokio::test]
 async fn a_version_that_nobody_saw_log_in_ends_with_the_one_that_has_its_credential() {
-    for deprovisions in [false, true] {
-        let stand = Stand::start().await;
-        let instance = stand.enrolled(Api::V1).await;
-        let first = stand.current(&instance);
-        stand.rotate(&instance).await;
-        // As a rollback labels what an operator has stored, and no rotation has replaced.
-        let last = "ffffffff-ffff-4fff-bfff-ffffffffffff";
-        let label = format!("LIVE-{last}");
-        let copy = store_as(&stand, &instance, &instance.document, json!([label]), last).await;
-        if deprovisions {
-            let event = json!({ "AddonId": instance.addon });
-            stand.lambda.ask("deprovision-addon", event).await.unwrap();
-        } else {
-            fire(&stand, &first, 0).await;
-            assert!(!stand.is_labelled_live(&instance, &copy));
-            assert_settled(&stand, &instance).await;
+    // Whichever comes first by its id.
+    for copied in [
+        "00000000-0000-4000-8000-000000000000",
+        "ffffffff-ffff-4fff-bfff-ffffffffffff",
+    ] {
+        for deprovisions in [false, true] {
+            let stand = Stand::start().await;
+            let instance = stand.enrolled(Api::V1).await;
+            let first = stand.current(&instance);
+            stand.rotate(&instance).await;
+            // As a rollback labels what an operator has stored, and no rotation has replaced.
+            let label = format!("LIVE-{copied}");
+            let labels = json!([label]);
+            let copy = store_as(&stand, &instance, &instance.document, labels, copied).await;
+            if deprovisions {
+                // A try that is cut off when the credential has ended.
+                stand.gateway.fail_next(GatewayFault {
+                    operation: "secretsmanager:UpdateSecretVersionStage".to_owned(),
+                    about: label,
+                    fault: Fault::Status {
+                        status: 400,
+                        retry_after: None,
+                    },
+                });
+                let event = json!({ "AddonId": instance.addon });
+                let cut_off = stand.lambda.ask("deprovision-addon", event.clone()).await;
+                assert!(cut_off.is_err(), "{copied}: {cut_off:?}");
+                stand.lambda.ask("deprovision-addon", event).await.unwrap();
+                assert!(stand.snapshot(&instance).deletion.is_some());
+            } else {
+                fire(&stand, &first, 0).await;
+                assert!(!stand.is_labelled_live(&instance, &copy));
+                assert_settled(&stand, &instance).await;
+            }
+            assert!(!stand.service.is_live(&instance.imported));
         }
-        assert!(!stand.service.is_live(&instance.imported));
     }
 }
 
