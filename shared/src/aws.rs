@@ -30,8 +30,8 @@ use crate::net::Unreachable;
 
 pub(crate) use service::Service;
 
-/// The longest that one attempt of a call to Secrets Manager or EventBridge Scheduler may take.
-const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(5);
+/// The longest that one attempt of a call that is repeated may take.
+pub(crate) const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The code of an error that has none, as in the SDK.
 pub(crate) const UNKNOWN: &str = "UnknownError";
@@ -218,6 +218,7 @@ fn is_transient(code: &str) -> bool {
         "InternalServ",
         "ServiceUnavailable",
         "RequestLimitExceeded",
+        "ProvisionedThroughputExceeded",
         "RequestThrottled",
         "RequestTimeout",
         "SlowDown",

@@ -85,7 +85,7 @@ impl Names {
         }
         self.bind_administrator(beside, document)?;
         let beside = beside.to_string();
-        if let Api::V3 { oauth } = &document.heroku.api {
+        if let Api::V3 { oauth: Some(oauth) } = &document.heroku.api {
             let expected = self.oauth_of(addon);
             if !is_beside(&beside, oauth) || oauth.name() != Some(expected.as_str()) {
                 return Err(AuthorityError::OAuth {

@@ -105,9 +105,9 @@ pub enum Api {
     /// The Platform API for Partners: an OAuth token per add-on instance.
     #[cfg_attr(test, schemars(rename = "v3"))]
     V3 {
-        /// The ARN of the instance's OAuth secret.
-        #[cfg_attr(test, schemars(with = "String", extend("pattern" = schema::SECRET_ARN)))]
-        oauth: SecretArn,
+        /// The ARN of the secret in which an earlier version of this project has kept the instance's refresh token.
+        #[cfg_attr(test, schemars(with = "Option<String>", extend("pattern" = schema::SECRET_ARN)))]
+        oauth: Option<SecretArn>,
     },
 }
 
@@ -176,16 +176,6 @@ impl Document {
         let rendered = fields::render(&self.fields.complete(), &self.heroku.config)?;
         let removed = self.heroku.removed.clone();
         Ok(rendered.with_secrets(secrets).without(removed))
-    }
-
-    /// The same document with another OAuth secret.
-    ///
-    /// # Errors
-    /// If it is not usable so: its ARN makes it too large.
-    pub fn with_oauth(&self, oauth: &SecretArn) -> Result<Self, DocumentError> {
-        let mut fields = self.fields.clone();
-        fields.set_heroku("oauth", oauth.as_str());
-        Self::parse(&fields.to_secret())
     }
 
     /// The names of the fields in which another document differs, the OAuth secret's excepted.
@@ -273,7 +263,9 @@ impl HerokuBlock {
     fn read(check: &mut Check<'_>) -> Option<Self> {
         let api = match check.one_of("api", &["v1", "v3"]) {
             Some("v1") => Some(Api::V1),
-            Some(_) => check.parsed("oauth").map(|oauth| Api::V3 { oauth }),
+            Some(_) => Some(Api::V3 {
+                oauth: check.optional("oauth"),
+            }),
             None => None,
         };
         let addon_id = check.text(

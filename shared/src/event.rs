@@ -20,7 +20,7 @@ use crate::fields::{Check, Found};
 use crate::limits::LONGEST_GRACE_PERIOD_SECONDS;
 
 pub use crate::ids::{SecretArn, VersionId};
-pub use enroll::{DeprovisionEvent, EnrollEvent, Grant, StartRotationEvent};
+pub use enroll::{DeprovisionEvent, EnrollEvent, EnrollRequest, Grant, StartRotationEvent};
 pub use revocation::{RevokeEvent, SweepEvent};
 pub use time::ScheduledAt;
 

@@ -57,12 +57,6 @@ impl Fields {
         Some(value.as_str().unwrap_or_default().to_owned())
     }
 
-    pub(crate) fn set_heroku(&mut self, name: &str, value: &str) {
-        if let Some(heroku) = self.0.get_mut("heroku").and_then(Value::as_object_mut) {
-            heroku.insert(name.to_owned(), value.into());
-        }
-    }
-
     /// The names of the fields in which the two differ, those of the block for Heroku one by one.
     pub(crate) fn differences(&self, other: &Self) -> Vec<String> {
         let (empty, mut names) = (Map::new(), Vec::new());

@@ -22,12 +22,13 @@ use secrecy::SecretString;
 
 pub use error::HerokuError;
 pub use line::Line;
-pub use oauth::{Exchanged, Partner, TokenFuture, TokenStore, exchange};
+pub use oauth::{Exchanged, Partner, exchange};
 pub use request::{HerokuClient, HerokuConfiguration};
 
 use crate::deadline::{Deadline, retry, retry_as};
 use crate::document::{Api, Document};
 use crate::fields::ConfigVars;
+use crate::tokens::Tokens;
 
 /// What publishing did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,11 +61,11 @@ impl<'a> AddOn<'a> {
         document: &'a Document,
         client: &'a HerokuClient,
         partner: &'a Partner,
-        tokens: &'a dyn TokenStore,
+        tokens: &'a Tokens,
     ) -> Self {
         let access = match &document.heroku.api {
             Api::V1 => Access::V1(v1::Access::new(partner)),
-            Api::V3 { oauth } => Access::V3(v3::Access::new(partner, oauth, tokens)),
+            Api::V3 { .. } => Access::V3(v3::Access::new(partner, &document.heroku, tokens)),
         };
         Self {
             client,

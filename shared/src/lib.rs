@@ -16,8 +16,9 @@
 //! | [`claims`] | what a document may claim: names, addresses |
 //! | [`service`] | an engine, asked with the login that the document has a right to |
 //! | [`event`] | what Secrets Manager and the functions send one another |
-//! | [`heroku`] | Heroku's partner API, v1 and v3, and its OAuth tokens |
 //! | [`rotation_schedule`], [`secrets`] | Secrets Manager: versions and their staging labels |
+//! | [`tokens`] | DynamoDB: the refresh tokens of v3's instances |
+//! | [`heroku`] | Heroku's partner API, v1 and v3, and its OAuth tokens |
 //! | [`schedule`] | EventBridge Scheduler: the delayed revocation |
 //! | [`event_bus`], [`invoke`] | EventBridge; the functions that hold the powers `rotate` lacks |
 //! | [`fleet`] | all secrets of a stack, by labels, tags and schedules alone |
@@ -53,6 +54,7 @@ pub mod service;
 pub mod start;
 pub mod steps;
 pub mod telemetry;
+pub mod tokens;
 
 #[cfg(test)]
 #[path = "../tests/library/support/snapshot.rs"]

@@ -7,7 +7,6 @@
 mod labels;
 mod lifecycle;
 mod listing;
-mod tokens;
 
 use std::time::Duration;
 

@@ -23,6 +23,7 @@ use report::{Entry, Report};
 #[command(
     after_help = "The file holds events of the function enroll-addon, one a line, or pretty-printed, or as one array:
   {\"Document\": {...}, \"GrantCode\" or \"RefreshToken\": \"...\", \"RotationDays\": 90}
+  {\"MoveTokenOf\": \"...\"}, once, for an add-on of a version that kept its refresh token in a secret
 The command checks all of them before it sends the first.
 The file holds secrets: keep it where nobody else can read it, and delete it afterwards. The report holds
 none. With the same report, another run skips what is enrolled and repeats what failed. Heroku's grant

@@ -210,8 +210,8 @@ fn mistakes() -> Vec<(Value, &'static [&'static str])> {
             &["heroku.api must be one of v1, v3"],
         ),
         (
-            with(postgres(), "/heroku/oauth", Value::Null),
-            &["heroku.oauth is missing"],
+            with(postgres(), "/heroku/oauth", 7.into()),
+            &["heroku.oauth must be a string"],
         ),
         (
             with(postgres(), "/heroku/addon_id", json!("../apps")),

@@ -97,6 +97,13 @@ impl Problem {
 }
 
 impl Problem {
+    /// A rotating secret that has lost its label.
+    pub(crate) fn without_current(secret: &SecretArn) -> Self {
+        Self::lasting(format!(
+            "No version of {secret} is AWSCURRENT. → Put the label back on the version that Heroku shows (UpdateSecretVersionStage)"
+        ))
+    }
+
     /// A secret that AWS is deleting. One that was deleted by force is shown so for some seconds.
     pub(crate) fn deleted(secret: &SecretArn) -> Self {
         Self {
@@ -122,11 +129,15 @@ impl EnrollError {
         if problems.is_empty() {
             return Ok(());
         }
-        Err(Self::NotReady {
+        Err(Self::refused(addon, problems))
+    }
+
+    pub(crate) fn refused(addon: &str, problems: Vec<Problem>) -> Self {
+        Self::NotReady {
             addon: addon.to_owned(),
             transient: problems.iter().all(|problem| problem.transient),
             problems: problems.into_iter().map(|problem| problem.text).collect(),
-        })
+        }
     }
 
     pub(crate) fn no_grant(addon: &str) -> Self {
@@ -169,7 +180,7 @@ impl EnrollError {
     }
 }
 
-pub(crate) const NO_GRANT: &str = "The v3 instance has no OAuth secret, and the event has no token. → Add GrantCode (from Heroku's provisioning request) or RefreshToken";
+pub(crate) const NO_GRANT: &str = "There is no refresh token of this v3 instance, and the event has none. → Add GrantCode (from Heroku's provisioning request) or RefreshToken";
 
 impl Transient for EnrollError {
     fn is_transient(&self) -> bool {

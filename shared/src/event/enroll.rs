@@ -8,7 +8,6 @@ use super::revocation::ATTEMPTS;
 use super::{Event, EventError, check};
 use crate::document::{Api, Document, is_addon_id, is_legacy_id};
 use crate::fields::{Check, Fields};
-use crate::ids::SecretArn;
 
 /// Where a v3 instance's tokens come from.
 #[derive(Debug, Clone)]
@@ -19,23 +18,34 @@ pub enum Grant {
     RefreshToken(SecretString),
 }
 
-/// What `enroll-addon` is asked for. Its `Debug` shows no value.
+/// What `enroll-addon` is asked for.
+#[derive(Debug)]
+pub enum EnrollRequest {
+    /// An instance's enrolment.
+    Enroll(Box<EnrollEvent>),
+    /// The move of this add-on's refresh token from the secret in which an earlier version has kept it.
+    MoveToken(String),
+}
+
+/// An enrolment. Its `Debug` shows no value.
 #[derive(Debug)]
 pub struct EnrollEvent {
-    /// The instance's document, checked. A v3 one names an OAuth secret that is not made yet, unless the
-    /// event's names one.
+    /// The instance's document, checked.
     pub document: Document,
-    /// The OAuth secret that the event's document names.
-    pub oauth: Option<SecretArn>,
     /// The tokens, of a v3 instance.
     pub grant: Option<Grant>,
     /// The interval of rotations, if it is not the stack's.
     pub rotation_days: Option<u32>,
 }
 
-impl Event for EnrollEvent {
+impl Event for EnrollRequest {
     fn read(payload: &Value) -> Result<Self, EventError> {
         check(payload, |event| {
+            let expected = "an add-on's id, as heroku.addon_id has it";
+            if let Some(addon) = event.optional_text("MoveTokenOf", expected, is_addon_id) {
+                event.refuse_unknown();
+                return Some(Self::MoveToken(addon));
+            }
             let grant = |event: &mut Check<'_>, name| event.optional_secret(name, "a string");
             let code = grant(event, "GrantCode");
             let refresh_token = grant(event, "RefreshToken");
@@ -48,7 +58,7 @@ impl Event for EnrollEvent {
             }
             let grant = code.map(Grant::Code);
             let grant = grant.or_else(|| refresh_token.map(Grant::RefreshToken));
-            let (document, oauth) = document?;
+            let document = document?;
             if !is_the_one_id(&document) {
                 let problem = "must be the add-on's UUID in lower case, as Heroku's provisioning request has it (with v1 also app123@heroku.com, where Heroku shows no UUID)";
                 event.problem("Document: heroku.addon_id", problem);
@@ -57,12 +67,11 @@ impl Event for EnrollEvent {
                 let problem = "are for v3 only: leave them out";
                 event.problem("GrantCode and RefreshToken", problem);
             }
-            Some(Self {
+            Some(Self::Enroll(Box::new(EnrollEvent {
                 document,
-                oauth,
                 grant,
                 rotation_days,
-            })
+            })))
         })
     }
 
@@ -71,16 +80,16 @@ impl Event for EnrollEvent {
     }
 }
 
-/// The document, and the OAuth secret that it names.
-fn read_document(event: &mut Check<'_>) -> Option<(Document, Option<SecretArn>)> {
-    let mut fields = Fields::from(event.map("Document")?.clone());
-    let oauth = fields.heroku_text("oauth");
-    let is_v3 = fields.heroku_text("api").as_deref() == Some("v3");
-    if is_v3 && oauth.is_none() {
-        fields.set_heroku("oauth", TO_BE_MADE);
-    }
+fn read_document(event: &mut Check<'_>) -> Option<Document> {
+    let fields = Fields::from(event.map("Document")?.clone());
     match Document::parse(&fields.to_secret()) {
-        Ok(document) => Some((document, oauth.and_then(|oauth| oauth.parse().ok()))),
+        Ok(document) => {
+            if matches!(document.heroku.api, Api::V3 { oauth: Some(_) }) {
+                let problem = "is of an earlier version: send RefreshToken instead";
+                event.problem("Document: heroku.oauth", problem);
+            }
+            Some(document)
+        }
         Err(error) => {
             for problem in error.problems {
                 event.problem("Document:", &problem);
@@ -102,9 +111,6 @@ fn is_the_one_id(document: &Document) -> bool {
     let is_legacy = document.heroku.api == Api::V1 && is_legacy_id(id);
     is_uuid || is_legacy
 }
-
-/// Stands for the ARN of the OAuth secret until that is made.
-const TO_BE_MADE: &str = "arn:aws:secretsmanager:-:-:secret:to-be-made";
 
 /// What `deprovision-addon` is asked for, by the partner's handler of Heroku's `DELETE` or by itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

@@ -6,7 +6,6 @@ use serde::Deserialize;
 
 use crate::aws::AwsError;
 use crate::deadline::Transient;
-use crate::ids::SecretArn;
 use crate::message;
 use crate::net::{Answer, Unreachable};
 
@@ -137,19 +136,19 @@ pub enum HerokuError {
         message::because(
             &source.to_string(),
             "The old one may not work any more.",
-            &format!("If Heroku refuses it from now on, ask Heroku for a new grant for this add-on, and store its refresh token in {secret}")
+            &format!("If Heroku refuses it from now on, ask Heroku for a new grant for this add-on, and store its refresh token: {place}")
         )
     )]
     Unstored {
-        /// The OAuth secret.
-        secret: SecretArn,
+        /// Where it belongs.
+        place: String,
         /// What storing it was answered last.
         source: Box<AwsError>,
     },
-    /// The OAuth secret or the partner secret lacks a field.
+    /// The partner secret lacks a field.
     #[error("Secret {secret} has no text in {field:?}. → Store it there.")]
     Incomplete {
-        /// The secret's ARN, or `the partner secret`.
+        /// The partner secret.
         secret: String,
         /// The field.
         field: &'static str,

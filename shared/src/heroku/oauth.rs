@@ -1,19 +1,17 @@
 //! Heroku's [OAuth tokens](https://devcenter.heroku.com/articles/oauth): a refresh token per add-on
 //! instance, exchanged for an access token that lives eight hours.
 
-use std::pin::Pin;
-
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
 use super::{HerokuClient, HerokuError, request};
 use crate::aws::AwsError;
 use crate::deadline::{Deadline, Transient, retry};
-use crate::document::Api;
+use crate::document::{Api, HerokuBlock};
 use crate::fields::Fields;
-use crate::ids::SecretArn;
 use crate::net::Answer;
 use crate::telemetry::Metric;
+use crate::tokens::{RefreshTokens, Tokens};
 
 /// The add-on service's own secret: `id` and `password` for v1, `client_secret` for v3.
 #[derive(Debug, Clone)]
@@ -53,23 +51,6 @@ fn text<'a>(fields: &'a Fields, secret: &str, field: &'static str) -> Result<&'a
         })
 }
 
-/// What a call to a [`TokenStore`] answers.
-pub type TokenFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, AwsError>> + Send + 'a>>;
-
-/// Where an instance's refresh token is kept: its OAuth secret.
-pub trait TokenStore: Sync {
-    /// The secret's fields.
-    fn read<'a>(&'a self, secret: &'a SecretArn, deadline: Deadline) -> TokenFuture<'a, Fields>;
-
-    /// Replaces them.
-    fn write<'a>(
-        &'a self,
-        secret: &'a SecretArn,
-        fields: Fields,
-        deadline: Deadline,
-    ) -> TokenFuture<'a, ()>;
-}
-
 /// What Heroku gave for a grant code.
 #[derive(Debug)]
 pub struct Exchanged {
@@ -80,7 +61,7 @@ pub struct Exchanged {
 }
 
 #[derive(Deserialize)]
-struct Tokens {
+struct Given {
     access_token: SecretString,
     refresh_token: Option<SecretString>,
 }
@@ -108,12 +89,12 @@ pub async fn exchange(
     retry(deadline, || async {
         let answer =
             request::send("v3", client.token_request().form(&form), &action, deadline).await?;
-        let tokens: Tokens = read(&answer, &action, REMEDY)?;
-        let refresh_token = tokens
+        let given: Given = read(&answer, &action, REMEDY)?;
+        let refresh_token = given
             .refresh_token
             .filter(|token| !token.expose_secret().is_empty());
         Ok(Exchanged {
-            access_token: tokens.access_token,
+            access_token: given.access_token,
             refresh_token: refresh_token.ok_or_else(|| HerokuError::Unauthorized {
                 action: action.clone(),
                 answer: format!("{}, without a refresh token", answer.status),
@@ -125,7 +106,7 @@ pub async fn exchange(
 }
 
 /// A token endpoint answers a grant that it does not know with 400 (RFC 6749, 5.2).
-fn read(answer: &Answer, action: &str, remedy: &str) -> Result<Tokens, HerokuError> {
+fn read(answer: &Answer, action: &str, remedy: &str) -> Result<Given, HerokuError> {
     request::read(answer, action, remedy).map_err(|error| match error {
         HerokuError::Refused { action, answer } => HerokuError::Unauthorized {
             action,
@@ -136,8 +117,9 @@ fn read(answer: &Answer, action: &str, remedy: &str) -> Result<Tokens, HerokuErr
     })
 }
 
-pub(super) fn remedy(secret: &SecretArn) -> String {
-    format!("Correct refresh_token in {secret}, or client_secret in the partner secret")
+pub(super) fn remedy(tokens: &Tokens, addon: &str) -> String {
+    let place = tokens.place(addon);
+    format!("Correct the refresh token of {place}, or client_secret in the partner secret")
 }
 
 /// Exchanges the refresh token for an access token. A refresh token other than the one sent is stored before the
@@ -146,48 +128,44 @@ pub(super) fn remedy(secret: &SecretArn) -> String {
 pub(super) async fn refresh(
     client: &HerokuClient,
     partner: &Partner,
-    secret: &SecretArn,
-    store: &dyn TokenStore,
+    heroku: &HerokuBlock,
+    tokens: &Tokens,
     deadline: Deadline,
 ) -> Result<SecretString, HerokuError> {
-    let mut fields = store.read(secret, deadline).await?;
-    let exchanged = match exchange_refresh_token(client, partner, secret, &fields, deadline).await {
+    let addon = heroku.addon_id.as_str();
+    let mut known = tokens.read(heroku, deadline).await?;
+    let exchange = async |known: &RefreshTokens| {
+        exchange_any(client, partner, known, tokens, addon, deadline).await
+    };
+    let (taken, given) = match exchange(&known).await {
         Err(refused @ HerokuError::Unauthorized { .. }) => {
             // Another function may have renewed the token meanwhile.
-            let now = store.read(secret, deadline).await?;
-            if now.text(REFRESH_TOKEN) == fields.text(REFRESH_TOKEN) {
+            let now = tokens.read(heroku, deadline).await?;
+            if now.is_same(&known) {
                 return Err(refused);
             }
-            fields = now;
-            exchange_refresh_token(client, partner, secret, &fields, deadline).await
+            known = now;
+            exchange(&known).await?
         }
-        exchanged => exchanged,
+        exchanged => exchanged?,
     };
-    let tokens = exchanged?;
-    if let Some(renewed) = tokens.refresh_token
-        && !renewed.expose_secret().is_empty()
-        && Some(renewed.expose_secret()) != fields.text(REFRESH_TOKEN)
-    {
-        fields.set(REFRESH_TOKEN, renewed.expose_secret());
-        let stored = retry(deadline, || async {
-            let stored = store.write(secret, fields.clone(), deadline).await;
-            stored.map_err(|error| {
-                tracing::error!(%error, "the renewed refresh token is not stored yet");
-                Unstored(error)
-            })
-        });
-        if let Err(Unstored(source)) = stored.await {
-            Metric::RefreshTokenLost.count();
-            return Err(HerokuError::Unstored {
-                secret: secret.clone(),
-                source: Box::new(source),
-            });
+    match given.refresh_token {
+        Some(renewed)
+            if !renewed.expose_secret().is_empty()
+                && renewed.expose_secret() != taken.expose_secret() =>
+        {
+            store(tokens, addon, &renewed, &known, deadline).await?;
+        }
+        _ if known.begin_with(&taken) => {}
+        // It is where it was, and is only tried later than it could be.
+        _ => {
+            if let Err(error) = tokens.put(addon, &taken, &known, deadline).await {
+                tracing::warn!(%error, "the refresh token is not put before the others");
+            }
         }
     }
-    Ok(tokens.access_token)
+    Ok(given.access_token)
 }
-
-const REFRESH_TOKEN: &str = "refresh_token";
 
 /// Storing a token that nothing else has: tried again whatever the refusal.
 struct Unstored(AwsError);
@@ -198,19 +176,57 @@ impl Transient for Unstored {
     }
 }
 
-async fn exchange_refresh_token(
+async fn store(
+    tokens: &Tokens,
+    addon: &str,
+    newest: &SecretString,
+    before: &RefreshTokens,
+    deadline: Deadline,
+) -> Result<(), HerokuError> {
+    let stored = retry(deadline, || async {
+        let kept = tokens.keep(addon, newest, before, deadline).await;
+        kept.map_err(|error| {
+            tracing::error!(%error, "the renewed refresh token is not stored yet");
+            Unstored(error)
+        })
+    });
+    stored.await.map_err(|Unstored(source)| {
+        Metric::RefreshTokenLost.count();
+        HerokuError::Unstored {
+            place: tokens.place(addon),
+            source: Box::new(source),
+        }
+    })
+}
+
+/// Exchanges the newest token that Heroku takes: that one, and what was given for it.
+async fn exchange_any(
     client: &HerokuClient,
     partner: &Partner,
-    secret: &SecretArn,
-    fields: &Fields,
+    known: &RefreshTokens,
+    tokens: &Tokens,
+    addon: &str,
     deadline: Deadline,
-) -> Result<Tokens, HerokuError> {
-    let form = [
-        ("grant_type", REFRESH_TOKEN),
-        (REFRESH_TOKEN, text(fields, secret.as_str(), REFRESH_TOKEN)?),
-        ("client_secret", partner.text("client_secret")?),
-    ];
-    let action = format!("Refreshing the access token of {secret}");
-    let answer = request::send("v3", client.token_request().form(&form), &action, deadline).await?;
-    read(&answer, &action, &remedy(secret))
+) -> Result<(SecretString, Given), HerokuError> {
+    let action = format!("Refreshing the access token of add-on {addon}");
+    let remedy = remedy(tokens, addon);
+    let mut refused = None;
+    for token in known.iter() {
+        let form = [
+            ("grant_type", "refresh_token"),
+            ("refresh_token", token.expose_secret()),
+            ("client_secret", partner.text("client_secret")?),
+        ];
+        let request = client.token_request().form(&form);
+        let answer = request::send("v3", request, &action, deadline).await?;
+        match read(&answer, &action, &remedy) {
+            Err(error @ HerokuError::Unauthorized { .. }) => refused = Some(error),
+            given => return Ok((token.clone(), given?)),
+        }
+    }
+    Err(refused.unwrap_or_else(|| HerokuError::Unauthorized {
+        action,
+        answer: "no token".to_owned(),
+        remedy,
+    }))
 }

@@ -9,16 +9,17 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{HerokuClient, HerokuError, Partner, TokenStore, oauth, request};
+use super::{HerokuClient, HerokuError, Partner, oauth, request};
 use crate::deadline::Deadline;
+use crate::document::HerokuBlock;
 use crate::fields::ConfigVars;
-use crate::ids::SecretArn;
 use crate::net::{Answer, REQUEST_TIMEOUT, WRITE_TIMEOUT};
+use crate::tokens::Tokens;
 
 pub(super) struct Access<'a> {
     partner: &'a Partner,
-    secret: &'a SecretArn,
-    tokens: &'a dyn TokenStore,
+    heroku: &'a HerokuBlock,
+    tokens: &'a Tokens,
     /// For the length of one invocation.
     token: RefCell<Option<SecretString>>,
 }
@@ -26,7 +27,7 @@ pub(super) struct Access<'a> {
 impl std::fmt::Debug for Access<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Access")
-            .field("secret", self.secret)
+            .field("addon", &self.heroku.addon_id)
             .finish_non_exhaustive()
     }
 }
@@ -38,14 +39,10 @@ struct Var {
 }
 
 impl<'a> Access<'a> {
-    pub(super) fn new(
-        partner: &'a Partner,
-        secret: &'a SecretArn,
-        tokens: &'a dyn TokenStore,
-    ) -> Self {
+    pub(super) fn new(partner: &'a Partner, heroku: &'a HerokuBlock, tokens: &'a Tokens) -> Self {
         Self {
             partner,
-            secret,
+            heroku,
             tokens,
             token: RefCell::default(),
         }
@@ -108,7 +105,10 @@ impl<'a> Access<'a> {
     }
 
     fn config(&self, answer: &Answer, action: &str) -> Result<ConfigVars, HerokuError> {
-        let vars: Vec<Var> = request::read(answer, action, &oauth::remedy(self.secret))?;
+        let vars: Vec<Var> = {
+            let remedy = oauth::remedy(self.tokens, &self.heroku.addon_id);
+            request::read(answer, action, &remedy)?
+        };
         Ok(vars
             .into_iter()
             .filter_map(|var| Some((var.name, var.value?)))
@@ -159,7 +159,7 @@ impl<'a> Access<'a> {
         deadline: Deadline,
     ) -> Result<SecretString, HerokuError> {
         let token =
-            oauth::refresh(client, self.partner, self.secret, self.tokens, deadline).await?;
+            oauth::refresh(client, self.partner, self.heroku, self.tokens, deadline).await?;
         *self.token.borrow_mut() = Some(token.clone());
         Ok(token)
     }

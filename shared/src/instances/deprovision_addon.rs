@@ -21,6 +21,7 @@ use crate::secrets::{Deletion, Label, Secret, SecretError, Secrets, own};
 use crate::service::Services;
 use crate::start::Start;
 use crate::telemetry::Metric;
+use crate::tokens::Tokens;
 
 /// Kept back to schedule the next try, however long the service took.
 const SCHEDULING: Duration = Duration::from_secs(12);
@@ -64,6 +65,7 @@ pub enum DeprovisionOutcome {
 #[derive(Debug)]
 pub struct DeprovisionAddon {
     secrets: Secrets,
+    tokens: Tokens,
     services: Services,
     /// Where revocations are scheduled, and this function's next run is.
     schedules: Schedules,
@@ -84,9 +86,11 @@ impl Function for DeprovisionAddon {
         let recovery_window_days = variables.number("RECOVERY_WINDOW_DAYS", 7..=30);
         let longest_step_seconds = variables.number("LONGEST_STEP_SECONDS", 1..=1800);
         let services = Services::start(start);
+        let tokens = Tokens::start(start);
         let schedules = Schedules::start(start, "DEPROVISION_ADDON_FUNCTION_ARN");
         Some(Self {
             secrets: Secrets::new(&start.aws),
+            tokens: tokens?,
             services: services?,
             schedules: schedules?,
             fleet: fleet?,
@@ -182,8 +186,8 @@ impl DeprovisionAddon {
         if pending.is_some() {
             return Ok(answer(revoked, DeprovisionOutcome::Revoked));
         }
-        if current.is_some_and(|document| document.heroku.api != Api::V1) {
-            self.delete_oauth(&event.addon, true, deadline).await?;
+        if current.is_none_or(|document| document.heroku.api != Api::V1) {
+            self.remove_tokens(&event.addon, true, deadline).await?;
         }
         let window = Deletion::Recoverable(self.recovery_window_days);
         self.secrets.delete(arn, window, deadline).await?;
@@ -209,7 +213,8 @@ impl DeprovisionAddon {
         event: &DeprovisionEvent,
         deadline: Deadline,
     ) -> Result<Deprovisioned, Error> {
-        let outcome = if self.delete_oauth(&event.addon, false, deadline).await? {
+        let removed = self.remove_tokens(&event.addon, false, deadline);
+        let outcome = if removed.await? {
             DeprovisionOutcome::Deprovisioned
         } else {
             DeprovisionOutcome::Unchanged
@@ -396,6 +401,7 @@ impl DeprovisionAddon {
             revoked.push(version);
         }
         if problems.is_empty() {
+            revoked.sort_unstable();
             return Ok((revoked, unproven));
         }
         Err(DeprovisionError::Alive {
@@ -471,22 +477,24 @@ impl DeprovisionAddon {
         Ok(self.secrets.document(names, arn, version, deadline).await?)
     }
 
-    /// Deletes an OAuth secret, unless it is another stack's. One that was made by hand says of none: that goes
-    /// if the instance's own secret names it.
-    async fn delete_oauth(
+    /// Removes the instance's refresh token from the table, and the secret in which an earlier version has kept it,
+    /// unless that is another stack's: one that was made by hand says of none, and goes if the instance's own secret
+    /// names it. Whether there was anything.
+    async fn remove_tokens(
         &self,
         addon: &str,
         is_named: bool,
         deadline: Deadline,
     ) -> Result<bool, Error> {
+        let were_kept = self.tokens.remove(addon, deadline).await?;
         let name = self.fleet.names.oauth_of(addon);
         let Some((oauth, secret)) = self.secrets.find(&name, deadline).await? else {
-            return Ok(false);
+            return Ok(were_kept);
         };
         let stack = &self.fleet.stack;
         let is_ours = secret.oauth_of().map_or(is_named, |it| it == stack);
         if secret.deleted || !is_ours {
-            return Ok(false);
+            return Ok(were_kept);
         }
         let window = Deletion::Recoverable(self.recovery_window_days);
         self.secrets.delete(&oauth, window, deadline).await?;

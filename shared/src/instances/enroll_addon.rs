@@ -4,11 +4,12 @@
 //! secret that is wrong would be found at its first rotation.
 
 mod look;
+mod move_token;
 mod take_back;
 
 use std::time::Duration;
 
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 use serde::Serialize;
 
 use look::Found;
@@ -16,19 +17,19 @@ use take_back::is_untouched;
 
 use super::FleetConfiguration;
 use crate::Error;
-use crate::deadline::{BackOff, Deadline, Transient as _, retry};
+use crate::deadline::{Deadline, Transient as _};
 use crate::document::{Api, Document};
 use crate::error::EnrollError;
-use crate::event::{EnrollEvent, Grant, RotationEvent, Step};
-use crate::fields::{ConfigVars, Fields};
+use crate::event::{EnrollEvent, EnrollRequest, Grant, RotationEvent, Step};
 use crate::function::{Function, Handling};
-use crate::heroku::{AddOn, HerokuClient, HerokuError, Partner, exchange};
+use crate::heroku::{AddOn, HerokuClient, Partner, exchange};
 use crate::ids::{SecretArn, VersionId};
 use crate::invoke::{Functions, InvokeError, Refused};
 use crate::rotation_schedule::schedule_expression;
 use crate::secrets::{NewSecret, Secrets};
 use crate::service::Services;
 use crate::start::{Start, name};
+use crate::tokens::{RefreshTokens, Tokens};
 
 /// Kept back to take back what was made.
 const TAKING_BACK: Duration = Duration::from_secs(10);
@@ -38,9 +39,6 @@ const STORING: Duration = Duration::from_secs(10);
 
 /// Kept back to look whether rotation is on.
 const LOOKING_AGAIN: Duration = Duration::from_secs(5);
-
-/// So long a look may tell what was before a change: an assumption.
-const CONSISTENCY: Duration = Duration::from_secs(3);
 
 /// What `enroll-addon` answers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -68,12 +66,13 @@ pub enum EnrollOutcome {
     Unchanged,
 }
 
-/// Enrols an instance: its secret, its OAuth secret, its rotation. Repeating it changes nothing; one that was
+/// Enrols an instance: its secret, its refresh token, its rotation. Repeating it changes nothing; one that was
 /// left half-done is completed. It fails with all that is wrong, and what it made is removed again, but for the
 /// refresh token of a grant code, which cannot be had again: the error says so.
 #[derive(Debug)]
 pub struct EnrollAddon {
     secrets: Secrets,
+    tokens: Tokens,
     services: Services,
     heroku: HerokuClient,
     functions: Functions,
@@ -87,7 +86,7 @@ pub struct EnrollAddon {
 }
 
 impl Function for EnrollAddon {
-    type Event = EnrollEvent;
+    type Event = EnrollRequest;
     type Answer = Enrolled;
 
     fn start(start: &mut Start) -> Option<Self> {
@@ -101,8 +100,10 @@ impl Function for EnrollAddon {
         );
         let rotation_days = variables.number("ROTATION_DAYS", 1..=365);
         let (services, heroku) = (Services::start(start), HerokuClient::start(start));
+        let tokens = Tokens::start(start);
         Some(Self {
             secrets: Secrets::new(&start.aws),
+            tokens: tokens?,
             functions: Functions::start(start),
             services: services?,
             heroku: heroku?,
@@ -113,8 +114,12 @@ impl Function for EnrollAddon {
         })
     }
 
-    fn handle(&self, event: EnrollEvent, deadline: Deadline) -> Handling<'_, Enrolled> {
+    fn handle(&self, event: EnrollRequest, deadline: Deadline) -> Handling<'_, Enrolled> {
         Box::pin(async move {
+            let event = match event {
+                EnrollRequest::Enroll(event) => event,
+                EnrollRequest::MoveToken(addon) => return self.move_token(&addon, deadline).await,
+            };
             let addon = event.document.heroku.addon_id.as_str();
             tracing::info!(addon, "enrolment");
             let working = deadline.less(TAKING_BACK);
@@ -139,19 +144,19 @@ impl Function for EnrollAddon {
 /// What a call has made.
 #[derive(Debug, Default)]
 struct Made {
-    oauth: Option<Tokens>,
+    token: Option<Stored>,
     secret: Option<SecretArn>,
     /// Whether rotation may be on, or its test under way, although no answer says so.
     may_rotate: bool,
 }
 
-/// The OAuth secret that a call has made.
+/// The refresh token that a call has stored.
 #[derive(Debug)]
-enum Tokens {
-    /// Its refresh token came for a grant code.
-    Exchanged(SecretArn),
-    /// Its refresh token came with the event.
-    Given(SecretArn, SecretString),
+enum Stored {
+    /// It came for a grant code.
+    Exchanged,
+    /// It came with the event, and may be stored.
+    Given(SecretString),
 }
 
 impl EnrollAddon {
@@ -169,16 +174,12 @@ impl EnrollAddon {
         } else {
             EnrollOutcome::Created
         };
-        let document = match &event.document.heroku.api {
-            Api::V1 => event.document.clone(),
-            Api::V3 { .. } => {
-                self.document_with_tokens(event, found.oauth, made, deadline)
-                    .await?
-            }
-        };
+        if event.document.heroku.api != Api::V1 {
+            self.show_by_tokens(event, &found, made, deadline).await?;
+        }
         let (secret, version) = match found.secret {
             Some(secret) => (secret.arn, secret.version),
-            None => self.store(addon, &document, made, deadline).await?,
+            None => self.store(addon, &event.document, made, deadline).await?,
         };
         self.rehearse(&secret, &version, deadline).await?;
         let days = event.rotation_days.unwrap_or(self.rotation_days);
@@ -211,72 +212,46 @@ impl EnrollAddon {
         refused.map_or(Ok(()), |refused| Err(InvokeError::from(refused).into()))
     }
 
-    /// A v3 instance's document, whose tokens are stored and show what it renders.
-    async fn document_with_tokens(
+    /// Stores a v3 instance's refresh token, which shows that Heroku shows what the document renders.
+    async fn show_by_tokens(
         &self,
         event: &EnrollEvent,
-        found: Option<SecretArn>,
+        found: &Found,
         made: &mut Made,
         deadline: Deadline,
-    ) -> Result<Document, Error> {
+    ) -> Result<(), Error> {
         let addon = event.document.heroku.addon_id.as_str();
         let partner = self.partner(deadline).await?;
-        let (oauth, access_token) = match (found, &event.grant) {
-            (Some(oauth), _) => (oauth, None),
-            (None, Some(Grant::Code(code))) => {
-                let exchanged =
-                    exchange(&self.heroku, &partner, addon, code, deadline.less(STORING)).await?;
-                let stored = self
-                    .store_token(addon, &exchanged.refresh_token, deadline)
-                    .await;
-                let oauth = stored.map_err(|cause| EnrollError::TokenLost {
+        let none = RefreshTokens::default();
+        let access_token = match &event.grant {
+            _ if found.has_token() => None,
+            Some(Grant::Code(code)) => {
+                let exchanging =
+                    exchange(&self.heroku, &partner, addon, code, deadline.less(STORING));
+                let exchanged = exchanging.await?;
+                let token = &exchanged.refresh_token;
+                let kept = self.tokens.keep(addon, token, &none, deadline).await;
+                kept.map_err(|cause| EnrollError::TokenLost {
                     addon: addon.to_owned(),
                     cause: cause.to_string(),
                 })?;
-                made.oauth = Some(Tokens::Exchanged(oauth.clone()));
-                (oauth, Some(exchanged.access_token))
+                made.token = Some(Stored::Exchanged);
+                Some(exchanged.access_token)
             }
-            (None, Some(Grant::RefreshToken(token))) => {
-                let oauth = match self.store_token(addon, token, deadline).await {
-                    Ok(oauth) => oauth,
-                    Err(error) => {
-                        // Its answer may have been lost.
-                        let name = self.fleet.names.oauth_of(addon);
-                        if let Ok(Some((oauth, _))) = self.secrets.find(&name, deadline).await {
-                            made.oauth = Some(Tokens::Given(oauth, token.clone()));
-                        }
-                        return Err(error);
-                    }
-                };
-                made.oauth = Some(Tokens::Given(oauth.clone(), token.clone()));
-                (oauth, None)
+            Some(Grant::RefreshToken(token)) => {
+                made.token = Some(Stored::Given(token.clone()));
+                self.tokens.keep(addon, token, &none, deadline).await?;
+                None
             }
-            (None, None) => return Err(EnrollError::no_grant(addon).into()),
+            None => return Err(EnrollError::no_grant(addon).into()),
         };
-        let document = event.document.with_oauth(&oauth)?;
-        let heroku = AddOn::of(&document, &self.heroku, &partner, &self.secrets);
-        let shown = config(&heroku.knowing(access_token), deadline).await?;
-        EnrollError::unless_shown(&document, &shown)?;
-        Ok(document)
-    }
-
-    async fn store_token(
-        &self,
-        addon: &str,
-        refresh_token: &SecretString,
-        deadline: Deadline,
-    ) -> Result<SecretArn, Error> {
-        let mut fields = Fields::default();
-        fields.set("refresh_token", refresh_token.expose_secret());
-        let fleet = &self.fleet;
-        let (name, version) = (
-            fleet.names.oauth_of(addon),
-            look::first_version(fleet, addon),
-        );
-        let value = fields.to_secret();
-        let key = self.key.as_deref();
-        let secret = NewSecret::oauth(&fleet.stack, &name, &version, &value, key);
-        Ok(retry(deadline, || self.secrets.create(&secret, deadline)).await?)
+        // Its tokens may be where an earlier version has kept them.
+        let stored = found.secret.as_ref().map(|it| &it.document);
+        let document = stored.unwrap_or(&event.document);
+        let heroku = AddOn::of(document, &self.heroku, &partner, &self.tokens);
+        let shown = heroku.knowing(access_token).config(deadline).await?;
+        EnrollError::unless_shown(document, &shown)?;
+        Ok(())
     }
 
     async fn store(
@@ -348,22 +323,5 @@ impl EnrollAddon {
     async fn partner(&self, deadline: Deadline) -> Result<Partner, Error> {
         let fields = self.secrets.fields(self.heroku.partner(), deadline);
         Ok(Partner::new(fields.await?))
-    }
-}
-
-/// What Heroku shows. The tokens were stored a moment ago, and may not be found yet.
-async fn config(heroku: &AddOn<'_>, deadline: Deadline) -> Result<ConfigVars, HerokuError> {
-    let patience = deadline.at_most(CONSISTENCY);
-    let mut waits = BackOff::new();
-    loop {
-        let config = heroku.config(deadline).await;
-        match (&config, waits.next()) {
-            (Err(HerokuError::Tokens(error)), Some(wait))
-                if error.is("ResourceNotFoundException") && wait < patience.left() =>
-            {
-                tokio::time::sleep(wait).await;
-            }
-            _ => return config,
-        }
     }
 }

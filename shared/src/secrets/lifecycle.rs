@@ -9,7 +9,7 @@ use aws_smithy_types::timeout::TimeoutConfig;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::Secrets;
-use super::labels::{OAUTH_TAG, SHOWN_TAG, STACK_TAG};
+use super::labels::{SHOWN_TAG, STACK_TAG};
 use crate::aws::{AwsError, call};
 use crate::deadline::Deadline;
 use crate::ids::{Note, SecretArn, VersionId};
@@ -20,8 +20,6 @@ use crate::rotation_schedule;
 pub struct NewSecret<'a> {
     /// Its name.
     pub name: &'a str,
-    /// What people read of it.
-    pub description: &'a str,
     /// Its first version's id. The same id and value again are a success that changes nothing.
     pub version: &'a VersionId,
     /// Its value.
@@ -30,7 +28,6 @@ pub struct NewSecret<'a> {
     pub key: Option<&'a str>,
     /// That its credential was seen to log in.
     pub shown: Option<&'a Note>,
-    tag: &'static str,
     stack: &'a str,
 }
 
@@ -46,29 +43,11 @@ impl<'a> NewSecret<'a> {
     ) -> Self {
         Self {
             name,
-            description: "A Heroku add-on instance's credential; see its tag rotation:stack.",
             version,
             value,
             key,
             shown: None,
-            tag: STACK_TAG,
             stack,
-        }
-    }
-
-    /// The secret that holds an instance's refresh token.
-    #[must_use]
-    pub fn oauth(
-        stack: &'a str,
-        name: &'a str,
-        version: &'a VersionId,
-        value: &'a SecretString,
-        key: Option<&'a str>,
-    ) -> Self {
-        Self {
-            description: "A Heroku add-on instance's OAuth tokens; see its tag rotation:oauth-of.",
-            tag: OAUTH_TAG,
-            ..Self::rotating(stack, name, version, value, key)
         }
     }
 }
@@ -93,12 +72,12 @@ impl Secrets {
         deadline: Deadline,
     ) -> Result<SecretArn, AwsError> {
         const OPERATION: &str = "secretsmanager:CreateSecret";
-        let tag = Tag::builder().key(secret.tag).value(secret.stack).build();
+        let tag = Tag::builder().key(STACK_TAG).value(secret.stack).build();
         let request = self
             .client
             .create_secret()
             .name(secret.name)
-            .description(secret.description)
+            .description("A Heroku add-on instance's credential; see its tag rotation:stack.")
             .client_request_token(secret.version.as_str())
             .secret_string(secret.value.expose_secret())
             .set_kms_key_id(secret.key.map(ToOwned::to_owned))

@@ -8,6 +8,7 @@ use crate::heroku::{AddOn, HerokuClient, Partner, Publication};
 use crate::secrets::Secrets;
 use crate::start::Start;
 use crate::telemetry::Metric;
+use crate::tokens::Tokens;
 
 /// Has Heroku show the pending version's credential. Nothing is written if it does already.
 #[derive(Debug)]
@@ -15,6 +16,7 @@ pub struct PublishToHeroku {
     secrets: Secrets,
     names: Names,
     heroku: HerokuClient,
+    tokens: Tokens,
 }
 
 impl Function for PublishToHeroku {
@@ -24,10 +26,12 @@ impl Function for PublishToHeroku {
     fn start(start: &mut Start) -> Option<Self> {
         let names = Names::read(&mut start.variables());
         let heroku = HerokuClient::start(start);
+        let tokens = Tokens::start(start);
         Some(Self {
             secrets: Secrets::new(&start.aws),
             names: names?,
             heroku: heroku?,
+            tokens: tokens?,
         })
     }
 
@@ -37,13 +41,14 @@ impl Function for PublishToHeroku {
                 secrets,
                 names,
                 heroku,
+                tokens,
             } = self;
             let document = secrets
                 .document(names, &event.secret, &event.version, deadline)
                 .await?;
             let rendered = document.render()?;
             let partner = Partner::new(secrets.fields(heroku.partner(), deadline).await?);
-            let addon = AddOn::of(&document, heroku, &partner, secrets);
+            let addon = AddOn::of(&document, heroku, &partner, tokens);
             match addon.publish(&rendered, deadline).await? {
                 Publication::Changed => Metric::ConfigChanged.count(),
                 Publication::AlreadyShown => {

@@ -24,6 +24,7 @@ use crate::secrets::{Label, Secret, Secrets, own};
 use crate::service::{ServiceError, Services, Sessions, Verdict};
 use crate::start::{Start, grace_period_seconds};
 use crate::telemetry::Metric;
+use crate::tokens::Tokens;
 
 /// Kept back to schedule the next try, however long the service or Heroku took.
 pub const SCHEDULING: Duration = Duration::from_secs(12);
@@ -42,6 +43,8 @@ pub struct RevokeSecret {
     pub services: Services,
     /// Heroku.
     pub heroku: HerokuClient,
+    /// The refresh tokens for it.
+    pub tokens: Tokens,
     /// Where the next try is scheduled.
     pub schedules: Schedules,
     /// The stack's grace period.
@@ -74,12 +77,14 @@ impl Function for RevokeSecret {
         let longest = u64::from(LONGEST_HOLD_SECONDS);
         let hold = variables.optional_number("HOLD_WHILE_IN_USE_SECONDS", 0..=longest);
         let (services, heroku) = (Services::start(start), HerokuClient::start(start));
+        let tokens = Tokens::start(start);
         let schedules = Schedules::when_needed(start, "REVOKE_SECRET_FUNCTION_ARN");
         Some(Self {
             secrets: Secrets::new(&start.aws),
             names: names?,
             services: services?,
             heroku: heroku?,
+            tokens: tokens?,
             schedules: schedules?,
             grace_period_seconds: grace_period_seconds?,
             hold_while_in_use_seconds: hold.unwrap_or_default(),

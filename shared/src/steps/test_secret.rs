@@ -11,6 +11,7 @@ use crate::heroku::{AddOn, HerokuClient, Partner};
 use crate::secrets::Secrets;
 use crate::service::Services;
 use crate::start::Start;
+use crate::tokens::Tokens;
 
 /// Logs in to the service as the customer does, and looks whether Heroku shows the credential.
 ///
@@ -22,6 +23,7 @@ pub struct TestSecret {
     names: Names,
     services: Services,
     heroku: HerokuClient,
+    tokens: Tokens,
 }
 
 impl Function for TestSecret {
@@ -31,11 +33,13 @@ impl Function for TestSecret {
     fn start(start: &mut Start) -> Option<Self> {
         let names = Names::read(&mut start.variables());
         let (services, heroku) = (Services::start(start), HerokuClient::start(start));
+        let tokens = Tokens::start(start);
         Some(Self {
             secrets: Secrets::new(&start.aws),
             names: names?,
             services: services?,
             heroku: heroku?,
+            tokens: tokens?,
         })
     }
 
@@ -46,6 +50,7 @@ impl Function for TestSecret {
                 names,
                 services,
                 heroku,
+                tokens,
             } = self;
             let document = secrets
                 .document(names, &event.secret, &event.version, deadline)
@@ -59,7 +64,7 @@ impl Function for TestSecret {
             let rendered = document.render()?;
             let shown = async {
                 let partner = Partner::new(secrets.fields(heroku.partner(), deadline).await?);
-                let addon = AddOn::of(&document, heroku, &partner, secrets).having_begun();
+                let addon = AddOn::of(&document, heroku, &partner, tokens).having_begun();
                 Ok::<_, Error>(addon.config(deadline).await?)
             };
             // Neither needs the other. Both to their end: a refresh token that is renewed on the way must be

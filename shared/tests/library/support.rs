@@ -19,6 +19,7 @@ use addon_rotation::heroku::{HerokuClient, Partner};
 use addon_rotation::net::{self, PlainText};
 use addon_rotation::secrets::Secrets;
 use addon_rotation::service::{self, Services};
+use addon_rotation::tokens::Tokens;
 use local_cloud::credential_service::{CredentialService, CredentialServiceOptions};
 use local_cloud::events::{Event, EventKind, EventLog};
 use local_cloud::gateway::{Gateway, GatewayOptions};
@@ -30,7 +31,7 @@ use uuid::Uuid;
 
 pub(crate) use functions::{Crash, Lambda, When};
 pub(crate) use invariants::Invariants;
-pub(crate) use lambda_in_process::{FUNCTIONS, GRACE_PERIOD};
+pub(crate) use lambda_in_process::{FUNCTIONS, GRACE_PERIOD, TOKENS_TABLE};
 pub(crate) use local_cloud::patience::{Clock, PATIENCE, eventually};
 pub(crate) use log::Log;
 pub(crate) use patience::{in_time, once, soon, within};
@@ -50,6 +51,11 @@ pub(crate) enum Api {
 
 impl Api {
     pub(crate) const BOTH: [Self; 2] = [Self::V1, Self::V3];
+}
+
+/// The key of an instance's refresh tokens.
+fn key(addon: &str) -> Value {
+    json!({ "addon": { "S": addon } })
 }
 
 /// What the service calls the credential of a version that rotation made.
@@ -72,7 +78,6 @@ pub(crate) struct Stand {
 #[derive(Clone, Debug)]
 pub(crate) struct Instance {
     pub(crate) secret: SecretArn,
-    pub(crate) oauth: Option<SecretArn>,
     pub(crate) addon: String,
     pub(crate) heroku_id: String,
     pub(crate) app: String,
@@ -98,7 +103,6 @@ impl Provisioned {
     pub(crate) fn enrolled(&self, answer: &Value) -> Instance {
         Instance {
             secret: answer["SecretArn"].as_str().unwrap().parse().unwrap(),
-            oauth: None,
             addon: self.addon.clone(),
             heroku_id: self.heroku_id.clone(),
             app: self.app.clone(),
@@ -107,12 +111,9 @@ impl Provisioned {
         }
     }
 
-    /// The names of its secrets.
-    pub(crate) fn names(&self) -> [String; 2] {
-        [
-            format!("acme/credentials/{}", self.addon),
-            format!("acme/oauth/{}", self.addon),
-        ]
+    /// The name of its secret.
+    pub(crate) fn name(&self) -> String {
+        format!("acme/credentials/{}", self.addon)
     }
 }
 
@@ -252,29 +253,74 @@ impl Stand {
             heroku_id,
             app,
             imported,
-            mut document,
+            document,
             ..
         } = self.provisioned(api);
-        let mut oauth = None;
         if api == Api::V3 {
-            let tokens = json!({ "refresh_token": self.heroku.refresh_token(&addon).unwrap() });
-            let name = format!("acme/oauth/{addon}");
-            let tags = json!([{ "Key": "rotation:oauth-of", "Value": "addon-rotation" }]);
-            let secret = create_secret(&self.gateway, &name, &tokens, &tags).await;
-            document["heroku"]["oauth"] = secret.as_str().into();
-            oauth = Some(secret);
+            let token = self.heroku.refresh_token(&addon).unwrap();
+            self.store_tokens(&addon, &[&token]);
         }
         let name = format!("acme/credentials/{addon}");
         let tags = json!([{ "Key": "rotation:stack", "Value": "addon-rotation" }]);
         Instance {
             secret: create_secret(&self.gateway, &name, &document, &tags).await,
-            oauth,
             addon,
             heroku_id,
             app,
             imported,
             document,
         }
+    }
+
+    /// Puts an instance's refresh tokens into the table.
+    pub(crate) fn store_tokens(&self, addon: &str, tokens: &[&str]) {
+        let tokens: Vec<_> = tokens.iter().map(|token| json!({ "S": token })).collect();
+        let item = json!({ "addon": { "S": addon }, "refresh_tokens": { "L": tokens } });
+        let item = item.as_object().unwrap().clone();
+        self.gateway.put_item(TOKENS_TABLE, "addon", item);
+    }
+
+    /// An instance's refresh tokens, the newest first.
+    pub(crate) fn tokens(&self, addon: &str) -> Vec<String> {
+        let item = self
+            .gateway
+            .item(TOKENS_TABLE, &key(addon))
+            .unwrap_or_default();
+        let tokens = item["refresh_tokens"]["L"].as_array().cloned();
+        let tokens = tokens.unwrap_or_default();
+        tokens
+            .iter()
+            .map(|it| it["S"].as_str().unwrap().to_owned())
+            .collect()
+    }
+
+    /// Has an instance's refresh token where an earlier version of this project has kept it: in a secret that the
+    /// document names, and not in the table. The instance, and that secret.
+    pub(crate) async fn with_token_in_a_secret(&self, instance: Instance) -> (Instance, SecretArn) {
+        let addon = &instance.addon;
+        let token = json!({ "refresh_token": self.heroku.refresh_token(addon).unwrap() });
+        let name = format!("acme/oauth/{addon}");
+        let tags = json!([{ "Key": "rotation:oauth-of", "Value": "addon-rotation" }]);
+        let held = create_secret(&self.gateway, &name, &token, &tags).await;
+        let mut document = instance.document.clone();
+        document["heroku"]["oauth"] = held.as_str().into();
+        self.gateway.remove_item(TOKENS_TABLE, &key(addon));
+        (
+            Instance {
+                document,
+                ..instance
+            },
+            held,
+        )
+    }
+
+    /// The stack's table of refresh tokens.
+    pub(crate) fn token_store(&self) -> Tokens {
+        Tokens::new(
+            &self.http,
+            &self.lambda.sdk_config("test"),
+            TOKENS_TABLE.to_owned(),
+        )
     }
 
     /// An instance with rotation switched on and not yet rotated.

@@ -171,6 +171,7 @@ impl Environment {
             ("SECRET_NAME_PREFIX", &names.credentials),
             ("ADMINISTRATOR_SECRET_NAME_PREFIX", &names.administrators),
             ("OAUTH_SECRET_NAME_PREFIX", &names.oauth),
+            ("TOKENS_TABLE", TOKENS_TABLE),
             ("CREATE_SECRET_FUNCTION", create_secret),
             ("PUBLISH_TO_HEROKU_FUNCTION", publish_to_heroku),
             ("TEST_SECRET_FUNCTION", test_secret),
@@ -192,6 +193,9 @@ impl Environment {
         variables.map(owned).into()
     }
 }
+
+/// Where the stand's refresh tokens are.
+pub const TOKENS_TABLE: &str = "acme-refresh-tokens";
 
 const SCHEDULER_ROLE: &str = "arn:aws:iam::000000000000:role/scheduler";
 const DEAD_LETTERS: &str = "arn:aws:sqs:us-east-1:000000000000:dead-letters";

@@ -12,7 +12,7 @@ mod environment;
 use std::time::Duration;
 
 pub use answer::{answered, described, invocation};
-pub use environment::{Environment, names, read_by_each};
+pub use environment::{Environment, TOKENS_TABLE, names, read_by_each};
 
 /// The stack's name: the value of the managed secrets' tag `rotation:stack`.
 pub const STACK: &str = "addon-rotation";

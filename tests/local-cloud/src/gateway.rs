@@ -14,6 +14,7 @@ mod faults;
 mod operation;
 mod record;
 mod secrets;
+mod tables;
 #[cfg(test)]
 mod tests;
 
@@ -24,7 +25,7 @@ use axum::extract::State;
 use axum::{Router, body};
 use http::{HeaderMap, Request, Response};
 use jiff::Timestamp;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use tokio::net::TcpListener;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use url::Url;
@@ -42,6 +43,7 @@ pub use faults::GatewayFault;
 pub use operation::operation;
 pub use record::RequestRecord;
 use secrets::Front;
+use tables::Tables;
 
 use crate::heroku::Fault;
 
@@ -111,6 +113,7 @@ impl BoundGateway {
             lambda,
             requests: Mutex::default(),
             bus: Mutex::default(),
+            tables: Mutex::default(),
         });
         let stop = CancellationToken::new();
         let stopped = stop.clone().cancelled_owned();
@@ -189,7 +192,29 @@ impl Gateway {
         events.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// The requests to Secrets Manager, EventBridge Scheduler and EventBridge so far, in the order in which they came.
+    /// Puts an item whose key is this attribute, where no MiniStack has the table.
+    pub fn put_item(&self, table: &str, key: &str, item: Map<String, Value>) {
+        let tables = self.routes.tables.lock();
+        let mut tables = tables.unwrap_or_else(PoisonError::into_inner);
+        tables.put(table, key, item);
+    }
+
+    /// Takes an item away, where no MiniStack has the table.
+    pub fn remove_item(&self, table: &str, key: &Value) {
+        let tables = self.routes.tables.lock();
+        let mut tables = tables.unwrap_or_else(PoisonError::into_inner);
+        tables.remove(table, key);
+    }
+
+    /// An item of a table, where no MiniStack has it.
+    #[must_use]
+    pub fn item(&self, table: &str, key: &Value) -> Option<Value> {
+        let tables = self.routes.tables.lock();
+        let tables = tables.unwrap_or_else(PoisonError::into_inner);
+        tables.item(table, key)
+    }
+
+    /// The requests to Secrets Manager, EventBridge Scheduler, DynamoDB and EventBridge so far, in the order in which they came.
     #[must_use]
     pub fn requests(&self) -> Vec<RequestRecord> {
         let requests = self.routes.requests.lock();
@@ -220,6 +245,7 @@ struct Routes {
     scheduler: Scheduler,
     requests: Mutex<Vec<RequestRecord>>,
     bus: Mutex<Vec<Value>>,
+    tables: Mutex<Tables>,
 }
 
 async fn route(State(routes): State<Arc<Routes>>, request: Request<Body>) -> Response<Body> {
@@ -264,6 +290,15 @@ impl Routes {
                 return event_bus::put(&self.bus, request.body());
             }
         }
+        if let Some(operation) = dynamodb_operation(request.headers()) {
+            self.record(&request, format!("dynamodb:{operation}"));
+            if self.upstream.is_none() {
+                let request = serde_json::from_slice(request.body()).unwrap_or_default();
+                let tables = self.tables.lock();
+                let mut tables = tables.unwrap_or_else(PoisonError::into_inner);
+                return answer::dynamodb(tables.handle(&operation, &request));
+            }
+        }
         let Some(upstream) = &self.upstream else {
             if let Some(lambda) = &self.lambda
                 && lambda::is_of_functions(&request)
@@ -273,7 +308,7 @@ impl Routes {
             return answer::text(
                 http::StatusCode::NOT_IMPLEMENTED,
                 "there is no MiniStack behind this gateway, only Secrets Manager, EventBridge Scheduler, \
-                 EventBridge's PutEvents and Lambda's Invoke",
+                 DynamoDB, EventBridge's PutEvents and Lambda's Invoke",
             );
         };
         upstream.forward(request).await.unwrap_or_else(|error| {
@@ -299,6 +334,13 @@ impl Routes {
 fn secrets_manager_operation(headers: &HeaderMap) -> Option<String> {
     let target = headers.get("x-amz-target")?.to_str().ok()?;
     target.strip_prefix("secretsmanager.").map(str::to_owned)
+}
+
+/// The operation that a request to DynamoDB names.
+fn dynamodb_operation(headers: &HeaderMap) -> Option<String> {
+    let target = headers.get("x-amz-target")?.to_str().ok()?;
+    let operation = target.strip_prefix(operation::DYNAMODB)?;
+    operation.strip_prefix('.').map(str::to_owned)
 }
 
 /// Whether the request puts events on a bus.

@@ -5,7 +5,7 @@ use std::fmt;
 use std::io::Read as _;
 use std::path::Path;
 
-use addon_rotation::event::{EnrollEvent, Event as _};
+use addon_rotation::event::{EnrollRequest, Event as _};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::de::IgnoredAny;
 use serde_json::Value;
@@ -150,8 +150,9 @@ fn addon_id(event: &Value) -> Result<String, String> {
     if !event.is_object() {
         return Err("is not a JSON object".to_owned());
     }
-    match EnrollEvent::read(event) {
-        Ok(event) => Ok(event.document.heroku.addon_id.clone()),
+    match EnrollRequest::read(event) {
+        Ok(EnrollRequest::Enroll(event)) => Ok(event.document.heroku.addon_id.clone()),
+        Ok(EnrollRequest::MoveToken(addon)) => Ok(addon),
         Err(error) => Err(format!("is not valid: {}", error.problems.join("; "))),
     }
 }

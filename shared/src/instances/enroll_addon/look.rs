@@ -13,6 +13,7 @@ use crate::ids::{SecretArn, VersionId};
 use crate::instances::FleetConfiguration;
 use crate::secrets::{Secret, SecretError};
 use crate::service::Verdict;
+use crate::tokens::RefreshTokens;
 
 /// The longest that the service is tried for. Whoever enrols waits for it, and can enrol again.
 pub(super) const TRYING: Duration = Duration::from_secs(20);
@@ -21,19 +22,27 @@ pub(super) const TRYING: Duration = Duration::from_secs(20);
 #[derive(Debug)]
 pub(super) struct Found {
     pub(super) secret: Option<FoundSecret>,
-    pub(super) oauth: Option<SecretArn>,
+    /// Whether its refresh token is in the table.
+    token: bool,
 }
 
 #[derive(Debug)]
 pub(super) struct FoundSecret {
     pub(super) arn: SecretArn,
     pub(super) version: VersionId,
+    pub(super) document: Document,
     described: Secret,
 }
 
 impl Found {
     pub(super) fn is_something(&self) -> bool {
-        self.secret.is_some() || self.oauth.is_some()
+        self.secret.is_some() || self.token
+    }
+
+    /// Whether there is a refresh token, in the table or where an earlier version has kept it.
+    pub(super) fn has_token(&self) -> bool {
+        let api = self.secret.as_ref().map(|it| &it.document.heroku.api);
+        self.token || matches!(api, Some(Api::V3 { oauth: Some(_) }))
     }
 
     /// The answer, if nothing is left to do.
@@ -70,19 +79,19 @@ impl EnrollAddon {
     ) -> Result<(Found, Vec<Problem>), Error> {
         let fleet = &self.fleet;
         let addon = event.document.heroku.addon_id.as_str();
-        let (name, oauth_name) = (fleet.names.secret_of(addon), fleet.names.oauth_of(addon));
+        let name = fleet.names.secret_of(addon);
         let is_v3 = event.document.heroku.api != Api::V1;
-        let (secret, oauth) = tokio::join!(self.secrets.find(&name, deadline), async {
+        let (secret, tokens) = tokio::join!(self.secrets.find(&name, deadline), async {
             if is_v3 {
-                self.secrets.find(&oauth_name, deadline).await
+                self.tokens.find(addon, deadline).await
             } else {
-                Ok(None)
+                Ok(RefreshTokens::default())
             }
         });
         let mut problems = Vec::new();
         let mut found = Found {
             secret: None,
-            oauth: None,
+            token: tokens?.are_kept(),
         };
         if let Some((arn, described)) = secret? {
             problems = self.foreign(&arn, &described);
@@ -93,26 +102,8 @@ impl EnrollAddon {
                 }
             }
         }
-        if is_v3 {
-            let (oauth, is_named) = (oauth?, found.secret.is_some());
-            match &oauth {
-                Some((arn, described)) => {
-                    problems.extend(self.foreign_oauth(arn, described));
-                }
-                None if is_named => problems.push(Problem::lasting(format!(
-                    "The instance's OAuth secret {oauth_name} does not exist. → Create it with its refresh token, and name it in the secret's document"
-                ))),
-                None if event.grant.is_none() => problems.push(Problem::lasting(NO_GRANT)),
-                None => {}
-            }
-            found.oauth = oauth.map(|(arn, _)| arn);
-            if let Some(given) = &event.oauth
-                && found.oauth.as_ref() != Some(given)
-            {
-                problems.push(Problem::lasting(format!(
-                    "heroku.oauth names {given}, which is not the instance's OAuth secret {oauth_name}. → Leave it out"
-                )));
-            }
+        if is_v3 && problems.is_empty() && !found.has_token() && event.grant.is_none() {
+            problems.push(Problem::lasting(NO_GRANT));
         }
         Ok((found, problems))
     }
@@ -167,7 +158,7 @@ impl EnrollAddon {
         let partner = self.partner(deadline).await?;
         partner.check(&document.heroku.api)?;
         if document.heroku.api == Api::V1 {
-            let addon = AddOn::of(document, &self.heroku, &partner, &self.secrets);
+            let addon = AddOn::of(document, &self.heroku, &partner, &self.tokens);
             let shown = addon.config(deadline).await?;
             EnrollError::unless_shown(document, &shown)?;
             let addon_id = &document.heroku.addon_id;
@@ -182,7 +173,7 @@ impl EnrollAddon {
         Ok(())
     }
 
-    fn foreign(&self, arn: &SecretArn, secret: &Secret) -> Vec<Problem> {
+    pub(super) fn foreign(&self, arn: &SecretArn, secret: &Secret) -> Vec<Problem> {
         let stack = &self.fleet.stack;
         let mut problems = Vec::new();
         if secret.deleted {
@@ -203,19 +194,6 @@ impl EnrollAddon {
         problems
     }
 
-    /// One without the stack's tag is nobody's that the functions may read, whoever names it.
-    fn foreign_oauth(&self, arn: &SecretArn, secret: &Secret) -> Option<Problem> {
-        let stack = &self.fleet.stack;
-        if secret.deleted {
-            return Some(Problem::deleted(arn));
-        }
-        (secret.oauth_of() != Some(stack)).then(|| {
-            Problem::lasting(format!(
-                "{arn} does not have the tag rotation:oauth-of={stack}. → If it holds this add-on's tokens, tag it"
-            ))
-        })
-    }
-
     /// The secret that is there, if it holds what the event's document has.
     async fn stored(
         &self,
@@ -226,9 +204,7 @@ impl EnrollAddon {
     ) -> Result<Result<FoundSecret, Problem>, Error> {
         let addon = &event.document.heroku.addon_id;
         let Some(version) = described.current() else {
-            return Ok(Err(Problem::lasting(format!(
-                "No version of {arn} is AWSCURRENT. → Put the label back on the version that Heroku shows (UpdateSecretVersionStage)"
-            ))));
+            return Ok(Err(Problem::without_current(&arn)));
         };
         let names = &self.fleet.names;
         let document = match self.secrets.document(names, &arn, &version, deadline).await {
@@ -252,6 +228,7 @@ impl EnrollAddon {
             return Ok(Ok(FoundSecret {
                 arn,
                 version,
+                document,
                 described,
             }));
         }

@@ -1,11 +1,11 @@
 //! What a failed enrolment has made goes again, unless something may use it, or it cannot be had once more.
 
-use secrecy::{ExposeSecret, SecretString};
+use std::fmt::Display;
 
 use super::look::first_version;
-use super::{CONSISTENCY, EnrollAddon, EnrollError, Made, Tokens};
+use super::{EnrollAddon, EnrollError, Made, Stored};
 use crate::Error;
-use crate::deadline::{BackOff, Deadline, Transient, retry};
+use crate::deadline::{Deadline, Transient, retry};
 use crate::ids::{SecretArn, VersionId};
 use crate::message;
 use crate::secrets::{Deletion, Secret};
@@ -31,20 +31,17 @@ impl EnrollAddon {
                 left.push(behind(secret, &problem));
             }
         }
-        match &made.oauth {
-            // What names it is still there.
+        let token = format!("The refresh token of {}", self.tokens.place(addon));
+        match &made.token {
+            // What needs it is still there.
             _ if !left.is_empty() => {}
             None => {}
-            Some(Tokens::Exchanged(oauth)) => left.push(kept(oauth, "the grant code is used up")),
-            Some(Tokens::Given(oauth, token)) => {
-                match self.is_renewed(oauth, token, deadline).await {
-                    Ok(true) => left.push(kept(oauth, "Heroku has renewed the refresh token")),
-                    Ok(false) => {
-                        if let Err(problem) = self.remove(oauth, deadline).await {
-                            left.push(behind(oauth, &problem));
-                        }
-                    }
-                    Err(problem) => left.push(behind(oauth, &problem)),
+            Some(Stored::Exchanged) => left.push(kept(&token, "the grant code is used up")),
+            Some(Stored::Given(given)) => {
+                match self.tokens.take_back(addon, given, deadline).await {
+                    Ok(true) => {}
+                    Ok(false) => left.push(kept(&token, "Heroku has renewed it")),
+                    Err(problem) => left.push(behind(&token, &problem)),
                 }
             }
         }
@@ -86,38 +83,17 @@ impl EnrollAddon {
         .await?;
         Ok(())
     }
-
-    async fn is_renewed(
-        &self,
-        oauth: &SecretArn,
-        given: &SecretString,
-        deadline: Deadline,
-    ) -> Result<bool, Error> {
-        // Whoever tries the tokens may have renewed them just now, and a single look tells what was before.
-        let patience = deadline.at_most(CONSISTENCY);
-        for wait in BackOff::new() {
-            let stored = self.secrets.fields(oauth, deadline).await?;
-            if stored.text("refresh_token") != Some(given.expose_secret()) {
-                return Ok(true);
-            }
-            if wait >= patience.left() {
-                break;
-            }
-            tokio::time::sleep(wait).await;
-        }
-        Ok(false)
-    }
 }
 
-fn kept(oauth: &SecretArn, why: &str) -> String {
-    format!("{oauth} is kept: {why}, and its refresh token cannot be replaced.")
+fn kept(token: &str, why: &str) -> String {
+    format!("{token} is kept: {why}, and it is not to be had again.")
 }
 
 /// What to do about the reason, repeating the enrolment shows again.
-fn behind(secret: &SecretArn, problem: &impl ToString) -> String {
+fn behind(what: &impl Display, problem: &impl ToString) -> String {
     let problem = problem.to_string();
     let reason = problem.split(" → ").next().unwrap_or_default();
-    format!("{secret} is left behind: {}", message::sentence(reason))
+    format!("{what} is left behind: {}", message::sentence(reason))
 }
 
 /// Whether a secret is as it was made: not rotating, and never rotated.

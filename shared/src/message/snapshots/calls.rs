@@ -101,7 +101,7 @@ fn heroku() {
         ("NotShown", HerokuError::NotShown { addon: addon(), vars: var() }),
         ("Ambiguous", HerokuError::Ambiguous { addon: addon(), var: var(), shown: "URL, ACME_STAGING_URL".to_owned() }),
         ("Tokens", HerokuError::Tokens(denied())),
-        ("Unstored", HerokuError::Unstored { secret: secret(), source: Box::new(denied()) }),
+        ("Unstored", HerokuError::Unstored { place: "add-on acme-1 in table addon-rotation-refresh-tokens".to_owned(), source: Box::new(denied()) }),
         ("Incomplete", HerokuError::Incomplete { secret: secret().to_string(), field: "refresh_token" }),
     ] {
         snapshot.error(&format!("HerokuError::{case}"), error);

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::{Snapshot, addon, masters, secret, version};
 use crate::authority::AuthorityError;
 use crate::document::{Document, DocumentError};
-use crate::event::{EnrollEvent, Event as _, EventError, RevokeEvent, RotationEvent};
+use crate::event::{EnrollRequest, Event as _, EventError, RevokeEvent, RotationEvent};
 use crate::net::Roots;
 use crate::snapshot::assert_snapshot;
 use crate::start::ConfigurationError;
@@ -86,7 +86,7 @@ fn documents() {
     }
     let no_json = Document::parse(&SecretString::from("oops")).unwrap_err();
     snapshot.error("DocumentError: no JSON", no_json);
-    let event = |payload: Value| EnrollEvent::read(&payload).unwrap_err();
+    let event = |payload: Value| EnrollRequest::read(&payload).unwrap_err();
     let v1 = valid();
     for (case, error) in [
         ("no object", event(json!([]))),

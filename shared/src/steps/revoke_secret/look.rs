@@ -179,7 +179,7 @@ impl RevokeSecret {
         let (old, current) = (&versions.old, &versions.current);
         let partner = self.secrets.fields(self.heroku.partner(), deadline);
         let partner = Partner::new(partner.await?);
-        let addon = AddOn::of(current, &self.heroku, &partner, &self.secrets);
+        let addon = AddOn::of(current, &self.heroku, &partner, &self.tokens);
         let config = match addon.config(deadline).await {
             Ok(config) => config,
             Err(error)

@@ -1,22 +1,19 @@
 //! v3's tokens: an access token for as long as it is accepted, and a refresh token that is never
 //! lost.
 
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use addon_rotation::deadline::Deadline;
-use addon_rotation::document::Fields;
-use addon_rotation::event::SecretArn;
-use addon_rotation::heroku::{HerokuError, TokenFuture, TokenStore};
-use addon_rotation::secrets::Secrets;
+use addon_rotation::heroku::HerokuError;
 use http::Method;
 use local_cloud::credential_service;
 use local_cloud::gateway::GatewayFault;
 use local_cloud::heroku::{Fault, FaultRule, Heroku, Renewal, TokenRules};
+use secrecy::SecretString;
 use serde_json::json;
 
 use super::{fail, status};
-use crate::support::{Api, Clock, Publisher, Stand, soon, within};
+use crate::support::{Api, Clock, Instance, Publisher, Stand, TOKENS_TABLE, soon, within};
 
 fn new_refresh_token_each_time() -> TokenRules {
     TokenRules {
@@ -32,6 +29,18 @@ fn fail_tokens(stand: &Stand, count: usize, fault: Fault) {
         count,
         fault,
     });
+}
+
+/// Where an instance's tokens are, in errors.
+fn place(instance: &Instance) -> String {
+    format!("add-on {} in table {TOKENS_TABLE}", instance.addon)
+}
+
+#[track_caller]
+fn assert_newest_is_valid(stand: &Stand, instance: &Instance) {
+    let valid = stand.heroku.refresh_token(&instance.addon).unwrap();
+    let stored = stand.tokens(&instance.addon);
+    assert_eq!(stored[0], valid, "the one that Heroku takes");
 }
 
 #[tokio::test]
@@ -68,8 +77,7 @@ async fn a_fresh_token_that_is_refused_is_not_refreshed_for_ever() {
     let addon = publisher.addon();
     let error = addon.config(soon()).await.unwrap_err();
     assert!(matches!(error, HerokuError::Unauthorized { .. }));
-    let oauth = instance.oauth.unwrap();
-    assert!(error.to_string().contains(oauth.as_str()), "{error}");
+    assert!(error.to_string().contains(&place(&instance)), "{error}");
     assert_eq!(stand.token_requests(), 1);
 }
 
@@ -78,16 +86,13 @@ async fn a_new_refresh_token_outlives_an_invocation_that_fails() {
     let stand = Stand::start().await;
     let instance = stand.instance(Api::V3).await;
     stand.heroku.set_token_rules(new_refresh_token_each_time());
-    let oauth = instance.oauth.clone().unwrap();
-    let first = stand.value(&oauth, None).await["refresh_token"].clone();
+    let first = stand.tokens(&instance.addon);
     fail(&stand, Api::V3, &instance, &Method::GET, 1, status(422));
     let publisher = Publisher::new(&stand, &instance).await;
     publisher.addon().config(soon()).await.unwrap_err();
 
-    let stored = stand.value(&oauth, None).await["refresh_token"].clone();
-    assert_ne!(stored, first);
-    let valid = stand.heroku.refresh_token(&instance.addon).unwrap();
-    assert_eq!(stored, valid, "the one that Heroku takes from now on");
+    assert_eq!(stand.tokens(&instance.addon)[1..], first);
+    assert_newest_is_valid(&stand, &instance);
     // The next invocation goes on from there.
     publisher.addon().config(soon()).await.unwrap();
 }
@@ -116,40 +121,7 @@ async fn a_new_refresh_token_outlives_a_service_that_refuses_meanwhile() {
     let error = stand.lambda.invoke("test-secret", event).await.unwrap_err();
     assert!(error.error_message.contains("400"), "{error:?}");
     assert_eq!(stand.heroku.pending_faults(), 0);
-    let stored = stand.value(&instance.oauth.clone().unwrap(), None).await;
-    let valid = stand.heroku.refresh_token(&instance.addon).unwrap();
-    assert_eq!(stored["refresh_token"], valid, "the one that Heroku takes");
-}
-
-/// Secrets Manager, which notes how far Heroku's API had been used when a token came to be stored.
-struct Noting {
-    secrets: Secrets,
-    heroku: Arc<Heroku>,
-    broken: bool,
-    used: Arc<Mutex<Vec<usize>>>,
-}
-
-impl TokenStore for Noting {
-    fn read<'a>(&'a self, secret: &'a SecretArn, deadline: Deadline) -> TokenFuture<'a, Fields> {
-        self.secrets.read(secret, deadline)
-    }
-
-    fn write<'a>(
-        &'a self,
-        secret: &'a SecretArn,
-        fields: Fields,
-        deadline: Deadline,
-    ) -> TokenFuture<'a, ()> {
-        self.used.lock().unwrap().push(uses_of_tokens(&self.heroku));
-        if self.broken {
-            let nowhere = "arn:aws:secretsmanager:us-east-1:000000000000:secret:nowhere";
-            return Box::pin(async move {
-                let nowhere = nowhere.parse().unwrap();
-                self.secrets.write(&nowhere, fields, deadline).await
-            });
-        }
-        self.secrets.write(secret, fields, deadline)
-    }
+    assert_newest_is_valid(&stand, &instance);
 }
 
 fn uses_of_tokens(heroku: &Heroku) -> usize {
@@ -160,52 +132,42 @@ fn uses_of_tokens(heroku: &Heroku) -> usize {
     uses.count()
 }
 
+/// Has storing a token be refused so often.
+fn refuse_to_store(stand: &Stand, times: usize, status: u16) {
+    for _ in 0..times {
+        stand.gateway.fail_next(GatewayFault {
+            operation: "dynamodb:UpdateItem".to_owned(),
+            about: String::new(),
+            fault: Fault::Status {
+                status,
+                retry_after: None,
+            },
+        });
+    }
+}
+
 #[tokio::test]
 async fn a_new_refresh_token_is_stored_before_the_access_token_is_used() {
-    for broken in [false, true] {
-        let stand = Stand::start().await;
-        let instance = stand.instance(Api::V3).await;
-        stand.heroku.set_token_rules(new_refresh_token_each_time());
-        let used: Arc<Mutex<Vec<usize>>> = Arc::default();
-        let publisher = Publisher::new(&stand, &instance)
-            .await
-            .with_tokens(Box::new(Noting {
-                secrets: stand.secrets(),
-                heroku: Arc::clone(&stand.heroku),
-                broken,
-                used: Arc::clone(&used),
-            }));
-        let clock = broken.then(Clock::stop);
-        let deadline = Deadline::after(Duration::from_secs(20));
-        let (addon, exchanges) = (publisher.addon(), stand.token_requests());
-        let time_passes = async {
-            if let Some(clock) = &clock {
-                let tried = || !used.lock().unwrap().is_empty();
-                assert!(clock.until(tried).await);
-                clock.advance(Duration::from_secs(20)).await;
-            }
-        };
-        let (result, ()) = tokio::join!(addon.config(deadline), time_passes);
-        assert!(used.lock().unwrap().iter().all(|uses| *uses == 0));
-        assert_eq!(
-            stand.token_requests() - exchanges,
-            1,
-            "never exchanged again"
-        );
-        if broken {
-            let error = result.unwrap_err();
-            assert!(matches!(error, HerokuError::Unstored { .. }), "{error:?}");
-            assert!(
-                error
-                    .to_string()
-                    .contains(instance.oauth.as_ref().unwrap().as_str())
-            );
-            assert_eq!(uses_of_tokens(&stand.heroku), 0);
-        } else {
-            result.unwrap();
-            assert_eq!(used.lock().unwrap().len(), 1);
-        }
-    }
+    let stand = Stand::start().await;
+    let instance = stand.instance(Api::V3).await;
+    stand.heroku.set_token_rules(new_refresh_token_each_time());
+    refuse_to_store(&stand, 1000, 403);
+    let publisher = Publisher::new(&stand, &instance).await;
+    let clock = Clock::stop();
+    let deadline = Deadline::after(Duration::from_secs(20));
+    let (addon, exchanges) = (publisher.addon(), stand.token_requests());
+    let time_passes = async {
+        let tried = || stand.gateway.pending_faults("") < 1000;
+        assert!(clock.until(tried).await);
+        clock.advance(Duration::from_secs(20)).await;
+    };
+    let (result, ()) = tokio::join!(addon.config(deadline), time_passes);
+    let error = result.unwrap_err();
+    assert!(matches!(error, HerokuError::Unstored { .. }), "{error:?}");
+    assert!(error.to_string().contains(&place(&instance)), "{error}");
+    let exchanges = stand.token_requests() - exchanges;
+    assert_eq!(exchanges, 1, "never exchanged again");
+    assert_eq!(uses_of_tokens(&stand.heroku), 0);
 }
 
 #[tokio::test]
@@ -213,48 +175,31 @@ async fn a_renewed_refresh_token_is_stored_although_it_was_refused() {
     let stand = Stand::start().await;
     let instance = stand.instance(Api::V3).await;
     stand.heroku.set_token_rules(new_refresh_token_each_time());
-    let oauth = instance.oauth.clone().unwrap();
     for status in [400, 403, 500] {
-        stand.gateway.fail_next(GatewayFault {
-            operation: "secretsmanager:PutSecretValue".to_owned(),
-            about: oauth.to_string(),
-            fault: Fault::Status {
-                status,
-                retry_after: None,
-            },
-        });
+        refuse_to_store(&stand, 1, status);
     }
     let publisher = Publisher::new(&stand, &instance).await;
     publisher.addon().config(soon()).await.unwrap();
-    assert_eq!(stand.gateway.pending_faults(oauth.as_str()), 0);
-    let stored = stand.value(&oauth, None).await;
-    let valid = stand.heroku.refresh_token(&instance.addon).unwrap();
-    assert_eq!(stored["refresh_token"], valid, "the one that Heroku takes");
+    assert_eq!(stand.gateway.pending_faults(""), 0);
+    assert_newest_is_valid(&stand, &instance);
     assert_eq!(stand.token_requests(), 1, "exchanged once");
 }
 
-/// Secrets Manager, as another function saw it before this one renewed the token.
-struct Before {
-    secrets: Secrets,
-    seen: Mutex<Option<Fields>>,
-}
-
-impl TokenStore for Before {
-    fn read<'a>(&'a self, secret: &'a SecretArn, deadline: Deadline) -> TokenFuture<'a, Fields> {
-        if let Some(seen) = self.seen.lock().unwrap().take() {
-            return Box::pin(async move { Ok(seen) });
-        }
-        self.secrets.read(secret, deadline)
-    }
-
-    fn write<'a>(
-        &'a self,
-        secret: &'a SecretArn,
-        fields: Fields,
-        deadline: Deadline,
-    ) -> TokenFuture<'a, ()> {
-        self.secrets.write(secret, fields, deadline)
-    }
+/// It took effect, and is not what was there before any more.
+#[tokio::test]
+async fn a_renewed_refresh_token_is_stored_once_although_the_answer_was_lost() {
+    let stand = Stand::start().await;
+    let instance = stand.instance(Api::V3).await;
+    stand.heroku.set_token_rules(new_refresh_token_each_time());
+    stand.gateway.fail_next(GatewayFault {
+        operation: "dynamodb:UpdateItem".to_owned(),
+        about: String::new(),
+        fault: Fault::LoseAnswer,
+    });
+    let publisher = Publisher::new(&stand, &instance).await;
+    publisher.addon().config(soon()).await.unwrap();
+    assert_eq!(stand.tokens(&instance.addon).len(), 2);
+    assert_newest_is_valid(&stand, &instance);
 }
 
 #[tokio::test]
@@ -262,65 +207,113 @@ async fn two_functions_that_refresh_at_once_do_not_disturb_one_another() {
     let stand = Stand::start().await;
     let instance = stand.instance(Api::V3).await;
     stand.heroku.set_token_rules(new_refresh_token_each_time());
-    let oauth = instance.oauth.clone().unwrap();
-    let seen = stand.secrets().fields(&oauth, soon()).await.unwrap();
-    let publisher = Publisher::new(&stand, &instance).await;
-    publisher.addon().config(soon()).await.unwrap();
-
-    let before = Before {
-        secrets: stand.secrets(),
-        seen: Mutex::new(Some(seen)),
+    let (one, other) = (
+        Publisher::new(&stand, &instance).await,
+        Publisher::new(&stand, &instance).await,
+    );
+    // The answer says what was there before the other's renewal, and comes after it.
+    stand.gateway.fail_next(GatewayFault {
+        operation: "dynamodb:GetItem".to_owned(),
+        about: String::new(),
+        fault: Fault::Slow(Duration::from_secs(3)),
+    });
+    let clock = Clock::stop();
+    let meanwhile = async {
+        assert!(clock.until(|| reads(&stand) == 1).await);
+        other.addon().config(soon()).await.unwrap();
+        clock.advance(Duration::from_secs(3)).await;
     };
-    let other = Publisher::new(&stand, &instance).await;
-    let other = other.with_tokens(Box::new(before));
-    other.addon().config(soon()).await.unwrap();
+    let addon = one.addon();
+    let (first, ()) = tokio::join!(addon.config(soon()), meanwhile);
+    first.unwrap();
     assert_eq!(stand.token_requests(), 3, "the token of before is refused");
-    publisher.addon().config(soon()).await.unwrap();
+    other.addon().config(soon()).await.unwrap();
+}
+
+fn reads(stand: &Stand) -> usize {
+    let requests = stand.gateway.requests();
+    let reads = requests
+        .iter()
+        .filter(|it| it.operation == "dynamodb:GetItem");
+    reads.count()
+}
+
+/// Each has its own from Heroku, which may take either from then on.
+#[tokio::test]
+async fn of_two_functions_that_renew_at_once_neither_loses_the_other_s_token() {
+    let stand = Stand::start().await;
+    let instance = stand.instance(Api::V3).await;
+    let (addon, valid) = (&instance.addon, stand.tokens(&instance.addon)[0].clone());
+    let store = stand.token_store();
+    let before = store.find(addon, soon()).await.unwrap();
+    for token in ["one", "two"] {
+        let token = SecretString::from(token);
+        store.keep(addon, &token, &before, soon()).await.unwrap();
+    }
+    assert_eq!(stand.tokens(addon), ["two", "one", &valid]);
+    // The newest that Heroku takes is asked first from then on.
+    let publisher = Publisher::new(&stand, &instance).await;
+    for exchanges in [3, 1] {
+        let before = stand.token_requests();
+        publisher.addon().config(soon()).await.unwrap();
+        assert_eq!(stand.token_requests() - before, exchanges);
+        assert_eq!(stand.tokens(addon), [&valid, "two", "one"]);
+    }
+    for token in ["three", "four"] {
+        let known = store.find(addon, soon()).await.unwrap();
+        let token = SecretString::from(token);
+        store.keep(addon, &token, &known, soon()).await.unwrap();
+    }
+    assert_eq!(stand.tokens(addon), ["four", "three", &valid, "two"]);
 }
 
 #[tokio::test]
 async fn a_refresh_token_that_stays_the_same_is_not_stored_again() {
     let stand = Stand::start().await;
     let instance = stand.instance(Api::V3).await;
-    let versions = || {
-        let oauth = instance.oauth.as_ref().unwrap();
-        let secret = stand.gateway.secrets_manager().secret(oauth.as_str());
-        secret.unwrap().versions.len()
-    };
-    let before = versions();
     let publisher = Publisher::new(&stand, &instance).await;
     publisher.addon().config(soon()).await.unwrap();
-    assert_eq!(versions(), before);
+    let requests = stand.gateway.requests();
+    let operations = requests.iter().map(|it| it.operation.as_str());
+    let of_tokens: Vec<_> = operations.filter(|it| it.starts_with("dynamodb")).collect();
+    assert_eq!(of_tokens, ["dynamodb:GetItem"]);
+}
+
+/// What an earlier version has kept in a secret is read there, and is in the table from then on.
+#[tokio::test]
+async fn a_refresh_token_in_a_secret_moves_when_it_is_first_used() {
+    for renews in [false, true] {
+        let stand = Stand::start().await;
+        let instance = stand.instance(Api::V3).await;
+        let (instance, _) = stand.with_token_in_a_secret(instance).await;
+        if renews {
+            stand.heroku.set_token_rules(new_refresh_token_each_time());
+        }
+        assert_eq!(stand.tokens(&instance.addon), [""; 0]);
+        let publisher = Publisher::new(&stand, &instance).await;
+        publisher.addon().config(soon()).await.unwrap();
+        assert_newest_is_valid(&stand, &instance);
+        publisher.addon().config(soon()).await.unwrap();
+    }
 }
 
 #[tokio::test]
-async fn a_refresh_token_that_heroku_does_not_know_names_its_secret() {
+async fn refresh_tokens_that_heroku_does_not_know_are_told_of_by_their_place() {
     let stand = Stand::start().await;
     let instance = stand.instance(Api::V3).await;
-    let oauth = instance.oauth.clone().unwrap();
-    let value = json!({ "refresh_token": "a forgotten token", "kept": "as it is" });
-    stand
-        .call(
-            "PutSecretValue",
-            json!({
-                "SecretId": oauth.as_str(),
-                "SecretString": value.to_string(),
-                "ClientRequestToken": uuid::Uuid::new_v4().to_string(),
-            }),
-        )
-        .await
-        .unwrap();
+    stand.store_tokens(&instance.addon, &["a forgotten token", "another"]);
     let publisher = Publisher::new(&stand, &instance).await;
     let error = publisher.addon().config(soon()).await.unwrap_err();
     assert!(matches!(error, HerokuError::Unauthorized { .. }));
     let text = error.to_string();
-    assert!(
-        text.contains(&format!("refresh_token in {oauth}")),
-        "{text}"
-    );
+    assert!(text.contains(&place(&instance)), "{text}");
     assert!(!text.contains("a forgotten token"), "{text}");
-    assert_eq!(stand.token_requests(), 1);
+    assert_eq!(stand.token_requests(), 2);
     assert_eq!(uses_of_tokens(&stand.heroku), 0);
+
+    stand.store_tokens(&instance.addon, &[]);
+    let error = publisher.addon().config(soon()).await.unwrap_err();
+    assert!(error.to_string().contains(&place(&instance)), "{error}");
 }
 
 #[tokio::test]

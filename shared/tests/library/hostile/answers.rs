@@ -2,13 +2,16 @@
 
 use std::time::Duration;
 
+use addon_rotation::aws::sdk_config_with;
 use addon_rotation::deadline::Deadline;
 use addon_rotation::document::{Document, Fields};
-use addon_rotation::event::SecretArn;
 use addon_rotation::heroku::HerokuConfiguration;
-use addon_rotation::heroku::{AddOn, HerokuClient, Partner, TokenFuture, TokenStore};
+use addon_rotation::heroku::{AddOn, HerokuClient, Partner};
 use addon_rotation::net::{self, PlainText};
 use addon_rotation::service::{Services, Verdict};
+use addon_rotation::tokens::Tokens;
+use aws_credential_types::Credentials;
+use local_cloud::gateway::{Gateway, GatewayOptions};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
@@ -27,26 +30,27 @@ fn fields(value: &Value) -> Fields {
     Fields::parse(&value.to_string()).unwrap()
 }
 
-struct Tokens;
-
-impl TokenStore for Tokens {
-    fn read<'a>(&'a self, _: &'a SecretArn, _: Deadline) -> TokenFuture<'a, Fields> {
-        let tokens = json!({ "refresh_token": format!("{CANARY}refresh") });
-        Box::pin(async move { Ok(fields(&tokens)) })
-    }
-
-    fn write<'a>(&'a self, _: &'a SecretArn, stored: Fields, _: Deadline) -> TokenFuture<'a, ()> {
-        assert_ne!(stored.text("refresh_token"), Some(""));
-        Box::pin(async { Ok(()) })
-    }
+/// A table with a token.
+async fn table() -> (Tokens, Gateway) {
+    let gateway = Gateway::start(GatewayOptions::default()).await.unwrap();
+    let tokens = json!({ "L": [{ "S": format!("{CANARY}refresh") }] });
+    let item = json!({ "addon": { "S": http()["heroku"]["addon_id"] }, "refresh_tokens": tokens });
+    gateway.put_item("tokens", "addon", item.as_object().unwrap().clone());
+    let credentials = Credentials::new("test", "secret access key", None, None, "test");
+    let client = net::http_client().unwrap();
+    let endpoint = Some(gateway.endpoint().to_string());
+    let aws = sdk_config_with(&client, "us-east-1".to_owned(), credentials, endpoint);
+    (Tokens::new(&client, &aws, "tokens".to_owned()), gateway)
 }
 
+/// An instance, and whom it asks.
+type At = (Document, HerokuClient, Partner);
+
 /// An instance at a Heroku of these addresses.
-fn at(api: Api, server: &Replying, oauth: &Replying) -> (Document, HerokuClient, Partner) {
+fn at(api: Api, server: &Replying, oauth: &Replying) -> At {
     let mut value = http();
     if api == Api::V3 {
         value["heroku"]["api"] = "v3".into();
-        value["heroku"]["oauth"] = ARN.into();
     }
     let configuration = HerokuConfiguration {
         api: server.url.clone(),
@@ -75,8 +79,8 @@ fn runtime() -> Runtime {
 const BASIC: &str = "YWNtZTpjYW5hcnlfcGFzc3dvcmQ=";
 
 /// Asks Heroku for everything; the errors hold no value.
-async fn ask((document, client, partner): &(Document, HerokuClient, Partner)) {
-    let addon = AddOn::of(document, client, partner, &Tokens);
+async fn ask((document, client, partner): &At, tokens: &Tokens) {
+    let addon = AddOn::of(document, client, partner, tokens);
     let vars = rendered(&[(VAR, &format!("{CANARY}new"))]);
     let read = addon.config(Deadline::after(ONCE)).await;
     let published = addon.publish(&vars, Deadline::after(ONCE)).await;
@@ -92,6 +96,7 @@ fn what_heroku_repeats_of_what_was_sent_is_not_repeated() {
     let server = runtime.block_on(Replying::start());
     let oauth = runtime.block_on(Replying::start());
     let instances = Api::BOTH.map(|api| at(api, &server, &oauth));
+    let (store, _gateway) = runtime.block_on(table());
     let tokens = ok(&json!({ "access_token": format!("{CANARY}access") }).to_string());
     for status in [200, 401, 404, 422, 429, 503] {
         for body in marked_bodies() {
@@ -99,7 +104,7 @@ fn what_heroku_repeats_of_what_was_sent_is_not_repeated() {
                 server.with(reply(status, &body));
                 oauth.with(token);
                 for instance in &instances {
-                    runtime.block_on(within(ask(instance)));
+                    runtime.block_on(within(ask(instance, &store)));
                 }
             }
         }
@@ -112,13 +117,14 @@ fn whatever_heroku_answers_is_a_config_or_an_error() {
     let server = runtime.block_on(Replying::start());
     let oauth = runtime.block_on(Replying::start());
     let instances = Api::BOTH.map(|api| at(api, &server, &oauth));
+    let (store, _gateway) = runtime.block_on(table());
     let tokens = json!({ "access_token": format!("{CANARY}access") }).to_string();
     let good = ok(&tokens);
     proptest!(cases(60), |(reply in any_reply(), token in any_reply(), fresh in any::<bool>())| {
         server.with(reply);
         oauth.with(if fresh { good.clone() } else { token });
         for instance in &instances {
-            runtime.block_on(within(ask(instance)));
+            runtime.block_on(within(ask(instance, &store)));
         }
     });
 }
@@ -154,7 +160,8 @@ fn the_server_of_these_tests_is_understood_when_it_answers_well() {
     let config = json!({ "config": { VAR: format!("{CANARY}new") } }).to_string();
     server.with(ok(&config));
     let (document, client, partner) = at(Api::V1, &server, &server);
-    let addon = AddOn::of(&document, &client, &partner, &Tokens);
+    let (store, _gateway) = runtime.block_on(table());
+    let addon = AddOn::of(&document, &client, &partner, &store);
     let vars = rendered(&[(VAR, &format!("{CANARY}new"))]);
     let soon = crate::support::soon();
     let config = runtime.block_on(addon.config(soon)).unwrap();

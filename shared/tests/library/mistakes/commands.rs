@@ -86,7 +86,7 @@ async fn a_mistyped_id() {
 #[tokio::test]
 async fn a_secret_without_the_stacks_tag() {
     let (stand, addon, _) = instance().await;
-    let [name, _] = addon.names();
+    let name = addon.name();
     let parameters = json!({
         "Name": name, "SecretString": addon.document.to_string(),
         "ClientRequestToken": crate::support::version_id().as_str(),

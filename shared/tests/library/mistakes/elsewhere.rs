@@ -70,7 +70,7 @@ async fn a_wrong_administrator() {
 #[tokio::test]
 async fn a_secret_without_the_stacks_tag() {
     let (stand, addon, event) = instance().await;
-    let [name, _] = addon.names();
+    let name = addon.name();
     let parameters = json!({
         "Name": name, "SecretString": addon.document.to_string(),
         "ClientRequestToken": version_id().as_str(),
@@ -85,7 +85,7 @@ async fn a_secret_without_the_stacks_tag() {
 #[tokio::test]
 async fn a_secret_that_another_function_rotates() {
     let (stand, addon, event) = instance().await;
-    let [name, _] = addon.names();
+    let name = addon.name();
     let function = "arn:aws:lambda:us-east-1:000000000000:function:acme-rotat";
     let parameters = json!({
         "Name": name, "SecretString": addon.document.to_string(),

@@ -214,6 +214,7 @@ const CLAIMS: [Claim; 4] = [
 async fn every_function_that_acts_on_a_document_shows_that_its_names_are_its_own() {
     let stand = Stand::start().await;
     let other = stand.enrolled(Api::V3).await;
+    let (other, others_token) = stand.with_token_in_a_secret(other).await;
     let administrator = json!({ "token": "another", "url": stand.service.url().as_str() });
     let administrator = create_secret(
         &stand.gateway,
@@ -225,7 +226,7 @@ async fn every_function_that_acts_on_a_document_shows_that_its_names_are_its_own
     let foreign = Foreign {
         administrator: administrator.as_str().to_owned(),
         secret: other.secret.as_str().to_owned(),
-        oauth: other.oauth.as_ref().unwrap().as_str().to_owned(),
+        oauth: others_token.as_str().to_owned(),
         addon: other.addon.clone(),
     };
     for (claim, words) in CLAIMS {

@@ -74,9 +74,10 @@ fn assert_gone(stand: &Stand, instance: &Instance, what: &str) {
         "{what}: {labels:?}"
     );
     assert!(secret.deletion.is_some(), "{what}");
-    let oauth = format!("acme/oauth/{}", instance.addon);
-    let oauth = stand.gateway.secrets_manager().secret(&oauth);
-    assert!(oauth.is_none_or(|it| it.deletion.is_some()), "{what}");
+    assert_eq!(stand.tokens(&instance.addon), [""; 0], "{what}");
+    let held = format!("acme/oauth/{}", instance.addon);
+    let held = stand.gateway.secrets_manager().secret(&held);
+    assert!(held.is_none_or(|it| it.deletion.is_some()), "{what}");
 }
 
 /// The schedule of the function's own next run.
@@ -416,6 +417,7 @@ async fn it_can_be_repeated_from_every_point_of_failure() {
         "secretsmanager:GetSecretValue",
         "secretsmanager:UpdateSecretVersionStage",
         "secretsmanager:DeleteSecret",
+        "dynamodb:DeleteItem",
         "scheduler:ListSchedules",
         "scheduler:DeleteSchedule",
     ];

@@ -1,6 +1,7 @@
 //! Enrolment: what it makes, what it refuses, and what a failed one leaves.
 
 mod failed;
+mod moved;
 mod refused;
 
 use addon_rotation::rotation_schedule::schedule_expression;
@@ -13,7 +14,7 @@ use local_cloud::secrets_manager::{Caller, Probe, Untidy};
 use serde_json::{Value, json};
 
 use super::{assert_settled, fire, releases};
-use crate::support::{Api, Instance, Provisioned, Stand, VAR, eventually};
+use crate::support::{Api, Instance, Provisioned, Stand, VAR, eventually, soon};
 
 const FUNCTION: &str = "enroll-addon";
 
@@ -70,14 +71,11 @@ fn refusal(stand: &Stand, answer: Result<Value, Diagnostic>) -> String {
     message
 }
 
-/// Which of the instance's two secrets are there.
+/// Whether the instance's secret is there, and its refresh token.
 fn there(stand: &Stand, addon: &Provisioned) -> [bool; 2] {
-    let secrets = stand.gateway.secrets_manager();
-    addon.names().map(|name| {
-        secrets
-            .secret(&name)
-            .is_some_and(|it| it.deletion.is_none())
-    })
+    let secret = stand.gateway.secrets_manager().secret(&addon.name());
+    let is_there = secret.is_some_and(|it| it.deletion.is_none());
+    [is_there, !stand.tokens(&addon.addon).is_empty()]
 }
 
 async fn described(stand: &Stand, name: &str) -> Value {
@@ -131,12 +129,11 @@ fn manners() -> impl Iterator<Item = (By, Untidy)> {
 /// The function's looks show how things stand now.
 async fn look(stand: &Stand, addon: &Provisioned) {
     let caller = Caller(FUNCTION.to_owned());
-    for name in addon.names().into_iter().cycle().take(2 * 4) {
+    for _ in 0..4 {
         let secrets = stand.gateway.secrets_manager();
-        // A v1 instance has no OAuth secret.
-        let _ = secrets
-            .handle(&caller, "DescribeSecret", json!({ "SecretId": name }))
-            .await;
+        let named = json!({ "SecretId": addon.name() });
+        // The first of them may come too early.
+        let _ = secrets.handle(&caller, "DescribeSecret", named).await;
     }
 }
 
@@ -161,8 +158,7 @@ async fn an_instance_is_enrolled_once_and_rotates() {
         let addon = stand.provisioned(by.api());
         let answer = enroll(&stand, event(&stand, &addon, by)).await;
         probed(&stand).await;
-        let [name, oauth_name] = addon.names();
-        let secret = described(&stand, &name).await;
+        let secret = described(&stand, &addon.name()).await;
         assert_eq!(answer["Outcome"], "created", "{by:?} {untidy:?}");
         assert_eq!(answer["SecretArn"], secret["ARN"]);
         let version = answer["VersionId"].as_str().unwrap();
@@ -177,16 +173,8 @@ async fn an_instance_is_enrolled_once_and_rotates() {
         assert_eq!(secret["Tags"][0], tag);
         assert_eq!(secret["Tags"][1]["Key"], "rotation:shown");
         if by != By::V1 {
-            let oauth = described(&stand, &oauth_name).await;
-            let tags = json!([{ "Key": "rotation:oauth-of", "Value": "addon-rotation" }]);
-            assert_eq!(oauth["Tags"], tags);
-            let arn = answer["SecretArn"].as_str().unwrap().parse().unwrap();
-            let stored = stand.value(&arn, None).await;
-            assert_eq!(stored["heroku"]["oauth"], oauth["ARN"]);
-            let oauth = oauth["ARN"].as_str().unwrap().parse().unwrap();
-            let stored = stand.value(&oauth, None).await;
             let token = stand.heroku.refresh_token(&addon.addon).unwrap();
-            assert_eq!(stored, json!({ "refresh_token": token }));
+            assert_eq!(stand.tokens(&addon.addon), [token]);
         }
 
         look(&stand, &addon).await;
@@ -197,8 +185,15 @@ async fn an_instance_is_enrolled_once_and_rotates() {
             assert_eq!(again[field], answer[field]);
         }
         let asked = asked(&stand).split_off(before);
-        let reads = ["DescribeSecret", "GetSecretValue"].map(|it| format!("secretsmanager:{it}"));
-        assert!(asked.iter().all(|it| reads.contains(it)), "{asked:?}");
+        let reads = [
+            "secretsmanager:DescribeSecret",
+            "secretsmanager:GetSecretValue",
+            "dynamodb:GetItem",
+        ];
+        assert!(
+            asked.iter().all(|it| reads.contains(&it.as_str())),
+            "{asked:?}"
+        );
         assert_eq!(stand.token_requests(), tokens);
 
         let instance = addon.enrolled(&answer);
@@ -238,7 +233,11 @@ async fn a_refresh_token_is_kept_if_it_cannot_be_had_again_and_completes_the_enr
         assert!(message.contains("Heroku shows other values"), "{message}");
         let is_kept = by == By::Code;
         assert_eq!(there(&stand, &addon), [false, is_kept], "{by:?}");
-        assert_eq!(message.contains("cannot be replaced"), is_kept, "{message}");
+        assert_eq!(
+            message.contains("is not to be had again"),
+            is_kept,
+            "{message}"
+        );
         show(&stand, &addon, &right);
         let again = if is_kept {
             json!({ "Document": addon.document })
@@ -264,7 +263,7 @@ async fn rotation_that_is_off_is_switched_on() {
     let again = enroll(&stand, json!({ "Document": addon.document })).await;
     assert_eq!(again["Outcome"], "completed");
     assert_eq!(
-        described(&stand, &addon.names()[0]).await["RotationEnabled"],
+        described(&stand, &addon.name()).await["RotationEnabled"],
         true
     );
 }
@@ -274,40 +273,30 @@ async fn an_instance_without_its_tokens_is_told_from_an_enrolled_one() {
     let stand = Stand::start().await;
     let addon = stand.provisioned(Api::V3);
     enroll(&stand, event(&stand, &addon, By::RefreshToken)).await;
-    let oauth = json!({ "SecretId": addon.names()[1], "ForceDeleteWithoutRecovery": true });
-    stand.call("DeleteSecret", oauth).await.unwrap();
-    let again = event(&stand, &addon, By::RefreshToken);
+    let store = stand.token_store();
+    assert!(store.remove(&addon.addon, soon()).await.unwrap());
+    let again = json!({ "Document": addon.document });
     let message = refusal(&stand, stand.lambda.ask(FUNCTION, again).await);
-    assert!(message.contains("does not exist"), "{message}");
+    assert!(message.contains("There is no refresh token"), "{message}");
 }
 
 #[tokio::test]
 async fn a_token_that_heroku_renews_on_the_way_is_kept() {
-    for late_reads in [0, 2] {
-        let stand = Stand::start().await;
-        stand
-            .heroku
-            .set_token_rules(local_cloud::heroku::TokenRules {
-                renewal: local_cloud::heroku::Renewal::EndsOld,
-                ..local_cloud::heroku::TokenRules::default()
-            });
-        stand.gateway.secrets_manager().be(Untidy {
-            late_reads,
-            late_for: Some(FUNCTION),
-            ..Untidy::default()
+    let stand = Stand::start().await;
+    stand
+        .heroku
+        .set_token_rules(local_cloud::heroku::TokenRules {
+            renewal: local_cloud::heroku::Renewal::EndsOld,
+            ..local_cloud::heroku::TokenRules::default()
         });
-        let addon = stand.provisioned(Api::V3);
-        let right = shown(&stand, &addon);
-        show(&stand, &addon, "something else");
-        let wrong = event(&stand, &addon, By::RefreshToken);
-        let message = refusal(&stand, stand.lambda.ask(FUNCTION, wrong).await);
-        assert!(
-            message.contains("Heroku has renewed the refresh token"),
-            "{message}"
-        );
-        assert_eq!(there(&stand, &addon), [false, true]);
-        show(&stand, &addon, &right);
-        let answer = enroll(&stand, json!({ "Document": addon.document })).await;
-        assert_eq!(answer["Outcome"], "completed");
-    }
+    let addon = stand.provisioned(Api::V3);
+    let right = shown(&stand, &addon);
+    show(&stand, &addon, "something else");
+    let wrong = event(&stand, &addon, By::RefreshToken);
+    let message = refusal(&stand, stand.lambda.ask(FUNCTION, wrong).await);
+    assert!(message.contains("Heroku has renewed it"), "{message}");
+    assert_eq!(there(&stand, &addon), [false, true]);
+    show(&stand, &addon, &right);
+    let answer = enroll(&stand, json!({ "Document": addon.document })).await;
+    assert_eq!(answer["Outcome"], "completed");
 }

@@ -180,7 +180,7 @@ async fn who_is_not_enrolled_is_told_so() {
     // Of the stack and not rotated; rotated, and not of the stack.
     for (stack, rotated) in [("addon-rotation", false), ("another", true)] {
         let addon = stand.provisioned(Api::V1);
-        let [name, _] = addon.names();
+        let name = addon.name();
         let tags = json!([{ "Key": "rotation:stack", "Value": stack }]);
         let secret = create_secret(&stand.gateway, &name, &addon.document, &tags).await;
         if rotated {

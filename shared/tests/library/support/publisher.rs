@@ -1,7 +1,8 @@
 //! An add-on instance at Heroku, with what a function reaches it with.
 
 use addon_rotation::document::{ConfigVars, Document};
-use addon_rotation::heroku::{AddOn, HerokuClient, Partner, TokenStore};
+use addon_rotation::heroku::{AddOn, HerokuClient, Partner};
+use addon_rotation::tokens::Tokens;
 use secrecy::SecretString;
 
 use super::{Instance, Stand, document};
@@ -11,7 +12,7 @@ pub(crate) struct Publisher {
     document: Document,
     client: HerokuClient,
     partner: Partner,
-    tokens: Box<dyn TokenStore>,
+    tokens: Tokens,
 }
 
 impl Publisher {
@@ -20,7 +21,7 @@ impl Publisher {
             document: document(&instance.document),
             client: stand.heroku_client(),
             partner: stand.partner().await,
-            tokens: Box::new(stand.secrets()),
+            tokens: stand.token_store(),
         }
     }
 
@@ -39,18 +40,8 @@ impl Publisher {
         self
     }
 
-    pub(crate) fn with_tokens(mut self, tokens: Box<dyn TokenStore>) -> Self {
-        self.tokens = tokens;
-        self
-    }
-
     pub(crate) fn addon(&self) -> AddOn<'_> {
-        AddOn::of(
-            &self.document,
-            &self.client,
-            &self.partner,
-            self.tokens.as_ref(),
-        )
+        AddOn::of(&self.document, &self.client, &self.partner, &self.tokens)
     }
 }
 

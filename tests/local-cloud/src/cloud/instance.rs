@@ -94,7 +94,7 @@ pub struct AddOn {
     /// What it is once it is enrolled: its secret is named after the add-on's UUID, and the name stands for
     /// the ARN, which Secrets Manager takes as well.
     pub instance: Instance,
-    /// The document to enrol it with. It holds its credential, and no `oauth`.
+    /// The document to enrol it with. It holds its credential.
     pub document: Value,
     /// `oauth_grant.code`: good once, within five minutes. A secret.
     pub grant_code: String,
@@ -154,17 +154,10 @@ impl Partner {
     /// Provisions an add-on instance and stores its secrets, but does not switch rotation on.
     pub async fn provision(&self, spec: InstanceSpec) -> anyhow::Result<Instance> {
         let AddOn {
-            instance,
-            mut document,
-            ..
+            instance, document, ..
         } = self.provision_add_on(spec.clone()).await?;
         if spec.api == Api::V3 {
-            let refresh_token = self.heroku.refresh_token(&instance.addon)?;
-            let tokens = json!({ "refresh_token": refresh_token });
-            let name = format!("addon/oauth/{}", instance.addon);
-            let tags = [("rotation:oauth-of".to_owned(), STACK.to_owned())];
-            let oauth = self.create_secret(&name, &tokens, &tags).await?;
-            document["heroku"]["oauth"] = oauth.into();
+            self.store_token(&instance.addon).await?;
         }
         let mut tags = vec![("rotation:stack".to_owned(), STACK.to_owned())];
         tags.extend(spec.tags);
@@ -175,6 +168,20 @@ impl Partner {
             secret_arn,
             ..instance
         })
+    }
+
+    /// Has the stack keep the refresh token that Heroku gave for an add-on.
+    async fn store_token(&self, addon: &str) -> anyhow::Result<()> {
+        let token = self.heroku.refresh_token(addon)?;
+        let request = json!({
+            "TableName": format!("{STACK}-refresh-tokens"),
+            "Key": { "addon": { "S": addon } },
+            "UpdateExpression": "SET refresh_tokens = :now",
+            "ExpressionAttributeValues": { ":now": { "L": [{ "S": token }] } },
+        });
+        let target = "DynamoDB_20120810.UpdateItem";
+        self.root.json_call("dynamodb", target, &request).await?;
+        Ok(())
     }
 
     /// Provisions an add-on instance at Heroku and at the partner's service. AWS hears nothing of it.

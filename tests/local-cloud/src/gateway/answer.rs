@@ -6,6 +6,7 @@ use http::{Response, StatusCode};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use super::tables::Refused;
 use crate::secrets_manager::ServiceError;
 
 /// An operation's answer, or its error, in JSON 1.1.
@@ -21,6 +22,15 @@ pub(super) fn json(result: Result<Value, ServiceError>) -> Response<Bytes> {
         ),
     };
     respond(status, "application/x-amz-json-1.1", body.to_string())
+}
+
+/// DynamoDB's answer, or its error, in JSON 1.0.
+pub(super) fn dynamodb(result: Result<Value, Refused>) -> Response<Bytes> {
+    let (status, body) = match result {
+        Ok(answer) => (StatusCode::OK, answer),
+        Err(refused) => (StatusCode::BAD_REQUEST, refused.body()),
+    };
+    respond(status, "application/x-amz-json-1.0", body.to_string())
 }
 
 /// A refusal that no AWS service makes.

@@ -3,7 +3,10 @@
 use http::{HeaderMap, Method};
 use percent_encoding::percent_decode_str;
 
-/// The operation of a request to Secrets Manager, EventBridge Scheduler or Lambda's Invoke, as IAM names
+/// What DynamoDB is called in requests to it.
+pub(super) const DYNAMODB: &str = "DynamoDB_20120810";
+
+/// The operation of a request to Secrets Manager, EventBridge Scheduler, DynamoDB or Lambda's Invoke, as IAM names
 /// actions: `secretsmanager:PutSecretValue`, `scheduler:CreateSchedule`, and with the function's name
 /// `lambda:InvokeFunction rotate`.
 #[must_use]
@@ -12,6 +15,11 @@ pub fn operation(method: &Method, path: &str, headers: &HeaderMap) -> String {
         .get("x-amz-target")
         .and_then(|target| target.to_str().ok());
     if let Some((service, operation)) = target.and_then(|target| target.split_once('.')) {
+        let service = if service == DYNAMODB {
+            "dynamodb"
+        } else {
+            service
+        };
         return format!("{service}:{operation}");
     }
     let segments: Vec<_> = path.split('/').filter(|it| !it.is_empty()).collect();
@@ -60,11 +68,15 @@ mod tests {
         ] {
             assert_eq!(operation(&method, path, &headers), name);
         }
-        headers.insert(
-            "x-amz-target",
-            "secretsmanager.PutSecretValue".parse().unwrap(),
-        );
-        let name = operation(&Method::POST, "/", &headers);
-        assert_eq!(name, "secretsmanager:PutSecretValue");
+        for (target, expected) in [
+            (
+                "secretsmanager.PutSecretValue",
+                "secretsmanager:PutSecretValue",
+            ),
+            ("DynamoDB_20120810.GetItem", "dynamodb:GetItem"),
+        ] {
+            headers.insert("x-amz-target", target.parse().unwrap());
+            assert_eq!(operation(&Method::POST, "/", &headers), expected);
+        }
     }
 }
