@@ -25,8 +25,8 @@ pub(super) const STACK: &str = "addon-rotation";
 const CREDENTIALS: &str = "addon/credentials/";
 /// What the administrators' secrets' names begin with.
 const ADMINISTRATORS: &str = "addon/masters/";
-/// What the OAuth secrets' names begin with.
-const OAUTH: &str = "addon/oauth/";
+/// The table of refresh tokens.
+const TOKENS: &str = "addon-rotation-refresh-tokens";
 
 /// The config var that shows the credential.
 const VAR: &str = "ACME_URL";
@@ -178,9 +178,10 @@ impl World {
         let heroku = &mut document["heroku"];
         heroku["api"] = name(api).into();
         if api == Api::V3 {
-            let tokens = json!({ "refresh_token": self.heroku.refresh_token(&addon)? });
-            let name = format!("{OAUTH}{addon}");
-            heroku["oauth"] = self.create_secret(&name, &tokens).await?.into();
+            let token = json!({ "S": self.heroku.refresh_token(&addon)? });
+            let item = json!({ "addon": { "S": addon }, "refresh_tokens": { "L": [token] } });
+            let item = item.as_object().cloned().unwrap_or_default();
+            self.gateway.put_item(TOKENS, "addon", item);
         }
         let name = format!("{CREDENTIALS}{addon}");
         let secret = self.create_secret(&name, &document).await?;

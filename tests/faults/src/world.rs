@@ -12,12 +12,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use addon_rotation_operator::stack::Stack;
 use jiff::SignedDuration;
-use lambda_in_process::GRACE_PERIOD;
+use lambda_in_process::{GRACE_PERIOD, TOKENS_TABLE};
 use local_cloud::events::EventLog;
 use local_cloud::gateway::Gateway;
 use local_cloud::heroku::Heroku;
 use local_cloud::secrets_manager::{SecretSnapshot, SecretsManager};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::clock::Clock;
 use crate::engine::Service;
@@ -58,8 +58,6 @@ pub struct World {
     stack: Stack,
     /// The secret's name.
     secret: String,
-    /// The name of the secret with a v3 instance's refresh token.
-    oauth: String,
     addon: String,
     /// What `enroll-addon` is invoked with.
     enrolment: Value,
@@ -269,20 +267,17 @@ impl World {
         }
     }
 
-    /// Heroku honours the refresh token that is stored, if there is one.
+    /// Heroku honours one of the refresh tokens that are stored, if there are any.
     fn check_token(&self) {
-        let value = self.secrets.secret(&self.oauth).and_then(|secret| {
-            let current = secret.labelled("AWSCURRENT")?;
-            self.secrets.value(&self.oauth, current)
-        });
-        let fields: Option<Value> = value.and_then(|text| serde_json::from_str(&text).ok());
-        if let Some(token) = fields.as_ref().and_then(|it| it["refresh_token"].as_str())
-            && self.is_provisioned()
-            && !self.heroku.honours(token)
-        {
+        let key = json!({ "addon": { "S": self.addon } });
+        let item = self.gateway.item(TOKENS_TABLE, &key).unwrap_or_default();
+        let tokens = item["refresh_tokens"]["L"].as_array();
+        let mut tokens = tokens.iter().flat_map(|it| it.iter());
+        let is_honoured = |token: &Value| token["S"].as_str().is_some_and(|it| self.heroku.honours(it));
+        if !item.is_null() && self.is_provisioned() && !tokens.any(is_honoured) {
             self.violated(
                 Rule::Converges,
-                "Heroku refuses the refresh token that is stored",
+                "Heroku refuses the refresh tokens that are stored",
             );
         }
     }

@@ -249,7 +249,6 @@ pub async fn build(setup: Setup, servers: Arc<Servers>) -> Result<Built, Problem
         manners: setup.manners,
         stack,
         secret: names().secret_of(&addon),
-        oauth: names().oauth_of(&addon),
         addon,
         enrolment,
         app: APP.to_owned(),
