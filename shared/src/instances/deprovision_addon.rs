@@ -396,6 +396,7 @@ impl DeprovisionAddon {
             revoked.push(version);
         }
         if problems.is_empty() {
+            revoked.sort_unstable();
             return Ok((revoked, unproven));
         }
         Err(DeprovisionError::Alive {

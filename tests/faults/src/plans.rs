@@ -64,7 +64,9 @@ pub(crate) fn run(harness: &mut Harness, engines: &[Engine], plan: &Plan) -> Res
                 faults.collect::<Vec<_>>()
             };
             let requests = clean.requests.iter();
-            let faults = requests.filter(|it| !plan.turns || it.is_turn()).flat_map(each);
+            let faults = requests
+                .filter(|it| !plan.turns || it.is_turn())
+                .flat_map(each);
             faults.map(|fault| (clean.row(), with(clean, vec![fault])))
         });
         harness.run("single faults", jobs.step_by(plan.every.get()).collect())?;
