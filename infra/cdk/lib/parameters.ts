@@ -28,7 +28,7 @@ export interface Parameters {
   readonly logRetentionInDays?: number;
   /** The shortest time from an instance's last rotation until start-rotation starts another. Each restarts the dynos of the customer's apps. */
   readonly minimumRotationIntervalSeconds?: number;
-  /** The prefix of the names of the add-on instances' OAuth secrets (v3). */
+  /** The prefix of the names of the secrets in which a version before 0.2 kept refresh tokens (v3). */
   readonly oauthSecretNamePrefix?: string;
   /** The ARN of the add-on service's own secret: id and password of the manifest (v1), client_secret (v3). */
   readonly partnerSecretArn: string;

@@ -227,6 +227,7 @@ resource "aws_lambda_function" "deprovision_addon" {
       SCHEDULE_GROUP                   = var.stack_name
       SECRET_NAME_PREFIX               = var.secret_name_prefix
       STACK_NAME                       = var.stack_name
+      TOKENS_TABLE                     = "${var.stack_name}-refresh-tokens"
     } : name => value if value != null }
   }
 
@@ -392,7 +393,13 @@ resource "aws_iam_role_policy" "deprovision_addon" {
         }
       },
       {
-        Sid      = "DeleteTokens"
+        Sid      = "RemoveTokens"
+        Effect   = "Allow"
+        Action   = ["dynamodb:DeleteItem"]
+        Resource = "arn:${local.partition}:dynamodb:${local.region}:${local.account_id}:table/${var.stack_name}-refresh-tokens"
+      },
+      {
+        Sid      = "DeleteEarlierTokens"
         Effect   = "Allow"
         Action   = ["secretsmanager:DeleteSecret"]
         Resource = "arn:${local.partition}:secretsmanager:${local.region}:${local.account_id}:secret:${var.oauth_secret_name_prefix}*"
@@ -419,6 +426,18 @@ resource "aws_iam_role_policy" "deprovision_addon" {
               "arn:${local.partition}:secretsmanager:${local.region}:${local.account_id}:secret:${var.secret_name_prefix}*",
               "arn:${local.partition}:secretsmanager:${local.region}:${local.account_id}:secret:${var.administrator_secret_name_prefix}*",
             ]
+          }
+        }
+      } : null,
+      local.has_secrets_kms_key ? {
+        Sid      = "DecryptTokens"
+        Effect   = "Allow"
+        Action   = ["kms:Decrypt"]
+        Resource = var.secrets_kms_key_arn
+        Condition = {
+          StringEquals = {
+            "kms:EncryptionContext:aws:dynamodb:tableName" = "${var.stack_name}-refresh-tokens"
+            "kms:ViaService"                               = "dynamodb.${local.region}.${local.dns_suffix}"
           }
         }
       } : null,
@@ -607,6 +626,7 @@ resource "aws_lambda_function" "enroll_addon" {
       SECRETS_KMS_KEY_ARN              = local.has_secrets_kms_key ? var.secrets_kms_key_arn : null
       SECRET_NAME_PREFIX               = var.secret_name_prefix
       STACK_NAME                       = var.stack_name
+      TOKENS_TABLE                     = "${var.stack_name}-refresh-tokens"
     } : name => value if value != null }
   }
 
@@ -695,12 +715,15 @@ resource "aws_iam_role_policy" "enroll_addon" {
         Resource = var.partner_secret_arn
       },
       {
-        Sid    = "KeepTokens"
-        Effect = "Allow"
-        Action = [
-          "secretsmanager:GetSecretValue",
-          "secretsmanager:PutSecretValue",
-        ]
+        Sid      = "KeepTokens"
+        Effect   = "Allow"
+        Action   = ["dynamodb:GetItem", "dynamodb:UpdateItem"]
+        Resource = "arn:${local.partition}:dynamodb:${local.region}:${local.account_id}:table/${var.stack_name}-refresh-tokens"
+      },
+      {
+        Sid      = "ReadEarlierTokens"
+        Effect   = "Allow"
+        Action   = ["secretsmanager:GetSecretValue"]
         Resource = "arn:${local.partition}:secretsmanager:${local.region}:${local.account_id}:secret:${var.oauth_secret_name_prefix}*"
         Condition = {
           StringEquals = {
@@ -719,20 +742,6 @@ resource "aws_iam_role_policy" "enroll_addon" {
           }
           StringEquals = {
             "aws:RequestTag/rotation:stack" = var.stack_name
-          }
-        }
-      },
-      {
-        Sid      = "MakeTokens"
-        Effect   = "Allow"
-        Action   = ["secretsmanager:CreateSecret", "secretsmanager:TagResource"]
-        Resource = "arn:${local.partition}:secretsmanager:${local.region}:${local.account_id}:secret:${var.oauth_secret_name_prefix}*"
-        Condition = {
-          Null = {
-            "secretsmanager:SecretId" = "true"
-          }
-          StringEquals = {
-            "aws:RequestTag/rotation:oauth-of" = var.stack_name
           }
         }
       },
@@ -777,9 +786,18 @@ resource "aws_iam_role_policy" "enroll_addon" {
       {
         Sid      = "TakeBackTokens"
         Effect   = "Allow"
+        Action   = ["dynamodb:DeleteItem"]
+        Resource = "arn:${local.partition}:dynamodb:${local.region}:${local.account_id}:table/${var.stack_name}-refresh-tokens"
+      },
+      {
+        Sid      = "DeleteEarlierTokens"
+        Effect   = "Allow"
         Action   = ["secretsmanager:DeleteSecret"]
         Resource = "arn:${local.partition}:secretsmanager:${local.region}:${local.account_id}:secret:${var.oauth_secret_name_prefix}*"
         Condition = {
+          NumericGreaterThanEquals = {
+            "secretsmanager:RecoveryWindowInDays" = "7"
+          }
           StringEquals = {
             "aws:ResourceTag/rotation:oauth-of" = var.stack_name
           }
@@ -815,8 +833,19 @@ resource "aws_iam_role_policy" "enroll_addon" {
           StringLike = {
             "kms:EncryptionContext:SecretARN" = [
               "arn:${local.partition}:secretsmanager:${local.region}:${local.account_id}:secret:${var.secret_name_prefix}*",
-              "arn:${local.partition}:secretsmanager:${local.region}:${local.account_id}:secret:${var.oauth_secret_name_prefix}*",
             ]
+          }
+        }
+      } : null,
+      local.has_secrets_kms_key ? {
+        Sid      = "DecryptTokens"
+        Effect   = "Allow"
+        Action   = ["kms:Decrypt"]
+        Resource = var.secrets_kms_key_arn
+        Condition = {
+          StringEquals = {
+            "kms:EncryptionContext:aws:dynamodb:tableName" = "${var.stack_name}-refresh-tokens"
+            "kms:ViaService"                               = "dynamodb.${local.region}.${local.dns_suffix}"
           }
         }
       } : null,
@@ -1098,6 +1127,7 @@ resource "aws_lambda_function" "publish_to_heroku" {
       OAUTH_SECRET_NAME_PREFIX         = var.oauth_secret_name_prefix
       PARTNER_SECRET_ARN               = var.partner_secret_arn
       SECRET_NAME_PREFIX               = var.secret_name_prefix
+      TOKENS_TABLE                     = "${var.stack_name}-refresh-tokens"
     }
   }
 
@@ -1165,12 +1195,15 @@ resource "aws_iam_role_policy" "publish_to_heroku" {
         Resource = var.partner_secret_arn
       },
       {
-        Sid    = "KeepTokens"
-        Effect = "Allow"
-        Action = [
-          "secretsmanager:GetSecretValue",
-          "secretsmanager:PutSecretValue",
-        ]
+        Sid      = "KeepTokens"
+        Effect   = "Allow"
+        Action   = ["dynamodb:GetItem", "dynamodb:UpdateItem"]
+        Resource = "arn:${local.partition}:dynamodb:${local.region}:${local.account_id}:table/${var.stack_name}-refresh-tokens"
+      },
+      {
+        Sid      = "ReadEarlierTokens"
+        Effect   = "Allow"
+        Action   = ["secretsmanager:GetSecretValue"]
         Resource = "arn:${local.partition}:secretsmanager:${local.region}:${local.account_id}:secret:${var.oauth_secret_name_prefix}*"
         Condition = {
           StringEquals = {
@@ -1197,18 +1230,14 @@ resource "aws_iam_role_policy" "publish_to_heroku" {
         }
       } : null,
       local.has_secrets_kms_key ? {
-        Sid      = "EncryptTokens"
+        Sid      = "DecryptTokens"
         Effect   = "Allow"
-        Action   = ["kms:GenerateDataKey"]
+        Action   = ["kms:Decrypt"]
         Resource = var.secrets_kms_key_arn
         Condition = {
           StringEquals = {
-            "kms:ViaService" = "secretsmanager.${local.region}.${local.dns_suffix}"
-          }
-          StringLike = {
-            "kms:EncryptionContext:SecretARN" = [
-              "arn:${local.partition}:secretsmanager:${local.region}:${local.account_id}:secret:${var.oauth_secret_name_prefix}*",
-            ]
+            "kms:EncryptionContext:aws:dynamodb:tableName" = "${var.stack_name}-refresh-tokens"
+            "kms:ViaService"                               = "dynamodb.${local.region}.${local.dns_suffix}"
           }
         }
       } : null,
@@ -1239,6 +1268,63 @@ resource "aws_iam_policy" "recover" {
         Effect   = "Allow"
         Action   = ["lambda:InvokeFunction"]
         Resource = "arn:${local.partition}:lambda:${local.region}:${local.account_id}:function:${var.stack_name}-create-secret"
+      },
+    ]
+  })
+}
+
+resource "aws_dynamodb_table" "refresh_tokens" {
+  name                        = "${var.stack_name}-refresh-tokens"
+  billing_mode                = "PAY_PER_REQUEST"
+  hash_key                    = "addon"
+  deletion_protection_enabled = true
+
+  attribute {
+    name = "addon"
+    type = "S"
+  }
+
+  point_in_time_recovery {
+    enabled = true
+  }
+
+  dynamic "server_side_encryption" {
+    for_each = local.has_secrets_kms_key ? [true] : []
+
+    content {
+      enabled     = true
+      kms_key_arn = var.secrets_kms_key_arn
+    }
+  }
+}
+
+resource "aws_dynamodb_resource_policy" "refresh_tokens" {
+  resource_arn = aws_dynamodb_table.refresh_tokens.arn
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [
+      {
+        Sid       = "ReadByFunctionsAlone"
+        Effect    = "Deny"
+        Principal = "*"
+        Action = [
+          "dynamodb:BatchGetItem",
+          "dynamodb:GetItem",
+          "dynamodb:PartiQLSelect",
+          "dynamodb:Query",
+          "dynamodb:Scan",
+        ]
+        Resource = "arn:${local.partition}:dynamodb:${local.region}:${local.account_id}:table/${var.stack_name}-refresh-tokens"
+        Condition = {
+          ArnNotEquals = {
+            "aws:PrincipalArn" = [
+              "arn:${local.partition}:iam::${local.account_id}:role/${var.stack_name}-${local.region}-publish-to-heroku",
+              "arn:${local.partition}:iam::${local.account_id}:role/${var.stack_name}-${local.region}-test-secret",
+              "arn:${local.partition}:iam::${local.account_id}:role/${var.stack_name}-${local.region}-revoke-secret",
+              "arn:${local.partition}:iam::${local.account_id}:role/${var.stack_name}-${local.region}-enroll-addon",
+            ]
+          }
+        }
       },
     ]
   })
@@ -1277,6 +1363,7 @@ resource "aws_lambda_function" "revoke_secret" {
       SCHEDULER_ROLE_ARN               = "arn:${local.partition}:iam::${local.account_id}:role/${var.stack_name}-${local.region}-scheduler"
       SCHEDULE_GROUP                   = var.stack_name
       SECRET_NAME_PREFIX               = var.secret_name_prefix
+      TOKENS_TABLE                     = "${var.stack_name}-refresh-tokens"
     } : name => value if value != null }
   }
 
@@ -1393,12 +1480,15 @@ resource "aws_iam_role_policy" "revoke_secret" {
         Resource = var.partner_secret_arn
       },
       {
-        Sid    = "KeepTokens"
-        Effect = "Allow"
-        Action = [
-          "secretsmanager:GetSecretValue",
-          "secretsmanager:PutSecretValue",
-        ]
+        Sid      = "KeepTokens"
+        Effect   = "Allow"
+        Action   = ["dynamodb:GetItem", "dynamodb:UpdateItem"]
+        Resource = "arn:${local.partition}:dynamodb:${local.region}:${local.account_id}:table/${var.stack_name}-refresh-tokens"
+      },
+      {
+        Sid      = "ReadEarlierTokens"
+        Effect   = "Allow"
+        Action   = ["secretsmanager:GetSecretValue"]
         Resource = "arn:${local.partition}:secretsmanager:${local.region}:${local.account_id}:secret:${var.oauth_secret_name_prefix}*"
         Condition = {
           StringEquals = {
@@ -1426,18 +1516,14 @@ resource "aws_iam_role_policy" "revoke_secret" {
         }
       } : null,
       local.has_secrets_kms_key ? {
-        Sid      = "EncryptTokens"
+        Sid      = "DecryptTokens"
         Effect   = "Allow"
-        Action   = ["kms:GenerateDataKey"]
+        Action   = ["kms:Decrypt"]
         Resource = var.secrets_kms_key_arn
         Condition = {
           StringEquals = {
-            "kms:ViaService" = "secretsmanager.${local.region}.${local.dns_suffix}"
-          }
-          StringLike = {
-            "kms:EncryptionContext:SecretARN" = [
-              "arn:${local.partition}:secretsmanager:${local.region}:${local.account_id}:secret:${var.oauth_secret_name_prefix}*",
-            ]
+            "kms:EncryptionContext:aws:dynamodb:tableName" = "${var.stack_name}-refresh-tokens"
+            "kms:ViaService"                               = "dynamodb.${local.region}.${local.dns_suffix}"
           }
         }
       } : null,
@@ -2111,6 +2197,7 @@ resource "aws_lambda_function" "test_secret" {
       OAUTH_SECRET_NAME_PREFIX         = var.oauth_secret_name_prefix
       PARTNER_SECRET_ARN               = var.partner_secret_arn
       SECRET_NAME_PREFIX               = var.secret_name_prefix
+      TOKENS_TABLE                     = "${var.stack_name}-refresh-tokens"
     } : name => value if value != null }
   }
 
@@ -2187,12 +2274,15 @@ resource "aws_iam_role_policy" "test_secret" {
         Resource = var.partner_secret_arn
       },
       {
-        Sid    = "KeepTokens"
-        Effect = "Allow"
-        Action = [
-          "secretsmanager:GetSecretValue",
-          "secretsmanager:PutSecretValue",
-        ]
+        Sid      = "KeepTokens"
+        Effect   = "Allow"
+        Action   = ["dynamodb:GetItem", "dynamodb:UpdateItem"]
+        Resource = "arn:${local.partition}:dynamodb:${local.region}:${local.account_id}:table/${var.stack_name}-refresh-tokens"
+      },
+      {
+        Sid      = "ReadEarlierTokens"
+        Effect   = "Allow"
+        Action   = ["secretsmanager:GetSecretValue"]
         Resource = "arn:${local.partition}:secretsmanager:${local.region}:${local.account_id}:secret:${var.oauth_secret_name_prefix}*"
         Condition = {
           StringEquals = {
@@ -2219,18 +2309,14 @@ resource "aws_iam_role_policy" "test_secret" {
         }
       } : null,
       local.has_secrets_kms_key ? {
-        Sid      = "EncryptTokens"
+        Sid      = "DecryptTokens"
         Effect   = "Allow"
-        Action   = ["kms:GenerateDataKey"]
+        Action   = ["kms:Decrypt"]
         Resource = var.secrets_kms_key_arn
         Condition = {
           StringEquals = {
-            "kms:ViaService" = "secretsmanager.${local.region}.${local.dns_suffix}"
-          }
-          StringLike = {
-            "kms:EncryptionContext:SecretARN" = [
-              "arn:${local.partition}:secretsmanager:${local.region}:${local.account_id}:secret:${var.oauth_secret_name_prefix}*",
-            ]
+            "kms:EncryptionContext:aws:dynamodb:tableName" = "${var.stack_name}-refresh-tokens"
+            "kms:ViaService"                               = "dynamodb.${local.region}.${local.dns_suffix}"
           }
         }
       } : null,

@@ -198,7 +198,7 @@ variable "minimum_rotation_interval_seconds" {
 variable "oauth_secret_name_prefix" {
   type        = string
   default     = "addon/oauth/"
-  description = "The prefix of the names of the add-on instances' OAuth secrets (v3)."
+  description = "The prefix of the names of the secrets in which a version before 0.2 kept refresh tokens (v3)."
   nullable    = false
 
   validation {

@@ -273,7 +273,11 @@ impl World {
         let item = self.gateway.item(TOKENS_TABLE, &key).unwrap_or_default();
         let tokens = item["refresh_tokens"]["L"].as_array();
         let mut tokens = tokens.iter().flat_map(|it| it.iter());
-        let is_honoured = |token: &Value| token["S"].as_str().is_some_and(|it| self.heroku.honours(it));
+        let is_honoured = |token: &Value| {
+            token["S"]
+                .as_str()
+                .is_some_and(|it| self.heroku.honours(it))
+        };
         if !item.is_null() && self.is_provisioned() && !tokens.any(is_honoured) {
             self.violated(
                 Rule::Converges,

@@ -23,6 +23,7 @@ pub(crate) fn name(template: &Template, id: &str) -> Result<Value, InfraError> {
         "AWS::Scheduler::ScheduleGroup" => given("Name"),
         "AWS::CloudWatch::Alarm" => given("AlarmName"),
         "AWS::CloudWatch::Dashboard" => given("DashboardName"),
+        "AWS::DynamoDB::Table" => given("TableName"),
         // Their names are the account's, and a stack may be in several regions.
         "AWS::IAM::Role" | "AWS::IAM::ManagedPolicy" => {
             let name = kebab(without_suffix(id, &["Role", "Policy"]));
@@ -40,6 +41,7 @@ pub(crate) fn arn(template: &Template, id: &str) -> Result<Value, InfraError> {
         "AWS::Serverless::Function" => ("lambda", "${AWS::Region}", "function:"),
         "AWS::Scheduler::ScheduleGroup" => ("scheduler", "${AWS::Region}", "schedule-group/"),
         "AWS::SQS::Queue" => ("sqs", "${AWS::Region}", ""),
+        "AWS::DynamoDB::Table" => ("dynamodb", "${AWS::Region}", "table/"),
         "AWS::CloudWatch::Alarm" => ("cloudwatch", "${AWS::Region}", "alarm:"),
         "AWS::IAM::Role" => ("iam", "", "role/"),
         "AWS::IAM::ManagedPolicy" => ("iam", "", "policy/"),

@@ -83,6 +83,7 @@ fn kind(of: &str) -> Result<(&'static str, &'static str), InfraError> {
         "AWS::Scheduler::ScheduleGroup" => ("aws_scheduler_schedule_group", ""),
         "AWS::Scheduler::Schedule" => ("aws_scheduler_schedule", "Schedule"),
         "AWS::SQS::Queue" => ("aws_sqs_queue", "Queue"),
+        "AWS::DynamoDB::Table" => ("aws_dynamodb_table", ""),
         "AWS::CloudWatch::Alarm" => ("aws_cloudwatch_metric_alarm", "Alarm"),
         "AWS::CloudWatch::Dashboard" => ("aws_cloudwatch_dashboard", ""),
         other => return Err(InfraError::unknown("the type", other)),
@@ -192,6 +193,7 @@ fn of(
             }
             body
         }
+        "AWS::DynamoDB::Table" => return table(id, properties),
         "AWS::CloudWatch::Alarm" => alarm(properties)?,
         "AWS::CloudWatch::Dashboard" => vec![
             (
@@ -339,6 +341,90 @@ fn role(
     Ok(resources)
 }
 
+/// A table, and its policy. What outlives the stack, Terraform does not destroy.
+fn table(id: &str, properties: &mut Properties<'_>) -> Result<Vec<Resource>, InfraError> {
+    let name = snake(id);
+    let keys = properties.take("KeySchema")?;
+    let attributes = properties.take("AttributeDefinitions")?;
+    let mut recovery = Properties::nested(id, properties.take("PointInTimeRecoverySpecification")?);
+    let (encrypted, encryption) = only_if(&properties.take("SSESpecification")?)?;
+    let mut encryption = Properties::nested(id, encryption);
+    let is_kms = encryption.take("SSEType")? == json!("KMS");
+    let [key, attribute] = [&keys[0], &attributes[0]];
+    if !is_kms || keys.as_array().map(Vec::len) != Some(1) || key["KeyType"] != "HASH" {
+        return Err(InfraError::unknown("the keys of", id));
+    }
+    let body = vec![
+        ("name", Item::Named(properties.take("TableName")?)),
+        ("billing_mode", Item::Named(properties.take("BillingMode")?)),
+        ("hash_key", Item::Named(key["AttributeName"].clone())),
+        (
+            "deletion_protection_enabled",
+            Item::Named(properties.take("DeletionProtectionEnabled")?),
+        ),
+        (
+            "attribute",
+            Item::Block(
+                None,
+                vec![
+                    ("name", Item::Named(attribute["AttributeName"].clone())),
+                    ("type", Item::Named(attribute["AttributeType"].clone())),
+                ],
+            ),
+        ),
+        (
+            "point_in_time_recovery",
+            Item::Block(
+                None,
+                vec![(
+                    "enabled",
+                    Item::Named(recovery.take("PointInTimeRecoveryEnabled")?),
+                )],
+            ),
+        ),
+        (
+            "server_side_encryption",
+            Item::Block(
+                Some(encrypted),
+                vec![
+                    ("enabled", Item::Named(encryption.take("SSEEnabled")?)),
+                    (
+                        "kms_key_arn",
+                        Item::Named(encryption.take("KMSMasterKeyId")?),
+                    ),
+                ],
+            ),
+        ),
+    ];
+    let mut policy = Properties::nested(id, properties.take("ResourcePolicy")?);
+    let resources = vec![
+        Resource {
+            kind: "aws_dynamodb_table",
+            name: name.clone(),
+            condition: None,
+            body,
+            after: Vec::new(),
+        },
+        Resource {
+            kind: "aws_dynamodb_resource_policy",
+            name,
+            condition: None,
+            body: vec![
+                (
+                    "resource_arn",
+                    Item::Known(json!({ "Fn::GetAtt": [id, "Arn"] })),
+                ),
+                ("policy", Item::Json(policy.take("PolicyDocument")?)),
+            ],
+            after: Vec::new(),
+        },
+    ];
+    for part in [recovery, encryption, policy] {
+        part.finish()?;
+    }
+    Ok(resources)
+}
+
 fn schedule(
     id: &str,
     properties: &mut Properties<'_>,
@@ -434,7 +520,15 @@ impl<'a> Properties<'a> {
             .flatten()
             .map(|(key, _)| key)
         {
-            if !["Type", "Properties", "Metadata", "Condition"].contains(&key.as_str()) {
+            const KNOWN: [&str; 6] = [
+                "Type",
+                "Properties",
+                "Metadata",
+                "Condition",
+                "DeletionPolicy",
+                "UpdateReplacePolicy",
+            ];
+            if !KNOWN.contains(&key.as_str()) {
                 return Err(InfraError::unknown("the attribute", &format!("{id}.{key}")));
             }
         }
