@@ -54,11 +54,7 @@ const MISTAKES: [Mistake; 6] = [
         "no-addon",
         Engine::Http,
         |document| document["heroku"] = json!({ "api": "v3" }),
-        &[
-            "heroku.oauth is missing",
-            "heroku.addon_id is missing",
-            "heroku.config is missing",
-        ],
+        &["heroku.addon_id is missing", "heroku.config is missing"],
     ),
     (
         "no-object",

@@ -96,15 +96,11 @@ async fn gone(cloud: &Cloud, instance: &Instance) -> TestResult {
     let labels = live_versions(cloud, instance)?;
     check(labels.is_empty(), || format!("labelled: {labels:?}"))?;
     let secrets = cloud.gateway.secrets_manager();
-    let mut all = vec![instance.secret_name.clone()];
-    if instance.api == Api::V3 {
-        all.push(format!("addon/oauth/{}", instance.addon));
-    }
-    for name in all {
-        let secret = secrets.secret(&name).ok_or(format!("no {name}"))?;
-        check(secret.deletion.is_some(), || format!("{name} is in use"))?;
-    }
-    Ok(())
+    let name = &instance.secret_name;
+    let secret = secrets.secret(name).ok_or(format!("no {name}"))?;
+    check(secret.deletion.is_some(), || format!("{name} is in use"))?;
+    let tokens = cloud.tokens(&instance.addon).await?;
+    check(tokens.is_empty(), || "there is a refresh token".to_owned())
 }
 
 async fn whole_life(cloud: Arc<Cloud>) -> TestResult {

@@ -122,6 +122,10 @@ pub(crate) fn tests(suite: &mut Suite) {
         fleet::deprovision_function,
     );
     suite.test(
+        "permissions::fleet_those_for_earlier_tokens_are_needed",
+        fleet::earlier_tokens,
+    );
+    suite.test(
         "permissions::those_of_the_scheduler_are_needed",
         needed::scheduler_role,
     );

@@ -171,9 +171,6 @@ async fn write_enrolment(cloud: &Cloud, instance: &Instance, files: &Path) -> Te
         &administrator,
     ];
     document["masterarn"] = cloud.aws(&described).await?["ARN"].clone();
-    if let Some(heroku) = document["heroku"].as_object_mut() {
-        heroku.remove("oauth");
-    }
     let event = json!({
         "Document": document,
         "RefreshToken": cloud.heroku.refresh_token(&instance.addon)?,

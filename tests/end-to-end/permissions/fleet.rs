@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use libtest_mimic::Failed;
 use local_cloud::cloud::{Api, Cloud, Engine};
 use serde_json::json;
 
@@ -10,14 +11,14 @@ use super::needed::renew_refresh_tokens;
 use super::roles::{Role, role, roles};
 use crate::TestResult;
 use crate::fleet::{answer, enrolled, enrolment, invoke, rotate_in_vain};
-use crate::support::{check, names, rotate, spec};
+use crate::support::{check, current, names, rotate, spec};
 
 pub(super) async fn enroll_function(cloud: Arc<Cloud>) -> TestResult {
     const FUNCTION: &str = "enroll-addon";
     let roles = roles(&cloud).await?;
     let role = role(&roles, "EnrollAddonRole")?;
     for (index, removed) in role.without_each().into_iter().enumerate() {
-        if removed.is_used_by_aws() {
+        if removed.is_used_by_aws() || removed.is_for_earlier_tokens() {
             continue;
         }
         let name = format!("privileges-enroll-{index}");
@@ -65,6 +66,62 @@ pub(super) async fn enroll_function(cloud: Arc<Cloud>) -> TestResult {
     Ok(())
 }
 
+/// What only instances of a version before 0.2 need, whose refresh tokens are in secrets.
+pub(super) async fn earlier_tokens(cloud: Arc<Cloud>) -> TestResult {
+    let roles = roles(&cloud).await?;
+    let without = async |id: &str, sid: &str| {
+        let role = role(&roles, id)?;
+        let policy = Role::without(&role.policy, sid);
+        role.put(&cloud, &policy).await?;
+        Ok::<_, Failed>(role)
+    };
+    for (id, function, step) in [
+        ("PublishToHerokuRole", "publish-to-heroku", "setSecret"),
+        ("TestSecretRole", "test-secret", "testSecret"),
+    ] {
+        let name = format!("privileges-earlier-{step}");
+        let instance = enrolled(&cloud, &name.to_lowercase(), Api::V3, Engine::Http).await?;
+        cloud.keep_token_in_a_secret(&instance).await?;
+        let event = json!({
+            "Step": step, "SecretId": instance.secret_arn, "VersionId": current(&cloud, &instance)?,
+        });
+        let role = without(id, "ReadEarlierTokens").await?;
+        let error = invoke(&cloud, function, &event).await;
+        role.restore(&cloud).await?;
+        let what = format!("{function} without ReadEarlierTokens");
+        let error = error?.err().ok_or_else(|| format!("{what} still works"))?;
+        names(&error, &["AccessDenied", "secretsmanager:GetSecretValue"])?;
+        answer(&cloud, function, &event).await?;
+        let tokens = cloud.tokens(&instance.addon).await?;
+        check(tokens.len() == 1, || {
+            format!("{what}: the token is not in the table")
+        })?;
+    }
+    let instance = enrolled(&cloud, "privileges-moved", Api::V3, Engine::Http).await?;
+    let held = cloud.keep_token_in_a_secret(&instance).await?;
+    let event = json!({ "MoveTokenOf": instance.addon });
+    for (sid, action) in [
+        ("ReadEarlierTokens", "secretsmanager:GetSecretValue"),
+        ("DeleteEarlierTokens", "secretsmanager:DeleteSecret"),
+    ] {
+        let role = without("EnrollAddonRole", sid).await?;
+        let error = invoke(&cloud, "enroll-addon", &event).await;
+        role.restore(&cloud).await?;
+        let error = error?
+            .err()
+            .ok_or_else(|| format!("it moves without {sid}"))?;
+        names(&error, &["AccessDenied", action])?;
+    }
+    let moved = answer(&cloud, "enroll-addon", &event).await?;
+    check(moved["Outcome"] == "completed", || moved.to_string())?;
+    let secret = cloud.gateway.secrets_manager().secret(&held);
+    check(secret.is_some_and(|it| it.deletion.is_some()), || {
+        format!("{held} is in use")
+    })?;
+    rotate(&cloud, &instance).await?;
+    Ok(())
+}
+
 pub(super) async fn start_function(cloud: Arc<Cloud>) -> TestResult {
     const FUNCTION: &str = "start-rotation";
     let roles = roles(&cloud).await?;
@@ -94,7 +151,7 @@ pub(super) async fn deprovision_function(cloud: Arc<Cloud>) -> TestResult {
     let roles = roles(&cloud).await?;
     let role = role(&roles, "DeprovisionAddonRole")?;
     for (index, removed) in role.without_each().into_iter().enumerate() {
-        if removed.is_used_by_aws() {
+        if removed.is_used_by_aws() || removed.is_for_earlier_tokens() {
             continue;
         }
         let name = format!("privileges-deprovision-{index}");

@@ -21,9 +21,18 @@ const INVOKE: &str = "lambda:InvokeFunction";
 const DECRYPT: &str = "kms:Decrypt";
 const TELL: &str = "events:PutEvents";
 const ENCRYPT: &str = "kms:GenerateDataKey";
+const GET_ITEM: &str = "dynamodb:GetItem";
+const UPDATE_ITEM: &str = "dynamodb:UpdateItem";
+const DELETE_ITEM: &str = "dynamodb:DeleteItem";
 
 /// Everything that somebody might be given by mistake.
-const ACTIONS: [&str; 40] = [
+const ACTIONS: [&str; 46] = [
+    GET_ITEM,
+    UPDATE_ITEM,
+    DELETE_ITEM,
+    "dynamodb:PutItem",
+    "dynamodb:Query",
+    "dynamodb:Scan",
     GET,
     PUT,
     DESCRIBE,
@@ -84,7 +93,11 @@ fn each(actions: &[&'static str], things: &[&'static str]) -> Vec<Power> {
 }
 
 fn tokens() -> Vec<Power> {
-    [each(&[GET, PUT], &["oauth"]), each(&[GET], &["partner"])].concat()
+    [
+        each(&[GET_ITEM, UPDATE_ITEM], &["the refresh tokens"]),
+        each(&[GET], &["partner", "oauth"]),
+    ]
+    .concat()
 }
 
 fn traces() -> Vec<Power> {
@@ -110,7 +123,7 @@ fn scheduling() -> Vec<Power> {
 fn token_keys() -> Vec<Power> {
     [
         each(&[DECRYPT], &["the key for partner", "the key for oauth"]),
-        each(&[ENCRYPT], &["the key for oauth"]),
+        each(&[DECRYPT], &["the key for the refresh tokens"]),
     ]
     .concat()
 }
@@ -287,8 +300,9 @@ const NAMED: [&str; 5] = [
 const OWN: [&str; 2] = ["managed", "managed, not rotated yet"];
 
 /// The OAuth secrets, whoever they are of.
-const OAUTH: [&str; 3] = [
+const OAUTH: [&str; 4] = [
     "oauth",
+    "oauth, for good",
     "oauth of another stack",
     "oauth without the stack's tag",
 ];
@@ -301,13 +315,14 @@ fn enrolling() -> Vec<Power> {
         each(&[GET], &OWN),
         each(
             &["secretsmanager:CreateSecret", "secretsmanager:TagResource"],
-            &[OWN[0], OWN[1], "oauth"],
+            &OWN,
         ),
         each(&["secretsmanager:RotateSecret"], &OWN),
         each(
             &["secretsmanager:DeleteSecret"],
             &["managed, not rotated yet", "oauth"],
         ),
+        each(&[DELETE_ITEM], &["the refresh tokens"]),
         each(&[INVOKE], &["rotate"]),
         tokens(),
         token_keys(),
@@ -329,6 +344,8 @@ fn deprovisioning() -> Vec<Power> {
         each(&[STAGE], &OWN),
         each(&[TAG], &["managed, shown"]),
         each(&["secretsmanager:DeleteSecret"], &["managed", "oauth"]),
+        each(&[DELETE_ITEM], &["the refresh tokens"]),
+        each(&[DECRYPT], &["the key for the refresh tokens"]),
         each(&["scheduler:ListSchedules"], &["anything"]),
         each(&["scheduler:DeleteSchedule"], &["a revocation's schedule"]),
         each(&[CREATE, LOOK, UPDATE], &["a deprovisioning's schedule"]),

@@ -175,12 +175,17 @@ pub(super) struct Removed {
 }
 
 impl Removed {
-    /// Lambda and EventBridge Scheduler use these in the role's name, no function does; `powers`
-    /// shows that they are there.
+    /// AWS uses these in the role's name, no function does; `powers` shows that they are there. MiniStack's DynamoDB
+    /// does not ask for its key.
     pub(super) fn is_used_by_aws(&self) -> bool {
-        ["logs:", "sqs:", "ec2:", "xray:"]
-            .iter()
-            .any(|service| self.action.starts_with(service))
+        let services = ["logs:", "sqs:", "ec2:", "xray:"];
+        let mut services = services.iter();
+        self.sid == "DecryptTokens" || services.any(|service| self.action.starts_with(service))
+    }
+
+    /// An instance of today needs none of these: see `fleet::earlier_tokens`.
+    pub(super) fn is_for_earlier_tokens(&self) -> bool {
+        ["ReadEarlierTokens", "DeleteEarlierTokens"].contains(&self.sid.as_str())
     }
 
     /// Nothing depends on these: what lacks them is said to nobody, and logged (`button.rs`).

@@ -29,7 +29,7 @@ const CREATE: &str = "secretsmanager:CreateSecret";
 const TAG_RESOURCE: &str = "secretsmanager:TagResource";
 
 /// Things that differ from another by what one action asks for.
-pub(super) const ONLY_TO: [(&str, &str); 12] = [
+pub(super) const ONLY_TO: [(&str, &str); 10] = [
     ("managed, AWSCURRENT", STAGE),
     ("managed, AWSPENDING", STAGE),
     ("managed, now", ROTATE),
@@ -37,11 +37,9 @@ pub(super) const ONLY_TO: [(&str, &str); 12] = [
     ("managed, by other rules", ROTATE),
     ("managed, for good", DELETE),
     ("for another stack", CREATE),
-    ("oauth for another stack", CREATE),
     ("managed, there already", TAG_RESOURCE),
     ("managed, shown", TAG_RESOURCE),
     ("managed, shown and more", TAG_RESOURCE),
-    ("oauth, there already", TAG_RESOURCE),
 ];
 
 /// A resource, and what a request about it carries besides.
@@ -75,7 +73,6 @@ const TAG: &str = "aws:ResourceTag/rotation:stack";
 const ROTATED_BY: &str = "secretsmanager:resource/AllowRotationLambdaArn";
 const OAUTH_OF: &str = "aws:ResourceTag/rotation:oauth-of";
 const TO_TAG: &str = "aws:RequestTag/rotation:stack";
-const TO_TAG_OAUTH: &str = "aws:RequestTag/rotation:oauth-of";
 const KEYS: &str = "aws:TagKeys";
 const BY: &str = "secretsmanager:RotationLambdaARN";
 const NOW: &str = "secretsmanager:RotateImmediately";
@@ -87,6 +84,8 @@ const LABEL: &str = "secretsmanager:VersionStage";
 const THROUGH: &str = "kms:ViaService";
 const OF_SECRET: &str = "kms:EncryptionContext:SecretARN";
 const SECRETS_MANAGER: &str = "secretsmanager.us-east-1.amazonaws.com";
+const OF_TABLE: &str = "kms:EncryptionContext:aws:dynamodb:tableName";
+const DYNAMODB: &str = "dynamodb.us-east-1.amazonaws.com";
 
 /// The secrets, and the key that encrypts them.
 #[expect(clippy::too_many_lines, reason = "a list of secrets")]
@@ -154,8 +153,11 @@ async fn secrets(cloud: &Cloud) -> Result<Vec<Thing>, Failed> {
         Thing::new("oauth", oauth.as_str())
             .with(LABEL, "LIVE-0123")
             .with(OAUTH_OF, STACK)
-            .with(TO_TAG_OAUTH, STACK)
             .with(WINDOW, "30"),
+        Thing::new("oauth, for good", oauth.as_str())
+            .with(LABEL, "LIVE-0123")
+            .with(OAUTH_OF, STACK)
+            .with(FORCED, "true"),
         Thing::new("oauth of another stack", oauth.as_str())
             .with(OAUTH_OF, "another")
             .with(WINDOW, "30"),
@@ -163,10 +165,6 @@ async fn secrets(cloud: &Cloud) -> Result<Vec<Thing>, Failed> {
         asked("managed, there already")
             .with(TO_TAG, STACK)
             .with(NAMED, managed),
-        Thing::new("oauth, there already", oauth.as_str())
-            .with(TO_TAG_OAUTH, STACK)
-            .with(NAMED, oauth.as_str()),
-        Thing::new("oauth for another stack", oauth.as_str()).with(TO_TAG_OAUTH, "another"),
         Thing::new("managed by another stack", managed)
             .with(TAG, "another")
             .with(ROTATED_BY, rotate.as_str())
@@ -199,6 +197,18 @@ async fn secrets(cloud: &Cloud) -> Result<Vec<Thing>, Failed> {
                 .with(OF_SECRET, arn.as_str()),
         );
     }
+    let table = |name: &str| format!("arn:aws:dynamodb:us-east-1:000000000000:table/{name}");
+    let (tokens, others) = (format!("{STACK}-refresh-tokens"), "another-refresh-tokens");
+    things.extend([
+        Thing::new("the refresh tokens", table(&tokens)),
+        Thing::new("another stack's refresh tokens", table(others)),
+        Thing::new("the key for the refresh tokens", key.as_str())
+            .with(THROUGH, DYNAMODB)
+            .with(OF_TABLE, tokens),
+        Thing::new("the key for another table", key.as_str())
+            .with(THROUGH, DYNAMODB)
+            .with(OF_TABLE, others),
+    ]);
     let direct = Thing::new("the key, not through Secrets Manager", key.as_str());
     things.push(direct.with(OF_SECRET, managed));
     things.push(

@@ -171,17 +171,62 @@ impl Partner {
     }
 
     /// Has the stack keep the refresh token that Heroku gave for an add-on.
-    async fn store_token(&self, addon: &str) -> anyhow::Result<()> {
+    pub async fn store_token(&self, addon: &str) -> anyhow::Result<()> {
         let token = self.heroku.refresh_token(addon)?;
-        let request = json!({
-            "TableName": format!("{STACK}-refresh-tokens"),
-            "Key": { "addon": { "S": addon } },
+        let update = json!({
             "UpdateExpression": "SET refresh_tokens = :now",
             "ExpressionAttributeValues": { ":now": { "L": [{ "S": token }] } },
         });
-        let target = "DynamoDB_20120810.UpdateItem";
-        self.root.json_call("dynamodb", target, &request).await?;
+        self.of_tokens("UpdateItem", addon, update).await?;
         Ok(())
+    }
+
+    /// The refresh tokens that the stack keeps for an add-on, the newest first.
+    pub async fn tokens(&self, addon: &str) -> anyhow::Result<Vec<String>> {
+        let found = self.of_tokens("GetItem", addon, json!({})).await?;
+        let tokens = found["Item"]["refresh_tokens"]["L"].as_array();
+        let tokens = tokens.into_iter().flatten();
+        let tokens = tokens.filter_map(|it| it["S"].as_str());
+        Ok(tokens.map(ToOwned::to_owned).collect())
+    }
+
+    /// Has an instance's refresh token where a version before 0.2 kept it: in a secret, which its document names. The
+    /// secret's name.
+    pub async fn keep_token_in_a_secret(&self, instance: &Instance) -> anyhow::Result<String> {
+        let addon = instance.addon.as_str();
+        let token = json!({ "refresh_token": self.heroku.refresh_token(addon)? });
+        let name = format!("addon/oauth/{addon}");
+        let tags = [("rotation:oauth-of".to_owned(), STACK.to_owned())];
+        let held = self.create_secret(&name, &token, &tags).await?;
+        let secrets = self.gateway.secrets_manager();
+        let secret = secrets.secret(&instance.secret_name);
+        let current = secret.as_ref().and_then(|it| it.labelled("AWSCURRENT"));
+        let value = current.and_then(|id| secrets.value(&instance.secret_name, id));
+        let mut document: Value = serde_json::from_str(&value.unwrap_or_default())?;
+        document["heroku"]["oauth"] = held.into();
+        let stored = json!({
+            "SecretId": instance.secret_name,
+            "ClientRequestToken": Uuid::new_v4().to_string(),
+            "SecretString": document.to_string(),
+        });
+        let target = "secretsmanager.PutSecretValue";
+        self.root
+            .json_call("secretsmanager", target, &stored)
+            .await?;
+        self.of_tokens("DeleteItem", addon, json!({})).await?;
+        Ok(name)
+    }
+
+    async fn of_tokens(
+        &self,
+        operation: &str,
+        addon: &str,
+        mut request: Value,
+    ) -> anyhow::Result<Value> {
+        request["TableName"] = format!("{STACK}-refresh-tokens").into();
+        request["Key"] = json!({ "addon": { "S": addon } });
+        let target = format!("DynamoDB_20120810.{operation}");
+        self.root.json_call("dynamodb", &target, &request).await
     }
 
     /// Provisions an add-on instance at Heroku and at the partner's service. AWS hears nothing of it.
