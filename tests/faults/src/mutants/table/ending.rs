@@ -148,11 +148,33 @@ pub(super) const MUTANTS: &[Mutant] = &[
         name: "does not look whether a token was renewed meanwhile",
         changes: &[(
             "shared/src/heroku/oauth.rs",
-            "if now.text(REFRESH_TOKEN) == fields.text(REFRESH_TOKEN) {",
+            "if now.is_same(&known) {",
             "if true {",
         )],
         runs: Runs::Tests("tokens::two_functions"),
         breaks: Rule::OneAtRest,
+    },
+    Mutant {
+        name: "puts a token over the one that another function has put there",
+        changes: &[(
+            "shared/src/tokens.rs",
+            "            Err(error) if error.is(OTHERWISE) => Ok(false),
+            put => put",
+            "            Err(error) if error.is(OTHERWISE) => Ok(true),
+            put => put",
+        )],
+        runs: Runs::Tests("tokens::of_two_functions"),
+        breaks: Rule::OneAtRest,
+    },
+    Mutant {
+        name: "deletes the secret of a token before it is in the table",
+        changes: &[(
+            "shared/src/instances/enroll_addon/move_token.rs",
+            "self.tokens.keep(addon, newest, &known, deadline).await?;",
+            "",
+        )],
+        runs: Runs::Tests("enrollment::moved::a_token_moves"),
+        breaks: Rule::Converges,
     },
     Mutant {
         name: "enrols without trying the administrator's login",
