@@ -124,6 +124,9 @@ mod tests {
             assert_eq!(crate::microseconds(standing.secrets * 100.0), 40_000);
             assert_eq!(crate::microseconds(standing.together() * 100.0), 40_404);
         }
+        // Three tokens are read a rotation, and each instance rotates every three months.
+        let tokens = Standing::of(100_000, Api::V3).tokens + 100_000.0 * (READ + WRITE);
+        assert!(page.contains(&format!("| **a table of DynamoDB** | ${tokens:.2} |")));
         assert!(page.contains("secrets at $0.40, one for each instance | $400.00 | $400.00 |"));
         const { assert!(WATCHING <= 5.0, "fixed costs") }
         for price in [
