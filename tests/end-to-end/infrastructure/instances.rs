@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::sync::Arc;
 
 use libtest_mimic::Failed;
-use local_cloud::cloud::{AddOn, Api, Cloud, Engine, Instance};
+use local_cloud::cloud::{AddOn, Api, Cloud, Engine, Instance, STACK};
 use serde_json::{Value, json};
 
 use crate::support::{
@@ -40,6 +40,9 @@ pub(crate) fn tests(suite: &mut Suite) {
 async fn instance(cloud: Arc<Cloud>, name: String, api: Api, engine: Engine) -> TestResult {
     let provisioned = cloud.provision_add_on(spec(&name, api, engine)).await?;
     let parameters = parameters(&cloud, &provisioned)?;
+    if api == Api::V3 {
+        put_token(&cloud, &provisioned.instance).await?;
+    }
     deploy(&cloud, &name, &parameters, &[]).await?;
     let instance = by_cloudformation(&cloud, &name, provisioned.instance).await?;
     let secret = snapshot(&cloud, &instance)?;
@@ -146,12 +149,33 @@ fn parameters(cloud: &Cloud, add_on: &AddOn) -> Result<Value, Failed> {
     }
     match instance.api {
         Api::V1 => set("HerokuApi", "v1".to_owned()),
-        Api::V3 => {
-            set("HerokuApi", "v3".to_owned());
-            set("RefreshToken", cloud.heroku.refresh_token(&instance.addon)?);
-        }
+        Api::V3 => set("HerokuApi", "v3".to_owned()),
     }
     Ok(parameters)
+}
+
+/// `aws dynamodb put-item`, as `infra/enrol.md` has it: CloudFormation makes no items.
+async fn put_token(cloud: &Cloud, instance: &Instance) -> TestResult {
+    let token = cloud.heroku.refresh_token(&instance.addon)?;
+    let item = json!({
+        "addon": { "S": instance.addon },
+        "refresh_tokens": { "L": [{ "S": token }] },
+    });
+    let mut file = tempfile::NamedTempFile::new()?;
+    file.write_all(item.to_string().as_bytes())?;
+    let table = format!("{STACK}-refresh-tokens");
+    let item = format!("file://{}", file.path().display());
+    let put = [
+        "dynamodb",
+        "put-item",
+        "--table-name",
+        &table,
+        "--item",
+        &item,
+    ];
+    let condition = ["--condition-expression", "attribute_not_exists(addon)"];
+    cloud.aws(&[&put[..], &condition].concat()).await?;
+    Ok(())
 }
 
 /// `aws cloudformation deploy`, the parameters from a file: no value on a command line.

@@ -3,7 +3,7 @@
 
 use self::Op::{Ask, Close, From, Invoke, Mark, Open, Unless, When};
 use self::Request::{
-    CreateSchedule, GetSchedule, HerokuRead, HerokuWrite, PutEvents, Read, Service, Token,
+    CreateSchedule, GetItem, GetSchedule, HerokuRead, HerokuWrite, PutEvents, Read, Service, Token,
     UpdateSchedule, Write,
 };
 
@@ -43,6 +43,8 @@ pub(crate) enum Request {
     Read,
     /// `PutSecretValue`, `UpdateSecretVersionStage` or `TagResource`.
     Write,
+    /// `GetItem`: a refresh token.
+    GetItem,
     /// `CreateSchedule`.
     CreateSchedule,
     /// `UpdateSchedule`.
@@ -173,7 +175,7 @@ pub(crate) fn called(function: Function) -> &'static [Op] {
             Ask(Read),
             Open,
             Unless(TOKEN, 3),
-            Ask(Read),
+            Ask(GetItem),
             Ask(Token),
             Mark(TOKEN),
             Ask(HerokuRead),
@@ -188,7 +190,7 @@ pub(crate) fn called(function: Function) -> &'static [Op] {
             Ask(Read),
             Open,
             Unless(TOKEN, 3),
-            Ask(Read),
+            Ask(GetItem),
             Ask(Token),
             Mark(TOKEN),
             Ask(HerokuRead),
@@ -209,7 +211,7 @@ pub(crate) fn called(function: Function) -> &'static [Op] {
             Ask(Read),
             Open,
             Unless(TOKEN, 3),
-            Ask(Read),
+            Ask(GetItem),
             Ask(Token),
             Mark(TOKEN),
             Ask(HerokuRead),

@@ -11,6 +11,8 @@ pub(crate) enum Quota {
     Writes,
     /// `RotateSecret`.
     RotateSecret,
+    /// DynamoDB's reads.
+    Items,
     /// Lambda's concurrent executions.
     Concurrency,
     /// Scheduler's requests.
@@ -23,10 +25,11 @@ pub(crate) enum Quota {
 
 impl Quota {
     /// All of them.
-    pub(crate) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 8] = [
         Self::Reads,
         Self::Writes,
         Self::RotateSecret,
+        Self::Items,
         Self::Concurrency,
         Self::Scheduler,
         Self::Invocations,
@@ -44,6 +47,7 @@ impl Quota {
             Self::Reads => "Secrets Manager's reads",
             Self::Writes => "Secrets Manager's writes",
             Self::RotateSecret => "RotateSecret",
+            Self::Items => "DynamoDB's reads",
             Self::Concurrency => "Lambda's concurrency",
             Self::Scheduler => "Scheduler's requests",
             Self::Invocations => "Scheduler's invocations",

@@ -73,7 +73,7 @@ rotation will be reattempted.\"
 
 ## Monthly costs
 
-A schedule each, in dollars, at the prices of [Costs](costs.md#costs).
+A schedule each, in dollars, at the prices of [Costs](costs.md#costs). *Tokens*: DynamoDB's part of v3, at most.
 
 <costs>
 
@@ -83,8 +83,8 @@ A schedule each, in dollars, at the prices of [Costs](costs.md#costs).
 
 The simulation leaves out other faults, the sweep, and other users of the account's quotas. It also leaves out what AWS does
 not document: how Secrets Manager spaces its attempts, and whether it limits running rotations. A quota holds a second's
-worth at once. A million v1 instances need Secrets Manager's quota of 500,000 secrets a region raised; so do 500,000 v3
-instances. `cargo xtask fleet --help` has other sizes, seeds and assumptions.
+worth at once. A million instances need Secrets Manager's quota of 500,000 secrets a region raised.
+`cargo xtask fleet --help` has other sizes, seeds and assumptions.
 ";
 
 /// The page with its figures.

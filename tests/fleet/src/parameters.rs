@@ -37,6 +37,9 @@ pub(crate) struct Quotas {
     pub(crate) writes: f64,
     /// The same: `RotateSecret` and `CancelRotateSecret` together, a second.
     pub(crate) rotate_secret: f64,
+    /// [DynamoDB](https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/on-demand-capacity-mode.html): what
+    /// a new table on demand reads a second.
+    pub(crate) items: f64,
     /// [Lambda](https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html): concurrent executions.
     pub(crate) concurrency: u32,
     /// [EventBridge Scheduler](https://docs.aws.amazon.com/scheduler/latest/UserGuide/scheduler-quotas.html):
@@ -58,6 +61,7 @@ impl Quotas {
             reads: 10_000.0,
             writes: 50.0,
             rotate_secret: 50.0,
+            items: 12_000.0,
             concurrency: 1_000,
             create_schedule: 5_000.0,
             scheduler_invocations: 1_000.0,
@@ -74,6 +78,7 @@ impl Quotas {
             reads: f64::INFINITY,
             writes: f64::INFINITY,
             rotate_secret: f64::INFINITY,
+            items: f64::INFINITY,
             concurrency: u32::MAX,
             create_schedule: f64::INFINITY,
             scheduler_invocations: f64::INFINITY,
@@ -91,6 +96,8 @@ pub(crate) struct Network {
     pub(crate) read: Time,
     /// A write.
     pub(crate) write: Time,
+    /// A read of DynamoDB.
+    pub(crate) item: Time,
     /// A request to EventBridge Scheduler.
     pub(crate) scheduler: Time,
     /// An event for EventBridge.
@@ -114,6 +121,7 @@ impl Network {
         Self {
             read: 15 * MILLISECOND,
             write: 40 * MILLISECOND,
+            item: 10 * MILLISECOND,
             scheduler: 40 * MILLISECOND,
             events: 20 * MILLISECOND,
             invoke: 15 * MILLISECOND,

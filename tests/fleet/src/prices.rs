@@ -1,4 +1,4 @@
-//! What AWS asks for it, at `infra/costs.md`'s prices (us-east-1, 2026; each item names its page there).
+//! What AWS asks for it, at `infra/costs.md`'s prices (us-east-1; each item names its page and date there).
 
 use crate::calls::Api;
 use crate::number;
@@ -8,6 +8,14 @@ use crate::outcome::{Outcome, Quota};
 const SECRET: f64 = 0.40;
 /// A request to Secrets Manager.
 const REQUEST: f64 = 0.05 / 10_000.0;
+/// A strongly consistent read of an item of at most 4 kB in DynamoDB, on demand.
+const READ: f64 = 0.125 / 1e6;
+/// A write of an item of at most 1 kB there.
+const WRITE: f64 = 0.625 / 1e6;
+/// A gigabyte of items that can be restored to any second, a month. The items themselves are free up to 25 GB.
+const RESTORABLE: f64 = 0.20;
+/// An item with four refresh tokens, GB: less than 1 kB.
+const ITEM: f64 = 1e-6;
 /// An invocation of a function.
 const INVOCATION: f64 = 0.20 / 1e6;
 /// A gigabyte-second of a function.
@@ -34,6 +42,8 @@ const PAGE: u64 = 100;
 pub(crate) struct Rotations {
     /// Requests to Secrets Manager.
     pub(crate) requests: f64,
+    /// DynamoDB's reads, and a write after each: at most, Heroku renews a token whenever it is used.
+    pub(crate) tokens: f64,
     /// Lambda's invocations and gigabyte-seconds.
     pub(crate) lambda: f64,
     /// Scheduler's invocations.
@@ -52,6 +62,7 @@ impl Rotations {
         let invoked = asked(Quota::Invocations);
         Self {
             requests: number(requests) * REQUEST,
+            tokens: number(asked(Quota::Items)) * (READ + WRITE),
             lambda: number(outcome.invocations) * INVOCATION + outcome.gb_seconds * GB_SECOND,
             scheduler: number(invoked.saturating_sub(FREE)) * SCHEDULED,
             events: number(outcome.attempts) * EVENT,
@@ -61,15 +72,17 @@ impl Rotations {
 
     /// All of it.
     pub(crate) fn together(&self) -> f64 {
-        self.requests + self.lambda + self.scheduler + self.events + self.logs
+        self.requests + self.tokens + self.lambda + self.scheduler + self.events + self.logs
     }
 }
 
 /// What a fleet costs that does nothing but be there, in dollars a month.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Standing {
-    /// The secrets: one for v1, two for v3.
+    /// The secrets: one for each instance.
     pub(crate) secrets: f64,
+    /// v3's refresh tokens, kept so that they can be restored.
+    pub(crate) tokens: f64,
     /// The hourly sweep's requests.
     pub(crate) sweep: f64,
     /// Metrics and alarms.
@@ -79,13 +92,14 @@ pub(crate) struct Standing {
 impl Standing {
     /// Of a fleet.
     pub(crate) fn of(instances: u32, api: Api) -> Self {
-        let secrets = match api {
-            Api::V1 => u64::from(instances),
-            Api::V3 => 2 * u64::from(instances),
+        let items = match api {
+            Api::V1 => 0,
+            Api::V3 => instances,
         };
         let pages = u64::from(instances).div_ceil(PAGE);
         Self {
-            secrets: number(secrets) * SECRET,
+            secrets: f64::from(instances) * SECRET,
+            tokens: f64::from(items) * ITEM * RESTORABLE,
             sweep: number(pages * SWEEPS) * REQUEST,
             watching: WATCHING,
         }
@@ -93,7 +107,7 @@ impl Standing {
 
     /// All of it.
     pub(crate) fn together(&self) -> f64 {
-        self.secrets + self.sweep + self.watching
+        self.secrets + self.tokens + self.sweep + self.watching
     }
 }
 
@@ -104,18 +118,24 @@ mod tests {
     #[test]
     fn a_thousand_instances_cost_what_the_page_says() {
         let page = include_str!("../../../infra/costs.md");
-        for (api, line) in [(Api::V1, "| $400.00 |"), (Api::V3, " $800.00 |")] {
-            assert!(
-                (Standing::of(1_000, api).secrets - if api == Api::V1 { 400.0 } else { 800.0 })
-                    .abs()
-                    < 1e-9
-            );
-            assert!(page.contains(line));
+        for api in [Api::V1, Api::V3] {
+            // In cents.
+            let standing = Standing::of(1_000, api);
+            assert_eq!(crate::microseconds(standing.secrets * 100.0), 40_000);
+            assert_eq!(crate::microseconds(standing.together() * 100.0), 40_404);
         }
+        // Three tokens are read a rotation, and each instance rotates every three months.
+        let tokens = Standing::of(100_000, Api::V3).tokens + 100_000.0 * (READ + WRITE);
+        assert!(page.contains(&format!("| **a table of DynamoDB** | ${tokens:.2} |")));
+        assert!(page.contains("secrets at $0.40, one for each instance | $400.00 | $400.00 |"));
         const { assert!(WATCHING <= 5.0, "fixed costs") }
         for price in [
             "secrets at $0.40",
             "requests at $0.05 per 10,000",
+            "reads at $0.125 a million",
+            "writes at $0.625 a million",
+            "restored at $0.20 a GB",
+            "25 GB that are free",
             "10 an hour for the sweep",
             "720 sweeps",
             "10 metrics at $0.30",

@@ -231,6 +231,7 @@ impl<'a> Simulation<'a> {
         match request {
             Request::Read => network.read,
             Request::Write => network.write,
+            Request::GetItem => network.item,
             Request::CreateSchedule | Request::UpdateSchedule | Request::GetSchedule => {
                 network.scheduler
             }

@@ -88,6 +88,7 @@ pub(crate) fn costs(results: &[Simulated]) -> String {
         "metrics, alarms",
         "the sweep's requests",
         "rotations' requests",
+        "tokens",
         "Lambda",
         "Scheduler",
         "events",
@@ -114,6 +115,7 @@ pub(crate) fn costs(results: &[Simulated]) -> String {
             standing.watching,
             standing.sweep,
             month(rotations.requests),
+            standing.tokens + month(rotations.tokens),
             month(rotations.lambda),
             month(rotations.scheduler),
             month(rotations.events),
@@ -151,6 +153,10 @@ pub(crate) fn given(parameters: &Parameters) -> Vec<String> {
             quotas.reads, quotas.writes, quotas.rotate_secret,
         ),
         format!(
+            "Quota of DynamoDB, a second: {} reads of a new table.",
+            quotas.items,
+        ),
+        format!(
             "Quotas of Scheduler, a second: {} `CreateSchedule`, {} invocations.",
             quotas.create_schedule, quotas.scheduler_invocations,
         ),
@@ -165,9 +171,10 @@ pub(crate) fn given(parameters: &Parameters) -> Vec<String> {
         "Times on the network are assumed. Each request takes half to one and a half times the average below."
             .to_owned(),
         format!(
-            "AWS: Secrets Manager {} a read, {} a write; Scheduler {}; EventBridge {}; an invocation {}.",
+            "AWS: Secrets Manager {} a read, {} a write; DynamoDB {} a read; Scheduler {}; EventBridge {}; an invocation {}.",
             milliseconds(network.read),
             milliseconds(network.write),
+            milliseconds(network.item),
             milliseconds(network.scheduler),
             milliseconds(network.events),
             milliseconds(network.invoke),

@@ -148,7 +148,8 @@ fn the_functions_are_the_templates() {
 }
 
 /// What the template grants, and what the page calls it.
-const RIGHTS: [(&str, &str); 9] = [
+const RIGHTS: [(&str, &str); 10] = [
+    ("- dynamodb:DeleteItem", "delete refresh tokens"),
     ("- events:PutEvents", "put events"),
     ("- scheduler:", "schedule"),
     ("- secretsmanager:CancelRotateSecret", "switch rotation off"),

@@ -13,6 +13,7 @@ pub(super) struct Limits {
     reads: Bucket,
     writes: Bucket,
     rotate_secret: Bucket,
+    items: Bucket,
     /// `CreateSchedule`, `UpdateSchedule`, `GetSchedule`.
     scheduler: [Bucket; 3],
     invocations: Bucket,
@@ -36,6 +37,7 @@ impl Limits {
             reads: second(quotas.reads),
             writes: second(quotas.writes),
             rotate_secret: second(quotas.rotate_secret),
+            items: second(quotas.items),
             scheduler: [second(quotas.create_schedule); 3],
             invocations: second(quotas.scheduler_invocations),
             heroku: vec![pool; usize::try_from(accounts).unwrap_or_default()],
@@ -51,6 +53,7 @@ impl Limits {
         match request {
             Request::Read => Some(Quota::Reads),
             Request::Write => Some(Quota::Writes),
+            Request::GetItem => Some(Quota::Items),
             Request::CreateSchedule | Request::UpdateSchedule | Request::GetSchedule => {
                 Some(Quota::Scheduler)
             }
@@ -73,6 +76,7 @@ impl Limits {
         let bucket = match request {
             Request::Read | Request::PutEvents | Request::Service => &mut self.reads,
             Request::Write => &mut self.writes,
+            Request::GetItem => &mut self.items,
             Request::CreateSchedule => &mut self.scheduler[0],
             Request::UpdateSchedule => &mut self.scheduler[1],
             Request::GetSchedule => &mut self.scheduler[2],
@@ -113,6 +117,7 @@ impl Limits {
         used[Quota::Reads.index()] = self.reads.most_used();
         used[Quota::Writes.index()] = self.writes.most_used();
         used[Quota::RotateSecret.index()] = self.rotate_secret.most_used();
+        used[Quota::Items.index()] = self.items.most_used();
         used[Quota::Scheduler.index()] = most(&self.scheduler);
         used[Quota::Invocations.index()] = self.invocations.most_used();
         used[Quota::Heroku.index()] = most(&self.heroku);

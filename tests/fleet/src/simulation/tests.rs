@@ -32,7 +32,7 @@ fn one_rotation_asks_what_a_clean_one_asks() {
         let outcome = run(&fleet(1, api, NOW), &Parameters::documented());
         assert_eq!((outcome.done, outcome.revoked), (1, 1));
         let asked = |quota: Quota| outcome.asked[quota.index()];
-        let aws: u64 = [Quota::Reads, Quota::Writes, Quota::Scheduler]
+        let aws: u64 = [Quota::Reads, Quota::Writes, Quota::Items, Quota::Scheduler]
             .map(asked)
             .iter()
             .sum();
@@ -41,6 +41,8 @@ fn one_rotation_asks_what_a_clean_one_asks() {
         assert_eq!(aws + 4, expected, "{api:?}");
         assert_eq!(asked(Quota::Heroku), heroku);
         assert_eq!(asked(Quota::Writes), 3, "value, promotion, label");
+        // One for each access token.
+        assert_eq!(asked(Quota::Items), heroku - 4);
         assert_eq!(asked(Quota::RotateSecret), 1);
         // rotate four times, four called, the revocation.
         assert_eq!(outcome.invocations, 9);
@@ -62,7 +64,7 @@ fn without_quotas_a_fleet_takes_as_long_as_one_instance() {
         let one = run(&fleet(1, api, at_once), &parameters);
         let many = run(&fleet(2_000, api, at_once), &parameters);
         assert_eq!((many.done, many.failed, many.revoked), (2_000, 0, 2_000));
-        assert_eq!(many.refused, [0; 7]);
+        assert_eq!(many.refused, [0; 8]);
         assert!(many.ended_after < 2 * one.ended_after, "{many:?}");
         assert_eq!(many.peak_backlog, 2_000);
         assert_eq!(many.attempts, 2_000);
