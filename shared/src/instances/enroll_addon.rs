@@ -34,7 +34,7 @@ use crate::tokens::{RefreshTokens, Tokens};
 /// Kept back to take back what was made.
 const TAKING_BACK: Duration = Duration::from_secs(10);
 
-/// Kept back to store what was exchanged: a refresh token that is lost is not to be had again.
+/// Kept back to store what was exchanged: a refresh token that is lost cannot be replaced.
 const STORING: Duration = Duration::from_secs(10);
 
 /// Kept back to look whether rotation is on.

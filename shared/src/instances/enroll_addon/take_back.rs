@@ -86,7 +86,7 @@ impl EnrollAddon {
 }
 
 fn kept(token: &str, why: &str) -> String {
-    format!("{token} is kept: {why}, and it is not to be had again.")
+    format!("{token} is kept: {why}, and it cannot be replaced.")
 }
 
 /// What to do about the reason, repeating the enrolment shows again.

@@ -234,7 +234,7 @@ async fn a_refresh_token_is_kept_if_it_cannot_be_had_again_and_completes_the_enr
         let is_kept = by == By::Code;
         assert_eq!(there(&stand, &addon), [false, is_kept], "{by:?}");
         assert_eq!(
-            message.contains("is not to be had again"),
+            message.contains("cannot be replaced"),
             is_kept,
             "{message}"
         );

@@ -57,7 +57,7 @@ async fn a_failed_enrolment_leaves_nothing_behind_and_can_be_repeated() {
                             },
                             "{what}: {message}"
                         );
-                        let exchanged = message.contains("is not to be had again");
+                        let exchanged = message.contains("cannot be replaced");
                         // AWS's own error says neither that rotation is off, nor that its test is over.
                         let kept = message.contains("its rotation may be on");
                         assert_eq!(
