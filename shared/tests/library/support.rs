@@ -4,6 +4,7 @@ mod functions;
 mod invariants;
 mod log;
 mod patience;
+pub(crate) mod probe;
 mod publisher;
 mod server;
 mod snapshot;
