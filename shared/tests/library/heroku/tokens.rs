@@ -10,7 +10,6 @@ use addon_rotation::event::SecretArn;
 use addon_rotation::heroku::{HerokuError, TokenFuture, TokenStore};
 use addon_rotation::secrets::Secrets;
 use http::Method;
-use local_cloud::credential_service;
 use local_cloud::gateway::GatewayFault;
 use local_cloud::heroku::{Fault, FaultRule, Heroku, Renewal, TokenRules};
 use serde_json::json;
@@ -26,12 +25,9 @@ fn new_refresh_token_each_time() -> TokenRules {
 }
 
 fn fail_tokens(stand: &Stand, count: usize, fault: Fault) {
-    stand.heroku.fail_next(FaultRule {
-        method: None,
-        path_prefix: "/oauth/token".to_owned(),
-        count,
-        fault,
-    });
+    stand
+        .heroku
+        .fail_next(FaultRule::next(fault).at("/oauth/token").times(count));
 }
 
 #[tokio::test]
@@ -99,15 +95,11 @@ async fn a_new_refresh_token_outlives_a_service_that_refuses_meanwhile() {
     stand.heroku.set_token_rules(new_refresh_token_each_time());
     // testSecret asks both at once: the service has said no before the token is there.
     fail_tokens(&stand, 1, Fault::Slow(Duration::from_millis(300)));
-    stand.service.fail_next(credential_service::FaultRule {
-        method: Some(Method::GET),
-        path_prefix: "/v1/credentials/".to_owned(),
-        count: 1,
-        fault: credential_service::Fault::Status {
-            status: 400,
-            retry_after: None,
-        },
-    });
+    stand.service.fail_next(
+        FaultRule::next(Fault::status(400))
+            .by(Method::GET)
+            .at("/v1/credentials/"),
+    );
     let event = json!({
         "Step": "testSecret",
         "SecretId": instance.secret.as_str(),
@@ -215,14 +207,11 @@ async fn a_renewed_refresh_token_is_stored_although_it_was_refused() {
     stand.heroku.set_token_rules(new_refresh_token_each_time());
     let oauth = instance.oauth.clone().unwrap();
     for status in [400, 403, 500] {
-        stand.gateway.fail_next(GatewayFault {
-            operation: "secretsmanager:PutSecretValue".to_owned(),
-            about: oauth.to_string(),
-            fault: Fault::Status {
-                status,
-                retry_after: None,
-            },
-        });
+        stand.gateway.fail_next(GatewayFault::new(
+            "secretsmanager:PutSecretValue",
+            oauth.to_string(),
+            Fault::status(status),
+        ));
     }
     let publisher = Publisher::new(&stand, &instance).await;
     publisher.addon().config(soon()).await.unwrap();
@@ -299,17 +288,7 @@ async fn a_refresh_token_that_heroku_does_not_know_names_its_secret() {
     let instance = stand.instance(Api::V3).await;
     let oauth = instance.oauth.clone().unwrap();
     let value = json!({ "refresh_token": "a forgotten token", "kept": "as it is" });
-    stand
-        .call(
-            "PutSecretValue",
-            json!({
-                "SecretId": oauth.as_str(),
-                "SecretString": value.to_string(),
-                "ClientRequestToken": uuid::Uuid::new_v4().to_string(),
-            }),
-        )
-        .await
-        .unwrap();
+    stand.store(&oauth, value).await;
     let publisher = Publisher::new(&stand, &instance).await;
     let error = publisher.addon().config(soon()).await.unwrap_err();
     assert!(matches!(error, HerokuError::Unauthorized { .. }));

@@ -37,7 +37,6 @@ impl Run {
 #[derive(Debug)]
 pub(super) struct Frame {
     pub(super) function: Function,
-    pub(super) began: Time,
     /// When it stops waiting for anything.
     pub(super) deadline: Time,
     ops: &'static [Op],
@@ -82,7 +81,6 @@ impl Frame {
         };
         Self {
             function,
-            began,
             deadline: began + left,
             ops,
             at: 0,
