@@ -19,6 +19,14 @@ pub(crate) enum Api {
 }
 
 impl Api {
+    /// As documents name it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::V1 => "v1",
+            Self::V3 => "v3",
+        }
+    }
+
     /// [`TOKEN`] for the one that needs none.
     pub(crate) fn token(self) -> Flag {
         match self {

@@ -21,6 +21,7 @@ mod outcome;
 mod page;
 mod parameters;
 mod policy;
+mod prices;
 mod scenario;
 mod simulation;
 mod tables;
@@ -41,10 +42,15 @@ use self::simulation::simulate;
 /// Virtual time, in microseconds since the simulation's start.
 pub(crate) type Time = u64;
 
+/// In microseconds.
 pub(crate) const MILLISECOND: Time = 1_000;
+/// In microseconds.
 pub(crate) const SECOND: Time = 1_000 * MILLISECOND;
+/// In microseconds.
 pub(crate) const MINUTE: Time = 60 * SECOND;
+/// In microseconds.
 pub(crate) const HOUR: Time = 60 * MINUTE;
+/// In microseconds.
 pub(crate) const DAY: Time = 24 * HOUR;
 
 /// A count as a number that can be divided: what is counted here is far below 2^52.
@@ -64,21 +70,34 @@ pub(crate) fn microseconds(number: f64) -> Time {
 }
 
 /// Lets fleets of 1,000 to 100,000 add-on instances rotate, in virtual time, under the quotas of AWS and
-/// Heroku: what waits, for how long, and for which quota. Prints the page about them.
+/// Heroku: what waits, for how long, for which quota, and what it costs.
 ///
-/// When a request is made again is decided by the library's own code. Everything takes some seconds.
+/// When a request is made again is decided by the library's own code. The same seed gives the same figures.
+/// Everything takes some seconds.
 #[derive(Parser)]
 #[command(name = "cargo xtask fleet")]
 struct FleetOptions {
     /// Fleets of this size only; may be given several times.
     #[arg(long = "instances", value_name = "N", conflicts_with = "write")]
     instances: Vec<u32>,
-    /// Writes infra/fleet.md instead.
+    /// What chance begins with.
+    #[arg(long, default_value_t = SEED, conflicts_with = "write")]
+    seed: u64,
+    /// How often Secrets Manager attempts a rotation; it does not document it.
+    #[arg(long, value_name = "N", conflicts_with = "write")]
+    attempts: Option<u8>,
+    /// From the failure of one attempt to the next, in minutes; it does not document it.
+    #[arg(long, value_name = "MINUTES", conflicts_with = "write")]
+    pause: Option<u32>,
+    /// Has Heroku say with a 429 after how long to come back; it does not document that it does.
+    #[arg(long, conflicts_with = "write")]
+    retry_after: bool,
+    /// Writes infra/fleet.md anew.
     #[arg(long)]
     write: bool,
 }
 
-/// What chance begins with.
+/// The page's.
 const SEED: u64 = 1;
 
 /// A fleet, and what became of it.
@@ -102,39 +121,59 @@ fn workspace() -> PathBuf {
 }
 
 fn run(workspace: &Path, options: &FleetOptions) -> Result<ExitCode> {
-    let parameters = Parameters::documented();
+    let mut parameters = Parameters::documented();
+    parameters.quotas.heroku_retry_after = options.retry_after;
+    if let Some(attempts) = options.attempts {
+        parameters.rotation.attempts = attempts.max(1);
+    }
+    if let Some(minutes) = options.pause {
+        parameters.rotation.pause = u64::from(minutes) * crate::MINUTE;
+    }
     let sizes = if options.instances.is_empty() {
         &SIZES[..]
     } else {
         &options.instances
     };
-    let page = page::page(&all(sizes, &parameters), &parameters);
+    let mut results = simulated(
+        sizes.iter().copied().flat_map(cases),
+        &parameters,
+        options.seed,
+    );
+    if options.instances.is_empty() {
+        results.extend(simulated_on(&parameters, options.seed));
+    }
     if options.write {
-        let path = workspace.join("infra/fleet.md");
-        std::fs::write(&path, page).with_context(|| format!("cannot write {}", path.display()))?;
+        let page = workspace.join("infra/fleet.md");
+        std::fs::write(&page, page::page(&results, &parameters))
+            .with_context(|| format!("cannot write {}", page.display()))?;
         println!("infra/fleet.md is written");
     } else {
-        println!("{page}");
+        println!("{}", tables::terminal(&results));
+        for line in tables::given(&parameters) {
+            println!("{line}");
+        }
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// What becomes of fleets of these sizes, and of one if Secrets Manager goes on.
-fn all(sizes: &[u32], parameters: &Parameters) -> Vec<Simulated> {
-    let mut going_on_for_ever = parameters.clone();
-    going_on_for_ever.rotation.attempts = u8::MAX;
-    let mut results = simulated(sizes.iter().copied().flat_map(cases), parameters);
-    results.extend(simulated(going_on(), &going_on_for_ever));
-    results
-}
-
 /// These cases, one after the other.
-fn simulated(cases: impl Iterator<Item = Case>, parameters: &Parameters) -> Vec<Simulated> {
+fn simulated(
+    cases: impl Iterator<Item = Case>,
+    parameters: &Parameters,
+    seed: u64,
+) -> Vec<Simulated> {
     cases
         .map(|case| {
             eprintln!("{}", case.describe());
-            let outcome = simulate(&case.fleet, parameters, SEED);
+            let outcome = simulate(&case.fleet, parameters, seed);
             Simulated { case, outcome }
         })
         .collect()
+}
+
+/// What becomes of fleets if Secrets Manager goes on.
+fn simulated_on(parameters: &Parameters, seed: u64) -> Vec<Simulated> {
+    let mut parameters = parameters.clone();
+    parameters.rotation.attempts = u8::MAX;
+    simulated(going_on(), &parameters, seed)
 }

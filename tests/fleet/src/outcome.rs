@@ -74,14 +74,20 @@ pub(crate) struct Outcome {
     pub(crate) ended_after: Time,
     /// From the same to the last revocation's end.
     pub(crate) revoked_after: Time,
-    /// From being due to success: half of the rotations were faster, 99 in a hundred.
-    pub(crate) waits: [Time; 2],
+    /// From being due to success: half of the rotations were faster, 99 in a hundred, all.
+    pub(crate) waits: [Time; 3],
     /// Requests made, refused ones counted.
     pub(crate) asked: PerQuota<u64>,
     /// Requests refused.
     pub(crate) refused: PerQuota<u64>,
     /// The largest part of each quota that was in use, 0 to 1.
     pub(crate) used: PerQuota<f64>,
+    /// Invocations of functions.
+    pub(crate) invocations: u64,
+    /// Those that began with a start.
+    pub(crate) cold: u64,
+    /// Lambda's gigabyte-seconds.
+    pub(crate) gb_seconds: f64,
     /// The most concurrent executions.
     pub(crate) peak_concurrency: u32,
 }

@@ -3,7 +3,7 @@
 use crate::cases::{FLEETS, Part, V1_AN_HOUR, V3_A_SECOND, V3_AN_HOUR, api};
 use crate::outcome::Outcome;
 use crate::parameters::Parameters;
-use crate::tables::{given, markdown, thousands};
+use crate::tables::{costs, given, markdown, thousands};
 use crate::{Simulated, microseconds};
 
 /// The page, without the tables.
@@ -37,6 +37,7 @@ day of every third month, by a hash of the add-on's id, with `Duration=1h`.
 - *Wait*: from being due to success.
 - *Bottleneck*: the quota that refused most; without refusals, the quota of which most was used.
 - *Executions*: the most concurrent ones.
+- *GB-s, $*: Lambda's, and what all these rotations and their revocations cost together.
 
 ## Rotate everything now
 
@@ -70,6 +71,12 @@ documented. Here it goes on, 5 minutes apart:
 If it stops, run [the loop](operate.md#rotate-many-instances). `RotateSecret` answers of an incomplete rotation: \"That
 rotation will be reattempted.\"
 
+## Monthly costs
+
+A schedule each, in dollars, at the prices of [Costs](costs.md#costs).
+
+<costs>
+
 ## Assumptions
 
 <given>
@@ -77,7 +84,7 @@ rotation will be reattempted.\"
 The simulation leaves out other faults, the sweep, and other users of the account's quotas. It also leaves out what AWS does
 not document: how Secrets Manager spaces its attempts, and whether it limits running rotations. A quota holds a second's
 worth at once. A million v1 instances need Secrets Manager's quota of 500,000 secrets a region raised; so do 500,000 v3
-instances. `cargo xtask fleet --instances N` makes this page for a fleet of N.
+instances. `cargo xtask fleet --help` has other sizes, seeds and assumptions.
 ";
 
 /// The page with its figures.
@@ -94,6 +101,7 @@ pub(crate) fn page(results: &[Simulated], parameters: &Parameters) -> String {
         ("<schedules>", part(Part::Schedule)),
         ("<now>", part(Part::Now).trim_end().to_owned()),
         ("<going on>", part(Part::GoesOn).trim_end().to_owned()),
+        ("<costs>", costs(results).trim_end().to_owned()),
         ("<given>", list(given(parameters))),
         ("<pace v1>", thousands(microseconds(V1_AN_HOUR))),
         ("<pace v3>", thousands(microseconds(V3_AN_HOUR))),

@@ -48,6 +48,8 @@ pub(crate) struct Quotas {
     pub(crate) heroku_pool: f64,
     /// The same: what flows back into it, a minute.
     pub(crate) heroku_per_minute: f64,
+    /// Whether a 429 says after how long to come back. Heroku's page does not promise it.
+    pub(crate) heroku_retry_after: bool,
 }
 
 impl Quotas {
@@ -61,6 +63,7 @@ impl Quotas {
             scheduler_invocations: 1_000.0,
             heroku_pool: 4_500.0,
             heroku_per_minute: 75.0,
+            heroku_retry_after: false,
         }
     }
 
@@ -76,6 +79,7 @@ impl Quotas {
             scheduler_invocations: f64::INFINITY,
             heroku_pool: f64::INFINITY,
             heroku_per_minute: f64::INFINITY,
+            heroku_retry_after: false,
         }
     }
 }

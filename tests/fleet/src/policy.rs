@@ -26,17 +26,26 @@ impl Policy {
         }
     }
 
-    /// The library's wait after a 429 of Heroku, which does not say after how long to come back; `None`: it gives up.
-    pub(crate) fn after_429(line: &mut Line, left: Time) -> Option<Time> {
+    /// The library's wait after a 429 of Heroku; `None`: it gives up.
+    pub(crate) fn after_429(
+        line: &mut Line,
+        retry_after: Option<Time>,
+        left: Time,
+    ) -> Option<Time> {
         let error = HerokuError::RateLimited {
             action: String::new(),
             answer: String::new(),
-            retry_after: None,
+            retry_after: retry_after.map(Duration::from_micros),
         };
         if !error.is_transient() {
             return None;
         }
-        wait(line.wait(), None, Duration::from_micros(left)).map(micros)
+        wait(
+            line.wait(),
+            error.retry_after(),
+            Duration::from_micros(left),
+        )
+        .map(micros)
     }
 
     /// The library's wait after a call to AWS failed for good within what it repeats as a whole.
@@ -77,13 +86,16 @@ mod tests {
     #[test]
     fn heroku_is_asked_again_as_the_library_would() {
         let mut line = Line::seeded(3);
-        let first = Policy::after_429(&mut line, MINUTE).unwrap();
+        let first = Policy::after_429(&mut line, None, MINUTE).unwrap();
         assert!((200 * MILLISECOND..400 * MILLISECOND).contains(&first));
-        let second = Policy::after_429(&mut line, MINUTE).unwrap();
+        let second = Policy::after_429(&mut line, None, MINUTE).unwrap();
         assert!((20 * SECOND..40 * SECOND).contains(&second));
         line.begin();
-        let begun = Policy::after_429(&mut line, MINUTE).unwrap();
+        let begun = Policy::after_429(&mut line, None, MINUTE).unwrap();
         assert!((200 * MILLISECOND..400 * MILLISECOND).contains(&begun));
+        let asked = Policy::after_429(&mut line, Some(30 * SECOND), MINUTE);
+        assert_eq!(asked, Some(30 * SECOND));
+        assert_eq!(Policy::after_429(&mut line, Some(MINUTE), MINUTE), None);
     }
 
     #[test]

@@ -249,7 +249,7 @@ impl<'a> Simulation<'a> {
         let frame = run.frame();
         let left = frame.deadline.saturating_sub(self.now + answer);
         let again = if Limits::quota(request) == Some(Quota::Heroku) {
-            Policy::after_429(frame.line(seed), left)
+            Policy::after_429(frame.line(seed), self.limits.retry_after(), left)
         } else {
             frame.throttled += 1;
             let wait = self
@@ -288,10 +288,11 @@ impl<'a> Simulation<'a> {
     /// A function has succeeded.
     fn answer(&mut self, run: &mut Run) -> Option<Time> {
         if let Some(inner) = run.inner.take() {
-            self.lambda.end(inner.function, self.now);
+            self.lambda.end(inner.function, inner.began, self.now);
             return Some(self.about(self.parameters.network.invoke));
         }
-        self.lambda.end(run.outer.function, self.now);
+        self.lambda
+            .end(run.outer.function, run.outer.began, self.now);
         match run.purpose {
             Purpose::Step(step) if step + 1 < STEPS => self.step(run.instance, step + 1),
             Purpose::Step(_) => self.rotated(run.instance),
@@ -319,7 +320,7 @@ impl<'a> Simulation<'a> {
             }
         }
         for frame in run.inner.take().iter().chain([&run.outer]) {
-            self.lambda.end(frame.function, self.now);
+            self.lambda.end(frame.function, frame.began, self.now);
         }
         match run.purpose {
             Purpose::Step(_) => self.attempt_failed(run.instance),
@@ -388,10 +389,13 @@ impl<'a> Simulation<'a> {
         Outcome {
             ended_after: self.outcome.ended_after.saturating_sub(first),
             revoked_after: self.outcome.revoked_after.saturating_sub(first),
-            waits: [rank(50), rank(99)],
+            waits: [rank(50), rank(99), rank(100)],
             asked: self.limits.asked,
             refused: self.limits.refused,
             used,
+            invocations: self.lambda.invocations,
+            cold: self.lambda.cold,
+            gb_seconds: self.lambda.gb_seconds(),
             peak_concurrency: self.lambda.peak,
             ..self.outcome
         }

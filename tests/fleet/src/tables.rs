@@ -1,11 +1,16 @@
 //! The figures as tables.
 
-use crate::cases::Case;
+use comfy_table::{Table, presets};
+
+use crate::calls::Api;
+use crate::cases::{Case, Part};
 use crate::outcome::{Outcome, Quota};
 use crate::parameters::Parameters;
+use crate::prices::{Rotations, Standing};
+use crate::scenario::{Pool, Start};
 use crate::{DAY, HOUR, MINUTE, SECOND, Simulated, Time, number};
 
-const HEADER: [&str; 11] = [
+const HEADER: [&str; 12] = [
     "instances",
     "API",
     "start",
@@ -17,7 +22,20 @@ const HEADER: [&str; 11] = [
     "429",
     "bottleneck",
     "executions",
+    "GB-s, $",
 ];
+
+/// All figures for a terminal.
+pub(crate) fn terminal(results: &[Simulated]) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::UTF8_HORIZONTAL_ONLY);
+    table.set_header(HEADER);
+    for result in results {
+        let cells = cells(&result.case, &result.outcome);
+        table.add_row(cells.map(|cell| cell.replace('`', "")));
+    }
+    table
+}
 
 /// The figures of a part, for the page.
 pub(crate) fn markdown<'a>(results: impl Iterator<Item = &'a Simulated>) -> String {
@@ -26,12 +44,12 @@ pub(crate) fn markdown<'a>(results: impl Iterator<Item = &'a Simulated>) -> Stri
     lines.concat()
 }
 
-fn row(cells: &[impl AsRef<str>]) -> String {
+pub(crate) fn row(cells: &[impl AsRef<str>]) -> String {
     let cells: Vec<&str> = cells.iter().map(AsRef::as_ref).collect();
     format!("| {} |\n", cells.join(" | "))
 }
 
-fn cells(case: &Case, outcome: &Outcome) -> [String; 11] {
+fn cells(case: &Case, outcome: &Outcome) -> [String; 12] {
     let refused = |quota: Quota| outcome.refused[quota.index()];
     let bottleneck = if let Some(quota) = outcome.bottleneck() {
         format!("{}: {} refused", quota.name(), thousands(refused(quota)))
@@ -40,7 +58,7 @@ fn cells(case: &Case, outcome: &Outcome) -> [String; 11] {
         let used = outcome.used[fullest.index()];
         format!("none; {:.0} % of {}", used * 100.0, fullest.name())
     };
-    let [half, most] = outcome.waits;
+    let [half, most, _] = outcome.waits;
     [
         thousands(case.fleet.instances.into()),
         case.api().to_owned(),
@@ -53,7 +71,69 @@ fn cells(case: &Case, outcome: &Outcome) -> [String; 11] {
         thousands(refused(Quota::Heroku)),
         bottleneck,
         thousands(outcome.peak_concurrency.into()),
+        format!(
+            "{}, {:.2}",
+            thousands(crate::microseconds(outcome.gb_seconds)),
+            Rotations::of(outcome).together()
+        ),
     ]
+}
+
+/// What fleets cost a month whose instances each have a schedule, by item.
+pub(crate) fn costs(results: &[Simulated]) -> String {
+    let header = [
+        "instances",
+        "API",
+        "secrets",
+        "metrics, alarms",
+        "the sweep's requests",
+        "rotations' requests",
+        "Lambda",
+        "Scheduler",
+        "events",
+        "logs",
+        "together",
+    ];
+    let mut lines = vec![row(&header), row(&header.map(|_| "---"))];
+    // v3 costs the same under both hypotheses.
+    let is_one =
+        |it: &&Simulated| it.case.fleet.api == Api::V1 || it.case.fleet.pool == Pool::Token;
+    let spread = results
+        .iter()
+        .filter(|it| it.case.is_spread())
+        .filter(is_one);
+    lines.extend(spread.map(|result| {
+        let fleet = &result.case.fleet;
+        let standing = Standing::of(fleet.instances, fleet.api);
+        // Each instance rotates once in 90 days.
+        let month = |dollars: f64| dollars / 3.0;
+        let rotations = Rotations::of(&result.outcome);
+        let together = standing.together() + month(rotations.together());
+        let dollars = [
+            standing.secrets,
+            standing.watching,
+            standing.sweep,
+            month(rotations.requests),
+            month(rotations.lambda),
+            month(rotations.scheduler),
+            month(rotations.events),
+            month(rotations.logs),
+            together,
+        ];
+        let mut cells = vec![
+            thousands(fleet.instances.into()),
+            fleet.api.name().to_owned(),
+        ];
+        cells.extend(dollars.map(|it| format!("{it:.2}")));
+        row(&cells)
+    }));
+    lines.concat()
+}
+
+impl Case {
+    fn is_spread(&self) -> bool {
+        self.fleet.start == Start::Spread && self.part == Part::Schedule
+    }
 }
 
 /// What the simulation takes as given, a line each.
@@ -125,8 +205,13 @@ pub(crate) fn given(parameters: &Parameters) -> Vec<String> {
             time(rotation.pause),
         ),
         format!(
-            "{:.0} % of the rotations begin in the first five minutes of an hour (assumed). Heroku's 429 has no `Retry-After`.",
+            "{:.0} % of the rotations begin in the first five minutes of an hour (assumed). Heroku's 429 {} `Retry-After`.",
             rotation.top_of_the_hour * 100.0,
+            if quotas.heroku_retry_after {
+                "has"
+            } else {
+                "has no"
+            },
         ),
     ]
 }

@@ -18,10 +18,12 @@ fn rows(page: &str) -> Vec<&str> {
 #[test]
 fn the_page_has_the_figures_that_the_command_computes_now() {
     let parameters = Parameters::documented();
-    let computed = page::page(&all(&QUICK, &parameters), &parameters);
+    let mut results = simulated(QUICK.into_iter().flat_map(cases), &parameters, SEED);
+    results.extend(simulated_on(&parameters, SEED));
+    let computed = page::page(&results, &parameters);
     let written = std::fs::read_to_string(workspace().join("infra/fleet.md")).unwrap();
-    // Each size has six schedules, and six of now.
-    assert_eq!(rows(&computed).len(), 12 * QUICK.len());
+    // Each size has six schedules, six of now, and two of costs.
+    assert_eq!(rows(&computed).len(), 14 * QUICK.len());
     assert_eq!(
         rows(&written),
         rows(&computed),

@@ -1,8 +1,8 @@
-//! Lambda: concurrent executions, and functions that are kept warm.
+//! Lambda: concurrent executions, functions that are kept warm, what is billed.
 
-use crate::Time;
 use crate::calls::Function;
 use crate::parameters::Lambda as Parameters;
+use crate::{MILLISECOND, Time, number};
 
 /// The account's functions.
 #[derive(Debug)]
@@ -13,6 +13,9 @@ pub(super) struct Lambda {
     pub(super) peak: u32,
     /// Since when each idle one is, the latest last.
     idle: [Vec<Time>; Function::COUNT],
+    billed: Time,
+    pub(super) invocations: u64,
+    pub(super) cold: u64,
 }
 
 impl Lambda {
@@ -23,6 +26,9 @@ impl Lambda {
             running: 0,
             peak: 0,
             idle: Default::default(),
+            billed: 0,
+            invocations: 0,
+            cold: 0,
         }
     }
 
@@ -34,6 +40,7 @@ impl Lambda {
         }
         self.running += 1;
         self.peak = self.peak.max(self.running);
+        self.invocations += 1;
         let idle = &mut self.idle[function.index()];
         let parameters = &self.parameters;
         if idle
@@ -44,12 +51,17 @@ impl Lambda {
         }
         // The others have been idle for longer.
         idle.clear();
-        let ready = now + parameters.machine + parameters.slowed(parameters.init);
+        self.cold += 1;
+        let init = parameters.slowed(parameters.init);
+        self.billed += init;
+        let ready = now + parameters.machine + init;
         Some((ready, ready + parameters.slowed(parameters.cold)))
     }
 
-    pub(super) fn end(&mut self, function: Function, now: Time) {
+    /// Ends the execution of a handler that began at that time. It is billed by the millisecond.
+    pub(super) fn end(&mut self, function: Function, began: Time, now: Time) {
         self.running -= 1;
+        self.billed += (now - began).div_ceil(MILLISECOND) * MILLISECOND;
         self.idle[function.index()].push(now);
     }
 
@@ -57,15 +69,19 @@ impl Lambda {
     pub(super) fn used(&self) -> f64 {
         f64::from(self.peak) / f64::from(self.most)
     }
+
+    pub(super) fn gb_seconds(&self) -> f64 {
+        number(self.billed) / 1e6 * f64::from(self.parameters.memory) / 1024.0
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{MILLISECOND, MINUTE, SECOND};
+    use crate::{MINUTE, SECOND};
 
     #[test]
-    fn executions_are_bounded_and_functions_kept_warm() {
+    fn executions_are_bounded_kept_warm_and_billed() {
         let mut parameters = crate::Parameters::documented().lambda;
         (parameters.init, parameters.cold, parameters.warm) = (MILLISECOND, 0, 0);
         (parameters.memory, parameters.processor) = (1_024, 1_024);
@@ -74,14 +90,16 @@ mod tests {
         let (began, _) = lambda.begin(function, 0).unwrap();
         assert_eq!(began, parameters.machine + MILLISECOND);
         assert_eq!(lambda.begin(function, began), None);
-        lambda.end(function, began + SECOND);
+        lambda.end(function, began, began + SECOND);
         // Warm for five minutes.
         let again = began + SECOND + parameters.kept;
         assert_eq!(lambda.begin(function, again), Some((again, again)));
-        lambda.end(function, again + 1);
-        let later = again + MINUTE + parameters.kept;
-        let (began, _) = lambda.begin(function, later).unwrap();
-        assert_eq!(began, later + parameters.machine + MILLISECOND);
-        assert_eq!(lambda.peak, 1);
+        lambda.end(function, again, again + 1);
+        lambda
+            .begin(function, again + MINUTE + parameters.kept)
+            .unwrap();
+        assert_eq!((lambda.invocations, lambda.cold, lambda.peak), (3, 2, 1));
+        // Two starts, a second, and a microsecond that counts as a millisecond.
+        assert!((lambda.gb_seconds() - 1.003).abs() < 1e-9);
     }
 }

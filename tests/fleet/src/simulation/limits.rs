@@ -1,11 +1,11 @@
 //! Everybody's quotas, and who ran into them.
 
-use crate::Time;
 use crate::bucket::Bucket;
 use crate::calls::Request;
 use crate::outcome::{PerQuota, Quota};
 use crate::parameters::Quotas;
 use crate::scenario::Pool;
+use crate::{MINUTE, Time, microseconds, number};
 
 /// The buckets.
 #[derive(Debug)]
@@ -18,6 +18,8 @@ pub(super) struct Limits {
     invocations: Bucket,
     /// One, or one for each instance.
     heroku: Vec<Bucket>,
+    heroku_refill: Time,
+    retry_after: bool,
     pub(super) asked: PerQuota<u64>,
     pub(super) refused: PerQuota<u64>,
 }
@@ -37,6 +39,8 @@ impl Limits {
             scheduler: [second(quotas.create_schedule); 3],
             invocations: second(quotas.scheduler_invocations),
             heroku: vec![pool; usize::try_from(accounts).unwrap_or_default()],
+            heroku_refill: microseconds(number(MINUTE) / quotas.heroku_per_minute),
+            retry_after: quotas.heroku_retry_after,
             asked: PerQuota::default(),
             refused: PerQuota::default(),
         }
@@ -95,6 +99,11 @@ impl Limits {
         self.asked[quota.index()] += 1;
         self.refused[quota.index()] += u64::from(!taken);
         taken
+    }
+
+    /// What Heroku says with a 429: until there is a request again.
+    pub(super) fn retry_after(&self) -> Option<Time> {
+        self.retry_after.then_some(self.heroku_refill)
     }
 
     /// The largest part of each that was in use; Lambda's is not here.

@@ -37,6 +37,7 @@ impl Run {
 #[derive(Debug)]
 pub(super) struct Frame {
     pub(super) function: Function,
+    pub(super) began: Time,
     /// When it stops waiting for anything.
     pub(super) deadline: Time,
     ops: &'static [Op],
@@ -81,6 +82,7 @@ impl Frame {
         };
         Self {
             function,
+            began,
             deadline: began + left,
             ops,
             at: 0,

@@ -43,7 +43,7 @@ fn one_rotation_asks_what_a_clean_one_asks() {
         assert_eq!(asked(Quota::Writes), 3, "value, promotion, label");
         assert_eq!(asked(Quota::RotateSecret), 1);
         // rotate four times, four called, the revocation.
-        assert_eq!(asked(Quota::Concurrency), 9);
+        assert_eq!(outcome.invocations, 9);
         assert_eq!(outcome.bottleneck(), None);
         assert!(outcome.revoked_after > outcome.ended_after + 2 * HOUR);
     }
