@@ -83,15 +83,6 @@ pub(super) const MUTANTS: &[Mutant] = &[
         POSTGRES,
     ),
     mutant(
-        "gives a database's settings to all of them",
-        &[(
-            SAME,
-            ".map(|name| format!(\" IN DATABASE {}\", identifier(name)))",
-            ".map(|_| String::new())",
-        )],
-        POSTGRES,
-    ),
-    mutant(
         "takes a list for one name",
         &[(
             SAME,
