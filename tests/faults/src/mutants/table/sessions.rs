@@ -92,15 +92,6 @@ pub(super) const MUTANTS: &[Mutant] = &[
         POSTGRES,
     ),
     mutant(
-        "leaves behind what it may set",
-        &[(
-            SAME,
-            "let granted = if session.is_since(15) {",
-            "let granted = if false {",
-        )],
-        POSTGRES,
-    ),
-    mutant(
         "takes a group's settings for the login's",
         &[(
             ISSUE,
