@@ -83,29 +83,11 @@ pub(super) const MUTANTS: &[Mutant] = &[
         POSTGRES,
     ),
     mutant(
-        "gives a database's settings to all of them",
-        &[(
-            SAME,
-            ".map(|name| format!(\" IN DATABASE {}\", identifier(name)))",
-            ".map(|_| String::new())",
-        )],
-        POSTGRES,
-    ),
-    mutant(
         "takes a list for one name",
         &[(
             SAME,
             "let values = if LISTS.contains(&setting) {",
             "let values = if false {",
-        )],
-        POSTGRES,
-    ),
-    mutant(
-        "leaves behind what it may set",
-        &[(
-            SAME,
-            "let granted = if session.is_since(15) {",
-            "let granted = if false {",
         )],
         POSTGRES,
     ),
