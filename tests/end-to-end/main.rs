@@ -10,18 +10,15 @@
 mod button;
 mod dashboard;
 mod documents;
+mod engines;
 mod enrolment;
 mod events;
 mod faults;
 mod fleet;
-mod http;
 mod infrastructure;
 mod leaks;
-mod mysql;
 mod operator;
 mod permissions;
-mod postgres;
-mod redis;
 mod revocation;
 mod rotation;
 mod support;
@@ -59,21 +56,22 @@ const MATRIX: &[&str] = &["matrix", "rest", "all"];
 const REST: &[&str] = &["rest", "all"];
 const EVERY: &[&str] = &["core", "matrix", "rest", "all"];
 
-/// Side by side; so the other engines; reviews, and the example of a dashboard; then a fleet, alone; then what changes the deployed roles and the stack, one at a time; then what
-/// looks back at everything before; last the stack's end.
+/// Side by side; so the other engines; reviews, and the example of a dashboard; then a fleet, alone; then what
+/// changes the deployed roles and the stack, one at a time; then what looks back at everything before; last the
+/// stack's end.
 const PHASES: [Phase; 9] = [
     Phase {
         tiers: CORE,
         add: |suite| {
             // Its tests wait longest.
             operator::tests(suite);
+            engines::postgres(suite);
             rotation::tests(suite);
             enrolment::tests(suite);
             events::tests(suite);
             documents::tests(suite);
             button::tests(suite);
             revocation::tests(suite);
-            postgres::tests(suite);
             fleet::tests(suite);
         },
         threads: 4,
@@ -83,9 +81,7 @@ const PHASES: [Phase; 9] = [
         add: |suite| {
             rotation::matrix(suite);
             faults::tests(suite);
-            http::tests(suite);
-            mysql::tests(suite);
-            redis::tests(suite);
+            engines::others(suite);
         },
         threads: 4,
     },

@@ -3,7 +3,6 @@
 
 mod emergency;
 mod fleet;
-mod rollback;
 mod status;
 
 use std::path::PathBuf;
@@ -20,10 +19,6 @@ use crate::support::person::Person;
 use crate::{Suite, TestResult};
 
 pub(crate) fn tests(suite: &mut Suite) {
-    suite.test(
-        "operator::a_rollback_is_noticed_by_nobody",
-        rollback::unnoticed,
-    );
     suite.test(
         "operator::a_leaked_credential_ends_when_the_dynos_are_back",
         emergency::after_a_time,
@@ -45,27 +40,30 @@ pub(crate) fn fleet(suite: &mut Suite) {
 }
 
 /// What whoever is on call has, as the stack's outputs name it.
-const ON_CALL: &[&str] = &["OperatorPolicyArn"];
+pub(crate) const ON_CALL: &[&str] = &["OperatorPolicyArn"];
 
 /// What whoever enrols instances has.
 const ENROLLER: &[&str] = &["OperatorPolicyArn", "EnrollPolicyArn"];
 
 /// The tool with an operator's credentials.
-struct Operator {
+pub(crate) struct Operator {
     person: Person,
     program: PathBuf,
 }
 
 /// What it printed, and its exit status.
-struct Ended {
-    status: i32,
-    text: String,
-    errors: String,
+pub(crate) struct Ended {
+    pub(crate) status: i32,
+    pub(crate) text: String,
+    pub(crate) errors: String,
 }
 
 impl Operator {
     /// In a role of its own, with these of the stack's policies.
-    async fn new(cloud: &Cloud, policies: &'static [&'static str]) -> Result<Self, Failed> {
+    pub(crate) async fn new(
+        cloud: &Cloud,
+        policies: &'static [&'static str],
+    ) -> Result<Self, Failed> {
         // Built with the functions, beside this test.
         let mut program = std::env::current_exe()?;
         program.pop();
@@ -76,11 +74,11 @@ impl Operator {
         })
     }
 
-    async fn dismiss(self, cloud: &Cloud) -> TestResult {
+    pub(crate) async fn dismiss(self, cloud: &Cloud) -> TestResult {
         self.person.dismiss(cloud).await
     }
 
-    async fn run(&self, arguments: &[&str]) -> Result<Ended, Failed> {
+    pub(crate) async fn run(&self, arguments: &[&str]) -> Result<Ended, Failed> {
         self.run_with(arguments, "").await
     }
 
@@ -127,7 +125,7 @@ impl Operator {
     }
 
     /// Runs a command that must end well; what it printed.
-    async fn succeeds(&self, arguments: &[&str]) -> Result<String, Failed> {
+    pub(crate) async fn succeeds(&self, arguments: &[&str]) -> Result<String, Failed> {
         let ended = self.run(arguments).await?;
         check(ended.status == 0, || {
             format!(

@@ -12,7 +12,6 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::process::{Child, ChildStdin, ChildStdout};
 
-use crate::support::engine::take_back;
 use crate::support::{
     check, current, document, faults, fire, invoke, live_versions, names, revoke, rotate, schedule,
     spec, store, wait_for,
@@ -20,10 +19,6 @@ use crate::support::{
 use crate::{GRACE_PERIOD, Suite, TestResult};
 
 pub(crate) fn tests(suite: &mut Suite) {
-    suite.test(
-        "revocation::waits_while_the_version_is_current_again",
-        rolled_back,
-    );
     suite.test(
         "revocation::waits_while_heroku_shows_the_old_credential",
         still_shown,
@@ -61,20 +56,6 @@ async fn revoked(cloud: &Cloud, instance: &Instance, version: &str) -> TestResul
         live.is_ok_and(|live| !live.contains(version)).then_some(())
     })
     .await
-}
-
-async fn rolled_back(cloud: Arc<Cloud>) -> TestResult {
-    let instance = cloud.enrol(spec("rollback", Api::V3, Engine::Http)).await?;
-    let old = current(&cloud, &instance)?;
-    rotate(&cloud, &instance).await?;
-    take_back(&cloud, &instance, &old).await?;
-    fire(&cloud, &old, 0).await?;
-    postponed(&cloud, &old, 1).await?;
-    check(live_versions(&cloud, &instance)?.contains(&old), || {
-        "the label is off".to_owned()
-    })?;
-    let live = cloud.live_credentials(&instance).await?;
-    check(live.len() == 2, || format!("the service accepts {live:?}"))
 }
 
 async fn still_shown(cloud: Arc<Cloud>) -> TestResult {

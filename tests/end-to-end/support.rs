@@ -1,6 +1,6 @@
 //! What the tests share: instances, waits on events, and questions to the cloud.
 
-pub(crate) mod engine;
+pub(crate) mod customer;
 pub(crate) mod faults;
 pub(crate) mod person;
 

@@ -297,7 +297,7 @@ impl Emergency<'_> {
         while self.stack.again(self.instance).await?.is_live(version) {
             if tokio::time::Instant::now() >= end {
                 return Err(OperatorError::Unfinished(format!(
-                    "Version {version} of {} may still be accepted. revoke-secret keeps trying for a day, with no further grace period. → See why: \
+                    "Version {version} of {} may still be accepted. revoke-secret keeps trying for a day. → See why: \
                      {} → If the service is out of order, end the credential there by hand.",
                     self.instance.id,
                     self.stack.log_of("revoke-secret")

@@ -52,6 +52,10 @@ pub struct Postgres {
     /// The role of the version before, by which the server is asked whose `owner` is. Set by each rotation.
     #[cfg_attr(test, schemars(with = "Option<String>", extend("minLength" = 1, "maxLength" = 63)))]
     previous_username: Option<String>,
+    /// `login`: settings, limits and attributes are those of the login before, not the owner's. Set by the first rotation
+    /// of an imported login that acts as another role.
+    #[cfg_attr(test, schemars(with = "Option<String>", extend("const" = "login")))]
+    settings_from: Option<String>,
 }
 
 impl Engine for Postgres {
@@ -71,6 +75,8 @@ impl Engine for Postgres {
         let role = "a role's name of at most 63 bytes";
         let owner = check.optional_text("owner", role, name);
         let previous_username = check.optional_text("previous_username", role, name);
+        let settings_from =
+            check.optional_text("settings_from", "\"login\", or absent", |it| it == "login");
         // A role that is named as its own owner is the owner, not one to be dropped.
         let owner = owner.filter(|owner| username.as_ref() != Some(owner));
         Some(Self {
@@ -81,6 +87,7 @@ impl Engine for Postgres {
             password: password?,
             owner,
             previous_username,
+            settings_from,
         })
     }
 
@@ -105,6 +112,9 @@ impl Engine for Postgres {
             "owner",
             self.owner.as_ref().unwrap_or(&self.username).as_str(),
         );
+        if self.owner.is_some() && self.previous_username.is_none() {
+            fields.set("settings_from", "login");
+        }
         fields.set("previous_username", self.username.as_str());
         fields.set("username", username(fields, version));
         fields.set("password", password()?);

@@ -26,19 +26,16 @@ fn fail(stand: &Stand, api: Api, instance: &Instance, method: &Method, count: us
         Api::V1 => format!("/vendor/apps/{}", instance.addon),
         Api::V3 => format!("/addons/{}/config", instance.addon),
     };
-    stand.heroku.fail_next(FaultRule {
-        method: Some(method.clone()),
-        path_prefix,
-        count,
-        fault,
-    });
+    stand.heroku.fail_next(
+        FaultRule::next(fault)
+            .by(method.clone())
+            .at(path_prefix)
+            .times(count),
+    );
 }
 
 fn status(status: u16) -> Fault {
-    Fault::Status {
-        status,
-        retry_after: None,
-    }
+    Fault::status(status)
 }
 
 #[tokio::test]

@@ -35,19 +35,16 @@ async fn next(stand: &Stand, version: &VersionId) -> Document {
 }
 
 fn fail(stand: &Stand, method: Method, count: usize, fault: Fault) {
-    stand.service.fail_next(FaultRule {
-        method: Some(method),
-        path_prefix: "/v1/credentials/".to_owned(),
-        count,
-        fault,
-    });
+    stand.service.fail_next(
+        FaultRule::next(fault)
+            .by(method)
+            .at("/v1/credentials/")
+            .times(count),
+    );
 }
 
 fn status(status: u16) -> Fault {
-    Fault::Status {
-        status,
-        retry_after: None,
-    }
+    Fault::status(status)
 }
 
 fn requests(stand: &Stand, method: &Method) -> usize {
@@ -518,10 +515,7 @@ async fn a_slow_service_ends_in_an_error_before_the_deadline() {
 /// A gateway that has lost its way answers everything with a page.
 #[tokio::test]
 async fn a_revocation_goes_on_behind_a_gateway_that_answers_404_to_everything() {
-    let stand = Stand::start().await;
-    let instance = stand.enrolled(Api::V1).await;
-    let first = stand.current(&instance);
-    stand.rotate(&instance).await;
+    let (stand, instance, first) = Stand::rotated(Api::V1).await;
     fail(&stand, Method::DELETE, 99, Fault::Garbage(404));
     fail(&stand, Method::GET, 99, Fault::Garbage(404));
     let event = RevokeEvent {

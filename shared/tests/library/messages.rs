@@ -98,10 +98,8 @@ fn errors() {
 /// What each command says will happen, before it asks.
 #[tokio::test]
 async fn prompts() {
-    let stand = Stand::start().await;
-    let instance = stand.enrolled(Api::V1).await;
-    let old = stand.current(&instance);
-    let new = stand.rotate(&instance).await;
+    let (stand, instance, old) = Stand::rotated(Api::V1).await;
+    let new = stand.current(&instance);
     let mut text = String::new();
     let mut add = |command: &str, words: &Words, error: OperatorError| {
         assert!(matches!(error, OperatorError::NobodyToAsk), "{error}");

@@ -40,6 +40,7 @@ mod life;
 mod likeness;
 mod policies;
 mod possession;
+mod probe;
 mod raw;
 mod refusals;
 mod sessions;

@@ -1,21 +1,24 @@
-//! The `postgres` engine against real servers, of Debian's version and of one with the rules for
-//! administrators that came with version 16. The administrator is no superuser, as on RDS.
+//! The `postgres` engine against real servers: Debian's version, and later ones, with the rules for administrators
+//! that came with version 16. The administrator is no superuser, as on RDS.
 
 /// Makes a test of each function for each server.
-macro_rules! on_both {
+macro_rules! on_each {
     ($($name:ident),+ $(,)?) => {
-        mod debian {
+        on!(v15, 15: $($name),+);
+        // As `cargo xtask prove` alone runs them.
+        on!(v16, 16: $($name),+);
+        on!(v17, 17: $($name),+);
+        on!(v18, 18: $($name),+);
+    };
+}
+
+macro_rules! on {
+    ($module:ident, $version:literal: $($name:ident),+) => {
+        mod $module {
             $(#[tokio::test]
             #[ignore = "needs the local cloud: cargo xtask test"]
             async fn $name() {
-                super::$name(crate::postgres_engine::support::Version::Debian).await;
-            })+
-        }
-        mod newer {
-            $(#[tokio::test]
-            #[ignore = "needs the local cloud: cargo xtask test"]
-            async fn $name() {
-                super::$name(crate::postgres_engine::support::Version::Newer).await;
+                super::$name(crate::postgres_engine::support::Version($version)).await;
             })+
         }
     };
@@ -29,6 +32,7 @@ mod held_up;
 mod maintenance;
 mod pooler;
 mod possession;
+mod probe;
 mod rotation;
 mod same;
 mod support;

@@ -19,7 +19,7 @@ mod starting;
 mod sweep;
 mod versions;
 
-use addon_rotation::event::VersionId;
+use addon_rotation::event::{RevokeEvent, SecretArn, VersionId};
 use jiff::{SignedDuration, Timestamp};
 use local_cloud::events::EventKind;
 use local_cloud::scheduler::ScheduleSummary;
@@ -75,6 +75,19 @@ pub(crate) fn assert_fires(schedule: &ScheduleSummary, seconds: i64, began: Time
 
 fn grace_period() -> i64 {
     i64::try_from(GRACE_PERIOD.as_secs()).unwrap()
+}
+
+/// The event of a try of a version's revocation.
+fn revocation(secret: &SecretArn, version: &VersionId, attempt: u32) -> RevokeEvent {
+    RevokeEvent {
+        secret: secret.clone(),
+        version: version.clone(),
+        attempt,
+        was_in_use: false,
+        vouched: None,
+        held_seconds: 0,
+        scheduled_at: None,
+    }
 }
 
 /// Delivers a revocation's event to `revoke-secret` directly, as Lambda does a second time.

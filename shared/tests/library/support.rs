@@ -4,11 +4,13 @@ mod functions;
 mod invariants;
 mod log;
 mod patience;
+pub(crate) mod probe;
 mod publisher;
 mod server;
 mod snapshot;
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -355,13 +357,80 @@ impl Stand {
     /// Rotates; the new version's id. Attempts may fail on the way.
     pub(crate) async fn rotate(&self, instance: &Instance) -> VersionId {
         let version = self.start_rotation(instance).await;
+        self.succeeded(&version).await;
+        version
+    }
+
+    /// Waits until the rotation to this version has succeeded. Attempts may fail on the way.
+    pub(crate) async fn succeeded(&self, version: &VersionId) {
         self.wait_for("the rotation's success", |event| {
             matches!(event, EventKind::RotationSucceeded { version: done, .. }
                 if done == version.as_str())
             .then_some(())
         })
         .await;
-        version
+    }
+
+    /// Waits until a step has failed; the first one's error.
+    pub(crate) async fn step_failed(&self) -> String {
+        self.wait_for("a failed step", |event| match event {
+            EventKind::StepFailed { message, .. } => Some(message.clone()),
+            _ => None,
+        })
+        .await
+    }
+
+    /// Waits until an attempt of a rotation has failed.
+    pub(crate) async fn rotation_failed(&self) {
+        self.wait_for("a rotation's failure", |event| {
+            matches!(event, EventKind::RotationFailed { .. }).then_some(())
+        })
+        .await;
+    }
+
+    /// Waits until an attempt of the rotation to this version has failed; its error.
+    pub(crate) async fn failure_of(&self, rotation: &VersionId) -> String {
+        self.wait_for("the rotation's failure", |event| match event {
+            EventKind::RotationFailed {
+                version, message, ..
+            } if version == rotation.as_str() => Some(message.clone()),
+            _ => None,
+        })
+        .await
+    }
+
+    /// A stand with an instance that has rotated once, and its first version.
+    pub(crate) async fn rotated(api: Api) -> (Self, Instance, VersionId) {
+        let stand = Self::start().await;
+        let instance = stand.enrolled(api).await;
+        let first = stand.current(&instance);
+        stand.rotate(&instance).await;
+        (stand, instance, first)
+    }
+
+    /// Stores a value by hand, as the current version.
+    pub(crate) async fn store(&self, secret: &SecretArn, value: impl Display) -> VersionId {
+        let labels = json!(["AWSCURRENT"]);
+        self.store_as(secret, value, version_id().as_str(), labels)
+            .await
+    }
+
+    /// Stores a value by hand, as the version of this id, with these labels.
+    pub(crate) async fn store_as(
+        &self,
+        secret: &SecretArn,
+        value: impl Display,
+        version: &str,
+        labels: Value,
+    ) -> VersionId {
+        let parameters = json!({
+            "SecretId": secret.as_str(),
+            "ClientRequestToken": version,
+            "SecretString": value.to_string(),
+            "VersionStages": labels,
+        });
+        self.call("PutSecretValue", parameters).await.unwrap();
+        version.parse().unwrap()
     }
 
     /// Calls Secrets Manager as its operator.
@@ -470,11 +539,7 @@ impl Stand {
 
     /// Puts another value into the administrator's secret.
     pub(crate) async fn store_administrator(&self, fields: &Value) {
-        let parameters = json!({
-            "SecretId": self.administrator.as_str(), "SecretString": fields.to_string(),
-            "ClientRequestToken": version_id().as_str(),
-        });
-        self.call("PutSecretValue", parameters).await.unwrap();
+        self.store(&self.administrator, fields).await;
     }
 
     pub(crate) fn administrator_arn(&self) -> &SecretArn {

@@ -103,6 +103,10 @@ pub(crate) async fn prove(workspace: &Path) -> Ended {
             Box::pin(end_to_end(workspace, REST)),
         ),
         (
+            "sessions compared over 200 set-ups of each database server, PostgreSQL's versions between",
+            Box::pin(sessions(workspace)),
+        ),
+        (
             "a sample of the other engines' single faults, pairs of faults, histories",
             Box::pin(optimised(workspace, "faults", &SAMPLE)),
         ),
@@ -158,7 +162,9 @@ async fn set_up(workspace: &Path) -> Ended {
     tools::ensure_redis(&target, Arc::clone(&progress)).await?;
     tools::ensure_mariadb(&target, Arc::clone(&progress)).await?;
     tools::ensure_mysql(&target, Arc::clone(&progress)).await?;
-    tools::ensure_newer_postgres(&target, Arc::clone(&progress)).await?;
+    for server in &tools::LATER_POSTGRES {
+        server.ensure(&target, Arc::clone(&progress)).await?;
+    }
     tools::ensure_checkov(&target, progress).await?;
     Ok(ExitCode::SUCCESS)
 }
@@ -202,6 +208,10 @@ async fn all_tests(workspace: &Path) -> Ended {
     tools?;
     for program in &mut programs {
         program.command.env("LOCAL_CLOUD", "core");
+        if program.name.ends_with("library") {
+            let skipped = BETWEEN.iter().flat_map(|it| ["--skip", it]);
+            program.command.args(skipped);
+        }
     }
     let sample = ["--engine", "http", "run", "--every", "96"];
     programs.push(built("faults", &sample)?);
@@ -253,6 +263,16 @@ fn cargo_test(workspace: &Path, arguments: &[&str]) -> tokio::process::Command {
 async fn end_to_end(workspace: &Path, which: &str) -> Ended {
     let mut cargo = cargo_test(workspace, &["--test", "end_to_end"]);
     cargo.env("LOCAL_CLOUD", which);
+    status(cargo).await
+}
+
+/// PostgreSQL's versions between the first and the last that are run: their tests, but for those that compare sessions.
+const BETWEEN: [&str; 2] = ["::v16::", "::v17::"];
+
+async fn sessions(workspace: &Path) -> Ended {
+    let mut cargo = cargo_test(workspace, &["--test", "library"]);
+    cargo.arg("every_version_is_the_same_session").args(BETWEEN);
+    cargo.env("PROBE_SETUPS", "200");
     status(cargo).await
 }
 

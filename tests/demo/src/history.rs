@@ -5,10 +5,26 @@ use jiff::Timestamp;
 use local_cloud::events::{Event, EventKind};
 use serde_json::Value;
 
-use super::recording::Subject;
+use super::recording::{Outcome, Recording, Subject};
 
 const CURRENT: &str = "AWSCURRENT";
 const PUBLISH: &str = "setSecret";
+
+/// What became of an add-on instance, beside what the events tell of it.
+pub(crate) struct Instance<'a> {
+    pub(crate) outcome: &'a Outcome,
+    pub(crate) history: History,
+}
+
+impl Recording {
+    pub(crate) fn instances(&self) -> Vec<Instance<'_>> {
+        let instances = self.outcomes.iter().map(|outcome| Instance {
+            outcome,
+            history: History::of(&outcome.subject, &self.events),
+        });
+        instances.collect()
+    }
+}
 
 /// What the events tell of one add-on instance.
 #[derive(Clone, Debug, Default)]

@@ -8,10 +8,10 @@
 #[cfg(test)]
 mod fixture;
 mod history;
+mod picture;
 mod recording;
 mod stage;
 mod story;
-mod timeline;
 mod up;
 mod verdict;
 mod view;
@@ -202,7 +202,7 @@ async fn demo(workspace: &Path, picture: &Path, options: DemoOptions) -> Result<
         view.print(&format!("  logs: {}", logs.display()));
     })?;
 
-    save(picture, &timeline::svg(&recording))?;
+    save(picture, &picture::svg(&recording))?;
     let verdict = Verdict::of(&recording);
     view.print("");
     for line in verdict.lines() {

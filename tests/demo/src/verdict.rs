@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use local_cloud::customers::Tally;
 
-use super::history::History;
-use super::recording::{Outcome, Recording};
+use super::history::Instance;
+use super::recording::Recording;
 
 #[cfg(test)]
 mod tests;
@@ -31,24 +31,17 @@ pub(crate) struct Check {
 impl Verdict {
     /// Judges.
     pub(crate) fn of(recording: &Recording) -> Self {
-        let judged: Vec<Judged<'_>> = recording
-            .outcomes
-            .iter()
-            .map(|outcome| Judged {
-                outcome,
-                history: History::of(&outcome.subject, &recording.events),
-            })
-            .collect();
+        let instances = recording.instances();
         let checks = vec![
             came_to_its_end(recording),
-            rotations_succeeded(&judged),
-            no_login_refused(&judged),
-            no_login_failed(&judged),
-            every_app_logged_in(&judged),
-            one_release_per_rotation(&judged, recording),
-            grace_periods_kept(&judged, recording.grace_period),
-            old_credentials_refused(&judged),
-            one_live_credential(&judged),
+            rotations_succeeded(&instances),
+            no_login_refused(&instances),
+            no_login_failed(&instances),
+            every_app_logged_in(&instances),
+            one_release_per_rotation(&instances, recording),
+            grace_periods_kept(&instances, recording.grace_period),
+            old_credentials_refused(&instances),
+            one_live_credential(&instances),
         ];
         Self { checks }
     }
@@ -80,13 +73,7 @@ impl Check {
     }
 }
 
-/// An outcome beside what the events tell.
-struct Judged<'a> {
-    outcome: &'a Outcome,
-    history: History,
-}
-
-impl Judged<'_> {
+impl Instance<'_> {
     fn name(&self) -> &str {
         &self.outcome.subject.name
     }
@@ -105,10 +92,10 @@ fn came_to_its_end(recording: &Recording) -> Check {
     }
 }
 
-fn rotations_succeeded(judged: &[Judged<'_>]) -> Check {
+fn rotations_succeeded(instances: &[Instance<'_>]) -> Check {
     let mut violations = Vec::new();
     let mut succeeded = 0;
-    for it in judged {
+    for it in instances {
         let (asked, done) = (it.outcome.rotations, it.history.succeeded());
         succeeded += done;
         if asked != done {
@@ -132,10 +119,10 @@ fn rotations_succeeded(judged: &[Judged<'_>]) -> Check {
     }
 }
 
-fn no_login_refused(judged: &[Judged<'_>]) -> Check {
+fn no_login_refused(instances: &[Instance<'_>]) -> Check {
     let mut violations = Vec::new();
     let mut accepted = 0;
-    for (app, tally) in logins(judged) {
+    for (app, tally) in logins(instances) {
         accepted += tally.accepted;
         if refused(tally) > 0 {
             let first = tally
@@ -152,8 +139,8 @@ fn no_login_refused(judged: &[Judged<'_>]) -> Check {
     }
 }
 
-fn no_login_failed(judged: &[Judged<'_>]) -> Check {
-    let violations = logins(judged)
+fn no_login_failed(instances: &[Instance<'_>]) -> Check {
+    let violations = logins(instances)
         .filter(|(_, tally)| tally.errors + tally.missing > 0)
         .map(|(app, tally)| {
             let first = tally
@@ -173,10 +160,10 @@ fn no_login_failed(judged: &[Judged<'_>]) -> Check {
     }
 }
 
-fn every_app_logged_in(judged: &[Judged<'_>]) -> Check {
+fn every_app_logged_in(instances: &[Instance<'_>]) -> Check {
     let mut violations = Vec::new();
     let mut apps = 0;
-    for it in judged {
+    for it in instances {
         for app in &it.outcome.subject.apps {
             apps += 1;
             let tally = it.outcome.logins.get(&app.name);
@@ -202,10 +189,10 @@ fn every_app_logged_in(judged: &[Judged<'_>]) -> Check {
     }
 }
 
-fn one_release_per_rotation(judged: &[Judged<'_>], recording: &Recording) -> Check {
+fn one_release_per_rotation(instances: &[Instance<'_>], recording: &Recording) -> Check {
     let mut violations = Vec::new();
     let mut total = 0;
-    for it in judged {
+    for it in instances {
         let expected = it.outcome.rotations;
         for app in &it.history.apps {
             let releases = app.releases_since(recording.began);
@@ -226,10 +213,10 @@ fn one_release_per_rotation(judged: &[Judged<'_>], recording: &Recording) -> Che
     }
 }
 
-fn grace_periods_kept(judged: &[Judged<'_>], grace_period: Duration) -> Check {
+fn grace_periods_kept(instances: &[Instance<'_>], grace_period: Duration) -> Check {
     let mut violations = Vec::new();
     let mut kept = 0;
-    for it in judged {
+    for it in instances {
         for credential in it.history.old_credentials() {
             let (name, version) = (it.name(), short(&credential.version));
             match (credential.scheduled, credential.revoked) {
@@ -252,10 +239,10 @@ fn grace_periods_kept(judged: &[Judged<'_>], grace_period: Duration) -> Check {
     }
 }
 
-fn old_credentials_refused(judged: &[Judged<'_>]) -> Check {
+fn old_credentials_refused(instances: &[Instance<'_>]) -> Check {
     let mut violations = Vec::new();
     let mut refused = 0;
-    for it in judged {
+    for it in instances {
         for credential in it.history.old_credentials() {
             let (name, version) = (it.name(), short(&credential.version));
             let tried = it.outcome.tried_again.get(&credential.version);
@@ -289,8 +276,8 @@ fn old_credentials_refused(judged: &[Judged<'_>]) -> Check {
     }
 }
 
-fn one_live_credential(judged: &[Judged<'_>]) -> Check {
-    let violations = judged
+fn one_live_credential(instances: &[Instance<'_>]) -> Check {
+    let violations = instances
         .iter()
         .filter_map(|it| {
             let name = it.name();
@@ -313,13 +300,13 @@ fn one_live_credential(judged: &[Judged<'_>]) -> Check {
         .collect();
     Check {
         rule: "one live credential per add-on, the current one",
-        figures: format!("{} add-ons", judged.len()),
+        figures: format!("{} add-ons", instances.len()),
         violations,
     }
 }
 
-fn logins<'a>(judged: &'a [Judged<'_>]) -> impl Iterator<Item = (&'a str, &'a Tally)> {
-    judged.iter().flat_map(|it| {
+fn logins<'a>(instances: &'a [Instance<'_>]) -> impl Iterator<Item = (&'a str, &'a Tally)> {
+    instances.iter().flat_map(|it| {
         it.outcome
             .logins
             .iter()

@@ -7,7 +7,7 @@ use local_cloud::customers::Login;
 
 use super::{ON_CALL, Operator};
 use crate::TestResult;
-use crate::support::engine::{customer, live, logins, nobody_noticed};
+use crate::support::customer::{customer, live, logins, nobody_noticed};
 use crate::support::{check, current, live_versions, names, restarted, revoke, spec};
 
 pub(super) async fn after_a_time(cloud: Arc<Cloud>) -> TestResult {

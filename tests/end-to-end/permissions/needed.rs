@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use libtest_mimic::Failed;
-use local_cloud::cloud::{Api, Cloud, Engine};
+use local_cloud::cloud::{Api, Cloud, Engine, Instance};
 use local_cloud::heroku::{Renewal, TokenRules};
 use serde_json::json;
 
@@ -13,7 +13,7 @@ use super::{delete_schedule, switch_schedule_off};
 use crate::TestResult;
 use crate::support::{
     check, current, document, failed, fire, invoke, live_versions, names, rotate, rotated,
-    schedule, snapshot, spec, store, token, wait_for,
+    schedule, snapshot, spec, store, wait_for,
 };
 
 /// Has every refresh answer a new refresh token, so that storing one is tried as well.

@@ -11,10 +11,7 @@ pub(crate) const ALWAYS: usize = 1000;
 
 /// The service's error, without a word about when to come again.
 pub(crate) fn status(status: u16) -> Fault {
-    Fault::Status {
-        status,
-        retry_after: None,
-    }
+    Fault::status(status)
 }
 
 /// The instance's next so many requests to Heroku for its config vars, by one method or any.
@@ -29,22 +26,17 @@ pub(crate) fn at_heroku(
         Api::V1 => format!("/vendor/apps/{}", instance.addon),
         Api::V3 => format!("/addons/{}/config", instance.addon),
     };
-    cloud.heroku.fail_next(FaultRule {
-        method,
-        path_prefix,
-        count,
-        fault,
-    });
+    let next = FaultRule::next(fault).at(path_prefix).times(count);
+    cloud.heroku.fail_next(FaultRule { method, ..next });
 }
 
 /// The next so many requests to the partner's service about a credential.
 pub(crate) fn at_service(cloud: &Cloud, credential: &str, count: usize, fault: Fault) {
-    cloud.credential_service.fail_next(FaultRule {
-        method: None,
-        path_prefix: credential_path(credential),
-        count,
-        fault,
-    });
+    cloud.credential_service.fail_next(
+        FaultRule::next(fault)
+            .at(credential_path(credential))
+            .times(count),
+    );
 }
 
 /// The service is out of order for the credential no longer.
@@ -65,9 +57,9 @@ pub(crate) fn at_aws(cloud: &Cloud, instance: &Instance, what: &str, fault: Faul
         let function = arn.rsplit(':').next().unwrap_or_default();
         format!("lambda:InvokeFunction {function}")
     };
-    cloud.gateway.fail_next(GatewayFault {
+    cloud.gateway.fail_next(GatewayFault::new(
         operation,
-        about: instance.secret_arn.clone(),
+        instance.secret_arn.clone(),
         fault,
-    });
+    ));
 }

@@ -53,6 +53,9 @@ impl Runs {
 /// So many histories are told before a mutant counts as not caught.
 const HISTORIES: &str = "1500";
 
+/// So many set-ups are tried before a mutant counts as not caught.
+const SET_UPS: &str = "40";
+
 /// What the copy has of the project.
 const PARTS: [&str; 8] = [
     ".cargo",
@@ -170,6 +173,7 @@ impl Broken {
             .args(["test", "--quiet", "--package", "addon-rotation"])
             .args(["--lib", "--test", "library", "--no-fail-fast"])
             .current_dir(&self.copy)
+            .env("PROBE_SETUPS", SET_UPS)
             .env("CARGO_TARGET_DIR", &self.target);
         command
     }

@@ -23,6 +23,8 @@ pub enum Rule {
     /// What was begun comes to an end: no rotation fails for good, nothing is left for the
     /// dead-letter queue.
     Converges,
+    /// A session of each version is and can do what the first one's did.
+    SameSession,
     /// No handler panics.
     NoPanic,
     /// The run itself could not be made as it should have been.
@@ -41,6 +43,7 @@ impl Rule {
             Self::NoValueShown => "no value is shown",
             Self::NoForeignLogin => "no login through a document",
             Self::Converges => "comes to an end",
+            Self::SameSession => "every version is the same session",
             Self::NoPanic => "no panic",
             Self::Stand => "the run itself",
         }

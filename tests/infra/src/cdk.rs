@@ -5,19 +5,20 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use anyhow::{Context as _, Result, bail};
 use serde_json::{Map, Value, json};
 
 use crate::evaluate::{Stack, plain};
 use crate::names::snake;
 use crate::sets::{self, ACCOUNT, REGION, STACK};
 use crate::template::{Template, type_of};
-use crate::{InfraError, TEMPLATE, read};
+use crate::{TEMPLATE, agrees, read, sees, using};
 
 /// Where the construct is, within the workspace.
 const DIRECTORY: &str = "infra/cdk";
 
 /// The construct's typed properties and outputs.
-pub(crate) fn files(template: &Template) -> Result<Vec<(String, String)>, InfraError> {
+pub(crate) fn files(template: &Template) -> Result<Vec<(String, String)>> {
     let (mut properties, mut names) = (String::new(), String::new());
     for (id, parameter) in template.section("Parameters")? {
         let kind = match parameter["Type"].as_str() {
@@ -64,7 +65,7 @@ fn camel(id: &str) -> String {
 
 /// Synthesizes the construct with the least that it takes, with everything set, and from a template with a planted
 /// difference, which must be found.
-pub(crate) fn check(workspace: &Path, template: &Template) -> Result<(), InfraError> {
+pub(crate) fn check(workspace: &Path, template: &Template) -> Result<()> {
     let directory = workspace.join(DIRECTORY);
     if Command::new("node").arg("--version").output().is_err() {
         println!("cdk: left out, no `node` is on the PATH");
@@ -79,12 +80,10 @@ pub(crate) fn check(workspace: &Path, template: &Template) -> Result<(), InfraEr
     for (what, parameters) in sets::all() {
         let made = synthesized(&directory, &text, template, &parameters)?;
         let differences = differences(template, &made, &parameters)?;
-        if !differences.is_empty() {
-            return Err(InfraError::Differs {
-                subject: format!("what {DIRECTORY} synthesizes ({what})"),
-                differences,
-            });
-        }
+        agrees(
+            &format!("what {DIRECTORY} synthesizes ({what})"),
+            &differences,
+        )?;
         let count = made.section("Resources")?.len();
         println!("cdk: {count} resources as the template has them ({what})");
     }
@@ -92,15 +91,7 @@ pub(crate) fn check(workspace: &Path, template: &Template) -> Result<(), InfraEr
     let planted = text.replacen("                  - secretsmanager:PutSecretValue\n", "", 1);
     let made = synthesized(&directory, &planted, template, &parameters)?;
     let found = differences(template, &made, &parameters)?;
-    if !found
-        .iter()
-        .any(|it| it.starts_with("Resources.RotateRole"))
-    {
-        return Err(InfraError::Blind {
-            subject: "the CDK construct",
-            what: format!("Resources.RotateRole; found: {found:?}"),
-        });
-    }
+    sees("the CDK construct", "Resources.RotateRole", &found)?;
     println!("cdk: a planted difference was found");
     Ok(())
 }
@@ -111,19 +102,19 @@ fn synthesized(
     text: &str,
     template: &Template,
     parameters: &BTreeMap<&str, Value>,
-) -> Result<Template, InfraError> {
+) -> Result<Template> {
     let package = sets::temporary()?;
     let mut text = text.to_owned();
     for binary in sets::binaries(template)? {
         let zip = package.path().join(format!("{binary}.zip"));
-        fs::write(&zip, "a zip").map_err(InfraError::file(&zip))?;
+        fs::write(&zip, "a zip").with_context(using(&zip))?;
         text = text.replace(
             &format!("CodeUri: ../functions/{binary}\n"),
             &format!("CodeUri: ./{binary}.zip\n"),
         );
     }
     let path = package.path().join("template.yaml");
-    fs::write(&path, text).map_err(InfraError::file(&path))?;
+    fs::write(&path, text).with_context(using(&path))?;
     let properties: Map<_, _> = parameters
         .iter()
         .map(|(id, value)| (camel(id), value.clone()))
@@ -137,12 +128,9 @@ fn synthesized(
     ];
     run(directory, "node", &arguments)?;
     let made = read(&output.join("some-stack.template.json"))?;
-    let whole = serde_json::from_str(&made);
+    let whole = serde_json::from_str(&made).context("the construct is no JSON")?;
     Ok(Template {
-        whole: written_out(whole.map_err(|source| InfraError::Json {
-            program: "the construct",
-            source,
-        })?),
+        whole: written_out(whole),
     })
 }
 
@@ -170,7 +158,7 @@ fn differences(
     template: &Template,
     made: &Template,
     parameters: &BTreeMap<&str, Value>,
-) -> Result<Vec<String>, InfraError> {
+) -> Result<Vec<String>> {
     let mut differences = Vec::new();
     let stack = |template| Stack {
         template,
@@ -203,7 +191,7 @@ fn with(template: &Template, section: &str, value: &Value) -> Value {
     whole
 }
 
-fn evaluated(stack: &Stack<'_>, section: &str) -> Result<Value, InfraError> {
+fn evaluated(stack: &Stack<'_>, section: &str) -> Result<Value> {
     let mut all = Map::new();
     for (id, value) in stack.template.section(section)? {
         let mut value = value.clone();
@@ -241,19 +229,20 @@ fn compare(path: &str, expected: &Value, found: &Value, differences: &mut Vec<St
     }
 }
 
-fn run(directory: &Path, program: &'static str, arguments: &[&str]) -> Result<(), InfraError> {
+fn run(directory: &Path, program: &'static str, arguments: &[&str]) -> Result<()> {
     let output = Command::new(program)
         .args(arguments)
         .current_dir(directory)
         .env("JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION", "1")
         .output()
-        .map_err(InfraError::file(Path::new(program)))?;
+        .with_context(using(Path::new(program)))?;
     if output.status.success() {
         return Ok(());
     }
     let text = [output.stdout, output.stderr].concat();
-    Err(InfraError::Failed {
-        command: format!("{program} {}", arguments.join(" ")),
-        output: String::from_utf8_lossy(&text).into_owned(),
-    })
+    bail!(
+        "`{program} {}` failed: {}",
+        arguments.join(" "),
+        String::from_utf8_lossy(&text)
+    )
 }

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use anyhow::Result;
 use serde_json::{Map, Value, json};
 
-use crate::InfraError;
 use crate::names;
 use crate::template::{Part, Template, function, parts, type_of};
+use crate::{missing, unknown};
 
 /// The stack that a template is evaluated for.
 #[derive(Debug, Clone, Copy)]
@@ -20,7 +21,7 @@ pub(crate) struct Stack<'a> {
 
 impl Stack<'_> {
     /// The value; what is `AWS::NoValue` is null, and left out of lists and objects.
-    pub(crate) fn value(&self, value: &Value) -> Result<Value, InfraError> {
+    pub(crate) fn value(&self, value: &Value) -> Result<Value> {
         if let Some((name, argument)) = function(value) {
             return self.function(name, argument);
         }
@@ -48,14 +49,14 @@ impl Stack<'_> {
     }
 
     /// Whether a condition holds.
-    pub(crate) fn holds(&self, condition: &str) -> Result<bool, InfraError> {
+    pub(crate) fn holds(&self, condition: &str) -> Result<bool> {
         let conditions = self.template.section("Conditions")?;
-        let missing = || InfraError::missing("Conditions", condition);
+        let missing = || missing("Conditions", condition);
         let value = self.value(conditions.get(condition).ok_or_else(missing)?)?;
         value.as_bool().ok_or_else(missing)
     }
 
-    fn function(&self, name: &str, argument: &Value) -> Result<Value, InfraError> {
+    fn function(&self, name: &str, argument: &Value) -> Result<Value> {
         match (name, argument) {
             ("Ref", Value::String(id)) => self.reference(id),
             ("Fn::GetAtt", of) => self.attribute(
@@ -89,11 +90,11 @@ impl Stack<'_> {
                 let list = list.as_array().into_iter().flatten();
                 Ok(list.map(plain).collect::<Vec<_>>().join(separator).into())
             }
-            _ => Err(InfraError::unknown("the function", name)),
+            _ => Err(unknown("the function", name)),
         }
     }
 
-    fn reference(&self, id: &str) -> Result<Value, InfraError> {
+    fn reference(&self, id: &str) -> Result<Value> {
         let pseudo = match id {
             "AWS::NoValue" => return Ok(Value::Null),
             "AWS::StackName" => self.name,
@@ -108,7 +109,7 @@ impl Stack<'_> {
         }
         if let Some(parameter) = self.template.section("Parameters")?.get(id) {
             let given = self.parameters.get(id).or(parameter.get("Default"));
-            let value = given.ok_or_else(|| InfraError::missing(id, "value"))?;
+            let value = given.ok_or_else(|| missing(id, "value"))?;
             let is_list = parameter["Type"] == "CommaDelimitedList";
             return Ok(if is_list && *value == "" {
                 json!([])
@@ -124,11 +125,11 @@ impl Stack<'_> {
         }
     }
 
-    fn attribute(&self, id: &str, attribute: &str) -> Result<Value, InfraError> {
+    fn attribute(&self, id: &str, attribute: &str) -> Result<Value> {
         match attribute {
             "Arn" => self.value(&names::arn(self.template, id)?),
             "QueueName" => self.value(&names::name(self.template, id)?),
-            other => Err(InfraError::unknown("the attribute", other)),
+            other => Err(unknown("the attribute", other)),
         }
     }
 }

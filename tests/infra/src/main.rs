@@ -18,10 +18,10 @@ mod template;
 mod terraform;
 
 use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use anyhow::{Context as _, Error, Result, anyhow, ensure};
 use clap::Parser;
 
 use self::template::Template;
@@ -39,69 +39,46 @@ struct Arguments {
     check: bool,
 }
 
-/// Why nothing can be made of the template, or what does not agree with it.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum InfraError {
-    /// The template cannot be read.
-    #[error("{TEMPLATE} is no YAML: {0}")]
-    Yaml(String),
-    /// Something is not there.
-    #[error("{of} has no {what}")]
-    Missing { of: String, what: String },
-    /// Something has no translation.
-    #[error(
-        "{what} {name} in {TEMPLATE} has no translation. → Add it to tests/infra/src/terraform/. A retry does not help."
-    )]
-    Unknown { what: &'static str, name: String },
-    /// A file or program cannot be used.
-    #[error("cannot use {path}: {source}")]
-    File { path: PathBuf, source: io::Error },
-    /// A program's output is no JSON.
-    #[error("{program} answered no JSON: {source}")]
-    Json {
-        program: &'static str,
-        source: serde_json::Error,
-    },
-    /// A program failed.
-    #[error("`{command}` failed: {output}")]
-    Failed { command: String, output: String },
-    /// What is made differs.
-    #[error("{subject} differs from {TEMPLATE}:\n  {}", .differences.join("\n  "))]
-    Differs {
-        subject: String,
-        differences: Vec<String>,
-    },
-    /// A check is blind.
-    #[error("the check of {subject} did not find a planted difference: {what}")]
-    Blind { subject: &'static str, what: String },
+fn missing(of: &str, what: &str) -> Error {
+    anyhow!("{of} has no {what}")
 }
 
-impl InfraError {
-    fn missing(of: &str, what: &str) -> Self {
-        Self::Missing {
-            of: of.to_owned(),
-            what: what.to_owned(),
-        }
-    }
+/// Something of the template that nothing is made of.
+fn unknown(what: &str, name: &str) -> Error {
+    anyhow!(
+        "{what} {name} in {TEMPLATE} has no translation. → Add it to tests/infra/src/terraform/. A retry does not help."
+    )
+}
 
-    fn unknown(what: &'static str, name: &str) -> Self {
-        Self::Unknown {
-            what,
-            name: name.to_owned(),
-        }
-    }
+/// What cannot be used.
+fn using(path: &Path) -> impl FnOnce() -> String {
+    move || format!("cannot use {}", path.display())
+}
 
-    fn file(path: &Path) -> impl FnOnce(io::Error) -> Self {
-        let path = path.to_owned();
-        |source| Self::File { path, source }
-    }
+/// Fails unless what is made of the template agrees with it.
+fn agrees(subject: &str, differences: &[String]) -> Result<()> {
+    let all = differences.join("\n  ");
+    ensure!(
+        differences.is_empty(),
+        "{subject} differs from {TEMPLATE}:\n  {all}"
+    );
+    Ok(())
+}
+
+/// Fails if a difference that was planted in what is made was not found.
+fn sees(subject: &str, planted: &str, found: &[String]) -> Result<()> {
+    ensure!(
+        found.iter().any(|it| it.starts_with(planted)),
+        "the check of {subject} did not find a planted difference: {planted}; found: {found:?}"
+    );
+    Ok(())
 }
 
 fn main() -> ExitCode {
     match run(&workspace(), &Arguments::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error}");
+            eprintln!("error: {error:#}");
             ExitCode::FAILURE
         }
     }
@@ -111,24 +88,19 @@ fn workspace() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
-fn run(workspace: &Path, arguments: &Arguments) -> Result<(), InfraError> {
+fn run(workspace: &Path, arguments: &Arguments) -> Result<()> {
     let template = Template::read(&read(&workspace.join(TEMPLATE))?)?;
     let mut differences = Vec::new();
     for (name, text) in made(&template)? {
         let path = workspace.join(&name);
         if !arguments.check {
-            fs::write(&path, text).map_err(InfraError::file(&path))?;
+            fs::write(&path, text).with_context(using(&path))?;
             println!("wrote {name}");
         } else if read(&path)? != text {
             differences.push(format!("{name}: write it again with `cargo xtask infra`"));
         }
     }
-    if !differences.is_empty() {
-        return Err(InfraError::Differs {
-            subject: "what is made".to_owned(),
-            differences,
-        });
-    }
+    agrees("what is made", &differences)?;
     if arguments.check {
         terraform::check::run(workspace, &template)?;
         cdk::check(workspace, &template)?;
@@ -137,14 +109,14 @@ fn run(workspace: &Path, arguments: &Arguments) -> Result<(), InfraError> {
 }
 
 /// All files that are made from the template.
-fn made(template: &Template) -> Result<Vec<(String, String)>, InfraError> {
+fn made(template: &Template) -> Result<Vec<(String, String)>> {
     let module = terraform::files(template)?.into_iter();
     let module = module.map(|(name, text)| (format!("{}/{name}", terraform::DIRECTORY), text));
     Ok(module.chain(cdk::files(template)?).collect())
 }
 
-fn read(path: &Path) -> Result<String, InfraError> {
-    fs::read_to_string(path).map_err(InfraError::file(path))
+fn read(path: &Path) -> Result<String> {
+    fs::read_to_string(path).with_context(using(path))
 }
 
 #[cfg(test)]

@@ -1,18 +1,19 @@
 //! What the resources of the stack are called and addressed by. CloudFormation makes up the names of roles,
 //! queues and policies; Terraform is told them, so that a plan shows every policy whole.
 
+use anyhow::Result;
 use serde_json::{Value, json};
 
-use crate::InfraError;
 use crate::template::{Template, type_of};
+use crate::{missing, unknown};
 
 /// A resource's name, as a value of the template's language.
-pub(crate) fn name(template: &Template, id: &str) -> Result<Value, InfraError> {
+pub(crate) fn name(template: &Template, id: &str) -> Result<Value> {
     let resource = template.resource(id)?;
     let properties = &resource["Properties"];
     let given = |property: &str| {
         let value = &properties[property];
-        let missing = || InfraError::missing(id, property);
+        let missing = || missing(id, property);
         (!value.is_null())
             .then(|| value.clone())
             .ok_or_else(missing)
@@ -30,13 +31,13 @@ pub(crate) fn name(template: &Template, id: &str) -> Result<Value, InfraError> {
             Ok(json!({ "Fn::Sub": format!("${{AWS::StackName}}-${{AWS::Region}}-{name}") }))
         }
         "AWS::SQS::Queue" => Ok(json!({ "Fn::Sub": format!("${{AWS::StackName}}-{}", kebab(id)) })),
-        other => Err(InfraError::unknown("the name of", other)),
+        other => Err(unknown("the name of", other)),
     }
 }
 
 /// A resource's ARN, as a value of the template's language.
-pub(crate) fn arn(template: &Template, id: &str) -> Result<Value, InfraError> {
-    let name = text(&name(template, id)?).ok_or_else(|| InfraError::unknown("the name of", id))?;
+pub(crate) fn arn(template: &Template, id: &str) -> Result<Value> {
+    let name = text(&name(template, id)?).ok_or_else(|| unknown("the name of", id))?;
     let (service, region, kind) = match type_of(template.resource(id)?) {
         "AWS::Serverless::Function" => ("lambda", "${AWS::Region}", "function:"),
         "AWS::Scheduler::ScheduleGroup" => ("scheduler", "${AWS::Region}", "schedule-group/"),
@@ -45,7 +46,7 @@ pub(crate) fn arn(template: &Template, id: &str) -> Result<Value, InfraError> {
         "AWS::CloudWatch::Alarm" => ("cloudwatch", "${AWS::Region}", "alarm:"),
         "AWS::IAM::Role" => ("iam", "", "role/"),
         "AWS::IAM::ManagedPolicy" => ("iam", "", "policy/"),
-        other => return Err(InfraError::unknown("the ARN of", other)),
+        other => return Err(unknown("the ARN of", other)),
     };
     Ok(json!({
         "Fn::Sub": format!("arn:${{AWS::Partition}}:{service}:{region}:${{AWS::AccountId}}:{kind}{name}")

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
 
-use crate::InfraError;
 use crate::template::{Template, type_of};
+use crate::using;
 
 pub(crate) const ACCOUNT: &str = "123456789012";
 pub(crate) const REGION: &str = "eu-west-1";
@@ -45,7 +46,7 @@ fn full() -> BTreeMap<&'static str, Value> {
 }
 
 /// The functions' binaries.
-pub(crate) fn binaries(template: &Template) -> Result<Vec<String>, InfraError> {
+pub(crate) fn binaries(template: &Template) -> Result<Vec<String>> {
     let resources = template.section("Resources")?.values();
     let functions = resources.filter(|it| type_of(it) == "AWS::Serverless::Function");
     let sources = functions.filter_map(|it| it["Properties"]["CodeUri"].as_str());
@@ -56,6 +57,6 @@ pub(crate) fn binaries(template: &Template) -> Result<Vec<String>, InfraError> {
 }
 
 /// A directory that goes with the value.
-pub(crate) fn temporary() -> Result<tempfile::TempDir, InfraError> {
-    tempfile::tempdir().map_err(InfraError::file(&std::env::temp_dir()))
+pub(crate) fn temporary() -> Result<tempfile::TempDir> {
+    tempfile::tempdir().with_context(using(&std::env::temp_dir()))
 }

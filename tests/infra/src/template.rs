@@ -2,12 +2,13 @@
 
 use std::fmt;
 
+use anyhow::{Context as _, Result};
 use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value, json};
 use serde_saphyr::Tagged;
 
-use crate::InfraError;
+use crate::{TEMPLATE, missing};
 
 /// A template.
 #[derive(Debug, Clone)]
@@ -18,24 +19,24 @@ pub(crate) struct Template {
 
 impl Template {
     /// Reads a template.
-    pub(crate) fn read(text: &str) -> Result<Self, InfraError> {
+    pub(crate) fn read(text: &str) -> Result<Self> {
         let Node(whole) =
-            serde_saphyr::from_str(text).map_err(|error| InfraError::Yaml(error.to_string()))?;
+            serde_saphyr::from_str(text).with_context(|| format!("{TEMPLATE} is no YAML"))?;
         Ok(Self { whole })
     }
 
     /// A section, such as `Resources`.
-    pub(crate) fn section(&self, name: &str) -> Result<&Map<String, Value>, InfraError> {
+    pub(crate) fn section(&self, name: &str) -> Result<&Map<String, Value>> {
         self.whole[name]
             .as_object()
-            .ok_or_else(|| InfraError::missing("the template", name))
+            .ok_or_else(|| missing("the template", name))
     }
 
     /// A resource.
-    pub(crate) fn resource(&self, id: &str) -> Result<&Value, InfraError> {
+    pub(crate) fn resource(&self, id: &str) -> Result<&Value> {
         self.section("Resources")?
             .get(id)
-            .ok_or_else(|| InfraError::missing("Resources", id))
+            .ok_or_else(|| missing("Resources", id))
     }
 }
 

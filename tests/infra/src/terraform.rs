@@ -5,14 +5,15 @@ mod hcl;
 mod plan;
 mod resources;
 
+use anyhow::Result;
 use serde_json::{Value, json};
 
 pub(crate) use resources::{Item, Resource, all};
 
 use self::hcl::{Mode, Printer, aligned, unmarked};
-use crate::InfraError;
 use crate::names::snake;
 use crate::template::{Template, function};
+use crate::unknown;
 
 /// Where the module is, within the workspace.
 pub(crate) const DIRECTORY: &str = "infra/terraform/stack";
@@ -23,7 +24,7 @@ const HEAD: &str = "# Made from infra/template.yaml, which says why, by `cargo x
 const NOT_HERE: [&str; 2] = ["TagCommand", "EnrolCommand"];
 
 /// The module's files, by name.
-pub(crate) fn files(template: &Template) -> Result<Vec<(&'static str, String)>, InfraError> {
+pub(crate) fn files(template: &Template) -> Result<Vec<(&'static str, String)>> {
     let (mut main, mut watching) = (locals(template)?, String::from(HEAD));
     for resource in all(template)? {
         let watches = resource.kind.contains("metric_alarm") || resource.kind.contains("dashboard");
@@ -39,7 +40,7 @@ pub(crate) fn files(template: &Template) -> Result<Vec<(&'static str, String)>, 
     ])
 }
 
-fn locals(template: &Template) -> Result<String, InfraError> {
+fn locals(template: &Template) -> Result<String> {
     let mut lines: Vec<_> = [
         ("account_id", "data.aws_caller_identity.current.account_id"),
         ("dns_suffix", "data.aws_partition.current.dns_suffix"),
@@ -58,7 +59,7 @@ fn locals(template: &Template) -> Result<String, InfraError> {
     Ok(format!("{HEAD}\nlocals {{\n{}}}\n", aligned(&lines, 2)))
 }
 
-fn print(template: &Template, resource: &Resource) -> Result<String, InfraError> {
+fn print(template: &Template, resource: &Resource) -> Result<String> {
     let mut text = format!("resource \"{}\" \"{}\" {{\n", resource.kind, resource.name);
     if let Some(condition) = &resource.condition {
         text.push_str(&format!("  count = local.{} ? 1 : 0\n\n", snake(condition)));
@@ -74,11 +75,7 @@ fn print(template: &Template, resource: &Resource) -> Result<String, InfraError>
 }
 
 /// Arguments first, then blocks.
-fn body(
-    template: &Template,
-    items: &[(&'static str, Item)],
-    indent: usize,
-) -> Result<String, InfraError> {
+fn body(template: &Template, items: &[(&'static str, Item)], indent: usize) -> Result<String> {
     let mut lines = Vec::new();
     let mut blocks = String::new();
     for (name, item) in items {
@@ -111,7 +108,7 @@ fn block(
     condition: Option<&str>,
     items: &[(&'static str, Item)],
     indent: usize,
-) -> Result<String, InfraError> {
+) -> Result<String> {
     let space = " ".repeat(indent);
     let Some(condition) = condition else {
         let body = body(template, items, indent + 2)?;
@@ -125,9 +122,9 @@ fn block(
     ))
 }
 
-fn here_document(template: &Template, value: &Value, indent: usize) -> Result<String, InfraError> {
+fn here_document(template: &Template, value: &Value, indent: usize) -> Result<String> {
     let Some(("Fn::Sub", Value::String(text))) = function(value) else {
-        return Err(InfraError::unknown("the text", &value.to_string()));
+        return Err(unknown("the text", &value.to_string()));
     };
     let printer = Printer {
         template,
@@ -142,7 +139,7 @@ fn here_document(template: &Template, value: &Value, indent: usize) -> Result<St
     Ok(format!("<<-EOT\n{lines}{space}EOT"))
 }
 
-fn variables(template: &Template) -> Result<String, InfraError> {
+fn variables(template: &Template) -> Result<String> {
     let mut text = format!(
         "{HEAD}\n\
          variable \"stack_name\" {{\n  \
@@ -168,7 +165,7 @@ fn variables(template: &Template) -> Result<String, InfraError> {
             Some("String") => "string",
             Some("Number") => "number",
             Some("CommaDelimitedList") => "list(string)",
-            other => return Err(InfraError::unknown("the type", other.unwrap_or_default())),
+            other => return Err(unknown("the type", other.unwrap_or_default())),
         };
         let mut lines = vec![("type".to_owned(), r#type.to_owned())];
         if let Some(default) = parameter.get("Default") {
@@ -192,7 +189,7 @@ fn variables(template: &Template) -> Result<String, InfraError> {
 }
 
 /// What CloudFormation checks of a parameter.
-fn validation(printer: Printer<'_>, name: &str, parameter: &Value) -> Result<String, InfraError> {
+fn validation(printer: Printer<'_>, name: &str, parameter: &Value) -> Result<String> {
     let (condition, rule) = if let Some(pattern) = parameter["AllowedPattern"].as_str() {
         let rule = parameter["ConstraintDescription"].as_str();
         (
@@ -239,7 +236,7 @@ fn validation(printer: Printer<'_>, name: &str, parameter: &Value) -> Result<Str
     Ok(format!("\n  validation {{\n{}  }}\n", aligned(&lines, 4)))
 }
 
-fn outputs(template: &Template) -> Result<String, InfraError> {
+fn outputs(template: &Template) -> Result<String> {
     let mut text = String::from(HEAD);
     let printer = Printer {
         template,

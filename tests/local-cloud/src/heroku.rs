@@ -134,24 +134,7 @@ impl Heroku {
 
     /// Provisions an add-on at once: a release of the app that owns it.
     pub fn provision(&self, provision: Provision) -> Result<ProvisionedAddOn, HerokuError> {
-        let mut world = self.shared.world();
-        let addon = world.provision(provision)?;
-        world.finish_provisioning(&addon.id)?;
-        Ok(addon)
-    }
-
-    /// Begins to provision an add-on: it stays in the state `provisioning`, and no app sees it,
-    /// until [`Heroku::finish_provisioning`].
-    pub fn begin_provisioning(
-        &self,
-        provision: Provision,
-    ) -> Result<ProvisionedAddOn, HerokuError> {
         self.shared.world().provision(provision)
-    }
-
-    /// Ends what [`Heroku::begin_provisioning`] began; a release of the app that owns the add-on.
-    pub fn finish_provisioning(&self, addon: &str) -> Result<(), HerokuError> {
-        self.shared.world().finish_provisioning(addon)
     }
 
     /// Attaches an add-on to an app; a release of that app. `ACME_URL` is there under
@@ -197,10 +180,7 @@ impl Heroku {
         let number = world.number(addon)?;
         let state = world.addon(number)?.state;
         if state == AddOnState::Deprovisioned {
-            return Err(HerokuError::State {
-                addon: addon.to_owned(),
-                state,
-            });
+            return Err(HerokuError::Gone(addon.to_owned()));
         }
         let token = world.tokens.any_refresh_token(number);
         world.secrets.insert(token.clone());

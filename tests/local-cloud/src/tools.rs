@@ -4,8 +4,8 @@
 mod chromium;
 mod debian;
 mod environment;
+mod later_postgres;
 mod mysqld;
-mod newer_postgres;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -19,9 +19,9 @@ use crate::process::{self, OnLine};
 pub use chromium::{Chromium, ensure_chromium};
 pub use debian::{LATER_REDIS, Packages, client, ensure_postgres, ensure_redis};
 pub(crate) use debian::{libraries, root_of};
+pub use later_postgres::{LATER_POSTGRES, LaterPostgres};
 pub use mysqld::{LATER_MARIADB, MysqldPrograms, ensure_mariadb, ensure_mysql};
 pub(crate) use mysqld::{NO_CERTIFICATES, NewData, SMALL_REDO_LOG};
-pub use newer_postgres::ensure_newer_postgres;
 
 /// What the local AWS is made of: MiniStack, the SAM translator, the AWS command line.
 const CLOUD: environment::Pins = environment::Pins {

@@ -69,7 +69,8 @@ async fn plan<'a>(
     session: &Session,
 ) -> Result<Plan<'a>, ServiceError> {
     let mut statements = Vec::new();
-    let verb = match session.role(&postgres.username).await? {
+    let found = session.role(&postgres.username).await?;
+    let verb = match &found {
         Some(role) if role.is_administrator => return Err(own(session, &postgres.username)),
         Some(_) => "ALTER",
         None => "CREATE",
@@ -100,11 +101,21 @@ async fn plan<'a>(
     } else {
         Before::find(postgres, session, name, &owner).await?
     };
-    login.push_str(&same::attributes(session, name, &owner, before.as_ref()).await?);
+    let mut model = (name.as_str(), &owner);
+    if postgres.settings_from.is_some() {
+        // What there is of this version's own is a copy of a login before that has ended since.
+        let copy = found
+            .as_ref()
+            .map(|role| (postgres.username.as_str(), role));
+        let before = before.as_ref().map(|it| (it.name, &it.role));
+        model = before.or(copy).unwrap_or(model);
+    }
+    same::makes_no_logins(session, name, &owner)?;
+    login.push_str(&same::attributes(session, model).await?);
     statements.push(login);
     statements.push(format!("GRANT {} TO {role}", identifier(name)));
     statements.push(format!("ALTER ROLE {role} SET role TO {}", literal(name)));
-    let settings = same::settings(session, name, &owner, &role).await?;
+    let settings = same::settings(session, name, model.1, &role).await?;
     Ok(Plan {
         statements,
         settings,

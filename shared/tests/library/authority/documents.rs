@@ -149,14 +149,9 @@ impl World {
         label: &str,
     ) -> VersionId {
         let live = format!("LIVE-{version}");
-        let parameters = json!({
-            "SecretId": secret.as_str(),
-            "SecretString": value.to_string(),
-            "ClientRequestToken": version.as_str(),
-            "VersionStages": [label, live],
-        });
-        self.stand.call("PutSecretValue", parameters).await.unwrap();
-        version
+        self.stand
+            .store_as(secret, value, version.as_str(), json!([label, live]))
+            .await
     }
 
     /// What a function says to such a document, once it is where the function finds it.

@@ -6,7 +6,6 @@ use std::time::Duration;
 use addon_rotation::deadline::Deadline;
 use addon_rotation::heroku::HerokuError;
 use http::Method;
-use local_cloud::credential_service;
 use local_cloud::gateway::GatewayFault;
 use local_cloud::heroku::{Fault, FaultRule, Heroku, Renewal, TokenRules};
 use secrecy::SecretString;
@@ -23,12 +22,9 @@ fn new_refresh_token_each_time() -> TokenRules {
 }
 
 fn fail_tokens(stand: &Stand, count: usize, fault: Fault) {
-    stand.heroku.fail_next(FaultRule {
-        method: None,
-        path_prefix: "/oauth/token".to_owned(),
-        count,
-        fault,
-    });
+    stand
+        .heroku
+        .fail_next(FaultRule::next(fault).at("/oauth/token").times(count));
 }
 
 /// Where an instance's tokens are, in errors.
@@ -104,15 +100,11 @@ async fn a_new_refresh_token_outlives_a_service_that_refuses_meanwhile() {
     stand.heroku.set_token_rules(new_refresh_token_each_time());
     // testSecret asks both at once: the service has said no before the token is there.
     fail_tokens(&stand, 1, Fault::Slow(Duration::from_millis(300)));
-    stand.service.fail_next(credential_service::FaultRule {
-        method: Some(Method::GET),
-        path_prefix: "/v1/credentials/".to_owned(),
-        count: 1,
-        fault: credential_service::Fault::Status {
-            status: 400,
-            retry_after: None,
-        },
-    });
+    stand.service.fail_next(
+        FaultRule::next(Fault::status(400))
+            .by(Method::GET)
+            .at("/v1/credentials/"),
+    );
     let event = json!({
         "Step": "testSecret",
         "SecretId": instance.secret.as_str(),
@@ -135,14 +127,11 @@ fn uses_of_tokens(heroku: &Heroku) -> usize {
 /// Has storing a token be refused so often.
 fn refuse_to_store(stand: &Stand, times: usize, status: u16) {
     for _ in 0..times {
-        stand.gateway.fail_next(GatewayFault {
-            operation: "dynamodb:UpdateItem".to_owned(),
-            about: String::new(),
-            fault: Fault::Status {
-                status,
-                retry_after: None,
-            },
-        });
+        stand.gateway.fail_next(GatewayFault::new(
+            "dynamodb:UpdateItem",
+            "",
+            Fault::status(status),
+        ));
     }
 }
 

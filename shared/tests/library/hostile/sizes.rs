@@ -2,10 +2,9 @@
 
 use addon_rotation::event::VersionId;
 use http::Method;
-use local_cloud::events::EventKind;
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use crate::support::{Api, Instance, Stand, VAR, version_id};
+use crate::support::{Api, Instance, Stand, VAR};
 
 /// What a rotation of a document that is changed so fails with. Nothing else has come of it.
 async fn refusal(api: Api, change: impl Fn(&mut Value)) -> String {
@@ -13,20 +12,11 @@ async fn refusal(api: Api, change: impl Fn(&mut Value)) -> String {
     let instance = stand.enrolled(api).await;
     let mut document = instance.document.clone();
     change(&mut document);
-    let parameters = json!({
-        "SecretId": instance.secret.as_str(), "SecretString": document.to_string(),
-        "ClientRequestToken": version_id().as_str(),
-    });
-    stand.call("PutSecretValue", parameters).await.unwrap();
+    stand.store(&instance.secret, &document).await;
     let (before, registered) = (stand.heroku.requests().len(), stand.service.live());
 
     let version = stand.start_rotation(&instance).await;
-    let error = stand
-        .wait_for("a failed step", |event| match event {
-            EventKind::StepFailed { message, .. } => Some(message.clone()),
-            _ => None,
-        })
-        .await;
+    let error = stand.step_failed().await;
     assert_eq!(stand.heroku.requests().len(), before, "Heroku is not asked");
     assert_eq!(stand.service.live(), registered, "nothing is registered");
     let asked = stand.service.requests();

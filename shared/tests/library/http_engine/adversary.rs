@@ -19,10 +19,8 @@ async fn knock(http: Client, url: String, key: String) -> StatusCode {
 
 #[tokio::test]
 async fn a_hostile_holder_does_not_outlive_the_grace_period() {
-    let stand = Stand::start().await;
-    let instance = stand.enrolled(Api::V3).await;
-    let first = stand.current(&instance);
-    let second = stand.rotate(&instance).await;
+    let (stand, instance, first) = Stand::rotated(Api::V3).await;
+    let second = stand.current(&instance);
     let key = instance.document["api_key"].as_str().unwrap();
     let at = |id: &str| format!("{}/credentials/{id}", stand.service.url());
     let (own, next) = (at(&instance.imported), at(&credential(&instance, &second)));

@@ -32,11 +32,7 @@ async fn an_unknown_add_on() {
 async fn a_wrong_partner_secret() {
     let (stand, addon, event) = instance().await;
     let partner = json!({ "id": "acme", "password": "hunter2", "client_secret": "hunter2" });
-    let partner = json!({
-        "SecretId": "acme/partner", "SecretString": partner.to_string(),
-        "ClientRequestToken": version_id().as_str(),
-    });
-    stand.call("PutSecretValue", partner).await.unwrap();
+    stand.store(&stand.lambda.heroku().partner, partner).await;
     let message = refused(&stand, event).await;
     let cause = format!(
         "Reading the config of add-on {} at Heroku failed: it refused the credentials (401",
@@ -53,12 +49,7 @@ async fn a_wrong_administrator() {
     let wrong = json!({ "token": "hunter2", "url": stand.service.url().as_str() });
     stand.store_administrator(&wrong).await;
     stand.start_rotation(&instance).await;
-    let message = stand
-        .wait_for("the step's failure", |event| match event {
-            local_cloud::events::EventKind::StepFailed { message, .. } => Some(message.clone()),
-            _ => None,
-        })
-        .await;
+    let message = stand.step_failed().await;
     let cause = format!(
         "Registering a credential at {} failed: the service refused the administrator: it answered 401",
         stand.service.url()

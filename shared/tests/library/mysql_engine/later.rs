@@ -3,7 +3,7 @@
 use local_cloud::tools::LATER_MARIADB;
 
 use super::stand::Server;
-use super::{cut_off, definers, life, likeness, policies, tls};
+use super::{cut_off, definers, life, policies, tls};
 
 #[tokio::test]
 #[ignore = "needs the local cloud: cargo xtask test"]
@@ -14,7 +14,6 @@ async fn every_server_of_the_table_is_rotated_as_the_machines_own() {
             .await;
         life::the_sessions_of_a_revoked_user_end_and_no_others(server).await;
         life::no_password_is_in_a_statement_that_the_server_logs(server).await;
-        likeness::every_version_has_what_the_imported_user_had(server).await;
         definers::what_a_revoked_user_defined_goes_on_working(server).await;
         cut_off::a_revocation_that_is_cut_off_is_completed_when_the_call_is_repeated(server).await;
         policies::a_password_that_expires_is_warned_of_and_no_refusal_when_it_has(server).await;

@@ -7,7 +7,6 @@ use addon_rotation_operator::emergency::{Options, run};
 use addon_rotation_operator::{Outcome, rotation};
 use jiff::Timestamp;
 use lambda_runtime::Diagnostic;
-use local_cloud::events::EventKind;
 use local_cloud::secrets_manager::{Caller, RotationOptions, Untidy};
 use serde_json::json;
 
@@ -73,10 +72,8 @@ async fn that_nothing_older_is_alive_is_not_believed_of_a_single_look() {
 
 #[tokio::test]
 async fn after_a_time_each_older_credential_has_that_much_left() {
-    let stand = Stand::start().await;
-    let instance = stand.enrolled(Api::V1).await;
-    let first = stand.current(&instance);
-    let second = stand.rotate(&instance).await;
+    let (stand, instance, first) = Stand::rotated(Api::V1).await;
+    let second = stand.current(&instance);
     let words = Words::default();
     let after = Duration::from_mins(15);
     let options = options(&instance, Some(after));
@@ -217,12 +214,6 @@ async fn one_attempt() -> Stand {
     .await
 }
 
-async fn failed(stand: &Stand) {
-    let failed =
-        |event: &EventKind| matches!(event, EventKind::RotationFailed { .. }).then_some(());
-    stand.wait_for("the rotation's failure", failed).await;
-}
-
 #[tokio::test]
 async fn a_rotation_that_fails_keeps_no_older_credential_alive_and_what_is_current_is_told() {
     for revoke_after in [None, Some(Duration::from_mins(15))] {
@@ -254,7 +245,7 @@ async fn a_rotation_that_fails_keeps_no_older_credential_alive_and_what_is_curre
             assert!(error.contains(part), "{error}");
         }
         // As it says.
-        failed(&stand).await;
+        stand.rotation_failed().await;
         let goes_on = options(&instance, revoke_after);
         let ended = run(&stack(&stand), &Words::default().output(), &goes_on).await;
         assert_eq!(ended.unwrap(), Outcome::Fine);
@@ -271,10 +262,7 @@ async fn a_rotation_that_fails_keeps_no_older_credential_alive_and_what_is_curre
 /// The secret goes while it rotates.
 #[tokio::test]
 async fn a_secret_that_cannot_be_looked_at_keeps_no_older_credential_from_its_revocation() {
-    let stand = Stand::start().await;
-    let instance = stand.enrolled(Api::V1).await;
-    let first = stand.current(&instance);
-    stand.rotate(&instance).await;
+    let (stand, instance, first) = Stand::rotated(Api::V1).await;
     let secrets = stand.gateway.secrets_manager().clone();
     let secret = instance.secret.clone();
     stand.lambda.answer_with("create-secret", move |_| {
@@ -308,10 +296,8 @@ async fn a_secret_that_cannot_be_looked_at_keeps_no_older_credential_from_its_re
 
 #[tokio::test]
 async fn what_cannot_be_ended_keeps_no_other_alive_and_is_scheduled() {
-    let stand = Stand::start().await;
-    let instance = stand.enrolled(Api::V1).await;
-    let first = stand.current(&instance);
-    let second = stand.rotate(&instance).await;
+    let (stand, instance, first) = Stand::rotated(Api::V1).await;
+    let second = stand.current(&instance);
     stand.rotate(&instance).await;
     stand.lambda.crash_next(Crash::before("revoke-secret"));
     let rotated = Options {
@@ -364,7 +350,7 @@ async fn a_rotation_is_given_up_only_where_it_was_seen_before() {
                 .count()
         };
         // Until then the new version's value is stored, with the label.
-        failed(&stand).await;
+        stand.rotation_failed().await;
         // The first of two has been answered.
         assert!(eventually(async || looks() > 1).await);
         let secret = stand.snapshot(&instance);

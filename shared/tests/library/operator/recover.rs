@@ -4,11 +4,10 @@ use std::time::Duration;
 
 use addon_rotation_operator::recover::{Options, run};
 use addon_rotation_operator::{Outcome, emergency};
-use serde_json::json;
 
 use super::{Words, id, stack};
 use crate::steps::{assert_settled, fire};
-use crate::support::{Api, Instance, Stand, credential, version_id};
+use crate::support::{Api, Instance, Stand, credential};
 
 fn options(instance: &Instance) -> Options {
     Options {
@@ -23,12 +22,7 @@ fn options(instance: &Instance) -> Options {
 async fn break_current(stand: &Stand, instance: &Instance) {
     let mut document = stand.value(&instance.secret, None).await;
     document["api_key"] = "not the key any more".into();
-    let parameters = json!({
-        "SecretId": instance.secret.as_str(),
-        "SecretString": document.to_string(),
-        "ClientRequestToken": version_id().as_str(),
-    });
-    stand.call("PutSecretValue", parameters).await.unwrap();
+    stand.store(&instance.secret, &document).await;
 }
 
 #[tokio::test]
@@ -74,12 +68,7 @@ async fn a_document_that_names_another_server_is_not_vouched_for() {
     let instance = stand.enrolled(Api::V1).await;
     let mut document = instance.document.clone();
     document["url"] = "https://api.evil.example/".into();
-    let parameters = json!({
-        "SecretId": instance.secret.as_str(),
-        "SecretString": document.to_string(),
-        "ClientRequestToken": version_id().as_str(),
-    });
-    stand.call("PutSecretValue", parameters).await.unwrap();
+    stand.store(&instance.secret, &document).await;
     let ended = run(
         &stack(&stand),
         &Words::default().output(),
@@ -104,12 +93,7 @@ async fn another_login_than_the_operator_s_records_have_is_not_vouched_for() {
     document["credential_id"] = victim.imported.as_str().into();
     // A field that the engine does not have says nothing.
     document["owner"] = instance.imported.as_str().into();
-    let parameters = json!({
-        "SecretId": instance.secret.as_str(),
-        "SecretString": document.to_string(),
-        "ClientRequestToken": version_id().as_str(),
-    });
-    stand.call("PutSecretValue", parameters).await.unwrap();
+    stand.store(&instance.secret, &document).await;
     let live = stand.service.live();
     let ended = run(
         &stack(&stand),

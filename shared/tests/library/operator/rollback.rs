@@ -6,7 +6,6 @@ use addon_rotation::event::VersionId;
 use addon_rotation_operator::rollback::{Options, run};
 use addon_rotation_operator::{OperatorError, Outcome};
 use http::Method;
-use local_cloud::events::EventKind;
 use local_cloud::gateway::GatewayFault;
 use local_cloud::heroku::{Fault, FaultRule};
 use local_cloud::secrets_manager::Untidy;
@@ -87,16 +86,13 @@ async fn the_previous_version_is_current_again_and_the_other_ends_after_its_grac
 
 #[tokio::test]
 async fn a_promotion_whose_answer_is_lost_is_done() {
-    let stand = Stand::start().await;
-    let instance = stand.enrolled(Api::V1).await;
-    let first = stand.current(&instance);
-    stand.rotate(&instance).await;
+    let (stand, instance, first) = Stand::rotated(Api::V1).await;
     // The SDK's own repeats find it done, and are refused.
-    stand.gateway.fail_next(GatewayFault {
-        operation: "secretsmanager:UpdateSecretVersionStage".to_owned(),
-        about: "AWSCURRENT".to_owned(),
-        fault: Fault::LoseAnswer,
-    });
+    stand.gateway.fail_next(GatewayFault::new(
+        "secretsmanager:UpdateSecretVersionStage",
+        "AWSCURRENT",
+        Fault::LoseAnswer,
+    ));
     let (words, result) = roll_back(&stand, &instance, None).await;
     assert_eq!(result.unwrap(), Outcome::Fine);
     assert_eq!(words.done(), STEPS);
@@ -107,17 +103,12 @@ async fn a_promotion_whose_answer_is_lost_is_done() {
 /// v1 does not say what it shows when it confirms a write.
 #[tokio::test]
 async fn nothing_rests_on_a_write_that_did_nothing() {
-    let stand = Stand::start().await;
-    let instance = stand.enrolled(Api::V1).await;
-    let first = stand.current(&instance);
-    let second = stand.rotate(&instance).await;
+    let (stand, instance, first) = Stand::rotated(Api::V1).await;
+    let second = stand.current(&instance);
     let before = stand.shown(&instance);
-    stand.heroku.fail_next(FaultRule {
-        method: Some(Method::PUT),
-        path_prefix: "/".to_owned(),
-        count: 1,
-        fault: Fault::Garbage(200),
-    });
+    stand
+        .heroku
+        .fail_next(FaultRule::next(Fault::Garbage(200)).by(Method::PUT));
     let (words, result) = roll_back(&stand, &instance, None).await;
     let error = result.unwrap_err().to_string();
     assert!(error.starts_with("Step prove failed"), "{error}");
@@ -140,10 +131,8 @@ async fn cut_off_at_any_call_it_goes_on_when_it_is_repeated() {
         ("test-secret", Some("testSecret"), "prove"),
     ] {
         for when in [When::Before, When::After] {
-            let stand = Stand::start().await;
-            let instance = stand.enrolled(Api::V1).await;
-            let first = stand.current(&instance);
-            let second = stand.rotate(&instance).await;
+            let (stand, instance, first) = Stand::rotated(Api::V1).await;
+            let second = stand.current(&instance);
             let invariants = Invariants::of(&stand, &instance);
             let crash = Crash {
                 function,
@@ -176,10 +165,8 @@ async fn cut_off_at_any_call_it_goes_on_when_it_is_repeated() {
 
 #[tokio::test]
 async fn a_revocation_that_died_on_its_way_has_ended_the_credential_and_nothing_is_taken_back() {
-    let stand = Stand::start().await;
-    let instance = stand.enrolled(Api::V1).await;
-    let first = stand.current(&instance);
-    let second = stand.rotate(&instance).await;
+    let (stand, instance, first) = Stand::rotated(Api::V1).await;
+    let second = stand.current(&instance);
     let shown = stand.shown(&instance);
     // The label is there still: it goes off last.
     let services = stand.services();
@@ -213,18 +200,13 @@ const LATE: Duration = Duration::from_secs(2);
 /// It has looked, also at the schedule, and goes on: Heroku's answer is late.
 #[tokio::test]
 async fn a_revocation_that_had_looked_is_waited_for() {
-    let stand = Stand::start().await;
-    let instance = stand.enrolled(Api::V1).await;
-    let first = stand.current(&instance);
-    let second = stand.rotate(&instance).await;
+    let (stand, instance, first) = Stand::rotated(Api::V1).await;
+    let second = stand.current(&instance);
     let shown = stand.shown(&instance);
     let invariants = Invariants::of(&stand, &instance);
-    stand.heroku.fail_next(FaultRule {
-        method: Some(Method::GET),
-        path_prefix: "/".to_owned(),
-        count: 1,
-        fault: Fault::Slow(LATE),
-    });
+    stand
+        .heroku
+        .fail_next(FaultRule::next(Fault::Slow(LATE)).by(Method::GET));
     let clock = Clock::stop();
     let scheduled = schedule(&stand, &first, 0).unwrap();
     assert!(stand.gateway.scheduler().bring_forward(&scheduled.name));
@@ -261,11 +243,7 @@ async fn a_rotation_that_secrets_manager_has_yet_to_complete_is_not_rolled_back(
         when: When::After,
     });
     let second = stand.start_rotation(&instance).await;
-    stand
-        .wait_for("the promotion", |event| {
-            matches!(event, EventKind::RotationFailed { .. }).then_some(())
-        })
-        .await;
+    stand.rotation_failed().await;
     let (_, result) = roll_back(&stand, &instance, None).await;
     let error = result.unwrap_err();
     assert_eq!(error.status(), 2);
@@ -306,11 +284,7 @@ async fn what_would_lock_somebody_out_is_refused_before_anything_is_changed() {
     // A rotation that does not come to its end.
     stand.lambda.crash_next(Crash::before("publish-to-heroku"));
     let third = stand.start_rotation(&instance).await;
-    stand
-        .wait_for("a failed step", |event| {
-            matches!(event, EventKind::StepFailed { .. }).then_some(())
-        })
-        .await;
+    stand.step_failed().await;
     let secret = instance.secret.as_str();
     let cancelled = stand.call("CancelRotateSecret", json!({ "SecretId": secret }));
     cancelled.await.unwrap();

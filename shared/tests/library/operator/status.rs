@@ -9,7 +9,6 @@ use addon_rotation_operator::status::{Options, look, run};
 use axum::body::Bytes;
 use http::Request;
 use local_cloud::credential_service::{Fault, FaultRule};
-use local_cloud::events::EventKind;
 use serde_json::json;
 
 use super::{Words, id, operations, stack};
@@ -46,11 +45,7 @@ async fn every_state_is_told_by_labels_and_schedules_alone() {
     let rotating = stand.enrolled(Api::V1).await;
     stand.lambda.crash_next(Crash::before("publish-to-heroku"));
     let pending = stand.start_rotation(&rotating).await;
-    stand
-        .wait_for("a failed step", |event| {
-            matches!(event, EventKind::StepFailed { .. }).then_some(())
-        })
-        .await;
+    stand.step_failed().await;
 
     let stack = stack(&stand);
     let seen = look(&stack, &options(), usize::MAX).await.unwrap();
@@ -146,25 +141,18 @@ async fn filters_leave_what_the_exit_status_is_about() {
 
 #[tokio::test]
 async fn why_the_last_try_of_a_revocation_failed_is_told_for_people_and_programs() {
-    let stand = Stand::start().await;
-    let instance = stand.enrolled(Api::V1).await;
-    let first = stand.current(&instance);
-    stand.rotate(&instance).await;
+    let (stand, _, first) = Stand::rotated(Api::V1).await;
     let words = Words::default();
     run(&stack(&stand), &words.for_people(), &options())
         .await
         .unwrap();
     assert!(!words.text().contains("last error"), "{}", words.text());
 
-    stand.service.fail_next(FaultRule {
-        method: Some(http::Method::DELETE),
-        path_prefix: "/v1/credentials/".to_owned(),
-        count: 1,
-        fault: Fault::Status {
-            status: 403,
-            retry_after: None,
-        },
-    });
+    stand.service.fail_next(
+        FaultRule::next(Fault::status(403))
+            .by(http::Method::DELETE)
+            .at("/v1/credentials/"),
+    );
     fire(&stand, &first, 0).await;
     let words = Words::default();
     run(&stack(&stand), &words.output(), &options())

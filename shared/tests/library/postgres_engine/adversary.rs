@@ -9,7 +9,7 @@ use tokio_postgres::{Client, Config, Error, NoTls};
 use super::support::{Stand, Version, execute, username};
 use crate::support::{eventually, within};
 
-on_both!(
+on_each!(
     a_hostile_holder_does_not_outlive_the_grace_period,
     a_session_that_has_not_begun_ends_with_its_role,
 );

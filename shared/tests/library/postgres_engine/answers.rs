@@ -7,7 +7,7 @@ use super::pooler::{Pooler, authentication, refusal};
 use super::support::{Stand, Version, username};
 use crate::support::{document, in_time, soon};
 
-on_both!(
+on_each!(
     a_used_up_connection_limit_is_no_refusal,
     words_that_mean_a_refused_login,
 );

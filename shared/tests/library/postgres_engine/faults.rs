@@ -11,7 +11,7 @@ use local_cloud::postgres::{ADMINISTRATOR, SUPERUSER};
 use super::support::{Stand, Version, administrator, execute, username};
 use crate::support::{eventually, in_time, random, soon};
 
-on_both!(
+on_each!(
     a_server_that_is_down,
     a_server_that_takes_no_connections_yet,
     a_server_that_hangs,
@@ -174,13 +174,10 @@ async fn an_administrator_without_rights(version: Version) {
         "ALTER ROLE {admin} CREATEROLE NOINHERIT; GRANT customer TO {admin} WITH ADMIN OPTION"
     );
     stand.server.execute(SUPERUSER, &enough).await.unwrap();
-    match version {
-        // Before 16 the privileges of a membership are an attribute of the member.
-        Version::Debian => {
-            let inherit = format!("ALTER ROLE {admin} INHERIT");
-            stand.server.execute(SUPERUSER, &inherit).await.unwrap();
-        }
-        Version::Newer => {}
+    if version < Version(16) {
+        // There the privileges of a membership are an attribute of the member.
+        let inherit = format!("ALTER ROLE {admin} INHERIT");
+        stand.server.execute(SUPERUSER, &inherit).await.unwrap();
     }
     recovers(&mut stand).await;
 }

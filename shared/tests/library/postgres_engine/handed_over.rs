@@ -5,7 +5,7 @@ use addon_rotation::service::Verdict;
 use super::support::{Stand, Version, answer, execute, username};
 use crate::support::{in_time, soon};
 
-on_both!(
+on_each!(
     what_a_version_owns_itself_is_the_owners_after_it_in_every_database,
     a_prepared_transaction_postpones_the_revocation_and_not_the_refusal,
     a_locked_table_postpones_the_revocation_and_hangs_nothing,

@@ -6,20 +6,21 @@ use super::adversary::connect;
 use super::support::{Stand, Version, execute};
 use crate::support::in_time;
 
-on_both!(
+on_each!(
     connections_that_are_kept_for_the_administrator_are_not_taken,
     a_table_of_locks_that_is_full_is_named,
 );
 
 async fn connections_that_are_kept_for_the_administrator_are_not_taken(version: Version) {
     let mut settings = vec!["max_connections=12", "superuser_reserved_connections=1"];
-    if matches!(version, Version::Newer) {
+    if version >= Version(16) {
         settings.push("reserved_connections=2");
     }
     let mut stand = Stand::start(version, &settings).await;
-    let keep = match version {
-        Version::Debian => "ALTER ROLE customer CONNECTION LIMIT 4".to_owned(),
-        Version::Newer => format!("GRANT pg_use_reserved_connections TO \"{ADMINISTRATOR}\""),
+    let keep = if version < Version(16) {
+        "ALTER ROLE customer CONNECTION LIMIT 4".to_owned()
+    } else {
+        format!("GRANT pg_use_reserved_connections TO \"{ADMINISTRATOR}\"")
     };
     stand.server.execute("archive", &keep).await.unwrap();
     let imported = stand.imported.clone();

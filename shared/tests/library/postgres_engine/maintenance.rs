@@ -7,7 +7,7 @@ use super::pooler::{Judge, Pooler, Startup, refusal};
 use super::support::{Stand, Version, answer, execute, username};
 use crate::support::{document, in_time, serving, soon, within};
 
-on_both!(
+on_each!(
     a_read_only_database_keeps_no_credential_alive,
     a_database_without_connections_keeps_no_credential_alive,
     a_dropped_database_keeps_no_credential_alive,

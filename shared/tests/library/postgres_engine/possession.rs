@@ -7,7 +7,7 @@ use local_cloud::postgres::SUPERUSER;
 use super::support::{Stand, Version, answer, execute};
 use crate::support::{document, random, serving, soon};
 
-on_both!(
+on_each!(
     an_owner_that_the_login_does_not_act_as_is_named,
     a_role_that_acts_as_another_is_followed_by_one_that_does,
     an_owner_is_not_believed_because_no_connection_is_free,

@@ -4,12 +4,11 @@ use addon_rotation::service::Verdict;
 use local_cloud::postgres::{PostgresOptions, SUPERUSER};
 use tokio_postgres::Client;
 
-use super::support::{Stand, Version, administrator, answer, execute, username};
+use super::support::{Stand, Version, answer, execute, username};
 use crate::support::soon;
 
-on_both!(
+on_each!(
     an_imported_role_keeps_its_objects_and_every_version_uses_them,
-    what_the_owner_was_granted_and_set_is_every_versions,
     every_call_can_be_repeated,
     names_are_the_customers_own_business,
     sessions_of_the_revoked_role_end_and_no_others,
@@ -97,62 +96,6 @@ async fn memberships(stand: &Stand) -> String {
     let query = "SELECT string_agg(m::text, ' ' ORDER BY m::text) FROM pg_auth_members m \
                  WHERE member = '\"acme admin\"'::regrole AND roleid::regrole::text !~ '^u_'";
     stand.ask("shop", query).await
-}
-
-async fn what_the_owner_was_granted_and_set_is_every_versions(version: Version) {
-    let mut stand = Stand::start(version, &[]).await;
-    let given = "CREATE ROLE analysts; CREATE TABLE analysts_own (n int); \
-                 GRANT SELECT ON analysts_own TO analysts; GRANT analysts TO customer; \
-                 CREATE TABLE shared (n int); GRANT SELECT, INSERT ON shared TO customer; \
-                 ALTER ROLE customer CONNECTION LIMIT 3; \
-                 ALTER ROLE customer SET search_path TO \"$user\", \"a, b\", public; \
-                 ALTER ROLE customer SET work_mem TO '5MB'; \
-                 ALTER ROLE customer SET statement_timeout TO '71s'; \
-                 ALTER ROLE customer IN DATABASE shop SET app.tenant TO 'it''s \\ theirs'; \
-                 ALTER ROLE customer IN DATABASE archive SET search_path TO archived; \
-                 ALTER ROLE customer SET log_min_duration_statement TO 0";
-    stand.server.execute("shop", given).await.unwrap();
-    let imported = stand.imported.clone();
-    let first = stand.issued(&imported).await;
-    let second = stand.issued(&first).await;
-    stand.revoked(&imported).await;
-    stand.revoked(&first).await;
-
-    let client = stand.log_in(&second, "shop").await;
-    execute(
-        &client,
-        "SELECT n FROM analysts_own; INSERT INTO shared VALUES (1)",
-    )
-    .await;
-    for (setting, expected) in [
-        ("search_path", r#""$user", "a, b", public"#),
-        ("work_mem", "5MB"),
-        ("statement_timeout", "71s"),
-        // A superuser's setting, which the administrator cannot give.
-        ("log_min_duration_statement", "-1"),
-    ] {
-        let shown = answer(&client, &format!("SHOW {setting}")).await;
-        assert_eq!(shown, expected, "{setting}");
-    }
-    let archive = stand.log_in(&second, "archive").await;
-    assert_eq!(answer(&archive, "SHOW search_path").await, "archived");
-    let limit = format!(
-        "SELECT rolconnlimit FROM pg_roles WHERE rolname = '{}'",
-        username(&second)
-    );
-    assert_eq!(stand.ask("shop", &limit).await, "3");
-
-    stand.administrator = administrator(SUPERUSER, stand.server.superuser_password());
-    let third = stand.issued(&second).await;
-    let client = stand.log_in(&third, "shop").await;
-    for (setting, expected) in [
-        ("app.tenant", r"it's \ theirs"),
-        ("log_min_duration_statement", "0"),
-        ("search_path", r#""$user", "a, b", public"#),
-    ] {
-        let shown = answer(&client, &format!("SHOW {setting}")).await;
-        assert_eq!(shown, expected, "{setting}");
-    }
 }
 
 async fn every_call_can_be_repeated(version: Version) {

@@ -8,8 +8,8 @@ use addon_rotation::deadline::{Deadline, Transient as _};
 use addon_rotation::document::{Document, Fields};
 use addon_rotation::net::{self, PlainText};
 use addon_rotation::service::{ServiceError, Services, Verdict};
-use local_cloud::postgres::{ADMINISTRATOR, Postgres, PostgresOptions};
-use local_cloud::tools::{ensure_newer_postgres, ensure_postgres, target_directory};
+use local_cloud::postgres::{ADMINISTRATOR, Postgres, PostgresOptions, SUPERUSER, quote};
+use local_cloud::tools::{LATER_POSTGRES, ensure_postgres, target_directory};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::io::AsyncWriteExt as _;
@@ -20,14 +20,9 @@ use crate::support::{
     document, eventually, next_document, random, serving, soon, version_id, within,
 };
 
-/// Which server.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Version {
-    /// Debian's: 15 on Debian 12.
-    Debian,
-    /// 16 or later.
-    Newer,
-}
+/// Which server: by the first number of its version. 15 is Debian 12's.
+#[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
+pub(crate) struct Version(pub(crate) u32);
 
 /// A server, the role of an add-on instance that was there before rotation, and its database.
 pub(crate) struct Stand {
@@ -44,9 +39,9 @@ async fn programs(version: Version) -> PathBuf {
     let workspace = local_cloud::tools::workspace();
     let target = target_directory(&workspace);
     let progress = Arc::new(|line: &str| println!("{line}"));
-    match version {
-        Version::Debian => ensure_postgres(&target, progress).await.unwrap(),
-        Version::Newer => ensure_newer_postgres(&target, progress).await.unwrap(),
+    match LATER_POSTGRES.iter().find(|it| it.major == version.0) {
+        Some(server) => server.ensure(&target, progress).await.unwrap(),
+        None => ensure_postgres(&target, progress).await.unwrap(),
     }
 }
 
@@ -213,6 +208,41 @@ impl Stand {
                 .await;
         });
         child
+    }
+
+    /// Whether a session of the customer's is let in that streams the log.
+    pub(crate) async fn is_sender(&self, value: &Value, replication: &str) -> bool {
+        let to = format!(
+            "host=127.0.0.1 port={} user={} dbname={} replication={replication}",
+            self.server.port(),
+            username(value),
+            value["dbname"].as_str().unwrap()
+        );
+        let mut psql = Command::new(self.programs.join("psql"));
+        psql.args(["--no-psqlrc", "--command", "IDENTIFY_SYSTEM", &to])
+            .env("PGPASSWORD", value["password"].as_str().unwrap());
+        psql.output().await.unwrap().status.success()
+    }
+
+    /// An administrator who may give every attribute and set every parameter of the tests, or none.
+    pub(crate) async fn administrator_who(&self, version: Version, is_able: bool) -> Fields {
+        let admin = quote(ADMINISTRATOR);
+        let (not, verb, to) = if is_able {
+            ("", "GRANT", "TO")
+        } else {
+            ("NO", "REVOKE", "FROM")
+        };
+        let given = format!(
+            "ALTER ROLE {admin} {not}CREATEDB {not}REPLICATION {not}BYPASSRLS; \
+             {verb} SET ON PARAMETER log_min_duration_statement, session_preload_libraries, \
+                 lc_messages, app.tenant {to} {admin}"
+        );
+        self.server.execute(SUPERUSER, &given).await.unwrap();
+        // Before 16 only a superuser gives the latter two.
+        if is_able && version < Version(16) {
+            return administrator(SUPERUSER, self.server.superuser_password());
+        }
+        administrator(ADMINISTRATOR, self.server.administrator_password())
     }
 
     /// Waits until the app with this document has logged in so many times more.

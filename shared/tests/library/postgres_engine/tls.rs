@@ -18,7 +18,7 @@ async fn start(authority: &Authority, names: &[&str]) -> Stand {
         certificate: Some(authority.certify(names).unwrap()),
         ..PostgresOptions::default()
     };
-    Stand::start_with(Version::Debian, options, "customer").await
+    Stand::start_with(Version(15), options, "customer").await
 }
 
 fn trusting(services: &Services, authority: &Authority) -> Services {
@@ -79,7 +79,7 @@ async fn a_certificate_for_another_host_is_refused() {
 #[tokio::test]
 #[ignore = "needs the local cloud: cargo xtask test"]
 async fn plain_text_leaves_no_machine() {
-    let stand = Stand::start(Version::Debian, &[]).await;
+    let stand = Stand::start(Version(15), &[]).await;
     let error = refused(&stand, &stand.services, HERE).await.to_string();
     assert!(error.contains("offers no TLS"), "{error}");
     let logged_in = "connection authorized: user=customer";

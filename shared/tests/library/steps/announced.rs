@@ -54,15 +54,11 @@ async fn a_rotation_is_announced_when_it_is_done() {
 async fn a_step_that_fails_is_announced_in_the_words_of_its_error() {
     let stand = Stand::start().await;
     let instance = stand.enrolled(Api::V1).await;
-    stand.service.fail_next(FaultRule {
-        method: Some(Method::PUT),
-        path_prefix: "/v1/credentials/".to_owned(),
-        count: 1,
-        fault: Fault::Status {
-            status: 403,
-            retry_after: None,
-        },
-    });
+    stand.service.fail_next(
+        FaultRule::next(Fault::status(403))
+            .by(Method::PUT)
+            .at("/v1/credentials/"),
+    );
     let version = stand.rotate(&instance).await;
     let record = stand.lambda.records_of("rotate");
     let message = record.into_iter().find_map(|record| record.error).unwrap();
@@ -86,14 +82,11 @@ async fn nothing_depends_on_the_bus() {
     let instance = stand.enrolled(Api::V1).await;
     let first = stand.current(&instance);
     for _ in 0..12 {
-        stand.gateway.fail_next(GatewayFault {
-            operation: "AWSEvents:PutEvents".to_owned(),
-            about: String::new(),
-            fault: local_cloud::heroku::Fault::Status {
-                status: 500,
-                retry_after: None,
-            },
-        });
+        stand.gateway.fail_next(GatewayFault::new(
+            "AWSEvents:PutEvents",
+            "",
+            local_cloud::heroku::Fault::status(500),
+        ));
     }
     stand.rotate(&instance).await;
     fire(&stand, &first, 0).await;

@@ -12,7 +12,7 @@ use local_cloud::events::EventKind;
 use serde_json::{Value, json};
 
 use super::enrollment::enrolled;
-use crate::support::{Api, Instance, Server, Stand, create_secret, credential, version_id};
+use crate::support::{Api, Instance, Server, Stand, create_secret, credential};
 
 /// A server of the adversary's: it takes everything and remembers it.
 struct Hostile {
@@ -40,18 +40,6 @@ impl Hostile {
     }
 }
 
-/// Stores a document as the current version, as whoever may write one does.
-async fn store(stand: &Stand, instance: &Instance, document: &Value) -> VersionId {
-    let version = version_id();
-    let parameters = json!({
-        "SecretId": instance.secret.as_str(),
-        "SecretString": document.to_string(),
-        "ClientRequestToken": version.as_str(),
-    });
-    stand.call("PutSecretValue", parameters).await.unwrap();
-    version
-}
-
 async fn label(stand: &Stand, instance: &Instance, version: &VersionId) {
     let parameters = json!({
         "SecretId": instance.secret.as_str(),
@@ -67,16 +55,7 @@ async fn label(stand: &Stand, instance: &Instance, version: &VersionId) {
 /// The message of the rotation's first failure.
 async fn failed_rotation(stand: &Stand, instance: &Instance) -> (VersionId, String) {
     let version = stand.start_rotation(instance).await;
-    let message = stand
-        .wait_for("the rotation's failure", |event| match event {
-            EventKind::RotationFailed {
-                version: failed,
-                message,
-                ..
-            } if failed == version.as_str() => Some(message.clone()),
-            _ => None,
-        })
-        .await;
+    let message = stand.failure_of(&version).await;
     (version, message)
 }
 
@@ -117,7 +96,7 @@ async fn no_function_sends_the_administrator_s_login_to_a_server_that_a_document
         }
     };
 
-    let old = store(&stand, &instance, &document).await;
+    let old = stand.store(&instance.secret, &document).await;
     let (_, message) = failed_rotation(&stand, &instance).await;
     names_both(&message);
     hostile.assert_received_nothing();
@@ -126,11 +105,11 @@ async fn no_function_sends_the_administrator_s_login_to_a_server_that_a_document
     label(&stand, &instance, &old).await;
     let mut current = instance.document.clone();
     current["credential_id"] = "another".into();
-    store(&stand, &instance, &current).await;
+    stand.store(&instance.secret, &current).await;
     names_both(&revocation(&stand, &instance, &old).await);
     hostile.assert_received_nothing();
 
-    store(&stand, &instance, &document).await;
+    stand.store(&instance.secret, &document).await;
     let event = json!({ "AddonId": instance.addon });
     let message = refusal(&stand, "deprovision-addon", event).await;
     for words in [hostile.server.url.authority(), "is for"] {
@@ -149,12 +128,7 @@ async fn an_administrator_s_secret_without_an_address_is_refused_with_the_remedy
         .text("token")
         .unwrap()
         .to_owned();
-    let parameters = json!({
-        "SecretId": stand.administrator_arn().as_str(),
-        "SecretString": json!({ "token": token }).to_string(),
-        "ClientRequestToken": version_id().as_str(),
-    });
-    stand.call("PutSecretValue", parameters).await.unwrap();
+    stand.store_administrator(&json!({ "token": token })).await;
     let (version, message) = failed_rotation(&stand, &instance).await;
     let completes = "aws secretsmanager put-secret-value";
     for words in [stand.administrator_arn().as_str(), completes, "{url:"] {
@@ -164,20 +138,12 @@ async fn an_administrator_s_secret_without_an_address_is_refused_with_the_remedy
 
     // Completed, the same rotation goes on.
     let url = stand.service.url().to_string();
-    let parameters = json!({
-        "SecretId": stand.administrator_arn().as_str(),
-        "SecretString": json!({ "token": token, "url": url }).to_string(),
-        "ClientRequestToken": version_id().as_str(),
-    });
-    stand.call("PutSecretValue", parameters).await.unwrap();
+    stand
+        .store_administrator(&json!({ "token": token, "url": url }))
+        .await;
     let again = json!({ "SecretId": instance.secret.as_str() });
     let _ = stand.call("RotateSecret", again).await;
-    stand
-        .wait_for("the rotation's success", |event| {
-            matches!(event, EventKind::RotationSucceeded { version: done, .. } if done == version.as_str())
-                .then_some(())
-        })
-        .await;
+    stand.succeeded(&version).await;
 }
 
 /// A document's change, and what the error names.
@@ -236,7 +202,7 @@ async fn every_function_that_acts_on_a_document_shows_that_its_names_are_its_own
         let (live, shown) = (stand.service.live(), stand.shown(&instance));
         let asked = stand.heroku.requests().len();
 
-        let version = store(&stand, &instance, &document).await;
+        let version = stand.store(&instance.secret, &document).await;
         let functions = [
             ("create-secret", "createSecret"),
             ("publish-to-heroku", "setSecret"),
@@ -310,7 +276,7 @@ async fn nothing_is_issued_before_the_current_credential_has_logged_in() {
         // Another's credential, with a key that is not its own.
         let mut document = instance.document.clone();
         document["credential_id"] = victim.imported.as_str().into();
-        let claimed = store(&stand, &instance, &document).await;
+        let claimed = stand.store(&instance.secret, &document).await;
         let (pending, message) = failed_rotation(&stand, &instance).await;
         for words in [
             claimed.as_str(),
@@ -413,19 +379,16 @@ async fn a_pending_document_that_rotation_has_not_made_is_refused() {
 #[tokio::test]
 async fn a_broken_current_credential_holds_up_no_revocation() {
     for api in Api::BOTH {
-        let stand = Stand::start().await;
-        let instance = stand.enrolled(api).await;
-        let leaked = stand.current(&instance);
-        stand.rotate(&instance).await;
+        let (stand, instance, leaked) = Stand::rotated(api).await;
         let mut broken = stand.value(&instance.secret, None).await;
         let works = std::mem::replace(&mut broken["api_key"], "not the key".into());
-        store(&stand, &instance, &broken).await;
+        stand.store(&instance.secret, &broken).await;
         super::fire(&stand, &leaked, 0).await;
         assert!(!stand.service.is_live(&instance.imported), "{api:?}");
         // A service that refuses everybody has proved nothing: the label stays until the current one works.
         assert!(stand.is_labelled_live(&instance, &leaked), "{api:?}");
         broken["api_key"] = works;
-        store(&stand, &instance, &broken).await;
+        stand.store(&instance.secret, &broken).await;
         super::fire(&stand, &leaked, 1).await;
         assert!(!stand.is_labelled_live(&instance, &leaked), "{api:?}");
     }
@@ -453,14 +416,9 @@ async fn what_is_stored_by_hand_during_a_rotation_is_shown_to_work_before_it_is_
         if key == "wrong" {
             by_hand["api_key"] = "not the key".into();
         }
-        let stored = store(&stand, &instance, &by_hand).await;
+        let stored = stand.store(&instance.secret, &by_hand).await;
         stored_by_hand.store(true, Ordering::SeqCst);
-        stand
-            .wait_for("the rotation's success", |event| {
-                matches!(event, EventKind::RotationSucceeded { version: it, .. } if it == version.as_str())
-                    .then_some(())
-            })
-            .await;
+        stand.succeeded(&version).await;
         let is_right = key == "right";
         assert_eq!(
             stand.is_labelled_live(&instance, &stored),

@@ -84,10 +84,7 @@ async fn a_called_function_ends_without_an_answer_before_or_after_its_work() {
 #[tokio::test]
 async fn a_revocation_ends_without_an_answer_and_is_delivered_again() {
     for when in [When::Before, When::After] {
-        let stand = Stand::start().await;
-        let instance = stand.enrolled(Api::V3).await;
-        let first = stand.current(&instance);
-        stand.rotate(&instance).await;
+        let (stand, instance, first) = Stand::rotated(Api::V3).await;
         stand.lambda.crash_next(Crash {
             function: "revoke-secret",
             step: None,

@@ -123,20 +123,11 @@ async fn a_password_that_the_customer_changed_keeps_no_login_alive() {
         when: When::After,
     });
     let version = stand.start_rotation(&instance).await;
-    stand
-        .wait_for("a failed step", |event| {
-            matches!(event, EventKind::StepFailed { .. }).then_some(())
-        })
-        .await;
+    stand.step_failed().await;
     stand
         .service
         .rekey(&instance.imported, "the customer's own");
-    stand
-        .wait_for("the rotation's success", |event| {
-            matches!(event, EventKind::RotationSucceeded { version: it, .. } if it == version.as_str())
-                .then_some(())
-        })
-        .await;
+    stand.succeeded(&version).await;
     assert!(stand.is_labelled_live(&instance, &first));
     fire(&stand, &first, 0).await;
     assert!(!stand.service.is_live(&instance.imported));
@@ -183,12 +174,7 @@ async fn a_current_document_that_is_not_valid_keeps_no_older_credential_alive() 
     let stand = Stand::start().await;
     let instance = stand.enrolled(Api::V1).await;
     let second = stand.rotate(&instance).await;
-    let parameters = json!({
-        "SecretId": instance.secret.as_str(),
-        "ClientRequestToken": version_id().as_str(),
-        "SecretString": "{}",
-    });
-    stand.call("PutSecretValue", parameters).await.unwrap();
+    stand.store(&instance.secret, "{}").await;
     let event = json!({ "AddonId": instance.addon });
     let message = refused(&stand, event).await;
     assert!(message.contains("engine is missing"), "{message}");
@@ -346,15 +332,11 @@ async fn a_rotation_under_way_is_waited_for_and_what_it_still_issues_ends() {
 
 /// The service refuses the administrator so many revocations.
 fn refuse(stand: &Stand, count: usize) {
-    stand.service.fail_next(FaultRule {
-        method: Some(Method::DELETE),
-        path_prefix: "/".to_owned(),
-        count,
-        fault: Fault::Status {
-            status: 403,
-            retry_after: None,
-        },
-    });
+    stand.service.fail_next(
+        FaultRule::next(Fault::status(403))
+            .by(Method::DELETE)
+            .times(count),
+    );
 }
 
 #[tokio::test]
@@ -422,21 +404,13 @@ async fn it_can_be_repeated_from_every_point_of_failure() {
         "scheduler:DeleteSchedule",
     ];
     for operation in operations {
-        for fault in [
-            Fault::Status {
-                status: 400,
-                retry_after: None,
-            },
-            Fault::LoseAnswer,
-        ] {
+        for fault in [Fault::status(400), Fault::LoseAnswer] {
             let stand = Stand::start().await;
             let instance = enrolled(&stand, Api::V3).await;
             stand.rotate(&instance).await;
-            stand.gateway.fail_next(GatewayFault {
-                operation: operation.to_owned(),
-                about: String::new(),
-                fault: fault.clone(),
-            });
+            stand
+                .gateway
+                .fail_next(GatewayFault::new(operation, "", fault.clone()));
             let what = format!("{operation} {fault:?}");
             let event = json!({ "AddonId": instance.addon });
             let answer = stand.lambda.ask(FUNCTION, event).await;
@@ -478,12 +452,7 @@ async fn what_is_somebody_elses_is_not_touched() {
         .unwrap();
     let mut document = instance.document.clone();
     document["heroku"]["addon_id"] = "acme-another".into();
-    let parameters = json!({
-        "SecretId": instance.secret.as_str(),
-        "SecretString": document.to_string(),
-        "ClientRequestToken": version_id().as_str(),
-    });
-    stand.call("PutSecretValue", parameters).await.unwrap();
+    stand.store(&instance.secret, &document).await;
     let message = refused(&stand, json!({ "AddonId": instance.addon })).await;
     assert!(
         message.contains("heroku.addon_id is acme-another"),

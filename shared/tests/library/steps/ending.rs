@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use addon_rotation::event::{RevokeEvent, VersionId};
+use addon_rotation::event::VersionId;
 use addon_rotation::function::Function as _;
 use addon_rotation::heroku::{HerokuClient, HerokuConfiguration};
 use addon_rotation::last_will;
@@ -11,45 +11,16 @@ use addon_rotation::service::Sessions;
 use axum::body::Bytes;
 use http::{Method, Request};
 use jiff::{SignedDuration, Timestamp};
-use local_cloud::events::EventKind;
 use local_cloud::gateway::GatewayFault;
-use local_cloud::heroku::{Fault, ShownNames, Untidiness};
+use local_cloud::heroku::{Fault, FaultRule, ShownNames, Untidiness};
 use local_cloud::secrets_manager::RotationOptions;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::announced::events;
 use super::sweep::lose;
-use super::{assert_fires, assert_settled, fire, grace_period, releases, schedule};
-use crate::support::{Api, Instance, Stand, credential, eventually, soon};
-
-/// Stores a version by hand, with these labels.
-pub(super) async fn store(
-    stand: &Stand,
-    instance: &Instance,
-    document: &Value,
-    labels: Value,
-) -> VersionId {
-    let id = Uuid::new_v4().to_string();
-    store_as(stand, instance, document, labels, &id).await
-}
-
-async fn store_as(
-    stand: &Stand,
-    instance: &Instance,
-    document: &Value,
-    labels: Value,
-    id: &str,
-) -> VersionId {
-    let parameters = json!({
-        "SecretId": instance.secret.as_str(),
-        "ClientRequestToken": id,
-        "SecretString": document.to_string(),
-        "VersionStages": labels,
-    });
-    stand.call("PutSecretValue", parameters).await.unwrap();
-    id.parse().unwrap()
-}
+use super::{assert_fires, assert_settled, fire, grace_period, releases, revocation, schedule};
+use crate::support::{Api, Instance, Stand, credential, eventually, soon, version_id};
 
 /// What the last invocation of `revoke-secret` has scheduled its next try for.
 fn last_error(stand: &Stand) -> String {
@@ -67,14 +38,14 @@ fn last_error(stand: &Stand) -> String {
 #[tokio::test]
 async fn a_label_that_somebody_moves_is_still_the_one_of_its_version() {
     for end in ["revoke-secret", "sweep", "deprovision-addon"] {
-        let stand = Stand::start().await;
-        let instance = stand.enrolled(Api::V1).await;
-        let first = stand.current(&instance);
-        stand.rotate(&instance).await;
+        let (stand, instance, first) = Stand::rotated(Api::V1).await;
         // And one of a version that never was.
         let ghost = Uuid::new_v4();
         let labels = json!([format!("LIVE-{first}"), format!("LIVE-{ghost}")]);
-        store(&stand, &instance, &instance.document, labels).await;
+        let id = version_id();
+        stand
+            .store_as(&instance.secret, &instance.document, id.as_str(), labels)
+            .await;
         assert!(!stand.is_labelled_live(&instance, &first));
         match end {
             "revoke-secret" => fire(&stand, &first, 0).await,
@@ -101,10 +72,7 @@ async fn a_label_that_somebody_moves_is_still_the_one_of_its_version() {
 #[tokio::test]
 async fn a_broken_current_credential_of_the_same_name_holds_up_no_revocation() {
     for labelled in [false, true] {
-        let stand = Stand::start().await;
-        let instance = stand.enrolled(Api::V1).await;
-        let leaked = stand.current(&instance);
-        stand.rotate(&instance).await;
+        let (stand, instance, leaked) = Stand::rotated(Api::V1).await;
         let mut broken = instance.document.clone();
         broken["api_key"] = "not the key".into();
         let id = Uuid::new_v4().to_string();
@@ -113,7 +81,7 @@ async fn a_broken_current_credential_of_the_same_name_holds_up_no_revocation() {
         } else {
             json!(["AWSCURRENT"])
         };
-        store_as(&stand, &instance, &broken, labels, &id).await;
+        stand.store_as(&instance.secret, &broken, &id, labels).await;
         fire(&stand, &leaked, 0).await;
         assert!(!stand.service.is_live(&instance.imported), "{labelled}");
     }
@@ -133,14 +101,10 @@ async fn a_label_that_somebody_put_on_ends_nobody_s_credential() {
         };
         let mut document = instance.document.clone();
         document["credential_id"] = target.as_str().into();
-        let planted = store_as(
-            &stand,
-            &instance,
-            &document,
-            json!([format!("LIVE-{id}")]),
-            &id,
-        )
-        .await;
+        let labels = json!([format!("LIVE-{id}")]);
+        let planted = stand
+            .store_as(&instance.secret, &document, &id, labels)
+            .await;
         stand.lambda.invoke("sweep", json!({})).await.unwrap();
         fire(&stand, &planted, 0).await;
         assert!(last_error(&stand).contains("never seen to log in"), "{of}");
@@ -157,10 +121,8 @@ async fn a_label_that_somebody_put_on_ends_nobody_s_credential() {
 
 #[tokio::test]
 async fn what_was_shown_is_noted_once_and_an_operator_s_word_stands_for_it() {
-    let stand = Stand::start().await;
-    let instance = stand.enrolled(Api::V1).await;
-    let first = stand.current(&instance);
-    let second = stand.rotate(&instance).await;
+    let (stand, instance, first) = Stand::rotated(Api::V1).await;
+    let second = stand.current(&instance);
     let noted = |stand: &Stand| {
         stand
             .snapshot(&instance)
@@ -185,14 +147,10 @@ async fn what_was_shown_is_noted_once_and_an_operator_s_word_stands_for_it() {
         .service
         .register(&id, earlier["api_key"].as_str().unwrap())
         .unwrap();
-    let earlier = store_as(
-        &stand,
-        &instance,
-        &earlier,
-        json!([format!("LIVE-{id}")]),
-        &id,
-    )
-    .await;
+    let labels = json!([format!("LIVE-{id}")]);
+    let earlier = stand
+        .store_as(&instance.secret, &earlier, &id, labels)
+        .await;
     let event = |vouched: Option<&str>| json!({ "SecretId": instance.secret.as_str(), "VersionId": earlier.as_str(), "Vouched": vouched });
     // Nobody's word, and one for another credential: whoever labelled it chose the name in its document.
     for vouched in [None, Some("another's")] {
@@ -219,7 +177,7 @@ async fn rename(stand: &Stand, instance: &Instance) -> (Value, VersionId) {
     let config = renamed["heroku"]["config"].as_object_mut().unwrap();
     let template = config.remove("ACME_URL").unwrap();
     config.insert("ACME_KEY".to_owned(), template);
-    let stored = store(stand, instance, &renamed, json!(["AWSCURRENT"])).await;
+    let stored = stand.store(&instance.secret, &renamed).await;
     (renamed, stored)
 }
 
@@ -269,7 +227,7 @@ async fn the_next_rotation_removes_a_config_var_by_the_documents_word() {
         let first = stand.current(&instance);
         let (mut renamed, stored) = rename(&stand, &instance).await;
         renamed["heroku"]["removed"] = json!(["ACME_URL"]);
-        let again = store(&stand, &instance, &renamed, json!(["AWSCURRENT"])).await;
+        let again = stand.store(&instance.secret, &renamed).await;
         let second = stand.rotate(&instance).await;
         let told = stand.lambda.logged();
         assert_eq!(is_told(&told), keeps_nulls, "{told}");
@@ -298,7 +256,7 @@ async fn apps_that_read_a_removed_config_var_have_the_whole_grace_period() {
     stand.rotate(&instance).await;
     let mut renamed = stand.value(&instance.secret, None).await;
     renamed["heroku"]["removed"] = json!(["ACME_URL"]);
-    store(&stand, &instance, &renamed, json!(["AWSCURRENT"])).await;
+    stand.store(&instance.secret, &renamed).await;
     stand.rotate(&instance).await;
     let labelled = [&first, &stored]
         .into_iter()
@@ -325,7 +283,7 @@ async fn apps_that_read_a_config_var_until_a_later_rotation_have_the_whole_grace
     // Renamed back: only the second rotation replaces what the config var has shown all the time.
     let mut renamed = stand.value(&instance.secret, None).await;
     renamed["heroku"]["config"] = instance.document["heroku"]["config"].clone();
-    store(&stand, &instance, &renamed, json!(["AWSCURRENT"])).await;
+    stand.store(&instance.secret, &renamed).await;
     stand.rotate(&instance).await;
     let labelled = [&first, &stored]
         .into_iter()
@@ -340,10 +298,7 @@ async fn apps_that_read_a_config_var_until_a_later_rotation_have_the_whole_grace
 #[tokio::test]
 async fn a_look_that_sees_neither_credential_has_seen_nothing() {
     for api in Api::BOTH {
-        let stand = Stand::start().await;
-        let instance = stand.enrolled(api).await;
-        let first = stand.current(&instance);
-        stand.rotate(&instance).await;
+        let (stand, instance, first) = Stand::rotated(api).await;
         let another = [(
             "ACME_URL".to_owned(),
             "https://elsewhere.example".to_owned(),
@@ -400,7 +355,7 @@ async fn a_value_that_heroku_stores_in_another_text_is_one_release() {
         *template = format!("{} ", template.as_str().unwrap()).into();
         let document = instance.document.clone();
         stand.switch_on(&instance).await.unwrap();
-        store(&stand, &instance, &document, json!(["AWSCURRENT"])).await;
+        stand.store(&instance.secret, &document).await;
         stand.heroku.set_untidiness(Untidiness {
             strips_blanks: true,
             ..Untidiness::default()
@@ -419,11 +374,11 @@ async fn a_promotion_whose_answer_was_lost_is_done() {
     let stand = Stand::start_without_retries().await;
     let instance = stand.enrolled(Api::V1).await;
     let first = stand.current(&instance);
-    stand.gateway.fail_next(GatewayFault {
-        operation: "secretsmanager:UpdateSecretVersionStage".to_owned(),
-        about: "AWSCURRENT".to_owned(),
-        fault: Fault::LoseAnswer,
-    });
+    stand.gateway.fail_next(GatewayFault::new(
+        "secretsmanager:UpdateSecretVersionStage",
+        "AWSCURRENT",
+        Fault::LoseAnswer,
+    ));
     stand.rotate(&instance).await;
     assert_eq!(
         stand.gateway.pending_faults("AWSCURRENT"),
@@ -441,17 +396,14 @@ async fn labels_that_have_no_room_are_missed_before_anything_is_done() {
     let stand = Stand::start_without_retries().await;
     let instance = stand.enrolled(Api::V1).await;
     for number in 0..17 {
-        let label = json!([format!("OWN-{number}")]);
-        store(&stand, &instance, &instance.document, label).await;
+        let (id, label) = (version_id(), json!([format!("OWN-{number}")]));
+        stand
+            .store_as(&instance.secret, &instance.document, id.as_str(), label)
+            .await;
     }
     let before = stand.service.live();
     stand.start_rotation(&instance).await;
-    let message = stand
-        .wait_for("the failure", |event| match event {
-            EventKind::StepFailed { message, .. } => Some(message.clone()),
-            _ => None,
-        })
-        .await;
+    let message = stand.step_failed().await;
     assert!(
         message.contains("labels") && message.contains("20"),
         "{message}"
@@ -462,10 +414,7 @@ async fn labels_that_have_no_room_are_missed_before_anything_is_done() {
 
 #[tokio::test]
 async fn a_schedule_that_is_switched_off_is_none() {
-    let stand = Stand::start().await;
-    let instance = stand.enrolled(Api::V3).await;
-    let first = stand.current(&instance);
-    stand.rotate(&instance).await;
+    let (stand, instance, first) = Stand::rotated(Api::V3).await;
     let made = schedule(&stand, &first, 0).unwrap();
     let path = format!("/schedules/{}?groupName={}", made.name, made.group);
     let scheduler = stand.gateway.scheduler();
@@ -498,15 +447,7 @@ async fn no_schedule_is_written_for_less_than_a_minute_from_now() {
     let instance = stand.enrolled(Api::V1).await;
     let first = stand.current(&instance);
     let schedules = stand.lambda.schedules_as_deployed();
-    let event = RevokeEvent {
-        secret: instance.secret.clone(),
-        version: first.clone(),
-        attempt: 0,
-        was_in_use: false,
-        vouched: None,
-        held_seconds: 0,
-        scheduled_at: None,
-    };
+    let event = revocation(&instance.secret, &first, 0);
     let began = Timestamp::now();
     schedules
         .revoke_after(event, Duration::from_secs(1), None, soon())
@@ -528,11 +469,8 @@ impl reqwest::dns::Resolve for Panics {
 // The stand is answered by other threads: the one that panics waits for the last will.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_panic_is_an_error_after_which_the_next_try_is_scheduled() {
-    let stand = Stand::start().await;
-    let instance = stand.enrolled(Api::V3).await;
-    let first = stand.current(&instance);
-    stand.rotate(&instance).await;
-    let mut revocation = stand.lambda.revocation();
+    let (stand, instance, first) = Stand::rotated(Api::V3).await;
+    let mut function = stand.lambda.revocation();
     let http = reqwest::Client::builder()
         .dns_resolver(Arc::new(Panics))
         .build()
@@ -542,16 +480,8 @@ async fn a_panic_is_an_error_after_which_the_next_try_is_scheduled() {
         oauth: "http://heroku.test/oauth/token".parse().unwrap(),
         ..stand.lambda.heroku().clone()
     };
-    revocation.heroku = HerokuClient::new(http, configuration);
-    let event = RevokeEvent {
-        secret: instance.secret.clone(),
-        version: first.clone(),
-        attempt: 0,
-        was_in_use: false,
-        vouched: None,
-        held_seconds: 0,
-        scheduled_at: None,
-    };
+    function.heroku = HerokuClient::new(http, configuration);
+    let event = revocation(&instance.secret, &first, 0);
     // As telemetry does, which says nothing of what the panic says.
     let before = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
@@ -560,7 +490,7 @@ async fn a_panic_is_an_error_after_which_the_next_try_is_scheduled() {
     }));
     let local = tokio::task::LocalSet::new();
     let tried = local.run_until(async {
-        let tried = async move { revocation.handle(event, soon()).await };
+        let tried = async move { function.handle(event, soon()).await };
         tokio::task::spawn_local(tried).await
     });
     assert!(tried.await.unwrap_err().is_panic());
@@ -574,12 +504,10 @@ async fn a_panic_is_an_error_after_which_the_next_try_is_scheduled() {
 
 #[tokio::test]
 async fn versions_with_one_credential_are_one() {
-    let stand = Stand::start().await;
-    let instance = stand.enrolled(Api::V1).await;
-    let first = stand.current(&instance);
-    let second = stand.rotate(&instance).await;
+    let (stand, instance, first) = Stand::rotated(Api::V1).await;
+    let second = stand.current(&instance);
     // The first credential again, under a version of its own, and replaced at once.
-    let again = store(&stand, &instance, &instance.document, json!(["AWSCURRENT"])).await;
+    let again = stand.store(&instance.secret, &instance.document).await;
     let third = stand.rotate(&instance).await;
     assert!(stand.is_labelled_live(&instance, &again));
     // Whichever time comes first: the credential ends with the last of its labels.
@@ -616,24 +544,17 @@ async fn a_version_that_nobody_saw_log_in_ends_with_the_one_that_has_its_credent
         "ffffffff-ffff-4fff-bfff-ffffffffffff",
     ] {
         for deprovisions in [false, true] {
-            let stand = Stand::start().await;
-            let instance = stand.enrolled(Api::V1).await;
-            let first = stand.current(&instance);
-            stand.rotate(&instance).await;
+            let (stand, instance, first) = Stand::rotated(Api::V1).await;
             // As a rollback labels what an operator has stored, and no rotation has replaced.
             let label = format!("LIVE-{copied}");
-            let labels = json!([label]);
-            let copy = store_as(&stand, &instance, &instance.document, labels, copied).await;
+            let copy = stand
+                .store_as(&instance.secret, &instance.document, copied, json!([label]))
+                .await;
             if deprovisions {
                 // A try that is cut off when the credential has ended.
-                stand.gateway.fail_next(GatewayFault {
-                    operation: "secretsmanager:UpdateSecretVersionStage".to_owned(),
-                    about: label,
-                    fault: Fault::Status {
-                        status: 400,
-                        retry_after: None,
-                    },
-                });
+                let operation = "secretsmanager:UpdateSecretVersionStage";
+                let cut_off = GatewayFault::new(operation, label, Fault::status(400));
+                stand.gateway.fail_next(cut_off);
                 let event = json!({ "AddonId": instance.addon });
                 let cut_off = stand.lambda.ask("deprovision-addon", event.clone()).await;
                 assert!(cut_off.is_err(), "{copied}: {cut_off:?}");
@@ -651,10 +572,7 @@ async fn a_version_that_nobody_saw_log_in_ends_with_the_one_that_has_its_credent
 
 #[tokio::test]
 async fn a_revocation_is_told_from_its_schedule_to_its_end() {
-    let stand = Stand::start().await;
-    let instance = stand.enrolled(Api::V1).await;
-    let first = stand.current(&instance);
-    stand.rotate(&instance).await;
+    let (stand, instance, first) = Stand::rotated(Api::V1).await;
     let types = |from: usize| {
         let told = events(&stand).into_iter().skip(from);
         let about = told.filter(|it| it["detail"]["VersionId"] == first.as_str());
@@ -664,27 +582,22 @@ async fn a_revocation_is_told_from_its_schedule_to_its_end() {
     };
     assert_eq!(types(0), ["Credential Revocation Scheduled"]);
     let from = events(&stand).len();
-    stand
-        .service
-        .fail_next(local_cloud::credential_service::FaultRule {
-            method: Some(Method::DELETE),
-            path_prefix: "/v1/credentials/".to_owned(),
-            count: 1,
-            fault: local_cloud::credential_service::Fault::Status {
-                status: 400,
-                retry_after: None,
-            },
-        });
+    stand.service.fail_next(
+        FaultRule::next(Fault::status(400))
+            .by(Method::DELETE)
+            .at("/v1/credentials/"),
+    );
     fire(&stand, &first, 0).await;
     assert_eq!(types(from), ["Credential Revocation Postponed"]);
     fire(&stand, &first, 1).await;
     assert_eq!(types(from + 1), ["Credential Revoked"]);
 
-    let event = json!({
-        "SecretId": instance.secret.as_str(),
-        "VersionId": store(&stand, &instance, &instance.document, json!(["LIVE-x"])).await.as_str(),
-        "Attempt": 40,
-    });
+    let (id, label) = (version_id(), json!(["LIVE-x"]));
+    let other = stand
+        .store_as(&instance.secret, &instance.document, id.as_str(), label)
+        .await;
+    let event =
+        json!({ "SecretId": instance.secret.as_str(), "VersionId": other.as_str(), "Attempt": 40 });
     stand.lambda.invoke("revoke-secret", event).await.unwrap();
     assert_eq!(types(from + 2), [""; 0], "nothing was to be done");
 }

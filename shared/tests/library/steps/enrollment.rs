@@ -233,11 +233,7 @@ async fn a_refresh_token_is_kept_if_it_cannot_be_had_again_and_completes_the_enr
         assert!(message.contains("Heroku shows other values"), "{message}");
         let is_kept = by == By::Code;
         assert_eq!(there(&stand, &addon), [false, is_kept], "{by:?}");
-        assert_eq!(
-            message.contains("cannot be replaced"),
-            is_kept,
-            "{message}"
-        );
+        assert_eq!(message.contains("cannot be replaced"), is_kept, "{message}");
         show(&stand, &addon, &right);
         let again = if is_kept {
             json!({ "Document": addon.document })

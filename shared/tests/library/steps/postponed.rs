@@ -4,7 +4,6 @@ use addon_rotation::event::VersionId;
 use http::Method;
 use jiff::Timestamp;
 use local_cloud::credential_service::{Fault, FaultRule};
-use local_cloud::events::EventKind;
 use serde_json::{Value, json};
 
 use super::{assert_fires, assert_settled, deliver, fire, grace_period, schedule};
@@ -54,10 +53,8 @@ async fn show(stand: &Stand, instance: &Instance, version: &VersionId) {
 
 #[tokio::test]
 async fn while_the_version_is_current_again() {
-    let stand = Stand::start().await;
-    let instance = stand.enrolled(Api::V1).await;
-    let first = stand.current(&instance);
-    let second = stand.rotate(&instance).await;
+    let (stand, instance, first) = Stand::rotated(Api::V1).await;
+    let second = stand.current(&instance);
     show(&stand, &instance, &first).await;
     make_current(&stand, &instance, &first).await;
     assert_postpones(&stand, &instance, &first, 1, 60).await;
@@ -72,11 +69,7 @@ async fn while_the_version_is_pending() {
     // The rotation never comes as far as Heroku: nothing but the label says that it may go on.
     stand.lambda.crash_next(Crash::before("publish-to-heroku"));
     let version = stand.start_rotation(&instance).await;
-    stand
-        .wait_for("the attempt's failure", |event| {
-            matches!(event, EventKind::RotationFailed { .. }).then_some(())
-        })
-        .await;
+    stand.rotation_failed().await;
     deliver(&stand, &instance, &version).await;
     assert!(stand.service.is_live(&credential(&instance, &version)));
     assert!(stand.is_labelled_live(&instance, &version));
@@ -86,10 +79,8 @@ async fn while_the_version_is_pending() {
 #[tokio::test]
 async fn while_heroku_shows_the_credential() {
     for api in Api::BOTH {
-        let stand = Stand::start().await;
-        let instance = stand.enrolled(api).await;
-        let first = stand.current(&instance);
-        let second = stand.rotate(&instance).await;
+        let (stand, instance, first) = Stand::rotated(api).await;
+        let second = stand.current(&instance);
         show(&stand, &instance, &first).await;
         assert_postpones(&stand, &instance, &first, 1, 60).await;
 
@@ -103,20 +94,13 @@ async fn while_heroku_shows_the_credential() {
 
 #[tokio::test]
 async fn while_the_service_refuses_and_later_each_time() {
-    let stand = Stand::start().await;
-    let instance = stand.enrolled(Api::V3).await;
-    let first = stand.current(&instance);
-    stand.rotate(&instance).await;
+    let (stand, instance, first) = Stand::rotated(Api::V3).await;
     for (attempt, seconds) in [(1, 60), (2, 120), (3, 240)] {
-        stand.service.fail_next(FaultRule {
-            method: Some(Method::DELETE),
-            path_prefix: "/v1/credentials/".to_owned(),
-            count: 1,
-            fault: Fault::Status {
-                status: 403,
-                retry_after: None,
-            },
-        });
+        stand.service.fail_next(
+            FaultRule::next(Fault::status(403))
+                .by(Method::DELETE)
+                .at("/v1/credentials/"),
+        );
         assert_postpones(&stand, &instance, &first, attempt, seconds).await;
         let next = schedule(&stand, &first, attempt).unwrap();
         stand.assert_holds_no_secret(&next.input);
@@ -127,10 +111,7 @@ async fn while_the_service_refuses_and_later_each_time() {
 
 #[tokio::test]
 async fn for_a_day_and_then_it_says_why() {
-    let stand = Stand::start().await;
-    let instance = stand.enrolled(Api::V1).await;
-    let version = stand.current(&instance);
-    stand.rotate(&instance).await;
+    let (stand, instance, version) = Stand::rotated(Api::V1).await;
     show(&stand, &instance, &version).await;
     let event = json!({
         "SecretId": instance.secret.as_str(),
@@ -151,10 +132,7 @@ async fn for_a_day_and_then_it_says_why() {
 
 #[tokio::test]
 async fn for_a_day_while_it_is_current_and_then_it_is_left_to_whatever_replaces_it() {
-    let stand = Stand::start().await;
-    let instance = stand.enrolled(Api::V1).await;
-    let first = stand.current(&instance);
-    stand.rotate(&instance).await;
+    let (stand, instance, first) = Stand::rotated(Api::V1).await;
     show(&stand, &instance, &first).await;
     make_current(&stand, &instance, &first).await;
     let event = json!({
@@ -173,10 +151,7 @@ async fn for_a_day_while_it_is_current_and_then_it_is_left_to_whatever_replaces_
 
 #[tokio::test]
 async fn because_a_later_rotation_has_scheduled_it_anew_however_late_the_event_comes() {
-    let stand = Stand::start().await;
-    let instance = stand.enrolled(Api::V1).await;
-    let first = stand.current(&instance);
-    stand.rotate(&instance).await;
+    let (stand, instance, first) = Stand::rotated(Api::V1).await;
     let late = schedule(&stand, &first, 0).unwrap();
     show(&stand, &instance, &first).await;
     make_current(&stand, &instance, &first).await;

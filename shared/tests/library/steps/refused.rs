@@ -1,7 +1,6 @@
 //! Steps that must not be taken: they say why, and leave everything as it was.
 
 use addon_rotation::event::{SecretArn, Step, VersionId};
-use local_cloud::events::EventKind;
 use serde_json::json;
 
 use super::releases;
@@ -22,16 +21,7 @@ async fn refusal(stand: &Stand, secret: &SecretArn, version: &VersionId, step: S
 /// Starts a rotation that cannot succeed; the message of its first failure.
 async fn failed_rotation(stand: &Stand, instance: &Instance) -> (VersionId, String) {
     let version = stand.start_rotation(instance).await;
-    let message = stand
-        .wait_for("the rotation's failure", |event| match event {
-            EventKind::RotationFailed {
-                version: failed,
-                message,
-                ..
-            } if failed == version.as_str() => Some(message.clone()),
-            _ => None,
-        })
-        .await;
+    let message = stand.failure_of(&version).await;
     (version, message)
 }
 
@@ -85,10 +75,8 @@ async fn a_secret_without_rotation_is_not_rotated() {
 
 #[tokio::test]
 async fn a_version_that_is_neither_current_nor_pending_is_not_rotated_to() {
-    let stand = Stand::start().await;
-    let instance = stand.enrolled(Api::V1).await;
-    let first = stand.current(&instance);
-    let second = stand.rotate(&instance).await;
+    let (stand, instance, first) = Stand::rotated(Api::V1).await;
+    let second = stand.current(&instance);
     for step in Step::ALL {
         let message = refusal(&stand, &instance.secret, &first, step).await;
         assert!(message.contains("AWSPENDING"), "{message}");
@@ -128,7 +116,7 @@ async fn a_var_that_heroku_refuses_leaves_the_old_credential_in_place() {
         let instance = stand.enrolled(api).await;
         let mut value = instance.document.clone();
         value["heroku"]["config"]["ACME_UNDECLARED"] = "{{ api_key }}".into();
-        store(&stand, &instance, &value.to_string()).await;
+        stand.store(&instance.secret, value).await;
         let first = stand.current(&instance);
         let (version, message) = failed_rotation(&stand, &instance).await;
         assert!(message.contains("ACME_UNDECLARED"), "{message}");
@@ -156,12 +144,8 @@ async fn enrolment_refuses_what_could_never_be_rotated() {
     assert!(error.message.contains("ACME_URL"), "{}", error.message);
     assert!(!stand.snapshot(&instance).rotation_enabled);
 
-    store(
-        &stand,
-        &instance,
-        r#"{"engine": "http", "url": "http://acme.example"}"#,
-    )
-    .await;
+    let incomplete = json!({ "engine": "http", "url": "http://acme.example" });
+    stand.store(&instance.secret, incomplete).await;
     let error = stand.switch_on(&instance).await.unwrap_err();
     for path in [
         "url",
@@ -193,14 +177,4 @@ async fn only_rotate_may_store_the_pending_value() {
         .await
         .unwrap_err();
     assert!(error.is("AccessDeniedException"), "{error}");
-}
-
-/// Stores another document as the current one, as its operator does.
-async fn store(stand: &Stand, instance: &Instance, value: &str) {
-    let parameters = json!({
-        "SecretId": instance.secret.as_str(),
-        "SecretString": value,
-        "ClientRequestToken": version_id().as_str(),
-    });
-    stand.call("PutSecretValue", parameters).await.unwrap();
 }

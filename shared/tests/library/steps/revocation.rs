@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use addon_rotation::deadline::Deadline;
-use addon_rotation::event::RevokeEvent;
 use addon_rotation::function::Function as _;
 use addon_rotation::steps::SCHEDULING;
 use http::Method;
@@ -11,8 +10,7 @@ use local_cloud::credential_service::{Fault, FaultRule};
 use local_cloud::heroku::GoneAs;
 use serde_json::json;
 
-use super::ending::store;
-use super::{assert_settled, deliver, fire, schedule};
+use super::{assert_settled, deliver, fire, revocation, schedule};
 use crate::support::{Api, Clock, Stand, credential, document, revoke};
 
 fn revocations(stand: &Stand) -> usize {
@@ -23,10 +21,7 @@ fn revocations(stand: &Stand) -> usize {
 
 #[tokio::test]
 async fn a_second_delivery_finds_nothing_to_do() {
-    let stand = Stand::start().await;
-    let instance = stand.enrolled(Api::V3).await;
-    let first = stand.current(&instance);
-    stand.rotate(&instance).await;
+    let (stand, instance, first) = Stand::rotated(Api::V3).await;
     fire(&stand, &first, 0).await;
     assert_eq!(revocations(&stand), 1);
     deliver(&stand, &instance, &first).await;
@@ -42,10 +37,8 @@ async fn an_addon_that_is_gone_shows_nothing_any_more() {
         (Api::V3, GoneAs::NotFound),
         (Api::V3, GoneAs::Gone),
     ] {
-        let stand = Stand::start().await;
-        let instance = stand.enrolled(api).await;
-        let first = stand.current(&instance);
-        let second = stand.rotate(&instance).await;
+        let (stand, instance, first) = Stand::rotated(api).await;
+        let second = stand.current(&instance);
         stand.heroku.set_gone_as(gone_as);
         stand.heroku.deprovision(&instance.addon).unwrap();
         fire(&stand, &first, 0).await;
@@ -61,10 +54,7 @@ async fn an_addon_that_is_gone_shows_nothing_any_more() {
 
 #[tokio::test]
 async fn a_credential_that_the_service_does_not_know_is_revoked() {
-    let stand = Stand::start().await;
-    let instance = stand.enrolled(Api::V1).await;
-    let first = stand.current(&instance);
-    stand.rotate(&instance).await;
+    let (stand, instance, first) = Stand::rotated(Api::V1).await;
     let administrator = stand.administrator().await;
     let imported = document(&instance.document);
     revoke(&stand.services(), &administrator, &imported)
@@ -77,33 +67,18 @@ async fn a_credential_that_the_service_does_not_know_is_revoked() {
 
 #[tokio::test]
 async fn the_label_goes_only_when_the_service_refuses_the_credential() {
-    let stand = Stand::start().await;
-    let instance = stand.enrolled(Api::V1).await;
-    let first = stand.current(&instance);
-    stand.rotate(&instance).await;
+    let (stand, instance, first) = Stand::rotated(Api::V1).await;
     // The service says that there is no such credential, and accepts it all the same.
-    stand.service.fail_next(FaultRule {
-        method: Some(Method::DELETE),
-        path_prefix: "/v1/credentials/".to_owned(),
-        count: 1,
-        fault: Fault::Status {
-            status: 404,
-            retry_after: None,
-        },
-    });
+    stand.service.fail_next(
+        FaultRule::next(Fault::status(404))
+            .by(Method::DELETE)
+            .at("/v1/credentials/"),
+    );
     // All but two seconds are kept back to schedule the next try.
     let (clock, two_seconds) = (Clock::stop(), Duration::from_secs(2));
     let deadline = Deadline::after(SCHEDULING + two_seconds);
-    let revocation = stand.lambda.revocation();
-    let event = RevokeEvent {
-        secret: instance.secret.clone(),
-        version: first.clone(),
-        attempt: 0,
-        was_in_use: false,
-        vouched: None,
-        held_seconds: 0,
-        scheduled_at: None,
-    };
+    let function = stand.lambda.revocation();
+    let event = revocation(&instance.secret, &first, 0);
     // The deletion is answered, and the login after it.
     let time_passes = async {
         let accepted = clock
@@ -119,7 +94,7 @@ async fn the_label_goes_only_when_the_service_refuses_the_credential() {
         assert!(accepted);
         clock.advance(two_seconds).await;
     };
-    let (revoked, ()) = tokio::join!(revocation.handle(event, deadline), time_passes);
+    let (revoked, ()) = tokio::join!(function.handle(event, deadline), time_passes);
     revoked.unwrap();
     drop(clock);
     assert!(stand.service.is_live(&instance.imported));
@@ -132,10 +107,7 @@ async fn the_label_goes_only_when_the_service_refuses_the_credential() {
 
 #[tokio::test]
 async fn a_secret_that_is_gone_is_said_to_be_and_not_tried_for_ever() {
-    let stand = Stand::start().await;
-    let instance = stand.enrolled(Api::V1).await;
-    let first = stand.current(&instance);
-    stand.rotate(&instance).await;
+    let (stand, instance, first) = Stand::rotated(Api::V1).await;
     let parameters = json!({
         "SecretId": instance.secret.as_str(),
         "ForceDeleteWithoutRecovery": true,
@@ -153,16 +125,14 @@ async fn a_secret_that_is_gone_is_said_to_be_and_not_tried_for_ever() {
 #[tokio::test]
 async fn a_label_follows_its_credential_to_the_version_that_holds_it_now() {
     for accepted in [true, false] {
-        let stand = Stand::start().await;
-        let instance = stand.enrolled(Api::V1).await;
-        let first = stand.current(&instance);
-        let second = stand.rotate(&instance).await;
+        let (stand, instance, first) = Stand::rotated(Api::V1).await;
+        let second = stand.current(&instance);
         fire(&stand, &first, 0).await;
         let mut edited = stand.value(&instance.secret, Some(&second)).await;
         for (_, template) in edited["heroku"]["config"].as_object_mut().unwrap() {
             *template = format!("{}?edited", template.as_str().unwrap()).into();
         }
-        let third = store(&stand, &instance, &edited, json!(["AWSCURRENT"])).await;
+        let third = stand.store(&instance.secret, &edited).await;
         if !accepted {
             let administrator = stand.administrator().await;
             let own = document(&edited);

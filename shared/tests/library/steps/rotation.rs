@@ -60,12 +60,9 @@ async fn late_reads_refuse_no_step_and_have_no_other_version_tried() {
             late_for: Some("rotate"),
             ..Untidy::default()
         });
-        stand.heroku.fail_next(FaultRule {
-            method: Some(method),
-            path_prefix: "/".to_owned(),
-            count: 1,
-            fault: Fault::Garbage(200),
-        });
+        stand
+            .heroku
+            .fail_next(FaultRule::next(Fault::Garbage(200)).by(method));
         let second = stand.rotate(&instance).await;
         assert_eq!(stand.heroku.pending_faults(), 0, "{api:?}");
         // What Heroku does not show fails a step, and no read of Secrets Manager does.
@@ -138,10 +135,7 @@ async fn every_step_can_be_delivered_twice() {
 #[tokio::test]
 async fn what_passes_between_the_functions_holds_no_value() {
     for api in Api::BOTH {
-        let stand = Stand::start().await;
-        let instance = stand.enrolled(api).await;
-        let first = stand.current(&instance);
-        stand.rotate(&instance).await;
+        let (stand, _, first) = Stand::rotated(api).await;
         fire(&stand, &first, 0).await;
         let records = stand.lambda.records();
         let others = records.iter().filter(|it| it.function != "rotate");

@@ -129,11 +129,11 @@ async fn a_rotation_that_is_under_way_is_told_and_no_other_begun() {
         })
     });
     // As well as where another one's was faster.
-    stand.gateway.fail_next(GatewayFault {
-        operation: "secretsmanager:RotateSecret".to_owned(),
-        about: String::new(),
-        fault: Fault::LoseAnswer,
-    });
+    stand.gateway.fail_next(GatewayFault::new(
+        "secretsmanager:RotateSecret",
+        "",
+        Fault::LoseAnswer,
+    ));
     let answer = press(&stand, &instance.addon).await.unwrap();
     assert_eq!(answer["Outcome"], "under-way");
     assert_eq!(press(&stand, &instance.addon).await.unwrap(), answer);
@@ -157,11 +157,7 @@ async fn a_rotation_that_secrets_manager_has_yet_to_complete_is_under_way() {
     });
     let started = press(&stand, &instance.addon).await.unwrap();
     let version = started["VersionId"].as_str().unwrap();
-    stand
-        .wait_for("the promotion", |event| {
-            matches!(event, EventKind::RotationFailed { .. }).then_some(())
-        })
-        .await;
+    stand.rotation_failed().await;
     assert_eq!(stand.current(&instance).as_str(), version);
     let answer = press(&stand, &instance.addon).await.unwrap();
     assert_eq!(answer["Outcome"], "under-way");

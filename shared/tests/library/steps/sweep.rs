@@ -2,16 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use addon_rotation::event::{RevokeEvent, SecretArn, VersionId};
+use addon_rotation::event::{SecretArn, VersionId};
 use axum::body::Bytes;
 use http::Request;
 use jiff::{SignedDuration, Timestamp};
 use lambda_in_process::arn;
-use local_cloud::events::EventKind;
 use local_cloud::secrets_manager::Untidy;
 use serde_json::{Value, json};
 
-use super::{assert_fires, assert_settled, fire, grace_period, schedule};
+use super::{assert_fires, assert_settled, fire, grace_period, revocation, schedule};
 use crate::support::{Api, Crash, GRACE_PERIOD, Stand, create_secret, soon, version_id};
 
 async fn sweep(stand: &Stand) {
@@ -37,10 +36,7 @@ pub(super) async fn lose(stand: &Stand, version: &VersionId, attempt: u32) {
 
 #[tokio::test]
 async fn a_lost_schedule_is_made_anew_with_the_whole_grace_period() {
-    let stand = Stand::start().await;
-    let instance = stand.enrolled(Api::V3).await;
-    let first = stand.current(&instance);
-    stand.rotate(&instance).await;
+    let (stand, instance, first) = Stand::rotated(Api::V3).await;
     lose(&stand, &first, 0).await;
     sweep(&stand).await;
     // Nobody knows since when Heroku shows another one: soon somebody looks.
@@ -56,20 +52,13 @@ async fn a_lost_schedule_is_made_anew_with_the_whole_grace_period() {
 
 #[tokio::test]
 async fn what_has_a_schedule_keeps_it_the_first_trys_or_a_later_ones() {
-    let stand = Stand::start().await;
-    let instance = stand.enrolled(Api::V1).await;
-    let first = stand.current(&instance);
-    stand.rotate(&instance).await;
+    let (stand, _, first) = Stand::rotated(Api::V1).await;
     let before = schedules(&stand);
     sweep(&stand).await;
     assert_eq!(schedules(&stand), before);
 
     // The service is out of order when the time has come: the next try is scheduled.
-    let parameters = json!({
-        "SecretId": stand.administrator_arn().as_str(), "SecretString": "{}",
-        "ClientRequestToken": version_id().as_str(),
-    });
-    stand.call("PutSecretValue", parameters).await.unwrap();
+    stand.store_administrator(&json!({})).await;
     fire(&stand, &first, 0).await;
     let before = schedules(&stand);
     assert!(schedule(&stand, &first, 1).is_some());
@@ -83,11 +72,7 @@ async fn a_rotation_that_was_abandoned_leaves_nothing_alive() {
     let instance = stand.enrolled(Api::V1).await;
     stand.lambda.crash_next(Crash::before("publish-to-heroku"));
     let version = stand.start_rotation(&instance).await;
-    stand
-        .wait_for("a failed step", |event| {
-            matches!(event, EventKind::StepFailed { .. }).then_some(())
-        })
-        .await;
+    stand.step_failed().await;
     // Under way, if only in name: Secrets Manager may try it again.
     sweep(&stand).await;
     assert!(schedules(&stand).is_empty());
@@ -221,15 +206,7 @@ async fn more_than_a_page_of_secrets_and_of_schedules() {
     for number in 0..105 {
         let name = format!("acme/credentials/{number}");
         let (secret, version) = waiting(&stand, &name, &own(), &arn("rotate")).await;
-        let later_try = RevokeEvent {
-            secret,
-            version,
-            attempt: 1,
-            was_in_use: false,
-            vouched: None,
-            held_seconds: 0,
-            scheduled_at: None,
-        };
+        let later_try = revocation(&secret, &version, 1);
         let scheduled = own_schedules.revoke_after(later_try, GRACE_PERIOD, None, soon());
         scheduled.await.unwrap();
         let name = format!("{name}/unscheduled");
@@ -273,10 +250,6 @@ async fn waiting(
 /// Stores a version that is neither current nor pending, and may be alive.
 async fn label(stand: &Stand, secret: &SecretArn) -> VersionId {
     let version = version_id();
-    let parameters = json!({
-        "SecretId": secret.as_str(), "SecretString": "{}",
-        "ClientRequestToken": version.as_str(), "VersionStages": [format!("LIVE-{version}")],
-    });
-    stand.call("PutSecretValue", parameters).await.unwrap();
-    version
+    let labels = json!([format!("LIVE-{version}")]);
+    stand.store_as(secret, "{}", version.as_str(), labels).await
 }

@@ -7,7 +7,6 @@ use local_cloud::events::EventKind;
 use local_cloud::heroku::{Fault, FaultRule};
 use serde_json::json;
 
-use super::ending::store;
 use super::{assert_settled, fire, schedule};
 use crate::support::{Api, Instance, Stand, within};
 
@@ -45,18 +44,14 @@ async fn failures(stand: &Stand, count: usize) {
 #[tokio::test]
 async fn a_proxys_404_page_is_not_herokus_word_that_the_addon_is_gone() {
     for api in Api::BOTH {
-        let stand = Stand::start().await;
-        let instance = stand.enrolled(api).await;
-        let first = stand.current(&instance);
-        stand.rotate(&instance).await;
+        let (stand, instance, first) = Stand::rotated(api).await;
         show(&stand, &instance, &first).await;
         let path_prefix = if api == Api::V1 { "/vendor" } else { "/addons" }.to_owned();
-        stand.heroku.fail_next(FaultRule {
-            method: Some(Method::GET),
-            path_prefix,
-            count: 1,
-            fault: Fault::Garbage(404),
-        });
+        stand.heroku.fail_next(
+            FaultRule::next(Fault::Garbage(404))
+                .by(Method::GET)
+                .at(path_prefix),
+        );
         fire(&stand, &first, 0).await;
         assert!(
             stand.service.is_live(&instance.imported),
@@ -67,19 +62,11 @@ async fn a_proxys_404_page_is_not_herokus_word_that_the_addon_is_gone() {
 
 #[tokio::test]
 async fn an_older_chain_of_tries_does_not_cut_the_grace_period_short() {
-    let stand = Stand::start().await;
-    let instance = stand.enrolled(Api::V1).await;
-    let first = stand.current(&instance);
-    let second = stand.rotate(&instance).await;
-    stand.service.fail_next(FaultRule {
-        method: Some(Method::DELETE),
-        path_prefix: "/".to_owned(),
-        count: 1,
-        fault: Fault::Status {
-            status: 403,
-            retry_after: None,
-        },
-    });
+    let (stand, instance, first) = Stand::rotated(Api::V1).await;
+    let second = stand.current(&instance);
+    stand
+        .service
+        .fail_next(FaultRule::next(Fault::status(403)).by(Method::DELETE));
     fire(&stand, &first, 0).await;
     show(&stand, &instance, &first).await;
     operator(
@@ -101,10 +88,7 @@ async fn an_older_chain_of_tries_does_not_cut_the_grace_period_short() {
 
 #[tokio::test]
 async fn a_secret_marked_for_deletion() {
-    let stand = Stand::start().await;
-    let instance = stand.enrolled(Api::V1).await;
-    let first = stand.current(&instance);
-    stand.rotate(&instance).await;
+    let (stand, instance, first) = Stand::rotated(Api::V1).await;
     stand
         .call(
             "DeleteSecret",
@@ -126,10 +110,7 @@ async fn a_secret_marked_for_deletion() {
 
 #[tokio::test]
 async fn two_deliveries_at_once() {
-    let stand = Stand::start().await;
-    let instance = stand.enrolled(Api::V1).await;
-    let first = stand.current(&instance);
-    stand.rotate(&instance).await;
+    let (stand, instance, first) = Stand::rotated(Api::V1).await;
     let event = json!({ "SecretId": instance.secret.as_str(), "VersionId": first.as_str() });
     let (a, b) = tokio::join!(
         stand.lambda.invoke("revoke-secret", event.clone()),
@@ -146,7 +127,7 @@ async fn an_abandoned_version_is_revoked_after_the_next_rotation() {
     let instance = stand.enrolled(Api::V1).await;
     let mut bad = instance.document.clone();
     bad["heroku"]["config"]["ACME_UNDECLARED"] = "{{ api_key }}".into();
-    store(&stand, &instance, &bad, json!(["AWSCURRENT"])).await;
+    stand.store(&instance.secret, &bad).await;
     let bad = stand.current(&instance);
     let abandoned = stand.start_rotation(&instance).await;
     failures(&stand, 5).await;
@@ -154,7 +135,7 @@ async fn an_abandoned_version_is_revoked_after_the_next_rotation() {
     assert!(stand.is_labelled_live(&instance, &bad));
     // The operator corrects the document, takes AWSPENDING off and rotates anew.
     operator(&stand, &instance, "AWSPENDING", abandoned.as_str(), None).await;
-    store(&stand, &instance, &instance.document, json!(["AWSCURRENT"])).await;
+    stand.store(&instance.secret, &instance.document).await;
     let old = stand.current(&instance);
     stand.rotate(&instance).await;
     // The first try only looks: nobody knows since when it is out of use. Two versions have one credential, which ends

@@ -56,13 +56,5 @@ async fn break_service(State(service): State<Arc<CredentialService>>) -> String 
 }
 
 fn unavailable() -> FaultRule {
-    FaultRule {
-        method: None,
-        path_prefix: "/".to_owned(),
-        count: COUNT,
-        fault: Fault::Status {
-            status: 503,
-            retry_after: None,
-        },
-    }
+    FaultRule::next(Fault::status(503)).times(COUNT)
 }

@@ -3,6 +3,7 @@
 mod authority;
 mod ending;
 mod protocol;
+mod sessions;
 mod untidy;
 
 use super::Mutant;
@@ -27,6 +28,7 @@ pub(super) fn mutants() -> impl Iterator<Item = &'static Mutant> {
         authority::MUTANTS,
         ending::MUTANTS,
         untidy::MUTANTS,
+        sessions::MUTANTS,
     ];
     tables.into_iter().flatten()
 }

@@ -179,10 +179,8 @@ impl World {
         let done = self.operate(&command, tries).await;
         self.look_now().await;
         let waiting = self.waiting();
-        let mut book = self.book();
-        book.accept_downtime(false);
-        book.end_at_once(&waiting);
-        drop(book);
+        self.book().accept_downtime(false);
+        self.book().end_at_once(&waiting);
         if done {
             let live = self.service.live().await.unwrap_or_default();
             if live.len() != 1 {

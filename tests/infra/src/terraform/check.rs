@@ -8,14 +8,15 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
 
+use anyhow::{Context as _, Result, bail};
 use serde_json::{Value, json};
 
 use super::{DIRECTORY, plan};
-use crate::InfraError;
 use crate::evaluate::Stack;
 use crate::names::snake;
 use crate::sets::{self, ACCOUNT, REGION, STACK, sparse, temporary};
 use crate::template::Template;
+use crate::{agrees, sees, using};
 
 /// Where images of build machines keep providers, beside the system's optional software.
 const MIRRORS: &str = "/opt";
@@ -23,7 +24,7 @@ const PROVIDER: &str = "registry.terraform.io/hashicorp/aws";
 
 /// Plans the module with all defaults and with everything set, and then with planted differences, which must be
 /// found.
-pub(crate) fn run(workspace: &Path, template: &Template) -> Result<(), InfraError> {
+pub(crate) fn run(workspace: &Path, template: &Template) -> Result<()> {
     let Some(terraform) = Terraform::find()? else {
         return Ok(());
     };
@@ -33,12 +34,7 @@ pub(crate) fn run(workspace: &Path, template: &Template) -> Result<(), InfraErro
             return Ok(());
         };
         let differences = plan::differences(&stack(template, &parameters), &plan)?;
-        if !differences.is_empty() {
-            return Err(InfraError::Differs {
-                subject: format!("the plan of {DIRECTORY} ({what})"),
-                differences,
-            });
-        }
+        agrees(&format!("the plan of {DIRECTORY} ({what})"), &differences)?;
         let resources = plan["resource_changes"].as_array().map_or(0, Vec::len);
         println!("terraform: {resources} resources as the template has them ({what})");
     }
@@ -64,20 +60,20 @@ const PLANTED: [(&str, &str, &str); 3] = [
     ),
 ];
 
-fn planted(workspace: &Path, template: &Template, terraform: &Terraform) -> Result<(), InfraError> {
+fn planted(workspace: &Path, template: &Template, terraform: &Terraform) -> Result<()> {
     let copy = temporary()?;
     let module = workspace.join(DIRECTORY);
-    for entry in fs::read_dir(&module).map_err(InfraError::file(&module))? {
-        let path = entry.map_err(InfraError::file(&module))?.path();
+    for entry in fs::read_dir(&module).with_context(using(&module))? {
+        let path = entry.with_context(using(&module))?.path();
         if path.extension().is_none_or(|it| it != "tf") {
             continue;
         }
-        let mut text = fs::read_to_string(&path).map_err(InfraError::file(&path))?;
+        let mut text = fs::read_to_string(&path).with_context(using(&path))?;
         for (right, wrong, _) in PLANTED {
             text = text.replacen(right, wrong, 1);
         }
         let name = path.file_name().unwrap_or_default();
-        fs::write(copy.path().join(name), text).map_err(InfraError::file(copy.path()))?;
+        fs::write(copy.path().join(name), text).with_context(using(copy.path()))?;
     }
     let parameters = sparse();
     let Some(plan) = terraform.plan(template, copy.path(), &parameters)? else {
@@ -85,12 +81,7 @@ fn planted(workspace: &Path, template: &Template, terraform: &Terraform) -> Resu
     };
     let found = plan::differences(&stack(template, &parameters), &plan)?;
     for (.., what) in PLANTED {
-        if !found.iter().any(|it| it.starts_with(what)) {
-            return Err(InfraError::Blind {
-                subject: "the Terraform module",
-                what: format!("{what}; found: {found:?}"),
-            });
-        }
+        sees("the Terraform module", what, &found)?;
     }
     println!(
         "terraform: {} planted differences were found",
@@ -116,13 +107,13 @@ struct Terraform {
 
 impl Terraform {
     /// None, with a word to whoever runs this, if there is none.
-    fn find() -> Result<Option<Self>, InfraError> {
+    fn find() -> Result<Option<Self>> {
         match Command::new("terraform").arg("version").output() {
             Ok(output) if output.status.success() => Ok(Some(Self { mirror: mirror() })),
-            Ok(output) => Err(InfraError::Failed {
-                command: "terraform version".to_owned(),
-                output: String::from_utf8_lossy(&output.stderr).into_owned(),
-            }),
+            Ok(output) => bail!(
+                "`terraform version` failed: {}",
+                String::from_utf8_lossy(&output.stderr)
+            ),
             Err(_) => {
                 println!("terraform: left out, no `terraform` is on the PATH");
                 Ok(None)
@@ -136,11 +127,11 @@ impl Terraform {
         template: &Template,
         module: &Path,
         parameters: &BTreeMap<&str, Value>,
-    ) -> Result<Option<Value>, InfraError> {
+    ) -> Result<Option<Value>> {
         let directory = temporary()?;
         let write = |name: &str, text: &str| {
             let path = directory.path().join(name);
-            fs::write(&path, text).map_err(InfraError::file(&path))
+            fs::write(&path, text).with_context(using(&path))
         };
         for binary in sets::binaries(template)? {
             write(&format!("{binary}.zip"), "a zip")?;
@@ -182,14 +173,11 @@ impl Terraform {
         }
         self.run(directory.path(), &["plan", "-input=false", "-out=plan"])?;
         let shown = self.run(directory.path(), &["show", "-json", "plan"])?;
-        let plan = serde_json::from_str(&shown);
-        Ok(Some(plan.map_err(|source| InfraError::Json {
-            program: "terraform show",
-            source,
-        })?))
+        let plan = serde_json::from_str(&shown).context("terraform show answered no JSON")?;
+        Ok(Some(plan))
     }
 
-    fn run(&self, directory: &Path, arguments: &[&str]) -> Result<String, InfraError> {
+    fn run(&self, directory: &Path, arguments: &[&str]) -> Result<String> {
         let mut command = Command::new("terraform");
         command
             .args(arguments)
@@ -199,15 +187,16 @@ impl Terraform {
         if self.mirror.is_some() {
             command.env("TF_CLI_CONFIG_FILE", directory.join("terraform.rc"));
         }
-        let output = command.output().map_err(InfraError::file(directory))?;
+        let output = command.output().with_context(using(directory))?;
         if output.status.success() {
             return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
         }
         let output = [output.stdout, output.stderr].concat();
-        Err(InfraError::Failed {
-            command: format!("terraform {}", arguments.join(" ")),
-            output: String::from_utf8_lossy(&output).into_owned(),
-        })
+        bail!(
+            "`terraform {}` failed: {}",
+            arguments.join(" "),
+            String::from_utf8_lossy(&output)
+        )
     }
 }
 
@@ -224,13 +213,9 @@ fn mirror() -> Option<PathBuf> {
 
 /// The address of what stands in for AWS STS: the module asks for the account's number, and for nothing else. It
 /// ends with the process.
-fn identity() -> Result<String, InfraError> {
-    let error = |source| InfraError::File {
-        path: "127.0.0.1".into(),
-        source,
-    };
-    let listener = TcpListener::bind("127.0.0.1:0").map_err(error)?;
-    let address = listener.local_addr().map_err(error)?;
+fn identity() -> Result<String> {
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let address = listener.local_addr()?;
     thread::spawn(move || {
         for stream in listener.incoming().flatten() {
             thread::spawn(move || answer(stream));

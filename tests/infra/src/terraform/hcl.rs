@@ -1,11 +1,12 @@
 //! Values of the template's language in Terraform's, laid out as `terraform fmt` does.
 
+use anyhow::Result;
 use serde_json::{Map, Value};
 
 use super::resources;
-use crate::InfraError;
 use crate::names::{self, snake};
 use crate::template::{Part, Template, function, parts, type_of};
+use crate::unknown;
 
 /// How a resource of the stack is spoken of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,7 +26,7 @@ pub(crate) struct Printer<'a> {
 
 impl Printer<'_> {
     /// The expression, whose further lines are indented by so much.
-    pub(crate) fn print(&self, value: &Value, indent: usize) -> Result<String, InfraError> {
+    pub(crate) fn print(&self, value: &Value, indent: usize) -> Result<String> {
         if let Some((name, argument)) = function(value) {
             return self.function(name, argument, indent);
         }
@@ -37,7 +38,7 @@ impl Printer<'_> {
         })
     }
 
-    fn function(&self, name: &str, argument: &Value, indent: usize) -> Result<String, InfraError> {
+    fn function(&self, name: &str, argument: &Value, indent: usize) -> Result<String> {
         match (name, argument) {
             ("Ref", Value::String(id)) => self.reference(id),
             ("Fn::GetAtt", Value::Array(of)) => self.attribute(text(&of[0])?, text(&of[1])?),
@@ -68,11 +69,11 @@ impl Printer<'_> {
                 self.print(&of[0], indent)?,
                 self.print(&of[1], indent)?
             )),
-            _ => Err(InfraError::unknown("the function", name)),
+            _ => Err(unknown("the function", name)),
         }
     }
 
-    fn reference(&self, id: &str) -> Result<String, InfraError> {
+    fn reference(&self, id: &str) -> Result<String> {
         let pseudo = match id {
             "AWS::NoValue" => "null",
             "AWS::StackName" => "var.stack_name",
@@ -103,19 +104,19 @@ impl Printer<'_> {
         }
     }
 
-    fn attribute(&self, id: &str, attribute: &str) -> Result<String, InfraError> {
+    fn attribute(&self, id: &str, attribute: &str) -> Result<String> {
         match (self.mode, attribute) {
             (Mode::Named, "Arn") => self.print(&names::arn(self.template, id)?, 0),
             (Mode::Named, "QueueName") => self.print(&names::name(self.template, id)?, 0),
             (Mode::Known, "Arn") => self.known(id, "arn"),
-            _ => Err(InfraError::unknown("the attribute", attribute)),
+            _ => Err(unknown("the attribute", attribute)),
         }
     }
 
     /// Terraform's reference. One that may not be there has none.
-    fn known(&self, id: &str, attribute: &str) -> Result<String, InfraError> {
+    fn known(&self, id: &str, attribute: &str) -> Result<String> {
         if !self.template.resource(id)?["Condition"].is_null() {
-            return Err(InfraError::unknown("the condition of", id));
+            return Err(unknown("the condition of", id));
         }
         let address = resources::address(self.template, id)?;
         Ok(format!("{address}.{attribute}"))
@@ -126,7 +127,7 @@ impl Printer<'_> {
         &self,
         text: &str,
         escape: impl Fn(&str) -> String,
-    ) -> Result<String, InfraError> {
+    ) -> Result<String> {
         let mut all = String::new();
         for part in parts(text) {
             match part {
@@ -147,7 +148,7 @@ impl Printer<'_> {
         Ok(all)
     }
 
-    fn list(&self, values: &[Value], indent: usize) -> Result<String, InfraError> {
+    fn list(&self, values: &[Value], indent: usize) -> Result<String> {
         let are_simple = values
             .iter()
             .all(|value| function(value).is_some() || !(value.is_array() || value.is_object()));
@@ -174,7 +175,7 @@ impl Printer<'_> {
         })
     }
 
-    fn object(&self, values: &Map<String, Value>, indent: usize) -> Result<String, InfraError> {
+    fn object(&self, values: &Map<String, Value>, indent: usize) -> Result<String> {
         let mut names: Vec<_> = values.keys().collect();
         names.sort_by_key(|name| {
             let order = [
@@ -236,10 +237,10 @@ fn may_lack(value: &Value) -> bool {
     matches!(function(value), Some(("Fn::If", of)) if of[2]["Ref"] == "AWS::NoValue")
 }
 
-fn text(value: &Value) -> Result<&str, InfraError> {
+fn text(value: &Value) -> Result<&str> {
     value
         .as_str()
-        .ok_or_else(|| InfraError::unknown("the argument", &value.to_string()))
+        .ok_or_else(|| unknown("the argument", &value.to_string()))
 }
 
 fn quoted(text: &str) -> String {

@@ -2,14 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use anyhow::Result;
 use serde_json::{Map, Value};
 
 use super::{Item, Resource, all};
-use crate::InfraError;
 use crate::evaluate::{Stack, plain};
 
 /// All that differs, none if nothing does. `plan` is `terraform show -json`'s; the module is called `stack` in it.
-pub(crate) fn differences(stack: &Stack<'_>, plan: &Value) -> Result<Vec<String>, InfraError> {
+pub(crate) fn differences(stack: &Stack<'_>, plan: &Value) -> Result<Vec<String>> {
     let planned = planned(plan);
     let configured = configured(plan);
     let mut differences = Vec::new();
@@ -99,7 +99,7 @@ impl Comparison<'_> {
         unknown: &Value,
         configured: &Value,
         within: &str,
-    ) -> Result<(), InfraError> {
+    ) -> Result<()> {
         for (name, item) in items {
             let path = format!("{within}{name}");
             let (planned, unknown) = (&planned[*name], &unknown[*name]);
@@ -146,7 +146,7 @@ impl Comparison<'_> {
     }
 
     /// What a plan does not know is what Terraform makes of the resource that the template names.
-    fn named(&mut self, path: &str, value: &Value, configured: &Value) -> Result<(), InfraError> {
+    fn named(&mut self, path: &str, value: &Value, configured: &Value) -> Result<()> {
         let id = value["Ref"].as_str().or(value["Fn::GetAtt"][0].as_str());
         let address = super::resources::address(self.stack.template, id.unwrap_or_default())?;
         let references = configured["references"].as_array().into_iter().flatten();

@@ -1,11 +1,12 @@
 //! The template's resources as Terraform's: the same properties under the provider's names. A property that is not
 //! known here is an error, so that none is left out.
 
+use anyhow::Result;
 use serde_json::{Map, Value, json};
 
-use crate::InfraError;
 use crate::names::{self, snake, without_suffix};
 use crate::template::{Template, function, type_of};
+use crate::{missing, unknown};
 
 /// A resource of the provider.
 #[derive(Debug)]
@@ -47,7 +48,7 @@ pub(crate) enum Item {
 }
 
 /// All that the template's resources become, in the order of their ids.
-pub(crate) fn all(template: &Template) -> Result<Vec<Resource>, InfraError> {
+pub(crate) fn all(template: &Template) -> Result<Vec<Resource>> {
     let mut all = Vec::new();
     for (id, resource) in template.section("Resources")? {
         let mut properties = Properties::of(id, resource)?;
@@ -63,12 +64,12 @@ pub(crate) fn all(template: &Template) -> Result<Vec<Resource>, InfraError> {
 }
 
 /// The provider's type for one of the template's, and what the ids of those end in.
-pub(crate) fn address(template: &Template, id: &str) -> Result<String, InfraError> {
+pub(crate) fn address(template: &Template, id: &str) -> Result<String> {
     let (kind, suffix) = kind(type_of(template.resource(id)?))?;
     Ok(format!("{kind}.{}", snake(without_suffix(id, &[suffix]))))
 }
 
-fn kind(of: &str) -> Result<(&'static str, &'static str), InfraError> {
+fn kind(of: &str) -> Result<(&'static str, &'static str)> {
     Ok(match of {
         "AWS::Serverless::Function" => ("aws_lambda_function", "Function"),
         "AWS::Lambda::EventInvokeConfig" => (
@@ -86,7 +87,7 @@ fn kind(of: &str) -> Result<(&'static str, &'static str), InfraError> {
         "AWS::DynamoDB::Table" => ("aws_dynamodb_table", ""),
         "AWS::CloudWatch::Alarm" => ("aws_cloudwatch_metric_alarm", "Alarm"),
         "AWS::CloudWatch::Dashboard" => ("aws_cloudwatch_dashboard", ""),
-        other => return Err(InfraError::unknown("the type", other)),
+        other => return Err(unknown("the type", other)),
     })
 }
 
@@ -96,7 +97,7 @@ fn of(
     id: &str,
     of: &str,
     properties: &mut Properties<'_>,
-) -> Result<Vec<Resource>, InfraError> {
+) -> Result<Vec<Resource>> {
     let (kind, suffix) = kind(of)?;
     let name = snake(without_suffix(id, &[suffix]));
     let mut after = Vec::new();
@@ -205,7 +206,7 @@ fn of(
                 Item::Text(properties.take("DashboardBody")?),
             ),
         ],
-        other => return Err(InfraError::unknown("the type", other)),
+        other => return Err(unknown("the type", other)),
     };
     Ok(vec![Resource {
         kind,
@@ -220,7 +221,7 @@ fn of(
 fn lambda(
     template: &Template,
     properties: &mut Properties<'_>,
-) -> Result<Vec<(&'static str, Item)>, InfraError> {
+) -> Result<Vec<(&'static str, Item)>> {
     let globals = template.section("Globals")?.get("Function");
     for (name, value) in globals.and_then(Value::as_object).into_iter().flatten() {
         properties.left.entry(name.clone()).or_insert(value.clone());
@@ -291,27 +292,23 @@ fn lambda(
 }
 
 /// What a value is under a condition, without which it is not there.
-fn only_if(value: &Value) -> Result<(String, Value), InfraError> {
+fn only_if(value: &Value) -> Result<(String, Value)> {
     match function(value) {
         Some(("Fn::If", arguments)) if arguments[2] == json!({ "Ref": "AWS::NoValue" }) => Ok((
             arguments[0].as_str().unwrap_or_default().to_owned(),
             arguments[1].clone(),
         )),
-        _ => Err(InfraError::unknown("the value", &value.to_string())),
+        _ => Err(unknown("the value", &value.to_string())),
     }
 }
 
 /// A role, and its one policy.
-fn role(
-    template: &Template,
-    id: &str,
-    properties: &mut Properties<'_>,
-) -> Result<Vec<Resource>, InfraError> {
+fn role(template: &Template, id: &str, properties: &mut Properties<'_>) -> Result<Vec<Resource>> {
     let name = snake(without_suffix(id, &["Role"]));
     let trust = properties.take("AssumeRolePolicyDocument")?;
     let policies = properties.take("Policies")?;
     let [policy] = policies.as_array().map_or(&[][..], Vec::as_slice) else {
-        return Err(InfraError::unknown("the number of policies of", id));
+        return Err(unknown("the number of policies of", id));
     };
     let mut policy = Properties::nested(id, policy.clone());
     let resources = vec![
@@ -342,7 +339,7 @@ fn role(
 }
 
 /// A table, and its policy. What outlives the stack, Terraform does not destroy.
-fn table(id: &str, properties: &mut Properties<'_>) -> Result<Vec<Resource>, InfraError> {
+fn table(id: &str, properties: &mut Properties<'_>) -> Result<Vec<Resource>> {
     let name = snake(id);
     let keys = properties.take("KeySchema")?;
     let attributes = properties.take("AttributeDefinitions")?;
@@ -352,7 +349,7 @@ fn table(id: &str, properties: &mut Properties<'_>) -> Result<Vec<Resource>, Inf
     let is_kms = encryption.take("SSEType")? == json!("KMS");
     let [key, attribute] = [&keys[0], &attributes[0]];
     if !is_kms || keys.as_array().map(Vec::len) != Some(1) || key["KeyType"] != "HASH" {
-        return Err(InfraError::unknown("the keys of", id));
+        return Err(unknown("the keys of", id));
     }
     let body = vec![
         ("name", Item::Named(properties.take("TableName")?)),
@@ -425,10 +422,7 @@ fn table(id: &str, properties: &mut Properties<'_>) -> Result<Vec<Resource>, Inf
     Ok(resources)
 }
 
-fn schedule(
-    id: &str,
-    properties: &mut Properties<'_>,
-) -> Result<Vec<(&'static str, Item)>, InfraError> {
+fn schedule(id: &str, properties: &mut Properties<'_>) -> Result<Vec<(&'static str, Item)>> {
     let mut window = Properties::nested(id, properties.take("FlexibleTimeWindow")?);
     let mut target = Properties::nested(id, properties.take("Target")?);
     let mut retries = Properties::nested(id, target.take("RetryPolicy")?);
@@ -478,7 +472,7 @@ fn schedule(
     Ok(body)
 }
 
-fn alarm(properties: &mut Properties<'_>) -> Result<Vec<(&'static str, Item)>, InfraError> {
+fn alarm(properties: &mut Properties<'_>) -> Result<Vec<(&'static str, Item)>> {
     let mut body = Vec::new();
     for (property, argument) in [
         ("AlarmName", "alarm_name"),
@@ -513,7 +507,7 @@ struct Properties<'a> {
 }
 
 impl<'a> Properties<'a> {
-    fn of(id: &'a str, resource: &Value) -> Result<Self, InfraError> {
+    fn of(id: &'a str, resource: &Value) -> Result<Self> {
         for key in resource
             .as_object()
             .into_iter()
@@ -529,7 +523,7 @@ impl<'a> Properties<'a> {
                 "UpdateReplacePolicy",
             ];
             if !KNOWN.contains(&key.as_str()) {
-                return Err(InfraError::unknown("the attribute", &format!("{id}.{key}")));
+                return Err(unknown("the attribute", &format!("{id}.{key}")));
             }
         }
         Ok(Self::nested(id, resource["Properties"].clone()))
@@ -547,21 +541,18 @@ impl<'a> Properties<'a> {
         self.left.get(name).cloned().unwrap_or_default()
     }
 
-    fn take(&mut self, name: &str) -> Result<Value, InfraError> {
+    fn take(&mut self, name: &str) -> Result<Value> {
         self.take_optional(name)
-            .ok_or_else(|| InfraError::missing(self.of, name))
+            .ok_or_else(|| missing(self.of, name))
     }
 
     fn take_optional(&mut self, name: &str) -> Option<Value> {
         self.left.remove(name)
     }
 
-    fn finish(&self) -> Result<(), InfraError> {
+    fn finish(&self) -> Result<()> {
         match self.left.keys().next() {
-            Some(key) => Err(InfraError::unknown(
-                "the property",
-                &format!("{}.{key}", self.of),
-            )),
+            Some(key) => Err(unknown("the property", &format!("{}.{key}", self.of))),
             None => Ok(()),
         }
     }

@@ -35,12 +35,11 @@ async fn a_credential_is_told_of_once_and_lets_customers_in_until_it_is_revoked(
             .ok()
     };
     let put = || send(Method::PUT, "/credentials/first", TOKEN);
-    service.fail_next(FaultRule {
-        method: Some(Method::PUT),
-        path_prefix: "/v1/credentials/".to_owned(),
-        count: 1,
-        fault: Fault::LoseAnswer,
-    });
+    service.fail_next(
+        FaultRule::next(Fault::LoseAnswer)
+            .by(Method::PUT)
+            .at("/v1/credentials/"),
+    );
     assert_eq!((put().await, put().await), (None, Some(200)));
     assert_eq!(service.pending_faults(), 0);
     let items = || send(Method::GET, "/items", "key");

@@ -239,12 +239,9 @@ async fn a_refusal_that_arrives_after_the_restarts_is_overtaken() {
     fixture.revoke("first").await;
     dyno.log_in(&mut client).await;
     assert_eq!(lock(&dyno.tally).refused, 1);
-    fixture.service.fail_next(FaultRule {
-        method: None,
-        path_prefix: "/v1/items".to_owned(),
-        count: 1,
-        fault: Fault::Slow(LATE),
-    });
+    fixture
+        .service
+        .fail_next(FaultRule::next(Fault::Slow(LATE)).at("/v1/items"));
     let clock = Clock::stop();
     let restarts = async {
         assert!(clock.until(|| fixture.service.pending_faults() == 0).await);

@@ -25,6 +25,17 @@ pub struct GatewayFault {
     pub fault: Fault,
 }
 
+impl GatewayFault {
+    /// A fault of the next request for this operation that holds this.
+    pub fn new(operation: impl Into<String>, about: impl Into<String>, fault: Fault) -> Self {
+        Self {
+            operation: operation.into(),
+            about: about.into(),
+            fault,
+        }
+    }
+}
+
 /// The faults to come. Clones share them.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Faults(Arc<Mutex<Vec<GatewayFault>>>);

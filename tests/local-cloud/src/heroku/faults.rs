@@ -35,6 +35,17 @@ pub enum Fault {
     Slow(Duration),
 }
 
+impl Fault {
+    /// This error in the service's own form, without `Retry-After`.
+    #[must_use]
+    pub const fn status(status: u16) -> Self {
+        Self::Status {
+            status,
+            retry_after: None,
+        }
+    }
+}
+
 /// Which requests get which fault. Rules are tried in the order in which they were made; the
 /// first that fits is used.
 #[derive(Clone, Debug)]
@@ -47,6 +58,42 @@ pub struct FaultRule {
     pub count: usize,
     /// The fault.
     pub fault: Fault,
+}
+
+impl FaultRule {
+    /// The next request, whichever it is, gets the fault.
+    #[must_use]
+    pub fn next(fault: Fault) -> Self {
+        Self {
+            method: None,
+            path_prefix: "/".to_owned(),
+            count: 1,
+            fault,
+        }
+    }
+
+    /// The next by this method.
+    #[must_use]
+    pub fn by(self, method: Method) -> Self {
+        let method = Some(method);
+        Self { method, ..self }
+    }
+
+    /// The next whose path begins so.
+    #[must_use]
+    pub fn at(self, path_prefix: impl Into<String>) -> Self {
+        let path_prefix = path_prefix.into();
+        Self {
+            path_prefix,
+            ..self
+        }
+    }
+
+    /// So many of them.
+    #[must_use]
+    pub fn times(self, count: usize) -> Self {
+        Self { count, ..self }
+    }
 }
 
 /// A request that a stand-in received. It holds no header, query or body: those carry secrets.

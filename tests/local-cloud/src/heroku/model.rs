@@ -84,8 +84,6 @@ impl fmt::Debug for ProvisionedAddOn {
 /// The state of an add-on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AddOnState {
-    /// The partner has accepted, but not finished: no app sees the add-on's config yet.
-    Provisioning,
     /// In use.
     Provisioned,
     /// Removed by the customer.
@@ -95,7 +93,6 @@ pub enum AddOnState {
 impl AddOnState {
     pub(super) fn as_str(self) -> &'static str {
         match self {
-            Self::Provisioning => "provisioning",
             Self::Provisioned => "provisioned",
             Self::Deprovisioned => "deprovisioned",
         }
@@ -256,12 +253,7 @@ pub enum HerokuError {
         /// The app's name.
         app: String,
     },
-    /// The add-on is in another state than the call is meant for.
-    #[error("the add-on `{addon}` is {}: the call is not meant for that state", state.as_str())]
-    State {
-        /// The add-on's id.
-        addon: String,
-        /// Its state.
-        state: AddOnState,
-    },
+    /// The add-on is deprovisioned.
+    #[error("the add-on `{0}` is deprovisioned")]
+    Gone(String),
 }

@@ -131,7 +131,6 @@ impl World {
         Ok(())
     }
 
-    /// Leaves the add-on in the state `provisioning`.
     pub(super) fn provision(
         &mut self,
         provision: Provision,
@@ -153,7 +152,7 @@ impl World {
             plan: provision.plan,
             region: provision.region,
             owner_app: provision.owner_app,
-            state: AddOnState::Provisioning,
+            state: AddOnState::Provisioned,
             created_at: now,
             updated_at: now,
             config: provision.config,
@@ -179,22 +178,13 @@ impl World {
         for id in [&addon.id, &addon.name, &addon.heroku_id] {
             self.numbers.insert(id.clone(), number);
         }
+        let owner = addon.owner_app.clone();
+        let description = format!("Attach {} (@ref:{})", provisioned.attachment, addon.name);
         self.addons.insert(number, addon);
-        Ok(provisioned)
-    }
-
-    pub(super) fn finish_provisioning(&mut self, addon: &str) -> Result<(), HerokuError> {
-        let number = self.number(addon)?;
-        let addon = self.in_state(number, AddOnState::Provisioning)?;
-        let apps = addon.apps();
-        let description = format!("Attach {} (@ref:{})", addon.attachments[0].name, addon.name);
         self.check_size(number, &Changes::new())?;
-        self.set_state(number, AddOnState::Provisioned);
-        for app in apps {
-            self.show(number, &app);
-            self.release(&app, description.clone());
-        }
-        Ok(())
+        self.show(number, &owner);
+        self.release(&owner, description);
+        Ok(provisioned)
     }
 
     pub(super) fn attach(
@@ -205,7 +195,10 @@ impl World {
     ) -> Result<(), HerokuError> {
         let number = self.number(addon)?;
         self.app(app)?;
-        let known = self.in_state(number, AddOnState::Provisioned)?;
+        let known = self.addon(number)?;
+        if known.state == AddOnState::Deprovisioned {
+            return Err(HerokuError::Gone(known.id.clone()));
+        }
         let (id, name) = (known.id.clone(), known.name.clone());
         let on_app = self.addons.values().flat_map(|addon| &addon.attachments);
         if on_app
@@ -235,10 +228,12 @@ impl World {
 
     pub(super) fn deprovision(&mut self, addon: &str) -> Result<(), HerokuError> {
         let number = self.number(addon)?;
-        let addon = self.addon(number)?;
+        let Some(addon) = self.addons.get_mut(&number) else {
+            return Ok(());
+        };
         let (apps, name) = (addon.apps(), addon.name.clone());
-        let was = addon.state;
-        self.set_state(number, AddOnState::Deprovisioned);
+        let was = std::mem::replace(&mut addon.state, AddOnState::Deprovisioned);
+        addon.updated_at = Timestamp::now();
         self.tokens.end_grants(number);
         for app in apps {
             let known = self.apps.get_mut(&app);
@@ -300,24 +295,6 @@ impl World {
 
     pub(super) fn app(&self, name: &str) -> Result<&App, HerokuError> {
         self.apps.get(name).ok_or_else(|| unknown("app", name))
-    }
-
-    fn in_state(&self, number: AddOnNumber, state: AddOnState) -> Result<&AddOn, HerokuError> {
-        let addon = self.addon(number)?;
-        if addon.state == state {
-            return Ok(addon);
-        }
-        Err(HerokuError::State {
-            addon: addon.id.clone(),
-            state: addon.state,
-        })
-    }
-
-    fn set_state(&mut self, number: AddOnNumber, state: AddOnState) {
-        if let Some(addon) = self.addons.get_mut(&number) {
-            addon.state = state;
-            addon.updated_at = Timestamp::now();
-        }
     }
 
     fn show(&mut self, number: AddOnNumber, app: &str) {

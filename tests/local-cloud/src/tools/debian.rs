@@ -138,11 +138,6 @@ pub fn client(name: &str) -> Command {
     command
 }
 
-/// The version of the programs in a directory of Debian's.
-pub(super) fn postgres_version(programs: &Path) -> Option<u32> {
-    programs.parent()?.file_name()?.to_str()?.parse().ok()
-}
-
 /// The directory of `redis-server` and `redis-cli`. Fails as [`ensure_postgres`] does.
 pub async fn ensure_redis(target: &Path, progress: OnLine) -> anyhow::Result<PathBuf> {
     REDIS.ensure(target, &progress, find_redis).await

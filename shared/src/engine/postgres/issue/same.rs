@@ -2,7 +2,7 @@
 //! in, and settings.
 
 use super::super::session::OF_A_TRANSACTION;
-use super::{Before, Postgres, Role, Session, column, identifier, literal};
+use super::{Postgres, Role, Session, column, identifier, literal};
 use crate::engine::{Kind, ServiceError};
 
 /// Settings whose values are lists of names, in quotes where they need them: a list that is given as a text
@@ -14,38 +14,40 @@ const LISTS: [&str; 4] = [
     "session_preload_libraries",
 ];
 
-/// The owner's attributes, as options of the version's role. What this administrator may not give is refused
-/// before anything is made: a session without it would be another one.
-pub(super) async fn attributes(
+fn refused(session: &Session, name: &str, what: &str, remedy: String) -> ServiceError {
+    session.rejected(format!("role {name:?} {what}"), remedy)
+}
+
+/// Whoever makes logins makes some that no rotation ends.
+pub(super) fn makes_no_logins(
     session: &Session,
     name: &str,
-    owner: &Role,
-    before: Option<&Before<'_>>,
-) -> Result<String, ServiceError> {
-    let refused =
-        |what: &str, remedy: String| Err(session.rejected(format!("role {name:?} {what}"), remedy));
-    let quoted = identifier(name);
+    role: &Role,
+) -> Result<(), ServiceError> {
     for (has, attribute) in [
-        (owner.is_superuser, "SUPERUSER"),
-        (owner.creates_roles, "CREATEROLE"),
+        (role.is_superuser, "SUPERUSER"),
+        (role.creates_roles, "CREATEROLE"),
     ] {
         if has {
-            return refused(
-                &format!("has {attribute}, with which it can make logins that no rotation ends"),
-                format!("Run ALTER ROLE {quoted} NO{attribute}"),
-            );
+            let what =
+                format!("has {attribute}, with which it can make logins that no rotation ends");
+            let remedy = format!("Run ALTER ROLE {} NO{attribute}", identifier(name));
+            return Err(refused(session, name, &what, remedy));
         }
     }
-    if let Some(before) = before.filter(|before| before.role.replicates && !owner.replicates) {
-        return refused(
-            &format!(
-                "has no REPLICATION, unlike {:?}, which acts as it",
-                before.name
-            ),
-            format!("Run ALTER ROLE {quoted} REPLICATION"),
-        );
-    }
-    if owner.is_expired {
+    Ok(())
+}
+
+/// The attributes of a role that a version's is like, as options of the version's. What this administrator may not give
+/// is refused before anything is made: a session without it would be another one.
+pub(super) async fn attributes(
+    session: &Session,
+    (name, role): (&str, &Role),
+) -> Result<String, ServiceError> {
+    makes_no_logins(session, name, role)?;
+    let refused = |what: &str, remedy| Err(refused(session, name, what, remedy));
+    let quoted = identifier(name);
+    if role.is_expired {
         return refused(
             "has a VALID UNTIL in the past, and its versions get the same",
             format!("Run ALTER ROLE {quoted} VALID UNTIL 'infinity'"),
@@ -53,13 +55,13 @@ pub(super) async fn attributes(
     }
     let mut options = format!(
         " CONNECTION LIMIT {} VALID UNTIL {}",
-        owner.connection_limit,
-        literal(owner.valid_until.as_deref().unwrap_or("infinity"))
+        role.connection_limit,
+        literal(role.valid_until.as_deref().unwrap_or("infinity"))
     );
     let asked = [
-        (owner.creates_databases, "CREATEDB"),
-        (owner.replicates, "REPLICATION"),
-        (owner.bypasses_policies, "BYPASSRLS"),
+        (role.creates_databases, "CREATEDB"),
+        (role.replicates, "REPLICATION"),
+        (role.bypasses_policies, "BYPASSRLS"),
     ];
     if asked.iter().all(|(has, _)| !has) {
         return Ok(options);
@@ -81,11 +83,11 @@ pub(super) async fn attributes(
         if !may && !own.is_superuser {
             let remedy = if remedy {
                 format!(
-                    "Give it to the administrator (ALTER ROLE ... {attribute}), or take it from the owner (ALTER ROLE {quoted} NO{attribute})"
+                    "Give it to the administrator (ALTER ROLE ... {attribute}), or take it from the role (ALTER ROLE {quoted} NO{attribute})"
                 )
             } else {
                 format!(
-                    "Before PostgreSQL 16 only a superuser may: put one into the administrator's secret (masterarn), or take it from the owner (ALTER ROLE {quoted} NO{attribute})"
+                    "Before PostgreSQL 16 only a superuser may: put one into the administrator's secret (masterarn), or take it from the role (ALTER ROLE {quoted} NO{attribute})"
                 )
             };
             return refused(
@@ -125,11 +127,12 @@ pub(super) async fn apply(
     Ok(())
 }
 
-/// What gives the role the owner's settings (`ALTER ROLE … SET`), and has it act as the owner's sessions do.
+/// What gives the role another's settings (`ALTER ROLE … SET`), and has it act as that one's sessions do: as the owner,
+/// `name`, if they say nothing else.
 pub(super) async fn settings(
     session: &Session,
     name: &str,
-    owner: &Role,
+    model: &Role,
     role: &str,
 ) -> Result<Vec<String>, ServiceError> {
     let granted = if session.is_since(15) {
@@ -147,7 +150,7 @@ pub(super) async fn settings(
                  LEFT JOIN pg_database database ON database.oid = setdatabase \
                  LEFT JOIN pg_settings known ON known.name = split_part(entry, '=', 1) \
              WHERE setrole = {} AND split_part(entry, '=', 1) NOT IN ({OF_A_TRANSACTION})",
-            owner.oid
+            model.oid
         ))
         .await?;
     let mut statements = Vec::new();

@@ -28,16 +28,11 @@ async fn a_failed_enrolment_leaves_nothing_behind_and_can_be_repeated() {
                 // One that SDK and function do not repeat, or one whose effect comes about.
                 let fault = match fault {
                     0 => Fault::LoseAnswer,
-                    status => Fault::Status {
-                        status,
-                        retry_after: None,
-                    },
+                    status => Fault::status(status),
                 };
-                stand.gateway.fail_next(GatewayFault {
-                    operation: operation.to_owned(),
-                    about: about.clone(),
-                    fault: fault.clone(),
-                });
+                stand
+                    .gateway
+                    .fail_next(GatewayFault::new(operation, about.clone(), fault.clone()));
                 let what = format!("{by:?} {operation} {about} {fault:?}");
                 let event = event(&stand, &addon, by);
                 let answer = stand.lambda.ask(FUNCTION, event.clone()).await;
@@ -49,14 +44,7 @@ async fn a_failed_enrolment_leaves_nothing_behind_and_can_be_repeated() {
                     Err(error) => {
                         let message = error.error_message;
                         stand.assert_holds_no_secret(&message);
-                        assert_eq!(
-                            fault,
-                            Fault::Status {
-                                status: 400,
-                                retry_after: None
-                            },
-                            "{what}: {message}"
-                        );
+                        assert_eq!(fault, Fault::status(400), "{what}: {message}");
                         let exchanged = message.contains("cannot be replaced");
                         // AWS's own error says neither that rotation is off, nor that its test is over.
                         let kept = message.contains("its rotation may be on");
@@ -113,14 +101,11 @@ async fn what_cannot_be_taken_back_is_named_and_completed_by_the_next_call() {
     });
     // Longer than anybody tries.
     for _ in 0..1000 {
-        stand.gateway.fail_next(GatewayFault {
-            operation: "secretsmanager:DeleteSecret".to_owned(),
-            about: addon.name(),
-            fault: Fault::Status {
-                status: 400,
-                retry_after: None,
-            },
-        });
+        stand.gateway.fail_next(GatewayFault::new(
+            "secretsmanager:DeleteSecret",
+            addon.name(),
+            Fault::status(400),
+        ));
     }
     let event = event(&stand, &addon, By::RefreshToken);
     let message = refusal(&stand, stand.lambda.ask(FUNCTION, event.clone()).await);
@@ -136,15 +121,7 @@ async fn heroku_and_the_service_out_of_order_leave_nothing_behind() {
     let stand = Stand::start().await;
     for by in By::ALL {
         let addon = stand.provisioned(by.api());
-        let refused = |path: &str| FaultRule {
-            method: Some(Method::GET),
-            path_prefix: path.to_owned(),
-            count: 1,
-            fault: Fault::Status {
-                status: 403,
-                retry_after: None,
-            },
-        };
+        let refused = |path: &str| FaultRule::next(Fault::status(403)).by(Method::GET).at(path);
         let path = match by {
             By::V1 => format!("/vendor/apps/{}", addon.addon),
             By::Code | By::RefreshToken => format!("/addons/{}", addon.addon),
@@ -173,11 +150,11 @@ async fn nothing_is_taken_back_while_rotation_may_be_on() {
             late_for: Some(FUNCTION),
             ..Untidy::default()
         });
-        stand.gateway.fail_next(GatewayFault {
-            operation: "secretsmanager:RotateSecret".to_owned(),
-            about: String::new(),
-            fault: Fault::LoseAnswer,
-        });
+        stand.gateway.fail_next(GatewayFault::new(
+            "secretsmanager:RotateSecret",
+            "",
+            Fault::LoseAnswer,
+        ));
         let event = event(&stand, &addon, by);
         let message = refusal(&stand, stand.lambda.ask(FUNCTION, event.clone()).await);
         assert!(

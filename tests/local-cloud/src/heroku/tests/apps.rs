@@ -115,7 +115,6 @@ async fn a_release_during_a_restart_is_followed_by_another_restart() {
     let addon = world
         .provision(provision("acme-fluffy-1", "private"))
         .unwrap();
-    world.finish_provisioning(&addon.id).unwrap();
     let minutes = |n| tokio::time::sleep(Duration::from_mins(n));
     minutes(30).await;
     let number = world.number(&addon.id).unwrap();
@@ -213,12 +212,6 @@ async fn misuse_is_told() {
         fixture
             .heroku
             .attach(&fixture.addon.id, "shop", "ACME_GOLD")
-            .is_err()
-    );
-    assert!(
-        fixture
-            .heroku
-            .finish_provisioning(&fixture.addon.id)
             .is_err()
     );
 }

@@ -3,15 +3,6 @@ use serde_json::json as j;
 use super::*;
 use crate::patience::Clock;
 
-fn once(fault: Fault) -> FaultRule {
-    FaultRule {
-        method: None,
-        path_prefix: "/".to_owned(),
-        count: 1,
-        fault,
-    }
-}
-
 fn write(fixture: &Fixture) -> RequestBuilder {
     let path = format!("vendor/apps/{}", fixture.addon.id);
     let body = j!({ "config": { "ACME_URL": "second" } });
@@ -32,10 +23,9 @@ async fn each_documented_status_has_its_error_id() {
         (500, "internal_server_error"),
         (599, "internal_server_error"),
     ] {
-        fixture.heroku.fail_next(once(Fault::Status {
-            status,
-            retry_after: None,
-        }));
+        fixture
+            .heroku
+            .fail_next(FaultRule::next(Fault::status(status)));
         refused(write(&fixture), status, id).await;
     }
     assert_eq!(fixture.url_var(), "first");
@@ -44,7 +34,7 @@ async fn each_documented_status_has_its_error_id() {
 #[tokio::test]
 async fn a_fault_says_how_long_to_wait_in_whole_seconds() {
     let fixture = Fixture::new().await;
-    fixture.heroku.fail_next(once(Fault::Status {
+    fixture.heroku.fail_next(FaultRule::next(Fault::Status {
         status: 503,
         retry_after: Some(Duration::from_millis(1_500)),
     }));
@@ -55,7 +45,7 @@ async fn a_fault_says_how_long_to_wait_in_whole_seconds() {
 #[tokio::test]
 async fn a_lost_answer_takes_effect_once() {
     let fixture = Fixture::new().await;
-    fixture.heroku.fail_next(once(Fault::LoseAnswer));
+    fixture.heroku.fail_next(FaultRule::next(Fault::LoseAnswer));
     assert!(write(&fixture).send().await.is_err());
     assert_eq!(fixture.url_var(), "second");
     assert_eq!(fixture.heroku.config_writes(&fixture.addon.id).unwrap(), 1);
@@ -64,7 +54,9 @@ async fn a_lost_answer_takes_effect_once() {
 #[tokio::test]
 async fn a_lost_request_takes_no_effect() {
     let fixture = Fixture::new().await;
-    fixture.heroku.fail_next(once(Fault::LoseRequest));
+    fixture
+        .heroku
+        .fail_next(FaultRule::next(Fault::LoseRequest));
     assert!(write(&fixture).send().await.is_err());
     assert_eq!(fixture.url_var(), "first");
     let answer = write(&fixture).send().await.unwrap();
@@ -74,7 +66,9 @@ async fn a_lost_request_takes_no_effect() {
 #[tokio::test]
 async fn garbage_is_a_page_of_somebody_else() {
     let fixture = Fixture::new().await;
-    fixture.heroku.fail_next(once(Fault::Garbage(502)));
+    fixture
+        .heroku
+        .fail_next(FaultRule::next(Fault::Garbage(502)));
     let answer = write(&fixture).send().await.unwrap();
     assert_eq!(answer.status(), StatusCode::BAD_GATEWAY);
     assert!(!answer.headers().contains_key("request-id"));
@@ -87,7 +81,7 @@ async fn a_slow_answer_has_taken_effect_when_its_caller_gives_up() {
     let fixture = Fixture::new().await;
     let (clock, hour) = (Clock::stop(), Duration::from_hours(1));
     for (patience, answered) in [(hour / 2, false), (hour * 2, true)] {
-        fixture.heroku.fail_next(once(Fault::Slow(hour)));
+        fixture.heroku.fail_next(FaultRule::next(Fault::Slow(hour)));
         let writes = fixture.heroku.config_writes(&fixture.addon.id).unwrap();
         let request = tokio::spawn(write(&fixture).timeout(patience).send());
         let written = || fixture.heroku.config_writes(&fixture.addon.id).unwrap() > writes;
@@ -106,12 +100,12 @@ async fn a_slow_answer_has_taken_effect_when_its_caller_gives_up() {
 #[tokio::test]
 async fn a_rule_meets_only_what_it_names_and_is_used_up() {
     let fixture = Fixture::new().await;
-    fixture.heroku.fail_next(FaultRule {
-        method: Some(Method::PUT),
-        path_prefix: "/vendor/apps/".to_owned(),
-        count: 2,
-        fault: Fault::Garbage(500),
-    });
+    fixture.heroku.fail_next(
+        FaultRule::next(Fault::Garbage(500))
+            .by(Method::PUT)
+            .at("/vendor/apps/")
+            .times(2),
+    );
     let list = || fixture.v1(Method::GET, "vendor/apps").send();
     let read = || {
         let path = format!("vendor/apps/{}", fixture.addon.id);
@@ -129,10 +123,9 @@ async fn a_rule_meets_only_what_it_names_and_is_used_up() {
 #[tokio::test]
 async fn oauth_fails_on_request_as_well() {
     let fixture = Fixture::new().await;
-    fixture.heroku.fail_next(FaultRule {
-        path_prefix: "/oauth/token".to_owned(),
-        ..once(Fault::Garbage(503))
-    });
+    fixture
+        .heroku
+        .fail_next(FaultRule::next(Fault::Garbage(503)).at("/oauth/token"));
     let answer = fixture.refresh("any").await;
     assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
 }
@@ -143,7 +136,7 @@ async fn the_record_says_what_was_asked_and_answered() {
     let url = "vendor/apps?password=in-a-query";
     let answer = fixture.v1(Method::GET, url).send().await.unwrap();
     let request_id = answer.headers()["request-id"].to_str().unwrap().to_owned();
-    fixture.heroku.fail_next(once(Fault::LoseAnswer));
+    fixture.heroku.fail_next(FaultRule::next(Fault::LoseAnswer));
     assert!(write(&fixture).send().await.is_err());
     let records = fixture.heroku.requests();
     assert_eq!(records.len(), 2);

@@ -150,16 +150,12 @@ async fn another_services_installation_does_not_exist_for_the_caller() {
 }
 
 #[tokio::test]
-async fn an_installation_is_404_while_provisioning_and_after_deprovisioning() {
+async fn an_installation_is_404_after_deprovisioning() {
     let fixture = Fixture::new().await;
-    let begun = provision("acme-fluffy-2", "shop");
-    let begun = fixture.heroku.begin_provisioning(begun).unwrap();
-    let path = format!("vendor/apps/{}", begun.id);
-    refused(fixture.v1(Method::GET, &path), 404, "not_found").await;
-    fixture.heroku.finish_provisioning(&begun.id).unwrap();
+    let path = format!("vendor/apps/{}", fixture.addon.id);
     let answer = fixture.v1(Method::GET, &path).send().await.unwrap();
     assert_eq!(answer.status(), StatusCode::OK);
-    fixture.heroku.deprovision(&begun.id).unwrap();
+    fixture.heroku.deprovision(&fixture.addon.id).unwrap();
     refused(fixture.v1(Method::GET, &path), 404, "not_found").await;
     let body = j!({ "config": { "ACME_URL": "new" } });
     let write = fixture.v1(Method::PUT, &path).json(&body);

@@ -155,25 +155,6 @@ async fn the_attachments_name_every_app() {
 }
 
 #[tokio::test]
-async fn the_config_can_be_written_while_provisioning_without_a_release() {
-    let fixture = Fixture::new().await;
-    let begun = provision("acme-fluffy-2", "shop");
-    let begun = fixture.heroku.begin_provisioning(begun).unwrap();
-    let before = fixture.versions("shop");
-    let refresh_token = fixture.heroku.refresh_token(&begun.id).unwrap();
-    let tokens = json(fixture.refresh(&refresh_token).await, StatusCode::OK).await;
-    let token = text(&tokens["access_token"]);
-    let request = fixture.v3(Method::GET, &format!("addons/{}", begun.id), &token);
-    let resource = json(request.send().await.unwrap(), StatusCode::OK).await;
-    assert_eq!(resource["state"], "provisioning");
-    let body = j!({ "config": [{ "name": "ACME_KEY", "value": "second" }] });
-    let path = format!("addons/{}/config", begun.id);
-    let write = fixture.v3(Method::PATCH, &path, &token).json(&body);
-    assert_eq!(write.send().await.unwrap().status(), StatusCode::OK);
-    assert_eq!(fixture.versions("shop"), before);
-}
-
-#[tokio::test]
 async fn a_deprovisioned_add_on_is_shown_as_chosen_and_its_grants_end() {
     let fixture = Fixture::new().await;
     let refresh_token = fixture.heroku.refresh_token(&fixture.addon.id).unwrap();

@@ -7,7 +7,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 /// The file, as it was when this was built.
-pub(crate) const FILE: &str = include_str!("../../../infra/credential-service.openapi.yaml");
+pub(crate) const FILE: &str = include_str!("../../credential-service.openapi.yaml");
 
 /// What may be asked of a credential.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

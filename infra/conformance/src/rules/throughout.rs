@@ -20,7 +20,9 @@ pub(super) async fn https(service: &Service) -> Judged {
     match service.plain(&credential.id).await {
         Some(status @ (200..300 | 401)) => Err(Stop::Fails(Failure {
             seen: format!("a GET over plain HTTP was answered {status}"),
-            change: "Serve HTTPS only: whoever sends a token over plain HTTP has shown it to the network.".to_owned(),
+            change:
+                "Serve HTTPS only: a token that is sent over plain HTTP is shown to the network."
+                    .to_owned(),
             at: "info.description".to_owned(),
         })),
         Some(status) => Ok(Some(format!("plain HTTP was answered {status}"))),

@@ -42,7 +42,7 @@ impl Service {
     pub(crate) async fn clean_up(&self) -> Vec<(String, String)> {
         let mut left = Vec::new();
         loop {
-            // Taken out only when it is done: what is told after an interruption is what remains.
+            // Taken out only when it is done: what is reported after an interruption is what remains.
             let first = self
                 .book()
                 .ledger
@@ -69,7 +69,7 @@ impl Service {
             .quietly(Operation::Delete, id, &Login::Administrator)
             .await;
         let is_ended = matches!(ended, Ok(200..300 | 404 | 410));
-        let told = match ended {
+        let reported = match ended {
             Ok(404) if entry.unanswered > 0 => {
                 return Err("its registration had no answer, and its revocation found nothing: it may take effect yet".to_owned());
             }
@@ -77,7 +77,7 @@ impl Service {
             Err(reason) => reason,
         };
         if (entry.may_be || entry.unanswered > 0) && !is_ended {
-            return Err(told);
+            return Err(reported);
         }
         if self.book().is_silent(Operation::Get) {
             return Ok(());
@@ -86,7 +86,7 @@ impl Service {
             let login = Login::Header(header);
             let status = self.quietly(Operation::Get, id, &login).await;
             if status.is_ok_and(|status| matches!(status, 200..300)) {
-                return Err(format!("{told}, and GET says that it is accepted"));
+                return Err(format!("{reported}, and GET says that it is accepted"));
             }
         }
         Ok(())

@@ -7,7 +7,7 @@
 #![allow(
     clippy::print_stdout,
     clippy::print_stderr,
-    reason = "the command talks to whoever runs it"
+    reason = "a command prints"
 )]
 
 mod contract;
