@@ -56,7 +56,7 @@ fn text<'a>(fields: &'a Fields, secret: &str, field: &'static str) -> Result<&'a
 pub struct Exchanged {
     /// Good for eight hours.
     pub access_token: SecretString,
-    /// Good for as long as the add-on is there, and not to be had again.
+    /// Good for as long as the add-on is there, and cannot be replaced.
     pub refresh_token: SecretString,
 }
 

@@ -39,21 +39,13 @@ async fn a_token_moves_into_the_table_and_can_be_used_at_every_moment() {
         "dynamodb:UpdateItem",
         "secretsmanager:DeleteSecret",
     ] {
-        for fault in [
-            Fault::Status {
-                status: 400,
-                retry_after: None,
-            },
-            Fault::LoseAnswer,
-        ] {
+        for fault in [Fault::status(400), Fault::LoseAnswer] {
             let stand = Stand::start().await;
             let (instance, held) = earlier(&stand).await;
             let token = stand.heroku.refresh_token(&instance.addon).unwrap();
-            stand.gateway.fail_next(GatewayFault {
-                operation: operation.to_owned(),
-                about: String::new(),
-                fault: fault.clone(),
-            });
+            stand
+                .gateway
+                .fail_next(GatewayFault::new(operation, "", fault.clone()));
             let what = format!("{operation} {fault:?}");
             let moved = stand.lambda.ask(FUNCTION, request(&instance)).await;
             assert_eq!(stand.gateway.pending_faults(""), 0, "{what}");
@@ -78,13 +70,13 @@ async fn a_token_moves_into_the_table_and_can_be_used_at_every_moment() {
 #[tokio::test]
 async fn a_token_that_is_renewed_while_it_moves_is_the_one_that_is_kept() {
     let stand = Stand::start().await;
+    let (instance, held) = earlier(&stand).await;
     stand
         .heroku
         .set_token_rules(local_cloud::heroku::TokenRules {
             renewal: local_cloud::heroku::Renewal::EndsOld,
             ..local_cloud::heroku::TokenRules::default()
         });
-    let (instance, held) = earlier(&stand).await;
     // A function uses it first, and puts what Heroku has given it into the table.
     let publisher = crate::support::Publisher::new(&stand, &instance).await;
     publisher.addon().config(soon()).await.unwrap();
