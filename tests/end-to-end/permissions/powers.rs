@@ -300,9 +300,8 @@ const NAMED: [&str; 5] = [
 const OWN: [&str; 2] = ["managed", "managed, not rotated yet"];
 
 /// The OAuth secrets, whoever they are of.
-const OAUTH: [&str; 4] = [
+const OAUTH: [&str; 3] = [
     "oauth",
-    "oauth, for good",
     "oauth of another stack",
     "oauth without the stack's tag",
 ];

@@ -29,13 +29,14 @@ const CREATE: &str = "secretsmanager:CreateSecret";
 const TAG_RESOURCE: &str = "secretsmanager:TagResource";
 
 /// Things that differ from another by what one action asks for.
-pub(super) const ONLY_TO: [(&str, &str); 10] = [
+pub(super) const ONLY_TO: [(&str, &str); 11] = [
     ("managed, AWSCURRENT", STAGE),
     ("managed, AWSPENDING", STAGE),
     ("managed, now", ROTATE),
     ("managed, by another function", ROTATE),
     ("managed, by other rules", ROTATE),
     ("managed, for good", DELETE),
+    ("oauth, for good", DELETE),
     ("for another stack", CREATE),
     ("managed, there already", TAG_RESOURCE),
     ("managed, shown", TAG_RESOURCE),
