@@ -121,7 +121,7 @@ fn read(path: &Path) -> Result<String> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::Value;
+    use serde_json::{Value, json};
 
     use super::*;
 
@@ -164,5 +164,37 @@ mod tests {
         assert_eq!(watching.len(), 10);
         let of_its_own = |it: &&&Value| it["Properties"]["Namespace"] == "HerokuAddonRotation";
         assert_eq!(watching.iter().filter(of_its_own).count(), 7);
+    }
+
+    /// A role that the table's policy leaves out could not refresh; one that it names besides could read.
+    #[test]
+    fn the_table_is_read_by_the_roles_that_are_allowed_to_and_by_nobody_else() {
+        let template = Template::read(&read(&workspace().join(TEMPLATE)).unwrap()).unwrap();
+        let resources = template.section("Resources").unwrap();
+        let allowed: Vec<_> = resources
+            .iter()
+            .filter(|(_, it)| it["Type"] == "AWS::IAM::Role")
+            .filter(|(_, it)| {
+                it["Properties"]["Policies"]
+                    .to_string()
+                    .contains("dynamodb:GetItem")
+            })
+            .map(|(id, _)| json!({ "Fn::GetAtt": [id, "Arn"] }))
+            .collect();
+        let policy = &template.resource("RefreshTokens").unwrap()["Properties"]["ResourcePolicy"];
+        let statement = &policy["PolicyDocument"]["Statement"][0];
+        assert_eq!(statement["Effect"], "Deny");
+        assert_eq!(statement["Principal"], "*");
+        let excepted = &statement["Condition"]["ArnNotEquals"]["aws:PrincipalArn"];
+        let mut excepted = excepted.as_array().unwrap().clone();
+        excepted.sort_by_key(Value::to_string);
+        assert_eq!(excepted, allowed);
+        // Whatever answers with an item, but for what writes or deletes it:
+        // https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazondynamodb.html
+        let reading = ["BatchGetItem", "GetItem", "PartiQLSelect", "Query", "Scan"];
+        assert_eq!(
+            statement["Action"],
+            json!(reading.map(|it| format!("dynamodb:{it}")))
+        );
     }
 }
