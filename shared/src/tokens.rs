@@ -31,21 +31,24 @@ const OTHERWISE: &str = "ConditionalCheckFailedException";
 #[derive(Debug, Clone, Default)]
 pub struct RefreshTokens {
     tokens: Vec<SecretString>,
-    /// Whether they are in the table: an earlier version of this project has kept them in a secret.
+    /// Whether these are in the table.
     is_item: bool,
+    /// The one in the secret in which an earlier version of this project has kept it.
+    earlier: Option<SecretString>,
 }
 
 impl RefreshTokens {
     /// The newest first.
     pub fn iter(&self) -> impl Iterator<Item = &SecretString> {
-        self.tokens.iter()
+        self.tokens.iter().chain(self.unmoved())
     }
 
-    /// Whether others are the same.
+    /// The one in the secret of an earlier version, if the table has it not.
     #[must_use]
-    pub fn is_same(&self, other: &Self) -> bool {
-        let texts = |it: &Self| it.texts().map(str::to_owned).collect::<Vec<_>>();
-        self.is_item == other.is_item && texts(self) == texts(other)
+    pub fn unmoved(&self) -> Option<&SecretString> {
+        let earlier = self.earlier.as_ref()?;
+        let is_kept = self.tokens.iter().any(|it| is_same(it, earlier));
+        (!is_kept).then_some(earlier)
     }
 
     /// Whether there are any in the table.
@@ -54,19 +57,22 @@ impl RefreshTokens {
         self.is_item
     }
 
+    /// Whether it has each of the other's.
+    #[must_use]
+    pub fn has_all_of(&self, other: &Self) -> bool {
+        let has = |it: &SecretString| self.iter().any(|own| is_same(own, it));
+        other.iter().all(has)
+    }
+
     /// Whether this is the newest, and in the table.
     #[must_use]
     pub fn begin_with(&self, newest: &SecretString) -> bool {
-        self.is_item && self.texts().next() == Some(newest.expose_secret())
+        self.is_item && self.tokens.first().is_some_and(|it| is_same(it, newest))
     }
+}
 
-    fn texts(&self) -> impl Iterator<Item = &str> {
-        self.tokens.iter().map(ExposeSecret::expose_secret)
-    }
-
-    fn attribute(&self) -> Value {
-        list(self.texts())
-    }
+fn is_same(one: &SecretString, other: &SecretString) -> bool {
+    one.expose_secret() == other.expose_secret()
 }
 
 /// What an item looks like, as [DynamoDB's API](https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_AttributeValue.html)
@@ -104,8 +110,11 @@ struct Text {
     text: SecretString,
 }
 
-fn list<'a>(tokens: impl Iterator<Item = &'a str>) -> Value {
-    let tokens: Vec<_> = tokens.map(|token| json!({ "S": token })).collect();
+fn list<'a>(tokens: impl IntoIterator<Item = &'a SecretString>) -> Value {
+    let tokens = tokens.into_iter();
+    let tokens: Vec<_> = tokens
+        .map(|it| json!({ "S": it.expose_secret() }))
+        .collect();
     json!({ "L": tokens })
 }
 
@@ -145,7 +154,7 @@ impl Tokens {
         format!("add-on {addon} in table {}", self.table)
     }
 
-    /// An instance's tokens: those of the table, or where it has none those of the secret that its document names.
+    /// An instance's tokens: those of the table, or where it has none the one in the secret that its document names.
     ///
     /// # Errors
     /// If AWS refuses or does not answer, or there are none.
@@ -158,6 +167,29 @@ impl Tokens {
         if found.is_item {
             return Ok(found);
         }
+        self.with_earlier(found, heroku, deadline).await
+    }
+
+    /// Those of the table, and the one in the secret that the document names: a function of an earlier version may have
+    /// renewed it there since the table has had one.
+    ///
+    /// # Errors
+    /// If AWS refuses or does not answer, or there are none.
+    pub async fn read_both(
+        &self,
+        heroku: &HerokuBlock,
+        deadline: Deadline,
+    ) -> Result<RefreshTokens, AwsError> {
+        let found = self.find(&heroku.addon_id, deadline).await?;
+        self.with_earlier(found, heroku, deadline).await
+    }
+
+    async fn with_earlier(
+        &self,
+        found: RefreshTokens,
+        heroku: &HerokuBlock,
+        deadline: Deadline,
+    ) -> Result<RefreshTokens, AwsError> {
         let missing = || {
             let place = self.place(&heroku.addon_id);
             let words = "there is no refresh token";
@@ -165,17 +197,17 @@ impl Tokens {
                 .with_remedy("Store the instance's refresh token there")
         };
         let Api::V3 { oauth: Some(oauth) } = &heroku.api else {
-            return Err(missing());
+            return found.is_item.then_some(found).ok_or_else(missing);
         };
         let fields = self.secrets.fields(oauth, deadline).await;
         let fields = fields.map_err(|error| match error {
             SecretError::Aws(error) => error,
             _ => missing(),
         })?;
-        let token = fields.text("refresh_token").ok_or_else(missing)?;
+        let earlier = fields.text("refresh_token").ok_or_else(missing)?;
         Ok(RefreshTokens {
-            tokens: vec![SecretString::from(token)],
-            is_item: false,
+            earlier: Some(SecretString::from(earlier)),
+            ..found
         })
     }
 
@@ -191,6 +223,7 @@ impl Tokens {
             RefreshTokens {
                 tokens: tokens.map(|it| it.text).collect(),
                 is_item: true,
+                earlier: None,
             }
         }))
     }
@@ -225,12 +258,11 @@ impl Tokens {
         before: &RefreshTokens,
         deadline: Deadline,
     ) -> Result<bool, AwsError> {
-        let newest = newest.expose_secret();
-        let others = before.texts().filter(|it| *it != newest);
-        let tokens: Vec<_> = [newest].into_iter().chain(others).take(MOST).collect();
-        let mut values = json!({ ":now": list(tokens.iter().copied()) });
+        let others = before.iter().filter(|it| !is_same(it, newest));
+        let tokens = [newest].into_iter().chain(others).take(MOST);
+        let mut values = json!({ ":now": list(tokens) });
         let condition = if before.is_item {
-            values[":before"] = before.attribute();
+            values[":before"] = list(&before.tokens);
             "refresh_tokens = :before"
         } else {
             "attribute_not_exists(addon)"
@@ -256,7 +288,7 @@ impl Tokens {
         given: &SecretString,
         deadline: Deadline,
     ) -> Result<bool, AwsError> {
-        let given = list([given.expose_secret()].into_iter());
+        let given = list([given]);
         let parameters = json!({
             "ConditionExpression": "attribute_not_exists(addon) OR refresh_tokens = :given",
             "ExpressionAttributeValues": { ":given": given },

@@ -140,11 +140,12 @@ pub(super) async fn refresh(
     let (taken, given) = match exchange(&known).await {
         Err(refused @ HerokuError::Unauthorized { .. }) => {
             // Another function may have renewed the token meanwhile.
-            let now = tokens.read(heroku, deadline).await?;
-            if now.is_same(&known) {
-                return Err(refused);
-            }
-            known = now;
+            let now = tokens.read_both(heroku, deadline).await;
+            known = now
+                .inspect_err(|error| tracing::warn!(%error, "no other refresh token is found"))
+                .ok()
+                .filter(|now| !known.has_all_of(now))
+                .ok_or(refused)?;
             exchange(&known).await?
         }
         exchanged => exchanged?,

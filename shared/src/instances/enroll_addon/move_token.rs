@@ -40,9 +40,9 @@ impl EnrollAddon {
             && let Some((oauth, held)) = self.secrets.find(oauth.as_str(), deadline).await?
             && !held.deleted
         {
-            let known = self.tokens.read(&document.heroku, deadline).await?;
-            if let Some(newest) = known.iter().next() {
-                self.tokens.keep(addon, newest, &known, deadline).await?;
+            let known = self.tokens.read_both(&document.heroku, deadline).await?;
+            if let Some(token) = known.unmoved() {
+                self.tokens.keep(addon, token, &known, deadline).await?;
             }
             let window = Deletion::Recoverable(RECOVERY_WINDOW_DAYS);
             self.secrets.delete(&oauth, window, deadline).await?;

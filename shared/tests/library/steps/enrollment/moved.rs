@@ -1,5 +1,7 @@
 //! Instances of an earlier version, whose refresh tokens are in secrets of their own.
 
+use local_cloud::heroku::{Renewal, TokenRules};
+
 use super::*;
 
 /// An enrolled instance of an earlier version, and the name of the secret that holds its token.
@@ -22,6 +24,13 @@ async fn earlier(stand: &Stand) -> (Instance, String) {
 
 fn request(instance: &Instance) -> Value {
     json!({ "MoveTokenOf": instance.addon })
+}
+
+fn end_old_tokens(stand: &Stand) {
+    stand.heroku.set_token_rules(TokenRules {
+        renewal: Renewal::EndsOld,
+        ..TokenRules::default()
+    });
 }
 
 fn is_deleted(stand: &Stand, secret: &str) -> bool {
@@ -71,12 +80,7 @@ async fn a_token_moves_into_the_table_and_can_be_used_at_every_moment() {
 async fn a_token_that_is_renewed_while_it_moves_is_the_one_that_is_kept() {
     let stand = Stand::start().await;
     let (instance, held) = earlier(&stand).await;
-    stand
-        .heroku
-        .set_token_rules(local_cloud::heroku::TokenRules {
-            renewal: local_cloud::heroku::Renewal::EndsOld,
-            ..local_cloud::heroku::TokenRules::default()
-        });
+    end_old_tokens(&stand);
     // A function uses it first, and puts what Heroku has given it into the table.
     let publisher = crate::support::Publisher::new(&stand, &instance).await;
     publisher.addon().config(soon()).await.unwrap();
@@ -86,6 +90,37 @@ async fn a_token_that_is_renewed_while_it_moves_is_the_one_that_is_kept() {
     let valid = stand.heroku.refresh_token(&instance.addon).unwrap();
     assert_eq!(stand.tokens(&instance.addon)[0], valid);
     stand.rotate(&instance).await;
+}
+
+/// While a stack is updated, a function of the earlier version may renew the token after one of this version moved it.
+#[tokio::test]
+async fn a_token_that_an_earlier_version_renews_after_the_move_is_found() {
+    for moves_at_once in [false, true] {
+        let stand = Stand::start().await;
+        let (instance, held) = earlier(&stand).await;
+        let moved = stand.heroku.refresh_token(&instance.addon).unwrap();
+        end_old_tokens(&stand);
+        let publisher = crate::support::Publisher::new(&stand, &instance).await;
+        publisher.addon().config(soon()).await.unwrap();
+        let renewed = stand.heroku.refresh_token(&instance.addon).unwrap();
+        stand.store_tokens(&instance.addon, &[&moved]);
+        stand.heroku.set_token_rules(TokenRules::default());
+        let value = json!({
+            "SecretId": held,
+            "SecretString": json!({ "refresh_token": renewed }).to_string(),
+            "ClientRequestToken": crate::support::version_id().as_str(),
+        });
+        stand.call("PutSecretValue", value).await.unwrap();
+        if !moves_at_once {
+            let publisher = crate::support::Publisher::new(&stand, &instance).await;
+            publisher.addon().config(soon()).await.unwrap();
+            assert_eq!(stand.tokens(&instance.addon)[0], renewed);
+        }
+        enroll(&stand, request(&instance)).await;
+        assert!(is_deleted(&stand, &held));
+        assert_eq!(stand.tokens(&instance.addon)[0], renewed);
+        stand.rotate(&instance).await;
+    }
 }
 
 #[tokio::test]
