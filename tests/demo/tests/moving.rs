@@ -202,6 +202,7 @@ impl Fleet {
                 ("AWS_PAGER", ""),
                 ("AWS_ACCESS_KEY_ID", ROOT_ACCESS_KEY_ID),
                 ("AWS_SECRET_ACCESS_KEY", ROOT_SECRET_ACCESS_KEY),
+                ("STACK", STACK),
                 ("STACK_NAME", STACK),
                 ("SECRET_NAME_PREFIX", "addon/credentials/"),
                 ("NAMES", "addon"),
@@ -328,8 +329,10 @@ async fn a_fleet_is_moved_by_the_page_alone() {
     // The last one is of v3. The commands are the same whether it was ever rotated.
     let out = fleet.block("delete-secret");
     fleet.type_in(&format!("ADDON_ID={last}\n{out}"));
-    let token = std::fs::read_to_string(fleet.file(&format!("oauth-{last}.json"))).unwrap();
-    assert!(token.contains("refresh_token"), "its token is kept");
+    let kept = std::fs::read_to_string(fleet.file(&format!("tokens-{last}.json"))).unwrap();
+    let kept: Value = serde_json::from_str(&kept).unwrap();
+    let valid = fleet.cloud.heroku.refresh_token(last).unwrap();
+    assert_eq!(kept["L"][0]["S"], valid, "its token is kept");
     let rows = fleet.status();
     let gone: Vec<_> = rows
         .iter()
