@@ -691,8 +691,13 @@ resource "aws_iam_role_policy" "enroll_addon" {
         Resource = [
           "arn:${local.partition}:secretsmanager:${local.region}:${local.account_id}:secret:${var.secret_name_prefix}*",
           "arn:${local.partition}:secretsmanager:${local.region}:${local.account_id}:secret:${var.administrator_secret_name_prefix}*",
-          "arn:${local.partition}:secretsmanager:${local.region}:${local.account_id}:secret:${var.oauth_secret_name_prefix}*",
         ]
+      },
+      {
+        Sid      = "LookAtEarlierTokens"
+        Effect   = "Allow"
+        Action   = ["secretsmanager:DescribeSecret"]
+        Resource = "arn:${local.partition}:secretsmanager:${local.region}:${local.account_id}:secret:${var.oauth_secret_name_prefix}*"
       },
       {
         Sid      = "ReadDocuments"

@@ -8,7 +8,7 @@ use local_cloud::cloud::{Api, Cloud, Engine};
 use serde_json::json;
 
 use super::needed::renew_refresh_tokens;
-use super::roles::{Role, role, roles};
+use super::roles::{Removed, Role, role, roles};
 use crate::TestResult;
 use crate::fleet::{answer, enrolled, enrolment, invoke, rotate_in_vain};
 use crate::support::{check, current, names, rotate, spec};
@@ -100,17 +100,16 @@ pub(super) async fn earlier_tokens(cloud: Arc<Cloud>) -> TestResult {
     let instance = enrolled(&cloud, "privileges-moved", Api::V3, Engine::Http).await?;
     let held = cloud.keep_token_in_a_secret(&instance).await?;
     let event = json!({ "MoveTokenOf": instance.addon });
-    for (sid, action) in [
-        ("ReadEarlierTokens", "secretsmanager:GetSecretValue"),
-        ("DeleteEarlierTokens", "secretsmanager:DeleteSecret"),
-    ] {
-        let role = without("EnrollAddonRole", sid).await?;
+    let role = role(&roles, "EnrollAddonRole")?;
+    let needed = role.without_each().into_iter();
+    let needed: Vec<_> = needed.filter(Removed::is_for_earlier_tokens).collect();
+    check(needed.len() == 3, || format!("{} are needed", needed.len()))?;
+    for removed in needed {
+        role.put(&cloud, &removed.policy).await?;
         let error = invoke(&cloud, "enroll-addon", &event).await;
         role.restore(&cloud).await?;
-        let error = error?
-            .err()
-            .ok_or_else(|| format!("it moves without {sid}"))?;
-        names(&error, &["AccessDenied", action])?;
+        let what = || format!("it moves without {} ({})", removed.action, removed.sid);
+        names(&error?.err().ok_or_else(what)?, &removed.denial())?;
     }
     let moved = answer(&cloud, "enroll-addon", &event).await?;
     check(moved["Outcome"] == "completed", || moved.to_string())?;
@@ -162,6 +161,17 @@ pub(super) async fn deprovision_function(cloud: Arc<Cloud>) -> TestResult {
         let waits = ["ScheduleItself", "LetSchedulerInvoke"].contains(&sid);
         if waits {
             rotate_in_vain(&cloud, &instance).await?;
+        }
+        // Only what nobody has seen log in is noted.
+        if sid == "NoteWhatWasShown" {
+            let secret = ["--secret-id", instance.secret_arn.as_str()];
+            let untag = [
+                "secretsmanager",
+                "untag-resource",
+                "--tag-keys",
+                "rotation:shown",
+            ];
+            cloud.aws(&[&untag[..], &secret].concat()).await?;
         }
         let event = json!({ "AddonId": instance.addon });
         role.put(&cloud, &removed.policy).await?;
