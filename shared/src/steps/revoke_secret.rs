@@ -472,7 +472,8 @@ impl RevokeSecret {
         Ok(false)
     }
 
-    /// The label follows its credential to the current version.
+    /// The label follows its credential to the current version. What shows that the credential is the instance's own
+    /// goes before it: the old version's note is forgotten with its label, and no rotation may ever replace this one.
     async fn label_current(
         &self,
         event: &RevokeEvent,
@@ -480,8 +481,21 @@ impl RevokeSecret {
         versions: &Versions,
         deadline: Deadline,
     ) -> Result<(), Error> {
-        let current = &versions.current_version;
+        let (current, document) = (&versions.current_version, &versions.current);
         tracing::info!(%current, "the current version holds the same credential, and waits in its place");
+        if let Err(not_own) = own(&event.secret, secret, current, document) {
+            let administrator = self.secrets.fields(&document.administrator, deadline);
+            let administrator = administrator.await?;
+            let shown = self
+                .services
+                .shows_possession(document, &administrator, deadline);
+            if !shown.await? {
+                return Err(not_own.into());
+            }
+            self.secrets
+                .note_now(&event.secret, &document.note(current), deadline)
+                .await?;
+        }
         if secret.is_live(current) {
             return Ok(());
         }
