@@ -432,7 +432,10 @@ impl RevokeSecret {
     ) -> Result<bool, Error> {
         match versions.shared(event, secret)? {
             None => Ok(false),
-            Some(Shared::WithWaiting) => Ok(true),
+            Some(Shared::WithWaiting(other)) => {
+                self.label(event, secret, &other, deadline).await?;
+                Ok(true)
+            }
             Some(Shared::WithCurrent) => {
                 let is_current = self.is_current(versions, deadline).await?;
                 if is_current {
@@ -496,13 +499,25 @@ impl RevokeSecret {
                 .note_now(&event.secret, &document.note(current), deadline)
                 .await?;
         }
-        if secret.is_live(current) {
-            return Ok(());
+        self.label(event, secret, current, deadline).await
+    }
+
+    /// Puts on the label for which another one goes, whether a look shows it or not: that may be from before its version
+    /// left the credential to this one. Where somebody has moved it, it stays.
+    async fn label(
+        &self,
+        event: &RevokeEvent,
+        secret: &Secret,
+        version: &VersionId,
+        deadline: Deadline,
+    ) -> Result<(), Error> {
+        let live = Label::Live(version.clone());
+        let holder = secret.labelled(&live);
+        if holder.is_none_or(|holder| holder == *version) {
+            self.secrets
+                .attach(&event.secret, &live, version, deadline)
+                .await?;
         }
-        let live = Label::Live(current.clone());
-        self.secrets
-            .attach(&event.secret, &live, current, deadline)
-            .await?;
         Ok(())
     }
 }

@@ -206,20 +206,36 @@ async fn what_a_label_has_followed_its_credential_to_ends_after_a_rollback() {
     }
 }
 
+/// What `revoke-secret` has changed at Secrets Manager.
+async fn changed(stand: &Stand, instance: &Instance, version: &VersionId) -> Vec<String> {
+    let before = stand.gateway.requests().len();
+    deliver(stand, instance, version).await;
+    let requests = stand.gateway.requests().split_off(before).into_iter();
+    let operations = requests.filter_map(|it| Some(it.operation.split_once(':')?.1.to_owned()));
+    operations
+        .filter(|it| ["TagResource", "UpdateSecretVersionStage"].contains(&it.as_str()))
+        .collect()
+}
+
 #[tokio::test]
 async fn whose_credential_it_is_is_noted_before_its_label_goes() {
     let (stand, instance, _) = Stand::rotated(Api::V1).await;
     let second = stand.current(&instance);
     store_again(&stand, &instance, &second, false).await;
-    let before = stand.gateway.requests().len();
-    deliver(&stand, &instance, &second).await;
-    let requests = stand.gateway.requests().split_off(before);
-    let changes = requests.iter().filter_map(|it| {
-        let changes = ["TagResource", "UpdateSecretVersionStage"];
-        changes
-            .into_iter()
-            .find(|change| it.operation.ends_with(change))
-    });
+    let changed = changed(&stand, &instance, &second).await;
     let stage = "UpdateSecretVersionStage";
-    assert_eq!(changes.collect::<Vec<_>>(), ["TagResource", stage, stage]);
+    assert_eq!(changed, ["TagResource", stage, stage]);
+}
+
+/// A look that shows the other label may be from before that version left the credential to this one.
+#[tokio::test]
+async fn a_label_that_another_goes_for_is_written_and_not_only_seen() {
+    let (stand, instance, first) = Stand::rotated(Api::V1).await;
+    let again = stand.store(&instance.secret, &instance.document).await;
+    stand.rotate(&instance).await;
+    let smaller = first.clone().min(again.clone());
+    let changed = changed(&stand, &instance, &smaller).await;
+    assert_eq!(changed, ["UpdateSecretVersionStage"; 2]);
+    assert!(!stand.is_labelled_live(&instance, &smaller));
+    assert!(stand.is_labelled_live(&instance, &first.max(again)));
 }
