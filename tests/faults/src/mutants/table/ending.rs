@@ -53,6 +53,16 @@ pub(super) const MUTANTS: &[Mutant] = &[
         breaks: Rule::OneAtRest,
     },
     Mutant {
+        name: "believes a look that shows the label that another goes for",
+        changes: &[(
+            REVOKE,
+            "self.label(event, secret, &other, deadline).await?;",
+            "drop(other);",
+        )],
+        runs: Runs::Tests("a_label_that_another_goes_for"),
+        breaks: Rule::AliveIsLabelled,
+    },
+    Mutant {
         name: "asks for the old credential in its own config vars alone",
         changes: &[(
             CONFIG,
