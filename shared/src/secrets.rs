@@ -430,6 +430,20 @@ impl Secrets {
         noted.await
     }
 
+    /// As [`Secrets::note_shown`], where another version may have been noted a moment ago.
+    ///
+    /// # Errors
+    /// As [`Secrets::note_shown`].
+    pub async fn note_now(
+        &self,
+        arn: &SecretArn,
+        note: &Note,
+        deadline: Deadline,
+    ) -> Result<(), AwsError> {
+        let secret = self.describe(arn, deadline).await?;
+        self.note_shown(arn, &secret, note, deadline).await
+    }
+
     /// Puts a label on a version that no other version has.
     ///
     /// # Errors

@@ -1473,6 +1473,26 @@ resource "aws_iam_role_policy" "revoke_secret" {
         }
       },
       {
+        Sid      = "NoteWhatWasShown"
+        Effect   = "Allow"
+        Action   = ["secretsmanager:TagResource"]
+        Resource = "arn:${local.partition}:secretsmanager:${local.region}:${local.account_id}:secret:${var.secret_name_prefix}*"
+        Condition = {
+          "ForAllValues:StringEquals" = {
+            "aws:TagKeys" = "rotation:shown"
+          }
+          Null = {
+            "aws:TagKeys" = "false"
+          }
+          StringEquals = {
+            "aws:ResourceTag/rotation:stack" = var.stack_name
+          }
+          StringEqualsIfExists = {
+            "secretsmanager:resource/AllowRotationLambdaArn" = "arn:${local.partition}:lambda:${local.region}:${local.account_id}:function:${var.stack_name}-rotate"
+          }
+        }
+      },
+      {
         Sid      = "ReadAdministratorSecrets"
         Effect   = "Allow"
         Action   = ["secretsmanager:GetSecretValue"]

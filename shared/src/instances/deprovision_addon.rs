@@ -358,7 +358,8 @@ impl DeprovisionAddon {
                         }
                         return Ok(None);
                     }
-                    self.note(arn, &version, &document, deadline).await?;
+                    let note = document.note(&version);
+                    self.secrets.note_now(arn, &note, deadline).await?;
                 }
                 // It was never rotated. From here on an ending that is cut off is completed.
                 if !secret.is_live(&version) {
@@ -449,22 +450,6 @@ impl DeprovisionAddon {
             .services
             .shows_possession(document, &administrator, deadline);
         Ok(shown.await?)
-    }
-
-    /// Notes that a version's credential was seen to log in.
-    async fn note(
-        &self,
-        arn: &SecretArn,
-        version: &VersionId,
-        document: &Document,
-        deadline: Deadline,
-    ) -> Result<(), Error> {
-        // Another version may have been noted a moment ago.
-        let secret = self.secrets.describe(arn, deadline).await?;
-        self.secrets
-            .note_shown(arn, &secret, &document.note(version), deadline)
-            .await?;
-        Ok(())
     }
 
     async fn document(

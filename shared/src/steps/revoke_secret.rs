@@ -437,7 +437,10 @@ impl RevokeSecret {
     ) -> Result<bool, Error> {
         match versions.shared(event, secret)? {
             None => Ok(false),
-            Some(Shared::WithWaiting) => Ok(true),
+            Some(Shared::WithWaiting(other)) => {
+                self.label(event, secret, &other, deadline).await?;
+                Ok(true)
+            }
             Some(Shared::WithCurrent) => {
                 let is_current = self.is_current(versions, deadline).await?;
                 if is_current {
@@ -477,7 +480,8 @@ impl RevokeSecret {
         Ok(false)
     }
 
-    /// The label follows its credential to the current version.
+    /// The label follows its credential to the current version. What shows that the credential is the instance's own
+    /// goes before it: the old version's note is forgotten with its label, and no rotation may ever replace this one.
     async fn label_current(
         &self,
         event: &RevokeEvent,
@@ -485,15 +489,40 @@ impl RevokeSecret {
         versions: &Versions,
         deadline: Deadline,
     ) -> Result<(), Error> {
-        let current = &versions.current_version;
+        let (current, document) = (&versions.current_version, &versions.current);
         tracing::info!(%current, "the current version holds the same credential, and waits in its place");
-        if secret.is_live(current) {
-            return Ok(());
+        if let Err(not_own) = own(&event.secret, secret, current, document) {
+            let administrator = self.secrets.fields(&document.administrator, deadline);
+            let administrator = administrator.await?;
+            let shown = self
+                .services
+                .shows_possession(document, &administrator, deadline);
+            if !shown.await? {
+                return Err(not_own.into());
+            }
+            self.secrets
+                .note_now(&event.secret, &document.note(current), deadline)
+                .await?;
         }
-        let live = Label::Live(current.clone());
-        self.secrets
-            .attach(&event.secret, &live, current, deadline)
-            .await?;
+        self.label(event, secret, current, deadline).await
+    }
+
+    /// Puts on the label for which another one goes, whether a look shows it or not: that may be from before its version
+    /// left the credential to this one. Where somebody has moved it, it stays.
+    async fn label(
+        &self,
+        event: &RevokeEvent,
+        secret: &Secret,
+        version: &VersionId,
+        deadline: Deadline,
+    ) -> Result<(), Error> {
+        let live = Label::Live(version.clone());
+        let holder = secret.labelled(&live);
+        if holder.is_none_or(|holder| holder == *version) {
+            self.secrets
+                .attach(&event.secret, &live, version, deadline)
+                .await?;
+        }
         Ok(())
     }
 }

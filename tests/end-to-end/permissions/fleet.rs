@@ -9,6 +9,7 @@ use serde_json::json;
 
 use super::needed::renew_refresh_tokens;
 use super::roles::{Removed, Role, role, roles};
+use super::switch_schedule_off;
 use crate::TestResult;
 use crate::fleet::{answer, enrolled, enrolment, invoke, rotate_in_vain};
 use crate::support::{check, current, names, rotate, spec};
@@ -174,6 +175,13 @@ pub(super) async fn deprovision_function(cloud: Arc<Cloud>) -> TestResult {
             cloud.aws(&[&untag[..], &secret].concat()).await?;
         }
         let event = json!({ "AddonId": instance.addon });
+        // What is scheduled already is looked at, and moved if it will not begin.
+        let of_one_there = ["scheduler:GetSchedule", "scheduler:UpdateSchedule"];
+        if of_one_there.contains(&removed.action.as_str()) {
+            answer(&cloud, FUNCTION, &event).await?;
+            let own = format!("\"AddonId\":\"{}\"", instance.addon);
+            switch_schedule_off(&cloud, &own).await?;
+        }
         role.put(&cloud, &removed.policy).await?;
         let error = invoke(&cloud, FUNCTION, &event).await;
         role.restore(&cloud).await?;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use libtest_mimic::Failed;
 use local_cloud::cloud::{Api, Cloud, Engine, Instance};
 use local_cloud::heroku::{Renewal, TokenRules};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::roles::{role, roles};
 use super::{delete_schedule, switch_schedule_off};
@@ -155,7 +155,9 @@ pub(super) async fn revoke_function(cloud: Arc<Cloud>) -> TestResult {
             "iam:PassRole",
         ]
         .contains(&removed.action.as_str());
-        let error = if scheduling {
+        let error = if removed.action == "secretsmanager:TagResource" {
+            label_follows(&cloud, &instance, &current, &event(&current, 40)).await?
+        } else if scheduling {
             // What must wait has to be scheduled: the current version is in use. Twice, so that the
             // schedule is moved as well.
             let attempt = 3;
@@ -194,6 +196,34 @@ pub(super) async fn revoke_function(cloud: Arc<Cloud>) -> TestResult {
     })?;
     let live = live_versions(&cloud, &instance)?;
     check(!live.contains(&old), || "the label is still on".to_owned())
+}
+
+/// Somebody has stored the current version's value again when its revocation comes, whose label is to follow it there.
+async fn label_follows(
+    cloud: &Cloud,
+    instance: &Instance,
+    version: &str,
+    event: &Value,
+) -> Result<Option<String>, Failed> {
+    let value = document(cloud, instance).await?;
+    store(cloud, instance, &value).await?;
+    let stored = current(cloud, instance)?;
+    let error = invoke(cloud, "revoke-secret", event).await?;
+    cloud
+        .aws(&[
+            "secretsmanager",
+            "update-secret-version-stage",
+            "--secret-id",
+            &instance.secret_arn,
+            "--version-stage",
+            "AWSCURRENT",
+            "--move-to-version-id",
+            version,
+            "--remove-from-version-id",
+            &stored,
+        ])
+        .await?;
+    Ok(error)
 }
 
 pub(super) async fn scheduler_role(cloud: Arc<Cloud>) -> TestResult {

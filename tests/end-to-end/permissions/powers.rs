@@ -203,6 +203,7 @@ fn granted() -> Vec<Granted> {
             [
                 // Of a rotation that is switched off, AWS may forget the function.
                 each(&[GET, DESCRIBE, STAGE], &OWN),
+                each(&[TAG], &["managed, shown"]),
                 each(&[DECRYPT], &["the key for managed"]),
                 administrator(),
                 tokens(),

@@ -75,17 +75,16 @@ impl Versions {
                 return Err(in_use(format!("version {other} holds the same credential")));
             }
             tracing::info!(%other, "another live version holds the same credential, which ends with that");
-            return Ok(Some(Shared::WithWaiting));
+            return Ok(Some(Shared::WithWaiting(other.clone())));
         }
         Ok(None)
     }
 }
 
 /// Which other version has the same credential.
-#[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Shared {
     /// One whose `LIVE-` label says that it is to be revoked.
-    WithWaiting,
+    WithWaiting(VersionId),
     /// The current one, by its document: somebody has stored that anew, with another template or another password.
     WithCurrent,
 }

@@ -32,7 +32,7 @@ async fn assert_postpones(
 }
 
 /// Moves AWSCURRENT as an operator does.
-async fn make_current(stand: &Stand, instance: &Instance, version: &VersionId) {
+pub(super) async fn make_current(stand: &Stand, instance: &Instance, version: &VersionId) {
     let parameters = json!({
         "SecretId": instance.secret.as_str(),
         "VersionStage": "AWSCURRENT",
@@ -44,7 +44,7 @@ async fn make_current(stand: &Stand, instance: &Instance, version: &VersionId) {
 }
 
 /// Has Heroku show a version's credential, as an operator does.
-async fn show(stand: &Stand, instance: &Instance, version: &VersionId) {
+pub(super) async fn show(stand: &Stand, instance: &Instance, version: &VersionId) {
     let value = stand.value(&instance.secret, Some(version)).await;
     let url = stand.url_with(value["api_key"].as_str().unwrap());
     let config = [("ACME_URL".to_owned(), url)].into();

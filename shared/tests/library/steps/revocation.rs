@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use addon_rotation::deadline::Deadline;
+use addon_rotation::event::VersionId;
 use addon_rotation::function::Function as _;
 use addon_rotation::steps::SCHEDULING;
 use http::Method;
@@ -10,8 +11,9 @@ use local_cloud::credential_service::{Fault, FaultRule};
 use local_cloud::heroku::GoneAs;
 use serde_json::json;
 
+use super::postponed::{make_current, show};
 use super::{assert_settled, deliver, fire, revocation, schedule};
-use crate::support::{Api, Clock, Stand, credential, document, revoke};
+use crate::support::{Api, Clock, Instance, Stand, credential, document, revoke, version_id};
 
 fn revocations(stand: &Stand) -> usize {
     let requests = stand.service.requests();
@@ -154,4 +156,86 @@ async fn a_label_follows_its_credential_to_the_version_that_holds_it_now() {
             assert!(!stand.is_labelled_live(&instance, &third));
         }
     }
+}
+
+/// Stores a version's value again, as the current version, which Heroku shows as well.
+async fn store_again(
+    stand: &Stand,
+    instance: &Instance,
+    version: &VersionId,
+    is_labelled: bool,
+) -> VersionId {
+    show(stand, instance, version).await;
+    let value = stand.value(&instance.secret, Some(version)).await;
+    let id = version_id();
+    let mut labels = vec!["AWSCURRENT".to_owned()];
+    labels.extend(is_labelled.then(|| format!("LIVE-{id}")));
+    let labels = json!(labels);
+    stand
+        .store_as(&instance.secret, value, id.as_str(), labels)
+        .await
+}
+
+/// No rotation replaces that version, which would note that it was seen to log in.
+#[tokio::test]
+async fn what_a_label_has_followed_its_credential_to_ends_after_a_rollback() {
+    for is_imported in [true, false] {
+        for is_labelled in [true, false] {
+            let (stand, instance, first) = Stand::rotated(Api::V1).await;
+            let second = stand.current(&instance);
+            let (imported, made) = (
+                (first, instance.imported.clone()),
+                (second.clone(), credential(&instance, &second)),
+            );
+            let ((held, _), (other, alive)) = if is_imported {
+                (imported, made)
+            } else {
+                (made, imported)
+            };
+            let stored = store_again(&stand, &instance, &held, is_labelled).await;
+            deliver(&stand, &instance, &held).await;
+            assert!(!stand.is_labelled_live(&instance, &held));
+            assert!(stand.is_labelled_live(&instance, &stored));
+            show(&stand, &instance, &other).await;
+            make_current(&stand, &instance, &other).await;
+            deliver(&stand, &instance, &stored).await;
+            let what = format!("imported: {is_imported}, labelled: {is_labelled}");
+            assert!(!stand.is_labelled_live(&instance, &stored), "{what}");
+            assert_eq!(stand.service.live(), [alive], "{what}");
+        }
+    }
+}
+
+/// What `revoke-secret` has changed at Secrets Manager.
+async fn changed(stand: &Stand, instance: &Instance, version: &VersionId) -> Vec<String> {
+    let before = stand.gateway.requests().len();
+    deliver(stand, instance, version).await;
+    let requests = stand.gateway.requests().split_off(before).into_iter();
+    let operations = requests.filter_map(|it| Some(it.operation.split_once(':')?.1.to_owned()));
+    operations
+        .filter(|it| ["TagResource", "UpdateSecretVersionStage"].contains(&it.as_str()))
+        .collect()
+}
+
+#[tokio::test]
+async fn whose_credential_it_is_is_noted_before_its_label_goes() {
+    let (stand, instance, _) = Stand::rotated(Api::V1).await;
+    let second = stand.current(&instance);
+    store_again(&stand, &instance, &second, false).await;
+    let changed = changed(&stand, &instance, &second).await;
+    let stage = "UpdateSecretVersionStage";
+    assert_eq!(changed, ["TagResource", stage, stage]);
+}
+
+/// A look that shows the other label may be from before that version left the credential to this one.
+#[tokio::test]
+async fn a_label_that_another_goes_for_is_written_and_not_only_seen() {
+    let (stand, instance, first) = Stand::rotated(Api::V1).await;
+    let again = stand.store(&instance.secret, &instance.document).await;
+    stand.rotate(&instance).await;
+    let smaller = first.clone().min(again.clone());
+    let changed = changed(&stand, &instance, &smaller).await;
+    assert_eq!(changed, ["UpdateSecretVersionStage"; 2]);
+    assert!(!stand.is_labelled_live(&instance, &smaller));
+    assert!(stand.is_labelled_live(&instance, &first.max(again)));
 }

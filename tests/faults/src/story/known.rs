@@ -84,6 +84,14 @@ fn histories() -> Vec<Vec<Operation>> {
         Operation::Wait { minutes: 150 },
         Operation::Wait { minutes: 150 },
     ];
+    // The sweep has the label of what was stored again follow it, and no rotation replaces that version.
+    let stored_again = vec![
+        Operation::RotateNow,
+        Operation::RenameVar,
+        Operation::Sweep,
+        Operation::Wait { minutes: 5 },
+        Operation::RollBack,
+    ];
     // Heroku's requests are used up when publish-to-heroku, or revoke-secret, asks for the first time. Both wait half a
     // minute then, and so these come first.
     let used_up = Operation::Faults(vec![Fault {
@@ -105,5 +113,6 @@ fn histories() -> Vec<Vec<Operation>> {
     all.extend([1, 20, 30].map(late));
     all.extend((0..24).step_by(3).map(given_up));
     all.extend((20..36).step_by(3).map(abandoned));
+    all.extend([stored_again.clone(), stored_again]);
     all
 }

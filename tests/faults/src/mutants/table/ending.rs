@@ -43,6 +43,26 @@ pub(super) const MUTANTS: &[Mutant] = &[
         breaks: Rule::OneAtRest,
     },
     Mutant {
+        name: "moves a label without what shows whose credential it is",
+        changes: &[(
+            REVOKE,
+            "if let Err(not_own) = own(&event.secret, secret, current, document) {",
+            "if let Some(not_own) = own(&event.secret, secret, current, document).err().filter(|_| false) {",
+        )],
+        runs: Runs::Tests("what_a_label_has_followed_its_credential_to"),
+        breaks: Rule::OneAtRest,
+    },
+    Mutant {
+        name: "believes a look that shows the label that another goes for",
+        changes: &[(
+            REVOKE,
+            "self.label(event, secret, &other, deadline).await?;",
+            "drop(other);",
+        )],
+        runs: Runs::Tests("a_label_that_another_goes_for"),
+        breaks: Rule::AliveIsLabelled,
+    },
+    Mutant {
         name: "asks for the old credential in its own config vars alone",
         changes: &[(
             CONFIG,
