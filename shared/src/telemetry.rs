@@ -9,8 +9,6 @@ use serde_json::{Value, json};
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::prelude::*;
 
-use crate::event::Step;
-
 /// The CloudWatch namespace of all metrics.
 pub const NAMESPACE: &str = "HerokuAddonRotation";
 
@@ -158,11 +156,8 @@ pub fn init() {
         .try_init();
 }
 
-/// Records how a step ended. A rehearsal's end is told to whoever enrols.
+/// Records how a step ended.
 pub(crate) fn step(step: &str, succeeded: bool, took: Duration) {
-    if step == Step::Rehearse.as_str() {
-        return;
-    }
     let millis = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
     let outcome = if succeeded {
         Metric::Succeeded

@@ -168,8 +168,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
         name: "does not look whether a token was renewed meanwhile",
         changes: &[(
             "shared/src/heroku/oauth.rs",
-            "if now.is_same(&known) {",
-            "if true {",
+            ".filter(|now| !known.has_all_of(now))",
+            ".filter(|_| false)",
         )],
         runs: Runs::Tests("tokens::two_functions"),
         breaks: Rule::OneAtRest,
@@ -190,10 +190,20 @@ pub(super) const MUTANTS: &[Mutant] = &[
         name: "deletes the secret of a token before it is in the table",
         changes: &[(
             "shared/src/instances/enroll_addon/move_token.rs",
-            "self.tokens.keep(addon, newest, &known, deadline).await?;",
+            "self.tokens.keep(addon, token, &known, deadline).await?;",
             "",
         )],
         runs: Runs::Tests("enrollment::moved::a_token_moves"),
+        breaks: Rule::Converges,
+    },
+    Mutant {
+        name: "does not look for a token that an earlier version has renewed since the move",
+        changes: &[(
+            "shared/src/heroku/oauth.rs",
+            "tokens.read_both(heroku, deadline)",
+            "tokens.read(heroku, deadline)",
+        )],
+        runs: Runs::Tests("enrollment::moved::a_token_that_an_earlier_version"),
         breaks: Rule::Converges,
     },
     Mutant {
