@@ -1,27 +1,27 @@
 //! After the grace period: the old credential ends. It looks before it acts, and does not give up
 //! for a day.
 
+mod labels;
 mod look;
 
 use std::time::Duration;
 
-use look::{Seen, Shared, Versions};
+use look::{Seen, Versions};
 
 use super::StepError;
 use super::possession::vouched_for;
 use crate::Error;
-use crate::claims::{self, Names};
+use crate::claims::Names;
 use crate::deadline::Deadline;
 use crate::event::{RevokeEvent, ScheduledAt};
 use crate::event_bus::{self, EventBus, Occurrence};
 use crate::function::{Function, Handling};
 use crate::heroku::HerokuClient;
-use crate::ids::VersionId;
 use crate::last_will::{LastWill, Panicked};
 use crate::limits::LONGEST_HOLD_SECONDS;
 use crate::schedule::{Schedules, retry_delay};
 use crate::secrets::{Label, Secret, Secrets, own};
-use crate::service::{ServiceError, Services, Sessions, Verdict};
+use crate::service::{Services, Sessions};
 use crate::start::{Start, grace_period_seconds};
 use crate::telemetry::Metric;
 use crate::tokens::Tokens;
@@ -405,124 +405,5 @@ impl RevokeSecret {
         self.take_off(event, &secret, &versions, &holder, deadline)
             .await?;
         Ok(Outcome::Revoked(sessions))
-    }
-
-    /// Takes the label off: the last act, since as long as it is there, the revocation is not done. Before it, those of
-    /// whoever has stored the credential once more: it is ended, and nobody could show it any more.
-    async fn take_off(
-        &self,
-        event: &RevokeEvent,
-        secret: &Secret,
-        versions: &Versions,
-        holder: &VersionId,
-        deadline: Deadline,
-    ) -> Result<(), Error> {
-        let same = versions.ended_with_it(secret).map(|it| (it, it));
-        for (version, holder) in same.chain([(&event.version, holder)]) {
-            let live = Label::Live(version.clone());
-            self.secrets
-                .detach(&event.secret, &live, holder, deadline)
-                .await?;
-        }
-        Ok(())
-    }
-
-    /// Whether the credential ends with another version's label, which has it as well.
-    async fn is_left_to_another(
-        &self,
-        event: &RevokeEvent,
-        secret: &Secret,
-        versions: &Versions,
-        deadline: Deadline,
-    ) -> Result<bool, Error> {
-        match versions.shared(event, secret)? {
-            None => Ok(false),
-            Some(Shared::WithWaiting(other)) => {
-                self.label(event, secret, &other, deadline).await?;
-                Ok(true)
-            }
-            Some(Shared::WithCurrent) => {
-                let is_current = self.is_current(versions, deadline).await?;
-                if is_current {
-                    self.label_current(event, secret, versions, deadline)
-                        .await?;
-                }
-                Ok(is_current)
-            }
-        }
-    }
-
-    /// Whether the current version's credential, which has the old one's name, is the one that works. Whoever may
-    /// store values could hold up the old one's end by a value that does not.
-    async fn is_current(&self, versions: &Versions, deadline: Deadline) -> Result<bool, Error> {
-        let Versions { old, current, .. } = versions;
-        let administrator = self
-            .secrets
-            .fields(&current.administrator, deadline)
-            .await?;
-        claims::serves(current, &administrator)?;
-        let proof = self
-            .services
-            .prove_control(current, &versions.current_version, deadline);
-        let Err(error) = proof.await else {
-            return Ok(true);
-        };
-        // A service that lets nobody in says nothing of either.
-        if !matches!(error, ServiceError::Unproven(_))
-            || self.services.verify(old, deadline).await? != Verdict::Accepted
-        {
-            return Err(error.into());
-        }
-        tracing::warn!(
-            current = %versions.current_version,
-            "the service refuses the current version's credential, which has the old one's name: that one ends all the same"
-        );
-        Ok(false)
-    }
-
-    /// The label follows its credential to the current version. What shows that the credential is the instance's own
-    /// goes before it: the old version's note is forgotten with its label, and no rotation may ever replace this one.
-    async fn label_current(
-        &self,
-        event: &RevokeEvent,
-        secret: &Secret,
-        versions: &Versions,
-        deadline: Deadline,
-    ) -> Result<(), Error> {
-        let (current, document) = (&versions.current_version, &versions.current);
-        tracing::info!(%current, "the current version holds the same credential, and waits in its place");
-        if let Err(not_own) = own(&event.secret, secret, current, document) {
-            let administrator = self.secrets.fields(&document.administrator, deadline);
-            let administrator = administrator.await?;
-            let shown = self
-                .services
-                .shows_possession(document, &administrator, deadline);
-            if !shown.await? {
-                return Err(not_own.into());
-            }
-            self.secrets
-                .note_now(&event.secret, &document.note(current), deadline)
-                .await?;
-        }
-        self.label(event, secret, current, deadline).await
-    }
-
-    /// Puts on the label for which another one goes, whether a look shows it or not: that may be from before its version
-    /// left the credential to this one. Where somebody has moved it, it stays.
-    async fn label(
-        &self,
-        event: &RevokeEvent,
-        secret: &Secret,
-        version: &VersionId,
-        deadline: Deadline,
-    ) -> Result<(), Error> {
-        let live = Label::Live(version.clone());
-        let holder = secret.labelled(&live);
-        if holder.is_none_or(|holder| holder == *version) {
-            self.secrets
-                .attach(&event.secret, &live, version, deadline)
-                .await?;
-        }
-        Ok(())
     }
 }

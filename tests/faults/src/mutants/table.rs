@@ -18,6 +18,7 @@ const CREATE: &str = "shared/src/steps/create_secret.rs";
 const DEPROVISION: &str = "shared/src/instances/deprovision_addon.rs";
 const SERVICE: &str = "shared/src/service.rs";
 const SCHEDULE: &str = "shared/src/schedule.rs";
+const LABELS: &str = "shared/src/steps/revoke_secret/labels.rs";
 const LOOK: &str = "shared/src/steps/revoke_secret/look.rs";
 const CONFIG: &str = "shared/src/heroku/config.rs";
 

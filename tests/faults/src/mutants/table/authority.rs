@@ -2,7 +2,7 @@
 
 use faults::violation::Rule;
 
-use super::{CLAIMS, CREATE, DEPROVISION, POSSESSION, REVOKE, ROTATE, SERVICE};
+use super::{CLAIMS, CREATE, DEPROVISION, LABELS, POSSESSION, REVOKE, ROTATE, SERVICE};
 use crate::mutants::{Mutant, Runs};
 
 pub(super) const MUTANTS: &[Mutant] = &[
@@ -151,7 +151,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "has a label follow its credential to a version that nobody has tried",
         changes: &[(
-            REVOKE,
+            LABELS,
             "let is_current = self.is_current(versions, deadline).await?;",
             "let is_current = true;",
         )],
@@ -161,7 +161,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "takes the current version's credential for the old one because it has its name",
         changes: &[(
-            REVOKE,
+            LABELS,
             "        if !matches!(error, ServiceError::Unproven(_))
             || self.services.verify(old, deadline).await? != Verdict::Accepted
         {",

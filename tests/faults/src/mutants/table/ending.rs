@@ -2,7 +2,7 @@
 
 use faults::violation::Rule;
 
-use super::{CONFIG, LOOK, REVOKE, ROTATE, SCHEDULE, SECRETS};
+use super::{CONFIG, LABELS, LOOK, REVOKE, ROTATE, SCHEDULE, SECRETS};
 use crate::mutants::{Mutant, Runs};
 
 pub(super) const MUTANTS: &[Mutant] = &[
@@ -45,7 +45,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "moves a label without what shows whose credential it is",
         changes: &[(
-            REVOKE,
+            LABELS,
             "if let Err(not_own) = own(&event.secret, secret, current, document) {",
             "if let Some(not_own) = own(&event.secret, secret, current, document).err().filter(|_| false) {",
         )],
@@ -55,7 +55,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "believes a look that shows the label that another goes for",
         changes: &[(
-            REVOKE,
+            LABELS,
             "self.label(event, secret, &other, deadline).await?;",
             "drop(other);",
         )],
