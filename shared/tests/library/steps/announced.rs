@@ -7,7 +7,7 @@ use local_cloud::events::EventKind;
 use local_cloud::gateway::GatewayFault;
 use serde_json::{Value, json};
 
-use super::{assert_settled, fire, schedule};
+use super::{assert_fires, assert_settled, fire, grace_period, schedule};
 use crate::support::{Api, Stand};
 
 /// The events so far, each of which is as the schema says.
@@ -31,6 +31,7 @@ async fn a_rotation_is_announced_when_it_is_done() {
     let instance = stand.enrolled(Api::V3).await;
     assert!(events(&stand).is_empty(), "of the enrolment");
     let first = stand.current(&instance);
+    let began = Timestamp::now();
     let version = stand.rotate(&instance).await;
     let events = events(&stand);
     let [event, scheduled] = &events[..] else {
@@ -38,16 +39,15 @@ async fn a_rotation_is_announced_when_it_is_done() {
     };
     assert_eq!(scheduled["detail-type"], "Credential Revocation Scheduled");
     assert_eq!(scheduled["detail"]["VersionId"], first.as_str());
-    let at = schedule(&stand, &first, 0).unwrap().fires_at.unwrap();
-    let told: Timestamp = scheduled["detail"]["RevokesAt"]
-        .as_str()
-        .unwrap()
-        .parse()
-        .unwrap();
-    // The function reads the clock for each, within its time.
+    assert_fires(&schedule(&stand, &first, 0).unwrap(), grace_period(), began);
+    // The clock is read once more for what is told: a time in whole seconds.
+    let told = scheduled["detail"]["RevokesAt"].as_str().unwrap();
+    let told: Timestamp = told.parse().unwrap();
+    let wait = SignedDuration::from_secs(grace_period());
+    let earliest = began + wait - SignedDuration::from_secs(1);
     assert!(
-        told.duration_since(at).abs() < SignedDuration::from_mins(4),
-        "{told} and {at}"
+        (earliest..=Timestamp::now() + wait).contains(&told),
+        "{told}"
     );
     assert_eq!(event["detail-type"], "Credential Rotation Succeeded");
     assert_eq!(event["resources"][0], instance.secret.as_str());
