@@ -155,12 +155,6 @@ impl Document {
         })
     }
 
-    /// Whether it publishes to config vars of the same names.
-    pub(crate) fn publishes_where(&self, other: &Self) -> bool {
-        let (own, others) = (&self.heroku.config, &other.heroku.config);
-        own.keys().eq(others.keys())
-    }
-
     /// The config vars as they are to be shown.
     ///
     /// # Errors

@@ -243,9 +243,11 @@ pub struct FinishEvent {
     /// Whether a schedule that is there already keeps its time: the version is not the one that is
     /// being replaced but an older one, left over by a rotation that was abandoned.
     pub only_if_unscheduled: bool,
-    /// Whether the version is to be in use again, or may be: an operator rolls back to it. When its time has
-    /// come and it is not, it has the whole grace period once more, since nobody knows since when.
-    pub was_in_use: bool,
+    /// Whether Heroku goes on showing the version's credential, or is to show it again, as after a rollback. When its
+    /// time has come and Heroku does not, it has the whole grace period once more, since nobody knows since when. If
+    /// absent, it is as in the schedule that is there already.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub was_in_use: Option<bool>,
     /// Whether the revocation waits for no session with the old credential: one that leaked.
     pub even_if_in_use: bool,
 }
@@ -257,7 +259,7 @@ impl Event for FinishEvent {
             let longest = u64::from(LONGEST_GRACE_PERIOD_SECONDS);
             let revoke_after_seconds = event.optional_number("RevokeAfterSeconds", 1..=longest);
             let only_if_unscheduled = event.flag("OnlyIfUnscheduled");
-            let was_in_use = event.flag("WasInUse");
+            let was_in_use = event.optional_flag("WasInUse");
             let even_if_in_use = event.flag("EvenIfInUse");
             Some(Self {
                 secret: secret?,

@@ -245,7 +245,7 @@ impl Schedules {
         existing: Existing,
         deadline: Deadline,
     ) -> Result<(), AwsError> {
-        let written = at(SystemTime::now() + delay.max(self.configuration.soonest));
+        let written = self.time(delay);
         let put = retry(deadline, || async {
             match self.create(entry, &written, deadline).await {
                 Err(error) if error.is(CONFLICT) => {}
@@ -321,6 +321,40 @@ impl Schedules {
         };
         let entry = Entry::of_revocation(&event, last_error)?;
         self.put(&entry, delay, Existing::Moves, deadline).await
+    }
+
+    /// As [`Schedules::revoke_after`], for a first try: what the schedule that is there already knows of the
+    /// credential's use, the new one knows as well.
+    ///
+    /// # Errors
+    /// If AWS refuses or does not answer.
+    pub(crate) async fn begin_grace_period(
+        &self,
+        event: RevokeEvent,
+        delay: Duration,
+        deadline: Deadline,
+    ) -> Result<(), AwsError> {
+        let event = RevokeEvent {
+            scheduled_at: Some(ScheduledAt::now()),
+            ..event
+        };
+        let entry = Entry::of_revocation(&event, None)?;
+        match self.create(&entry, &self.time(delay), deadline).await {
+            Err(error) if error.is(CONFLICT) => {}
+            created => return created,
+        }
+        let known = self.group.planned_as(&entry.name, deadline).await?;
+        let was_in_use = event.was_in_use || known.is_some_and(|it| it.was_in_use);
+        let event = RevokeEvent {
+            was_in_use,
+            ..event
+        };
+        self.revoke_after(event, delay, None, deadline).await
+    }
+
+    /// The time of a schedule that is written now.
+    fn time(&self, delay: Duration) -> String {
+        at(SystemTime::now() + delay.max(self.configuration.soonest))
     }
 
     /// The revocations for which a try is scheduled, the first or a later one.

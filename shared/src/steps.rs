@@ -14,6 +14,6 @@ pub use finish_secret::{FinishSecret, Scheduled};
 pub use publish_to_heroku::PublishToHeroku;
 pub use revoke_secret::{RevokeSecret, SCHEDULING};
 pub use rotate::Rotate;
-pub use test_secret::TestSecret;
+pub use test_secret::{LeftBehind, TestSecret};
 
 use crate::error::StepError;

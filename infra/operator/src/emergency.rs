@@ -238,7 +238,7 @@ impl Emergency<'_> {
         if let Some(after) = self.options.revoke_after {
             let seconds = u32::try_from(after.as_secs()).unwrap_or(u32::MAX);
             self.stack
-                .revoke_after(self.instance, version, Some(seconds))
+                .revoke_after(self.instance, version, Some(seconds), None)
                 .await?;
             let message = format!(
                 "version {version} will be revoked in {}",
@@ -249,7 +249,7 @@ impl Emergency<'_> {
         }
         // One that must be postponed goes on from this schedule; the rotation's own is for the grace period's end.
         self.stack
-            .revoke_after(self.instance, version, Some(SOON))
+            .revoke_after(self.instance, version, Some(SOON), Some(false))
             .await?;
         // Without the time of a schedule it is an operator's, who wants it now.
         let event = RevokeEvent {
@@ -275,7 +275,7 @@ impl Emergency<'_> {
         let is_tried = self.options.revoke_after.is_none()
             && self
                 .stack
-                .revoke_after(self.instance, version, Some(SOON))
+                .revoke_after(self.instance, version, Some(SOON), Some(false))
                 .await
                 .is_ok();
         let until = if is_tried {

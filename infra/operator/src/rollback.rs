@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime};
 use addon_rotation::event::{Step, VersionId};
 use addon_rotation::schedule::Attempt;
 use addon_rotation::secrets::{Label, Rotation, Secret};
+use addon_rotation::steps::LeftBehind;
 use clap::Args;
 
 use crate::confirm::confirm;
@@ -158,8 +159,8 @@ pub async fn run(
     rollback.show_that_it_works().await?;
     rollback.publish().await?;
     // Before anything rests on it: v1 does not say what it shows when it confirms a write.
-    rollback.prove().await?;
-    rollback.begin_grace_period().await?;
+    let left_behind = rollback.prove().await?;
+    rollback.begin_grace_period(left_behind.is_some()).await?;
     rollback.make_current().await?;
     Ok(Outcome::Fine)
 }
@@ -218,7 +219,7 @@ impl Rollback<'_> {
                 return Err(OperatorError::Overtaken(message));
             }
             self.stack
-                .step("test-secret", Step::CreateSecret, self.instance, old)
+                .step::<()>("test-secret", Step::CreateSecret, self.instance, old)
                 .await
         })
         .await?;
@@ -232,7 +233,7 @@ impl Rollback<'_> {
         let old = &self.plan.old;
         self.then("publish", state, async {
             self.stack
-                .step("publish-to-heroku", Step::SetSecret, self.instance, old)
+                .step::<()>("publish-to-heroku", Step::SetSecret, self.instance, old)
                 .await
         })
         .await?;
@@ -243,15 +244,17 @@ impl Rollback<'_> {
 
     /// Before it is no longer current: a crash in between leaves a schedule that finds its version current
     /// and waits, never a credential that nothing revokes.
-    async fn begin_grace_period(&self) -> Result<(), OperatorError> {
+    /// Heroku may go on showing its credential.
+    async fn begin_grace_period(&self, is_left_behind: bool) -> Result<(), OperatorError> {
         let state = "Both credentials work, and Heroku shows the old one";
         let new = &self.plan.new;
         self.then("grace-period", state, async {
             let live = Label::Live(new.clone());
             if !self.instance.secret.is_live(new) {
                 // Nothing is revoked that was not seen to log in.
+                let function = "test-secret";
                 self.stack
-                    .step("test-secret", Step::CreateSecret, self.instance, new)
+                    .step::<()>(function, Step::CreateSecret, self.instance, new)
                     .await?;
                 let attached = self
                     .stack
@@ -259,7 +262,10 @@ impl Rollback<'_> {
                     .attach(&self.instance.arn, &live, new, soon());
                 attached.await?;
             }
-            self.stack.revoke_after(self.instance, new, None).await
+            let was_in_use = is_left_behind.then_some(true);
+            self.stack
+                .revoke_after(self.instance, new, None, was_in_use)
+                .await
         })
         .await?;
         let message = format!("the grace period of {new} has begun");
@@ -318,27 +324,36 @@ impl Rollback<'_> {
     }
 
     /// As at enrolment: the service accepts the credential, and Heroku shows it.
-    async fn prove(&self) -> Result<(), OperatorError> {
+    async fn prove(&self) -> Result<Option<LeftBehind>, OperatorError> {
         let state = "Both credentials work, and Heroku shows either of them";
         let old = &self.plan.old;
-        self.then("prove", state, async {
-            self.stack
-                .step("test-secret", Step::TestSecret, self.instance, old)
-                .await
-        })
-        .await?;
+        let left_behind: Option<LeftBehind> = self
+            .then("prove", state, async {
+                self.stack
+                    .step("test-secret", Step::TestSecret, self.instance, old)
+                    .await
+            })
+            .await?;
         let message = "the service accepts the credential, and Heroku shows it";
+        if let Some(LeftBehind { config_vars }) = &left_behind {
+            let vars = config_vars.join(", ");
+            let message = format!(
+                "Heroku may go on showing the credential of {} ({vars})",
+                self.plan.new
+            );
+            self.output.step("prove", Mark::Note, &message);
+        }
         self.output.step("prove", Mark::Done, message);
-        Ok(())
+        Ok(left_behind)
     }
 
     /// Does a step; its error says what holds, and how to go on.
-    async fn then(
+    async fn then<A>(
         &self,
         step: &'static str,
         state: &str,
-        work: impl Future<Output = Result<(), OperatorError>>,
-    ) -> Result<(), OperatorError> {
+        work: impl Future<Output = Result<A, OperatorError>>,
+    ) -> Result<A, OperatorError> {
         work.await.map_err(|error| {
             self.output.step(step, Mark::Failed, "see the error");
             OperatorError::Step {
@@ -380,6 +395,7 @@ mod tests {
                 at,
                 is_enabled: true,
                 scheduled_at,
+                was_in_use: false,
                 last_error: None,
             }),
             TIMEOUT,

@@ -10,6 +10,7 @@ use addon_rotation::secrets::{Secret, Secrets};
 use addon_rotation::start::Start;
 use addon_rotation::steps::Scheduled;
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use crate::OperatorError;
@@ -153,32 +154,35 @@ impl Stack {
         Ok(Value::Object(answer))
     }
 
-    /// Has a step done with a version.
-    pub(crate) async fn step(
+    /// Has a step done with a version, and returns what the function answers.
+    pub(crate) async fn step<A: DeserializeOwned>(
         &self,
         function: &str,
         step: Step,
         instance: &Instance,
         version: &VersionId,
-    ) -> Result<(), OperatorError> {
+    ) -> Result<A, OperatorError> {
         let event = StepEvent {
             step,
             secret: instance.arn.clone(),
             version: version.clone(),
             vouched: None,
         };
-        self.invoke(function, &event).await
+        let (name, deadline) = (self.function(function), Deadline::after(INVOCATION));
+        Ok(self.functions.ask(&name, &event, deadline).await?)
     }
 
     /// Has a version revoked after so many seconds; by default after the secret's own grace period, else the
-    /// stack's. A schedule that is there already is moved.
+    /// stack's. A schedule that is there already is moved. `was_in_use` is as in [`FinishEvent`].
     pub(crate) async fn revoke_after(
         &self,
         instance: &Instance,
         version: &VersionId,
         seconds: Option<u32>,
+        was_in_use: Option<bool>,
     ) -> Result<(), OperatorError> {
         let event = FinishEvent {
+            was_in_use,
             even_if_in_use: seconds.is_some(),
             ..finish(instance, version, seconds)
         };
@@ -193,7 +197,7 @@ impl Stack {
         version: &VersionId,
     ) -> Result<(), OperatorError> {
         let event = FinishEvent {
-            was_in_use: true,
+            was_in_use: Some(true),
             ..finish(instance, version, None)
         };
         self.schedule(&event).await
@@ -214,7 +218,7 @@ fn finish(instance: &Instance, version: &VersionId, seconds: Option<u32>) -> Fin
         version: version.clone(),
         revoke_after_seconds: seconds.or(own.ok().flatten()),
         only_if_unscheduled: false,
-        was_in_use: false,
+        was_in_use: None,
         even_if_in_use: false,
     }
 }

@@ -60,12 +60,12 @@ fn what_one_function_sends_the_other_reads() {
         version: TOKEN.parse().unwrap(),
         revoke_after_seconds: Some(60),
         only_if_unscheduled: false,
-        was_in_use: true,
+        was_in_use: Some(true),
         even_if_in_use: true,
     };
     let read = FinishEvent::read(&serde_json::to_value(&finish).unwrap()).unwrap();
     assert_eq!(read.revoke_after_seconds, Some(60));
-    assert!(read.was_in_use && read.even_if_in_use && !read.only_if_unscheduled);
+    assert!(read.was_in_use == Some(true) && read.even_if_in_use && !read.only_if_unscheduled);
     let revoke = RevokeEvent {
         secret: finish.secret,
         version: finish.version,

@@ -214,14 +214,17 @@ impl<'a> Check<'a> {
 
     /// A yes or no, which is no if it is absent.
     pub(crate) fn flag(&mut self, name: &str) -> bool {
-        let Some(value) = self.get(name) else {
-            return false;
-        };
+        self.optional_flag(name).unwrap_or_default()
+    }
+
+    /// A yes or no.
+    pub(crate) fn optional_flag(&mut self, name: &str) -> Option<bool> {
+        let value = self.get(name)?;
         let flag = value.as_bool().or_else(|| self.read_text(value));
         if flag.is_none() {
             self.problem(name, "must be true or false");
         }
-        flag.unwrap_or_default()
+        flag
     }
 
     fn read_text<T: FromStr>(&self, value: &Value) -> Option<T> {

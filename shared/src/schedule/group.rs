@@ -33,6 +33,8 @@ pub struct Attempt {
     pub is_enabled: bool,
     /// When it was scheduled. None if not by this project.
     pub scheduled_at: Option<ScheduledAt>,
+    /// Whether the credential was in use then.
+    pub was_in_use: bool,
     /// Why the try before it failed, if one did; it holds no secret value, and is cut where
     /// a description ends.
     pub last_error: Option<String>,
@@ -108,10 +110,10 @@ impl ScheduleGroup {
             Err(error) => return Err(error),
         };
         let is_enabled = schedule.state != Some(ScheduleState::Disabled);
-        let scheduled_at = schedule
+        let event = schedule
             .target
             .and_then(|target| serde_json::from_str(&target.input?).ok())
-            .and_then(|input| RevokeEvent::read(&input).ok()?.scheduled_at);
+            .and_then(|input| RevokeEvent::read(&input).ok());
         let last_error = schedule
             .description
             .and_then(|text| text.strip_prefix(LAST_ERROR).map(str::to_owned));
@@ -119,7 +121,8 @@ impl ScheduleGroup {
         Ok(at.map(|at| Attempt {
             at,
             is_enabled,
-            scheduled_at,
+            was_in_use: event.as_ref().is_some_and(|it| it.was_in_use),
+            scheduled_at: event.and_then(|it| it.scheduled_at),
             last_error,
         }))
     }
@@ -343,6 +346,7 @@ mod tests {
                 at: SystemTime::now() - Duration::from_mins(minutes_ago),
                 is_enabled,
                 scheduled_at: None,
+                was_in_use: false,
                 last_error: None,
             };
             assert_eq!(planned.will_begin(), will_begin, "{planned:?}");

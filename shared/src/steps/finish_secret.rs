@@ -57,7 +57,7 @@ impl Function for FinishSecret {
                 secret: event.secret,
                 version: event.version,
                 attempt: 0,
-                was_in_use: event.was_in_use,
+                was_in_use: event.was_in_use.unwrap_or_default(),
                 vouched: None,
                 held_seconds: if event.even_if_in_use {
                     LONGEST_HOLD_SECONDS
@@ -67,9 +67,13 @@ impl Function for FinishSecret {
                 scheduled_at: None,
             };
             let delay = Duration::from_secs(seconds.into());
-            schedules
-                .revoke_after(revocation, delay, None, deadline)
-                .await?;
+            if event.was_in_use.is_some() {
+                let moved = schedules.revoke_after(revocation, delay, None, deadline);
+                moved.await?;
+            } else {
+                let moved = schedules.begin_grace_period(revocation, delay, deadline);
+                moved.await?;
+            }
             tracing::info!(
                 revoke_after_seconds = seconds,
                 "the revocation is scheduled"

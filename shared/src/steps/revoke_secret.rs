@@ -20,7 +20,7 @@ use crate::heroku::HerokuClient;
 use crate::last_will::{LastWill, Panicked};
 use crate::limits::LONGEST_HOLD_SECONDS;
 use crate::schedule::{Schedules, retry_delay};
-use crate::secrets::{Label, Secret, Secrets, own};
+use crate::secrets::{Label, Secrets, own};
 use crate::service::{Services, Sessions};
 use crate::start::{Start, grace_period_seconds};
 use crate::telemetry::Metric;
@@ -273,23 +273,6 @@ fn given_up(event: RevokeEvent, error: &Error) -> Ended {
     Ended::GivenUp(error.into())
 }
 
-/// Whether a rotation that came after the one that has scheduled this try may have taken the credential out of a config
-/// var: until then dynos were started with it. It removed one, or versions differ in the names of theirs.
-fn was_shown_since(event: &RevokeEvent, secret: &Secret, versions: &Versions) -> bool {
-    let Versions {
-        old,
-        current,
-        others,
-        ..
-    } = versions;
-    let others = others.iter().map(|(_, other)| other);
-    let is_renamed = others.chain([old]).any(|it| !it.publishes_where(current));
-    let scheduled = event.scheduled_at.map(ScheduledAt::time);
-    (is_renamed || !current.heroku.removed.is_empty())
-        && !secret.carries(&event.version, &Label::Previous)
-        && scheduled.is_some_and(|scheduled| secret.last_rotated >= Some(scheduled))
-}
-
 fn is_deleted(error: &Error) -> bool {
     match error {
         Error::Aws(error) => {
@@ -371,7 +354,7 @@ impl RevokeSecret {
             )?,
         }
         let seen = self.look(event, &versions, deadline).await?;
-        if event.was_in_use || was_shown_since(event, &secret, &versions) {
+        if event.was_in_use {
             let own = secret.grace_period_seconds().ok().flatten();
             return Ok(Outcome::GraceAnew(own.unwrap_or(self.grace_period_seconds)));
         }

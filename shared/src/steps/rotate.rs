@@ -17,7 +17,7 @@ use crate::invoke::{Functions, Refused};
 use crate::secrets::{Label, MOST_LABELS, Secret, Secrets, own_document};
 use crate::start::{Start, name};
 
-use super::{Created, Scheduled, StepError};
+use super::{Created, LeftBehind, Scheduled, StepError};
 
 /// So long a read may show what was before a change: an assumption.
 const CONSISTENCY: Duration = Duration::from_secs(3);
@@ -159,10 +159,7 @@ async fn perform(
                 .await?;
         }
         Step::TestSecret => {
-            let version = version_to_test(event, &secret, secrets, deadline).await?;
-            functions
-                .invoke(&steps.test_secret, &StepEvent { version, ..step }, deadline)
-                .await?;
+            test(step, event, &secret, rotate, deadline).await?;
         }
         Step::FinishSecret => {
             let replaced = finish(event, &secret, secrets, functions, steps, deadline);
@@ -345,6 +342,51 @@ async fn create(
     Ok(Some(current))
 }
 
+/// What Heroku goes on showing of the current credential, its revocation must know of, whatever becomes of the config
+/// vars by then: it is scheduled here already, and finishSecret moves it.
+async fn test(
+    step: StepEvent,
+    event: &RotationEvent,
+    secret: &Secret,
+    rotate: &Rotate,
+    deadline: Deadline,
+) -> Result<(), Error> {
+    let Rotate {
+        secrets,
+        functions,
+        steps,
+        ..
+    } = rotate;
+    let version = version_to_test(event, secret, secrets, deadline).await?;
+    let step = StepEvent { version, ..step };
+    let left_behind: Option<LeftBehind> =
+        functions.ask(&steps.test_secret, &step, deadline).await?;
+    if left_behind.is_some() {
+        let event = FinishEvent {
+            was_in_use: Some(true),
+            ..begin_grace_period(event, secret, current(event, secret)?)?
+        };
+        let scheduled = functions.ask(&steps.finish_secret, &event, deadline);
+        let _: Option<Scheduled> = scheduled.await?;
+    }
+    Ok(())
+}
+
+fn begin_grace_period(
+    event: &RotationEvent,
+    secret: &Secret,
+    version: VersionId,
+) -> Result<FinishEvent, StepError> {
+    Ok(FinishEvent {
+        secret: event.secret.clone(),
+        version,
+        revoke_after_seconds: grace_period(event, secret)?,
+        only_if_unscheduled: false,
+        was_in_use: None,
+        even_if_in_use: false,
+    })
+}
+
 /// Secrets Manager also asks for testSecret when a secret is enrolled without being rotated
 /// ([`RotateImmediately=false`](https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_RotateSecret.html)),
 /// with a pending version that has the current one's value, or none: then the current credential is what must work and
@@ -393,7 +435,6 @@ async fn finish(
     deadline: Deadline,
 ) -> Result<Replaced, Error> {
     let old = current(event, secret)?;
-    let revoke_after_seconds = grace_period(event, secret)?;
     let create_step = StepEvent {
         step: Step::CreateSecret,
         secret: event.secret.clone(),
@@ -401,20 +442,17 @@ async fn finish(
         vouched: None,
     };
     // Without a label it was stored by hand since createSecret, or an operator vouched for it.
-    let is_live = secret.is_live(&old)
+    let was_live = secret.is_live(&old);
+    let is_live = was_live
         || create(&create_step, secret, secrets, functions, steps, deadline).await?
             == Some(old.clone());
-    let finish = |version: VersionId, only_if_unscheduled| FinishEvent {
-        secret: event.secret.clone(),
-        version,
-        revoke_after_seconds,
-        only_if_unscheduled,
-        was_in_use: false,
-        even_if_in_use: false,
-    };
     let mut replaced = None;
     if is_live {
-        let event = finish(old.clone(), false);
+        let event = FinishEvent {
+            // What testSecret looked for was another credential.
+            was_in_use: (!was_live).then_some(true),
+            ..begin_grace_period(event, secret, old.clone())?
+        };
         let scheduled: Option<Scheduled> = functions
             .ask(&steps.finish_secret, &event, deadline)
             .await?;
@@ -425,9 +463,12 @@ async fn finish(
         .live()
         .filter(|version| *version != old && *version != event.version)
     {
-        functions
-            .ask::<_, Option<Scheduled>>(&steps.finish_secret, &finish(version, true), deadline)
-            .await?;
+        let event = FinishEvent {
+            only_if_unscheduled: true,
+            ..begin_grace_period(event, secret, version)?
+        };
+        let scheduled = functions.ask(&steps.finish_secret, &event, deadline);
+        let _: Option<Scheduled> = scheduled.await?;
     }
     secrets
         .promote(&event.secret, &event.version, &old, deadline)

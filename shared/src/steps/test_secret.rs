@@ -1,5 +1,7 @@
 //! testSecret's power: tries the credential where it is used.
 
+use serde::{Deserialize, Serialize};
+
 use super::StepError;
 use crate::Error;
 use crate::claims::Names;
@@ -12,6 +14,15 @@ use crate::secrets::Secrets;
 use crate::service::Services;
 use crate::start::Start;
 use crate::tokens::Tokens;
+
+/// What `test-secret` answers if Heroku may go on showing the credential that this one takes the place of: dynos may
+/// be started with that one until nothing shows it any more.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct LeftBehind {
+    /// The names of the config vars that show it; none if it could not be looked.
+    pub config_vars: Vec<String>,
+}
 
 /// Logs in to the service as the customer does, and looks whether Heroku shows the credential.
 ///
@@ -28,7 +39,7 @@ pub struct TestSecret {
 
 impl Function for TestSecret {
     type Event = StepEvent;
-    type Answer = ();
+    type Answer = Option<LeftBehind>;
 
     fn start(start: &mut Start) -> Option<Self> {
         let names = Names::read(&mut start.variables());
@@ -43,7 +54,7 @@ impl Function for TestSecret {
         })
     }
 
-    fn handle(&self, event: StepEvent, deadline: Deadline) -> Handling<'_, ()> {
+    fn handle(&self, event: StepEvent, deadline: Deadline) -> Handling<'_, Option<LeftBehind>> {
         Box::pin(async move {
             let Self {
                 secrets,
@@ -59,7 +70,7 @@ impl Function for TestSecret {
                 services
                     .prove_accepted(&document, &event.version, deadline)
                     .await?;
-                return Ok(());
+                return Ok(None);
             }
             let rendered = document.render()?;
             let shown = async {
@@ -77,9 +88,7 @@ impl Function for TestSecret {
             let shown = shown?;
             let missing = shown.missing(&rendered);
             if missing.is_empty() {
-                let others = shown.besides(&rendered);
-                self.tell_left_behind(&event, &others, deadline).await;
-                return Ok(());
+                return Ok(self.left_behind(&event, &rendered, &shown, deadline).await);
             }
             Err(StepError::NotShown {
                 secret: event.secret,
@@ -93,12 +102,17 @@ impl Function for TestSecret {
 }
 
 impl TestSecret {
-    /// Says which config vars go on showing the credential that this one takes the place of: apps that read them keep
-    /// it, and its revocation will be refused.
-    async fn tell_left_behind(&self, event: &StepEvent, others: &ConfigVars, deadline: Deadline) {
-        if others.names().next().is_none() {
-            return;
-        }
+    /// Which config vars go on showing the credential that this one takes the place of: apps that read them keep it,
+    /// and its revocation will be refused.
+    async fn left_behind(
+        &self,
+        event: &StepEvent,
+        rendered: &ConfigVars,
+        shown: &ConfigVars,
+        deadline: Deadline,
+    ) -> Option<LeftBehind> {
+        let others = shown.besides(rendered);
+        others.names().next()?;
         let current = self
             .secrets
             .current_document(&self.names, &event.secret, deadline);
@@ -106,16 +120,19 @@ impl TestSecret {
             Ok(current) => current,
             Err(error) => {
                 tracing::warn!(%error, "not looked whether Heroku goes on showing the previous credential elsewhere");
-                return;
+                return Some(LeftBehind {
+                    config_vars: Vec::new(),
+                });
             }
         };
-        let Some(old) = current.render().ok().filter(|_| version != event.version) else {
-            return;
-        };
-        let left = others.showing(&old).join(", ");
-        if !left.is_empty() {
-            tracing::warn!(config_vars = left, "{LEFT_BEHIND}");
+        let old = current.render().ok().filter(|_| version != event.version)?;
+        let config_vars = others.still_showing(&old, rendered);
+        if config_vars.is_empty() {
+            return None;
         }
+        tracing::warn!(config_vars = config_vars.join(", "), "{LEFT_BEHIND}");
+        let config_vars = config_vars.into_iter().map(str::to_owned).collect();
+        Some(LeftBehind { config_vars })
     }
 }
 

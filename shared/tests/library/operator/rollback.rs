@@ -84,6 +84,36 @@ async fn the_previous_version_is_current_again_and_the_other_ends_after_its_grac
     }
 }
 
+/// The version that is rolled back from had published under another name.
+#[tokio::test]
+async fn apps_that_read_what_the_older_version_leaves_behind_have_the_whole_grace_period() {
+    let stand = Stand::start().await;
+    let instance = stand.enrolled(Api::V1).await;
+    let first = stand.rotate(&instance).await;
+    let mut renamed = stand.value(&instance.secret, None).await;
+    let config = renamed["heroku"]["config"].as_object_mut().unwrap();
+    let template = config.remove("ACME_URL").unwrap();
+    config.insert("ACME_KEY".to_owned(), template);
+    stand.store(&instance.secret, &renamed).await;
+    let second = stand.rotate(&instance).await;
+    let (words, result) = roll_back(&stand, &instance, Some(&first)).await;
+    assert_eq!(result.unwrap(), Outcome::Fine);
+    let told = words.objects();
+    assert!(
+        told.iter()
+            .any(|it| it["message"].as_str().unwrap().contains("ACME_KEY")),
+        "{told:?}"
+    );
+    stand
+        .heroku
+        .remove_config(&instance.addon, "ACME_KEY")
+        .unwrap();
+    fire(&stand, &second, 0).await;
+    assert!(stand.service.is_live(&credential(&instance, &second)));
+    fire(&stand, &second, 1).await;
+    assert!(!stand.service.is_live(&credential(&instance, &second)));
+}
+
 #[tokio::test]
 async fn a_promotion_whose_answer_is_lost_is_done() {
     let (stand, instance, first) = Stand::rotated(Api::V1).await;

@@ -295,6 +295,35 @@ async fn apps_that_read_a_config_var_until_a_later_rotation_have_the_whole_grace
     assert!(!stand.service.is_live(&instance.imported));
 }
 
+/// The rotation has seen the config var, and told somebody to remove it.
+#[tokio::test]
+async fn apps_that_read_a_config_var_until_somebody_removes_it_have_the_whole_grace_period() {
+    for api in Api::BOTH {
+        let stand = Stand::start().await;
+        let instance = stand.enrolled(api).await;
+        let (_, stored) = rename(&stand, &instance).await;
+        stand.rotate(&instance).await;
+        stand
+            .heroku
+            .remove_config(&instance.addon, "ACME_URL")
+            .unwrap();
+        let first_try = schedule(&stand, &stored, 0).unwrap();
+        let began = fire(&stand, &stored, 0).await;
+        assert!(stand.service.is_live(&instance.imported), "{api:?}");
+        assert_fires(
+            &schedule(&stand, &stored, 1).unwrap(),
+            grace_period(),
+            began,
+        );
+        // Nor does it end the credential when it comes again.
+        let event = serde_json::from_str(&first_try.input).unwrap();
+        stand.lambda.invoke("revoke-secret", event).await.unwrap();
+        assert!(stand.service.is_live(&instance.imported), "{api:?}");
+        fire(&stand, &stored, 1).await;
+        assert!(!stand.service.is_live(&instance.imported), "{api:?}");
+    }
+}
+
 #[tokio::test]
 async fn a_look_that_sees_neither_credential_has_seen_nothing() {
     for api in Api::BOTH {

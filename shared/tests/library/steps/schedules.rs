@@ -23,7 +23,7 @@ async fn a_schedule_that_exists_is_moved_and_not_doubled() {
             version: version.clone(),
             revoke_after_seconds,
             only_if_unscheduled: false,
-            was_in_use: false,
+            was_in_use: None,
             even_if_in_use: false,
         };
         let began = Timestamp::now();
@@ -31,6 +31,35 @@ async fn a_schedule_that_exists_is_moved_and_not_doubled() {
         function.handle(event, soon()).await.unwrap();
         assert_eq!(stand.gateway.scheduler().schedules().len(), 1);
         assert_fires(&schedule(&stand, &version, 0).unwrap(), expected, began);
+    }
+}
+
+/// testSecret has seen it, or an operator says otherwise.
+#[tokio::test]
+async fn what_a_schedule_knows_of_the_credentials_use_it_knows_when_it_is_moved() {
+    let stand = Stand::start().await;
+    let instance = stand.instance(Api::V1).await;
+    let version = version_id();
+    for (was_in_use, expected) in [
+        (None, false),
+        (Some(true), true),
+        (None, true),
+        (Some(false), false),
+        (None, false),
+    ] {
+        let event = FinishEvent {
+            secret: instance.secret.clone(),
+            version: version.clone(),
+            revoke_after_seconds: None,
+            only_if_unscheduled: false,
+            was_in_use,
+            even_if_in_use: false,
+        };
+        let function: FinishSecret = stand.lambda.environment().start("finish-secret");
+        function.handle(event, soon()).await.unwrap();
+        let input = schedule(&stand, &version, 0).unwrap().input;
+        let input: serde_json::Value = serde_json::from_str(&input).unwrap();
+        assert_eq!(input["WasInUse"], expected, "{was_in_use:?}");
     }
 }
 

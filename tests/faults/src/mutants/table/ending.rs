@@ -7,13 +7,29 @@ use crate::mutants::{Mutant, Runs};
 
 pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
-        name: "forgets who was started with a config var that was removed since",
+        name: "forgets that Heroku goes on showing the previous credential",
+        changes: &[(ROTATE, "if left_behind.is_some() {", "if false {")],
+        runs: Runs::Tests("apps_that_read_a_"),
+        breaks: Rule::NobodyLockedOut,
+    },
+    Mutant {
+        name: "begins a grace period without what its schedule knew before",
         changes: &[(
-            REVOKE,
-            "(is_renamed || !current.heroku.removed.is_empty())",
-            "is_renamed",
+            SCHEDULE,
+            "event.was_in_use || known.is_some_and(|it| it.was_in_use)",
+            "event.was_in_use",
         )],
-        runs: Runs::Tests("apps_that_read_a_removed_config_var"),
+        runs: Runs::Tests("apps_that_read_a_"),
+        breaks: Rule::NobodyLockedOut,
+    },
+    Mutant {
+        name: "rolls back without looking what Heroku goes on showing",
+        changes: &[(
+            "infra/operator/src/rollback.rs",
+            "let was_in_use = is_left_behind.then_some(true);",
+            "let was_in_use = (is_left_behind && false).then_some(true);",
+        )],
+        runs: Runs::Tests("apps_that_read_what_the_older_version"),
         breaks: Rule::NobodyLockedOut,
     },
     Mutant {

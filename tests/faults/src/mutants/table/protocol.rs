@@ -102,7 +102,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         name: "takes what is rolled back to for out of use",
         changes: &[(
             FINISH,
-            "was_in_use: event.was_in_use,",
+            "was_in_use: event.was_in_use.unwrap_or_default(),",
             "was_in_use: false,",
         )],
         runs: Runs::Histories,
@@ -110,7 +110,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "begins no grace period anew",
-        changes: &[(REVOKE, "if event.was_in_use || ", "if ")],
+        changes: &[(REVOKE, "if event.was_in_use {", "if false {")],
         runs: Runs::Histories,
         breaks: Rule::NobodyLockedOut,
     },

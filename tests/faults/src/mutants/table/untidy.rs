@@ -51,7 +51,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
             (
                 EMERGENCY,
                 "        self.stack
-            .revoke_after(self.instance, version, Some(SOON))
+            .revoke_after(self.instance, version, Some(SOON), Some(false))
             .await?;
         // Without",
                 "        // Without",
