@@ -81,16 +81,64 @@ fn a_zip_holds_the_executable_and_nothing_that_changes() {
 
     let mut archive = zip::ZipArchive::new(std::io::Cursor::new(&zip)).unwrap();
     assert_eq!(archive.len(), 1);
-    let mut file = archive.by_name("bootstrap").unwrap();
+    let file = archive.by_name("bootstrap").unwrap();
     assert_eq!(file.unix_mode(), Some(0o100_755));
     assert_eq!(
         file.last_modified().map(|it| it.to_string()).as_deref(),
         Some("1980-01-01 00:00:00")
     );
     assert_eq!(file.compression(), zip::CompressionMethod::Deflated);
+    drop(file);
+    assert_eq!(unzipped(&zip), executable);
+}
+
+fn unzipped(zip: &[u8]) -> Vec<u8> {
+    let mut archive = zip::ZipArchive::new(std::io::Cursor::new(zip)).unwrap();
+    let mut file = archive.by_name(archive::EXECUTABLE).unwrap();
     let mut read = Vec::new();
     std::io::Read::read_to_end(&mut file, &mut read).unwrap();
-    assert_eq!(read, executable);
+    read
+}
+
+/// Compiled as the functions are, but for their size.
+#[test]
+fn an_executable_from_a_zip_runs_and_a_panic_in_it_ends_as_before() {
+    use std::os::unix::fs::PermissionsExt as _;
+    use std::os::unix::process::ExitStatusExt as _;
+
+    const SOURCE: &str = "fn main() {
+        std::panic::set_hook(Box::new(|it| println!(\"the hook: {it}\")));
+        let thread = std::thread::spawn(|| std::env::args().count());
+        assert_eq!(thread.join().unwrap(), 1, \"with an argument\");
+    }";
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name);
+    std::fs::write(path("main.rs"), SOURCE).unwrap();
+    let compiled = std::process::Command::new("rustc")
+        .args(["--edition=2024", "-Cpanic=abort", "-Cstrip=symbols", "-o"])
+        .args([path("compiled"), path("main.rs")])
+        .status();
+    assert!(compiled.unwrap().success());
+    let compiled = std::fs::read(path("compiled")).unwrap();
+    let zipped = unzipped(&archive::zip(&compiled).unwrap());
+    assert_eq!(zipped.len(), compiled.len());
+    let changed = zipped.iter().zip(&compiled).filter(|(a, b)| a != b).count();
+    assert!(changed > 1_000, "{changed}");
+    std::fs::write(path("bootstrap"), zipped).unwrap();
+    let executable = std::fs::Permissions::from_mode(0o755);
+    std::fs::set_permissions(path("bootstrap"), executable).unwrap();
+    let run = |arguments: &[&str]| {
+        let mut command = std::process::Command::new(path("bootstrap"));
+        command.args(arguments).output().unwrap()
+    };
+    assert!(run(&[]).status.success());
+    let panicked = run(&["one"]);
+    assert_eq!(panicked.status.signal(), Some(6), "{panicked:?}");
+    let told = String::from_utf8(panicked.stdout).unwrap();
+    assert!(
+        told.contains("the hook: ") && told.contains("with an argument"),
+        "{told}"
+    );
 }
 
 /// A repository with one committed file.
