@@ -85,6 +85,8 @@ pub enum Operation {
     EditDocument,
     /// Somebody stores a document that has the other of two config vars show the credential.
     RenameVar,
+    /// Somebody removes the config vars that the document does not name.
+    RemoveOtherVars,
     /// The operator marks the secret for deletion.
     Delete,
     /// And restores it.

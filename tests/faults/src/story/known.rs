@@ -84,6 +84,15 @@ fn histories() -> Vec<Vec<Operation>> {
         Operation::Wait { minutes: 150 },
         Operation::Wait { minutes: 150 },
     ];
+    // Somebody removes the old one when its credential is about to end.
+    let removed_by_hand = vec![
+        Operation::RotateNow,
+        Operation::RenameVar,
+        Operation::RotateNow,
+        Operation::Wait { minutes: 100 },
+        Operation::RemoveOtherVars,
+        Operation::Wait { minutes: 30 },
+    ];
     // The sweep has the label of what was stored again follow it, and no rotation replaces that version.
     let stored_again = vec![
         Operation::RotateNow,
@@ -114,5 +123,6 @@ fn histories() -> Vec<Vec<Operation>> {
     all.extend((0..24).step_by(3).map(given_up));
     all.extend((20..36).step_by(3).map(abandoned));
     all.extend([stored_again.clone(), stored_again]);
+    all.extend([removed_by_hand.clone(), removed_by_hand]);
     all
 }

@@ -76,6 +76,7 @@ fn operation() -> BoxedStrategy<Operation> {
         1 => Just(Operation::EndInstance),
         1 => Just(Operation::EditDocument),
         1 => Just(Operation::RenameVar),
+        1 => Just(Operation::RemoveOtherVars),
         1 => Just(Operation::Delete),
         1 => Just(Operation::Restore),
         1 => Just(Operation::Deprovision),

@@ -121,6 +121,7 @@ impl Telling {
             Operation::EndInstance => world.end_instance(false).await,
             Operation::EditDocument => world.edit_document().await,
             Operation::RenameVar => world.rename_var().await,
+            Operation::RemoveOtherVars => world.remove_other_vars().await,
             Operation::Delete => world.delete().await,
             Operation::Restore => world.restore().await,
             Operation::Deprovision => world.deprovision(),

@@ -350,8 +350,7 @@ impl World {
     }
 
     /// Removes the config vars that the current document does not name, if the one that it names shows its credential:
-    /// as the error says of a revocation that they have held up, and not before one has looked. A try that is scheduled
-    /// already would not know how long they were shown.
+    /// as the log says of a rotation that left them, or the error of a revocation that they have held up.
     pub async fn remove_other_vars(&self) {
         let (var, value) = rendered(&self.current_document());
         let shown = self.shown().unwrap_or_default();
