@@ -19,6 +19,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
 
+use super::PYTHON;
 use super::front::Host;
 use super::world::STACK;
 
@@ -47,6 +48,8 @@ pub(crate) struct Lambda(Arc<Shared>);
 
 struct Shared {
     executables: PathBuf,
+    /// The interpreter, if there is one, and the function for it.
+    python: Option<[PathBuf; 2]>,
     logs: PathBuf,
     functions: OnceLock<Vec<Function>>,
     under_valgrind: AtomicBool,
@@ -73,15 +76,16 @@ fn named(arn: &str) -> Option<&str> {
 /// The name of one kind of invocation: the function's, and with `rotate` the step's.
 fn kind(function: &str, event: &Value) -> String {
     match (function, event["Step"].as_str()) {
-        ("rotate", Some(step)) => format!("rotate {step}"),
+        ("rotate" | PYTHON, Some(step)) => format!("{function} {step}"),
         _ => function.to_owned(),
     }
 }
 
 impl Lambda {
-    pub(crate) fn new(executables: &Path, logs: &Path) -> Self {
+    pub(crate) fn new(executables: &Path, logs: &Path, python: Option<[PathBuf; 2]>) -> Self {
         Self(Arc::new(Shared {
             executables: executables.to_owned(),
+            python,
             logs: logs.to_owned(),
             functions: OnceLock::new(),
             under_valgrind: AtomicBool::new(false),
@@ -172,6 +176,16 @@ impl Lambda {
         Ok(outcome)
     }
 
+    /// What runs as a function: its executable, or the interpreter and its script.
+    fn program(&self, function: &str) -> (PathBuf, Option<&Path>) {
+        match &self.0.python {
+            Some([interpreter, script]) if function == PYTHON => {
+                (interpreter.clone(), Some(script))
+            }
+            _ => (self.0.executables.join(function), None),
+        }
+    }
+
     fn log(&self, function: &str) -> PathBuf {
         self.0.logs.join(format!("{function}.log"))
     }
@@ -183,10 +197,11 @@ impl Lambda {
     ) -> Result<(Result<Value, Value>, Invocation)> {
         let functions = self.0.functions.get();
         let deployed = functions.and_then(|all| all.iter().find(|it| it.binary == function));
+        let (executable, script) = self.program(function);
         let launch = Launch {
             // What the others know it by is nothing to the floor.
             function: deployed.map_or(function, |it| &it.name).to_owned(),
-            executable: self.0.executables.join(function),
+            executable,
             memory: deployed.map_or(256, |it| it.memory),
             environment: deployed
                 .map(|it| it.environment.clone())
@@ -207,6 +222,7 @@ impl Lambda {
         } else {
             Command::new(&launch.executable)
         };
+        command.args(script);
         launch.prepare(&mut command, &api);
         let log = File::options()
             .create(true)

@@ -15,12 +15,13 @@ mod world;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::{Context as _, Result, ensure};
 use clap::Parser;
 use local_cloud::cloud::Api;
-use local_cloud::process::find_program;
-use local_cloud::tools;
+use local_cloud::process::{OnLine, find_program};
+use local_cloud::tools::{self, Tools};
 
 use lambda::Invocation;
 use report::Report;
@@ -67,6 +68,9 @@ const FUNCTIONS: [&str; 10] = [
 /// What a function is compared with.
 const FLOOR: &str = "floor";
 
+/// And what the steps of a rotation are: one function in Python.
+const PYTHON: &str = "python";
+
 #[tokio::main]
 async fn main() -> ExitCode {
     let options = BenchOptions::parse();
@@ -92,8 +96,10 @@ async fn run(workspace: &Path, options: BenchOptions) -> Result<ExitCode> {
     let directory = target.join("bench");
     std::fs::create_dir_all(&directory)
         .with_context(|| format!("cannot make {}", directory.display()))?;
-    let world = World::start(&executables, &directory).await?;
-    let rounds = measure(&world, options.rounds, counted).await?;
+    let python = python(workspace, &target).await;
+    let is_compared = python.is_some();
+    let world = World::start(&executables, &directory, python).await?;
+    let rounds = measure(&world, options.rounds, counted, is_compared).await?;
     let report = Report::of(&rounds, &zips(&executables)?)?;
     if options.json {
         println!("{}", serde_json::to_string_pretty(&report)?);
@@ -111,14 +117,39 @@ async fn run(workspace: &Path, options: BenchOptions) -> Result<ExitCode> {
     })
 }
 
+/// The interpreter with boto3, and the function for it.
+async fn python(workspace: &Path, target: &Path) -> Option<[PathBuf; 2]> {
+    let progress: OnLine = Arc::new(|line| eprintln!("{line}"));
+    match Tools::ensure(target, progress).await {
+        Ok(tools) => Some([
+            tools.ministack(),
+            workspace.join("tests/bench/python/rotation.py"),
+        ]),
+        Err(error) => {
+            eprintln!("not compared with Python: {error:#}");
+            None
+        }
+    }
+}
+
 /// The invocations of one round, by their names.
 type Round = BTreeMap<String, Invocation>;
 
 /// All rounds, by the API of the instance.
-async fn measure(world: &World, rounds: u16, counted: u16) -> Result<Vec<(Api, Round)>> {
+async fn measure(
+    world: &World,
+    rounds: u16,
+    counted: u16,
+    is_compared: bool,
+) -> Result<Vec<(Api, Round)>> {
     let v1 = world.enrol(Api::V1).await?;
     let v3 = world.enrol(Api::V3).await?;
-    // Of v1 the requests alone are shown.
+    let python = if is_compared {
+        Some(world.enrolled_for(PYTHON, "compared", Api::V1).await?)
+    } else {
+        None
+    };
+    // Of v1 the requests alone are shown, and what is compared with Python.
     let mut all = vec![(Api::V1, world.round(Api::V1, &v1).await?)];
     for round in 0..rounds + counted {
         let under_valgrind = round >= rounds;
@@ -134,6 +165,9 @@ async fn measure(world: &World, rounds: u16, counted: u16) -> Result<Vec<(Api, R
         );
         world.lambda.count_instructions(under_valgrind);
         all.push((Api::V3, world.round(Api::V3, &v3).await?));
+        if let Some(python) = python.as_ref().filter(|_| !under_valgrind) {
+            all.push((Api::V1, world.rotations(&v1, python).await?));
+        }
     }
     Ok(all)
 }

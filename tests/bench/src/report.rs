@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use super::front::Host;
 use super::lambda::Invocation;
-use super::{FLOOR, FUNCTIONS, Round};
+use super::{FLOOR, FUNCTIONS, PYTHON, Round};
 
 /// The most memory that a function may have resident, in bytes.
 const MEMORY: u64 = 12_000_000;
@@ -66,6 +66,16 @@ pub(crate) struct Report {
     functions: Vec<Row>,
     /// What a clean rotation and its revocation ask.
     rotation: Vec<Step>,
+    /// The steps of a v1 instance's rotation, beside the same in Python; none without that.
+    compared: Vec<Compared>,
+}
+
+/// Cold starts of one step: those of `rotate` and of the function that it calls, and the one in Python.
+#[derive(Clone, Debug, Serialize)]
+struct Compared {
+    step: &'static str,
+    cold_ms: [f64; 2],
+    memory_bytes: [u64; 2],
 }
 
 /// One function.
@@ -113,10 +123,15 @@ impl Report {
             let (_, round) = round.with_context(|| format!("{name} was not measured"))?;
             rotation.extend(STEPS.map(|(step, kinds, ..)| Step::of(name, step, kinds, round)));
         }
+        let of_v1 = rounds.iter().filter(|(api, _)| *api == Api::V1);
+        let v1: Vec<&Round> = of_v1.map(|(_, round)| round).collect();
+        let compared = STEPS.iter();
+        let compared = compared.filter_map(|(step, kinds, ..)| Compared::of(step, kinds, &v1));
         Ok(Self {
             rounds: v3.len(),
             functions: functions.collect::<Result<_>>()?,
             rotation,
+            compared: compared.collect(),
         })
     }
 
@@ -195,6 +210,31 @@ impl Report {
             let names = [step.api, step.name].map(Cell::new);
             steps.add_row(names.into_iter().chain(counts.map(right)));
         }
+        let mut compared = table(&[
+            "step",
+            "cold ms",
+            "Python",
+            "ratio",
+            "memory MB",
+            "Python",
+            "ratio",
+        ]);
+        for Compared {
+            step,
+            cold_ms: [own, python],
+            memory_bytes: [memory, most],
+        } in &self.compared
+        {
+            compared.add_row([
+                Cell::new(step),
+                right(format!("{own:.1}")),
+                right(format!("{python:.1}")),
+                right(format!("{:.0}", python / own)),
+                right(mega(*memory)),
+                right(mega(*most)),
+                right(format!("{:.1}", ratio(*most, *memory))),
+            ]);
+        }
         let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
         let load = load.split(' ').next().unwrap_or_default();
         let mut text = String::new();
@@ -202,10 +242,31 @@ impl Report {
         let _ = write!(
             text,
             "medians of {} cold starts, v3, with TLS, the stand-ins' answers included; load {load}\n{functions}\n\n\
-             requests of a clean rotation\n{steps}\n",
+             requests of a clean rotation\n{steps}\n\n\
+             v1: rotate and the function that it calls, beside one function in Python with boto3\n{compared}\n",
             self.rounds
         );
         text
+    }
+}
+
+impl Compared {
+    /// `None` if no Python was measured, or it has no such step.
+    fn of(step: &'static str, kinds: &[&str], rounds: &[&Round]) -> Option<Self> {
+        let python = format!("{PYTHON} {step}");
+        let cost = |kind: &str| {
+            let all = || rounds.iter().filter_map(|round| round.get(kind));
+            let times = all().filter_map(|it| it.times.map(|(_, cold)| cold));
+            Some((median(times)?, median(all().filter_map(|it| it.memory))?))
+        };
+        let (cold, memory) = cost(&python)?;
+        let own: Vec<_> = kinds.iter().map(|kind| cost(kind)).collect::<Option<_>>()?;
+        let own_cold: Duration = own.iter().map(|(cold, _)| *cold).sum();
+        Some(Self {
+            step,
+            cold_ms: [own_cold, cold].map(|it| it.as_secs_f64() * 1e3),
+            memory_bytes: [own.iter().map(|(_, memory)| memory).sum(), memory],
+        })
     }
 }
 
@@ -265,6 +326,11 @@ fn median<T: Ord>(values: impl Iterator<Item = T>) -> Option<T> {
 #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
 fn mega(count: u64) -> String {
     format!("{:.2}", count as f64 / 1e6)
+}
+
+#[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
+fn ratio(one: u64, other: u64) -> f64 {
+    one as f64 / other as f64
 }
 
 fn table(header: &[&str]) -> Table {

@@ -1,7 +1,7 @@
 //! A partner with add-on instances: what the functions are measured with.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -12,12 +12,13 @@ use local_cloud::credential_service::{CredentialService, CredentialServiceOption
 use local_cloud::events::{EventKind, EventLog};
 use local_cloud::gateway::{Gateway, GatewayOptions};
 use local_cloud::heroku::{AppSpec, Heroku, Manifest, Provision, RestartSpeed};
+use local_cloud::lambda::Function;
 use local_cloud::secrets_manager::Caller;
 use serde_json::{Value, json};
 
 use super::front::{Door, Host, acceptor};
 use super::lambda::{Lambda, arn};
-use super::{FLOOR, Round};
+use super::{FLOOR, PYTHON, Round};
 
 /// The stack's name.
 pub(super) const STACK: &str = "addon-rotation";
@@ -55,7 +56,11 @@ struct Provisioned {
 
 impl World {
     /// Starts it. Every address of a function is HTTPS and its certificate checked.
-    pub(crate) async fn start(executables: &Path, directory: &Path) -> Result<Self> {
+    pub(crate) async fn start(
+        executables: &Path,
+        directory: &Path,
+        python: Option<[PathBuf; 2]>,
+    ) -> Result<Self> {
         // Already installed is as good.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let events = EventLog::default();
@@ -74,7 +79,7 @@ impl World {
         let gateway = Gateway::bind().await?;
         let bundle = directory.join("ca-bundle.pem");
         let tls = acceptor(&bundle)?;
-        let lambda = Lambda::new(executables, directory);
+        let lambda = Lambda::new(executables, directory, python);
         let open = async |host, upstream| Door::open(host, upstream, &tls, &lambda).await;
         let doors = [
             open(Host::Aws, gateway.endpoint().clone()).await?,
@@ -111,6 +116,7 @@ impl World {
             ("PartnerSecretArn", partner),
         ]);
         let mut functions = local_cloud::lambda::functions(STACK, &parameters)?;
+        functions.extend(python(&functions));
         for function in &mut functions {
             let mut set = |name: &str, value: String| {
                 function.environment.insert(name.to_owned(), value);
@@ -119,6 +125,7 @@ impl World {
             set("ALLOW_PLAIN_TEXT_ON_LOOPBACK", "true".to_owned());
             set("CA_BUNDLE_FILE", bundle.display().to_string());
             set("AWS_CA_BUNDLE", bundle.display().to_string());
+            set("SSL_CERT_FILE", bundle.display().to_string());
         }
         self.lambda.deploy(functions);
         Ok(())
@@ -126,7 +133,7 @@ impl World {
 
     /// An instance that has rotated once: the first rotation also labels the imported version.
     pub(crate) async fn enrol(&self, api: Api) -> Result<String> {
-        let secret = self.enrolled(api).await?;
+        let secret = self.enrolled_for("rotate", name(api), api).await?;
         self.rotate(&secret).await?;
         self.revoke().await?;
         Ok(secret)
@@ -140,6 +147,14 @@ impl World {
         self.rotate(secret).await?;
         self.ask("sweep", json!({})).await?;
         self.revoke().await?;
+        Ok(self.lambda.take())
+    }
+
+    /// What the steps of a rotation cost, and the same steps in Python.
+    pub(crate) async fn rotations(&self, secret: &str, python: &str) -> Result<Round> {
+        self.rotate(secret).await?;
+        self.revoke().await?;
+        self.rotate(python).await?;
         Ok(self.lambda.take())
     }
 
@@ -169,8 +184,9 @@ impl World {
         Ok(())
     }
 
-    async fn enrolled(&self, api: Api) -> Result<String> {
-        let app = format!("app-{}", name(api));
+    /// An instance that this function rotates.
+    pub(crate) async fn enrolled_for(&self, function: &str, app: &str, api: Api) -> Result<String> {
+        let app = format!("app-{app}");
         let Provisioned {
             addon,
             mut document,
@@ -188,7 +204,7 @@ impl World {
         let enrolment = json!({
             "SecretId": secret,
             "ClientRequestToken": token(),
-            "RotationLambdaARN": arn("rotate"),
+            "RotationLambdaARN": arn(function),
             "RotationRules": { "AutomaticallyAfterDays": 90 },
             "RotateImmediately": false,
         });
@@ -302,6 +318,16 @@ impl World {
         let answer = secrets.handle(&operator, operation, parameters).await;
         answer.map_err(|error| anyhow!("{operation}: {}", error.message))
     }
+}
+
+/// The function in Python, with the variables of the one that publishes and the memory that AWS's templates give it.
+fn python(functions: &[Function]) -> Option<Function> {
+    let publishing = functions.iter().find(|it| it.binary == "publish-to-heroku");
+    publishing.map(|publishing| Function {
+        name: format!("{STACK}-{PYTHON}"),
+        binary: PYTHON.to_owned(),
+        ..publishing.clone()
+    })
 }
 
 /// As documents name it.

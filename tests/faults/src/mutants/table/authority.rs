@@ -135,7 +135,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
             "if acts_as == *expected || session.acts_like(expected).await? {",
             "if acts_as == *role || owner.is_some() {",
         )],
-        runs: Runs::Tests("postgres_engine::possession::debian"),
+        runs: Runs::Tests("postgres_engine::possession::v15"),
         breaks: Rule::NoForeignLogin,
     },
     Mutant {
