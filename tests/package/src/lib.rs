@@ -2,15 +2,14 @@
 
 pub mod archive;
 
-/// The most that a function's zip may have, in bytes. revoke-secret and those that enrol and end an instance
-/// have all the engines and more of AWS's operations than the others: a sixth of their code is MySQL's driver
-/// with the regular expressions that it brings. enroll-addon also calls Lambda.
+/// The most that a function's zip may have, in bytes. revoke-secret and deprovision-addon have all the engines and more
+/// of AWS's operations than the others: a sixth of their code is MySQL's driver with the regular expressions that it
+/// brings.
 #[must_use]
 pub fn most_bytes(function: &str) -> u64 {
     match function {
-        "finish-secret" => 1_600_000,
-        "revoke-secret" | "deprovision-addon" => 2_700_000,
-        "enroll-addon" => 2_800_000,
+        "finish-secret" => 1_500_000,
+        "revoke-secret" | "deprovision-addon" => 2_600_000,
         _ => 2_500_000,
     }
 }
