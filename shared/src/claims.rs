@@ -8,11 +8,12 @@
 //! - the pending document is the current one's renewal, and the current version's credential logs in before that is
 //!   issued: the steps show that.
 
+use std::collections::HashMap;
 use std::fmt::Display;
 
 use crate::authority::{AuthorityError, Place, Served};
 use crate::document::{Api, Document};
-use crate::fields::{Check, Fields};
+use crate::fields::{Check, Fields, Found};
 use crate::ids::SecretArn;
 use crate::start::name;
 
@@ -28,6 +29,18 @@ pub struct Names {
 }
 
 impl Names {
+    /// As the environment variables of a function have them.
+    ///
+    /// # Errors
+    /// With what is missing or malformed.
+    pub fn of(variables: &HashMap<String, String>) -> Result<Self, Vec<String>> {
+        let variables = variables.iter();
+        let variables = variables.map(|(name, value)| (name.clone(), value.as_str().into()));
+        let (variables, mut found) = (variables.collect(), Found::of_texts());
+        let names = Self::read(&mut Check::new(&variables, &mut found));
+        found.finish(names)
+    }
+
     /// Reads the three prefixes. None begins with another: a secret would have two meanings.
     pub(crate) fn read(variables: &mut Check<'_>) -> Option<Self> {
         const VARIABLES: [&str; 3] = [
@@ -68,7 +81,10 @@ impl Names {
 
     /// Shows that a document belongs into the secret of this name. `beside` is an ARN of the account and
     /// region that the stack's secrets are in.
-    pub(crate) fn bind(
+    ///
+    /// # Errors
+    /// If it does not: with what the document names, and what it should.
+    pub fn bind(
         &self,
         beside: &impl Display,
         name: &str,

@@ -5,6 +5,7 @@
 //! so that what reads those can read these, and one block for Heroku. A document is checked as a
 //! whole before anything is done with it: every problem is reported, by path, and no value.
 
+mod change;
 #[cfg(test)]
 mod schema;
 
@@ -22,6 +23,7 @@ use crate::message;
 
 pub use crate::engine::{RandomError, credential_id};
 pub use crate::fields::{ConfigVars, Fields};
+pub use change::{id_of_change, is_change};
 
 /// The largest value that Secrets Manager stores, in bytes.
 const LARGEST_DOCUMENT: usize = 65_536;

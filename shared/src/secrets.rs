@@ -398,6 +398,34 @@ impl Secrets {
         }
     }
 
+    /// Stores a changed document beside the current one, which stays current.
+    ///
+    /// # Errors
+    /// If AWS refuses or does not answer.
+    pub async fn put_changed(
+        &self,
+        secret: &SecretArn,
+        version: &VersionId,
+        value: &SecretString,
+        deadline: Deadline,
+    ) -> Result<(), AwsError> {
+        let request = self
+            .client
+            .put_secret_value()
+            .secret_id(secret.as_str())
+            .client_request_token(version.as_str())
+            .secret_string(value.expose_secret())
+            .version_stages(Label::Changed.to_string());
+        call(
+            "secretsmanager:PutSecretValue",
+            secret,
+            deadline,
+            Box::pin(request.send()),
+        )
+        .await?;
+        Ok(())
+    }
+
     /// Notes that a credential was seen to log in, by a tag that writers of values cannot set.
     /// `secret` is what the secret was a moment ago: versions that have no label any more are forgotten.
     ///

@@ -3,7 +3,7 @@
 use clap::{Parser, Subcommand};
 use clap_complete::Shell;
 
-use crate::{deprovision, emergency, enroll, recover, rollback, rotation, status};
+use crate::{change, deprovision, emergency, enroll, recover, rollback, rotation, status};
 
 const ENVIRONMENT: &str = "\
 Environment:
@@ -56,6 +56,8 @@ pub enum Command {
     Emergency(emergency::Options),
     /// If the current credential does not work: vouch for the instance, and rotate it.
     Recover(recover::Options),
+    /// Change an instance's document: another host, other config vars, v3. The apps' dynos restart.
+    Change(change::Options),
     /// Enrol the instances of a JSON Lines or JSON file.
     Enroll(enroll::Options),
     /// Revoke the credentials of instances that no longer exist at Heroku.

@@ -6,6 +6,7 @@ use addon_rotation::aws::AwsError;
 use addon_rotation::deadline::Transient as _;
 use addon_rotation::invoke::InvokeError;
 use addon_rotation::message;
+use addon_rotation::secrets::SecretError;
 use addon_rotation::start::ConfigurationError;
 
 /// Why a command did not do what it was to do.
@@ -24,7 +25,7 @@ pub enum OperatorError {
     #[error("{0}")]
     Client(String),
     /// AWS refused or failed.
-    #[error("{}", of_aws(.0, RIGHTS))]
+    #[error("{}", of_aws(.0, rights(.0)))]
     Aws(#[from] AwsError),
     /// A function refused or failed.
     #[error("{}", of_invocation(.0))]
@@ -105,6 +106,15 @@ pub enum OperatorError {
     Terminal(#[from] io::Error),
 }
 
+impl From<SecretError> for OperatorError {
+    fn from(error: SecretError) -> Self {
+        match error {
+            SecretError::Aws(error) => Self::Aws(error),
+            error => Self::Refused(error.to_string()),
+        }
+    }
+}
+
 impl OperatorError {
     /// The exit status: 1 if something is changed and to be looked at, 2 if the command could not run.
     #[must_use]
@@ -157,6 +167,17 @@ const RIGHTS: &str =
 
 const VOUCHING: &str =
     "Attach the stack's managed policy RecoverPolicy to your role, beside OperatorPolicy";
+
+/// Reading and storing a value is left to rights that the partner gives.
+const VALUES: &str = "Use a role with secretsmanager:GetSecretValue and PutSecretValue on this secret: no policy of the stack allows them";
+
+fn rights(error: &AwsError) -> &'static str {
+    if error.operation.ends_with("SecretValue") {
+        VALUES
+    } else {
+        RIGHTS
+    }
+}
 
 /// `rights` is what to do if the operator's own are missing.
 fn of_aws(error: &AwsError, rights: &str) -> String {

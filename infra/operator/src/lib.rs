@@ -1,6 +1,6 @@
 //! The operator's tool: the state of a stack's fleet, and what to do about it. It is no Lambda function: it
 //! runs with an operator's credentials from the environment, and does by the stack's own functions what
-//! they may and the operator need not.
+//! they may and the operator need not. Only `change` reads and stores a value, by rights of its caller's own.
 //!
 //! | module | command |
 //! |---|---|
@@ -9,6 +9,7 @@
 //! | [`rollback`] | `rollback`: an older credential again, within its grace period |
 //! | [`emergency`] | `emergency`: a leaked credential |
 //! | [`recover`] | `recover`: a current credential that does not work |
+//! | [`change`] | `change`: another document for an instance |
 //! | [`enroll`] | `enroll`: instances from a file |
 //! | [`deprovision`] | `deprovision`: instances that are gone at Heroku |
 //! | [`conformance`] | `conformance`: a partner's own service against the `http` engine's contract |
@@ -19,11 +20,13 @@
 #![warn(missing_docs)]
 
 mod arguments;
+pub mod change;
 pub mod confirm;
 pub mod deprovision;
 pub mod emergency;
 pub mod enroll;
 mod error;
+mod file;
 pub mod output;
 pub mod recover;
 pub mod rollback;
@@ -105,6 +108,7 @@ pub async fn with_stack(
         Command::Rollback(options) => rollback::run(stack, output, &options).await,
         Command::Emergency(options) => emergency::run(stack, output, &options).await,
         Command::Recover(options) => recover::run(stack, output, &options).await,
+        Command::Change(options) => change::run(stack, output, &options).await,
         Command::Enroll(options) => enroll::run(stack, output, &options).await,
         Command::Deprovision(options) => deprovision::run(stack, output, &options).await,
         Command::Conformance(_) | Command::Schedule { .. } | Command::Completions { .. } => {

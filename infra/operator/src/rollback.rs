@@ -7,14 +7,14 @@ use std::time::{Duration, SystemTime};
 
 use addon_rotation::event::{Step, VersionId};
 use addon_rotation::schedule::Attempt;
-use addon_rotation::secrets::{Label, Rotation, Secret};
+use addon_rotation::secrets::{Label, Secret};
 use addon_rotation::steps::LeftBehind;
 use clap::Args;
 
 use crate::confirm::confirm;
 use crate::output::{Mark, Output};
 use crate::stack::{Instance, Stack, soon};
-use crate::{OperatorError, Outcome, time};
+use crate::{OperatorError, Outcome, rotation, time};
 
 /// By so much no two clocks of AWS's and this machine's differ, and no schedule is early.
 const CLOCKS: Duration = Duration::from_mins(5);
@@ -51,35 +51,7 @@ impl Plan {
     /// Refuses what would leave somebody without a credential, or come between a rotation's steps.
     fn of(instance: &Instance, secret: &Secret, to: Option<&VersionId>) -> Result<Self, String> {
         let id = &instance.id;
-        if secret.deleted {
-            return Err(format!(
-                "{id} is marked for deletion. → Restore its secret: aws secretsmanager restore-secret --secret-id {}",
-                instance.arn
-            ));
-        }
-        let Some(new) = secret.current() else {
-            return Err(format!(
-                "no version of {id} is AWSCURRENT. → Put the label on the version that Heroku shows (UpdateSecretVersionStage)"
-            ));
-        };
-        match secret.rotation() {
-            Rotation::None => {}
-            Rotation::Completing(version) => {
-                return Err(format!(
-                    "a rotation of {id} has just made {version} current, and is not complete yet. → Repeat in a minute"
-                ));
-            }
-            Rotation::UnderWay(version) => {
-                return Err(format!(
-                    "a rotation of {id} to {version} is under way. → Wait until status shows that it is complete. If it \
-                     cannot succeed, cancel it first, and take its label off: \
-                     aws secretsmanager cancel-rotate-secret --secret-id {arn} && \
-                     aws secretsmanager update-secret-version-stage --secret-id {arn} --version-stage AWSPENDING \
-                     --remove-from-version-id {version}",
-                    arn = instance.arn
-                ));
-            }
-        }
+        let new = rotation::at_rest(instance, secret)?;
         let candidates: Vec<_> = secret.waiting().collect();
         let previous = secret.labelled(&Label::Previous);
         let old = match (to, previous, candidates.as_slice()) {
@@ -278,10 +250,13 @@ impl Rollback<'_> {
                      AWSCURRENT";
         let Plan { old, new } = self.plan;
         self.then("current", state, async {
-            self.take_off_pending().await?;
             let Self {
-                stack, instance, ..
+                stack,
+                output,
+                instance,
+                ..
             } = self;
+            stack.take_off_pending(output, instance, new).await?;
             let promoted = stack.secrets.promote(&instance.arn, old, new, soon());
             let Err(error) = promoted.await else {
                 return Ok(());
@@ -296,31 +271,6 @@ impl Rollback<'_> {
         let message = format!("version {old} is AWSCURRENT");
         self.output.step("current", Mark::Done, &message);
         Ok(())
-    }
-
-    /// A finished rotation may have left `AWSPENDING` on the new version. On one that is not current Secrets
-    /// Manager would take it for a rotation to that version, and go on with it. Asked for whether a look shows the
-    /// label or not, since that may be late.
-    async fn take_off_pending(&self) -> Result<(), OperatorError> {
-        let Self {
-            stack, instance, ..
-        } = self;
-        let (new, pending) = (&self.plan.new, Label::Pending);
-        let detached = stack
-            .secrets
-            .detach(&instance.arn, &pending, new, soon())
-            .await;
-        match detached {
-            Ok(()) => {
-                let message = format!("AWSPENDING is taken off {new}");
-                self.output.step("pending", Mark::Note, &message);
-                Ok(())
-            }
-            // It is not there.
-            Err(error) if error.is("InvalidParameterException") => Ok(()),
-            Err(error) if stack.again(instance).await?.carries(new, &pending) => Err(error.into()),
-            Err(_) => Ok(()),
-        }
     }
 
     /// As at enrolment: the service accepts the credential, and Heroku shows it.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use addon_rotation::event::VersionId;
-use addon_rotation::secrets::{Label, Rotation};
+use addon_rotation::secrets::{Label, Rotation, Secret};
 use clap::Args;
 
 use crate::output::{Mark, Output};
@@ -50,6 +50,47 @@ pub async fn run(
         follow(stack, output, &instance, &version, options.patience).await?;
     }
     Ok(Outcome::Fine)
+}
+
+/// The current version, between whose rotations something else may be done.
+///
+/// # Errors
+/// If that would come between a rotation's steps, or nothing is current.
+pub(crate) fn at_rest(instance: &Instance, secret: &Secret) -> Result<VersionId, String> {
+    let (id, current) = (&instance.id, current(instance, secret)?);
+    match secret.rotation() {
+        Rotation::None => Ok(current),
+        Rotation::Completing(version) => Err(format!(
+            "a rotation of {id} has just made {version} current, and is not complete yet. → Repeat in a minute"
+        )),
+        Rotation::UnderWay(version) => Err(format!(
+            "a rotation of {id} to {version} is under way. → Wait until status shows that it is complete. If it \
+             cannot succeed, cancel it first, and take its label off: \
+             aws secretsmanager cancel-rotate-secret --secret-id {arn} && \
+             aws secretsmanager update-secret-version-stage --secret-id {arn} --version-stage AWSPENDING \
+             --remove-from-version-id {version}",
+            arn = instance.arn
+        )),
+    }
+}
+
+/// The current version.
+///
+/// # Errors
+/// If there is none, or the secret is marked for deletion.
+pub(crate) fn current(instance: &Instance, secret: &Secret) -> Result<VersionId, String> {
+    let id = &instance.id;
+    if secret.deleted {
+        return Err(format!(
+            "{id} is marked for deletion. → Restore its secret: aws secretsmanager restore-secret --secret-id {}",
+            instance.arn
+        ));
+    }
+    secret.current().ok_or_else(|| {
+        format!(
+            "no version of {id} is AWSCURRENT. → Put the label on the version that Heroku shows (UpdateSecretVersionStage)"
+        )
+    })
 }
 
 /// Starts a rotation, or takes up the one that is not complete; its version. For so long it asks again while

@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
+use addon_rotation::claims::Names;
 use addon_rotation::deadline::{Deadline, retry};
-use addon_rotation::event::{FinishEvent, SecretArn, Step, StepEvent, VersionId};
-use addon_rotation::invoke::{Functions, Settings};
+use addon_rotation::event::{FinishEvent, RotationEvent, SecretArn, Step, StepEvent, VersionId};
+use addon_rotation::invoke::{Functions, InvokeError, Refused, Settings};
+use addon_rotation::message;
 use addon_rotation::schedule::ScheduleGroup;
-use addon_rotation::secrets::{Secret, Secrets};
+use addon_rotation::secrets::{Label, Secret, Secrets};
 use addon_rotation::start::Start;
 use addon_rotation::steps::Scheduled;
 use serde::Serialize;
@@ -14,6 +16,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use crate::OperatorError;
+use crate::output::{Mark, Output};
 
 /// The longest that a function of Lambda's may take, and a little.
 const INVOCATION: Duration = Duration::from_mins(16);
@@ -131,6 +134,63 @@ impl Stack {
     pub(crate) async fn settings(&self, function: &str) -> Result<Settings, OperatorError> {
         let name = self.function(function);
         Ok(self.functions.settings(&name, soon()).await?)
+    }
+
+    /// What its secrets' names begin with, as its functions have it.
+    pub(crate) async fn names(&self) -> Result<Names, OperatorError> {
+        let function = "revoke-secret";
+        let settings = self.settings(function).await?;
+        Names::of(&settings.variables).map_err(|problems| {
+            let problems = message::numbered(&problems);
+            let function = self.function(function);
+            OperatorError::Refused(format!("the variables of {function}: {problems}"))
+        })
+    }
+
+    /// Has the stack try a version as at an enrolment: its credential logs in, and the administrator can rotate it.
+    pub(crate) async fn rehearse(
+        &self,
+        instance: &Instance,
+        version: &VersionId,
+    ) -> Result<(), OperatorError> {
+        let event = RotationEvent {
+            step: Step::Rehearse,
+            secret: instance.arn.clone(),
+            version: version.clone(),
+            rotation_token: None,
+        };
+        let (name, deadline) = (self.function("rotate"), Deadline::after(INVOCATION));
+        let refused: Option<Refused> = self.functions.ask(&name, &event, deadline).await?;
+        refused.map_or(Ok(()), |refused| Err(InvokeError::from(refused).into()))
+    }
+
+    /// A finished rotation may have left `AWSPENDING` on the version that it made. On one that is not current Secrets
+    /// Manager would take it for a rotation to that version, and go on with it. Asked for whether a look shows the
+    /// label or not, since that may be late.
+    pub(crate) async fn take_off_pending(
+        &self,
+        output: &Output,
+        instance: &Instance,
+        version: &VersionId,
+    ) -> Result<(), OperatorError> {
+        let pending = Label::Pending;
+        let detached = self
+            .secrets
+            .detach(&instance.arn, &pending, version, soon())
+            .await;
+        match detached {
+            Ok(()) => {
+                let message = format!("AWSPENDING is taken off {version}");
+                output.step("pending", Mark::Note, &message);
+                Ok(())
+            }
+            // It is not there.
+            Err(error) if error.is("InvalidParameterException") => Ok(()),
+            Err(error) if self.again(instance).await?.carries(version, &pending) => {
+                Err(error.into())
+            }
+            Err(_) => Ok(()),
+        }
     }
 
     /// Invokes one of the functions that answer nothing, and waits.

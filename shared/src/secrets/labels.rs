@@ -21,6 +21,8 @@ pub enum Label {
     Pending,
     /// `AWSPREVIOUS`: the one that was current before.
     Previous,
+    /// `CHANGED`: the document that an operator has changed last.
+    Changed,
     /// `LIVE-<version id>`: the service may accept this version's credential.
     Live(VersionId),
 }
@@ -34,6 +36,7 @@ impl fmt::Display for Label {
             Self::Current => f.write_str("AWSCURRENT"),
             Self::Pending => f.write_str("AWSPENDING"),
             Self::Previous => f.write_str("AWSPREVIOUS"),
+            Self::Changed => f.write_str("CHANGED"),
             Self::Live(version) => write!(f, "{LIVE}{version}"),
         }
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use addon_rotation::start::ConfigurationError;
 use addon_rotation_operator::{
-    Arguments, OperatorError, deprovision, emergency, recover, rollback,
+    Arguments, OperatorError, change, deprovision, emergency, recover, rollback,
 };
 use clap::CommandFactory as _;
 
@@ -147,6 +147,26 @@ async fn prompts() {
     };
     let refused = recover::run(&stack, &words.for_people(), &options).await;
     add("recover", &words, refused.unwrap_err());
+    let mut document = instance.document.clone();
+    let config = document["heroku"]["config"].as_object_mut().unwrap();
+    let template = config.remove("ACME_URL").unwrap();
+    config.insert("ACME_KEY".to_owned(), template);
+    for name in ["credential_id", "api_key"] {
+        document.as_object_mut().unwrap().remove(name);
+    }
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), document.to_string()).unwrap();
+    let words = Words::default();
+    let options = change::Options {
+        addon: addon.clone(),
+        document: file.path().to_owned(),
+        check: false,
+        wait: false,
+        patience: Duration::from_secs(1),
+        yes: false,
+    };
+    let refused = change::run(&stack, &words.for_people(), &options).await;
+    add("change", &words, refused.unwrap_err());
     let words = Words::default();
     let options = deprovision::Options {
         addons: vec![addon],

@@ -1,5 +1,6 @@
 //! The operator's tool, with the functions in this process.
 
+mod change;
 mod emergency;
 mod enroll;
 mod recover;

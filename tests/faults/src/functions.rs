@@ -9,7 +9,7 @@ use axum::extract::{Path, State};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use lambda_in_process::{Environment, answered, function_of, invocation};
+use lambda_in_process::{Environment, answered, function_of, invocation, names};
 use lambda_runtime::Diagnostic;
 use local_cloud::ministack::Invocation;
 use local_cloud::scheduler::{HandOver, Target};
@@ -90,7 +90,16 @@ impl Lambda {
     /// Lambda's own API, for `rotate` and the operator's tool. It says that functions have no time: what the tool
     /// would wait for is over here before a command begins.
     pub fn router(&self) -> Router {
-        let settings = || async { Json(json!({ "Timeout": 0 })).into_response() };
+        let names = names();
+        let settings = json!({ "Timeout": 0, "Environment": { "Variables": {
+            "SECRET_NAME_PREFIX": names.credentials,
+            "ADMINISTRATOR_SECRET_NAME_PREFIX": names.administrators,
+            "OAUTH_SECRET_NAME_PREFIX": names.oauth,
+        } } });
+        let settings = move || {
+            let settings = settings.clone();
+            async { Json(settings).into_response() }
+        };
         Router::new()
             .route("/2015-03-31/functions/{name}/invocations", post(invoked))
             .route("/2015-03-31/functions/{name}/configuration", get(settings))

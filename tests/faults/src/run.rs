@@ -44,6 +44,8 @@ pub enum Act {
     Button,
     /// The one before becomes current again, by the operator's tool, and the new one is revoked.
     Rollback,
+    /// Its document gets another template, and with v3 another config var, by the operator's tool.
+    Change,
     /// A credential leaked: the operator's tool rotates, and ends the older ones.
     Emergency,
     /// Somebody stored a document whose credential does not work: the operator vouches for the instance.
@@ -54,12 +56,13 @@ pub enum Act {
 
 impl Act {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Enrolment,
         Self::FirstRotation,
         Self::Rotation,
         Self::Button,
         Self::Rollback,
+        Self::Change,
         Self::Emergency,
         Self::Recovery,
         Self::Deprovisioning,
@@ -74,6 +77,7 @@ impl Act {
             Self::Rotation => "rotation",
             Self::Button => "button",
             Self::Rollback => "rollback",
+            Self::Change => "change",
             Self::Emergency => "emergency",
             Self::Recovery => "recovery",
             Self::Deprovisioning => "deprovisioning",
@@ -90,6 +94,7 @@ impl Act {
             | Self::Rotation
             | Self::Button
             | Self::Rollback
+            | Self::Change
             | Self::Deprovisioning => 1,
         }
     }
@@ -109,7 +114,7 @@ impl Act {
         }
         match self {
             Self::Enrolment | Self::FirstRotation => {}
-            Self::Rotation => {
+            Self::Rotation | Self::Change => {
                 rotate(&world).await;
                 world.settle(&mut built.scheduled).await;
             }
@@ -133,6 +138,7 @@ impl Act {
             Self::FirstRotation | Self::Rotation => rotate(world).await,
             Self::Button => world.must_press().await,
             Self::Rollback => world.roll_back().await,
+            Self::Change => world.change_document().await,
             Self::Emergency => world.emergency().await,
             Self::Recovery => world.recover().await,
             Self::Deprovisioning => world.end_instance(true).await,
@@ -190,7 +196,7 @@ async fn attempt(case: &Case, servers: Arc<Servers>) -> Result<Outcome, Problem>
     world.settle(&mut built.scheduled).await;
     let not_reached = world.passage.desk.forget();
     // A command that follows a rotation, or beside which Secrets Manager goes on trying, looks as often as it takes.
-    let follows = matches!(case.act, Act::Emergency | Act::Recovery);
+    let follows = matches!(case.act, Act::Change | Act::Emergency | Act::Recovery);
     let exact = !follows && case.faults.iter().all(|it| matches!(it.when, When::At(_)));
     if exact && not_reached > 0 {
         world.violated(Rule::Stand, "the request of the fault was never made");

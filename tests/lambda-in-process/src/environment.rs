@@ -152,7 +152,8 @@ impl Environment {
     }
 
     /// A function's environment variables. Each has all that any of them reads.
-    fn variables(&self, function: &str) -> Vec<(String, String)> {
+    #[must_use]
+    pub fn variables(&self, function: &str) -> Vec<(String, String)> {
         let (names, heroku) = (names(), &self.heroku);
         let [create_secret, publish_to_heroku, test_secret, finish_secret] = FUNCTIONS;
         let interval = MINIMUM_ROTATION_INTERVAL.as_secs();

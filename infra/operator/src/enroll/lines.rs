@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::io::Read as _;
 use std::path::Path;
 
 use addon_rotation::event::{EnrollRequest, Event as _};
@@ -10,7 +9,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde::de::IgnoredAny;
 use serde_json::Value;
 
-use crate::OperatorError;
+use crate::{OperatorError, file};
 
 /// No document is longer: a secret's value has at most 65,536 bytes.
 const LONGEST: usize = 128 * 1024;
@@ -62,18 +61,7 @@ impl Line {
 
 /// Reads the file, or standard input for `-`. Empty lines are passed over.
 pub(super) fn read(file: &Path) -> Result<Vec<Line>, OperatorError> {
-    let name = file.display().to_string();
-    let failed = |error: std::io::Error| OperatorError::File {
-        name: name.clone(),
-        problem: error.to_string(),
-    };
-    let mut text = String::new();
-    if name == "-" {
-        std::io::stdin().read_to_string(&mut text).map_err(failed)?;
-    } else {
-        text = std::fs::read_to_string(file).map_err(failed)?;
-    }
-    let text = SecretString::from(text);
+    let (name, text) = file::read(file)?;
     parse(text.expose_secret()).map_err(|problems| OperatorError::Lines { name, problems })
 }
 

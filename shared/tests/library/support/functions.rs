@@ -25,7 +25,7 @@ use serde_json::{Value, json};
 use tokio::runtime::Handle;
 use url::Url;
 
-use super::{GRACE_PERIOD, Invariants, Log, Server};
+use super::{Invariants, Log, Server};
 
 /// What an invocation has.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -315,11 +315,15 @@ async fn configured(State(lambda): State<Lambda>, Path(function): Path<String>) 
         return (StatusCode::NOT_FOUND, [("x-amzn-errortype", code)], body).into_response();
     }
     let timeout = lambda.book().timeout.unwrap_or(TIMEOUT);
-    let grace_period = GRACE_PERIOD.as_secs().to_string();
+    let variables: BTreeMap<_, _> = lambda
+        .environment
+        .variables(&function)
+        .into_iter()
+        .collect();
     Json(json!({
         "FunctionName": function,
         "Timeout": timeout.as_secs(),
-        "Environment": { "Variables": { "GRACE_PERIOD_SECONDS": grace_period } },
+        "Environment": { "Variables": variables },
     }))
     .into_response()
 }

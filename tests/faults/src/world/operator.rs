@@ -86,7 +86,10 @@ impl World {
         let mut line = vec![TOOL];
         line.extend(words);
         line.push("--yes");
-        if ["emergency", "recover"].iter().any(|it| line.contains(it)) {
+        if ["change", "emergency", "recover"]
+            .iter()
+            .any(|it| line.contains(it))
+        {
             line.extend(["--patience", PATIENCE]);
         }
         let name = format!("{OPERATOR} {}", line.get(1).unwrap_or(&""));
@@ -331,6 +334,38 @@ impl World {
         .await;
     }
 
+    /// Another template by the operator's command, and with v3 another config var.
+    pub async fn change_document(&self) {
+        let mut document = self.current_document();
+        for field in LOGIN {
+            if let Some(fields) = document.as_object_mut() {
+                fields.remove(field);
+            }
+        }
+        let config = document["heroku"]["config"].as_object_mut();
+        for template in config.into_iter().flat_map(|it| it.values_mut()) {
+            *template = format!("{}{EDIT}", template.as_str().unwrap_or_default()).into();
+        }
+        if document["heroku"]["api"] == "v3" {
+            let template = document["heroku"]["config"][VAR].take();
+            document["heroku"]["config"] = json!({ OTHER_VAR: template });
+            document["heroku"]["removed"] = json!([VAR]);
+        }
+        let file = tempfile::NamedTempFile::new();
+        let file = file.and_then(|file| {
+            std::fs::write(file.path(), document.to_string())?;
+            Ok(file)
+        });
+        match file {
+            Ok(file) => {
+                let path = file.path().display();
+                self.must(&format!("change {} --wait --document {path}", self.addon))
+                    .await;
+            }
+            Err(error) => self.violated(Rule::Stand, error.to_string()),
+        }
+    }
+
     /// Somebody has the credential shown by the other of the manifest's config vars.
     pub async fn rename_var(&self) {
         self.store_by_hand(|document| {
@@ -425,6 +460,18 @@ impl World {
         }
     }
 }
+
+/// What a document need not hold for the operator's command.
+const LOGIN: [&str; 8] = [
+    "api_key",
+    "credential_id",
+    "owner",
+    "password",
+    "previous_username",
+    "rules_from",
+    "settings_from",
+    "username",
+];
 
 /// What somebody has the config var's value end with, or no longer.
 const EDIT: &str = "?edited";

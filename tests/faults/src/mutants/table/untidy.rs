@@ -5,6 +5,7 @@ use faults::violation::Rule;
 use super::{CONFIG, ROTATE, SCHEDULE};
 use crate::mutants::{Mutant, Runs};
 
+const CHANGE: &str = "infra/operator/src/change.rs";
 const EMERGENCY: &str = "infra/operator/src/emergency.rs";
 const ROTATION: &str = "infra/operator/src/rotation.rs";
 
@@ -23,12 +24,38 @@ pub(super) const MUTANTS: &[Mutant] = &[
         name: "leaves AWSPENDING on what it rolls back",
         changes: &[(
             "infra/operator/src/rollback.rs",
-            "            self.take_off_pending().await?;
+            "            stack.take_off_pending(output, instance, new).await?;
 ",
             "",
         )],
         runs: Runs::Tests("rollback::the_previous_version_is_current_again"),
         breaks: Rule::OneAtRest,
+    },
+    Mutant {
+        name: "makes a changed document current that does not work",
+        changes: &[(
+            CHANGE,
+            "tried.map_err(|error| OperatorError::Refused(error.to_string()))?;",
+            "drop(tried);",
+        )],
+        runs: Runs::Tests("change::a_host_that_moved"),
+        breaks: Rule::Converges,
+    },
+    Mutant {
+        name: "makes a changed document current between a rotation's steps",
+        changes: &[(
+            CHANGE,
+            "let current = rotation::at_rest(instance, &secret)",
+            "let current = rotation::current(instance, &secret)",
+        )],
+        runs: Runs::Tests("change::a_rotation_that_begins_meanwhile"),
+        breaks: Rule::Converges,
+    },
+    Mutant {
+        name: "takes a changed document for published that no rotation has taken up",
+        changes: &[(CHANGE, "if !is_change(old) {", "if true {")],
+        runs: Runs::Tests("change::wherever_it_is_cut_off"),
+        breaks: Rule::Converges,
     },
     Mutant {
         name: "takes what no look has shown yet for given up",

@@ -1,0 +1,287 @@
+//! `change`: another document for an instance, checked, stored and published.
+//!
+//! The document is stored beside the current one and tried there. Then it becomes current in one step, which fails if
+//! another version has become current, and a rotation publishes it. This command alone reads and stores a value, by
+//! rights that no policy of the stack has: who may change a document is the partner's to say.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use addon_rotation::claims::Names;
+use addon_rotation::document::{Api, Document, id_of_change, is_change};
+use addon_rotation::event::VersionId;
+use clap::Args;
+use secrecy::SecretString;
+
+use crate::confirm::confirm;
+use crate::output::{Mark, Output};
+use crate::stack::{Instance, Stack, soon};
+use crate::{OperatorError, Outcome, file, rotation, time};
+
+/// What to change.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "The file holds the whole document. What it leaves out of the login (username, password, credential_id and the
+fields with new values; owner, previous_username, rules_from, settings_from) is kept: the file needs no secret.
+The command checks the document, and prints what will change at Heroku: names, no values. Then it stores the
+document, has the stack try it at the service, makes it current, and rotates.
+Reading and storing the document needs secretsmanager:GetSecretValue and PutSecretValue on the instance's secret,
+which no policy of the stack has.
+If the command is cut off, repeat it.
+
+Examples:
+  addon-rotation-operator change 01234567-89ab-cdef-0123-456789abcdef --document acme.json --check
+  addon-rotation-operator change 01234567-89ab-cdef-0123-456789abcdef --document acme.json --wait"
+)]
+pub struct Options {
+    /// The add-on's id: what follows the prefix in the secret's name. Or the secret's name or ARN.
+    pub addon: String,
+    /// The new document, a JSON file; `-` is standard input.
+    #[arg(long, value_name = "FILE")]
+    pub document: PathBuf,
+    /// Check the document, and print what would change. Change nothing.
+    #[arg(long)]
+    pub check: bool,
+    /// Wait until the rotation is complete.
+    #[arg(long)]
+    pub wait: bool,
+    /// How long to wait for it.
+    #[arg(long, value_name = "TIME", default_value = "15m", value_parser = time::parse)]
+    pub patience: Duration,
+    /// Do not ask for confirmation.
+    #[arg(long)]
+    pub yes: bool,
+}
+
+/// Changes the document and rotates, unless it is only to be checked.
+///
+/// # Errors
+/// If the document cannot be used or does not work, or a rotation is under way: nothing is changed then. Or if a step
+/// fails: the error says what holds, and how to go on.
+pub async fn run(
+    stack: &Stack,
+    output: &Output,
+    options: &Options,
+) -> Result<Outcome, OperatorError> {
+    let instance = stack.instance(&options.addon).await?;
+    let old = rotation::current(&instance, &instance.secret).map_err(OperatorError::Refused)?;
+    if !instance.secret.rotation_enabled {
+        let message = format!("rotation of {} is off. → Switch it on first", instance.id);
+        return Err(OperatorError::Refused(message));
+    }
+    let names = stack.names().await?;
+    let current = stack.secrets.document(&names, &instance.arn, &old, soon());
+    let current = current.await?;
+    let (name, text) = file::read(&options.document)?;
+    let document = checked(&instance, &names, &current, &text)
+        .map_err(|problems| OperatorError::Lines { name, problems })?;
+    let change = Change {
+        stack,
+        output,
+        options,
+        instance: &instance,
+        old: &old,
+        document: &document,
+    };
+    let differences = current.differences(&document);
+    if differences.is_empty() {
+        return change.go_on().await;
+    }
+    rotation::at_rest(&instance, &instance.secret).map_err(OperatorError::Refused)?;
+    change.tell(&current, &differences);
+    if options.check {
+        output.step(
+            "check",
+            Mark::Done,
+            "the document is valid; nothing was changed",
+        );
+        return Ok(Outcome::Fine);
+    }
+    let consequences = format!(
+        "{}: Its document will become the file's, and its credential will be rotated now.\n\
+         The dynos of all apps with this add-on will restart.\nThe old credential will be revoked after its grace period.",
+        instance.id
+    );
+    confirm(output, options.yes, &consequences)?;
+    let new = change.try_out().await?;
+    change.make_current(&new).await?;
+    change.rotate().await
+}
+
+/// The document that the file makes of the current one, or all that is wrong with it.
+fn checked(
+    instance: &Instance,
+    names: &Names,
+    current: &Document,
+    text: &SecretString,
+) -> Result<Document, Vec<String>> {
+    let document = current.changed(text).map_err(|error| error.problems)?;
+    let mut problems = Vec::new();
+    if let Err(error) = names.bind(&instance.arn, &instance.secret.name, &document) {
+        problems.push(error.to_string());
+    }
+    if let Err(error) = document.render() {
+        problems.extend(error.problems);
+    }
+    if problems.is_empty() {
+        Ok(document)
+    } else {
+        Err(problems)
+    }
+}
+
+struct Change<'a> {
+    stack: &'a Stack,
+    output: &'a Output,
+    options: &'a Options,
+    instance: &'a Instance,
+    /// The version that is current at first.
+    old: &'a VersionId,
+    document: &'a Document,
+}
+
+impl Change<'_> {
+    /// The document is current already: it is rotated, if it was stored and no rotation has taken it up.
+    async fn go_on(&self) -> Result<Outcome, OperatorError> {
+        let Self { output, old, .. } = self;
+        if !is_change(old) {
+            let message = format!("version {old} has this document already; nothing was changed");
+            output.step("check", Mark::Done, &message);
+            return Ok(Outcome::Fine);
+        }
+        if self.options.check {
+            let message = format!(
+                "version {old} has this document, and is not rotated yet; nothing was changed"
+            );
+            output.step("check", Mark::Note, &message);
+            return Ok(Outcome::Attention);
+        }
+        let consequences = format!(
+            "{}: Version {old} has this document already. Its credential will be rotated now.\n\
+             The dynos of all apps with this add-on will restart.\nThe old credential will be revoked after its grace period.",
+            self.instance.id
+        );
+        confirm(output, self.options.yes, &consequences)?;
+        self.rotate().await
+    }
+
+    /// What will change, by names.
+    fn tell(&self, current: &Document, differences: &[String]) {
+        let (one, other) = (&current.heroku, &self.document.heroku);
+        let tell = |step: &str, message: &str| self.output.step(step, Mark::Note, message);
+        let message = format!("{} of version {}", differences.join(", "), self.old);
+        tell("change", &message);
+        let names: Vec<_> = other.config.keys().map(String::as_str).collect();
+        tell("write", &format!("{} at Heroku", names.join(", ")));
+        if !other.removed.is_empty() {
+            tell("remove", &format!("{} at Heroku", other.removed.join(", ")));
+        }
+        let is_kept = |name: &&String| {
+            let mut known = other.config.keys().chain(&other.removed);
+            known.any(|it| it.eq_ignore_ascii_case(name))
+        };
+        let left = one.config.keys().filter(|name| !is_kept(name));
+        let left: Vec<_> = left.map(String::as_str).collect();
+        if !left.is_empty() {
+            let remedy = if other.api == Api::V1 {
+                "v1 cannot remove it. The old credential lives until somebody does"
+            } else {
+                "The old credential lives as long. → Name it in heroku.removed"
+            };
+            tell(
+                "leave",
+                &format!("{} stays at Heroku. {remedy}", left.join(", ")),
+            );
+        }
+        if one.api == Api::V1 && other.api != Api::V1 {
+            tell(
+                "token",
+                &format!(
+                    "v3 needs this add-on's refresh token in the table {}-refresh-tokens, and client_secret in the \
+                     partner secret. This command cannot see either. → Put them there first",
+                    self.stack.name
+                ),
+            );
+        }
+    }
+
+    /// Stores the document beside the current one, and has the stack log in with it: the version.
+    async fn try_out(&self) -> Result<VersionId, OperatorError> {
+        let Self {
+            stack, instance, ..
+        } = self;
+        let new = id_of_change().map_err(|error| OperatorError::Refused(error.to_string()))?;
+        let value = self.document.to_secret();
+        let stored = stack
+            .secrets
+            .put_changed(&instance.arn, &new, &value, soon());
+        stored.await?;
+        let tried = stack.rehearse(instance, &new).await;
+        tried.map_err(|error| OperatorError::Refused(error.to_string()))?;
+        let message = "the service accepts the current credential and the administrator's login";
+        self.output.step("try", Mark::Done, message);
+        Ok(new)
+    }
+
+    /// A rotation may have begun since.
+    async fn make_current(&self, new: &VersionId) -> Result<(), OperatorError> {
+        let Self {
+            stack,
+            instance,
+            old,
+            ..
+        } = self;
+        let secret = stack.again(instance).await?;
+        let current = rotation::at_rest(instance, &secret).map_err(OperatorError::Refused)?;
+        if current != **old {
+            let message = format!("version {current} became current in the meantime. → Repeat");
+            return Err(OperatorError::Refused(message));
+        }
+        stack.take_off_pending(self.output, instance, old).await?;
+        let promoted = stack.secrets.promote(&instance.arn, new, old, soon());
+        promoted.await.map_err(|error| {
+            let state = format!("Heroku is unchanged, and {old} or {new} is current");
+            self.step("store", error.into(), state)
+        })?;
+        let message = format!("version {new} is current");
+        self.output.step("store", Mark::Done, &message);
+        Ok(())
+    }
+
+    /// A rotation that had begun before the change cannot end: its document is no renewal of the current one.
+    async fn rotate(&self) -> Result<Outcome, OperatorError> {
+        let Self {
+            stack,
+            output,
+            instance,
+            ..
+        } = self;
+        let started = rotation::start(stack, output, instance, rotation::SETTLING).await;
+        let version = started.map_err(|error| {
+            let state = "The changed document is current, and is not published yet";
+            self.step("rotate", error, state.to_owned())
+        })?;
+        if self.options.wait {
+            rotation::follow(stack, output, instance, &version, self.options.patience).await?;
+        }
+        Ok(Outcome::Fine)
+    }
+
+    fn step(&self, step: &'static str, error: OperatorError, state: String) -> OperatorError {
+        OperatorError::Step {
+            step,
+            source: Box::new(error),
+            state,
+            again: self.again(),
+        }
+    }
+
+    fn again(&self) -> String {
+        format!(
+            "addon-rotation-operator --stack {} change {} --document {}",
+            self.stack.name,
+            self.instance.id,
+            self.options.document.display()
+        )
+    }
+}
