@@ -7,24 +7,20 @@
     reason = "tasks talk to whoever runs them"
 )]
 
-mod front;
-mod lambda;
 mod report;
-mod world;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, ensure};
+use bench::{FLOOR, FUNCTIONS, Round, World};
 use clap::Parser;
 use local_cloud::cloud::Api;
 use local_cloud::process::find_program;
 use local_cloud::tools;
 
-use lambda::Invocation;
 use report::Report;
-use world::World;
 
 /// Measures what a cold start of each function costs, beside a function that does nothing.
 ///
@@ -49,23 +45,6 @@ struct BenchOptions {
 
 /// Runs under valgrind: instructions hardly differ.
 const COUNTED: u16 = 3;
-
-/// The functions, in the order in which a rotation, what follows, and an instance's life call them.
-const FUNCTIONS: [&str; 10] = [
-    "rotate",
-    "create-secret",
-    "publish-to-heroku",
-    "test-secret",
-    "finish-secret",
-    "revoke-secret",
-    "sweep",
-    "enroll-addon",
-    "start-rotation",
-    "deprovision-addon",
-];
-
-/// What a function is compared with.
-const FLOOR: &str = "floor";
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -110,9 +89,6 @@ async fn run(workspace: &Path, options: BenchOptions) -> Result<ExitCode> {
         ExitCode::SUCCESS
     })
 }
-
-/// The invocations of one round, by their names.
-type Round = BTreeMap<String, Invocation>;
 
 /// All rounds, by the API of the instance.
 async fn measure(world: &World, rounds: u16, counted: u16) -> Result<Vec<(Api, Round)>> {
