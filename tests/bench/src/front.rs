@@ -25,7 +25,7 @@ use super::lambda::Lambda;
 
 /// Whom a request is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub(crate) enum Host {
+pub enum Host {
     #[serde(rename = "AWS")]
     Aws,
     Heroku,

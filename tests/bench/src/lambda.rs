@@ -30,21 +30,23 @@ const PATIENCE: Duration = Duration::from_mins(2);
 
 /// What one invocation cost.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Invocation {
+pub struct Invocation {
     /// From the process's start until it asked for an event, and until it answered: what it waited for other
     /// functions is not in it. Nothing under valgrind.
-    pub(crate) times: Option<(Duration, Duration)>,
+    pub times: Option<(Duration, Duration)>,
     /// The most memory that was resident until the answer, in bytes. Nothing under valgrind.
-    pub(crate) memory: Option<u64>,
+    pub memory: Option<u64>,
     /// From the process's start to the answer, if valgrind counted them.
-    pub(crate) instructions: Option<u64>,
-    pub(crate) requests: BTreeMap<Host, usize>,
-    pub(crate) waited: Duration,
+    pub instructions: Option<u64>,
+    /// How often it asked whom.
+    pub requests: BTreeMap<Host, usize>,
+    /// For other functions.
+    pub waited: Duration,
 }
 
 /// Starts the functions. Clones share everything.
 #[derive(Clone)]
-pub(crate) struct Lambda(Arc<Shared>);
+pub struct Lambda(Arc<Shared>);
 
 struct Shared {
     executables: PathBuf,
@@ -101,7 +103,7 @@ impl Lambda {
     }
 
     /// From now on valgrind counts the instructions, or not.
-    pub(crate) fn count_instructions(&self, under_valgrind: bool) {
+    pub fn count_instructions(&self, under_valgrind: bool) {
         self.0
             .under_valgrind
             .store(under_valgrind, Ordering::Relaxed);

@@ -7,10 +7,7 @@
     reason = "tasks talk to whoever runs them"
 )]
 
-mod front;
-mod lambda;
 mod report;
-mod world;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -18,14 +15,13 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result, ensure};
+use bench::{FLOOR, FUNCTIONS, PYTHON, Round, World};
 use clap::Parser;
 use local_cloud::cloud::Api;
 use local_cloud::process::{OnLine, find_program};
 use local_cloud::tools::{self, Tools};
 
-use lambda::Invocation;
 use report::Report;
-use world::World;
 
 /// Measures what a cold start of each function costs, beside a function that does nothing.
 ///
@@ -50,26 +46,6 @@ struct BenchOptions {
 
 /// Runs under valgrind: instructions hardly differ.
 const COUNTED: u16 = 3;
-
-/// The functions, in the order in which a rotation, what follows, and an instance's life call them.
-const FUNCTIONS: [&str; 10] = [
-    "rotate",
-    "create-secret",
-    "publish-to-heroku",
-    "test-secret",
-    "finish-secret",
-    "revoke-secret",
-    "sweep",
-    "enroll-addon",
-    "start-rotation",
-    "deprovision-addon",
-];
-
-/// What a function is compared with.
-const FLOOR: &str = "floor";
-
-/// And what the steps of a rotation are: one function in Python.
-const PYTHON: &str = "python";
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -131,9 +107,6 @@ async fn python(workspace: &Path, target: &Path) -> Option<[PathBuf; 2]> {
         }
     }
 }
-
-/// The invocations of one round, by their names.
-type Round = BTreeMap<String, Invocation>;
 
 /// All rounds, by the API of the instance.
 async fn measure(

@@ -5,15 +5,12 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use bench::{FLOOR, FUNCTIONS, Host, Invocation, PYTHON, Round};
 use comfy_table::presets::UTF8_FULL_CONDENSED;
 use comfy_table::{Cell, CellAlignment, ContentArrangement, Table};
 use local_cloud::cloud::Api;
 use package::most_bytes;
 use serde::Serialize;
-
-use super::front::Host;
-use super::lambda::Invocation;
-use super::{FLOOR, FUNCTIONS, PYTHON, Round};
 
 /// The most memory that a function may have resident, in bytes.
 const MEMORY: u64 = 12_000_000;

@@ -42,7 +42,8 @@ enum Task {
         filter: Option<String>,
     },
     /// Everything that `test` leaves out: each permission removed, linters, the example of a dashboard in a browser,
-    /// a fleet of 100, a sample of every engine's faults, histories, a package built twice.
+    /// a fleet of 100, a sample of every engine's faults, histories, the functions built for arm64 and emulated, a package
+    /// built twice.
     Prove {
         /// Only what takes minutes: the pages typed, the largest fleets, and each engine deployed.
         #[arg(long)]

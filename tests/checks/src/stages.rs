@@ -24,6 +24,9 @@ const MATRIX: &str = "matrix";
 /// and CONTRIBUTING.md's engine, for which a copy of the project is compiled.
 const LATER: [&str; 5] = ["moving", "up", "scale", "survey", "contributing"];
 
+/// What runs the functions built for arm64, which [`prove`] does in a stage of its own.
+const ARM64: &str = "arm64";
+
 /// The programs that take longest, in this order: they start first.
 const LONG: [&str; 3] = ["end-to-end", "library", "faults-run"];
 
@@ -122,6 +125,10 @@ pub(crate) async fn prove(workspace: &Path) -> Ended {
             "what is made from the template",
             Box::pin(task(workspace, "infra", &["--check"])),
         ),
+        (
+            "the functions built for arm64, and emulated",
+            Box::pin(emulated(workspace)),
+        ),
         // One function stands for all: they are built alike, and a whole build takes minutes.
         (
             "a package built twice",
@@ -202,7 +209,7 @@ async fn all_tests(workspace: &Path) -> Ended {
     if functions(workspace).await? != ExitCode::SUCCESS {
         return Ok(ExitCode::FAILURE);
     }
-    let build = programs::build(workspace, |name| !LATER.contains(&name));
+    let build = programs::build(workspace, |name| !LATER.contains(&name) && name != ARM64);
     let (built_now, tools) = tokio::join!(build, set_up(workspace));
     let mut programs = built_now?;
     tools?;
@@ -264,6 +271,11 @@ async fn end_to_end(workspace: &Path, which: &str) -> Ended {
     let mut cargo = cargo_test(workspace, &["--test", "end_to_end"]);
     cargo.env("LOCAL_CLOUD", which);
     status(cargo).await
+}
+
+/// What is for another processor than this one.
+async fn emulated(workspace: &Path) -> Ended {
+    status(cargo_test(workspace, &["--test", ARM64])).await
 }
 
 /// PostgreSQL's versions between the first and the last that are run: their tests, but for those that compare sessions.

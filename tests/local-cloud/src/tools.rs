@@ -1,6 +1,7 @@
 //! The tools that the local cloud runs: Python programs in virtual environments of the project's
-//! own under `target/tools/`, pinned, database servers, and a browser.
+//! own under `target/tools/`, pinned, database servers, a browser, and what emulates another processor.
 
+mod arm64;
 mod chromium;
 mod debian;
 mod environment;
@@ -16,6 +17,7 @@ use tokio::process::Command;
 
 use crate::process::{self, OnLine};
 
+pub use arm64::Arm64;
 pub use chromium::{Chromium, ensure_chromium};
 pub use debian::{LATER_REDIS, Packages, client, ensure_postgres, ensure_redis};
 pub(crate) use debian::{libraries, root_of};

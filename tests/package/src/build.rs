@@ -7,11 +7,10 @@ use anyhow::{Context as _, Result};
 use local_cloud::process::{self, OnLine};
 use local_cloud::tools::Tools;
 use nix::sys::signal::Signal;
+use package::{Architecture, GlibcVersion, archive};
 use tokio::process::Command;
 
-use super::elf::{self, GlibcVersion};
 use super::source::utf8;
-use super::{Architecture, amazon_linux, archive};
 
 /// What a developer's environment could change the executables by, as parts of variables' names.
 const FOREIGN: [&str; 6] = [
@@ -22,36 +21,6 @@ const FOREIGN: [&str; 6] = [
     "CFLAGS",
     "RUSTC_BOOTSTRAP",
 ];
-
-impl Architecture {
-    /// Rust's target.
-    pub(crate) fn triple(self) -> &'static str {
-        match self {
-            Self::X86_64 => "x86_64-unknown-linux-gnu",
-            Self::Arm64 => "aarch64-unknown-linux-gnu",
-        }
-    }
-
-    /// The same, with the glibc that zig links for.
-    fn target(self) -> String {
-        format!("{}.{}", self.triple(), amazon_linux())
-    }
-
-    /// What cargo-lambda optimises for, unless there are flags in the environment, as there are here.
-    fn cpu(self) -> &'static str {
-        match self {
-            Self::X86_64 => "haswell",
-            Self::Arm64 => "neoverse-n1",
-        }
-    }
-
-    fn of_elf(self) -> object::Architecture {
-        match self {
-            Self::X86_64 => object::Architecture::X86_64,
-            Self::Arm64 => object::Architecture::Aarch64,
-        }
-    }
-}
 
 /// How to build.
 pub(crate) struct Build {
@@ -89,7 +58,7 @@ pub(crate) struct Package {
 
 impl Package {
     fn new(function: &str, bootstrap: Vec<u8>, architecture: Architecture) -> Result<Self> {
-        let glibc = elf::check(&bootstrap, architecture.of_elf(), &amazon_linux());
+        let glibc = architecture.check(&bootstrap);
         let glibc =
             glibc.with_context(|| format!("the executable of {function} cannot be deployed"))?;
         let zip = archive::zip(&bootstrap)

@@ -9,10 +9,12 @@ use object::{Endianness, Object as _};
 
 /// A version of glibc; a later one is greater.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct GlibcVersion(Vec<u32>);
+pub struct GlibcVersion(Vec<u32>);
 
 impl GlibcVersion {
-    pub(crate) fn new(numbers: impl Into<Vec<u32>>) -> Self {
+    /// By its numbers: 2, 34.
+    #[must_use]
+    pub fn new(numbers: impl Into<Vec<u32>>) -> Self {
         Self(numbers.into())
     }
 }

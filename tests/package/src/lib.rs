@@ -1,6 +1,11 @@
-//! A function's zip, and how large it may be.
+//! What a function's executable runs on, its zip, and how large that may be.
 
+mod architecture;
 pub mod archive;
+mod elf;
+
+pub use architecture::{Architecture, amazon_linux};
+pub use elf::GlibcVersion;
 
 /// The most that a function's zip may have, in bytes. revoke-secret and deprovision-addon have all the engines and more
 /// of AWS's operations than the others: a sixth of their code is MySQL's driver with the regular expressions that it

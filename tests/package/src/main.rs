@@ -4,7 +4,6 @@
 #![allow(clippy::print_stdout, reason = "tasks talk to whoever runs them")]
 
 mod build;
-mod elf;
 mod output;
 mod sbom;
 mod source;
@@ -15,14 +14,13 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::{Result, bail, ensure};
-use clap::{Parser, ValueEnum};
+use clap::Parser;
 use local_cloud::process::OnLine;
 use local_cloud::tools::{self, Tools};
 
 use self::build::{Build, Package, Place};
-use self::elf::GlibcVersion;
 use self::source::FreshCopy;
-use package::{archive, most_bytes};
+use package::{Architecture, archive, most_bytes};
 
 /// Builds the functions as zips to deploy, the same bytes from the same commit, with their sums.
 ///
@@ -32,8 +30,8 @@ use package::{archive, most_bytes};
 #[derive(Parser)]
 #[command(name = "cargo xtask package")]
 struct PackageOptions {
-    /// The processor of the functions. What is built for arm64 is not tested, and takes Rust's
-    /// target aarch64-unknown-linux-gnu.
+    /// The processor of the functions. arm64 takes Rust's target aarch64-unknown-linux-gnu (`rustup
+    /// target add`). The tests emulate arm64, with another build: by Debian's Rust, unoptimised.
     #[arg(long, value_enum, default_value = "x86_64")]
     architecture: Architecture,
     /// Only this function; may be given several times.
@@ -43,22 +41,6 @@ struct PackageOptions {
     /// a zip is larger than it may be.
     #[arg(long)]
     verify: bool,
-}
-
-/// A processor, by its name in AWS Lambda.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Architecture {
-    /// Intel's and AMD's.
-    #[value(name = "x86_64")]
-    X86_64,
-    /// AWS Graviton.
-    #[value(name = "arm64")]
-    Arm64,
-}
-
-/// What the functions run on: Amazon Linux 2023 has this version of glibc.
-fn amazon_linux() -> GlibcVersion {
-    GlibcVersion::new([2, 34])
 }
 
 #[tokio::main]

@@ -98,7 +98,7 @@ mod tests {
     use std::process::Command;
 
     use super::*;
-    use crate::elf::GlibcVersion;
+    use package::GlibcVersion;
     use package::archive;
 
     fn package(function: &str) -> Package {

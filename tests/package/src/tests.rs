@@ -1,6 +1,7 @@
 use std::path::PathBuf;
 
 use super::*;
+use package::amazon_linux;
 use package::archive::sha256;
 
 fn workspace() -> PathBuf {

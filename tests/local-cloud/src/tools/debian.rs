@@ -229,6 +229,9 @@ impl Packages {
                 "Dir::Etc::sourceparts=-".to_owned(),
             ];
         }
+        // As in `libstd-rust-dev:arm64`.
+        let foreign = self.alone.iter().filter_map(|name| name.split_once(':'));
+        suite.extend(foreign.map(|(_, name)| format!("APT::Architectures::={name}")));
         let status = format!("Dir::State::status={}", status.display());
         let apt_get = |arguments: &[&str]| {
             let mut command = quiet(&apt);

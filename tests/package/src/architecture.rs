@@ -1,0 +1,58 @@
+//! What the functions run on.
+
+use anyhow::Result;
+use clap::ValueEnum;
+
+use super::elf::{self, GlibcVersion};
+
+/// A processor, by its name in AWS Lambda.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Architecture {
+    /// Intel's and AMD's.
+    #[value(name = "x86_64")]
+    X86_64,
+    /// AWS Graviton.
+    #[value(name = "arm64")]
+    Arm64,
+}
+
+/// Amazon Linux 2023 has this version of glibc.
+#[must_use]
+pub fn amazon_linux() -> GlibcVersion {
+    GlibcVersion::new([2, 34])
+}
+
+impl Architecture {
+    /// Rust's target.
+    #[must_use]
+    pub fn triple(self) -> &'static str {
+        match self {
+            Self::X86_64 => "x86_64-unknown-linux-gnu",
+            Self::Arm64 => "aarch64-unknown-linux-gnu",
+        }
+    }
+
+    /// The same, with the glibc that zig links for.
+    #[must_use]
+    pub fn target(self) -> String {
+        format!("{}.{}", self.triple(), amazon_linux())
+    }
+
+    /// What cargo-lambda optimises for, unless there are flags in the environment.
+    #[must_use]
+    pub fn cpu(self) -> &'static str {
+        match self {
+            Self::X86_64 => "haswell",
+            Self::Arm64 => "neoverse-n1",
+        }
+    }
+
+    /// The glibc that an executable needs. Fails if it does not run on this processor and Amazon Linux.
+    pub fn check(self, executable: &[u8]) -> Result<GlibcVersion> {
+        let expected = match self {
+            Self::X86_64 => object::Architecture::X86_64,
+            Self::Arm64 => object::Architecture::Aarch64,
+        };
+        elf::check(executable, expected, &amazon_linux())
+    }
+}
