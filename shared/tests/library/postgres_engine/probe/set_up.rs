@@ -126,6 +126,7 @@ fn setting(version: u32) -> impl Strategy<Value = String> {
         &[
             "ROLE {login}",
             "ROLE {login} IN DATABASE {database}",
+            "ROLE {login} IN DATABASE {elsewhere}",
             "DATABASE {database}",
         ][..],
     );
@@ -212,6 +213,8 @@ const OTHERS: &[&str] = &[
     "DROP POLICY IF EXISTS d ON guarded; CREATE POLICY d ON guarded USING (pg_has_role(current_user, who, 'MEMBER'))",
     "ALTER TABLE guarded FORCE ROW LEVEL SECURITY",
     "REVOKE CONNECT ON DATABASE {database} FROM PUBLIC; GRANT CONNECT ON DATABASE {database} TO {owner}",
+    "REVOKE CONNECT ON DATABASE {elsewhere} FROM PUBLIC; GRANT CONNECT ON DATABASE {elsewhere} TO {owner}",
+    "GRANT {group} TO {owner}; ALTER ROLE {login} IN DATABASE {elsewhere} SET role TO {group}",
     "REVOKE TEMPORARY ON DATABASE {database} FROM PUBLIC",
     "REVOKE ALL ON SCHEMA public FROM PUBLIC",
     "GRANT SET ON PARAMETER log_min_duration_statement TO {owner}",
