@@ -32,6 +32,10 @@ const DOCUMENTED: &[Documented] = &[
     ("SET ROLE NONE: SELECT here FROM place", ITS_OWN_ROLE),
     ("SET ROLE NONE: SELECT public.f()", ITS_OWN_ROLE),
     ("SET ROLE NONE: CREATE TABLE", ITS_OWN_ROLE),
+    (
+        "SET ROLE NONE: SELECT string_agg(who",
+        "policies and default privileges are then not the owner's",
+    ),
     ("superuser's ", "settings that only a superuser may change"),
     (
         "ALTER ROLE CURRENT_USER SET",

@@ -207,7 +207,8 @@ const OTHERS: &[&str] = &[
     "ALTER DEFAULT PRIVILEGES FOR ROLE {owner} GRANT SELECT ON TABLES TO {other}",
     "ALTER DEFAULT PRIVILEGES FOR ROLE {owner} IN SCHEMA public GRANT SELECT ON TABLES TO PUBLIC",
     "ALTER DEFAULT PRIVILEGES FOR ROLE {owner} REVOKE ALL ON TABLES FROM {owner}",
-    "DROP POLICY IF EXISTS a ON guarded; CREATE POLICY a ON guarded USING (who = current_user)",
+    "DROP POLICY IF EXISTS a ON guarded; CREATE POLICY a ON guarded USING (who = current_user); \
+     GRANT SELECT ON guarded TO {owner}",
     "DROP POLICY IF EXISTS b ON guarded; CREATE POLICY b ON guarded TO {owner} USING (who = 'anybody')",
     "DROP POLICY IF EXISTS c ON guarded; CREATE POLICY c ON guarded TO {group} WITH CHECK (true)",
     "DROP POLICY IF EXISTS d ON guarded; CREATE POLICY d ON guarded USING (pg_has_role(current_user, who, 'MEMBER'))",
