@@ -1,5 +1,6 @@
 //! A set-up at a server: made, filled by its versions, removed.
 
+use mysql_async::Conn;
 use mysql_async::prelude::Queryable as _;
 use serde_json::Value;
 
@@ -14,6 +15,8 @@ pub(super) struct Instance<'a> {
     pub(super) set_up: &'a SetUp,
     pub(super) number: u32,
     pub(super) imported: Value,
+    /// A superuser's session, until all is compared: whoever may see it does, at any time.
+    _superuser: Conn,
 }
 
 impl<'a> Instance<'a> {
@@ -28,6 +31,7 @@ impl<'a> Instance<'a> {
             set_up,
             number,
             imported,
+            _superuser: stand.server.connect().await.unwrap(),
         };
         let mut superuser = stand.server.connect().await.unwrap();
         let accounts = set_up.hosts.iter().map(|host| {
