@@ -126,6 +126,7 @@ fn setting(version: u32) -> impl Strategy<Value = String> {
         &[
             "ROLE {login}",
             "ROLE {login} IN DATABASE {database}",
+            "ROLE {login} IN DATABASE {elsewhere}",
             "DATABASE {database}",
         ][..],
     );
@@ -206,12 +207,15 @@ const OTHERS: &[&str] = &[
     "ALTER DEFAULT PRIVILEGES FOR ROLE {owner} GRANT SELECT ON TABLES TO {other}",
     "ALTER DEFAULT PRIVILEGES FOR ROLE {owner} IN SCHEMA public GRANT SELECT ON TABLES TO PUBLIC",
     "ALTER DEFAULT PRIVILEGES FOR ROLE {owner} REVOKE ALL ON TABLES FROM {owner}",
-    "DROP POLICY IF EXISTS a ON guarded; CREATE POLICY a ON guarded USING (who = current_user)",
+    "DROP POLICY IF EXISTS a ON guarded; CREATE POLICY a ON guarded USING (who = current_user); \
+     GRANT SELECT ON guarded TO {owner}",
     "DROP POLICY IF EXISTS b ON guarded; CREATE POLICY b ON guarded TO {owner} USING (who = 'anybody')",
     "DROP POLICY IF EXISTS c ON guarded; CREATE POLICY c ON guarded TO {group} WITH CHECK (true)",
     "DROP POLICY IF EXISTS d ON guarded; CREATE POLICY d ON guarded USING (pg_has_role(current_user, who, 'MEMBER'))",
     "ALTER TABLE guarded FORCE ROW LEVEL SECURITY",
     "REVOKE CONNECT ON DATABASE {database} FROM PUBLIC; GRANT CONNECT ON DATABASE {database} TO {owner}",
+    "REVOKE CONNECT ON DATABASE {elsewhere} FROM PUBLIC; GRANT CONNECT ON DATABASE {elsewhere} TO {owner}",
+    "GRANT {group} TO {owner}; ALTER ROLE {login} IN DATABASE {elsewhere} SET role TO {group}",
     "REVOKE TEMPORARY ON DATABASE {database} FROM PUBLIC",
     "REVOKE ALL ON SCHEMA public FROM PUBLIC",
     "GRANT SET ON PARAMETER log_min_duration_statement TO {owner}",

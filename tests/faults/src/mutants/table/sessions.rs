@@ -83,6 +83,15 @@ pub(super) const MUTANTS: &[Mutant] = &[
         POSTGRES,
     ),
     mutant(
+        "leaves the settings for another database behind",
+        &[(
+            SAME,
+            "        if setting == \"session_authorization\" {",
+            "        if setting == \"session_authorization\" || database.contains(\"elsewhere\") {",
+        )],
+        POSTGRES,
+    ),
+    mutant(
         "takes a list for one name",
         &[(
             SAME,
