@@ -12,7 +12,7 @@ use ring::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
 use tempfile::TempDir;
 
 use crate::patience::PATIENCE;
-use crate::process::{self, Output, Owner, Process};
+use crate::process::{self, HeldPort, Output, Owner, Process};
 use crate::tools::{MysqldPrograms, NO_CERTIFICATES, NewData, SMALL_REDO_LOG};
 
 /// The name of a user that may do everything.
@@ -27,7 +27,7 @@ pub struct Mysqld {
     /// `None` while it is stopped.
     process: Option<Process>,
     output: Output,
-    port: u16,
+    port: HeldPort,
     password: String,
     start: Start,
     directory: TempDir,
@@ -72,8 +72,8 @@ impl Mysqld {
             options: options.iter().map(ToString::to_string).collect(),
             owner,
         };
-        let serve = async |port| start.serve(port, &password).await;
-        let (process, port) = process::on_free_port(serve).await?;
+        let port = HeldPort::new()?;
+        let process = start.serve(port.number(), &password).await?;
         Ok(Self {
             output: process.output().clone(),
             process: Some(process),
@@ -87,7 +87,7 @@ impl Mysqld {
     /// The port on 127.0.0.1.
     #[must_use]
     pub fn port(&self) -> u16 {
-        self.port
+        self.port.number()
     }
 
     /// The password of [`SUPERUSER`].
@@ -130,12 +130,12 @@ impl Mysqld {
 
     /// A superuser's session. Closed when dropped.
     pub async fn connect(&self) -> anyhow::Result<Conn> {
-        Ok(connect(self.port, SUPERUSER, &self.password).await?)
+        Ok(connect(self.port(), SUPERUSER, &self.password).await?)
     }
 
     /// Another user's session. Closed when dropped.
     pub async fn connect_as(&self, user: &str, password: &str) -> Result<Conn, mysql_async::Error> {
-        connect(self.port, user, password).await
+        connect(self.port(), user, password).await
     }
 
     /// Runs statements as the superuser, one by one, without an answer.
@@ -166,7 +166,7 @@ impl Mysqld {
     /// Starts the server anew with the same data on the same port.
     pub async fn resume(&mut self) -> anyhow::Result<()> {
         self.halt().await;
-        let process = self.start.serve(self.port, &self.password).await?;
+        let process = self.start.serve(self.port(), &self.password).await?;
         self.output = process.output().clone();
         self.process = Some(process);
         Ok(())

@@ -17,6 +17,7 @@ use anyhow::{Context as _, Result, bail};
 use nix::errno::Errno;
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
+use tokio::net::TcpSocket;
 use tokio::process::{Child, Command};
 
 pub use output::{OnLine, Output};
@@ -29,7 +30,7 @@ const LOOK: Duration = Duration::from_secs(5);
 /// How many of its last lines an error about a process quotes.
 const TAIL: usize = 20;
 /// How often a port may turn out to be taken.
-pub(crate) const TRIES: u32 = 5;
+const TRIES: u32 = 5;
 /// How long a process has to end after its stop signal before it is killed.
 const GRACE: Duration = Duration::from_mins(1);
 
@@ -121,10 +122,35 @@ pub fn find_program(name: &str, further: &[std::path::PathBuf]) -> Option<std::p
 
 /// A port of the loopback interface that was free a moment ago. Another process may take it
 /// before its user does: try again then.
-pub fn free_port() -> io::Result<u16> {
+fn free_port() -> io::Result<u16> {
     Ok(std::net::TcpListener::bind(("127.0.0.1", 0))?
         .local_addr()?
         .port())
+}
+
+/// A port of the loopback interface for a server that starts again: nobody else is given it while the server is down.
+/// The server must share the address (`SO_REUSEADDR`), as databases do.
+#[derive(Debug)]
+pub(crate) struct HeldPort {
+    port: u16,
+    /// Bound, and listening to nobody.
+    _held: TcpSocket,
+}
+
+impl HeldPort {
+    pub(crate) fn new() -> io::Result<Self> {
+        let held = TcpSocket::new_v4()?;
+        held.set_reuseaddr(true)?;
+        held.bind(([127, 0, 0, 1], 0).into())?;
+        Ok(Self {
+            port: held.local_addr()?.port(),
+            _held: held,
+        })
+    }
+
+    pub(crate) fn number(&self) -> u16 {
+        self.port
+    }
 }
 
 /// Starts a server on a free port: on another one, if somebody else takes it meanwhile. The server, and its port.
@@ -374,7 +400,7 @@ fn create(log: &Path) -> io::Result<std::fs::File> {
 }
 
 /// Whether a server did not start because somebody else took its port first.
-pub(crate) fn is_taken(error: &anyhow::Error) -> bool {
+fn is_taken(error: &anyhow::Error) -> bool {
     let ended = error.downcast_ref::<Ended>();
     ended.is_some_and(|ended| ended.tail.contains("already in use"))
 }

@@ -18,7 +18,7 @@ use tokio::process::Command;
 
 use crate::certificates::ServerCertificate;
 use crate::patience::PATIENCE;
-use crate::process::{self, Output, Process, TRIES};
+use crate::process::{self, HeldPort, Output, Process};
 
 /// The administrator's name.
 pub const ADMINISTRATOR: &str = "administrator";
@@ -90,8 +90,8 @@ pub struct Redis {
     programs: PathBuf,
     log: PathBuf,
     options: RedisOptions,
-    port: u16,
-    tls_port: u16,
+    port: HeldPort,
+    tls_port: HeldPort,
     password: String,
     directory: TempDir,
 }
@@ -111,23 +111,14 @@ impl Redis {
             programs: programs.to_owned(),
             log: log.to_owned(),
             options,
-            port: 0,
-            tls_port: 0,
+            port: HeldPort::new()?,
+            tls_port: HeldPort::new()?,
             password: Alphanumeric.sample_string(&mut rand::rng(), 32),
             directory: crate::scratch::directory("redis-")?,
         };
-        let mut tries = 1;
-        loop {
-            redis.port = process::free_port()?;
-            redis.tls_port = process::free_port()?;
-            redis.configure()?;
-            match redis.serve().await {
-                Err(RedisError::Process(error)) if tries < TRIES && process::is_taken(&error) => {
-                    tries += 1;
-                }
-                result => return result.map(|()| redis),
-            }
-        }
+        redis.configure()?;
+        redis.serve().await?;
+        Ok(redis)
     }
 
     /// Stops the server and starts it again, with what its files say by now.
@@ -152,13 +143,13 @@ impl Redis {
     /// The port on 127.0.0.1.
     #[must_use]
     pub fn port(&self) -> u16 {
-        self.port
+        self.port.number()
     }
 
     /// The port for TLS on 127.0.0.1, if there is a certificate.
     #[must_use]
     pub fn tls_port(&self) -> u16 {
-        self.tls_port
+        self.tls_port.number()
     }
 
     /// The password of [`ADMINISTRATOR`].
@@ -192,7 +183,7 @@ impl Redis {
         user: Option<&str>,
         password: Option<&str>,
     ) -> Result<MultiplexedConnection, RedisError> {
-        connect(self.port, user, password).await
+        connect(self.port(), user, password).await
     }
 
     /// Runs a command as the administrator.
@@ -226,7 +217,7 @@ impl Redis {
     /// its environment, not among its arguments.
     #[must_use]
     pub fn client(&self, user: &str, password: &str) -> Command {
-        client(&self.programs, self.port, user, password)
+        client(&self.programs, self.port(), user, password)
     }
 
     fn configure(&self) -> io::Result<()> {
@@ -256,7 +247,7 @@ impl Redis {
             let _ = writeln!(
                 configuration,
                 "tls-port {}\ntls-cert-file tls.crt\ntls-key-file tls.key\ntls-auth-clients no",
-                self.tls_port
+                self.tls_port()
             );
         }
         std::fs::write(directory.join("redis.conf"), configuration)
@@ -272,7 +263,7 @@ impl Redis {
     fn settings(&self) -> Vec<String> {
         let mut settings = vec![
             "bind 127.0.0.1".to_owned(),
-            format!("port {}", self.port),
+            format!("port {}", self.port()),
             format!("dir {}", self.directory.path().display()),
             "save \"\"".to_owned(),
             "appendonly no".to_owned(),
@@ -311,7 +302,7 @@ impl Redis {
             .current_dir(self.directory.path())
             .env("LC_ALL", "C.UTF-8");
         let mut process = Process::spawn("Redis", command, &self.log).await?;
-        let (port, password) = (self.port, self.password.clone());
+        let (port, password) = (self.port(), self.password.clone());
         process
             .wait_until(START, async |_| {
                 connect(port, Some(ADMINISTRATOR), Some(&password))

@@ -21,6 +21,22 @@ fn lives(id: &str) -> bool {
     status.is_ok_and(|status| !status.contains("State:\tZ"))
 }
 
+#[test]
+fn a_held_port_is_its_servers_alone_as_often_as_that_starts() {
+    let held = HeldPort::new().unwrap();
+    let address = ([127, 0, 0, 1], held.number()).into();
+    let server = || std::net::TcpListener::bind::<std::net::SocketAddr>(address);
+    let stranger = || TcpSocket::new_v4().unwrap().bind(address);
+    for _ in 0..2 {
+        assert!(stranger().is_err());
+        let listening = server().unwrap();
+        assert!(stranger().is_err());
+        drop(listening);
+    }
+    drop(held);
+    stranger().unwrap();
+}
+
 #[tokio::test]
 async fn output_is_kept_told_and_logged() {
     let (_directory, log) = log();
