@@ -53,7 +53,7 @@ impl Door {
         // By name, as in production: a name is looked up, and a certificate is for one.
         let url = format!("https://localhost:{}/", listener.local_addr()?.port());
         let client = reqwest::Client::new();
-        let lambda = lambda.clone();
+        let (lambda, connecting) = (lambda.clone(), lambda.clone());
         let app = Router::new().fallback(move |request: Request<Body>| {
             let (client, upstream, lambda) = (client.clone(), upstream.clone(), lambda.clone());
             async move {
@@ -75,6 +75,7 @@ impl Door {
         let tls = Tls {
             listener,
             acceptor: tls.clone(),
+            lambda: connecting,
         };
         Ok(Self {
             url: Url::parse(&url)?,
@@ -117,6 +118,7 @@ async fn forward(
 struct Tls {
     listener: TcpListener,
     acceptor: TlsAcceptor,
+    lambda: Lambda,
 }
 
 impl axum::serve::Listener for Tls {
@@ -129,6 +131,7 @@ impl axum::serve::Listener for Tls {
             let _ = stream.set_nodelay(true);
             // A function that is killed in the middle of it is no fault.
             if let Ok(stream) = self.acceptor.accept(stream).await {
+                self.lambda.connected();
                 return (stream, address);
             }
         }

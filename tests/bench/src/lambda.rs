@@ -40,6 +40,8 @@ pub struct Invocation {
     pub instructions: Option<u64>,
     /// How often it asked whom.
     pub requests: BTreeMap<Host, usize>,
+    /// How many connections by TLS it made.
+    pub connections: usize,
     /// For other functions.
     pub waited: Duration,
 }
@@ -114,6 +116,13 @@ impl Lambda {
         std::mem::take(&mut lock(&self.0.ended))
     }
 
+    /// A connection of the function that runs.
+    pub(crate) fn connected(&self) {
+        if let Some((_, running)) = lock(&self.0.running).last_mut() {
+            running.connections += 1;
+        }
+    }
+
     /// A request of the function that runs.
     pub(crate) fn asked(&self, host: Host) {
         if let Some((_, running)) = lock(&self.0.running).last_mut() {
@@ -166,12 +175,16 @@ impl Lambda {
             )
         })?;
         let Invocation {
-            requests, waited, ..
+            requests,
+            connections,
+            waited,
+            ..
         } = counted.unwrap_or_default();
         let times = cost.times;
         let own = Invocation {
             times: times.map(|(init, cold)| (init, cold.saturating_sub(waited))),
             requests,
+            connections,
             ..cost
         };
         lock(&self.0.ended).insert(kind, own);

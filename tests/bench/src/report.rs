@@ -89,6 +89,8 @@ struct Row {
     /// The instructions until then; none without valgrind.
     instructions: Option<u64>,
     requests: BTreeMap<Host, usize>,
+    /// By TLS. The stand-ins of AWS's services share an address, which in production is one each.
+    connections: usize,
 }
 
 /// The requests of one step: `rotate`'s and the called function's, the invocation counted as one.
@@ -186,6 +188,7 @@ impl Report {
             "AWS",
             "Heroku",
             "service",
+            "connections",
         ]);
         for row in &self.functions {
             let asked = |host| row.requests.get(&host).copied().unwrap_or_default();
@@ -199,6 +202,7 @@ impl Report {
                 right(asked(Host::Aws)),
                 right(asked(Host::Heroku)),
                 right(asked(Host::Service)),
+                right(row.connections),
             ]);
         }
         let mut steps = table(&["API", "step", "AWS", "Heroku", "service"]);
@@ -286,6 +290,7 @@ impl Row {
             zip_bytes: *zips.get(function)?,
             instructions: median(all.iter().filter_map(|it| it.instructions)),
             requests: all.first()?.requests.clone(),
+            connections: median(all.iter().map(|it| it.connections))?,
         })
     }
 }
