@@ -150,11 +150,19 @@ pub(super) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "has a label follow its credential to a version that nobody has tried",
-        changes: &[(
-            LABELS,
-            "let is_current = self.is_current(versions, deadline).await?;",
-            "let is_current = true;",
-        )],
+        changes: &[
+            (
+                LABELS,
+                "let is_current = self.is_current(versions, deadline).await?;",
+                "let is_current = true;",
+            ),
+            // The note asks for a login once more.
+            (
+                LABELS,
+                "            if !shown.await? {",
+                "            if !shown.await? && false {",
+            ),
+        ],
         runs: Runs::Tests("revocation::a_label_follows"),
         breaks: Rule::NoForeignLogin,
     },
