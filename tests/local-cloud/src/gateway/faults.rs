@@ -88,9 +88,12 @@ impl hyper::body::Body for BreaksOff {
     }
 }
 
-/// The service's own error.
+/// The service's own error, or a refusal that lasts: 403 is for a permission that is missing.
 pub(super) fn error(status: u16) -> Response<Body> {
-    let error = ServiceError::internal("out of order, on request");
+    let error = match status {
+        403 => ServiceError::access_denied("refused, on request"),
+        _ => ServiceError::internal("out of order, on request"),
+    };
     let mut answer = answer::json(Err(error)).map(Body::from);
     *answer.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_GATEWAY);
     answer
