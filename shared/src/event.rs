@@ -226,7 +226,8 @@ fn vouched(event: &mut Check<'_>) -> Option<String> {
     event.optional_text("Vouched", expected, |name| !name.is_empty())
 }
 
-/// What `rotate` sends to `finish-secret`, just before it moves `AWSCURRENT`.
+/// What `rotate` sends to `finish-secret` just before it moves `AWSCURRENT`, and in testSecret already if Heroku goes on
+/// showing the current credential.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct FinishEvent {

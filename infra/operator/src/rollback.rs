@@ -286,11 +286,15 @@ impl Rollback<'_> {
             .await?;
         let message = "the service accepts the credential, and Heroku shows it";
         if let Some(LeftBehind { config_vars }) = &left_behind {
-            let vars = config_vars.join(", ");
-            let message = format!(
-                "Heroku may go on showing the credential of {} ({vars})",
-                self.plan.new
-            );
+            let new = &self.plan.new;
+            let message = if config_vars.is_empty() {
+                format!("whether Heroku goes on showing the credential of {new} is not known")
+            } else {
+                let vars = config_vars.join(", ");
+                format!(
+                    "Heroku goes on showing the credential of {new} in {vars}. → Remove them: until then it lives"
+                )
+            };
             self.output.step("prove", Mark::Note, &message);
         }
         self.output.step("prove", Mark::Done, message);
