@@ -15,7 +15,7 @@ use tokio_postgres::NoTls;
 
 use self::programs::{cluster, serve};
 use crate::certificates::ServerCertificate;
-use crate::process::{self, Output, Owner, Process};
+use crate::process::{self, HeldPort, Output, Owner, Process};
 
 /// The superuser's name.
 pub const SUPERUSER: &str = "postgres";
@@ -52,7 +52,7 @@ pub struct Postgres {
     log_dir: PathBuf,
     options: PostgresOptions,
     owner: Owner,
-    port: u16,
+    port: HeldPort,
     password: String,
     administrator_password: String,
     directory: TempDir,
@@ -95,9 +95,12 @@ impl Postgres {
             options.settings.push("ssl=on".to_owned());
         }
 
-        let start =
-            async |port| serve(programs, &data, port, &password, &owner, log_dir, &options).await;
-        let (process, port) = process::on_free_port(start).await?;
+        let port = HeldPort::new()?;
+        let number = port.number();
+        let process = serve(
+            programs, &data, number, &password, &owner, log_dir, &options,
+        )
+        .await?;
         let server = Self {
             output: process.output().clone(),
             process: Some(process),
@@ -122,7 +125,7 @@ impl Postgres {
     /// The port on 127.0.0.1.
     #[must_use]
     pub fn port(&self) -> u16 {
-        self.port
+        self.port.number()
     }
 
     /// The password of [`SUPERUSER`].
@@ -186,7 +189,7 @@ impl Postgres {
         let process = serve(
             &self.programs,
             &self.data(),
-            self.port,
+            self.port.number(),
             &self.password,
             &self.owner,
             &self.log_dir,
@@ -206,7 +209,7 @@ impl Postgres {
 
     /// A superuser's connection to a database. Closed when dropped.
     pub async fn connect(&self, database: &str) -> anyhow::Result<tokio_postgres::Client> {
-        let connected = connect(self.port, &self.password, database).await;
+        let connected = connect(self.port.number(), &self.password, database).await;
         connected.map_err(told(database))
     }
 

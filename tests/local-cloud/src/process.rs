@@ -23,14 +23,11 @@ use tokio::process::{Child, Command};
 pub use output::{OnLine, Output};
 pub(crate) use owner::Owner;
 
-/// The longest that one look at whether a process is ready may take: its port may be another's, who says
-/// nothing, and it has ended for that.
+/// The longest that one look at whether a process is ready may take: the process may have ended meanwhile.
 const LOOK: Duration = Duration::from_secs(5);
 
 /// How many of its last lines an error about a process quotes.
 const TAIL: usize = 20;
-/// How often a port may turn out to be taken.
-const TRIES: u32 = 5;
 /// How long a process has to end after its stop signal before it is killed.
 const GRACE: Duration = Duration::from_mins(1);
 
@@ -120,16 +117,10 @@ pub fn find_program(name: &str, further: &[std::path::PathBuf]) -> Option<std::p
         })
 }
 
-/// A port of the loopback interface that was free a moment ago. Another process may take it
-/// before its user does: try again then.
-fn free_port() -> io::Result<u16> {
-    Ok(std::net::TcpListener::bind(("127.0.0.1", 0))?
-        .local_addr()?
-        .port())
-}
-
-/// A port of the loopback interface for a server that starts again: nobody else is given it while the server is down.
-/// The server must share the address (`SO_REUSEADDR`), as databases do.
+/// A port of the loopback interface for one server, however often it starts: nobody else is given it. A port that was
+/// only free a moment ago may be another server's by then, who answers in this one's name.
+///
+/// The server must share the address (`SO_REUSEADDR`), as databases and web servers do.
 #[derive(Debug)]
 pub(crate) struct HeldPort {
     port: u16,
@@ -150,20 +141,6 @@ impl HeldPort {
 
     pub(crate) fn number(&self) -> u16 {
         self.port
-    }
-}
-
-/// Starts a server on a free port: on another one, if somebody else takes it meanwhile. The server, and its port.
-pub(crate) async fn on_free_port<T>(
-    mut start: impl AsyncFnMut(u16) -> Result<T>,
-) -> Result<(T, u16)> {
-    let mut tries = 1;
-    loop {
-        let port = free_port()?;
-        match start(port).await {
-            Err(error) if tries < TRIES && is_taken(&error) => tries += 1,
-            result => return Ok((result?, port)),
-        }
     }
 }
 
@@ -397,12 +374,6 @@ fn create(log: &Path) -> io::Result<std::fs::File> {
         std::fs::create_dir_all(directory)?;
     }
     std::fs::File::create(log)
-}
-
-/// Whether a server did not start because somebody else took its port first.
-fn is_taken(error: &anyhow::Error) -> bool {
-    let ended = error.downcast_ref::<Ended>();
-    ended.is_some_and(|ended| ended.tail.contains("already in use"))
 }
 
 #[cfg(test)]

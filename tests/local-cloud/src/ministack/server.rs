@@ -12,7 +12,7 @@ use url::Url;
 
 use super::client::{ACCOUNT_ID, Client, REGION, ROOT_ACCESS_KEY_ID, ROOT_SECRET_ACCESS_KEY};
 use crate::patience::PATIENCE;
-use crate::process::{self, Output, Process};
+use crate::process::{self, HeldPort, Output, Process};
 
 /// How long it may take to start: a few seconds, more on a machine that compiles meanwhile.
 const START: Duration = PATIENCE;
@@ -54,6 +54,7 @@ impl MiniStackOptions {
 #[derive(Debug)]
 pub struct MiniStack {
     process: Process,
+    _port: HeldPort,
     client: Client,
     directory: TempDir,
 }
@@ -64,12 +65,12 @@ impl MiniStack {
     ///
     /// Fails with the end of its log if it ends or does not answer in time.
     pub async fn start(options: MiniStackOptions) -> Result<Self> {
-        let start = async |port| Self::start_at(port, &options).await;
-        let started = process::on_free_port(start).await;
-        Ok(started.context("MiniStack did not start")?.0)
+        let started = Self::start_on(HeldPort::new()?, &options).await;
+        started.context("MiniStack did not start")
     }
 
-    async fn start_at(port: u16, options: &MiniStackOptions) -> Result<Self> {
+    async fn start_on(held: HeldPort, options: &MiniStackOptions) -> Result<Self> {
+        let port = held.number();
         let directory = crate::scratch::directory("ministack-")?;
         let client = Client::new(format!("http://127.0.0.1:{port}").parse()?)?;
 
@@ -101,6 +102,7 @@ impl MiniStack {
             .await?;
         Ok(Self {
             process,
+            _port: held,
             client,
             directory,
         })

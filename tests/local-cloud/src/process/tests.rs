@@ -37,6 +37,13 @@ fn a_held_port_is_its_servers_alone_as_often_as_that_starts() {
     stranger().unwrap();
 }
 
+#[test]
+fn held_ports_differ() {
+    let held: Vec<_> = (0..300).map(|_| HeldPort::new().unwrap()).collect();
+    let numbers: std::collections::BTreeSet<_> = held.iter().map(HeldPort::number).collect();
+    assert_eq!(numbers.len(), held.len());
+}
+
 #[tokio::test]
 async fn output_is_kept_told_and_logged() {
     let (_directory, log) = log();
