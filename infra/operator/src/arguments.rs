@@ -5,6 +5,9 @@ use clap_complete::Shell;
 
 use crate::{change, deprovision, emergency, enroll, recover, rollback, rotation, status};
 
+/// What the names of the rotating secrets begin with, if nobody says so: the template's default.
+pub(crate) const SECRET_PREFIX: &str = "addon/credentials/";
+
 const ENVIRONMENT: &str = "\
 Environment:
   AWS_REGION, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN
@@ -32,7 +35,7 @@ pub struct Arguments {
         long,
         env = "SECRET_NAME_PREFIX",
         global = true,
-        default_value = "addon/credentials/"
+        default_value = SECRET_PREFIX
     )]
     pub secret_prefix: String,
     /// Write JSON Lines to standard output, one object per row or step.
@@ -83,6 +86,17 @@ pub enum Command {
     },
 }
 
+/// A command on a stack, as a shell takes it.
+pub(crate) fn line(stack: &str, prefix: &str, words: &[&str]) -> String {
+    let mut line = vec!["addon-rotation-operator", "--stack", stack];
+    if prefix != SECRET_PREFIX {
+        line.extend(["--secret-prefix", prefix]);
+    }
+    line.extend(words);
+    // Only a NUL cannot be quoted, and no argument has one.
+    shlex::try_join(line.iter().copied()).unwrap_or_else(|_| line.join(" "))
+}
+
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory as _;
@@ -112,5 +126,24 @@ mod tests {
                 "{nonsense}"
             );
         }
+    }
+
+    #[test]
+    fn a_command_to_repeat_is_the_same_when_pasted() {
+        let words = ["recover", "acme-1", "--login", "it's \"$HOME\" `id` & more"];
+        let line = line("acme", "other one/", &words);
+        let pasted = Arguments::try_parse_from(shlex::split(&line).unwrap()).unwrap();
+        assert_eq!(pasted.stack.as_deref(), Some("acme"));
+        assert_eq!(pasted.secret_prefix, "other one/");
+        let Command::Recover(options) = pasted.command else {
+            panic!("{line}");
+        };
+        assert_eq!(options.login, words[3]);
+    }
+
+    #[test]
+    fn a_command_to_repeat_names_no_default() {
+        let line = line("acme", SECRET_PREFIX, &["rotate", "acme-1"]);
+        assert_eq!(line, "addon-rotation-operator --stack acme rotate acme-1");
     }
 }

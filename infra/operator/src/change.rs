@@ -277,11 +277,9 @@ impl Change<'_> {
     }
 
     fn again(&self) -> String {
-        format!(
-            "addon-rotation-operator --stack {} change {} --document {}",
-            self.stack.name,
-            self.instance.id,
-            self.options.document.display()
-        )
+        let document = self.options.document.to_string_lossy();
+        let mut words = vec!["change", &self.instance.id, "--document", &document];
+        words.extend(self.options.wait.then_some("--wait"));
+        self.stack.command(&words)
     }
 }

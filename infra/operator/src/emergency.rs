@@ -355,27 +355,20 @@ impl Alive {
         let Some(cause) = self.cause else {
             return Ok(Outcome::Fine);
         };
-        let (stack, id) = (&emergency.stack.name, &emergency.instance.id);
-        let choice = match emergency.options.revoke_after {
-            Some(after) => format!("--revoke-after {}s", after.as_secs()),
-            None => "--accept-downtime".to_owned(),
-        };
-        let rotated = if self.is_rotated || emergency.options.rotated {
-            " --rotated"
-        } else {
-            ""
-        };
+        let is_rotated = self.is_rotated || emergency.options.rotated;
+        let after = emergency.options.revoke_after;
+        let after = after.map(|after| format!("{}s", after.as_secs()));
+        let mut words = vec!["emergency", &emergency.instance.id];
+        words.extend(is_rotated.then_some("--rotated"));
+        match &after {
+            Some(after) => words.extend(["--revoke-after", after]),
+            None => words.push("--accept-downtime"),
+        }
         Err(OperatorError::Step {
-            step: if rotated.is_empty() {
-                "rotate"
-            } else {
-                "revoke"
-            },
+            step: if is_rotated { "revoke" } else { "rotate" },
             source: Box::new(cause),
             state: self.states.join(". "),
-            again: format!(
-                "addon-rotation-operator --stack {stack} emergency {id}{rotated} {choice}"
-            ),
+            again: emergency.stack.command(&words),
         })
     }
 }

@@ -67,12 +67,7 @@ pub async fn run(
     );
     confirm(output, options.yes, &consequences)?;
     let version = rotation::start(stack, output, &instance, rotation::SETTLING).await?;
-    let again = || {
-        format!(
-            "addon-rotation-operator --stack {} recover {} --login {}",
-            stack.name, instance.id, options.login
-        )
-    };
+    let again = || stack.command(&["recover", &instance.id, "--login", &options.login]);
     let vouching = vouch(stack, &instance, &version, options);
     let vouched = vouching.await.map_err(|source| OperatorError::Step {
         step: "vouch",

@@ -314,10 +314,12 @@ impl Rollback<'_> {
                 step,
                 source: Box::new(error),
                 state: state.to_owned(),
-                again: format!(
-                    "addon-rotation-operator --stack {} rollback {} --to {}",
-                    self.stack.name, self.instance.id, self.plan.old
-                ),
+                again: self.stack.command(&[
+                    "rollback",
+                    &self.instance.id,
+                    "--to",
+                    self.plan.old.as_str(),
+                ]),
             }
         })
     }

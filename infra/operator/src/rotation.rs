@@ -141,11 +141,10 @@ pub(crate) async fn follow(
     let unfinished = |what: &str| {
         OperatorError::Unfinished(format!(
             "The rotation of {} to version {version} {what}. Nobody is locked out: the old credential is current and \
-             works. → 1. See why: {} 2. Repeat: `addon-rotation-operator --stack {} rotate {} --wait`",
+             works. → 1. See why: {} 2. Repeat: `{}`",
             instance.id,
             stack.log_of("rotate"),
-            stack.name,
-            instance.id
+            stack.command(&["rotate", &instance.id, "--wait"])
         ))
     };
     let (mut seen, mut absences) = (false, 0);

@@ -16,6 +16,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use crate::OperatorError;
+use crate::arguments;
 use crate::output::{Mark, Output};
 
 /// The longest that a function of Lambda's may take, and a little.
@@ -121,6 +122,11 @@ impl Stack {
     /// The name of one of its functions.
     pub(crate) fn function(&self, name: &str) -> String {
         format!("{}-{name}", self.name)
+    }
+
+    /// A command of this tool on this stack, as a shell takes it.
+    pub(crate) fn command(&self, words: &[&str]) -> String {
+        arguments::line(&self.name, &self.prefix, words)
     }
 
     /// The command that shows what one of them said lately.

@@ -82,9 +82,10 @@ impl World {
 
     /// Types one command. Its process may end at any of its requests.
     async fn typed(&self, command: &str) -> Result<Typed, Problem> {
-        let words = command.split_whitespace().skip_while(|word| *word == TOOL);
+        let words = shlex::split(command).unwrap_or_default();
+        let words = words.iter().map(String::as_str);
         let mut line = vec![TOOL];
-        line.extend(words);
+        line.extend(words.skip_while(|word| *word == TOOL));
         line.push("--yes");
         if ["change", "emergency", "recover"]
             .iter()
