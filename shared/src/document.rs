@@ -203,11 +203,10 @@ impl Document {
 impl Document {
     /// The paths in which `next` is not what this document becomes as `version`. Only what is random may differ:
     /// what two renewals have differently.
-    pub(crate) fn unlike(
-        &self,
-        next: &Self,
-        version: &VersionId,
-    ) -> Result<Vec<String>, RandomError> {
+    ///
+    /// # Errors
+    /// If the operating system gives no randomness.
+    pub fn unlike(&self, next: &Self, version: &VersionId) -> Result<Vec<String>, RandomError> {
         let renewed = || {
             let mut fields = self.fields.clone();
             self.engine.renew(&mut fields, version).map(|()| fields)
@@ -223,14 +222,21 @@ impl Document {
 impl Document {
     /// Whether another document is of the same login: of one name at one service, or with one password. `None` if
     /// it is of one name and nothing else, as of a server that was moved: nobody can tell.
-    pub(crate) fn is_same_login(&self, other: &Self) -> Option<bool> {
+    #[must_use]
+    pub fn is_same_login(&self, other: &Self) -> Option<bool> {
         if self.engine.credential() != other.engine.credential() {
             return Some(false);
         }
         let renewed = self.engine.renewed();
         let mut fields = renewed.iter();
         let is_same = fields.all(|field| self.fields.text(field) == other.fields.text(field));
-        (is_same || self.engine.places() == other.engine.places()).then_some(true)
+        (is_same || self.is_where(other)).then_some(true)
+    }
+
+    /// Whether another document has its service at the same addresses.
+    #[must_use]
+    pub fn is_where(&self, other: &Self) -> bool {
+        self.engine.places() == other.engine.places()
     }
 
     /// What notes that the credential of this version was seen to log in: of this login, at these addresses, as this

@@ -1,6 +1,7 @@
 //! The operator's tool as an operator has it: the binary, with the rights of the stack's managed policy and
 //! no other.
 
+mod change;
 mod emergency;
 mod fleet;
 mod status;
@@ -26,6 +27,10 @@ pub(crate) fn tests(suite: &mut Suite) {
     suite.test(
         "operator::a_leaked_credential_ends_at_once",
         emergency::at_once,
+    );
+    suite.test(
+        "operator::a_document_is_changed_by_whoever_may",
+        change::another_var,
     );
     suite.test(
         "operator::the_status_agrees_with_what_the_service_accepts",

@@ -10,11 +10,13 @@ use std::time::Duration;
 use addon_rotation::claims::Names;
 use addon_rotation::document::{Api, Document, id_of_change, is_change};
 use addon_rotation::event::VersionId;
+use addon_rotation::secrets::SecretError;
 use clap::Args;
 use secrecy::SecretString;
 
 use crate::confirm::confirm;
 use crate::output::{Mark, Output};
+use crate::rotation::Started;
 use crate::stack::{Instance, Stack, soon};
 use crate::{OperatorError, Outcome, file, rotation, time};
 
@@ -80,6 +82,7 @@ pub async fn run(
         output,
         options,
         instance: &instance,
+        names: &names,
         old: &old,
         document: &document,
     };
@@ -89,6 +92,7 @@ pub async fn run(
     }
     rotation::at_rest(&instance, &instance.secret).map_err(OperatorError::Refused)?;
     change.tell(&current, &differences);
+    change.tell_of_old_addresses(&current).await?;
     if options.check {
         output.step(
             "check",
@@ -135,6 +139,7 @@ struct Change<'a> {
     output: &'a Output,
     options: &'a Options,
     instance: &'a Instance,
+    names: &'a Names,
     /// The version that is current at first.
     old: &'a VersionId,
     document: &'a Document,
@@ -205,6 +210,33 @@ impl Change<'_> {
         }
     }
 
+    /// The service moves, and a credential that still waits for its revocation is known at its old address alone.
+    async fn tell_of_old_addresses(&self, current: &Document) -> Result<(), OperatorError> {
+        if current.is_where(self.document) {
+            return Ok(());
+        }
+        let mut old = Vec::new();
+        for version in self.instance.secret.waiting() {
+            let (secrets, arn) = (&self.stack.secrets, &self.instance.arn);
+            let document = secrets.document(self.names, arn, &version, soon()).await?;
+            if document.is_same_login(current) != Some(true) {
+                old.push(version.to_string());
+            }
+        }
+        let message = if old.is_empty() {
+            "whatever serves the old address goes on accepting the current credential. → Close it"
+                .to_owned()
+        } else {
+            format!(
+                "whatever serves the old address goes on accepting the current credential. {} will be revoked at both \
+                 addresses. → Close the old one after that. If it is closed, take it out of the administrator's secret",
+                old.join(", ")
+            )
+        };
+        self.output.step("close", Mark::Note, &message);
+        Ok(())
+    }
+
     /// Stores the document beside the current one, and has the stack log in with it: the version.
     async fn try_out(&self) -> Result<VersionId, OperatorError> {
         let Self {
@@ -248,7 +280,6 @@ impl Change<'_> {
         Ok(())
     }
 
-    /// A rotation that had begun before the change cannot end: its document is no renewal of the current one.
     async fn rotate(&self) -> Result<Outcome, OperatorError> {
         let Self {
             stack,
@@ -257,14 +288,38 @@ impl Change<'_> {
             ..
         } = self;
         let started = rotation::start(stack, output, instance, rotation::SETTLING).await;
-        let version = started.map_err(|error| {
-            let state = "The changed document is current, and is not published yet";
-            self.step("rotate", error, state.to_owned())
-        })?;
+        let state = "The changed document is current, and is not published yet";
+        let failed = |error| self.step("rotate", error, state.to_owned());
+        let Started {
+            version,
+            is_taken_up,
+        } = started.map_err(failed)?;
+        if is_taken_up && self.is_of_another(&version).await.map_err(failed)? {
+            let arn = &instance.arn;
+            let message = format!(
+                "version {version} was under rotation before the change, and does not renew this document. → Take its label off: aws \
+                 secretsmanager update-secret-version-stage --secret-id {arn} --version-stage AWSPENDING --remove-from-version-id {version}"
+            );
+            return Err(failed(OperatorError::Refused(message)));
+        }
         if self.options.wait {
-            rotation::follow(stack, output, instance, &version, self.options.patience).await?;
+            let patience = self.options.patience;
+            rotation::follow(stack, output, instance, &version, patience, rotation::WORKS).await?;
         }
         Ok(Outcome::Fine)
+    }
+
+    /// Whether a version under rotation has a document that is not made from this one. It may have none yet.
+    async fn is_of_another(&self, version: &VersionId) -> Result<bool, OperatorError> {
+        let (secrets, arn) = (&self.stack.secrets, &self.instance.arn);
+        let pending = secrets.document(self.names, arn, version, soon()).await;
+        let pending = match pending {
+            Err(SecretError::NoValue { .. }) => return Ok(false),
+            pending => pending?,
+        };
+        let paths = self.document.unlike(&pending, version);
+        let paths = paths.map_err(|error| OperatorError::Refused(error.to_string()))?;
+        Ok(!paths.is_empty())
     }
 
     fn step(&self, step: &'static str, error: OperatorError, state: String) -> OperatorError {

@@ -97,13 +97,7 @@ pub async fn run(
     options: &Options,
 ) -> Result<Outcome, OperatorError> {
     let instance = stack.instance(&options.addon).await?;
-    if instance.secret.deleted {
-        let message = format!(
-            "{} is marked for deletion. → Restore its secret: aws secretsmanager restore-secret --secret-id {}",
-            instance.id, instance.arn
-        );
-        return Err(OperatorError::Refused(message));
-    }
+    rotation::not_deleted(&instance, &instance.secret).map_err(OperatorError::Refused)?;
     confirm(output, options.yes, &options.consequences(&instance))?;
     let emergency = Emergency {
         stack,
@@ -159,6 +153,8 @@ struct Alive {
     /// What is alive still.
     states: Vec<String>,
     is_rotated: bool,
+    /// The current version has the credential that was to end.
+    goes_on: bool,
 }
 
 impl Emergency<'_> {
@@ -173,8 +169,16 @@ impl Emergency<'_> {
         let settling = options.patience.min(rotation::SETTLING);
         match rotation::start(stack, output, instance, settling).await {
             Err(error) => (None, Err(error)),
-            Ok(new) => {
-                let followed = rotation::follow(stack, output, instance, &new, options.patience);
+            Ok(started) => {
+                let new = started.version;
+                let followed = rotation::follow(
+                    stack,
+                    output,
+                    instance,
+                    &new,
+                    options.patience,
+                    rotation::WORKS,
+                );
                 let followed = followed.await;
                 (Some(new), followed)
             }
@@ -226,8 +230,10 @@ impl Emergency<'_> {
         }
         if self.options.accept_downtime || self.options.wait {
             for version in begun {
-                if let Err(error) = self.follow(version).await {
-                    alive.version(version, "", error);
+                match self.follow(version).await {
+                    Ok(None) => {}
+                    Ok(Some(heir)) => alive.heir(self.instance, version, &heir),
+                    Err(error) => alive.version(version, "", error),
                 }
             }
         }
@@ -238,7 +244,7 @@ impl Emergency<'_> {
         if let Some(after) = self.options.revoke_after {
             let seconds = u32::try_from(after.as_secs()).unwrap_or(u32::MAX);
             self.stack
-                .revoke_after(self.instance, version, Some(seconds), None)
+                .revoke_after(self.instance, version, Some(seconds), Some(false))
                 .await?;
             let message = format!(
                 "version {version} will be revoked in {}",
@@ -287,14 +293,19 @@ impl Emergency<'_> {
     }
 
     /// Waits until the label is off, which is a revocation's last act: the service has refused the
-    /// credential then. What is in the way is tried again by the function itself.
-    async fn follow(&self, version: &VersionId) -> Result<(), OperatorError> {
+    /// credential then, unless the current version has it as well and got a label in its place: that version. What is in
+    /// the way is tried again by the function itself.
+    async fn follow(&self, version: &VersionId) -> Result<Option<VersionId>, OperatorError> {
         let patience = self.options.revoke_after.unwrap_or_default() + self.options.patience;
         let end = tokio::time::Instant::now() + patience;
         let spinner = self
             .output
             .spinner(format!("waiting for the revocation of version {version}"));
-        while self.stack.again(self.instance).await?.is_live(version) {
+        let secret = loop {
+            let secret = self.stack.again(self.instance).await?;
+            if !secret.is_live(version) {
+                break secret;
+            }
             if tokio::time::Instant::now() >= end {
                 return Err(OperatorError::Unfinished(format!(
                     "Version {version} of {} may still be accepted. revoke-secret keeps trying for a day. → See why: \
@@ -304,11 +315,17 @@ impl Emergency<'_> {
                 )));
             }
             tokio::time::sleep(LOOK).await;
-        }
+        };
         spinner.finish_and_clear();
+        let before = &self.instance.secret;
+        let heir = before.current().filter(|it| !before.is_live(it));
+        let is_heir = |it: &VersionId| secret.is_live(it) && secret.carries(it, &Label::Current);
+        if let Some(heir) = heir.filter(is_heir) {
+            return Ok(Some(heir));
+        }
         let message = format!("version {version} is revoked: the service refuses its credential");
         self.output.step("revoke", Mark::Done, &message);
-        Ok(())
+        Ok(None)
     }
 }
 
@@ -342,6 +359,18 @@ impl Alive {
         );
     }
 
+    fn heir(&mut self, instance: &Instance, version: &VersionId, heir: &VersionId) {
+        self.goes_on = true;
+        let error = format!(
+            "Version {heir}, the current one of {}, has the credential of version {version}: somebody has stored it anew. → Rotate",
+            instance.id
+        );
+        self.add(
+            format!("The service accepts the credential of version {version}, and Heroku shows it"),
+            OperatorError::Unfinished(error),
+        );
+    }
+
     fn version(&mut self, version: &VersionId, until: &str, error: OperatorError) {
         self.is_rotated |= self.cause.is_none();
         self.add(
@@ -355,7 +384,7 @@ impl Alive {
         let Some(cause) = self.cause else {
             return Ok(Outcome::Fine);
         };
-        let is_rotated = self.is_rotated || emergency.options.rotated;
+        let is_rotated = !self.goes_on && (self.is_rotated || emergency.options.rotated);
         let after = emergency.options.revoke_after;
         let after = after.map(|after| format!("{}s", after.as_secs()));
         let mut words = vec!["emergency", &emergency.instance.id];
@@ -364,6 +393,7 @@ impl Alive {
             Some(after) => words.extend(["--revoke-after", after]),
             None => words.push("--accept-downtime"),
         }
+        words.extend(emergency.options.wait.then_some("--wait"));
         Err(OperatorError::Step {
             step: if is_rotated { "revoke" } else { "rotate" },
             source: Box::new(cause),

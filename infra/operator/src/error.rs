@@ -169,7 +169,7 @@ const VOUCHING: &str =
     "Attach the stack's managed policy RecoverPolicy to your role, beside OperatorPolicy";
 
 /// Reading and storing a value is left to rights that the partner gives.
-const VALUES: &str = "Use a role with secretsmanager:GetSecretValue and PutSecretValue on this secret: no policy of the stack allows them";
+const VALUES: &str = "Use a role with secretsmanager:GetSecretValue and PutSecretValue on this secret, and kms:Decrypt and kms:GenerateDataKey on a key of your own: no policy of the stack allows them";
 
 fn rights(error: &AwsError) -> &'static str {
     if error.operation.ends_with("SecretValue") {

@@ -52,13 +52,7 @@ pub async fn run(
     options: &Options,
 ) -> Result<Outcome, OperatorError> {
     let instance = stack.instance(&options.addon).await?;
-    if instance.secret.deleted {
-        let message = format!(
-            "{} is marked for deletion. → Restore its secret: aws secretsmanager restore-secret --secret-id {}",
-            instance.id, instance.arn
-        );
-        return Err(OperatorError::Refused(message));
-    }
+    rotation::not_deleted(&instance, &instance.secret).map_err(OperatorError::Refused)?;
     let consequences = format!(
         "{}: It will be rotated now, although its current credential does not work. You vouch that {:?} is its \
          own login: the new credential gets that login's privileges.\n\
@@ -66,7 +60,8 @@ pub async fn run(
         instance.id, options.login
     );
     confirm(output, options.yes, &consequences)?;
-    let version = rotation::start(stack, output, &instance, rotation::SETTLING).await?;
+    let started = rotation::start(stack, output, &instance, rotation::SETTLING).await?;
+    let version = started.version;
     let again = || stack.command(&["recover", &instance.id, "--login", &options.login]);
     let vouching = vouch(stack, &instance, &version, options);
     let vouched = vouching.await.map_err(|source| OperatorError::Step {
@@ -87,7 +82,8 @@ pub async fn run(
             state: format!("The credential of {version} is issued, and is not published yet"),
             again: again(),
         })?;
-    rotation::follow(stack, output, &instance, &version, options.patience).await?;
+    let broken = "The current credential does not work, and the new one is issued";
+    rotation::follow(stack, output, &instance, &version, options.patience, broken).await?;
     Ok(Outcome::Fine)
 }
 

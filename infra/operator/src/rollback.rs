@@ -5,6 +5,7 @@
 
 use std::time::{Duration, SystemTime};
 
+use addon_rotation::document::is_change;
 use addon_rotation::event::{Step, VersionId};
 use addon_rotation::schedule::Attempt;
 use addon_rotation::secrets::{Label, Secret};
@@ -73,7 +74,12 @@ impl Plan {
         };
         if old != new && !secret.is_live(&old) {
             return Err(format!(
-                "version {old} of {id} has no LIVE- label: its credential is revoked. → Rotate instead"
+                "version {old} of {id} has no LIVE- label: its credential is revoked, or goes on as a later version's. → Look: status. If no version works, rotate instead"
+            ));
+        }
+        if to.is_none() && is_change(&old) {
+            return Err(format!(
+                "version {old} of {id} has the document that `change` stored, with the older credential. → To have an earlier document again: `change` with that. To have this one's credential again: --to {old}"
             ));
         }
         Ok(Self { old, new })
@@ -285,7 +291,7 @@ impl Rollback<'_> {
             })
             .await?;
         let message = "the service accepts the credential, and Heroku shows it";
-        if let Some(LeftBehind { config_vars }) = &left_behind {
+        if let Some(LeftBehind { config_vars, .. }) = &left_behind {
             let new = &self.plan.new;
             let message = if config_vars.is_empty() {
                 format!("whether Heroku goes on showing the credential of {new} is not known")

@@ -45,9 +45,9 @@ pub async fn run(
     options: &Options,
 ) -> Result<Outcome, OperatorError> {
     let instance = stack.instance(&options.addon).await?;
-    let version = start(stack, output, &instance, SETTLING).await?;
+    let Started { version, .. } = start(stack, output, &instance, SETTLING).await?;
     if options.wait {
-        follow(stack, output, &instance, &version, options.patience).await?;
+        follow(stack, output, &instance, &version, options.patience, WORKS).await?;
     }
     Ok(Outcome::Fine)
 }
@@ -65,9 +65,7 @@ pub(crate) fn at_rest(instance: &Instance, secret: &Secret) -> Result<VersionId,
         )),
         Rotation::UnderWay(version) => Err(format!(
             "a rotation of {id} to {version} is under way. → Wait until status shows that it is complete. If it \
-             cannot succeed, cancel it first, and take its label off: \
-             aws secretsmanager cancel-rotate-secret --secret-id {arn} && \
-             aws secretsmanager update-secret-version-stage --secret-id {arn} --version-stage AWSPENDING \
+             cannot succeed, take its label off: aws secretsmanager update-secret-version-stage --secret-id {arn} --version-stage AWSPENDING \
              --remove-from-version-id {version}",
             arn = instance.arn
         )),
@@ -79,35 +77,59 @@ pub(crate) fn at_rest(instance: &Instance, secret: &Secret) -> Result<VersionId,
 /// # Errors
 /// If there is none, or the secret is marked for deletion.
 pub(crate) fn current(instance: &Instance, secret: &Secret) -> Result<VersionId, String> {
-    let id = &instance.id;
-    if secret.deleted {
-        return Err(format!(
-            "{id} is marked for deletion. → Restore its secret: aws secretsmanager restore-secret --secret-id {}",
-            instance.arn
-        ));
-    }
+    not_deleted(instance, secret)?;
     secret.current().ok_or_else(|| {
         format!(
-            "no version of {id} is AWSCURRENT. → Put the label on the version that Heroku shows (UpdateSecretVersionStage)"
+            "no version of {} is AWSCURRENT. → Put the label on the version that Heroku shows (UpdateSecretVersionStage)",
+            instance.id
         )
     })
 }
 
-/// Starts a rotation, or takes up the one that is not complete; its version. For so long it asks again while
+/// # Errors
+/// If the secret is marked for deletion.
+pub(crate) fn not_deleted(instance: &Instance, secret: &Secret) -> Result<(), String> {
+    if !secret.deleted {
+        return Ok(());
+    }
+    // As deprovision-addon leaves it.
+    if !secret.rotation_enabled && secret.live().next().is_none() {
+        return Err(format!(
+            "{} is deprovisioned: no credential of it is alive, and there is nothing to do",
+            instance.id
+        ));
+    }
+    Err(format!(
+        "{} is marked for deletion. → Restore its secret: aws secretsmanager restore-secret --secret-id {}",
+        instance.id, instance.arn
+    ))
+}
+
+/// A rotation that is under way.
+pub(crate) struct Started {
+    pub(crate) version: VersionId,
+    /// It had begun before: of whatever was current then.
+    pub(crate) is_taken_up: bool,
+}
+
+/// Starts a rotation, or takes up the one that is not complete. For so long it asks again while
 /// Secrets Manager refuses and no look shows why.
 pub(crate) async fn start(
     stack: &Stack,
     output: &Output,
     instance: &Instance,
     settling: Duration,
-) -> Result<VersionId, OperatorError> {
+) -> Result<Started, OperatorError> {
     let end = tokio::time::Instant::now() + settling;
     loop {
         let error = match stack.secrets.rotate(&instance.arn, soon()).await {
             Ok(version) => {
                 let version = version.ok_or_else(|| OperatorError::no_version(&instance.id))?;
                 output.step("rotate", Mark::Done, &format!("version {version} started"));
-                return Ok(version);
+                return Ok(Started {
+                    version,
+                    is_taken_up: false,
+                });
             }
             // Secrets Manager says so of a rotation that is not complete, and tries it again now.
             Err(error) if error.is("InvalidRequestException") => error,
@@ -118,7 +140,10 @@ pub(crate) async fn start(
             let message =
                 format!("version {version} was already under way: Secrets Manager tries it again");
             output.step("rotate", Mark::Note, &message);
-            return Ok(version);
+            return Ok(Started {
+                version,
+                is_taken_up: true,
+            });
         }
         let is_for_ever = secret.deleted || secret.rotation_function.is_none();
         if is_for_ever || tokio::time::Instant::now() >= end {
@@ -128,20 +153,23 @@ pub(crate) async fn start(
     }
 }
 
-/// Waits until the version is current.
+/// What holds of the current credential until a rotation has replaced it.
+pub(crate) const WORKS: &str = "Nobody is locked out: the old credential is current and works";
+
+/// Waits until the version is current. `current` says how things stand until then.
 pub(crate) async fn follow(
     stack: &Stack,
     output: &Output,
     instance: &Instance,
     version: &VersionId,
     patience: Duration,
+    current: &str,
 ) -> Result<(), OperatorError> {
     let end = tokio::time::Instant::now() + patience;
     let spinner = output.spinner(format!("version {version} is AWSPENDING"));
     let unfinished = |what: &str| {
         OperatorError::Unfinished(format!(
-            "The rotation of {} to version {version} {what}. Nobody is locked out: the old credential is current and \
-             works. → 1. See why: {} 2. Repeat: `{}`",
+            "The rotation of {} to version {version} {what}. {current}. → 1. See why: {} 2. Repeat: `{}`",
             instance.id,
             stack.log_of("rotate"),
             stack.command(&["rotate", &instance.id, "--wait"])

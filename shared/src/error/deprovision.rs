@@ -24,7 +24,7 @@ pub enum DeprovisionError {
     Deleted(SecretArn),
     /// No look shows yet what this call has changed.
     #[error(
-        "Rotation of {0} was switched off, and AWS still shows it as on. → Repeat in a minute."
+        "Rotation of {0} was switched off, and AWS shows it as on, or another one that has begun. → Repeat in a minute."
     )]
     Late(SecretArn),
     /// Some credentials could not be ended.

@@ -14,10 +14,6 @@ use crate::ids::{SecretArn, VersionId};
 use crate::schedule::ScheduleGroup;
 use crate::secrets::{Listing, Order, Secret, Secrets};
 
-/// A rotation takes seconds, and one whose first try failed some minutes. Secrets Manager may go on
-/// trying one that takes longer (for how long is open), but somebody should look.
-const FAILED_AFTER: Duration = Duration::from_mins(10);
-
 /// So many without a schedule are no revocations that have just begun: they are not looked at once more.
 const MOST_SUSPECTS: usize = 1000;
 
@@ -306,7 +302,6 @@ impl Survey<'_> {
 }
 
 fn state(secret: &Secret, is_pending: bool, waiting: &[Waiting], is_scheduled: bool) -> State {
-    let unchanged = secret.last_changed.and_then(|it| it.elapsed().ok());
     if secret.deleted {
         State::Deleted
     } else if !is_scheduled {
@@ -315,7 +310,7 @@ fn state(secret: &Secret, is_pending: bool, waiting: &[Waiting], is_scheduled: b
         State::Overdue
     } else if !secret.rotation_enabled {
         State::RotationOff
-    } else if is_pending && unchanged > Some(FAILED_AFTER) {
+    } else if is_pending && secret.stands_still() {
         State::RotationFailed
     } else if is_pending {
         State::Rotating

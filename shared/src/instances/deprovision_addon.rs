@@ -170,7 +170,7 @@ impl DeprovisionAddon {
             None
         };
         // After that, so that a rotation which began before it is seen.
-        let secret = self.switched_off(arn, deadline).await?;
+        let secret = self.switched_off(arn, None, deadline).await?;
         let cancelled = cancelled.filter(|version| !secret.carries(version, &Label::Current));
         let pending = secret
             .rotation()
@@ -189,17 +189,32 @@ impl DeprovisionAddon {
         if current.is_none_or(|document| document.heroku.api != Api::V1) {
             self.remove_tokens(&event.addon, true, deadline).await?;
         }
+        // Somebody may have begun a rotation, which switches it on: nobody could end its credential later.
+        self.switched_off(arn, Some(&secret), deadline).await?;
         let window = Deletion::Recoverable(self.recovery_window_days);
         self.secrets.delete(arn, window, deadline).await?;
         Ok(answer(revoked, DeprovisionOutcome::Deprovisioned))
     }
 
     /// The secret as it is since rotation is off: a look that still sees it on is older, and may miss the credential
-    /// that a rotation has made since.
-    async fn switched_off(&self, arn: &SecretArn, deadline: Deadline) -> Result<Secret, Error> {
+    /// that a rotation has made since. `known` is an earlier one, since which no rotation may have begun.
+    async fn switched_off(
+        &self,
+        arn: &SecretArn,
+        known: Option<&Secret>,
+        deadline: Deadline,
+    ) -> Result<Secret, Error> {
         retry(deadline.at_most(CONSISTENCY), || async {
             let secret = self.secrets.describe(arn, deadline).await?;
-            if secret.rotation_enabled {
+            let is_new = |known: &Secret| {
+                let mut versions = secret
+                    .rotation()
+                    .under_way()
+                    .into_iter()
+                    .chain(secret.live());
+                versions.any(|it| !known.has_version(&it) && !known.is_live(&it))
+            };
+            if secret.rotation_enabled || known.is_some_and(is_new) {
                 return Err(DeprovisionError::Late(arn.clone()).into());
             }
             Ok(secret)

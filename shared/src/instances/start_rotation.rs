@@ -102,7 +102,7 @@ impl Function for StartRotation {
                     if error.is("InvalidRequestException") {
                         return Ok(Started {
                             secret_arn: arn,
-                            version_id: None,
+                            version_id: secret.rotation().under_way(),
                             outcome: StartOutcome::UnderWay,
                             retry_after_seconds: None,
                         });
@@ -137,8 +137,13 @@ fn not_now(arn: &SecretArn, secret: &Secret, minimum_interval: Duration) -> Opti
         outcome,
         retry_after_seconds,
     };
-    if let Rotation::UnderWay(version) | Rotation::Completing(version) = secret.rotation() {
-        return Some(answer(Some(version), StartOutcome::UnderWay, None));
+    match secret.rotation() {
+        // Secrets Manager may have given it up: asked for a rotation, it tries this one again.
+        Rotation::UnderWay(_) if secret.stands_still() => return None,
+        Rotation::UnderWay(version) | Rotation::Completing(version) => {
+            return Some(answer(Some(version), StartOutcome::UnderWay, None));
+        }
+        Rotation::None => {}
     }
     let since = SystemTime::now()
         .duration_since(secret.last_rotated?)

@@ -42,6 +42,10 @@ impl fmt::Display for Label {
     }
 }
 
+/// A rotation takes seconds, and one whose first try failed some minutes. Secrets Manager may go on
+/// trying one that takes longer (for how long is open), but somebody should look.
+const FAILED_AFTER: Duration = Duration::from_mins(10);
+
 /// The tag with which one secret has a grace period of its own, in seconds.
 pub(crate) const GRACE_PERIOD_TAG: &str = "rotation:revoke-after";
 
@@ -192,6 +196,12 @@ impl Secret {
         } else {
             Rotation::None
         }
+    }
+
+    /// Whether nothing has changed for longer than a rotation takes.
+    #[must_use]
+    pub fn stands_still(&self) -> bool {
+        self.last_changed.and_then(|it| it.elapsed().ok()) > Some(FAILED_AFTER)
     }
 
     /// The stack that an OAuth secret was made for, if it says one.

@@ -1,12 +1,13 @@
 //! After the grace period: the old credential ends. It looks before it acts, and does not give up
 //! for a day.
 
+mod ending;
 mod labels;
 mod look;
 
 use std::time::Duration;
 
-use look::{Seen, Versions};
+use look::Versions;
 
 use super::StepError;
 use super::possession::vouched_for;
@@ -343,7 +344,7 @@ impl RevokeSecret {
                 .await?;
             return Ok(Outcome::NothingToDo);
         }
-        let Versions { old, current, .. } = &versions;
+        let old = &versions.old;
         match &event.vouched {
             None => own(&event.secret, &secret, &event.version, old)?,
             Some(vouched) => vouched_for(
@@ -358,35 +359,12 @@ impl RevokeSecret {
             let own = secret.grace_period_seconds().ok().flatten();
             return Ok(Outcome::GraceAnew(own.unwrap_or(self.grace_period_seconds)));
         }
-        let administrator = self.secrets.fields(&old.administrator, deadline).await?;
-        let sessions = self.sessions(old, &administrator, deadline).await?;
-        if let Some(sessions) = &sessions {
-            let own = secret.hold_while_in_use_seconds().ok().flatten();
-            let most = own.unwrap_or(self.hold_while_in_use_seconds);
-            let left = most.saturating_sub(event.held_seconds);
-            // An operator who asks for it now, and a day of tries, are no time to wait.
-            let may_wait = event.scheduled_at.is_some() && retry_delay(event.attempt).is_some();
-            if left > 0 && may_wait {
-                return Ok(Outcome::Held(sessions.clone(), left));
-            }
-            tracing::warn!(
-                sessions = sessions.count,
-                from = sessions.from.join(" "),
-                "sessions are open with the old credential: the service ends them now"
-            );
-        }
-        self.services.revoke(old, &administrator, deadline).await?;
-        self.services
-            .prove_refused(old, &event.version, deadline)
-            .await?;
-        // A server that refuses everybody has proved nothing.
-        if seen == Seen::Current && old.engine.places() == current.engine.places() {
-            self.services
-                .prove_control(current, &event.version, deadline)
-                .await?;
+        let ended = self.end(event, &secret, &versions, seen, deadline).await?;
+        if let Outcome::Held(..) = ended {
+            return Ok(ended);
         }
         self.take_off(event, &secret, &versions, &holder, deadline)
             .await?;
-        Ok(Outcome::Revoked(sessions))
+        Ok(ended)
     }
 }

@@ -361,10 +361,13 @@ async fn test(
     let step = StepEvent { version, ..step };
     let left_behind: Option<LeftBehind> =
         functions.ask(&steps.test_secret, &step, deadline).await?;
-    if left_behind.is_some() {
+    if let Some(LeftBehind { version_id, .. }) = left_behind {
+        // Its look is later than this one's.
+        let shown = version_id.and_then(|it| it.parse().ok());
+        let shown = shown.map_or_else(|| current(event, secret), Ok)?;
         let event = FinishEvent {
             was_in_use: Some(true),
-            ..begin_grace_period(event, secret, current(event, secret)?)?
+            ..begin_grace_period(event, secret, shown)?
         };
         let scheduled = functions.ask(&steps.finish_secret, &event, deadline);
         let _: Option<Scheduled> = scheduled.await?;

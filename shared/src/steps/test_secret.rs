@@ -20,6 +20,9 @@ use crate::tokens::Tokens;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct LeftBehind {
+    /// The version whose credential that is; none if it could not be looked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version_id: Option<String>,
     /// The names of the config vars that show it; none if it could not be looked.
     pub config_vars: Vec<String>,
 }
@@ -121,6 +124,7 @@ impl TestSecret {
             Err(error) => {
                 tracing::warn!(%error, "not looked whether Heroku goes on showing the previous credential elsewhere");
                 return Some(LeftBehind {
+                    version_id: None,
                     config_vars: Vec::new(),
                 });
             }
@@ -132,10 +136,13 @@ impl TestSecret {
         }
         tracing::warn!(config_vars = config_vars.join(", "), "{LEFT_BEHIND}");
         let config_vars = config_vars.into_iter().map(str::to_owned).collect();
-        Some(LeftBehind { config_vars })
+        Some(LeftBehind {
+            version_id: Some(version.to_string()),
+            config_vars,
+        })
     }
 }
 
 const LEFT_BEHIND: &str = "Heroku goes on showing the previous credential in config vars that the document does not \
-    name, and as long as it does, that credential cannot be revoked. → Put their names into heroku.removed (v3), or \
-    have the config vars removed, and rotate again";
+    name, and as long as it does, that credential cannot be revoked. → Name them in heroku.removed (v3; `change` stores a document), or \
+    have the config vars removed: then it begins its grace period";

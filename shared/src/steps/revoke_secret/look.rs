@@ -68,10 +68,13 @@ impl Versions {
             if *other == self.current_version {
                 return Ok(Some(Shared::WithCurrent));
             }
-            // Of two that wait, the one with the smaller id leaves it to the other, or neither would have a label in
-            // the end.
+            // Of two that wait, one leaves it to the other, or neither would have a label in the end: to the one that is
+            // where the service is by now, or else to the greater id.
             let waits = !secret.carries(other, &Label::Pending);
-            if waits && event.version > *other {
+            let rank = |document: &Document, id: &VersionId| {
+                (document.is_where(&self.current), id.clone())
+            };
+            if waits && rank(&self.old, &event.version) > rank(document, other) {
                 return Err(in_use(format!("version {other} holds the same credential")));
             }
             tracing::info!(%other, "another live version holds the same credential, which ends with that");
@@ -198,7 +201,7 @@ impl RevokeSecret {
         let vars = config.still_showing(&old, &rendered);
         if !vars.is_empty() {
             let reason = format!(
-                "Heroku still shows its credential in {}. → Publish the current version, or remove config vars that the document no longer names (v3: list them in heroku.removed, and rotate)",
+                "Heroku still shows its credential in {}. → Publish the current version, or remove config vars that the document no longer names (v3: `change` to a document that has them in heroku.removed)",
                 vars.join(", ")
             );
             return Err(not_revoked(reason).into());

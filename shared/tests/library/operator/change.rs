@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use addon_rotation::document::{id_of_change, is_change};
 use addon_rotation_operator::change::{Options, run};
-use addon_rotation_operator::{OperatorError, Outcome};
-use local_cloud::secrets_manager::Untidy;
+use addon_rotation_operator::{OperatorError, Outcome, rollback};
+use local_cloud::secrets_manager::{RotationOptions, Untidy};
 use secrecy::SecretString;
 use serde_json::{Value, json};
 use tempfile::NamedTempFile;
@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 
 use super::{Words, be, id, manners, operations, stack};
 use crate::steps::{assert_settled, fire};
-use crate::support::{Api, Crash, Instance, Stand, credential, soon};
+use crate::support::{Api, Crash, Instance, Stand, credential, next_document, soon, version_id};
 
 /// The document as a partner has it in its records: without the login.
 fn bare(instance: &Instance) -> Value {
@@ -154,7 +154,6 @@ async fn what_is_left_behind_is_said_by_name() {
 #[tokio::test]
 async fn a_host_that_moved_is_tried_before_anything_is_changed() {
     let (stand, instance, first) = Stand::rotated(Api::V1).await;
-    fire(&stand, &first, 0).await;
     let old = stand.current(&instance);
     let url = stand
         .service
@@ -182,8 +181,17 @@ async fn a_host_that_moved_is_tried_before_anything_is_changed() {
     let administrator = stand.value(stand.administrator_arn(), None).await;
     let administrator = json!({ "token": administrator["token"], "url": url });
     stand.store_administrator(&administrator).await;
-    change(&stand, &instance, &document).await;
+    let words = change(&stand, &instance, &document).await;
+    let told = said(&words, "close").unwrap();
+    assert!(
+        told.contains(first.as_str()) && !told.contains(old.as_str()),
+        "{told}"
+    );
     assert!(stand.shown(&instance).contains("localhost"));
+    // Its document has the old address, which the administrator's login is not for any more.
+    fire(&stand, &first, 0).await;
+    assert!(!stand.service.is_live(&instance.imported));
+    assert!(!stand.is_labelled_live(&instance, &first));
     // The old address is nobody's any more: the changed version ends the credential that both have.
     fire(&stand, &old, 0).await;
     assert!(stand.service.is_live(&credential(&instance, &old)));
@@ -317,6 +325,79 @@ async fn a_rotation_that_begins_meanwhile_is_not_overtaken() {
     assert_eq!(error.status(), 2, "{error}");
     assert!(error.to_string().contains(pending.as_str()), "{error}");
     assert_eq!(stand.current(&instance), first);
+}
+
+/// It begins between the last look and the change, which a look that is late does not show.
+#[tokio::test]
+async fn a_rotation_of_the_earlier_document_is_told_of_and_not_waited_for() {
+    let stand = Stand::with(RotationOptions {
+        attempts: 1,
+        ..RotationOptions::default()
+    })
+    .await;
+    let instance = stand.enrolled(Api::V1).await;
+    be(&stand, &instance, manners()[2]).await;
+    let file = file(&renamed(&instance));
+    let options = options(&instance, &file);
+    let began = async {
+        let tried = || stand.lambda.records_of("create-secret").len();
+        while tried() == 0 {
+            tokio::task::yield_now().await;
+        }
+        let version = version_id();
+        let next = next_document(&instance.document, &version);
+        let labels = json!(["AWSPENDING", format!("LIVE-{version}")]);
+        stand
+            .store_as(&instance.secret, next, version.as_str(), labels)
+            .await
+    };
+    let ((_, result), pending) = tokio::join!(typed(&stand, &options), began);
+    let error = result.unwrap_err();
+    assert_eq!(error.status(), 1, "{error}");
+    assert!(is_change(&stand.current(&instance)));
+    let take_off = format!("--version-stage AWSPENDING --remove-from-version-id {pending}");
+    assert!(error.to_string().contains(&take_off), "{error}");
+    // As it says.
+    be(&stand, &instance, manners()[0]).await;
+    let take_off = json!({
+        "SecretId": instance.secret.as_str(),
+        "VersionStage": "AWSPENDING",
+        "RemoveFromVersionId": pending.as_str(),
+    });
+    stand
+        .call("UpdateSecretVersionStage", take_off)
+        .await
+        .unwrap();
+    finished(&stand, &instance, &options).await;
+    assert!(stand.service.is_live(&instance.imported));
+}
+
+/// A rollback is to another credential: the document that broke the apps would stay.
+#[tokio::test]
+async fn a_rollback_after_it_asks_which_of_the_two_is_wanted() {
+    let (stand, instance, _) = Stand::rotated(Api::V1).await;
+    change(&stand, &instance, &renamed(&instance)).await;
+    let current = stand.current(&instance);
+    let roll_back = async |to| {
+        let options = rollback::Options {
+            addon: id(&instance),
+            to,
+            yes: true,
+        };
+        rollback::run(&stack(&stand), &Words::default().output(), &options).await
+    };
+    let snapshot = stand.snapshot(&instance);
+    let stored = snapshot.labelled("CHANGED").unwrap();
+    let error = roll_back(None).await.unwrap_err();
+    assert_eq!(error.status(), 2, "{error}");
+    let error = error.to_string();
+    for part in ["`change`", &format!("--to {stored}")] {
+        assert!(error.contains(part), "{error}");
+    }
+    assert_eq!(stand.current(&instance), current);
+    let outcome = roll_back(Some(stored.parse().unwrap())).await.unwrap();
+    assert_eq!(outcome, Outcome::Fine);
+    assert_eq!(stand.current(&instance).as_str(), stored);
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use addon_rotation::event::VersionId;
 use addon_rotation_operator::emergency::{Options, run};
-use addon_rotation_operator::{Outcome, rotation};
+use addon_rotation_operator::{Outcome, rollback, rotation};
 use jiff::Timestamp;
 use lambda_runtime::Diagnostic;
 use local_cloud::secrets_manager::{Caller, RotationOptions, Untidy};
@@ -12,7 +12,7 @@ use serde_json::json;
 
 use super::{Words, be, id, manners, operations, stack};
 use crate::steps::{assert_fires, assert_settled, fire, schedule, schedules::tag_with};
-use crate::support::{Api, Crash, Instance, PATIENCE, Stand, eventually};
+use crate::support::{Api, Crash, Instance, PATIENCE, Stand, credential, eventually};
 
 fn options(instance: &Instance, revoke_after: Option<Duration>) -> Options {
     Options {
@@ -85,6 +85,59 @@ async fn after_a_time_each_older_credential_has_that_much_left() {
         assert_fires(&schedule(&stand, version, 0).unwrap(), 15 * 60, began);
         fire(&stand, version, 0).await;
     }
+    assert_settled(&stand, &instance).await;
+}
+
+/// What its schedule knows from before was in use when that was written: what is in use when it fires is left alone
+/// all the same.
+#[tokio::test]
+async fn a_credential_that_was_rolled_back_to_has_no_more_than_that_left() {
+    let (stand, instance, first) = Stand::rotated(Api::V1).await;
+    let to = rollback::Options {
+        addon: id(&instance),
+        to: None,
+        yes: true,
+    };
+    let rolled_back = rollback::run(&stack(&stand), &Words::default().output(), &to).await;
+    assert_eq!(rolled_back.unwrap(), Outcome::Fine);
+    let second = stand.snapshot(&instance);
+    let second = second.labelled("AWSPREVIOUS").unwrap().parse().unwrap();
+    let options = options(&instance, Some(Duration::from_mins(15)));
+    let ended = run(&stack(&stand), &Words::default().output(), &options).await;
+    assert_eq!(ended.unwrap(), Outcome::Fine);
+    fire(&stand, &first, 0).await;
+    assert!(!stand.service.is_live(&instance.imported));
+    fire(&stand, &second, 0).await;
+    assert_settled(&stand, &instance).await;
+}
+
+/// Somebody has stored the document anew: the version that leaked is not current, and its credential is.
+#[tokio::test]
+async fn a_credential_that_goes_on_as_the_current_version_s_is_not_said_to_be_revoked() {
+    let (stand, instance, first) = Stand::rotated(Api::V1).await;
+    fire(&stand, &first, 0).await;
+    let leaked = stand.current(&instance);
+    let document = stand.value(&instance.secret, None).await;
+    let stored = stand.store(&instance.secret, &document).await;
+    let rotated = Options {
+        rotated: true,
+        ..options(&instance, None)
+    };
+    let words = Words::default();
+    let ended = run(&stack(&stand), &words.output(), &rotated).await;
+    let error = ended.unwrap_err();
+    assert_eq!(error.status(), 1);
+    let error = error.to_string();
+    let again = format!("emergency {} --accept-downtime", id(&instance));
+    for part in [leaked.as_str(), stored.as_str(), &again] {
+        assert!(error.contains(part), "{error}");
+    }
+    assert_eq!(words.done(), [""; 0]);
+    assert!(stand.service.is_live(&credential(&instance, &leaked)));
+    // As it says.
+    let all = options(&instance, None);
+    let ended = run(&stack(&stand), &Words::default().output(), &all).await;
+    assert_eq!(ended.unwrap(), Outcome::Fine);
     assert_settled(&stand, &instance).await;
 }
 

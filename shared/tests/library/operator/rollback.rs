@@ -318,6 +318,6 @@ async fn what_would_lock_somebody_out_is_refused_before_anything_is_changed() {
     let secret = instance.secret.as_str();
     let cancelled = stand.call("CancelRotateSecret", json!({ "SecretId": secret }));
     cancelled.await.unwrap();
-    let pending = ["under way", third.as_str(), "cancel-rotate-secret"];
+    let pending = ["under way", third.as_str(), "--version-stage AWSPENDING"];
     refused(Some(&second), &pending).await;
 }

@@ -106,7 +106,10 @@ async fn no_function_sends_the_administrator_s_login_to_a_server_that_a_document
     let mut current = instance.document.clone();
     current["credential_id"] = "another".into();
     stand.store(&instance.secret, &current).await;
-    names_both(&revocation(&stand, &instance, &old).await);
+    // Where the current one has the service, nobody knows either.
+    let message = revocation(&stand, &instance, &old).await;
+    assert!(message.contains("the refusal proves nothing"), "{message}");
+    assert!(stand.is_labelled_live(&instance, &old));
     hostile.assert_received_nothing();
 
     stand.store(&instance.secret, &document).await;

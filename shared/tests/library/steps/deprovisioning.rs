@@ -103,6 +103,30 @@ fn deletion_requests(stand: &Stand) -> usize {
     deletions.count()
 }
 
+/// A button was pressed that had looked before.
+#[tokio::test]
+async fn a_rotation_that_begins_meanwhile_keeps_the_secret_from_its_deletion() {
+    let stand = Stand::start_without_retries().await;
+    let instance = enrolled(&stand, Api::V1).await;
+    stand.lambda.crash_next(Crash::before("publish-to-heroku"));
+    let began = async {
+        while stand.service.is_live(&instance.imported) {
+            tokio::task::yield_now().await;
+        }
+        stand.start_rotation(&instance).await
+    };
+    let event = json!({ "AddonId": instance.addon });
+    let (answer, _) = tokio::join!(stand.lambda.ask(FUNCTION, event), began);
+    let error = answer.unwrap_err().error_message;
+    assert!(error.contains("another one that has begun"), "{error}");
+    assert!(stand.snapshot(&instance).deletion.is_none());
+    stand.rotation_failed().await;
+    // As it says.
+    deprovision(&stand, &instance).await;
+    run_scheduled(&stand).await;
+    assert_gone(&stand, &instance, "repeated");
+}
+
 /// Databases let their users do that.
 #[tokio::test]
 async fn a_password_that_the_customer_changed_keeps_no_login_alive() {

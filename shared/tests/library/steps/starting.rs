@@ -1,11 +1,12 @@
 //! The "rotate" button of a partner's dashboard.
 
 use addon_rotation::event::VersionId;
+use jiff::SignedDuration;
 use lambda_runtime::Diagnostic;
 use local_cloud::events::EventKind;
 use local_cloud::gateway::GatewayFault;
 use local_cloud::heroku::Fault;
-use local_cloud::secrets_manager::{Caller, Untidy};
+use local_cloud::secrets_manager::{Caller, RotationOptions, Untidy};
 use serde_json::{Value, json};
 
 use super::enrollment::enrolled;
@@ -143,6 +144,36 @@ async fn a_rotation_that_is_under_way_is_told_and_no_other_begun() {
         snapshot.labelled("AWSPENDING").unwrap()
     );
     assert_eq!(snapshot.versions.len(), 2);
+}
+
+/// Whether Secrets Manager has given it up nothing says: asked for a rotation, it tries this one again.
+#[tokio::test]
+async fn a_rotation_that_stands_still_is_tried_again() {
+    let stand = Stand::with(RotationOptions {
+        attempts: 1,
+        ..RotationOptions::default()
+    })
+    .await;
+    let instance = enrolled(&stand, Api::V1).await;
+    let old = stand.current(&instance);
+    stand.lambda.crash_next(Crash::before("publish-to-heroku"));
+    let started = press(&stand, &instance.addon).await.unwrap();
+    stand.rotation_failed().await;
+    let tried = || stand.lambda.records_of("publish-to-heroku").len();
+    let before = tried();
+    let age = |minutes| {
+        let secrets = stand.gateway.secrets_manager();
+        secrets.grow_older(SignedDuration::from_mins(minutes));
+    };
+    age(9);
+    let answer = press(&stand, &instance.addon).await.unwrap();
+    assert_eq!(answer["Outcome"], "under-way");
+    assert_eq!(tried(), before);
+    age(2);
+    let answer = press(&stand, &instance.addon).await.unwrap();
+    assert_eq!(answer["VersionId"], started["VersionId"]);
+    over(&stand, &instance, &old).await;
+    assert_eq!(started["VersionId"], stand.current(&instance).as_str());
 }
 
 #[tokio::test]

@@ -2,13 +2,17 @@
 
 use faults::violation::Rule;
 
-use super::{CONFIG, LABELS, LOOK, REVOKE, ROTATE, SCHEDULE, SECRETS};
+use super::{CONFIG, DEPROVISION, END, LABELS, LOOK, ROTATE, SCHEDULE, SECRETS};
 use crate::mutants::{Mutant, Runs};
 
 pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "forgets that Heroku goes on showing the previous credential",
-        changes: &[(ROTATE, "if left_behind.is_some() {", "if false {")],
+        changes: &[(
+            ROTATE,
+            "if let Some(LeftBehind { version_id, .. }) = left_behind {",
+            "if let Some(LeftBehind { version_id, .. }) = left_behind.filter(|_| false) {",
+        )],
         runs: Runs::Tests("apps_that_read_a_"),
         breaks: Rule::NobodyLockedOut,
     },
@@ -106,9 +110,46 @@ pub(super) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "believes a refusal that has no control",
-        changes: &[(REVOKE, "if seen == Seen::Current && old", "if false && old")],
+        changes: &[(END, "if seen == Seen::Current {", "if false {")],
         runs: Runs::Tests("authority::a_broken_current"),
         breaks: Rule::OneAtRest,
+    },
+    Mutant {
+        name: "ends a credential at the address in its own document alone",
+        changes: &[(
+            END,
+            "let has_moved = !old.is_where(current);",
+            "let has_moved = false;",
+        )],
+        runs: Runs::Tests("ending::an_old_credential_ends_where"),
+        breaks: Rule::OneAtRest,
+    },
+    Mutant {
+        name: "ends whatever has the credential's name where the service has moved to",
+        changes: &[(END, "if is_there.await? {", "if is_there.await.is_ok() {")],
+        runs: Runs::Tests("ending::what_has_the_old_credential_s_name"),
+        breaks: Rule::NoForeignLogin,
+    },
+    Mutant {
+        name: "deletes a secret that somebody rotates by now",
+        changes: &[(
+            DEPROVISION,
+            "        self.switched_off(arn, Some(&secret), deadline).await?;
+",
+            "",
+        )],
+        runs: Runs::Tests("deprovisioning::a_rotation_that_begins_meanwhile"),
+        breaks: Rule::OneAtRest,
+    },
+    Mutant {
+        name: "says of a rotation that stands still that it is under way",
+        changes: &[(
+            "shared/src/instances/start_rotation.rs",
+            "Rotation::UnderWay(_) if secret.stands_still() => return None,",
+            "",
+        )],
+        runs: Runs::Tests("starting::a_rotation_that_stands_still"),
+        breaks: Rule::Converges,
     },
     Mutant {
         name: "lets a panic be the last try",

@@ -46,10 +46,10 @@ pub(super) const MUTANTS: &[Mutant] = &[
         name: "takes the label off before it revokes",
         changes: &[(
             REVOKE,
-            "        self.services.revoke(old, &administrator, deadline).await?;
+            "        let ended = self.end(event, &secret, &versions, seen, deadline).await?;
 ",
             "        self.secrets.detach(&event.secret, &live, &event.version, deadline).await?;
-        self.services.revoke(old, &administrator, deadline).await?;
+        let ended = self.end(event, &secret, &versions, seen, deadline).await?;
 ",
         )],
         runs: Runs::Single,
