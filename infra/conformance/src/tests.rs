@@ -10,7 +10,7 @@ use std::io::Write as _;
 use std::time::Duration;
 
 use local_cloud::credential_service::{CredentialService, CredentialServiceOptions};
-use local_cloud::events::EventLog;
+use stand_in::events::EventLog;
 use tempfile::NamedTempFile;
 
 use super::report::Verdict;

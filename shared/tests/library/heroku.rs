@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use addon_rotation::heroku::Publication;
 use http::Method;
-use local_cloud::heroku::{Fault, FaultRule};
+use local_cloud::heroku::FaultRule;
+use stand_in::Fault;
 
 use crate::support::{Api, Instance, Publisher, Stand, VAR, rendered, soon};
 

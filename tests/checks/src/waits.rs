@@ -22,13 +22,13 @@ const ALLOWED: [(&str, &str); 15] = [
     ),
     ("faults/src/main.rs", "only told"),
     ("faults/src/run.rs", "between two logins of a customer"),
-    ("local-cloud/src/gateway.rs", "a fault that is asked for"),
+    ("strict-aws/src/gateway.rs", "a fault that is asked for"),
     (
         "local-cloud/src/heroku",
         "dynos' restarts, and faults that are asked for",
     ),
     (
-        "local-cloud/src/patience.rs",
+        "stand-in/src/patience.rs",
         "a test that hangs ends with an error",
     ),
     (
@@ -36,11 +36,11 @@ const ALLOWED: [(&str, &str); 15] = [
         "between two looks at a process",
     ),
     (
-        "local-cloud/src/scheduler/firing.rs",
+        "strict-aws/src/scheduler/firing.rs",
         "EventBridge Scheduler's own time",
     ),
     (
-        "local-cloud/src/secrets_manager/rotation.rs",
+        "strict-aws/src/secrets_manager/rotation.rs",
         "Secrets Manager's own time",
     ),
     (

@@ -246,7 +246,7 @@ pub(super) async fn scheduler_role(cloud: Arc<Cloud>) -> TestResult {
     fire(&cloud, &old, 0).await?;
     let buried = wait_for(&cloud, "the dead letter", |events| {
         events.iter().find_map(|event| match &event.kind {
-            local_cloud::events::EventKind::ScheduleDeadLettered {
+            stand_in::events::EventKind::ScheduleDeadLettered {
                 name: schedule,
                 message,
             } => (*schedule == name).then(|| message.clone()),

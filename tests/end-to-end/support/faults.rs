@@ -3,8 +3,9 @@
 
 use http::Method;
 use local_cloud::cloud::{Api, Cloud, Instance};
-use local_cloud::gateway::GatewayFault;
-use local_cloud::heroku::{Fault, FaultRule};
+use local_cloud::heroku::FaultRule;
+use stand_in::Fault;
+use strict_aws::gateway::GatewayFault;
 
 /// As often as anybody tries.
 pub(crate) const ALWAYS: usize = 1000;

@@ -19,6 +19,7 @@ use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
+use strict_aws::gateway::{Gateway, GatewayOptions};
 
 use serde_json::Value;
 
@@ -29,7 +30,6 @@ pub use own::Own;
 pub use partner::Partner;
 pub use redis::SharedRedis;
 
-use crate::gateway::{Gateway, GatewayOptions};
 use crate::ministack::{MiniStack, MiniStackOptions};
 use crate::process::OnLine;
 use crate::stack::{self, Stack};

@@ -10,12 +10,12 @@ use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::anyhow;
+use stand_in::events::{EventKind, EventLog};
 use url::Url;
 
-use crate::events::{EventKind, EventLog};
 use crate::heroku::faults::FrontDesk;
 use crate::heroku::server::{LoopbackServer, listen};
-pub use crate::heroku::{Fault, FaultRule, RequestRecord};
+use crate::heroku::{FaultRule, RequestRecord};
 
 /// The field of a credential that customers log in with.
 const KEY_FIELD: &str = "api_key";

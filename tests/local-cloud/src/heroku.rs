@@ -28,12 +28,13 @@ use axum::extract::Request;
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
+use stand_in::events::EventLog;
 use tokio::net::TcpListener;
 use url::Url;
 
 use self::answer::{ApiError, REMAINING};
 use self::faults::FrontDesk;
-pub use self::faults::{Fault, FaultRule, RequestRecord};
+pub use self::faults::{FaultRule, RequestRecord};
 pub use self::limits::{Pool, RateLimit};
 pub use self::model::{
     AddOnState, AppSpec, DynoState, GoneAs, HerokuError, Manifest, Provision, ProvisionedAddOn,
@@ -41,7 +42,6 @@ pub use self::model::{
 };
 use self::server::{LoopbackServer, listen};
 use self::world::World;
-use crate::events::EventLog;
 
 /// Heroku on one machine, until dropped. The API and OAuth are apart, on two ports, as they are
 /// on two hosts. Add-ons are named by UUID, globally unique name or legacy id.

@@ -9,9 +9,9 @@ use mysql_async::{Conn, OptsBuilder};
 use nix::sys::signal::Signal;
 use rand::distr::{Alphanumeric, SampleString as _};
 use ring::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
+use stand_in::patience::PATIENCE;
 use tempfile::TempDir;
 
-use crate::patience::PATIENCE;
 use crate::process::{self, HeldPort, Output, Owner, Process};
 use crate::tools::{MysqldPrograms, NO_CERTIFICATES, NewData, SMALL_REDO_LOG};
 

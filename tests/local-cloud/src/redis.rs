@@ -13,11 +13,11 @@ use ::redis::{
 use nix::sys::signal::Signal;
 use rand::distr::{Alphanumeric, SampleString as _};
 use ring::digest::{SHA256, digest};
+use stand_in::patience::PATIENCE;
 use tempfile::TempDir;
 use tokio::process::Command;
 
 use crate::certificates::ServerCertificate;
-use crate::patience::PATIENCE;
 use crate::process::{self, HeldPort, Output, Process};
 
 /// The administrator's name.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
+use strict_aws::ministack::{REGION, ROOT_ACCESS_KEY_ID, ROOT_SECRET_ACCESS_KEY};
 
 use nix::sys::signal::Signal;
 use serde_json::Value;
@@ -13,7 +14,6 @@ use url::Url;
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
 
-use crate::ministack::{REGION, ROOT_ACCESS_KEY_ID, ROOT_SECRET_ACCESS_KEY};
 use crate::process;
 use crate::tools::Tools;
 

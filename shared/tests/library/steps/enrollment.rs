@@ -7,11 +7,12 @@ mod refused;
 use addon_rotation::rotation_schedule::schedule_expression;
 use http::Method;
 use lambda_runtime::Diagnostic;
-use local_cloud::events::EventKind;
-use local_cloud::gateway::GatewayFault;
-use local_cloud::heroku::{Fault, FaultRule};
-use local_cloud::secrets_manager::{Caller, Probe, Untidy};
+use local_cloud::heroku::FaultRule;
 use serde_json::{Value, json};
+use stand_in::Fault;
+use stand_in::events::EventKind;
+use strict_aws::gateway::GatewayFault;
+use strict_aws::secrets_manager::{Caller, Probe, Untidy};
 
 use super::{assert_settled, fire, releases};
 use crate::support::{Api, Instance, Provisioned, Stand, VAR, eventually, soon};

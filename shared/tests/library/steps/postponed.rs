@@ -3,8 +3,9 @@
 use addon_rotation::event::VersionId;
 use http::Method;
 use jiff::Timestamp;
-use local_cloud::credential_service::{Fault, FaultRule};
+use local_cloud::heroku::FaultRule;
 use serde_json::{Value, json};
+use stand_in::Fault;
 
 use super::{assert_fires, assert_settled, deliver, fire, grace_period, schedule};
 use crate::support::{Api, Crash, Instance, Stand, credential};

@@ -3,9 +3,10 @@
 
 use addon_rotation::event::VersionId;
 use http::Method;
-use local_cloud::events::EventKind;
-use local_cloud::heroku::{Fault, FaultRule};
+use local_cloud::heroku::FaultRule;
 use serde_json::json;
+use stand_in::Fault;
+use stand_in::events::EventKind;
 
 use super::{assert_settled, fire, schedule};
 use crate::support::{Api, Instance, Stand, within};

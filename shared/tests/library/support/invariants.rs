@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use local_cloud::credential_service::CredentialService;
 use local_cloud::heroku::Heroku;
-use local_cloud::secrets_manager::SecretsManager;
+use strict_aws::secrets_manager::SecretsManager;
 use url::Url;
 
 use super::{Instance, Stand, VAR, credential};

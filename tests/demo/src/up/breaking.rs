@@ -7,8 +7,9 @@ use axum::Router;
 use axum::extract::State;
 use axum::routing::post;
 use local_cloud::cloud::Partner;
-use local_cloud::credential_service::{CredentialService, Fault, FaultRule};
-use local_cloud::heroku::Heroku;
+use local_cloud::credential_service::CredentialService;
+use local_cloud::heroku::{FaultRule, Heroku};
+use stand_in::Fault;
 use tokio::net::TcpListener;
 use tokio_util::task::AbortOnDropHandle;
 

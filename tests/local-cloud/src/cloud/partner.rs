@@ -6,6 +6,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use stand_in::events::EventLog;
+use strict_aws::gateway::{BoundGateway, Gateway, GatewayOptions};
+use strict_aws::ministack;
 use tokio::sync::OnceCell;
 
 use super::account::Account;
@@ -14,10 +17,7 @@ use super::own::OwnServers;
 use super::redis::SharedRedis;
 use super::{SERVICE, STACK};
 use crate::credential_service::{CredentialService, CredentialServiceOptions};
-use crate::events::EventLog;
-use crate::gateway::{BoundGateway, Gateway, GatewayOptions};
 use crate::heroku::{Heroku, Manifest};
-use crate::ministack;
 use crate::mysqld::{self, Mysqld};
 use crate::postgres::{self, Postgres};
 use crate::process::OnLine;

@@ -3,6 +3,7 @@
 
 use reqwest::{Client, Method};
 use serde_json::json;
+use stand_in::Fault;
 
 use super::*;
 

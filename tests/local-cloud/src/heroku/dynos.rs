@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use stand_in::events::{EventKind, EventLog};
 use tokio::sync::watch;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::model::DynoState;
-use crate::events::{EventKind, EventLog};
 
 /// What a release fixes: on Heroku, the config of that moment.
 #[derive(Clone, Default)]

@@ -11,10 +11,10 @@ use std::time::Duration;
 
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
 use serde_json::Value;
+use stand_in::events::{Event, EventKind};
+use stand_in::patience::PATIENCE;
 
 use super::*;
-use crate::events::{Event, EventKind};
-use crate::patience::PATIENCE;
 
 const PASSWORD: &str = "manifest-password";
 const CLIENT_SECRET: &str = "client-secret-of-acme";

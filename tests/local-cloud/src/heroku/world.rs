@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use stand_in::events::{EventKind, EventLog};
 use tokio::sync::watch;
 use uuid::Uuid;
 
@@ -15,7 +16,6 @@ use super::model::{
 };
 use super::things::{AddOn, App, Attachment, Changes, env_prefix};
 use super::tokens::{AddOnNumber, Tokens};
-use crate::events::{EventKind, EventLog};
 
 const MAX_CONFIG_BYTES: usize = 32 * 1024;
 const COLOURS: [&str; 6] = ["GOLD", "CYAN", "JADE", "ONYX", "ROSE", "TEAL"];

@@ -1,7 +1,8 @@
 use std::os::unix::fs::PermissionsExt as _;
 
-use axum::body::Bytes;
+use axum::body::Body;
 use http::{Method, Request};
+use tower::ServiceExt as _;
 
 use super::*;
 
@@ -82,13 +83,13 @@ async fn what_is_not_deployed_is_not_found() {
     let request = |method: Method, path: &str| {
         let path = format!("/2015-03-31/functions/{path}");
         let request = Request::builder().method(method).uri(path);
-        request.body(Bytes::from_static(b"{}")).unwrap()
+        request.body(Body::from("{}")).unwrap()
     };
     for request in [
         request(Method::POST, "arn%3Aaws%3Alambda%3Anone/invocations"),
         request(Method::GET, "none/configuration"),
     ] {
-        let answer = lambda.handle(&request).await;
+        let answer = lambda.router().oneshot(request).await.unwrap();
         assert_eq!(answer.status(), 404);
         assert_eq!(
             answer.headers()["x-amzn-errortype"],

@@ -1,8 +1,9 @@
 use std::process::Command as StdCommand;
 use std::sync::{Arc, Mutex};
 
+use stand_in::patience::{PATIENCE, eventually};
+
 use super::*;
-use crate::patience::{PATIENCE, eventually};
 
 fn shell(script: &str) -> Command {
     let mut command = command("sh", Signal::SIGTERM);

@@ -1,7 +1,8 @@
 use serde_json::json as j;
+use stand_in::Fault;
+use stand_in::patience::Clock;
 
 use super::*;
-use crate::patience::Clock;
 
 fn write(fixture: &Fixture) -> RequestBuilder {
     let path = format!("vendor/apps/{}", fixture.addon.id);
