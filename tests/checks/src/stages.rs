@@ -9,8 +9,8 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Instant;
 
-use local_cloud::process::OnLine;
-use local_cloud::tools::{self, Tools};
+use tools::Tools;
+use tools::process::OnLine;
 
 use programs::Program;
 

@@ -31,10 +31,7 @@ const ALLOWED: [(&str, &str); 15] = [
         "stand-in/src/patience.rs",
         "a test that hangs ends with an error",
     ),
-    (
-        "local-cloud/src/process.rs",
-        "between two looks at a process",
-    ),
+    ("tools/src/process.rs", "between two looks at a process"),
     (
         "strict-aws/src/scheduler/firing.rs",
         "EventBridge Scheduler's own time",

@@ -4,17 +4,10 @@
 //! Everything binds to loopback on a free port, and every process started here is stopped with
 //! the value that owns it.
 
-pub mod certificates;
 pub mod cloud;
 pub mod credential_service;
 pub mod customers;
 pub mod heroku;
 pub mod lambda;
 pub mod ministack;
-pub mod mysqld;
-pub mod postgres;
-pub mod process;
-pub mod redis;
-pub mod scratch;
 pub mod stack;
-pub mod tools;

@@ -14,7 +14,7 @@ use strict_aws::ministack::{
 use tempfile::TempDir;
 use url::Url;
 
-use crate::process::{self, HeldPort, Output, Process};
+use tools::process::{self, HeldPort, Output, Process};
 
 /// How long it may take to start: a few seconds, more on a machine that compiles meanwhile.
 const START: Duration = PATIENCE;
@@ -24,7 +24,7 @@ const START_SCRIPT: &str = include_str!("../ministack/start.py");
 /// How MiniStack is started.
 #[derive(Clone, Debug)]
 pub struct MiniStackOptions {
-    /// The Python that has it: [`crate::tools::Tools::ministack`].
+    /// The Python that has it: [`tools::Tools::ministack`].
     pub python: PathBuf,
     /// The gateway's address, which functions get as `AWS_ENDPOINT_URL`.
     pub gateway_endpoint: Url,
@@ -73,7 +73,7 @@ impl MiniStack {
 
     async fn start_on(held: HeldPort, options: &MiniStackOptions) -> Result<Self> {
         let port = held.number();
-        let directory = crate::scratch::directory("ministack-")?;
+        let directory = tools::scratch::directory("ministack-")?;
         let client = Client::new(format!("http://127.0.0.1:{port}").parse()?)?;
 
         let script = directory.path().join("start.py");

@@ -14,8 +14,8 @@ use url::Url;
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
 
-use crate::process;
-use crate::tools::Tools;
+use tools::Tools;
+use tools::process;
 
 /// The template, within the workspace.
 const TEMPLATE: &str = "infra/template.yaml";

@@ -2,7 +2,7 @@
 
 use addon_rotation::service::Verdict;
 
-use local_cloud::postgres::SUPERUSER;
+use database_servers::postgres::SUPERUSER;
 
 use super::support::{Stand, Version, answer, execute};
 use crate::support::{document, random, serving, soon};

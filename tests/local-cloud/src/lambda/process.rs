@@ -7,9 +7,9 @@ use anyhow::Result;
 use nix::sys::signal::Signal;
 use serde_json::Value;
 use strict_aws::ministack::Invocation;
+use tools::process::{self, Process};
 
 use super::{Call, Launch, RuntimeApi};
-use crate::process::{self, Process};
 
 /// Ends with its owner.
 pub(super) struct Sandbox {

@@ -7,12 +7,12 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 use strict_aws::ministack::Principal;
+use tools::{Tools, target_directory};
 
 use super::*;
-use crate::tools::{Tools, target_directory};
 
 async fn python() -> PathBuf {
-    let workspace = crate::tools::workspace();
+    let workspace = tools::workspace();
     let progress = Arc::new(|line: &str| println!("{line}"));
     let tools = Tools::ensure(&target_directory(&workspace), progress).await;
     tools.unwrap().ministack()

@@ -12,10 +12,10 @@ use postgres_protocol::password::scram_sha_256;
 use rand::distr::{Alphanumeric, SampleString as _};
 use tempfile::TempDir;
 use tokio_postgres::NoTls;
+use tools::process::{HeldPort, Output, Owner, Process};
 
 use self::programs::{cluster, serve};
 use crate::certificates::ServerCertificate;
-use crate::process::{self, HeldPort, Output, Owner, Process};
 
 /// The superuser's name.
 pub const SUPERUSER: &str = "postgres";
@@ -25,7 +25,7 @@ pub const SUPERUSER: &str = "postgres";
 pub const ADMINISTRATOR: &str = "acme admin";
 
 /// The library's own text for a refusal is but "db error".
-pub(crate) fn told(database: &str) -> impl FnOnce(tokio_postgres::Error) -> anyhow::Error {
+pub fn told(database: &str) -> impl FnOnce(tokio_postgres::Error) -> anyhow::Error {
     move |error| {
         let text = error
             .as_db_error()
@@ -62,7 +62,7 @@ impl Postgres {
     /// Makes a cluster and starts its server on the loopback interface: passwords by SCRAM for
     /// everyone, every statement and connection logged, nothing safe from a power failure.
     ///
-    /// `programs` is the directory that [`crate::tools::ensure_postgres`] names. The logs `initdb.log` and
+    /// `programs` is the directory that [`tools::ensure_postgres`] names. The logs `initdb.log` and
     /// `postgres.log` go to `log_dir`. Run as root, the server becomes user `postgres`, or `nobody`.
     pub async fn start(programs: &Path, log_dir: &Path) -> anyhow::Result<Self> {
         Self::start_with(programs, log_dir, PostgresOptions::default()).await
@@ -74,7 +74,7 @@ impl Postgres {
         log_dir: &Path,
         mut options: PostgresOptions,
     ) -> anyhow::Result<Self> {
-        let directory = crate::scratch::directory("postgres-")?;
+        let directory = tools::scratch::directory("postgres-")?;
         let owner = Owner::find("postgres", Signal::SIGQUIT)?;
         owner.give(directory.path())?;
         let administrator_password = random_text();
@@ -88,7 +88,7 @@ impl Postgres {
                 ("server.key", &certificate.key),
             ] {
                 let file = data.join(name);
-                process::write_private(&file, pem)?;
+                crate::write_private(&file, pem)?;
                 owner.give(&file)?;
             }
             // The files' names are the server's defaults.

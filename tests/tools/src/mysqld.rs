@@ -52,10 +52,10 @@ static MYSQL: Packages = later(
 const DATA: &str = "data";
 
 /// What is kept small of a server that holds next to nothing.
-pub(crate) const SMALL_REDO_LOG: &str = "--innodb-redo-log-capacity=8M";
+pub const SMALL_REDO_LOG: &str = "--innodb-redo-log-capacity=8M";
 
 /// No certificates are made, so that a server speaks TLS if it is given one.
-pub(crate) const NO_CERTIFICATES: &str = "--auto-generate-certs=OFF";
+pub const NO_CERTIFICATES: &str = "--auto-generate-certs=OFF";
 
 /// The programs of a server of MySQL's kind.
 #[derive(Clone, Debug)]
@@ -64,12 +64,13 @@ pub struct MysqldPrograms {
     pub server: PathBuf,
     /// `mariadb` or `mysql`, the client.
     pub client: PathBuf,
-    pub(crate) data: NewData,
+    /// Where a new data directory is from.
+    pub data: NewData,
 }
 
 /// Where a new data directory is from.
 #[derive(Clone, Debug)]
-pub(crate) enum NewData {
+pub enum NewData {
     /// MariaDB's `mariadb-install-db` makes one in a second.
     Install(PathBuf),
     /// MySQL takes ten: it is a copy.
@@ -78,7 +79,7 @@ pub(crate) enum NewData {
 
 impl MysqldPrograms {
     /// Where this user can run them.
-    pub(crate) fn accessible(&self, owner: &Owner, directory: &Path) -> io::Result<Self> {
+    pub fn accessible(&self, owner: &Owner, directory: &Path) -> io::Result<Self> {
         let there = |program: &Path| owner.accessible(program, directory);
         Ok(Self {
             server: there(&self.server)?,
@@ -91,7 +92,8 @@ impl MysqldPrograms {
     }
 
     /// What the programs' files are relative to.
-    pub(crate) fn base(&self) -> Option<&Path> {
+    #[must_use]
+    pub fn base(&self) -> Option<&Path> {
         self.server.parent()?.parent()
     }
 }

@@ -9,10 +9,10 @@ use nix::sys::signal::Signal;
 use tempfile::TempDir;
 use tokio::sync::Mutex;
 use tokio_postgres::error::SqlState;
+use tools::process::Owner;
+use tools::process::{self, Process};
 
 use super::{PostgresOptions, SUPERUSER, connect, random_text};
-use crate::process::Owner;
-use crate::process::{self, Process};
 
 /// How long the server may take to start.
 const START: Duration = Duration::from_mins(1);
@@ -29,7 +29,7 @@ pub(super) async fn cluster(
     static FIRST: Mutex<BTreeMap<PathBuf, (TempDir, String)>> = Mutex::const_new(BTreeMap::new());
     let mut first = FIRST.lock().await;
     if !first.contains_key(installed) {
-        let directory = crate::scratch::directory("postgres-cluster-")?;
+        let directory = tools::scratch::directory("postgres-cluster-")?;
         owner.give(directory.path())?;
         let password = random_text();
         let made = directory.path().join("data");
@@ -55,7 +55,7 @@ async fn initialise(
     log_dir: &Path,
 ) -> anyhow::Result<()> {
     let password_file = data.with_file_name("password");
-    process::write_private(&password_file, password)?;
+    crate::write_private(&password_file, password)?;
     owner.give(&password_file)?;
     let mut initdb = owner.command(&programs.join("initdb"));
     initdb

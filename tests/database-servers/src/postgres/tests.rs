@@ -1,12 +1,13 @@
 use std::sync::Arc;
 
+use tools::{ensure_postgres, target_directory};
+
 use super::*;
-use crate::tools::{ensure_postgres, target_directory};
 
 #[tokio::test]
 #[ignore = "needs the local cloud: cargo xtask test"]
 async fn it_serves_with_passwords_and_logs_every_statement() {
-    let target = target_directory(&crate::tools::workspace());
+    let target = target_directory(&tools::workspace());
     let programs = ensure_postgres(&target, Arc::new(|_: &str| ()))
         .await
         .unwrap();

@@ -16,9 +16,9 @@ use ring::digest::{SHA256, digest};
 use stand_in::patience::PATIENCE;
 use tempfile::TempDir;
 use tokio::process::Command;
+use tools::process::{self, HeldPort, Output, Process};
 
 use crate::certificates::ServerCertificate;
-use crate::process::{self, HeldPort, Output, Process};
 
 /// The administrator's name.
 pub const ADMINISTRATOR: &str = "administrator";
@@ -99,7 +99,7 @@ pub struct Redis {
 impl Redis {
     /// Starts a server on the loopback interface that stores no data.
     ///
-    /// `programs` is the directory that [`crate::tools::ensure_redis`] names. Its log goes to the
+    /// `programs` is the directory that [`tools::ensure_redis`] names. Its log goes to the
     /// file `log`.
     pub async fn start(
         programs: &Path,
@@ -114,7 +114,7 @@ impl Redis {
             port: HeldPort::new()?,
             tls_port: HeldPort::new()?,
             password: Alphanumeric.sample_string(&mut rand::rng(), 32),
-            directory: crate::scratch::directory("redis-")?,
+            directory: tools::scratch::directory("redis-")?,
         };
         redis.configure()?;
         redis.serve().await?;
@@ -315,7 +315,7 @@ impl Redis {
     }
 }
 
-/// The unmodified `redis-cli`, from the directory that [`crate::tools::ensure_redis`] names.
+/// The unmodified `redis-cli`, from the directory that [`tools::ensure_redis`] names.
 pub(crate) fn client(programs: &Path, port: u16, user: &str, password: &str) -> Command {
     let mut command = process::command(programs.join("redis-cli"), Signal::SIGTERM);
     command
@@ -359,10 +359,10 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::tools::{ensure_redis, target_directory};
+    use tools::{ensure_redis, target_directory};
 
     async fn start(users: Users) -> (Redis, TempDir) {
-        let workspace = crate::tools::workspace();
+        let workspace = tools::workspace();
         let target = target_directory(&workspace);
         let progress = Arc::new(|line: &str| println!("{line}"));
         let programs = ensure_redis(&target, progress).await.unwrap();

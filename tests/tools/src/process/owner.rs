@@ -10,14 +10,14 @@ use tokio::process::Command;
 
 /// The user that a server runs as: database servers refuse to be root.
 #[derive(Debug)]
-pub(crate) struct Owner {
+pub struct Owner {
     user: Option<User>,
     stop: Signal,
 }
 
 impl Owner {
     /// The user of this name, or `nobody`, if this is root. The server will be stopped by `stop`.
-    pub(crate) fn find(name: &str, stop: Signal) -> io::Result<Self> {
+    pub fn find(name: &str, stop: Signal) -> io::Result<Self> {
         if !Uid::effective().is_root() {
             return Ok(Self { user: None, stop });
         }
@@ -34,7 +34,8 @@ impl Owner {
         Err(io::Error::new(io::ErrorKind::NotFound, message))
     }
 
-    pub(crate) fn give(&self, path: &Path) -> io::Result<()> {
+    /// Has a file or a directory belong to this user.
+    pub fn give(&self, path: &Path) -> io::Result<()> {
         let Some(user) = &self.user else {
             return Ok(());
         };
@@ -42,7 +43,7 @@ impl Owner {
     }
 
     /// As [`Self::give`], with all that is in a directory.
-    pub(crate) fn give_all(&self, directory: &Path) -> io::Result<()> {
+    pub fn give_all(&self, directory: &Path) -> io::Result<()> {
         self.give(directory)?;
         for entry in std::fs::read_dir(directory)? {
             let path = entry?.path();
@@ -57,11 +58,11 @@ impl Owner {
 
     /// Where this user can run the programs of a server: where they are, or in a copy within `directory` of all that
     /// they belong to. The checkout may be one that only root can enter.
-    pub(crate) fn accessible(&self, programs: &Path, directory: &Path) -> io::Result<PathBuf> {
+    pub fn accessible(&self, programs: &Path, directory: &Path) -> io::Result<PathBuf> {
         if self.user.is_none() || is_open_to_all(programs) {
             return Ok(programs.to_owned());
         }
-        let unpacked = crate::tools::root_of(programs);
+        let unpacked = crate::root_of(programs);
         let top = unpacked.or(programs.parent()).unwrap_or(programs);
         // Unpacked packages are known by the name of the directory that they are in.
         let suite = unpacked.and_then(|root| root.parent()?.file_name());
@@ -75,7 +76,9 @@ impl Owner {
         Ok(to.join(programs.strip_prefix(top).unwrap_or(Path::new("bin"))))
     }
 
-    pub(crate) fn command(&self, program: &Path) -> Command {
+    /// As [`super::command`], run by this user.
+    #[must_use]
+    pub fn command(&self, program: &Path) -> Command {
         let mut command = match &self.user {
             None => super::command(program, self.stop),
             Some(user) => {

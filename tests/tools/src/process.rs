@@ -7,7 +7,6 @@ mod spawner;
 
 use std::ffi::OsStr;
 use std::io;
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
@@ -21,7 +20,7 @@ use tokio::net::TcpSocket;
 use tokio::process::{Child, Command};
 
 pub use output::{OnLine, Output};
-pub(crate) use owner::Owner;
+pub use owner::Owner;
 
 /// The longest that one look at whether a process is ready may take: the process may have ended meanwhile.
 const LOOK: Duration = Duration::from_secs(5);
@@ -55,7 +54,7 @@ pub fn command_as(
     at_death: Signal,
     setpriv_arguments: &[&str],
 ) -> Command {
-    let libraries = crate::tools::libraries(Path::new(program.as_ref()));
+    let libraries = crate::libraries(Path::new(program.as_ref()));
     let set_libraries = |mut command: Command| {
         // Python's tools compile themselves at each start else, which takes longer than most of what they do.
         command.env_remove("PYTHONDONTWRITEBYTECODE");
@@ -122,14 +121,15 @@ pub fn find_program(name: &str, further: &[std::path::PathBuf]) -> Option<std::p
 ///
 /// The server must share the address (`SO_REUSEADDR`), as databases and web servers do.
 #[derive(Debug)]
-pub(crate) struct HeldPort {
+pub struct HeldPort {
     port: u16,
     /// Bound, and listening to nobody.
     _held: TcpSocket,
 }
 
 impl HeldPort {
-    pub(crate) fn new() -> io::Result<Self> {
+    /// Any free one.
+    pub fn new() -> io::Result<Self> {
         let held = TcpSocket::new_v4()?;
         held.set_reuseaddr(true)?;
         held.bind(([127, 0, 0, 1], 0).into())?;
@@ -139,19 +139,11 @@ impl HeldPort {
         })
     }
 
-    pub(crate) fn number(&self) -> u16 {
+    /// What clients connect to.
+    #[must_use]
+    pub fn number(&self) -> u16 {
         self.port
     }
-}
-
-/// Writes a new file that nobody else can read.
-pub(crate) fn write_private(path: &Path, text: &str) -> io::Result<()> {
-    let mut file = std::fs::OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)?;
-    io::Write::write_all(&mut file, text.as_bytes())
 }
 
 /// A running child process and all that it starts in its process group. Stopped on drop.

@@ -12,8 +12,8 @@ use ring::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
 use stand_in::patience::PATIENCE;
 use tempfile::TempDir;
 
-use crate::process::{self, HeldPort, Output, Owner, Process};
-use crate::tools::{MysqldPrograms, NO_CERTIFICATES, NewData, SMALL_REDO_LOG};
+use tools::process::{self, HeldPort, Output, Owner, Process};
+use tools::{MysqldPrograms, NO_CERTIFICATES, NewData, SMALL_REDO_LOG};
 
 /// The name of a user that may do everything.
 pub const SUPERUSER: &str = "root";
@@ -45,7 +45,7 @@ impl Mysqld {
         log_dir: &Path,
         options: &[&str],
     ) -> anyhow::Result<Self> {
-        let directory = crate::scratch::directory("mysqld-")?;
+        let directory = tools::scratch::directory("mysqld-")?;
         let owner = Owner::find("mysql", Signal::SIGKILL)?;
         owner.give(directory.path())?;
         let password = Alphanumeric.sample_string(&mut rand::rng(), 32);
@@ -61,7 +61,7 @@ impl Mysqld {
             }
         };
         let init_file = directory.path().join("init.sql");
-        process::write_private(&init_file, &dialect.init_sql(&password))?;
+        crate::write_private(&init_file, &dialect.init_sql(&password))?;
         owner.give(&init_file)?;
         let start = Start {
             dialect,
@@ -352,12 +352,12 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::tools::{ensure_mariadb, ensure_mysql, target_directory};
+    use tools::{ensure_mariadb, ensure_mysql, target_directory};
 
     #[tokio::test]
     #[ignore = "needs the local cloud: cargo xtask test"]
     async fn it_serves_with_passwords_and_logs_every_statement() {
-        let target = target_directory(&crate::tools::workspace());
+        let target = target_directory(&tools::workspace());
         let quiet = Arc::new(|_: &str| ());
         let mariadb = ensure_mariadb(&target, quiet.clone()).await.unwrap();
         let mysql = ensure_mysql(&target, quiet).await.unwrap();
@@ -393,7 +393,7 @@ mod tests {
     #[tokio::test]
     #[ignore = "needs the local cloud: cargo xtask test"]
     async fn a_native_password_is_stored_as_it_is_made_here() {
-        let target = target_directory(&crate::tools::workspace());
+        let target = target_directory(&tools::workspace());
         let programs = ensure_mariadb(&target, Arc::new(|_: &str| ()))
             .await
             .unwrap();

@@ -23,7 +23,7 @@ pub(super) struct Pins {
 /// What makes the other environments, in a tenth of pip's time.
 const UV: Pins = Pins {
     name: "uv",
-    requirements: include_str!("../../requirements/uv.txt"),
+    requirements: include_str!("../requirements/uv.txt"),
     pip: &[],
 };
 

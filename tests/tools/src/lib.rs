@@ -1,5 +1,5 @@
-//! The tools that the local cloud runs: Python programs in virtual environments of the project's
-//! own under `target/tools/`, pinned, database servers, a browser, and what emulates another processor.
+//! The programs that the tests need, and their processes: Python programs in virtual environments of the project's own
+//! under `target/tools/`, pinned, database servers, a browser, and what emulates another processor.
 
 mod arm64;
 mod chromium;
@@ -7,6 +7,8 @@ mod debian;
 mod environment;
 mod later_postgres;
 mod mysqld;
+pub mod process;
+pub mod scratch;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -15,15 +17,17 @@ use std::process::ExitCode;
 use nix::sys::signal::Signal;
 use tokio::process::Command;
 
-use crate::process::{self, OnLine};
+use crate::process::OnLine;
 
 pub use arm64::Arm64;
 pub use chromium::{Chromium, ensure_chromium};
 pub use debian::{LATER_REDIS, Packages, client, ensure_postgres, ensure_redis};
-pub(crate) use debian::{libraries, root_of};
+use debian::{libraries, root_of};
 pub use later_postgres::{LATER_POSTGRES, LaterPostgres};
-pub use mysqld::{LATER_MARIADB, MysqldPrograms, ensure_mariadb, ensure_mysql};
-pub(crate) use mysqld::{NO_CERTIFICATES, NewData, SMALL_REDO_LOG};
+pub use mysqld::{
+    LATER_MARIADB, MysqldPrograms, NO_CERTIFICATES, NewData, SMALL_REDO_LOG, ensure_mariadb,
+    ensure_mysql,
+};
 
 /// What the local AWS is made of: MiniStack, the SAM translator, the AWS command line.
 const CLOUD: environment::Pins = environment::Pins {

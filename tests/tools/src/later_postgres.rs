@@ -13,17 +13,17 @@ pub static LATER_POSTGRES: [LaterPostgres; 3] = [
     later(
         16,
         "postgres-16",
-        include_str!("../../requirements/postgres-16.txt"),
+        include_str!("../requirements/postgres-16.txt"),
     ),
     later(
         17,
         "postgres-17",
-        include_str!("../../requirements/postgres-17.txt"),
+        include_str!("../requirements/postgres-17.txt"),
     ),
     later(
         18,
         "postgres-18",
-        include_str!("../../requirements/postgres-18.txt"),
+        include_str!("../requirements/postgres-18.txt"),
     ),
 ];
 
