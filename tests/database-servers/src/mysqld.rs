@@ -11,7 +11,6 @@ use rand::distr::{Alphanumeric, SampleString as _};
 use ring::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
 use stand_in::patience::PATIENCE;
 use tempfile::TempDir;
-
 use tools::process::{self, HeldPort, Output, Owner, Process};
 use tools::{MysqldPrograms, NO_CERTIFICATES, NewData, SMALL_REDO_LOG};
 

@@ -15,7 +15,6 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
-
 use strict_aws::ministack::Invocation;
 use strict_aws::scheduler::{HandOver, Target};
 use strict_aws::secrets_manager::{Answer, RotationFunctions};

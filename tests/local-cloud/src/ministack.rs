@@ -12,9 +12,8 @@ use strict_aws::ministack::{
     ACCOUNT_ID, Client, REGION, ROOT_ACCESS_KEY_ID, ROOT_SECRET_ACCESS_KEY,
 };
 use tempfile::TempDir;
-use url::Url;
-
 use tools::process::{self, HeldPort, Output, Process};
+use url::Url;
 
 /// How long it may take to start: a few seconds, more on a machine that compiles meanwhile.
 const START: Duration = PATIENCE;

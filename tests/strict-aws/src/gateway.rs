@@ -25,13 +25,12 @@ use axum::{Router, body};
 use http::{HeaderMap, Request, Response};
 use jiff::Timestamp;
 use serde_json::{Map, Value};
+use stand_in::Fault;
+use stand_in::events::EventLog;
 use tokio::net::TcpListener;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tower::ServiceExt as _;
 use url::Url;
-
-use stand_in::Fault;
-use stand_in::events::EventLog;
 
 use crate::credential::Credential;
 use crate::ministack;

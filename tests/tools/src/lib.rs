@@ -171,6 +171,20 @@ pub fn cargo(workspace: &Path) -> Command {
     cargo
 }
 
+/// Has cargo build the functions, with the features that the tests of the whole workspace are built with.
+pub fn building(workspace: &Path) -> anyhow::Result<Command> {
+    let mut cargo = process::command("cargo", Signal::SIGTERM);
+    process::forget_cargo(cargo.as_std_mut());
+    cargo.args(["build", "--workspace"]).current_dir(workspace);
+    for entry in std::fs::read_dir(workspace.join("functions"))? {
+        let function = entry?;
+        if function.file_type()?.is_dir() {
+            cargo.arg("--bin").arg(function.file_name());
+        }
+    }
+    Ok(cargo)
+}
+
 /// Runs a task to its end, or to Ctrl-C. An error is told on standard error.
 ///
 /// Dropping what runs stops every process that it started.

@@ -1,7 +1,6 @@
 //! A login is what its own session says that it is, whatever the document claims.
 
 use addon_rotation::service::Verdict;
-
 use database_servers::postgres::SUPERUSER;
 
 use super::support::{Stand, Version, answer, execute};
