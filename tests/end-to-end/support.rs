@@ -10,12 +10,12 @@ use std::time::Duration;
 
 use libtest_mimic::Failed;
 use local_cloud::cloud::{Api, Cloud, Engine, Instance, InstanceSpec};
-use local_cloud::heroku::{AppSpec, RestartSpeed};
 use serde_json::{Value, json};
 use stand_in::events::{Event, EventKind};
 use stand_in::patience::PATIENCE;
 use strict_aws::ministack::InvocationType;
 use strict_aws::secrets_manager::SecretSnapshot;
+use strict_heroku::{AppSpec, RestartSpeed};
 pub(crate) use tools::workspace;
 
 pub(crate) fn app(name: &str, first: Duration) -> AppSpec {

@@ -9,7 +9,7 @@ mod wrong;
 use std::io::Write as _;
 use std::time::Duration;
 
-use local_cloud::credential_service::{CredentialService, CredentialServiceOptions};
+use credential_service::{CredentialService, CredentialServiceOptions};
 use stand_in::events::EventLog;
 use tempfile::NamedTempFile;
 

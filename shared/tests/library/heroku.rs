@@ -8,8 +8,7 @@ use std::time::Duration;
 
 use addon_rotation::heroku::Publication;
 use http::Method;
-use local_cloud::heroku::FaultRule;
-use stand_in::Fault;
+use stand_in::{Fault, FaultRule};
 
 use crate::support::{Api, Instance, Publisher, Stand, VAR, rendered, soon};
 

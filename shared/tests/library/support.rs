@@ -22,13 +22,13 @@ use addon_rotation::net::{self, PlainText};
 use addon_rotation::secrets::Secrets;
 use addon_rotation::service::{self, Services};
 use addon_rotation::tokens::Tokens;
-use local_cloud::credential_service::{CredentialService, CredentialServiceOptions};
-use local_cloud::heroku::{AppSpec, Heroku, Manifest, Provision, RestartSpeed};
+use credential_service::{CredentialService, CredentialServiceOptions};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 use stand_in::events::{Event, EventKind, EventLog};
 use strict_aws::gateway::{Gateway, GatewayOptions};
 use strict_aws::secrets_manager::{Caller, RotationOptions, SecretSnapshot, ServiceError};
+use strict_heroku::{AppSpec, Heroku, Manifest, Provision, RestartSpeed};
 use uuid::Uuid;
 
 pub(crate) use functions::{Crash, Lambda, When};

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use libtest_mimic::Failed;
 use local_cloud::cloud::{Api, Cloud, Engine, Instance};
-use local_cloud::heroku::{Renewal, TokenRules};
 use serde_json::{Value, json};
+use strict_heroku::{Renewal, TokenRules};
 
 use super::roles::{role, roles};
 use super::{delete_schedule, switch_schedule_off};

@@ -3,8 +3,7 @@
 
 use http::Method;
 use local_cloud::cloud::{Api, Cloud, Instance};
-use local_cloud::heroku::FaultRule;
-use stand_in::Fault;
+use stand_in::{Fault, FaultRule};
 use strict_aws::gateway::GatewayFault;
 
 /// As often as anybody tries.

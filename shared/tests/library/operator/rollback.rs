@@ -6,9 +6,8 @@ use addon_rotation::event::VersionId;
 use addon_rotation_operator::rollback::{Options, run};
 use addon_rotation_operator::{OperatorError, Outcome};
 use http::Method;
-use local_cloud::heroku::FaultRule;
 use serde_json::json;
-use stand_in::Fault;
+use stand_in::{Fault, FaultRule};
 use strict_aws::gateway::GatewayFault;
 use strict_aws::secrets_manager::Untidy;
 

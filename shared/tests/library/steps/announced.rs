@@ -2,10 +2,9 @@
 
 use http::Method;
 use jiff::{SignedDuration, Timestamp};
-use local_cloud::heroku::FaultRule;
 use serde_json::{Value, json};
-use stand_in::Fault;
 use stand_in::events::EventKind;
+use stand_in::{Fault, FaultRule};
 use strict_aws::gateway::GatewayFault;
 
 use super::{assert_fires, assert_settled, fire, grace_period, schedule};

@@ -3,10 +3,9 @@
 use addon_rotation::event::VersionId;
 use http::Method;
 use jiff::Timestamp;
-use local_cloud::heroku::FaultRule;
 use serde_json::{Value, json};
-use stand_in::Fault;
 use stand_in::events::EventKind;
+use stand_in::{Fault, FaultRule};
 use strict_aws::gateway::GatewayFault;
 use strict_aws::scheduler::ScheduleSummary;
 use strict_aws::secrets_manager::{Caller, Untidy};

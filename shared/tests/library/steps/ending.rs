@@ -11,11 +11,11 @@ use addon_rotation::service::Sessions;
 use axum::body::Bytes;
 use http::{Method, Request};
 use jiff::{SignedDuration, Timestamp};
-use local_cloud::heroku::{FaultRule, ShownNames, Untidiness};
 use serde_json::{Value, json};
-use stand_in::Fault;
+use stand_in::{Fault, FaultRule};
 use strict_aws::gateway::GatewayFault;
 use strict_aws::secrets_manager::RotationOptions;
+use strict_heroku::{ShownNames, Untidiness};
 use uuid::Uuid;
 
 use super::announced::events;

@@ -4,9 +4,8 @@ use std::collections::BTreeSet;
 
 use http::Method;
 use jiff::Timestamp;
-use local_cloud::heroku::FaultRule;
-use stand_in::Fault;
 use stand_in::events::EventKind;
+use stand_in::{Fault, FaultRule};
 use strict_aws::secrets_manager::Untidy;
 
 use super::{assert_fires, assert_settled, assert_shown, fire, grace_period, releases, schedule};

@@ -1,7 +1,7 @@
 //! The partner's own service.
 
 use addon_rotation::net;
-use local_cloud::credential_service::{CredentialService, CredentialServiceOptions};
+use credential_service::{CredentialService, CredentialServiceOptions};
 use serde_json::{Value, json};
 use stand_in::events::EventLog;
 

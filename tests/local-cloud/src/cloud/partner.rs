@@ -5,12 +5,14 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use credential_service::{CredentialService, CredentialServiceOptions};
 use database_servers::mysqld::{self, Mysqld};
 use database_servers::postgres::{self, Postgres};
 use serde_json::{Value, json};
 use stand_in::events::EventLog;
 use strict_aws::gateway::{BoundGateway, Gateway, GatewayOptions};
 use strict_aws::ministack;
+use strict_heroku::{Heroku, Manifest};
 use tokio::sync::OnceCell;
 use tools::process::OnLine;
 
@@ -19,8 +21,6 @@ use super::instance::random_text;
 use super::own::OwnServers;
 use super::redis::SharedRedis;
 use super::{SERVICE, STACK};
-use crate::credential_service::{CredentialService, CredentialServiceOptions};
-use crate::heroku::{Heroku, Manifest};
 
 /// The config vars that the add-on may show.
 const CONFIG_VARS: [&str; 3] = ["ACME_URL", "ACME_DATABASE_URL", "ACME_REDIS_URL"];

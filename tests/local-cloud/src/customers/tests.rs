@@ -1,13 +1,13 @@
 use std::collections::BTreeMap;
 
+use credential_service::{CredentialService, CredentialServiceOptions};
 use jiff::Timestamp;
-use stand_in::Fault;
 use stand_in::events::EventLog;
 use stand_in::patience::Clock;
+use stand_in::{Fault, FaultRule};
+use strict_heroku::{AppSpec, Manifest, Provision, RestartSpeed};
 
 use super::*;
-use crate::credential_service::{CredentialService, CredentialServiceOptions};
-use crate::heroku::{AppSpec, FaultRule, Manifest, Provision, RestartSpeed};
 
 mod servers;
 

@@ -1,6 +1,6 @@
 //! What is not enrolled, and changes nothing.
 
-use local_cloud::heroku::Untidiness;
+use strict_heroku::Untidiness;
 
 use super::*;
 

@@ -12,11 +12,11 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::faults::FrontDesk;
+use crate::FrontDesk;
 
 /// Listens on a free port of 127.0.0.1. Apart from [`LoopbackServer::start`], so that what is
 /// served can know its own address.
-pub(crate) async fn listen() -> io::Result<(TcpListener, SocketAddr)> {
+pub async fn listen() -> io::Result<(TcpListener, SocketAddr)> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
     let address = listener.local_addr()?;
     Ok((listener, address))
@@ -24,12 +24,12 @@ pub(crate) async fn listen() -> io::Result<(TcpListener, SocketAddr)> {
 
 /// Serves until dropped; then every connection is closed as well.
 #[derive(Debug)]
-pub(crate) struct LoopbackServer {
+pub struct LoopbackServer {
     _accepting: AbortOnDropHandle<()>,
 }
 
 impl LoopbackServer {
-    pub(crate) fn start(listener: TcpListener, router: Router, desk: FrontDesk) -> Self {
+    pub fn start(listener: TcpListener, router: Router, desk: FrontDesk) -> Self {
         // axum's own `serve` cannot leave a request without an answer; hyper's connection ends
         // when its service fails.
         Self {

@@ -6,11 +6,9 @@
 
 mod answer;
 mod dynos;
-pub(crate) mod faults;
 mod limits;
 mod model;
 mod oauth;
-pub(crate) mod server;
 #[cfg(test)]
 mod tests;
 mod things;
@@ -29,18 +27,16 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use stand_in::events::EventLog;
+use stand_in::{FaultRule, FrontDesk, LoopbackServer, RequestRecord, listen};
 use tokio::net::TcpListener;
 use url::Url;
 
 use self::answer::{ApiError, REMAINING};
-use self::faults::FrontDesk;
-pub use self::faults::{FaultRule, RequestRecord};
 pub use self::limits::{Pool, RateLimit};
 pub use self::model::{
     AddOnState, AppSpec, DynoState, GoneAs, HerokuError, Manifest, Provision, ProvisionedAddOn,
     Release, Renewal, RestartSpeed, ShownNames, TokenRules, Untidiness,
 };
-use self::server::{LoopbackServer, listen};
 use self::world::World;
 
 /// Heroku on one machine, until dropped. The API and OAuth are apart, on two ports, as they are

@@ -11,11 +11,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::anyhow;
 use stand_in::events::{EventKind, EventLog};
+use stand_in::{FaultRule, FrontDesk, LoopbackServer, RequestRecord, listen};
 use url::Url;
-
-use crate::heroku::faults::FrontDesk;
-use crate::heroku::server::{LoopbackServer, listen};
-use crate::heroku::{FaultRule, RequestRecord};
 
 /// The field of a credential that customers log in with.
 const KEY_FIELD: &str = "api_key";

@@ -1,7 +1,7 @@
 use serde_json::json as j;
 
 use super::*;
-use crate::heroku::Pool;
+use crate::Pool;
 
 #[tokio::test]
 async fn the_resource_is_found_by_uuid_and_by_name() {

@@ -8,12 +8,43 @@ use axum::Router;
 use axum::response::{Html, IntoResponse, Response};
 use http::{HeaderName, HeaderValue, Method, Request, StatusCode};
 use jiff::Timestamp;
-use stand_in::Fault;
 use tower::ServiceExt;
 use uuid::Uuid;
 
 /// The header under which every answer carries an id for the service's support.
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("request-id");
+
+/// What goes wrong with a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// The service answers this error in its own form, and nothing takes effect.
+    Status {
+        /// The HTTP status, 400 to 599; anything else is sent as 500.
+        status: u16,
+        /// The `Retry-After` header, in whole seconds.
+        retry_after: Option<Duration>,
+    },
+    /// The request takes effect, then the connection is dropped without an answer.
+    LoseAnswer,
+    /// The connection is dropped before the request takes effect.
+    LoseRequest,
+    /// A proxy in between answers an HTML page with this status, 200 too, and nothing takes effect. As a
+    /// proxy's page, it has none of the service's headers.
+    Garbage(u16),
+    /// The request takes effect at once; the answer comes this much later.
+    Slow(Duration),
+}
+
+impl Fault {
+    /// This error in the service's own form, without `Retry-After`.
+    #[must_use]
+    pub const fn status(status: u16) -> Self {
+        Self::Status {
+            status,
+            retry_after: None,
+        }
+    }
+}
 
 /// Which requests get which fault. Rules are tried in the order in which they were made; the
 /// first that fits is used.
@@ -88,7 +119,7 @@ pub struct RequestRecord {
 pub(crate) struct ConnectionDropped;
 
 /// Makes the service's own error answer for a fault.
-pub(crate) type ErrorAnswer = fn(StatusCode, Option<Duration>) -> Response;
+type ErrorAnswer = fn(StatusCode, Option<Duration>) -> Response;
 
 #[derive(Debug, Default)]
 struct Book {
@@ -98,35 +129,40 @@ struct Book {
 
 /// Where every request of a stand-in passes: gives out faults and keeps the record.
 #[derive(Clone, Debug)]
-pub(crate) struct FrontDesk {
+pub struct FrontDesk {
     book: Arc<Mutex<Book>>,
     error_answer: ErrorAnswer,
 }
 
 impl FrontDesk {
-    pub(crate) fn new(error_answer: ErrorAnswer) -> Self {
+    /// One without faults.
+    pub fn new(error_answer: ErrorAnswer) -> Self {
         Self {
             book: Arc::default(),
             error_answer,
         }
     }
 
-    pub(crate) fn fail_next(&self, rule: FaultRule) {
+    /// Has requests go wrong.
+    pub fn fail_next(&self, rule: FaultRule) {
         self.book().rules.push(rule);
     }
 
     /// Gives out no more of the faults for this prefix.
-    pub(crate) fn mend(&self, path_prefix: &str) {
+    pub fn mend(&self, path_prefix: &str) {
         let mut book = self.book();
         book.rules.retain(|rule| rule.path_prefix != path_prefix);
     }
 
     /// How many faults are still to be given out.
-    pub(crate) fn pending_faults(&self) -> usize {
+    #[must_use]
+    pub fn pending_faults(&self) -> usize {
         self.book().rules.iter().map(|rule| rule.count).sum()
     }
 
-    pub(crate) fn requests(&self) -> Vec<RequestRecord> {
+    /// The requests so far, in the order in which they came.
+    #[must_use]
+    pub fn requests(&self) -> Vec<RequestRecord> {
         self.book().records.clone()
     }
 
