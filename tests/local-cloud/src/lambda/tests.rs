@@ -1,7 +1,9 @@
 use std::os::unix::fs::PermissionsExt as _;
 
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use http::{Method, Request};
+use strict_aws::gateway::{Gateway, GatewayOptions};
+use strict_aws::ministack::{Client, InvocationType};
 use tower::ServiceExt as _;
 
 use super::*;
@@ -98,6 +100,25 @@ async fn what_is_not_deployed_is_not_found() {
     }
     let secret = "arn:aws:secretsmanager:us-east-1:000000000000:secret:s-abc123";
     assert_eq!(lambda.lets_in(&arn("none"), secret).await, Ok(false));
+}
+
+#[tokio::test]
+async fn the_gateway_has_lambda_answer_what_is_about_functions() {
+    let directory = tempfile::tempdir().unwrap();
+    script(directory.path(), "ends", "exit 3");
+    let ends = function("ends", Duration::from_mins(2));
+    let gateway = Gateway::start(GatewayOptions {
+        others: lambda(directory.path(), vec![ends]).router(),
+        ..GatewayOptions::default()
+    });
+    let gateway = gateway.await.unwrap();
+    let client = Client::new(gateway.endpoint().clone()).unwrap();
+    let kind = InvocationType::RequestResponse;
+    let invocation = client.invoke(&arn("ends"), &json!({}), kind).await.unwrap();
+    assert_eq!(invocation.payload["errorType"], "Runtime.ExitError");
+    let bucket = Request::get("/bucket").body(Bytes::new()).unwrap();
+    let answer = client.signed("s3", bucket).await.unwrap();
+    assert_eq!(answer.status(), 501);
 }
 
 #[test]
