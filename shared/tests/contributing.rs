@@ -6,9 +6,9 @@ use std::fs::{self, File};
 use std::path::Path;
 use std::time::SystemTime;
 
-use local_cloud::process;
-use local_cloud::tools::target_directory;
 use tokio::process::Command;
+use tools::process;
+use tools::target_directory;
 
 const PAGE: &str = include_str!("../../CONTRIBUTING.md");
 /// What is done with the engine; it is compiled in the copy only.
@@ -67,7 +67,7 @@ fn insert(text: &str, before: &str, new: &str) -> String {
 #[tokio::test]
 #[ignore = "builds the library a second time: cargo xtask test"]
 async fn the_page_s_engine_is_one_module_and_one_line() {
-    let project = &local_cloud::tools::workspace();
+    let project = &tools::workspace();
     let here = project.join("shared");
     let copied = Path::new(env!("CARGO_TARGET_TMPDIR")).join("contributing");
     let _ = fs::remove_dir_all(&copied);

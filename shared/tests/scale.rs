@@ -14,7 +14,7 @@ use addon_rotation::deadline::Deadline;
 use addon_rotation::instances::{Order, Sweep};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use local_cloud::patience::Clock;
+use stand_in::patience::Clock;
 
 use stand::{
     ALL, AT_ONCE, ONE_PAGE, ONE_SCHEDULE, PAGE, PATIENCE, PREFIX, Requests, SECRETS, STACK, Stand,

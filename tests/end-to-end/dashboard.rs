@@ -8,12 +8,11 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use libtest_mimic::Failed;
 use local_cloud::cloud::{Api, Cloud, Engine, Instance};
-use local_cloud::patience::eventually;
-use local_cloud::process;
 use local_cloud::stack;
-use local_cloud::tools;
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
+use stand_in::patience::eventually;
+use tools::process;
 
 use crate::fleet::enrolled;
 use crate::support::{check, current, names, revoke, snapshot, workspace};

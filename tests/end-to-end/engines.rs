@@ -7,11 +7,11 @@ use std::sync::Arc;
 
 use libtest_mimic::Failed;
 use local_cloud::cloud::{Api, Cloud, Engine, Instance};
-use local_cloud::credential_service::Fault;
 use local_cloud::customers::{Customer, Login};
-use local_cloud::events::{Event, EventKind};
-use local_cloud::patience::PATIENCE;
 use serde_json::Value;
+use stand_in::Fault;
+use stand_in::events::{Event, EventKind};
+use stand_in::patience::PATIENCE;
 
 use crate::operator::{ON_CALL, Operator};
 use crate::support::customer::{customer, live, logins, nobody_noticed, nobody_was_refused};

@@ -11,8 +11,8 @@ use faults::run::{Act, Case, Outcome, run};
 use faults::world;
 use libtest_mimic::Failed;
 use local_cloud::cloud::{Api, Cloud, Engine};
-use local_cloud::events::EventKind;
-use local_cloud::heroku::Fault;
+use stand_in::Fault;
+use stand_in::events::EventKind;
 use tokio::runtime;
 use tokio::task::LocalSet;
 
@@ -84,7 +84,7 @@ async fn agreed(cloud: Arc<Cloud>, name: String, what: &str, kind: Kind) -> Test
         || "the fault never came about".to_owned(),
     )?;
     revoke(&cloud, &old).await?;
-    let started = |event: &local_cloud::events::Event| matches!(&event.kind, EventKind::RotationStarted { secret, .. } if *secret == instance.secret_name);
+    let started = |event: &stand_in::events::Event| matches!(&event.kind, EventKind::RotationStarted { secret, .. } if *secret == instance.secret_name);
     let attempts = cloud
         .events
         .since(0)

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use libtest_mimic::Failed;
 use local_cloud::cloud::{AddOn, Api, Cloud, Engine, Instance};
-use local_cloud::events::EventKind;
 use serde_json::{Value, json};
+use stand_in::events::EventKind;
 
 use crate::support::{
     check, current, failed, faults, live_versions, names, revoke, rotate, schedule, snapshot, spec,

@@ -7,10 +7,10 @@ use std::time::SystemTime;
 
 use libtest_mimic::Failed;
 use local_cloud::cloud::{Api, Cloud, Engine, Instance};
-use local_cloud::tools::client;
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::process::{Child, ChildStdin, ChildStdout};
+use tools::client;
 
 use crate::support::{
     check, current, document, faults, fire, invoke, live_versions, names, revoke, rotate, schedule,

@@ -165,7 +165,7 @@ async fn every_step_twice(cloud: Arc<Cloud>, spec: InstanceSpec) -> TestResult {
     revoke(&cloud, &old).await?;
     let revoke_secret = cloud.function_arn("revoke-secret");
     let event = serde_json::from_str(&again)?;
-    let kind = local_cloud::ministack::InvocationType::RequestResponse;
+    let kind = strict_aws::ministack::InvocationType::RequestResponse;
     let answer = cloud.root.invoke(&revoke_secret, &event, kind).await?;
     check(answer.function_error.is_none(), || {
         format!("a second revocation fails: {}", answer.payload)
@@ -217,9 +217,9 @@ async fn by_schedule(cloud: Arc<Cloud>) -> TestResult {
         .await?;
     let old = current(&cloud, &instance)?;
     cloud.rotate_by_schedule(&instance)?;
-    let promoted = |events: &[local_cloud::events::Event]| {
+    let promoted = |events: &[stand_in::events::Event]| {
         events.iter().find_map(|event| match &event.kind {
-            local_cloud::events::EventKind::RotationSucceeded { secret, version } => {
+            stand_in::events::EventKind::RotationSucceeded { secret, version } => {
                 (*secret == instance.secret_name).then(|| version.clone())
             }
             _ => None,

@@ -10,13 +10,13 @@ use std::time::Duration;
 
 use libtest_mimic::Failed;
 use local_cloud::cloud::{Api, Cloud, Engine, Instance, InstanceSpec};
-use local_cloud::events::{Event, EventKind};
-use local_cloud::heroku::{AppSpec, RestartSpeed};
-use local_cloud::ministack::InvocationType;
-use local_cloud::patience::PATIENCE;
-use local_cloud::secrets_manager::SecretSnapshot;
-pub(crate) use local_cloud::tools::workspace;
 use serde_json::{Value, json};
+use stand_in::events::{Event, EventKind};
+use stand_in::patience::PATIENCE;
+use strict_aws::ministack::InvocationType;
+use strict_aws::secrets_manager::SecretSnapshot;
+use strict_heroku::{AppSpec, RestartSpeed};
+pub(crate) use tools::workspace;
 
 pub(crate) fn app(name: &str, first: Duration) -> AppSpec {
     let restart = RestartSpeed {
@@ -119,7 +119,7 @@ pub(crate) fn schedule(
     cloud: &Cloud,
     version: &str,
     attempt: u32,
-) -> Option<local_cloud::scheduler::ScheduleSummary> {
+) -> Option<strict_aws::scheduler::ScheduleSummary> {
     cloud
         .gateway
         .scheduler()

@@ -9,8 +9,8 @@ mod wrong;
 use std::io::Write as _;
 use std::time::Duration;
 
-use local_cloud::credential_service::{CredentialService, CredentialServiceOptions};
-use local_cloud::events::EventLog;
+use credential_service::{CredentialService, CredentialServiceOptions};
+use stand_in::events::EventLog;
 use tempfile::NamedTempFile;
 
 use super::report::Verdict;

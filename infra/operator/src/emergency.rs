@@ -362,7 +362,7 @@ impl Alive {
     fn heir(&mut self, instance: &Instance, version: &VersionId, heir: &VersionId) {
         self.goes_on = true;
         let error = format!(
-            "Version {heir}, the current one of {}, has the credential of version {version}: somebody has stored it anew. → Rotate",
+            "Version {heir}, the current one of {}, has the credential of version {version}: somebody has stored it again. → Rotate",
             instance.id
         );
         self.add(

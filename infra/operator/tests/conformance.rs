@@ -6,14 +6,13 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
-use local_cloud::credential_service::{
-    CredentialService, CredentialServiceOptions, Fault, FaultRule,
-};
-use local_cloud::events::EventLog;
-use local_cloud::patience::eventually;
+use credential_service::{CredentialService, CredentialServiceOptions};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
+use stand_in::events::EventLog;
+use stand_in::patience::eventually;
+use stand_in::{Fault, FaultRule};
 use tokio::task::spawn_blocking;
 
 const TOKEN: &str = "the-administrators-token";

@@ -17,7 +17,7 @@ const EXAMPLES: [&str; 2] = ["v3-postgres", "v1-http"];
 const TEMPLATE: &str = include_str!("../../../infra/template.yaml");
 
 fn infra(file: &str) -> PathBuf {
-    local_cloud::tools::workspace().join("infra").join(file)
+    tools::workspace().join("infra").join(file)
 }
 
 fn read(file: &str) -> String {

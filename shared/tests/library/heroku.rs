@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use addon_rotation::heroku::Publication;
 use http::Method;
-use local_cloud::heroku::{Fault, FaultRule};
+use stand_in::{Fault, FaultRule};
 
 use crate::support::{Api, Instance, Publisher, Stand, VAR, rendered, soon};
 

@@ -18,9 +18,9 @@ use axum::{Json, Router};
 use http::header::CONTENT_TYPE;
 use http::{Method, StatusCode};
 use jiff::Timestamp;
-use local_cloud::credential_service::{Fault, FaultRule};
 use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
+use stand_in::{Fault, FaultRule};
 
 use crate::steps::{assert_settled, fire, schedule};
 use crate::support::{

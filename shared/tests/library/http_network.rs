@@ -6,7 +6,7 @@ use addon_rotation::deadline::Transient as _;
 use addon_rotation::document::Document;
 use addon_rotation::net::{self, Addresses, PlainText, Roots, Unreachable};
 use addon_rotation::service::{Cause, ServiceError, Services, Verdict};
-use local_cloud::certificates::{Authority, ServerCertificate};
+use database_servers::certificates::{Authority, ServerCertificate};
 use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};

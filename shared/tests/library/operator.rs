@@ -15,8 +15,8 @@ use addon_rotation::schedule::ScheduleGroup;
 use addon_rotation::secrets::Secrets;
 use addon_rotation_operator::output::Output;
 use addon_rotation_operator::stack::Stack;
-use local_cloud::secrets_manager::Untidy;
 use serde_json::Value;
+use strict_aws::secrets_manager::Untidy;
 
 use crate::support::{Instance, Stand};
 

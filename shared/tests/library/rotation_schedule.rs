@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use addon_rotation::rotation_schedule::{WINDOW, schedule_expression};
 use jiff::{Timestamp, Unit};
-use local_cloud::secrets_manager::RotationRules;
+use strict_aws::secrets_manager::RotationRules;
 use uuid::Uuid;
 
 const ADDON: &str = "01234567-89ab-cdef-0123-456789abcdef";

@@ -6,7 +6,7 @@ const PAGE: &str = include_str!("../../../SECURITY.md");
 
 #[test]
 fn each_statement_has_a_test_or_is_marked_as_advice() {
-    let root = local_cloud::tools::workspace();
+    let root = tools::workspace();
     let links: BTreeMap<&str, &str> = PAGE
         .lines()
         .filter_map(|line| line.strip_prefix('[')?.split_once("]: "))

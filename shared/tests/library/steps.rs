@@ -21,9 +21,9 @@ mod versions;
 
 use addon_rotation::event::{RevokeEvent, SecretArn, VersionId};
 use jiff::{SignedDuration, Timestamp};
-use local_cloud::events::EventKind;
-use local_cloud::scheduler::ScheduleSummary;
 use serde_json::{Value, json};
+use stand_in::events::EventKind;
+use strict_aws::scheduler::ScheduleSummary;
 
 use crate::support::{GRACE_PERIOD, Instance, Stand, credential};
 

@@ -22,24 +22,24 @@ use addon_rotation::net::{self, PlainText};
 use addon_rotation::secrets::Secrets;
 use addon_rotation::service::{self, Services};
 use addon_rotation::tokens::Tokens;
-use local_cloud::credential_service::{CredentialService, CredentialServiceOptions};
-use local_cloud::events::{Event, EventKind, EventLog};
-use local_cloud::gateway::{Gateway, GatewayOptions};
-use local_cloud::heroku::{AppSpec, Heroku, Manifest, Provision, RestartSpeed};
-use local_cloud::secrets_manager::{Caller, RotationOptions, SecretSnapshot, ServiceError};
+use credential_service::{CredentialService, CredentialServiceOptions};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
+use stand_in::events::{Event, EventKind, EventLog};
+use strict_aws::gateway::{Gateway, GatewayOptions};
+use strict_aws::secrets_manager::{Caller, RotationOptions, SecretSnapshot, ServiceError};
+use strict_heroku::{AppSpec, Heroku, Manifest, Provision, RestartSpeed};
 use uuid::Uuid;
 
 pub(crate) use functions::{Crash, Lambda, When};
 pub(crate) use invariants::Invariants;
 pub(crate) use lambda_in_process::{FUNCTIONS, GRACE_PERIOD, TOKENS_TABLE};
-pub(crate) use local_cloud::patience::{Clock, PATIENCE, eventually};
 pub(crate) use log::Log;
 pub(crate) use patience::{in_time, once, soon, within};
 pub(crate) use publisher::{Publisher, rendered};
 pub(crate) use server::Server;
 pub(crate) use snapshot::assert_snapshot;
+pub(crate) use stand_in::patience::{Clock, PATIENCE, eventually};
 
 /// The config var that shows an instance's credential.
 pub(crate) const VAR: &str = "ACME_URL";

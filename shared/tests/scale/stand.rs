@@ -312,6 +312,6 @@ pub(crate) const ONE_SCHEDULE: Duration = Duration::from_millis(100);
 pub(crate) const AT_ONCE: u32 = 8;
 
 /// An invocation of a test, far longer than the slowest machine takes.
-pub(crate) const PATIENCE: Duration = local_cloud::patience::PATIENCE;
+pub(crate) const PATIENCE: Duration = stand_in::patience::PATIENCE;
 
 pub(crate) const SECRETS: usize = 100_000;

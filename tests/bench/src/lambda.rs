@@ -12,12 +12,12 @@ use anyhow::{Context as _, Result, bail};
 use axum::body::{Body, Bytes};
 use http::{Request, Response};
 use local_cloud::lambda::{Call, Function, Launch, RuntimeApi};
-use local_cloud::ministack;
-use local_cloud::scheduler::{HandOver, Target};
-use local_cloud::secrets_manager::{Answer, RotationFunctions};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
+use strict_aws::ministack;
+use strict_aws::scheduler::{HandOver, Target};
+use strict_aws::secrets_manager::{Answer, RotationFunctions};
 
 use super::PYTHON;
 use super::front::Host;

@@ -18,8 +18,8 @@ use anyhow::{Context as _, Result, ensure};
 use bench::{FLOOR, FUNCTIONS, PYTHON, Round, World};
 use clap::Parser;
 use local_cloud::cloud::Api;
-use local_cloud::process::{OnLine, find_program};
-use local_cloud::tools::{self, Tools};
+use tools::Tools;
+use tools::process::{OnLine, find_program};
 
 use report::Report;
 

@@ -7,14 +7,14 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use anyhow::{Result, anyhow, bail, ensure};
+use credential_service::{CredentialService, CredentialServiceOptions};
 use local_cloud::cloud::Api;
-use local_cloud::credential_service::{CredentialService, CredentialServiceOptions};
-use local_cloud::events::{EventKind, EventLog};
-use local_cloud::gateway::{Gateway, GatewayOptions};
-use local_cloud::heroku::{AppSpec, Heroku, Manifest, Provision, RestartSpeed};
 use local_cloud::lambda::Function;
-use local_cloud::secrets_manager::Caller;
 use serde_json::{Value, json};
+use stand_in::events::{EventKind, EventLog};
+use strict_aws::gateway::{Gateway, GatewayOptions};
+use strict_aws::secrets_manager::Caller;
+use strict_heroku::{AppSpec, Heroku, Manifest, Provision, RestartSpeed};
 
 use super::front::{Door, Host, acceptor};
 use super::lambda::{Lambda, arn};

@@ -10,12 +10,12 @@ use std::sync::Arc;
 use bench::{FLOOR, FUNCTIONS, World};
 use local_cloud::cloud::Api;
 use local_cloud::lambda::{Lambda, functions};
-use local_cloud::process::{self, OnLine};
-use local_cloud::tools::{Arm64, Tools, target_directory, workspace};
 use nix::sys::signal::Signal;
 use package::Architecture;
 use serde_json::json;
 use tokio::sync::OnceCell;
+use tools::process::{self, OnLine};
+use tools::{Arm64, Tools, target_directory, workspace};
 
 /// A connection takes seconds unoptimised.
 const OPTIMISED: &str = "profile.dev.package.ring.opt-level=3";

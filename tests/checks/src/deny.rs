@@ -6,8 +6,6 @@ use std::fmt;
 use std::path::Path;
 use std::process::{ExitCode, Output};
 use std::sync::Arc;
-
-use local_cloud::tools;
 use tokio::process::Command;
 
 const FILE: &str = "deny.toml";

@@ -68,7 +68,7 @@ fn files(folder: &Path, found: &mut Vec<std::path::PathBuf>) {
 
 #[test]
 fn no_module_imports_upwards() {
-    let library = local_cloud::tools::workspace().join("shared/src");
+    let library = tools::workspace().join("shared/src");
     let page = std::fs::read_to_string(library.join("lib.rs")).unwrap();
     let order = order(&page);
     let mut declared: Vec<_> = page

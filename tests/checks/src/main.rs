@@ -24,7 +24,6 @@ use std::error::Error;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use local_cloud::tools;
 
 /// What is checked, in which order.
 #[derive(Parser)]

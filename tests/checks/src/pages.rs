@@ -20,7 +20,7 @@ const MADE: &str = "infra/fleet.md";
 /// All pages of the repository.
 fn pages() -> Vec<Page> {
     let mut pages = Vec::new();
-    find(&local_cloud::tools::workspace(), "", &mut pages);
+    find(&tools::workspace(), "", &mut pages);
     assert!(pages.len() > 9, "{} pages", pages.len());
     pages
 }
@@ -52,11 +52,7 @@ fn no(complaints: &[String]) {
 #[test]
 fn links_lead_somewhere() {
     let known = include_str!("pages/known_links.txt");
-    no(&links::complaints(
-        &pages(),
-        &local_cloud::tools::workspace(),
-        known,
-    ));
+    no(&links::complaints(&pages(), &tools::workspace(), known));
 }
 
 #[test]
@@ -110,7 +106,7 @@ fn planted_mistakes_are_found() {
         ("```sh\nls", "bad.md:1: the block does not end"),
     ] {
         let page = Page::new("bad.md", text);
-        let root = local_cloud::tools::workspace();
+        let root = tools::workspace();
         let mut complaints = links::complaints(std::slice::from_ref(&page), &root, "");
         complaints.extend(prose::lengths(&page));
         complaints.extend(prose::sentences(&page));
@@ -143,7 +139,7 @@ fn what_is_right_is_let_alone() {
             .replace("[told]", "[said]"),
     );
     let pages = std::slice::from_ref(&page);
-    let root = local_cloud::tools::workspace();
+    let root = tools::workspace();
     no(&links::complaints(pages, &root, "https://example.org/a\n"));
     no(&prose::lengths(&page));
     no(&prose::sentences(&page));

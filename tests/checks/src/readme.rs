@@ -8,7 +8,7 @@ const THE_SERVICES_OWN: &str = "the service's";
 
 #[test]
 fn every_cell_of_the_engines_names_a_test_that_is_there() {
-    let root = local_cloud::tools::workspace();
+    let root = tools::workspace();
     let root = root.join("tests");
     let page = std::fs::read_to_string(root.join("README.md")).unwrap();
     let table = page.split("| | `http` |").nth(1).unwrap();
@@ -31,7 +31,7 @@ fn every_cell_of_the_engines_names_a_test_that_is_there() {
 
 #[test]
 fn every_guarantee_names_tests_that_are_there() {
-    let root = local_cloud::tools::workspace().join("infra");
+    let root = tools::workspace().join("infra");
     let page = std::fs::read_to_string(root.join("reference.md")).unwrap();
     let section = page.split("\n## Guarantees\n").nth(1).unwrap();
     let section = section.split("\n## ").next().unwrap();

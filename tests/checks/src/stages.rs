@@ -9,8 +9,8 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Instant;
 
-use local_cloud::process::OnLine;
-use local_cloud::tools::{self, Tools};
+use tools::Tools;
+use tools::process::OnLine;
 
 use programs::Program;
 
@@ -188,7 +188,7 @@ async fn set_up_browser(workspace: &Path) -> Ended {
 
 /// The functions, as the local cloud builds them, and what has requests go wrong.
 async fn functions(workspace: &Path) -> Ended {
-    let mut cargo = local_cloud::stack::building(workspace)?;
+    let mut cargo = tools::building(workspace)?;
     cargo.args(["--bin", "faults"]);
     status(cargo).await
 }

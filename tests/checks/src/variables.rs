@@ -11,7 +11,7 @@ const HEADING: &str = "| variable | functions | value |";
 const OF_ALL: &str = "AWS_";
 
 fn page() -> String {
-    let root = local_cloud::tools::workspace();
+    let root = tools::workspace();
     let pages = ["README.md", "infra/reference.md"];
     let texts = pages.map(|page| std::fs::read_to_string(root.join(page)).unwrap_or_default());
     let page = texts.into_iter().find(|text| text.contains(HEADING));
@@ -82,7 +82,7 @@ fn all_that_is_missing_is_told_at_once_and_numbered() {
 
 #[test]
 fn the_template_sets_no_variable_that_its_function_does_not_read() {
-    let template = local_cloud::tools::workspace().join("infra/template.yaml");
+    let template = tools::workspace().join("infra/template.yaml");
     let template = std::fs::read_to_string(template).unwrap();
     let mut checked = 0;
     for (function, variables, _) in read_by_each() {

@@ -108,7 +108,7 @@ fn files(folder: &Path, extension: &str) -> Vec<PathBuf> {
 
 #[test]
 fn messages_and_descriptions_are_in_the_projects_words() {
-    let root = local_cloud::tools::workspace();
+    let root = tools::workspace();
     let mut complaints = Vec::new();
     let mut read = 0;
     let mut check = |path: &Path, texts: Vec<(usize, String)>| {

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use local_cloud::customers::{GenerationTally, SLICE, SliceTally, Tally};
-use local_cloud::events::{Event, EventKind};
 use serde_json::json;
+use stand_in::events::{Event, EventKind};
 
 use super::recording::{App, Outcome, Recording, Subject};
 

@@ -2,8 +2,8 @@
 //! apps ran with.
 
 use jiff::Timestamp;
-use local_cloud::events::{Event, EventKind};
 use serde_json::Value;
+use stand_in::events::{Event, EventKind};
 
 use super::recording::{Outcome, Recording, Subject};
 

@@ -26,7 +26,6 @@ use clap::{Parser, Subcommand};
 use local_cloud::cloud::{
     Cloud, CloudOptions, Embedded, EmbeddedOptions, Engine, Parameters, Partner,
 };
-use local_cloud::tools;
 use nix::errno::Errno;
 use nix::sys::signal::kill;
 use nix::unistd::Pid;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use local_cloud::customers::Tally;
-use local_cloud::events::Event;
+use stand_in::events::Event;
 
 /// A run of the demo.
 #[derive(Clone, Debug)]

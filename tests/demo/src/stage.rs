@@ -9,8 +9,8 @@ use anyhow::{Result, anyhow};
 use jiff::Timestamp;
 use local_cloud::cloud::{Api, Engine, Instance, InstanceSpec, Partner};
 use local_cloud::customers::{Customer, CustomerSpec, Tally};
-use local_cloud::events::Event;
-use local_cloud::heroku::{AppSpec, RestartSpeed};
+use stand_in::events::Event;
+use strict_heroku::{AppSpec, RestartSpeed};
 use tokio::time::Instant;
 use url::Url;
 

@@ -10,10 +10,9 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use local_cloud::cloud::{AddOn, Api, Engine, InstanceSpec, Partner, STACK};
-use local_cloud::heroku::{AppSpec, RestartSpeed};
-use local_cloud::ministack::{InvocationType, ROOT_ACCESS_KEY_ID, ROOT_SECRET_ACCESS_KEY};
-use local_cloud::tools;
 use serde_json::{Value, json};
+use strict_aws::ministack::{InvocationType, ROOT_ACCESS_KEY_ID, ROOT_SECRET_ACCESS_KEY};
+use strict_heroku::{AppSpec, RestartSpeed};
 
 use self::breaking::Breaking;
 use crate::view::View;

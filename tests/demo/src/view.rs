@@ -8,10 +8,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use local_cloud::events::EventLog;
-use local_cloud::process::OnLine;
+use stand_in::events::EventLog;
 use tokio::time::MissedTickBehavior;
 use tokio_util::task::AbortOnDropHandle;
+use tools::process::OnLine;
 
 use self::describe::{Cast, Line};
 use super::recording::Subject;

@@ -10,11 +10,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use local_cloud::cloud::{AddOn, Api, Embedded, EmbeddedOptions, Engine, InstanceSpec, STACK};
-use local_cloud::heroku::{AppSpec, RestartSpeed};
-use local_cloud::ministack::{ROOT_ACCESS_KEY_ID, ROOT_SECRET_ACCESS_KEY};
-use local_cloud::patience::eventually;
-use local_cloud::tools::{Tools, target_directory, workspace};
 use serde_json::{Value, json};
+use stand_in::patience::eventually;
+use strict_aws::ministack::{ROOT_ACCESS_KEY_ID, ROOT_SECRET_ACCESS_KEY};
+use strict_heroku::{AppSpec, RestartSpeed};
+use tools::{Tools, target_directory, workspace};
 
 /// Of each API.
 const INSTANCES: usize = 10;

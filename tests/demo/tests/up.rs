@@ -6,9 +6,9 @@ use std::io::{BufRead as _, BufReader, Lines};
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
 use std::sync::Arc;
 
-use local_cloud::tools::{Tools, target_directory, workspace};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use tools::{Tools, target_directory, workspace};
 
 /// A cloud that runs.
 struct Up {

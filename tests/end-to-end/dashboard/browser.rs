@@ -5,13 +5,13 @@ use std::path::Path;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use libtest_mimic::Failed;
-use local_cloud::patience::{PATIENCE, eventually};
-use local_cloud::process::{self, Process};
-use local_cloud::tools::Chromium;
 use nix::sys::signal::Signal;
 use reqwest::{Client, Method};
 use serde_json::{Value, json};
+use stand_in::patience::{PATIENCE, eventually};
 use tempfile::TempDir;
+use tools::Chromium;
+use tools::process::{self, Process};
 
 use crate::TestResult;
 

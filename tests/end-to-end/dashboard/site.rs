@@ -7,13 +7,13 @@ use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use libtest_mimic::Failed;
 use local_cloud::cloud::{Cloud, STACK};
-use local_cloud::patience::PATIENCE;
-use local_cloud::process::{self, Process};
 use nix::sys::signal::Signal;
 use reqwest::redirect::Policy;
 use reqwest::{Client, header};
 use ring::digest::{SHA256, digest};
+use stand_in::patience::PATIENCE;
 use tempfile::TempDir;
+use tools::process::{self, Process};
 
 use super::{FOLDER, policy};
 use crate::support::person::Person;

@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use local_cloud::cloud::{Api, Cloud, Engine};
-use local_cloud::ministack::InvocationType;
 use serde_json::json;
+use strict_aws::ministack::InvocationType;
 
 use crate::TestResult;
 use crate::permissions::delete_schedule;

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use libtest_mimic::Failed;
 use local_cloud::cloud::Cloud;
-use local_cloud::tools;
 use tokio::process::Command;
 
 use crate::support::{check, workspace};

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use libtest_mimic::Failed;
 use local_cloud::cloud::{Api, Cloud, Engine, Instance, STACK};
-use local_cloud::heroku::Fault;
 use serde_json::{Value, json};
+use stand_in::Fault;
 
 use crate::TestResult;
 use crate::fleet;

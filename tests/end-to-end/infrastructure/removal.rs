@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use libtest_mimic::Failed;
 use local_cloud::cloud::{Api, Cloud, Engine, STACK};
-use local_cloud::events::EventKind;
 use serde_json::Value;
+use stand_in::events::EventKind;
 
 use crate::TestResult;
 use crate::support::{check, current, document, live_versions, rotate, schedule, spec, wait_for};

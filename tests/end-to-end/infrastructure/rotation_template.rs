@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use local_cloud::cloud::Cloud;
-use local_cloud::events::{Event, EventKind};
 use serde_json::{Value, json};
+use stand_in::events::{Event, EventKind};
 
 use crate::TestResult;
 use crate::support::{check, workspace};

@@ -10,10 +10,10 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use libtest_mimic::Failed;
 use local_cloud::cloud::Cloud;
-use local_cloud::heroku::{ShownNames, Untidiness};
-use local_cloud::scheduler::{self, Past};
-use local_cloud::secrets_manager;
 use serde_json::Value;
+use strict_aws::scheduler::{self, Past};
+use strict_aws::secrets_manager;
+use strict_heroku::{ShownNames, Untidiness};
 use tokio::time::Instant;
 
 use super::{Ended, Operator};

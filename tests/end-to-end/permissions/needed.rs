@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use libtest_mimic::Failed;
 use local_cloud::cloud::{Api, Cloud, Engine, Instance};
-use local_cloud::heroku::{Renewal, TokenRules};
 use serde_json::{Value, json};
+use strict_heroku::{Renewal, TokenRules};
 
 use super::roles::{role, roles};
 use super::{delete_schedule, switch_schedule_off};
@@ -246,7 +246,7 @@ pub(super) async fn scheduler_role(cloud: Arc<Cloud>) -> TestResult {
     fire(&cloud, &old, 0).await?;
     let buried = wait_for(&cloud, "the dead letter", |events| {
         events.iter().find_map(|event| match &event.kind {
-            local_cloud::events::EventKind::ScheduleDeadLettered {
+            stand_in::events::EventKind::ScheduleDeadLettered {
                 name: schedule,
                 message,
             } => (*schedule == name).then(|| message.clone()),

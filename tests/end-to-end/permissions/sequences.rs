@@ -12,8 +12,8 @@ use std::sync::Arc;
 
 use libtest_mimic::Failed;
 use local_cloud::cloud::Cloud;
-use local_cloud::gateway::{Needed, needed};
 use serde_json::{Value, json};
+use strict_aws::gateway::{Needed, needed};
 
 use super::roles::{Role, roles};
 use crate::support::check;

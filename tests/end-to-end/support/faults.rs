@@ -3,8 +3,8 @@
 
 use http::Method;
 use local_cloud::cloud::{Api, Cloud, Instance};
-use local_cloud::gateway::GatewayFault;
-use local_cloud::heroku::{Fault, FaultRule};
+use stand_in::{Fault, FaultRule};
+use strict_aws::gateway::GatewayFault;
 
 /// As often as anybody tries.
 pub(crate) const ALWAYS: usize = 1000;

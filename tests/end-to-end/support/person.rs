@@ -4,9 +4,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use libtest_mimic::Failed;
 use local_cloud::cloud::Cloud;
-use local_cloud::process;
 use serde_json::{Value, json};
 use tokio::process::Command;
+use tools::process;
 
 use crate::TestResult;
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use faults::engine::Engine;
-use local_cloud::tools::target_directory;
+use tools::target_directory;
 
 /// Has requests go wrong, and looks whether what must hold does.
 #[derive(Parser)]
@@ -76,7 +76,7 @@ impl Arguments {
 
     /// Where what comes of the runs is written.
     pub(crate) fn directory() -> PathBuf {
-        let workspace = local_cloud::tools::workspace();
+        let workspace = tools::workspace();
         target_directory(&workspace).join("faults")
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
-use local_cloud::scheduler::{ScheduleSummary, Scheduler};
+use strict_aws::scheduler::{ScheduleSummary, Scheduler};
 
 /// A point of the run's time.
 pub type Time = Timestamp;

@@ -8,8 +8,8 @@ mod servers;
 
 use std::sync::Arc;
 
-use local_cloud::events::EventLog;
 use serde_json::Value;
+use stand_in::events::EventLog;
 
 use crate::Problem;
 use crate::proxy::Passage;

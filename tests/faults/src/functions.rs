@@ -11,10 +11,10 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use lambda_in_process::{Environment, answered, function_of, invocation, names};
 use lambda_runtime::Diagnostic;
-use local_cloud::ministack::Invocation;
-use local_cloud::scheduler::{HandOver, Target};
-use local_cloud::secrets_manager::{Answer, RotationFunctions};
 use serde_json::{Value, json};
+use strict_aws::ministack::Invocation;
+use strict_aws::scheduler::{HandOver, Target};
+use strict_aws::secrets_manager::{Answer, RotationFunctions};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::running::Running;

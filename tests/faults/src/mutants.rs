@@ -12,8 +12,8 @@ use std::process::{Command, Output, Stdio};
 
 use faults::Problem;
 use faults::violation::Rule;
-use local_cloud::tools::target_directory;
 use serde::Deserialize;
+use tools::target_directory;
 
 use table::mutants;
 use weave::{BROKEN, Change, weave};
@@ -88,7 +88,7 @@ struct Violation {
 
 /// Breaks the functions in every way of the table, one at a time; whether each was seen.
 pub(crate) fn run(only: Option<&str>, no_tests: bool) -> Result<bool, Problem> {
-    let workspace = local_cloud::tools::workspace();
+    let workspace = tools::workspace();
     let target = target_directory(&workspace.canonicalize()?);
     let copy = target.join("faults/mutants");
     if copy.exists() {
@@ -242,7 +242,7 @@ fn expect_success(output: &Output) -> Result<(), Problem> {
 fn cargo() -> Command {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
-    local_cloud::process::forget_cargo(&mut command);
+    tools::process::forget_cargo(&mut command);
     command
 }
 
@@ -290,7 +290,7 @@ mod tests {
     /// A mutant whose text is gone proves nothing, and is found here instead of an hour later.
     #[test]
     fn each_mutant_changes_what_is_there_once() {
-        let woven = woven(&local_cloud::tools::workspace());
+        let woven = woven(&tools::workspace());
         assert!(woven.is_ok(), "{}", woven.unwrap_err());
     }
 }

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use local_cloud::events::EventKind;
-use local_cloud::patience::PATIENCE;
 use serde::{Deserialize, Serialize};
+use stand_in::events::EventKind;
+use stand_in::patience::PATIENCE;
 use tokio::time::error::Elapsed;
 
 use crate::Problem;

@@ -13,11 +13,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use addon_rotation_operator::stack::Stack;
 use jiff::SignedDuration;
 use lambda_in_process::{GRACE_PERIOD, TOKENS_TABLE};
-use local_cloud::events::EventLog;
-use local_cloud::gateway::Gateway;
-use local_cloud::heroku::Heroku;
-use local_cloud::secrets_manager::{SecretSnapshot, SecretsManager};
 use serde_json::{Value, json};
+use stand_in::events::EventLog;
+use strict_aws::gateway::Gateway;
+use strict_aws::secrets_manager::{SecretSnapshot, SecretsManager};
+use strict_heroku::Heroku;
 
 use crate::clock::Clock;
 use crate::engine::Service;

@@ -3,8 +3,8 @@
 use axum::Json;
 use axum::response::{IntoResponse as _, Response};
 use lambda_runtime::Diagnostic;
-use local_cloud::ministack::Invocation;
 use serde_json::{Value, json};
+use strict_aws::ministack::Invocation;
 
 /// [Invoke](https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html)'s answer: a function that failed is a
 /// success with a header.

@@ -19,6 +19,9 @@ use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
+use strict_aws::gateway::{Gateway, GatewayOptions};
+use tools::Tools;
+use tools::process::OnLine;
 
 use serde_json::Value;
 
@@ -29,11 +32,8 @@ pub use own::Own;
 pub use partner::Partner;
 pub use redis::SharedRedis;
 
-use crate::gateway::{Gateway, GatewayOptions};
 use crate::ministack::{MiniStack, MiniStackOptions};
-use crate::process::OnLine;
 use crate::stack::{self, Stack};
-use crate::tools::Tools;
 
 /// The stack's name, and so the prefix of its functions'.
 pub const STACK: &str = "addon-rotation";
@@ -99,7 +99,7 @@ impl Cloud {
             parameters,
             progress,
         } = options;
-        let target = crate::tools::target_directory(&workspace);
+        let target = tools::target_directory(&workspace);
         let logs = target.join("local-cloud");
         let only = Only::new(&logs)?;
         progress("setting up the Python tools");

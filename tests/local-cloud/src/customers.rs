@@ -23,6 +23,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::ensure;
+use stand_in::patience::{PATIENCE, eventually};
+use strict_heroku::{DynoState, Heroku};
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
@@ -36,8 +38,6 @@ use self::psql::Psql;
 use self::redis::RedisLogin;
 pub use self::tally::{GenerationTally, SLICE, SliceTally, Tally};
 use self::terminal::TerminalLogin;
-use crate::heroku::{DynoState, Heroku};
-use crate::patience::{PATIENCE, eventually};
 
 /// A login that takes longer counts as an error.
 const LOGIN_TIMEOUT: Duration = PATIENCE;

@@ -15,13 +15,11 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
-
-use crate::ministack::Invocation;
-use crate::scheduler::{HandOver, Target};
-use crate::secrets_manager::{Answer, RotationFunctions};
+use strict_aws::ministack::Invocation;
+use strict_aws::scheduler::{HandOver, Target};
+use strict_aws::secrets_manager::{Answer, RotationFunctions};
 
 pub use environment::Launch;
-pub(crate) use front::is_of_functions;
 pub use runtime_api::{Call, RuntimeApi};
 pub use template::functions;
 

@@ -1,25 +1,11 @@
-//! A cloud on one machine: what stands in for AWS, Heroku and the partner's services while the
-//! real function binaries run against it.
+//! A cloud on one machine: the stand-ins of AWS and Heroku, the partner's services and their customers, all together,
+//! while the real function binaries run against them.
 //!
 //! Everything binds to loopback on a free port, and every process started here is stopped with
 //! the value that owns it.
 
-pub mod certificates;
 pub mod cloud;
-pub mod credential_service;
 pub mod customers;
-pub mod events;
-pub mod gateway;
-pub mod heroku;
 pub mod lambda;
 pub mod ministack;
-pub mod mysqld;
-pub mod patience;
-pub mod postgres;
-pub mod process;
-pub mod redis;
-pub mod scheduler;
-pub mod scratch;
-pub mod secrets_manager;
 pub mod stack;
-pub mod tools;

@@ -1,21 +1,19 @@
 //! Building the stack, and deploying it the way a user does: `sam deploy`, `aws`.
 
-use anyhow::Context as _;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use anyhow::Context as _;
 use nix::sys::signal::Signal;
 use serde_json::Value;
+use strict_aws::ministack::{REGION, ROOT_ACCESS_KEY_ID, ROOT_SECRET_ACCESS_KEY};
 use tokio::process::Command;
+use tools::{Tools, process};
 use url::Url;
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
-
-use crate::ministack::{REGION, ROOT_ACCESS_KEY_ID, ROOT_SECRET_ACCESS_KEY};
-use crate::process;
-use crate::tools::Tools;
 
 /// The template, within the workspace.
 const TEMPLATE: &str = "infra/template.yaml";
@@ -42,7 +40,7 @@ pub struct Stack {
 ///
 /// The output goes to `log_dir`. Fails with the end of the build's output.
 pub async fn build(workspace: &Path, target: &Path, log_dir: &Path) -> anyhow::Result<PathBuf> {
-    let cargo = building(workspace)?;
+    let cargo = tools::building(workspace)?;
     let log = log_dir.join("cargo-build.log");
     process::run("cargo build", cargo, &log, None).await?;
 
@@ -66,20 +64,6 @@ pub async fn build(workspace: &Path, target: &Path, log_dir: &Path) -> anyhow::R
     let path = directory.join("template.yaml");
     std::fs::write(&path, lines.join("\n") + "\n")?;
     Ok(path)
-}
-
-/// Has cargo build the functions, with the features that the tests of the whole workspace are built with.
-pub fn building(workspace: &Path) -> anyhow::Result<Command> {
-    let template = workspace.join(TEMPLATE);
-    let text =
-        std::fs::read_to_string(&template).with_context(|| template.display().to_string())?;
-    let mut cargo = process::command("cargo", Signal::SIGTERM);
-    process::forget_cargo(cargo.as_std_mut());
-    cargo.args(["build", "--workspace"]).current_dir(workspace);
-    for (_, function) in text.lines().filter_map(|line| line.split_once(CODE)) {
-        cargo.args(["--bin", function]);
-    }
-    Ok(cargo)
 }
 
 /// Where the functions are in the template, before the name of the package.

@@ -4,11 +4,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
-use local_cloud::process::{self, OnLine};
-use local_cloud::tools::Tools;
 use nix::sys::signal::Signal;
 use package::{Architecture, GlibcVersion, archive};
 use tokio::process::Command;
+use tools::Tools;
+use tools::process::{self, OnLine};
 
 use super::source::utf8;
 

@@ -15,8 +15,8 @@ use std::sync::Arc;
 
 use anyhow::{Result, bail, ensure};
 use clap::Parser;
-use local_cloud::process::OnLine;
-use local_cloud::tools::{self, Tools};
+use tools::Tools;
+use tools::process::OnLine;
 
 use self::build::{Build, Package, Place};
 use self::source::FreshCopy;

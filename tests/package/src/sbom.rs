@@ -8,10 +8,10 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::Result;
-use local_cloud::process;
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 use tokio::process::Command;
+use tools::process;
 
 use super::{Architecture, output};
 
@@ -151,7 +151,7 @@ mod tests {
 
     #[tokio::test]
     async fn it_lists_exactly_what_the_functions_are_compiled_from() {
-        let workspace = local_cloud::tools::workspace();
+        let workspace = tools::workspace();
         let functions = source::functions(&workspace).unwrap();
         let logs = tempfile::tempdir().unwrap();
         let bill = of(&workspace, Architecture::X86_64, &functions, logs.path());

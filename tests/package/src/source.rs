@@ -4,10 +4,10 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, ensure};
-use local_cloud::process;
 use nix::sys::signal::Signal;
 use tempfile::TempDir;
 use tokio::process::Command;
+use tools::process;
 
 use super::build::Place;
 

@@ -5,7 +5,7 @@ use package::amazon_linux;
 use package::archive::sha256;
 
 fn workspace() -> PathBuf {
-    local_cloud::tools::workspace()
+    tools::workspace()
 }
 
 fn package(function: &str, bootstrap: &[u8]) -> Package {

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use local_cloud::certificates::Authority;
+use database_servers::certificates::Authority;
 use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -133,8 +133,7 @@ async fn the_page_shows_a_real_report() {
     let service = TestService::start(Wrong::DeleteIs200).await;
     let report = report(service.url.as_str(), PATIENCE).await;
     let text = report.text(false);
-    let page =
-        std::fs::read_to_string(local_cloud::tools::workspace().join("infra/backend.md")).unwrap();
+    let page = std::fs::read_to_string(tools::workspace().join("infra/backend.md")).unwrap();
     let (shown, _) = page
         .split_once("    ╭")
         .unwrap()

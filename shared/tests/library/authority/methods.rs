@@ -6,7 +6,7 @@ use addon_rotation::deadline::{Deadline, Transient as _};
 use addon_rotation::document::Fields;
 use addon_rotation::net::{self, Roots};
 use addon_rotation::service::{ServiceError, Services};
-use local_cloud::certificates::{Authority, ServerCertificate};
+use database_servers::certificates::{Authority, ServerCertificate};
 use serde_json::{Value, json};
 
 use super::server::{Ask, Hostile, SALT};

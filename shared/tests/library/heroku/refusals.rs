@@ -7,8 +7,9 @@ use addon_rotation::deadline::{Deadline, Transient};
 use addon_rotation::document::Fields;
 use addon_rotation::heroku::{HerokuError, Partner};
 use http::Method;
-use local_cloud::heroku::{Fault, GoneAs};
 use serde_json::json;
+use stand_in::Fault;
+use strict_heroku::GoneAs;
 
 use super::{fail, status, write};
 use crate::support::{Api, Publisher, Stand, VAR, rendered, soon, within};

@@ -6,10 +6,11 @@ use std::time::Duration;
 use addon_rotation::deadline::Deadline;
 use addon_rotation::heroku::HerokuError;
 use http::Method;
-use local_cloud::gateway::GatewayFault;
-use local_cloud::heroku::{Fault, FaultRule, Heroku, Renewal, TokenRules};
 use secrecy::SecretString;
 use serde_json::json;
+use stand_in::{Fault, FaultRule};
+use strict_aws::gateway::GatewayFault;
+use strict_heroku::{Heroku, Renewal, TokenRules};
 
 use super::{fail, status};
 use crate::support::{Api, Clock, Instance, Publisher, Stand, TOKENS_TABLE, soon, within};

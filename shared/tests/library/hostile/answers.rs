@@ -11,9 +11,9 @@ use addon_rotation::net::{self, PlainText};
 use addon_rotation::service::{Services, Verdict};
 use addon_rotation::tokens::Tokens;
 use aws_credential_types::Credentials;
-use local_cloud::gateway::{Gateway, GatewayOptions};
 use proptest::prelude::*;
 use serde_json::{Value, json};
+use strict_aws::gateway::{Gateway, GatewayOptions};
 use tokio::runtime::Runtime;
 
 use super::documents::http;

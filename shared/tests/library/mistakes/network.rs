@@ -4,7 +4,7 @@
 use addon_rotation::message;
 use addon_rotation::net::Unreachable;
 use addon_rotation::service::{Cause, ServiceError};
-use local_cloud::certificates::Authority;
+use database_servers::certificates::Authority;
 use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpSocket};
 use tokio_util::task::AbortOnDropHandle;

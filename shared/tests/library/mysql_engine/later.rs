@@ -1,6 +1,6 @@
 //! Servers of later versions: each line of the local cloud's table.
 
-use local_cloud::tools::LATER_MARIADB;
+use tools::LATER_MARIADB;
 
 use super::stand::Server;
 use super::{cut_off, definers, life, policies, tls};

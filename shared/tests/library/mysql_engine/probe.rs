@@ -7,9 +7,9 @@ mod set_up;
 use std::cell::Cell;
 
 use addon_rotation::service::Verdict;
-use local_cloud::tools::LATER_MARIADB;
 use serde_json::Value;
 use tokio::runtime::Runtime;
+use tools::LATER_MARIADB;
 
 use self::instance::Instance;
 use self::set_up::{SetUp, set_ups};

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use addon_rotation::document::{Document, Fields};
 use addon_rotation::net::{self, PlainText};
 use addon_rotation::service::{Services, Verdict};
-use local_cloud::mysqld::Mysqld;
-use local_cloud::tools::{LATER_MARIADB, ensure_mariadb, ensure_mysql, target_directory};
+use database_servers::mysqld::Mysqld;
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use tools::{LATER_MARIADB, ensure_mariadb, ensure_mysql, target_directory};
 
 use crate::support::{document, next_document, random, serving, soon, version_id};
 
@@ -86,7 +86,7 @@ impl Stand {
     pub(super) async fn with(server: Server, options: &[&str]) -> Self {
         // Already installed is as good.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let workspace = local_cloud::tools::workspace();
+        let workspace = tools::workspace();
         let progress = Arc::new(|line: &str| println!("{line}"));
         let target = target_directory(&workspace);
         let programs = match server {

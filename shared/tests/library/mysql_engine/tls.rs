@@ -3,7 +3,7 @@
 use addon_rotation::deadline::Transient as _;
 use addon_rotation::net::Roots;
 use addon_rotation::service::{Kind, Services, Verdict};
-use local_cloud::certificates::Authority;
+use database_servers::certificates::Authority;
 use serde_json::Value;
 
 use super::stand::{Server, Stand};

@@ -6,9 +6,9 @@ use std::time::Duration;
 use addon_rotation::document::{id_of_change, is_change};
 use addon_rotation_operator::change::{Options, run};
 use addon_rotation_operator::{OperatorError, Outcome, rollback};
-use local_cloud::secrets_manager::{RotationOptions, Untidy};
 use secrecy::SecretString;
 use serde_json::{Value, json};
+use strict_aws::secrets_manager::{RotationOptions, Untidy};
 use tempfile::NamedTempFile;
 use tokio::task::JoinSet;
 

@@ -7,8 +7,8 @@ use addon_rotation_operator::emergency::{Options, run};
 use addon_rotation_operator::{Outcome, rollback, rotation};
 use jiff::Timestamp;
 use lambda_runtime::Diagnostic;
-use local_cloud::secrets_manager::{Caller, RotationOptions, Untidy};
 use serde_json::json;
+use strict_aws::secrets_manager::{Caller, RotationOptions, Untidy};
 
 use super::{Words, be, id, manners, operations, stack};
 use crate::steps::{assert_fires, assert_settled, fire, schedule, schedules::tag_with};

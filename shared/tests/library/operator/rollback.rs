@@ -6,10 +6,10 @@ use addon_rotation::event::VersionId;
 use addon_rotation_operator::rollback::{Options, run};
 use addon_rotation_operator::{OperatorError, Outcome};
 use http::Method;
-use local_cloud::gateway::GatewayFault;
-use local_cloud::heroku::{Fault, FaultRule};
-use local_cloud::secrets_manager::Untidy;
 use serde_json::json;
+use stand_in::{Fault, FaultRule};
+use strict_aws::gateway::GatewayFault;
+use strict_aws::secrets_manager::Untidy;
 
 use super::{Words, be, id, manners, stack};
 use crate::steps::{assert_settled, fire, fired, schedule};

@@ -8,8 +8,8 @@ use addon_rotation_operator::Outcome;
 use addon_rotation_operator::status::{Options, look, run};
 use axum::body::Bytes;
 use http::Request;
-use local_cloud::credential_service::{Fault, FaultRule};
 use serde_json::json;
+use stand_in::{Fault, FaultRule};
 
 use super::{Words, id, operations, stack};
 use crate::steps::{fire, schedule};

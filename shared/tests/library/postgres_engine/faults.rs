@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use addon_rotation::deadline::Deadline;
 use addon_rotation::service::{Kind, ServiceError, Verdict};
-use local_cloud::postgres::{ADMINISTRATOR, SUPERUSER};
+use database_servers::postgres::{ADMINISTRATOR, SUPERUSER};
 
 use super::support::{Stand, Version, administrator, execute, username};
 use crate::support::{eventually, in_time, random, soon};

@@ -1,6 +1,6 @@
 //! What a leaked credential can hold its own end up with, and what keeps it from that.
 
-use local_cloud::postgres::ADMINISTRATOR;
+use database_servers::postgres::ADMINISTRATOR;
 
 use super::adversary::connect;
 use super::support::{Stand, Version, execute};

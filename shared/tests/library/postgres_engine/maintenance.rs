@@ -1,7 +1,7 @@
 //! The party whose credential ends shapes nothing that the ending depends on.
 
 use addon_rotation::service::{Sessions, Verdict};
-use local_cloud::postgres::{ADMINISTRATOR, SUPERUSER};
+use database_servers::postgres::{ADMINISTRATOR, SUPERUSER};
 
 use super::pooler::{Judge, Pooler, Startup, refusal};
 use super::support::{Stand, Version, answer, execute, username};

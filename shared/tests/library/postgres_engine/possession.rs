@@ -1,8 +1,7 @@
 //! A login is what its own session says that it is, whatever the document claims.
 
 use addon_rotation::service::Verdict;
-
-use local_cloud::postgres::SUPERUSER;
+use database_servers::postgres::SUPERUSER;
 
 use super::support::{Stand, Version, answer, execute};
 use crate::support::{document, random, serving, soon};

@@ -7,9 +7,9 @@ mod set_up;
 use std::cell::Cell;
 
 use addon_rotation::service::{Kind, Verdict};
-use local_cloud::tools::LATER_POSTGRES;
 use serde_json::Value;
 use tokio::runtime::Runtime;
+use tools::LATER_POSTGRES;
 
 use self::instance::Instance;
 use self::set_up::{ActsAs, OF_WHAT_IT_ACTS_AS, SetUp, set_ups};

@@ -1,7 +1,7 @@
 //! From an imported role to the versions after it.
 
 use addon_rotation::service::Verdict;
-use local_cloud::postgres::{PostgresOptions, SUPERUSER};
+use database_servers::postgres::{PostgresOptions, SUPERUSER};
 use tokio_postgres::Client;
 
 use super::support::{Stand, Version, answer, execute, username};

@@ -1,7 +1,7 @@
 //! Every version is the same session as the one before.
 
 use addon_rotation::service::{Kind, Verdict};
-use local_cloud::postgres::{ADMINISTRATOR, SUPERUSER};
+use database_servers::postgres::{ADMINISTRATOR, SUPERUSER};
 
 use super::support::{Stand, Version, answer, execute, username};
 use crate::support::{document, soon};

@@ -8,13 +8,13 @@ use addon_rotation::deadline::{Deadline, Transient as _};
 use addon_rotation::document::{Document, Fields};
 use addon_rotation::net::{self, PlainText};
 use addon_rotation::service::{ServiceError, Services, Verdict};
-use local_cloud::postgres::{ADMINISTRATOR, Postgres, PostgresOptions, SUPERUSER, quote};
-use local_cloud::tools::{LATER_POSTGRES, ensure_postgres, target_directory};
+use database_servers::postgres::{ADMINISTRATOR, Postgres, PostgresOptions, SUPERUSER, quote};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::io::AsyncWriteExt as _;
 use tokio::process::{Child, Command};
 use tokio_postgres::{Client, NoTls, SimpleQueryMessage};
+use tools::{LATER_POSTGRES, ensure_postgres, target_directory};
 
 use crate::support::{
     document, eventually, next_document, random, serving, soon, version_id, within,
@@ -36,7 +36,7 @@ pub(crate) struct Stand {
 }
 
 async fn programs(version: Version) -> PathBuf {
-    let workspace = local_cloud::tools::workspace();
+    let workspace = tools::workspace();
     let target = target_directory(&workspace);
     let progress = Arc::new(|line: &str| println!("{line}"));
     match LATER_POSTGRES.iter().find(|it| it.major == version.0) {

@@ -3,8 +3,8 @@
 use addon_rotation::deadline::Transient as _;
 use addon_rotation::net::{BundleError, Roots};
 use addon_rotation::service::{ServiceError, Services, Verdict};
-use local_cloud::certificates::Authority;
-use local_cloud::postgres::PostgresOptions;
+use database_servers::certificates::Authority;
+use database_servers::postgres::PostgresOptions;
 
 use super::support::{Stand, Version};
 use crate::support::{document, next_document, serving, soon, version_id, within};

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use local_cloud::redis::{RedisOptions, Users};
-use local_cloud::tools::{LATER_REDIS, target_directory};
+use database_servers::redis::{RedisOptions, Users};
+use tools::{LATER_REDIS, target_directory};
 
 use super::support::{Customer, Stand, Version, user};
 use crate::support::within;
@@ -125,7 +125,7 @@ async fn a_hostile_holder_does_not_outlive_the_grace_period() {
 #[tokio::test]
 #[ignore = "needs the local cloud: cargo xtask test"]
 async fn a_hostile_holder_does_not_outlive_the_grace_period_on_any_server_of_the_table() {
-    let target = target_directory(&local_cloud::tools::workspace());
+    let target = target_directory(&tools::workspace());
     for server in &LATER_REDIS {
         let progress = Arc::new(|line: &str| println!("{line}"));
         let programs = server.ensure_redis(&target, progress).await.unwrap();

@@ -1,6 +1,6 @@
 //! A revocation ends the user's connections, whatever they are doing, and no others.
 
-use local_cloud::redis::{RedisOptions, Users};
+use database_servers::redis::{RedisOptions, Users};
 
 use super::support::{Customer, Stand, user};
 

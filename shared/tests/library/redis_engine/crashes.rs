@@ -1,6 +1,6 @@
 //! A function, or the server, that ends between two commands of a call.
 
-use local_cloud::redis::{RedisOptions, Users, hash};
+use database_servers::redis::{RedisOptions, Users, hash};
 
 use super::support::{Customer, Stand, user};
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use addon_rotation::deadline::{Deadline, Transient as _};
 use addon_rotation::service::{Kind, ServiceError, Verdict};
-use local_cloud::redis::{RedisOptions, Users};
+use database_servers::redis::{RedisOptions, Users};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 use tokio_util::task::AbortOnDropHandle;

@@ -2,7 +2,7 @@
 //! from.
 
 use addon_rotation::service::{Kind, ServiceError};
-use local_cloud::redis::{ADMINISTRATOR, RedisOptions, Users};
+use database_servers::redis::{ADMINISTRATOR, RedisOptions, Users};
 
 use super::support::{Stand, Version, asking, user};
 use crate::support::{random, serving, soon, within};

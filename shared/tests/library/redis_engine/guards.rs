@@ -2,7 +2,7 @@
 
 use addon_rotation::deadline::Transient as _;
 use addon_rotation::service::{Kind, ServiceError};
-use local_cloud::redis::{ADMINISTRATOR, RedisOptions, Users, hash};
+use database_servers::redis::{ADMINISTRATOR, RedisOptions, Users, hash};
 
 use super::support::{Stand, administrator, asking, user};
 use crate::support::{issue, random, revoke, serving, soon, within};

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use addon_rotation::deadline::Deadline;
 use addon_rotation::service::Kind;
-use local_cloud::process::Process;
-use local_cloud::redis::{ADMINISTRATOR, RedisOptions, Users, hash};
+use database_servers::redis::{ADMINISTRATOR, RedisOptions, Users, hash};
 use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpListener;
+use tools::process::Process;
 
 use super::support::{Stand, imported, services, user};
 use crate::support::{PATIENCE, random, within};

@@ -2,7 +2,7 @@
 
 use addon_rotation::deadline::{Deadline, Transient as _};
 use addon_rotation::service::{Kind, ServiceError, Verdict};
-use local_cloud::redis::{ADMINISTRATOR, RedisOptions, Users, hash};
+use database_servers::redis::{ADMINISTRATOR, RedisOptions, Users, hash};
 use serde_json::json;
 
 use super::support::{Stand, Version, user};

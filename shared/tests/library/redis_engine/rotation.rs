@@ -1,6 +1,6 @@
 //! Rotations, with a restart of the server between issue and revocation.
 
-use local_cloud::redis::{RedisOptions, Users, hash};
+use database_servers::redis::{RedisOptions, Users, hash};
 
 use super::support::{Customer, Stand, Version, user};
 

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use local_cloud::redis::{RedisOptions, Users};
-use local_cloud::tools::{LATER_REDIS, target_directory};
+use database_servers::redis::{RedisOptions, Users};
+use tools::{LATER_REDIS, target_directory};
 
 use super::rotation::{rotate, without_default};
 use super::sessions::sessions;
@@ -16,7 +16,7 @@ const RULES: &str =
 #[tokio::test]
 #[ignore = "needs the local cloud: cargo xtask test"]
 async fn every_server_of_the_table_is_rotated_as_the_machines_own() {
-    let target = target_directory(&local_cloud::tools::workspace());
+    let target = target_directory(&tools::workspace());
     for server in &LATER_REDIS {
         let progress = Arc::new(|line: &str| println!("{line}"));
         let programs = server.ensure_redis(&target, progress).await.unwrap();

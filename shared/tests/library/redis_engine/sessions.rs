@@ -1,6 +1,6 @@
 //! Who uses a credential, and what its holder could do with it.
 
-use local_cloud::redis::{RedisOptions, Users, hash};
+use database_servers::redis::{RedisOptions, Users, hash};
 use serde_json::json;
 
 use super::support::{Customer, Stand, Version, user};

@@ -6,12 +6,12 @@ use std::sync::Arc;
 use addon_rotation::document::{Document, Fields};
 use addon_rotation::net::{self, PlainText};
 use addon_rotation::service::{ServiceError, Services, Verdict};
-use local_cloud::redis::{ADMINISTRATOR, Redis, RedisOptions, Users, hash};
-use local_cloud::tools::{ensure_redis, target_directory};
+use database_servers::redis::{ADMINISTRATOR, Redis, RedisOptions, Users, hash};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::TcpStream;
+use tools::{ensure_redis, target_directory};
 
 use crate::support::{
     document, issue, next_document, random, revoke, serving, soon, version_id, within,
@@ -63,7 +63,7 @@ impl Version {
 impl Stand {
     /// A server with these users besides the administrator, in an ACL file's words.
     pub(super) async fn start(options: RedisOptions, users: &[String]) -> Self {
-        let workspace = local_cloud::tools::workspace();
+        let workspace = tools::workspace();
         let target = target_directory(&workspace);
         let programs = ensure_redis(&target, Arc::new(|line: &str| println!("{line}")));
         Self::on(&programs.await.unwrap(), options, users).await

@@ -5,8 +5,8 @@ use std::time::Duration;
 use addon_rotation::deadline::{Deadline, Transient as _};
 use addon_rotation::net::Roots;
 use addon_rotation::service::{Kind, ServiceError, Services, Verdict};
-use local_cloud::certificates::Authority;
-use local_cloud::redis::{RedisOptions, Users};
+use database_servers::certificates::Authority;
+use database_servers::redis::{RedisOptions, Users};
 
 use super::faults::Fake;
 use super::support::{Stand, Version, imported, services, user};

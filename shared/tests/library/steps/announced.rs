@@ -2,10 +2,10 @@
 
 use http::Method;
 use jiff::{SignedDuration, Timestamp};
-use local_cloud::credential_service::{Fault, FaultRule};
-use local_cloud::events::EventKind;
-use local_cloud::gateway::GatewayFault;
 use serde_json::{Value, json};
+use stand_in::events::EventKind;
+use stand_in::{Fault, FaultRule};
+use strict_aws::gateway::GatewayFault;
 
 use super::{assert_fires, assert_settled, fire, grace_period, schedule};
 use crate::support::{Api, Stand};
@@ -90,7 +90,7 @@ async fn nothing_depends_on_the_bus() {
         stand.gateway.fail_next(GatewayFault::new(
             "AWSEvents:PutEvents",
             "",
-            local_cloud::heroku::Fault::status(500),
+            stand_in::Fault::status(500),
         ));
     }
     stand.rotate(&instance).await;

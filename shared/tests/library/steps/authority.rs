@@ -8,8 +8,8 @@ use axum::Router;
 use axum::extract::Request;
 use http::StatusCode;
 use lambda_runtime::Diagnostic;
-use local_cloud::events::EventKind;
 use serde_json::{Value, json};
+use stand_in::events::EventKind;
 
 use super::enrollment::enrolled;
 use crate::support::{Api, Instance, Server, Stand, create_secret, credential};
@@ -361,7 +361,7 @@ async fn a_pending_document_that_rotation_has_not_made_is_refused() {
             "SecretString": next.to_string(),
             "VersionStages": ["AWSPENDING", format!("LIVE-{version}")],
         });
-        let rotate = local_cloud::secrets_manager::Caller("rotate".to_owned());
+        let rotate = strict_aws::secrets_manager::Caller("rotate".to_owned());
         let secrets = stand.gateway.secrets_manager();
         secrets
             .handle(&rotate, "PutSecretValue", stored)

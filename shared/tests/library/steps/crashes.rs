@@ -4,8 +4,8 @@
 use addon_rotation::deadline::Transient;
 use addon_rotation::event::{Step, StepEvent};
 use jiff::Timestamp;
-use local_cloud::events::EventKind;
 use serde_json::json;
+use stand_in::events::EventKind;
 
 use super::{assert_fires, assert_settled, fire, grace_period, releases};
 use crate::support::{Api, Crash, FUNCTIONS, Instance, Invariants, Stand, When, soon, version_id};

@@ -3,12 +3,12 @@
 use addon_rotation::event::VersionId;
 use http::Method;
 use jiff::Timestamp;
-use local_cloud::events::EventKind;
-use local_cloud::gateway::GatewayFault;
-use local_cloud::heroku::{Fault, FaultRule};
-use local_cloud::scheduler::ScheduleSummary;
-use local_cloud::secrets_manager::{Caller, Untidy};
 use serde_json::{Value, json};
+use stand_in::events::EventKind;
+use stand_in::{Fault, FaultRule};
+use strict_aws::gateway::GatewayFault;
+use strict_aws::scheduler::ScheduleSummary;
+use strict_aws::secrets_manager::{Caller, Untidy};
 
 use super::enrollment::enrolled;
 use super::{assert_fires, fire, fired};

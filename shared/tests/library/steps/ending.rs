@@ -9,13 +9,14 @@ use addon_rotation::heroku::{HerokuClient, HerokuConfiguration};
 use addon_rotation::last_will;
 use addon_rotation::service::Sessions;
 use axum::body::Bytes;
+use credential_service::{CredentialService, CredentialServiceOptions};
 use http::{Method, Request};
 use jiff::{SignedDuration, Timestamp};
-use local_cloud::credential_service::{CredentialService, CredentialServiceOptions};
-use local_cloud::gateway::GatewayFault;
-use local_cloud::heroku::{Fault, FaultRule, ShownNames, Untidiness};
-use local_cloud::secrets_manager::RotationOptions;
 use serde_json::{Value, json};
+use stand_in::{Fault, FaultRule};
+use strict_aws::gateway::GatewayFault;
+use strict_aws::secrets_manager::RotationOptions;
+use strict_heroku::{ShownNames, Untidiness};
 use uuid::Uuid;
 
 use super::announced::events;

@@ -7,11 +7,11 @@ mod refused;
 use addon_rotation::rotation_schedule::schedule_expression;
 use http::Method;
 use lambda_runtime::Diagnostic;
-use local_cloud::events::EventKind;
-use local_cloud::gateway::GatewayFault;
-use local_cloud::heroku::{Fault, FaultRule};
-use local_cloud::secrets_manager::{Caller, Probe, Untidy};
 use serde_json::{Value, json};
+use stand_in::events::EventKind;
+use stand_in::{Fault, FaultRule};
+use strict_aws::gateway::GatewayFault;
+use strict_aws::secrets_manager::{Caller, Probe, Untidy};
 
 use super::{assert_settled, fire, releases};
 use crate::support::{Api, Instance, Provisioned, Stand, VAR, eventually, soon};
@@ -279,12 +279,10 @@ async fn an_instance_without_its_tokens_is_told_from_an_enrolled_one() {
 #[tokio::test]
 async fn a_token_that_heroku_renews_on_the_way_is_kept() {
     let stand = Stand::start().await;
-    stand
-        .heroku
-        .set_token_rules(local_cloud::heroku::TokenRules {
-            renewal: local_cloud::heroku::Renewal::EndsOld,
-            ..local_cloud::heroku::TokenRules::default()
-        });
+    stand.heroku.set_token_rules(strict_heroku::TokenRules {
+        renewal: strict_heroku::Renewal::EndsOld,
+        ..strict_heroku::TokenRules::default()
+    });
     let addon = stand.provisioned(Api::V3);
     let right = shown(&stand, &addon);
     show(&stand, &addon, "something else");

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use local_cloud::events::{Event, EventKind};
-use local_cloud::heroku::{Pool, RateLimit};
-use local_cloud::secrets_manager::RotationOptions;
+use stand_in::events::{Event, EventKind};
+use strict_aws::secrets_manager::RotationOptions;
+use strict_heroku::{Pool, RateLimit};
 
 use super::{assert_settled, fire, releases};
 use crate::support::{Api, Invariants, Stand, within};

@@ -3,8 +3,8 @@
 use addon_rotation::event::VersionId;
 use http::Method;
 use jiff::Timestamp;
-use local_cloud::credential_service::{Fault, FaultRule};
 use serde_json::{Value, json};
+use stand_in::{Fault, FaultRule};
 
 use super::{assert_fires, assert_settled, deliver, fire, grace_period, schedule};
 use crate::support::{Api, Crash, Instance, Stand, credential};

@@ -1,9 +1,9 @@
 //! What a clean rotation asks of AWS and of Heroku: every request counts against somebody's quota.
 
 use jiff::Timestamp;
-use local_cloud::events::EventKind;
-use local_cloud::secrets_manager::{Caller, RotationOptions};
 use serde_json::json;
+use stand_in::events::EventKind;
+use strict_aws::secrets_manager::{Caller, RotationOptions};
 
 use super::counts::{FIRST_CREATE, Requests, V1, V3};
 use super::schedules::tag;

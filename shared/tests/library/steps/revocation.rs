@@ -7,9 +7,9 @@ use addon_rotation::event::VersionId;
 use addon_rotation::function::Function as _;
 use addon_rotation::steps::SCHEDULING;
 use http::Method;
-use local_cloud::credential_service::{Fault, FaultRule};
-use local_cloud::heroku::GoneAs;
 use serde_json::json;
+use stand_in::{Fault, FaultRule};
+use strict_heroku::GoneAs;
 
 use super::postponed::{make_current, show};
 use super::{assert_settled, deliver, fire, revocation, schedule};

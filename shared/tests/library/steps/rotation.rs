@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use http::Method;
 use jiff::Timestamp;
-use local_cloud::events::EventKind;
-use local_cloud::heroku::{Fault, FaultRule};
-use local_cloud::secrets_manager::Untidy;
+use stand_in::events::EventKind;
+use stand_in::{Fault, FaultRule};
+use strict_aws::secrets_manager::Untidy;
 
 use super::{assert_fires, assert_settled, assert_shown, fire, grace_period, releases, schedule};
 use crate::support::{Api, Invariants, Stand, credential};

@@ -6,8 +6,8 @@ use addon_rotation::event::FinishEvent;
 use addon_rotation::function::Function as _;
 use addon_rotation::steps::FinishSecret;
 use jiff::Timestamp;
-use local_cloud::scheduler::{Past, Untidy};
 use serde_json::json;
+use strict_aws::scheduler::{Past, Untidy};
 
 use super::{assert_fires, assert_settled, fire, grace_period, schedule};
 use crate::support::{Api, Stand, soon, version_id};

@@ -3,11 +3,11 @@
 use addon_rotation::event::VersionId;
 use jiff::SignedDuration;
 use lambda_runtime::Diagnostic;
-use local_cloud::events::EventKind;
-use local_cloud::gateway::GatewayFault;
-use local_cloud::heroku::Fault;
-use local_cloud::secrets_manager::{Caller, RotationOptions, Untidy};
 use serde_json::{Value, json};
+use stand_in::Fault;
+use stand_in::events::EventKind;
+use strict_aws::gateway::GatewayFault;
+use strict_aws::secrets_manager::{Caller, RotationOptions, Untidy};
 
 use super::enrollment::enrolled;
 use super::{assert_settled, fire};

@@ -7,8 +7,8 @@ use axum::body::Bytes;
 use http::Request;
 use jiff::{SignedDuration, Timestamp};
 use lambda_in_process::arn;
-use local_cloud::secrets_manager::Untidy;
 use serde_json::{Value, json};
+use strict_aws::secrets_manager::Untidy;
 
 use super::{assert_fires, assert_settled, fire, grace_period, revocation, schedule};
 use crate::support::{Api, Crash, GRACE_PERIOD, Stand, create_secret, soon, version_id};

@@ -3,9 +3,9 @@
 
 use addon_rotation::event::VersionId;
 use http::Method;
-use local_cloud::events::EventKind;
-use local_cloud::heroku::{Fault, FaultRule};
 use serde_json::json;
+use stand_in::events::EventKind;
+use stand_in::{Fault, FaultRule};
 
 use super::{assert_settled, fire, schedule};
 use crate::support::{Api, Instance, Stand, within};

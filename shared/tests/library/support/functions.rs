@@ -18,10 +18,10 @@ use axum::{Json, Router};
 use http::StatusCode;
 use lambda_in_process::{Environment, answered, arn, function_of, invocation};
 use lambda_runtime::Diagnostic;
-use local_cloud::ministack::Invocation;
-use local_cloud::scheduler::{HandOver, Target};
-use local_cloud::secrets_manager::{Answer, RotationFunctions};
 use serde_json::{Value, json};
+use strict_aws::ministack::Invocation;
+use strict_aws::scheduler::{HandOver, Target};
+use strict_aws::secrets_manager::{Answer, RotationFunctions};
 use tokio::runtime::Handle;
 use url::Url;
 

@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
-use local_cloud::credential_service::CredentialService;
-use local_cloud::heroku::Heroku;
-use local_cloud::secrets_manager::SecretsManager;
+use credential_service::CredentialService;
+use strict_aws::secrets_manager::SecretsManager;
+use strict_heroku::Heroku;
 use url::Url;
 
 use super::{Instance, Stand, VAR, credential};

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use addon_rotation::deadline::Deadline;
-use local_cloud::patience::{Clock, PATIENCE};
+use stand_in::patience::{Clock, PATIENCE};
 
 /// Time enough for whatever succeeds.
 pub(crate) fn soon() -> Deadline {

@@ -22,10 +22,10 @@ async fn verdict(dependencies: &[(&str, &str)]) -> Result<(), String> {
         );
     }
     write_crate(directory.path(), "app", "1.0.0", &table);
-    let mut lock = local_cloud::tools::cargo(directory.path());
+    let mut lock = tools::cargo(directory.path());
     lock.args(["generate-lockfile", "--offline", "--quiet"]);
     assert!(lock.status().await.unwrap().success());
-    let rules = local_cloud::tools::workspace();
+    let rules = tools::workspace();
     let mut check = check(&rules, directory.path(), &["bans"]).await.unwrap();
     let output = check.output().await.unwrap();
     let said = String::from_utf8(output.stderr).unwrap();
@@ -115,9 +115,7 @@ async fn told(key: &str) -> Advisories {
         ("GIT_CONFIG_KEY_0", OsStr::new(key)),
         ("GIT_CONFIG_VALUE_0", OsStr::new(DATABASE)),
     ];
-    advisories(&local_cloud::tools::workspace(), &environment)
-        .await
-        .unwrap()
+    advisories(&tools::workspace(), &environment).await.unwrap()
 }
 
 #[tokio::test]

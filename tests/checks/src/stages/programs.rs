@@ -6,12 +6,11 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
-use local_cloud::process;
-use local_cloud::tools;
 use nix::sys::signal::Signal;
 use serde_json::Value;
 use tokio::process::Command;
 use tokio::task::JoinSet;
+use tools::process;
 
 /// So many programs run at once, however few processors there are: they wait for servers as well.
 const PROGRAMS: usize = 3;

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::State;
 use axum::routing::post;
+use credential_service::CredentialService;
 use local_cloud::cloud::Partner;
-use local_cloud::credential_service::{CredentialService, Fault, FaultRule};
-use local_cloud::heroku::Heroku;
+use stand_in::{Fault, FaultRule};
+use strict_heroku::Heroku;
 use tokio::net::TcpListener;
 use tokio_util::task::AbortOnDropHandle;
 

@@ -1,4 +1,4 @@
-use local_cloud::events::{Event, EventKind};
+use stand_in::events::{Event, EventKind};
 
 use super::*;
 use crate::fixture::{FIRST, IMPORTED, SECOND, at, sound};

@@ -1,7 +1,7 @@
 //! Events in words: who, by short names, and what. No secret value is in an event.
 
 use jiff::Timestamp;
-use local_cloud::events::EventKind;
+use stand_in::events::EventKind;
 
 use crate::history::{is_live, revocation};
 use crate::recording::Subject;

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use local_cloud::cloud::STACK;
-use local_cloud::secrets_manager::SecretSnapshot;
 use serde_json::{Value, json};
+use strict_aws::secrets_manager::SecretSnapshot;
 
 /// What a policy's conditions can ask of a secret. `None` is one that is not there.
 pub(super) type State = Option<Secret>;

@@ -1,9 +1,9 @@
 //! The partner's own service.
 
 use addon_rotation::net;
-use local_cloud::credential_service::{CredentialService, CredentialServiceOptions};
-use local_cloud::events::EventLog;
+use credential_service::{CredentialService, CredentialServiceOptions};
 use serde_json::{Value, json};
+use stand_in::events::EventLog;
 
 use super::Imported;
 use crate::proxy::Passage;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use local_cloud::mysqld::{Mysqld, SUPERUSER, native_password};
+use database_servers::mysqld::{Mysqld, SUPERUSER, native_password};
 use mysql_async::Conn;
 use mysql_async::prelude::Queryable as _;
 use serde_json::{Value, json};

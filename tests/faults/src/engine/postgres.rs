@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use local_cloud::postgres::{ADMINISTRATOR, Postgres, quote};
+use database_servers::postgres::{ADMINISTRATOR, Postgres, quote};
 use serde_json::{Value, json};
 use tokio_postgres::{Client, Config, NoTls};
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use local_cloud::redis::{ADMINISTRATOR, Redis, RedisError, hash};
+use database_servers::redis::{ADMINISTRATOR, Redis, RedisError, hash};
 use redis::aio::MultiplexedConnection;
 use serde_json::{Value, json};
 

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use local_cloud::mysqld::Mysqld;
-use local_cloud::postgres::{Postgres, PostgresOptions};
-use local_cloud::redis::{Redis, RedisOptions, Users};
-use local_cloud::tools::{ensure_mariadb, ensure_postgres, ensure_redis, target_directory};
+use database_servers::mysqld::Mysqld;
+use database_servers::postgres::{Postgres, PostgresOptions};
+use database_servers::redis::{Redis, RedisOptions, Users};
 use tempfile::TempDir;
+use tools::{ensure_mariadb, ensure_postgres, ensure_redis, target_directory};
 
 use super::Engine;
 use crate::Problem;
@@ -29,9 +29,9 @@ impl Servers {
     /// # Errors
     /// If a server cannot be started.
     pub async fn start(engines: &[Engine]) -> Result<Self, Problem> {
-        let workspace = local_cloud::tools::workspace();
+        let workspace = tools::workspace();
         let target = target_directory(&workspace);
-        let progress: local_cloud::process::OnLine = Arc::new(|_: &str| ());
+        let progress: tools::process::OnLine = Arc::new(|_: &str| ());
         let logs = tempfile::tempdir()?;
         let needs = |engine| engines.contains(&engine);
         let postgres = if needs(Engine::Postgres) {
@@ -43,7 +43,7 @@ impl Servers {
             let server = Postgres::start_with(&programs, logs.path(), options).await?;
             let made = format!("CREATE DATABASE {DATABASE}");
             server
-                .execute(local_cloud::postgres::SUPERUSER, &made)
+                .execute(database_servers::postgres::SUPERUSER, &made)
                 .await?;
             Some(server)
         } else {

@@ -12,7 +12,7 @@ use hyper::service::service_fn;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use local_cloud::gateway::operation;
+use strict_aws::gateway::operation;
 use tokio::net::TcpListener;
 use tokio_util::task::AbortOnDropHandle;
 use url::Url;

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use jiff::SignedDuration;
-use local_cloud::patience::PATIENCE;
 use serde_json::{Value, json};
+use stand_in::patience::PATIENCE;
 
 use super::{Interruption, Operation, Story, Which};
 use crate::Problem;

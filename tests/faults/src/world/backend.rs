@@ -1,7 +1,7 @@
 //! What the partner's backend does to a world, by the product's own functions.
 
-use local_cloud::events::{Event, EventKind};
 use serde_json::json;
+use stand_in::events::{Event, EventKind};
 
 use super::operator::TRIES;
 use super::{Ended, World};

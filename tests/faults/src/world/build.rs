@@ -10,16 +10,16 @@ use addon_rotation::schedule::ScheduleGroup;
 use addon_rotation::secrets::Secrets;
 use addon_rotation_operator::stack::Stack;
 use lambda_in_process::{Environment, STACK, names};
-use local_cloud::events::EventLog;
-use local_cloud::gateway::{Gateway, GatewayOptions};
-use local_cloud::heroku::{
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use stand_in::events::EventLog;
+use strict_aws::gateway::{Gateway, GatewayOptions};
+use strict_aws::scheduler::{self, Past};
+use strict_aws::secrets_manager::{self, Caller, Probe, RotationOptions, SecretsManager};
+use strict_heroku::{
     AppSpec, Heroku, Manifest, Pool, Provision, RateLimit, Renewal, RestartSpeed, ShownNames,
     TokenRules, Untidiness,
 };
-use local_cloud::scheduler::{self, Past};
-use local_cloud::secrets_manager::{self, Caller, Probe, RotationOptions, SecretsManager};
-use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use uuid::Uuid;
 

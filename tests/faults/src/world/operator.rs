@@ -8,9 +8,9 @@ use addon_rotation_operator::output::Output;
 use addon_rotation_operator::{Arguments, OperatorError, Outcome, with_stack};
 use clap::Parser as _;
 use lambda_in_process::arn;
-use local_cloud::events::Event;
-use local_cloud::secrets_manager::{Caller, SecretSnapshot, ServiceError};
 use serde_json::{Value, json};
+use stand_in::events::Event;
+use strict_aws::secrets_manager::{Caller, SecretSnapshot, ServiceError};
 use uuid::Uuid;
 
 use super::{OTHER_VAR, VAR, World, rendered};

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use lambda_in_process::{MINIMUM_ROTATION_INTERVAL, STACK};
-use local_cloud::events::{Event, EventKind};
-use local_cloud::secrets_manager::RotationOptions;
 use serde_json::{Value, json};
+use stand_in::events::{Event, EventKind};
+use strict_aws::secrets_manager::RotationOptions;
 use tokio::sync::mpsc;
 
 use super::World;

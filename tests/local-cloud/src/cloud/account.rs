@@ -3,11 +3,11 @@
 
 use anyhow::{Context as _, bail};
 use serde_json::{Value, json};
+use strict_aws::ministack;
 use tokio::process::Command;
 use uuid::Uuid;
 
 use super::STACK;
-use crate::ministack;
 
 /// What the account has.
 #[derive(Default)]

@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 use std::ops::Deref;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
+use strict_aws::gateway::{Gateway, GatewayOptions};
+
 use super::{Partner, STACK};
-use crate::gateway::{Gateway, GatewayOptions};
 use crate::lambda::{self, Lambda};
 
 /// How the cloud is set up.
@@ -36,7 +38,9 @@ impl Embedded {
         let bound = Gateway::bind().await?;
         let endpoint = bound.endpoint().as_str().trim_end_matches('/').to_owned();
         let gateway = GatewayOptions {
-            lambda: Some(lambda.clone()),
+            functions: Some(Arc::new(lambda.clone())),
+            target: Some(Arc::new(lambda.clone())),
+            others: lambda.router(),
             ..GatewayOptions::default()
         };
         let mut partner = Partner::start(&options.target, &options.logs, bound, gateway).await?;

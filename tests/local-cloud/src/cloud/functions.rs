@@ -5,10 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::Value;
+use strict_aws::ministack::{self, Invocation};
+use strict_aws::secrets_manager::{Answer, RotationFunctions};
 use tokio::sync::oneshot;
-
-use crate::ministack::{self, Invocation};
-use crate::secrets_manager::{Answer, RotationFunctions};
 
 /// MiniStack's functions. [Lambda may be asked the same thing
 /// twice](https://docs.aws.amazon.com/lambda/latest/dg/concepts-event-driven-architectures.html), so

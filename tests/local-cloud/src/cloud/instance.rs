@@ -5,6 +5,7 @@ use anyhow::Context as _;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
+use strict_heroku::{AppSpec, Provision};
 
 use rand::distr::{Alphanumeric, SampleString};
 use serde_json::{Value, json};
@@ -13,7 +14,6 @@ use uuid::Uuid;
 use super::account::not_json;
 use super::{Partner, SERVICE, STACK};
 use crate::customers::{CustomerSpec, Login};
-use crate::heroku::{AppSpec, Provision};
 
 /// Which of Heroku's partner APIs an instance uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

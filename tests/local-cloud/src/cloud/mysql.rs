@@ -1,10 +1,10 @@
 //! The instances' databases at MariaDB.
 
+use database_servers::mysqld::{Mysqld, native_password};
 use serde_json::json;
 
 use super::Partner;
 use super::instance::{Imported, random_text};
-use crate::mysqld::{Mysqld, native_password};
 
 impl Partner {
     /// The users with privileges in the instance's database whom the server lets in.

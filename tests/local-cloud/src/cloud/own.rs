@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use database_servers::mysqld::{self, Mysqld};
+use database_servers::postgres::{self, Postgres, PostgresOptions};
+
 use super::Partner;
 use super::partner::{login, silent};
-use crate::mysqld::{self, Mysqld};
-use crate::postgres::{self, Postgres, PostgresOptions};
 
 /// A server that tests may stop and start again.
 pub type Own<S> = Arc<tokio::sync::Mutex<S>>;
@@ -56,7 +57,7 @@ impl<S> OwnServers<S> {
 impl Partner {
     /// Starts a PostgreSQL server for the instance that will have this name.
     pub async fn postgres_of_its_own(&self, name: &str) -> anyhow::Result<Own<Postgres>> {
-        let programs = crate::tools::ensure_postgres(self.target(), silent()).await?;
+        let programs = tools::ensure_postgres(self.target(), silent()).await?;
         // It is stopped as by a crash, and must have kept by then what it has answered.
         let durable = ["synchronous_commit=on", "full_page_writes=on"];
         let options = PostgresOptions {
@@ -71,7 +72,7 @@ impl Partner {
 
     /// Starts a MariaDB server for the instance that will have this name.
     pub async fn mariadb_of_its_own(&self, name: &str) -> anyhow::Result<Own<Mysqld>> {
-        let programs = crate::tools::ensure_mariadb(self.target(), silent()).await?;
+        let programs = tools::ensure_mariadb(self.target(), silent()).await?;
         // As above.
         let durable = ["--innodb-flush-log-at-trx-commit=2"];
         let server = Mysqld::start(&programs, &self.logs().join(name), &durable).await?;

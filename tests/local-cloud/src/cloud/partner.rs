@@ -5,22 +5,22 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use credential_service::{CredentialService, CredentialServiceOptions};
+use database_servers::mysqld::{self, Mysqld};
+use database_servers::postgres::{self, Postgres};
 use serde_json::{Value, json};
+use stand_in::events::EventLog;
+use strict_aws::gateway::{BoundGateway, Gateway, GatewayOptions};
+use strict_aws::ministack;
+use strict_heroku::{Heroku, Manifest};
 use tokio::sync::OnceCell;
+use tools::process::OnLine;
 
 use super::account::Account;
 use super::instance::random_text;
 use super::own::OwnServers;
 use super::redis::SharedRedis;
 use super::{SERVICE, STACK};
-use crate::credential_service::{CredentialService, CredentialServiceOptions};
-use crate::events::EventLog;
-use crate::gateway::{BoundGateway, Gateway, GatewayOptions};
-use crate::heroku::{Heroku, Manifest};
-use crate::ministack;
-use crate::mysqld::{self, Mysqld};
-use crate::postgres::{self, Postgres};
-use crate::process::OnLine;
 
 /// The config vars that the add-on may show.
 const CONFIG_VARS: [&str; 3] = ["ACME_URL", "ACME_DATABASE_URL", "ACME_REDIS_URL"];
@@ -136,7 +136,7 @@ impl Partner {
     /// administrator's secret's ARN.
     pub async fn postgres(&self) -> anyhow::Result<&(Postgres, String)> {
         let start = async || {
-            let programs = crate::tools::ensure_postgres(&self.target, silent()).await?;
+            let programs = tools::ensure_postgres(&self.target, silent()).await?;
             let server = Postgres::start(&programs, &self.logs).await?;
             let password = server.administrator_password();
             let login = login("postgres", postgres::ADMINISTRATOR, password, server.port());
@@ -149,7 +149,7 @@ impl Partner {
     /// As [`Self::postgres`], for `mysql`.
     pub async fn mariadb(&self) -> anyhow::Result<&(Mysqld, String)> {
         let start = async || {
-            let programs = crate::tools::ensure_mariadb(&self.target, silent()).await?;
+            let programs = tools::ensure_mariadb(&self.target, silent()).await?;
             let server = Mysqld::start(&programs, &self.logs, &[]).await?;
             let password = server.superuser_password();
             let login = login("mysql", mysqld::SUPERUSER, password, server.port());

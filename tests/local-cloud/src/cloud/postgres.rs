@@ -1,10 +1,10 @@
 //! The instances' databases at PostgreSQL.
 
+use database_servers::postgres::{Postgres, SUPERUSER, told};
 use serde_json::json;
 
 use super::Partner;
 use super::instance::{Imported, random_text};
-use crate::postgres::{Postgres, SUPERUSER, told};
 
 impl Partner {
     /// The roles that may log in: those of the group that owns the instance's objects, and the

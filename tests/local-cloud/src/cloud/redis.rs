@@ -1,6 +1,7 @@
 //! The Redis servers of the local cloud: one for each instance, as a partner runs them.
 
 use anyhow::Context as _;
+use database_servers::redis::{ADMINISTRATOR, Redis, RedisOptions, Users, hash};
 use std::sync::{Arc, PoisonError};
 
 use serde_json::json;
@@ -8,7 +9,6 @@ use serde_json::json;
 use super::Partner;
 use super::instance::{Imported, Instance, random_text};
 use super::partner::silent;
-use crate::redis::{ADMINISTRATOR, Redis, RedisOptions, Users, hash};
 
 /// A server that tests may stop and start again.
 pub type SharedRedis = Arc<tokio::sync::Mutex<Redis>>;
@@ -28,7 +28,7 @@ impl Partner {
     /// A server whose customer was given a password and no user, as before there were users.
     pub(super) async fn import_redis(&self, name: &str) -> anyhow::Result<Imported> {
         let password = random_text(32);
-        let programs = crate::tools::ensure_redis(self.target(), silent());
+        let programs = tools::ensure_redis(self.target(), silent());
         let options = RedisOptions {
             user_lines: vec![format!("default on {} ~* &* +@all", hash(&password))],
             ..RedisOptions::new(Users::AclFile)

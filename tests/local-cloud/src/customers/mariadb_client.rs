@@ -19,7 +19,7 @@ impl MariadbClient {
 impl Dialect for MariadbClient {
     fn client(&self, value: &str) -> Result<Command, Problem> {
         let address = Address::parse(value, "mysql")?;
-        let mut client = crate::tools::client("mariadb");
+        let mut client = tools::client("mariadb");
         client
             .args(["--no-defaults", "--unbuffered", "--batch"])
             .args(["--skip-column-names", "--skip-reconnect"])

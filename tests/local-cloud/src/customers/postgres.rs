@@ -2,12 +2,12 @@
 
 use std::str::FromStr;
 
+use database_servers::postgres::quote;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Config, NoTls};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::problem::{LogIn, Problem};
-use crate::postgres::quote;
 
 /// One dyno's way into the database.
 pub(super) struct PostgresLogin {

@@ -18,7 +18,7 @@ impl Psql {
 impl Dialect for Psql {
     fn client(&self, value: &str) -> Result<Command, Problem> {
         let address = Address::parse(value, "postgres")?;
-        let mut client = crate::tools::client("psql");
+        let mut client = tools::client("psql");
         client
             .args(["--no-psqlrc", "--quiet", "--tuples-only", "--no-align"])
             .args(["--set", "ON_ERROR_STOP=1", "--set", "VERBOSITY=sqlstate"])

@@ -40,7 +40,7 @@ impl LogIn for RedisLogin {
 impl Session {
     fn open(release: u32, value: &str) -> Result<Self, Problem> {
         let address = Address::parse(value, "redis")?;
-        let mut client = crate::tools::client("redis-cli");
+        let mut client = tools::client("redis-cli");
         client
             .args(["-h", &address.host, "-p", &address.port])
             .env("REDISCLI_AUTH", address.password);

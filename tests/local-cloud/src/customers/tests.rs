@@ -1,12 +1,13 @@
 use std::collections::BTreeMap;
 
+use credential_service::{CredentialService, CredentialServiceOptions};
 use jiff::Timestamp;
+use stand_in::events::EventLog;
+use stand_in::patience::Clock;
+use stand_in::{Fault, FaultRule};
+use strict_heroku::{AppSpec, Manifest, Provision, RestartSpeed};
 
 use super::*;
-use crate::credential_service::{CredentialService, CredentialServiceOptions, Fault, FaultRule};
-use crate::events::EventLog;
-use crate::heroku::{AppSpec, Manifest, Provision, RestartSpeed};
-use crate::patience::Clock;
 
 mod servers;
 
@@ -126,7 +127,7 @@ fn start(heroku: &Arc<Heroku>, login: Login) -> Customer {
 }
 
 async fn eventually(holds: impl Fn() -> bool) {
-    assert!(crate::patience::eventually(async || holds()).await);
+    assert!(stand_in::patience::eventually(async || holds()).await);
 }
 
 async fn each_logs_in(customer: &Customer) {

@@ -1,48 +1,41 @@
 //! [Lambda's API](https://docs.aws.amazon.com/lambda/latest/api/), as far as the functions and the operator's
 //! tool use it: `Invoke` and `GetFunctionConfiguration`.
 
-use axum::body::Bytes;
-use http::{Method, Request, Response, StatusCode};
-use percent_encoding::percent_decode_str;
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::extract::{Path, State};
+use axum::routing::{get, post};
+use http::{Response, StatusCode};
 use serde_json::{Value, json};
 
 use super::{Function, Lambda, arn, not_found};
 
-const FUNCTIONS: &str = "/2015-03-31/functions/";
-
-/// Whether a request is about functions.
-pub(crate) fn is_of_functions(request: &Request<Bytes>) -> bool {
-    request.uri().path().starts_with(FUNCTIONS)
-}
-
 impl Lambda {
-    pub(crate) async fn handle(&self, request: &Request<Bytes>) -> Response<Bytes> {
-        let path = request.uri().path();
-        let rest = path.strip_prefix(FUNCTIONS).unwrap_or_default();
-        let (function, operation) = rest.split_once('/').unwrap_or((rest, ""));
-        let function = percent_decode_str(function).decode_utf8_lossy();
-        match (request.method(), operation) {
-            (&Method::POST, "invocations") => self.answer_invoke(&function, request).await,
-            (&Method::GET, "configuration") => match self.function(&function) {
-                Some(function) => respond(StatusCode::OK, None, &configuration(function)),
-                None => unknown(&function),
-            },
-            _ => {
-                let message = format!("this stand-in has no {} {path}", request.method());
-                respond(
-                    StatusCode::NOT_IMPLEMENTED,
-                    None,
-                    &json!({ "Message": message }),
-                )
-            }
-        }
+    pub(crate) fn router(&self) -> Router {
+        let invoke =
+            async |State(lambda): State<Self>, Path(function): Path<String>, body: Bytes| {
+                lambda.answer_invoke(&function, &body).await
+            };
+        let describe = async |State(lambda): State<Self>, Path(function): Path<String>| match lambda
+            .function(&function)
+        {
+            Some(function) => respond(StatusCode::OK, None, &configuration(function)),
+            None => unknown(&function),
+        };
+        Router::new()
+            .route("/2015-03-31/functions/{function}/invocations", post(invoke))
+            .route(
+                "/2015-03-31/functions/{function}/configuration",
+                get(describe),
+            )
+            .with_state(self.clone())
     }
 
-    async fn answer_invoke(&self, function: &str, request: &Request<Bytes>) -> Response<Bytes> {
+    async fn answer_invoke(&self, function: &str, body: &[u8]) -> Response<Body> {
         if self.function(function).is_none() {
             return unknown(function);
         }
-        let event: Value = match serde_json::from_slice(request.body()) {
+        let event: Value = match serde_json::from_slice(body) {
             Ok(event) => event,
             Err(error) => {
                 let message = format!("Could not parse request body into json: {error}");
@@ -75,12 +68,12 @@ fn configuration(function: &Function) -> Value {
     })
 }
 
-fn unknown(function: &str) -> Response<Bytes> {
+fn unknown(function: &str) -> Response<Body> {
     let kind = "ResourceNotFoundException";
     refusal(StatusCode::NOT_FOUND, kind, &not_found(function))
 }
 
-fn refusal(status: StatusCode, kind: &str, message: &str) -> Response<Bytes> {
+fn refusal(status: StatusCode, kind: &str, message: &str) -> Response<Body> {
     let body = json!({ "Type": "User", "Message": message });
     respond(status, Some(("x-amzn-errortype", kind)), &body)
 }
@@ -89,7 +82,7 @@ fn respond(
     status: StatusCode,
     header: Option<(&'static str, &str)>,
     body: &Value,
-) -> Response<Bytes> {
+) -> Response<Body> {
     let mut response = Response::builder()
         .status(status)
         .header("content-type", "application/json")
@@ -99,6 +92,6 @@ fn respond(
     }
     // What could fail is a header's text, and those are all known.
     response
-        .body(Bytes::from(body.to_string()))
+        .body(Body::from(body.to_string()))
         .unwrap_or_default()
 }

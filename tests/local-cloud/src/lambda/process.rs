@@ -6,10 +6,10 @@ use std::time::Duration;
 use anyhow::Result;
 use nix::sys::signal::Signal;
 use serde_json::Value;
+use strict_aws::ministack::Invocation;
+use tools::process::{self, Process};
 
 use super::{Call, Launch, RuntimeApi};
-use crate::ministack::Invocation;
-use crate::process::{self, Process};
 
 /// Ends with its owner.
 pub(super) struct Sandbox {

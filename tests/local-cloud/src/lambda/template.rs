@@ -7,9 +7,9 @@ use anyhow::{Context as _, anyhow};
 use serde::Deserialize;
 use serde_json::Value;
 use serde_saphyr::Tagged;
+use strict_aws::ministack::{ACCOUNT_ID, REGION};
 
 use super::Function;
-use crate::ministack::{ACCOUNT_ID, REGION};
 
 const TEMPLATE: &str = include_str!("../../../../infra/template.yaml");
 

@@ -1,7 +1,10 @@
 use std::os::unix::fs::PermissionsExt as _;
 
-use axum::body::Bytes;
+use axum::body::{Body, Bytes};
 use http::{Method, Request};
+use strict_aws::gateway::{Gateway, GatewayOptions};
+use strict_aws::ministack::{Client, InvocationType};
+use tower::ServiceExt as _;
 
 use super::*;
 
@@ -82,13 +85,13 @@ async fn what_is_not_deployed_is_not_found() {
     let request = |method: Method, path: &str| {
         let path = format!("/2015-03-31/functions/{path}");
         let request = Request::builder().method(method).uri(path);
-        request.body(Bytes::from_static(b"{}")).unwrap()
+        request.body(Body::from("{}")).unwrap()
     };
     for request in [
         request(Method::POST, "arn%3Aaws%3Alambda%3Anone/invocations"),
         request(Method::GET, "none/configuration"),
     ] {
-        let answer = lambda.handle(&request).await;
+        let answer = lambda.router().oneshot(request).await.unwrap();
         assert_eq!(answer.status(), 404);
         assert_eq!(
             answer.headers()["x-amzn-errortype"],
@@ -97,6 +100,25 @@ async fn what_is_not_deployed_is_not_found() {
     }
     let secret = "arn:aws:secretsmanager:us-east-1:000000000000:secret:s-abc123";
     assert_eq!(lambda.lets_in(&arn("none"), secret).await, Ok(false));
+}
+
+#[tokio::test]
+async fn the_gateway_has_lambda_answer_what_is_about_functions() {
+    let directory = tempfile::tempdir().unwrap();
+    script(directory.path(), "ends", "exit 3");
+    let ends = function("ends", Duration::from_mins(2));
+    let gateway = Gateway::start(GatewayOptions {
+        others: lambda(directory.path(), vec![ends]).router(),
+        ..GatewayOptions::default()
+    });
+    let gateway = gateway.await.unwrap();
+    let client = Client::new(gateway.endpoint().clone()).unwrap();
+    let kind = InvocationType::RequestResponse;
+    let invocation = client.invoke(&arn("ends"), &json!({}), kind).await.unwrap();
+    assert_eq!(invocation.payload["errorType"], "Runtime.ExitError");
+    let bucket = Request::get("/bucket").body(Bytes::new()).unwrap();
+    let answer = client.signed("s3", bucket).await.unwrap();
+    assert_eq!(answer.status(), 501);
 }
 
 #[test]

@@ -1,17 +1,18 @@
 //! Against a real MiniStack.
 
+mod schedules;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use axum::body::Bytes;
-use http::Request;
 use serde_json::{Value, json};
+use strict_aws::ministack::Principal;
+use tools::{Tools, target_directory};
 
 use super::*;
-use crate::tools::{Tools, target_directory};
 
 async fn python() -> PathBuf {
-    let workspace = crate::tools::workspace();
+    let workspace = tools::workspace();
     let progress = Arc::new(|line: &str| println!("{line}"));
     let tools = Tools::ensure(&target_directory(&workspace), progress).await;
     tools.unwrap().ministack()
@@ -25,33 +26,13 @@ pub(crate) async fn start() -> (MiniStack, tempfile::TempDir) {
     (MiniStack::start(options).await.unwrap(), logs)
 }
 
-impl Client {
-    pub(crate) async fn create_role(&self, name: &str, trust: &Value) {
-        let parameters = [
-            ("RoleName", name),
-            ("AssumeRolePolicyDocument", &trust.to_string()),
-        ];
-        self.iam("CreateRole", &parameters).await.unwrap();
-    }
+const IAM: (&str, &str) = ("iam", "2010-05-08");
 
-    pub(crate) async fn put_role_policy(&self, role: &str, policy: &Value) {
-        let policy = policy.to_string();
-        let parameters = [
-            ("RoleName", role),
-            ("PolicyName", "p"),
-            ("PolicyDocument", &policy),
-        ];
-        self.iam("PutRolePolicy", &parameters).await.unwrap();
-    }
-
-    pub(crate) fn sign_as_root(
-        &self,
-        service: &str,
-        mut request: Request<Bytes>,
-    ) -> Request<Bytes> {
-        self.sign(&client::root(), service, &mut request).unwrap();
-        request
-    }
+async fn create_role(client: &Client, name: &str, trust: &Value) {
+    let trust = trust.to_string();
+    let parameters = [("RoleName", name), ("AssumeRolePolicyDocument", &trust)];
+    let made = client.make(IAM, "CreateRole", &parameters, "Arn");
+    made.await.unwrap();
 }
 
 fn trust(service: &str) -> Value {
@@ -66,12 +47,19 @@ async fn the_simulator_tells_what_a_role_may_do() {
     let client = ministack.client();
     let scheduler = "scheduler.amazonaws.com";
     let role = format!("arn:aws:iam::{ACCOUNT_ID}:role/r");
-    client.create_role("r", &trust(scheduler)).await;
+    create_role(client, "r", &trust(scheduler)).await;
     let policy = json!({"Version": "2012-10-17", "Statement": [
         {"Effect": "Allow", "Action": "sqs:SendMessage", "Resource": "arn:aws:sqs:*:*:a"},
         {"Effect": "Allow", "Action": "iam:PassRole", "Resource": "*",
          "Condition": {"StringEquals": {"iam:PassedToService": scheduler}}}]});
-    client.put_role_policy("r", &policy).await;
+    let policy = policy.to_string();
+    let parameters = [
+        ("RoleName", "r"),
+        ("PolicyName", "p"),
+        ("PolicyDocument", &policy),
+    ];
+    let made = client.make(IAM, "PutRolePolicy", &parameters, "RequestId");
+    made.await.unwrap();
 
     let told = client.role_trust_policy(&role).await.unwrap();
     assert_eq!(told, Some(trust(scheduler)));
@@ -211,23 +199,12 @@ async fn an_assumed_roles_session_is_known_and_nobody_s_key_is_not() {
     let client = ministack.client();
     let account = json!({"Version": "2012-10-17", "Statement": [{"Effect": "Allow",
         "Principal": {"AWS": format!("arn:aws:iam::{ACCOUNT_ID}:root")}, "Action": "sts:AssumeRole"}]});
-    client.create_role("on-call", &account).await;
+    create_role(client, "on-call", &account).await;
     let role_arn = format!("arn:aws:iam::{ACCOUNT_ID}:role/on-call");
-    let body = url::form_urlencoded::Serializer::new(String::new())
-        .extend_pairs([
-            ("Action", "AssumeRole"),
-            ("Version", "2011-06-15"),
-            ("RoleArn", role_arn.as_str()),
-            ("RoleSessionName", "paula"),
-        ])
-        .finish();
-    let assume = Request::post("/")
-        .header("content-type", "application/x-www-form-urlencoded")
-        .body(Bytes::from(body))
-        .unwrap();
-    let answer = client.signed("sts", assume).await.unwrap();
-    let answer = String::from_utf8_lossy(answer.body()).into_owned();
-    let assumed = super::xml::text(&answer, "AccessKeyId").expect(&answer);
+    let parameters = [("RoleArn", role_arn.as_str()), ("RoleSessionName", "paula")];
+    let sts = ("sts", "2011-06-15");
+    let assumed = client.make(sts, "AssumeRole", &parameters, "AccessKeyId");
+    let assumed = assumed.await.unwrap();
     let principal = Principal::Role {
         role_arn,
         session: "paula".to_owned(),

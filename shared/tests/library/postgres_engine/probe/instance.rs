@@ -1,7 +1,7 @@
 //! A set-up at a server: made, filled by whoever lives there, removed.
 
 use addon_rotation::document::Fields;
-use local_cloud::postgres::{ADMINISTRATOR, SUPERUSER, quote};
+use database_servers::postgres::{ADMINISTRATOR, SUPERUSER, quote};
 use postgres_protocol::password::scram_sha_256;
 use serde_json::Value;
 use tokio_postgres::Client;

@@ -1,6 +1,6 @@
 //! Instances of an earlier version, whose refresh tokens are in secrets of their own.
 
-use local_cloud::heroku::{Renewal, TokenRules};
+use strict_heroku::{Renewal, TokenRules};
 
 use super::*;
 

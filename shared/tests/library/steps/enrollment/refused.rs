@@ -1,6 +1,6 @@
 //! What is not enrolled, and changes nothing.
 
-use local_cloud::heroku::Untidiness;
+use strict_heroku::Untidiness;
 
 use super::*;
 
@@ -252,7 +252,7 @@ async fn what_is_somebody_elses_is_refused_before_anything_is_changed() {
             "deleted" => drop(stand.call("DeleteSecret", named).await.unwrap()),
             "another function's" => {
                 let secrets = stand.gateway.secrets_manager();
-                let caller = local_cloud::secrets_manager::Caller("operator".to_owned());
+                let caller = strict_aws::secrets_manager::Caller("operator".to_owned());
                 let parameters = json!({
                     "SecretId": name, "RotationLambdaARN": function,
                     "RotationRules": { "AutomaticallyAfterDays": 90 },

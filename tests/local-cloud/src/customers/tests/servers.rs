@@ -1,12 +1,12 @@
 //! Apps of databases and caches, on private servers.
 
+use database_servers::mysqld::Mysqld;
+use database_servers::postgres::Postgres;
+use database_servers::redis::{Redis, RedisOptions, Users};
 use tempfile::TempDir;
+use tools::{ensure_mariadb, ensure_postgres, ensure_redis, target_directory, workspace};
 
 use super::*;
-use crate::mysqld::Mysqld;
-use crate::postgres::Postgres;
-use crate::redis::{Redis, RedisOptions, Users};
-use crate::tools::{ensure_mariadb, ensure_postgres, ensure_redis, target_directory, workspace};
 
 /// How apps log in to servers, each with what the server answers to a credential that has ended.
 const LOGINS: [(Login, &str); 5] = [

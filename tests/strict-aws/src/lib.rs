@@ -1,0 +1,10 @@
+//! Secrets Manager and EventBridge Scheduler on one machine, strictly by AWS's rules, behind one address.
+//!
+//! Alone, every request is allowed. In front of a `MiniStack`, that one authenticates and authorises each, and answers
+//! for the rest of AWS.
+
+mod credential;
+pub mod gateway;
+pub mod ministack;
+pub mod scheduler;
+pub mod secrets_manager;

@@ -1,0 +1,18 @@
+//! MiniStack, the stand-in for AWS: a client that speaks to one as its root user, and its process.
+//!
+//! MiniStack authenticates and authorises every request (`AUTH=true`), deploys the stack, stores
+//! the functions' code and runs them. What it gets wrong about Secrets Manager and EventBridge
+//! Scheduler is answered in front of it, by the gateway.
+
+mod client;
+mod error;
+mod iam;
+mod lambda;
+mod logs;
+mod xml;
+
+pub(crate) use client::error_of;
+pub use client::{ACCOUNT_ID, Client, REGION, ROOT_ACCESS_KEY_ID, ROOT_SECRET_ACCESS_KEY};
+pub(crate) use error::code;
+pub use iam::{Context, ExecutionCredentials, Principal};
+pub use lambda::{Invocation, InvocationType};
