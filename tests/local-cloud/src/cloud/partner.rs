@@ -23,7 +23,12 @@ use super::redis::SharedRedis;
 use super::{SERVICE, STACK};
 
 /// The config vars that the add-on may show.
-const CONFIG_VARS: [&str; 3] = ["ACME_URL", "ACME_DATABASE_URL", "ACME_REDIS_URL"];
+const CONFIG_VARS: [&str; 4] = [
+    "ACME_URL",
+    "ACME_KEY",
+    "ACME_DATABASE_URL",
+    "ACME_REDIS_URL",
+];
 
 /// What every local cloud has, whoever runs the functions. Everything in it is stopped on drop.
 pub struct Partner {
