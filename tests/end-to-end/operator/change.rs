@@ -9,7 +9,7 @@ use serde_json::json;
 use super::{ON_CALL, Operator};
 use crate::TestResult;
 use crate::support::customer::{customer, live, logins, nobody_noticed};
-use crate::support::{check, current, document, names, restarted, revoke, spec};
+use crate::support::{check, document, names, restarted, revoke, snapshot, spec};
 
 pub(super) async fn another_var(cloud: Arc<Cloud>) -> TestResult {
     let operator = Operator::new(&cloud, ON_CALL).await?;
@@ -22,7 +22,6 @@ pub(super) async fn another_var(cloud: Arc<Cloud>) -> TestResult {
     }
     changed["heroku"]["config"]["ACME_KEY"] = "{{ api_key }}".into();
     let text = changed.to_string();
-    let old = current(&cloud, &instance)?;
     let change = [
         "change",
         &instance.addon,
@@ -74,7 +73,10 @@ pub(super) async fn another_var(cloud: Arc<Cloud>) -> TestResult {
     live(&cloud, &instance, 2).await?;
     restarted(&cloud, &instance).await?;
     logins(&customer, 3).await?;
-    revoke(&cloud, &old).await?;
+    // The changed version has the credential that the rotation replaced.
+    let secret = snapshot(&cloud, &instance)?;
+    let stored = secret.labelled("CHANGED").ok_or("no version is CHANGED")?;
+    revoke(&cloud, stored).await?;
     live(&cloud, &instance, 1).await?;
     operator.dismiss(&cloud).await?;
     nobody_noticed(customer).await
