@@ -74,7 +74,7 @@ impl Plan {
         };
         if old != new && !secret.is_live(&old) {
             return Err(format!(
-                "version {old} of {id} has no LIVE- label: its credential is revoked, or goes on as a later version's. → Look: status. If no version works, rotate instead"
+                "version {old} of {id} has no LIVE- label: its credential is revoked, or goes on as a later version's (status shows that). → Rotate instead"
             ));
         }
         if to.is_none() && is_change(&old) {
