@@ -2,8 +2,6 @@
 //! consequence as a second cause.
 
 mod commands;
-mod documents;
-mod elsewhere;
 mod network;
 
 use serde_json::{Value, json};
@@ -23,19 +21,6 @@ fn assert_told(message: &str, cause: &str, remedy: &str, retry: bool) {
     };
     assert!(message.ends_with(end), "{message}");
     assert!(!message.contains(".."), "{message}");
-}
-
-/// The message of an enrolment that is refused, and changes nothing.
-async fn refused(stand: &Stand, event: Value) -> String {
-    let answer = stand.lambda.ask("enroll-addon", event).await;
-    let message = answer.unwrap_err().error_message;
-    stand.assert_holds_no_secret(&message);
-    let secrets = stand.gateway.secrets_manager().secrets();
-    assert!(
-        secrets.iter().all(|it| !it.name.contains("credentials")),
-        "{message}"
-    );
-    message
 }
 
 /// A v1 instance whose event can be sent.

@@ -148,7 +148,7 @@ async fn enrolment_refuses_what_could_never_be_rotated() {
     stand.store(&instance.secret, incomplete).await;
     let error = stand.switch_on(&instance).await.unwrap_err();
     for path in [
-        "url",
+        "url must be an https:// URL (http:// for loopback only)",
         "authorization",
         "masterarn",
         "heroku",

@@ -113,6 +113,19 @@ async fn what_is_wrong_elsewhere_is_told_at_once_before_a_code_is_used() {
     }
 }
 
+#[tokio::test]
+async fn a_config_var_that_the_add_on_does_not_have_is_no_other_value() {
+    let stand = Stand::start().await;
+    let addon = stand.provisioned(Api::V1);
+    let mut wrong = event(&stand, &addon, By::V1);
+    let template = addon.document["heroku"]["config"][VAR].clone();
+    wrong["Document"]["heroku"]["config"] = json!({ "ACMEURL": template });
+    let message = refusal(&stand, stand.lambda.ask(FUNCTION, wrong).await);
+    let part = format!("Add-on {} has no config var ACMEURL (it has ", addon.addon);
+    assert!(message.contains(&part), "{message}");
+    assert!(!message.contains("other values"), "{message}");
+}
+
 /// The function has no right to the administrator's secret: that which has tries it.
 #[tokio::test]
 async fn an_administrator_that_cannot_rotate_is_told_and_nothing_is_left_of_the_enrolment() {
@@ -219,16 +232,17 @@ async fn what_is_somebody_elses_is_refused_before_anything_is_changed() {
     let stand = Stand::start().await;
     let stack = |name: &str| json!([{ "Key": "rotation:stack", "Value": name }]);
     let function = "arn:aws:lambda:us-east-1:000000000000:function:another";
+    let rotated = format!("is rotated by {function}. → Name this stack's function");
     for (case, part) in [
         (
             "another stack's",
-            "does not have the tag rotation:stack=addon-rotation",
+            "does not have the tag rotation:stack=addon-rotation. → If it is this stack's, tag it",
         ),
         ("another add-on's", "Correct heroku.addon_id"),
         ("another credential", "differs in api_key"),
         ("another template", "differs in heroku.config"),
         ("deleted", "is marked for deletion"),
-        ("another function's", function),
+        ("another function's", &rotated),
     ] {
         let addon = stand.provisioned(Api::V3);
         let name = addon.name();
