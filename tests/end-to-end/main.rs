@@ -9,7 +9,6 @@
 
 mod button;
 mod dashboard;
-mod documents;
 mod engines;
 mod enrolment;
 mod events;
@@ -69,7 +68,6 @@ const PHASES: [Phase; 9] = [
             rotation::tests(suite);
             enrolment::tests(suite);
             events::tests(suite);
-            documents::tests(suite);
             button::tests(suite);
             revocation::tests(suite);
             fleet::tests(suite);

@@ -94,6 +94,24 @@ async fn a_version_that_is_neither_current_nor_pending_is_not_rotated_to() {
 }
 
 #[tokio::test]
+async fn a_document_that_is_not_valid_is_refused_before_anything_exists() {
+    let stand = Stand::start_without_retries().await;
+    let instance = stand.enrolled(Api::V3).await;
+    let shown = stand.shown(&instance);
+    let mut value = instance.document.clone();
+    value["engine"] = "oracle".into();
+    let stored = stand.store(&instance.secret, value).await;
+    let (_, message) = failed_rotation(&stand, &instance).await;
+    assert!(message.contains("engine must be one of "), "{message}");
+    assert!(message.ends_with("A retry does not help."), "{message}");
+    stand.assert_holds_no_secret(&message);
+    assert_eq!(stand.current(&instance), stored);
+    assert_eq!(stand.shown(&instance), shown);
+    assert_eq!(stand.heroku.config_writes(&instance.addon).unwrap(), 0);
+    assert_eq!(stand.service.live(), [instance.imported.as_str()]);
+}
+
+#[tokio::test]
 async fn a_tag_that_is_no_number_of_seconds_is_refused_before_anything_exists() {
     for key in ["rotation:revoke-after", "rotation:hold-while-in-use"] {
         let stand = Stand::start_without_retries().await;
