@@ -10,7 +10,6 @@
 mod button;
 mod dashboard;
 mod engines;
-mod enrolment;
 mod events;
 mod faults;
 mod fleet;
@@ -66,7 +65,6 @@ const PHASES: [Phase; 9] = [
             operator::tests(suite);
             engines::postgres(suite);
             rotation::tests(suite);
-            enrolment::tests(suite);
             events::tests(suite);
             button::tests(suite);
             revocation::tests(suite);

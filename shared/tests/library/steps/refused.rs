@@ -162,6 +162,14 @@ async fn enrolment_refuses_what_could_never_be_rotated() {
     assert!(error.message.contains("ACME_URL"), "{}", error.message);
     assert!(!stand.snapshot(&instance).rotation_enabled);
 
+    let mut dead = instance.document.clone();
+    dead["api_key"] = "acme_live_that_nobody_issued".into();
+    let stored = stand.store(&instance.secret, dead).await;
+    let error = stand.switch_on(&instance).await.unwrap_err().message;
+    let part = format!("does not accept the credential of version {stored}");
+    assert!(error.contains(&part), "{error}");
+    assert!(!error.contains("that_nobody_issued"), "{error}");
+
     let incomplete = json!({ "engine": "http", "url": "http://acme.example" });
     stand.store(&instance.secret, incomplete).await;
     let error = stand.switch_on(&instance).await.unwrap_err();
