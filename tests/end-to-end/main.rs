@@ -10,7 +10,6 @@
 mod button;
 mod dashboard;
 mod engines;
-mod events;
 mod faults;
 mod fleet;
 mod infrastructure;
@@ -65,7 +64,6 @@ const PHASES: [Phase; 9] = [
             operator::tests(suite);
             engines::postgres(suite);
             rotation::tests(suite);
-            events::tests(suite);
             button::tests(suite);
             revocation::tests(suite);
             fleet::tests(suite);
