@@ -1,143 +1,23 @@
-//! Revocations that must wait: the credential is in use again, or something is out of order. And
-//! those that must not.
+//! A revocation that must wait, in the deployed stack. All others: the library's `steps/postponed.rs` and
+//! `steps/revocation.rs`.
 
 use std::process::Stdio;
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use libtest_mimic::Failed;
-use local_cloud::cloud::{Api, Cloud, Engine, Instance};
-use serde_json::{Value, json};
+use local_cloud::cloud::{Api, Cloud, Engine};
+use serde_json::Value;
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::process::{Child, ChildStdin, ChildStdout};
 use tools::client;
 
 use crate::support::{
-    check, current, document, faults, fire, invoke, live_versions, names, revoke, rotate, schedule,
-    spec, store, wait_for,
+    check, current, document, fire, names, revoke_at, rotate, schedule, spec, wait_for,
 };
-use crate::{GRACE_PERIOD, Suite, TestResult};
+use crate::{Suite, TestResult};
 
 pub(crate) fn tests(suite: &mut Suite) {
-    suite.test(
-        "revocation::waits_while_heroku_shows_the_old_credential",
-        still_shown,
-    );
-    for (api, name) in [(Api::V1, "v1"), (Api::V3, "v3")] {
-        suite.test(
-            &format!("revocation::of_a_deprovisioned_addon_{name}"),
-            move |cloud| deprovisioned(cloud, format!("goner-{name}"), api),
-        );
-    }
-    suite.test(
-        "revocation::leaves_a_credential_to_the_version_that_holds_it_now",
-        stored_anew,
-    );
-    suite.test(
-        "revocation::tries_again_when_the_service_refuses",
-        service_refuses,
-    );
-    suite.test("revocation::gives_up_after_a_day_and_says_so", gives_up);
     suite.test("revocation::is_held_while_a_session_is_open", held);
-}
-
-/// Waits for the next try's schedule.
-async fn postponed(cloud: &Cloud, version: &str, attempt: u32) -> TestResult {
-    wait_for(cloud, "the next try's schedule", |_| {
-        schedule(cloud, version, attempt).map(drop)
-    })
-    .await
-}
-
-/// Waits until a version's label is off.
-async fn revoked(cloud: &Cloud, instance: &Instance, version: &str) -> TestResult {
-    wait_for(cloud, "the revocation", |_| {
-        let live = live_versions(cloud, instance);
-        live.is_ok_and(|live| !live.contains(version)).then_some(())
-    })
-    .await
-}
-
-async fn still_shown(cloud: Arc<Cloud>) -> TestResult {
-    let instance = cloud
-        .enrol(spec("republished", Api::V1, Engine::Postgres))
-        .await?;
-    let (old, shown) = (
-        current(&cloud, &instance)?,
-        cloud.heroku.config(&instance.addon)?,
-    );
-    rotate(&cloud, &instance).await?;
-    let new_shown = cloud.heroku.config(&instance.addon)?;
-    cloud.heroku.set_config(&instance.addon, &shown)?;
-    fire(&cloud, &old, 0).await?;
-    postponed(&cloud, &old, 1).await?;
-    let live = cloud.live_credentials(&instance).await?;
-    check(live.len() == 2, || format!("the service accepts {live:?}"))?;
-    // Put right, dynos need the whole grace period once more; then it ends.
-    cloud.heroku.set_config(&instance.addon, &new_shown)?;
-    let put_right = SystemTime::now();
-    fire(&cloud, &old, 1).await?;
-    postponed(&cloud, &old, 2).await?;
-    let fires_at = schedule(&cloud, &old, 2).and_then(|schedule| schedule.fires_at);
-    check(
-        fires_at.is_some_and(|at| SystemTime::from(at) >= put_right + GRACE_PERIOD),
-        || format!("the grace period was cut short: {fires_at:?}"),
-    )?;
-    fire(&cloud, &old, 2).await?;
-    revoked(&cloud, &instance, &old).await?;
-    let live = cloud.live_credentials(&instance).await?;
-    check(live.len() == 1, || format!("the service accepts {live:?}"))
-}
-
-/// A rollback by value: the old document is stored as a new version and published.
-async fn stored_anew(cloud: Arc<Cloud>) -> TestResult {
-    let instance = cloud
-        .enrol(spec("restored", Api::V1, Engine::Postgres))
-        .await?;
-    let (old, value) = (
-        current(&cloud, &instance)?,
-        document(&cloud, &instance).await?,
-    );
-    let shown = cloud.heroku.config(&instance.addon)?;
-    rotate(&cloud, &instance).await?;
-    store(&cloud, &instance, &value).await?;
-    cloud.heroku.set_config(&instance.addon, &shown)?;
-    fire(&cloud, &old, 0).await?;
-    revoked(&cloud, &instance, &old).await?;
-    let stored = current(&cloud, &instance)?;
-    check(live_versions(&cloud, &instance)?.contains(&stored), || {
-        "the label is lost".to_owned()
-    })?;
-    let live = cloud.live_credentials(&instance).await?;
-    check(live.len() == 2, || format!("the service accepts {live:?}"))
-}
-
-async fn deprovisioned(cloud: Arc<Cloud>, name: String, api: Api) -> TestResult {
-    let instance = cloud.enrol(spec(&name, api, Engine::Http)).await?;
-    let old = current(&cloud, &instance)?;
-    rotate(&cloud, &instance).await?;
-    cloud.heroku.deprovision(&instance.addon)?;
-    revoke(&cloud, &old).await?;
-    let live = cloud.live_credentials(&instance).await?;
-    check(live == [current(&cloud, &instance)?], || {
-        format!("the service accepts {live:?}")
-    })
-}
-
-async fn service_refuses(cloud: Arc<Cloud>) -> TestResult {
-    let instance = cloud.enrol(spec("stubborn", Api::V3, Engine::Http)).await?;
-    let old = current(&cloud, &instance)?;
-    rotate(&cloud, &instance).await?;
-    let imported = format!("imported-{}", instance.name);
-    faults::at_service(&cloud, &imported, faults::ALWAYS, faults::status(403));
-    fire(&cloud, &old, 0).await?;
-    postponed(&cloud, &old, 1).await?;
-    faults::mend_service(&cloud, &imported);
-    check(live_versions(&cloud, &instance)?.contains(&old), || {
-        "the label is off".to_owned()
-    })?;
-    fire(&cloud, &old, 1).await?;
-    revoked(&cloud, &instance, &old).await
 }
 
 /// A job that runs for longer than the grace period, as a one-off dyno's may.
@@ -154,13 +34,14 @@ async fn held(cloud: Arc<Cloud>) -> TestResult {
     job.works().await?;
     rotate(&cloud, &instance).await?;
     fire(&cloud, &old, 0).await?;
-    postponed(&cloud, &old, 1).await?;
+    let next = wait_for(&cloud, "the next try's schedule", |_| {
+        schedule(&cloud, &old, 1)
+    })
+    .await?;
     job.works().await?;
-    let next = schedule(&cloud, &old, 1).ok_or("no next try")?;
     names(&next.input, &["\"HeldSeconds\":60"])?;
     job.end().await?;
-    fire(&cloud, &old, 1).await?;
-    revoked(&cloud, &instance, &old).await?;
+    revoke_at(&cloud, &old, 1).await?;
     let live = cloud.live_credentials(&instance).await?;
     check(live.len() == 1, || format!("the service accepts {live:?}"))
 }
@@ -213,25 +94,4 @@ impl Job {
         self.client.wait().await?;
         Ok(())
     }
-}
-
-async fn gives_up(cloud: Arc<Cloud>) -> TestResult {
-    let instance = cloud.enrol(spec("forever", Api::V1, Engine::Http)).await?;
-    let version = current(&cloud, &instance)?;
-    let imported = cloud.heroku.config(&instance.addon)?;
-    rotate(&cloud, &instance).await?;
-    cloud.heroku.set_config(&instance.addon, &imported)?;
-    // Heroku shows it: it is in use, and no try is left.
-    let event = json!({ "SecretId": instance.secret_arn, "VersionId": version, "Attempt": 40 });
-    let error = invoke(&cloud, "revoke-secret", &event)
-        .await?
-        .ok_or("it does not say so")?;
-    names(
-        &error,
-        &[
-            "was not revoked within a day",
-            &version,
-            "Heroku still shows its",
-        ],
-    )
 }

@@ -196,6 +196,7 @@ async fn what_a_label_has_followed_its_credential_to_ends_after_a_rollback() {
             deliver(&stand, &instance, &held).await;
             assert!(!stand.is_labelled_live(&instance, &held));
             assert!(stand.is_labelled_live(&instance, &stored));
+            assert_eq!(stand.service.live().len(), 2);
             show(&stand, &instance, &other).await;
             make_current(&stand, &instance, &other).await;
             deliver(&stand, &instance, &stored).await;
