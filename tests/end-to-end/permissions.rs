@@ -5,7 +5,6 @@
 mod fleet;
 mod needed;
 mod powers;
-mod refused;
 mod roles;
 mod sequences;
 mod things;
@@ -78,10 +77,6 @@ pub(crate) fn tests(suite: &mut Suite) {
     suite.test("permissions::every_power_is_the_steps_own", powers::powers);
     suite.test("permissions::code_makes_no_network", powers::no_network);
     suite.test(
-        "permissions::what_lies_outside_a_step_is_refused",
-        refused::refused,
-    );
-    suite.test(
         "permissions::no_sequence_of_a_functions_calls_reaches_what_one_is_denied",
         sequences::of_functions,
     );
@@ -92,10 +87,6 @@ pub(crate) fn tests(suite: &mut Suite) {
     suite.test(
         "permissions::a_sequence_that_a_missing_condition_opens_is_found",
         sequences::finds_ways,
-    );
-    suite.test(
-        "permissions::a_button_rotates_as_enrolled_and_nothing_else",
-        refused::button,
     );
     suite.test(
         "permissions::each_of_a_step_function_is_needed",

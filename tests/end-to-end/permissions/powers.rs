@@ -289,11 +289,12 @@ fn of_the_fleet() -> [Granted; 4] {
 }
 
 /// Whatever has the name of a rotating secret.
-const NAMED: [&str; 5] = [
+const NAMED: [&str; 6] = [
     "managed",
     "managed, not rotated yet",
     "managed by another stack",
     "without the stack's tag",
+    "in nobody's hands",
     "rotated by another function",
 ];
 

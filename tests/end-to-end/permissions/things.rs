@@ -74,6 +74,7 @@ const TAG: &str = "aws:ResourceTag/rotation:stack";
 const ROTATED_BY: &str = "secretsmanager:resource/AllowRotationLambdaArn";
 const OAUTH_OF: &str = "aws:ResourceTag/rotation:oauth-of";
 const TO_TAG: &str = "aws:RequestTag/rotation:stack";
+const TO_TAG_OAUTH: &str = "aws:RequestTag/rotation:oauth-of";
 const KEYS: &str = "aws:TagKeys";
 const BY: &str = "secretsmanager:RotationLambdaARN";
 const NOW: &str = "secretsmanager:RotateImmediately";
@@ -173,6 +174,16 @@ async fn secrets(cloud: &Cloud) -> Result<Vec<Thing>, Failed> {
         Thing::new("without the stack's tag", managed)
             .with(ROTATED_BY, rotate.as_str())
             .with(LABEL, "LIVE-0123"),
+        // Of the name alone, whatever is asked for.
+        Thing::new("in nobody's hands", managed)
+            .with(LABEL, "LIVE-0123")
+            .with(NAMED, managed)
+            .with(TO_TAG, STACK)
+            .with(TO_TAG_OAUTH, STACK)
+            .with(BY, rotate.as_str())
+            .with(NOW, "false")
+            .with(FORCED, "true")
+            .with(WINDOW, "30"),
         Thing::new("rotated by another function", managed)
             .with(TAG, STACK)
             .with(ROTATED_BY, cloud.function_arn("another"))
