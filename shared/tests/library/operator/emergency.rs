@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use addon_rotation::event::VersionId;
 use addon_rotation_operator::emergency::{Options, run};
-use addon_rotation_operator::{Outcome, rollback, rotation};
+use addon_rotation_operator::{OperatorError, Outcome, rollback, rotation};
 use jiff::Timestamp;
 use lambda_runtime::Diagnostic;
 use serde_json::json;
@@ -13,6 +13,8 @@ use strict_aws::secrets_manager::{Caller, RotationOptions, Untidy};
 use super::{Words, be, id, manners, operations, stack};
 use crate::steps::{assert_fires, assert_settled, fire, schedule, schedules::tag_with};
 use crate::support::{Api, Crash, Instance, PATIENCE, Stand, credential, eventually};
+
+const AFTER: Duration = Duration::from_mins(15);
 
 fn options(instance: &Instance, revoke_after: Option<Duration>) -> Options {
     Options {
@@ -26,6 +28,43 @@ fn options(instance: &Instance, revoke_after: Option<Duration>) -> Options {
     }
 }
 
+/// The rotation is over: only the older credentials are to end.
+fn rotated(instance: &Instance, revoke_after: Option<Duration>) -> Options {
+    Options {
+        rotated: true,
+        ..options(instance, revoke_after)
+    }
+}
+
+/// The command; nothing that it says holds a secret value.
+async fn typed(stand: &Stand, options: &Options) -> (Words, Result<Outcome, OperatorError>) {
+    let words = Words::default();
+    let result = run(&stack(stand), &words.output(), options).await;
+    stand.assert_holds_no_secret(&words.text());
+    if let Err(error) = &result {
+        stand.assert_holds_no_secret(&format!("{error} {error:?}"));
+    }
+    (words, result)
+}
+
+/// A command that does all that it is to do.
+async fn fine(stand: &Stand, options: &Options) -> Words {
+    let (words, result) = typed(stand, options).await;
+    assert_eq!(result.unwrap(), Outcome::Fine);
+    words
+}
+
+/// What is said of a command that was begun and not completed.
+fn told(result: Result<Outcome, OperatorError>, parts: &[&str]) -> String {
+    let error = result.unwrap_err();
+    assert_eq!(error.status(), 1);
+    let error = error.to_string();
+    for part in parts {
+        assert!(error.contains(part), "{part}: {error}");
+    }
+    error
+}
+
 #[tokio::test]
 async fn at_once_every_older_credential_is_refused_when_the_command_ends() {
     let tidy = (Api::V3, Untidy::default());
@@ -35,19 +74,12 @@ async fn at_once_every_older_credential_is_refused_when_the_command_ends() {
         stand.gateway.secrets_manager().be(untidy);
         stand.rotate(&instance).await;
         be(&stand, &instance, untidy).await;
-        let words = Words::default();
-        let ended = run(&stack(&stand), &words.output(), &options(&instance, None)).await;
-        assert_eq!(ended.unwrap(), Outcome::Fine);
+        let words = fine(&stand, &options(&instance, None)).await;
         assert_eq!(words.done(), ["rotate", "rotate", "revoke", "revoke"]);
         assert_settled(&stand, &instance).await;
         // Only to end the old ones, of which there are none.
-        let again = Options {
-            rotated: true,
-            ..options(&instance, None)
-        };
         let current = stand.current(&instance);
-        let ended = run(&stack(&stand), &Words::default().output(), &again).await;
-        assert_eq!(ended.unwrap(), Outcome::Fine);
+        fine(&stand, &rotated(&instance, None)).await;
         assert_eq!(stand.current(&instance), current);
     }
 }
@@ -59,13 +91,7 @@ async fn that_nothing_older_is_alive_is_not_believed_of_a_single_look() {
     let instance = stand.enrolled(Api::V1).await;
     be(&stand, &instance, manners()[2]).await;
     stand.rotate(&instance).await;
-    let rotated = Options {
-        rotated: true,
-        ..options(&instance, None)
-    };
-    let words = Words::default();
-    let ended = run(&stack(&stand), &words.output(), &rotated).await;
-    assert_eq!(ended.unwrap(), Outcome::Fine);
+    let words = fine(&stand, &rotated(&instance, None)).await;
     assert_eq!(words.done(), ["revoke"]);
     assert_settled(&stand, &instance).await;
 }
@@ -74,12 +100,8 @@ async fn that_nothing_older_is_alive_is_not_believed_of_a_single_look() {
 async fn after_a_time_each_older_credential_has_that_much_left() {
     let (stand, instance, first) = Stand::rotated(Api::V1).await;
     let second = stand.current(&instance);
-    let words = Words::default();
-    let after = Duration::from_mins(15);
-    let options = options(&instance, Some(after));
     let began = Timestamp::now();
-    let ended = run(&stack(&stand), &words.output(), &options).await;
-    assert_eq!(ended.unwrap(), Outcome::Fine);
+    let words = fine(&stand, &options(&instance, Some(AFTER))).await;
     assert_eq!(words.done(), ["rotate", "rotate", "schedule", "schedule"]);
     for version in [&first, &second] {
         assert_fires(&schedule(&stand, version, 0).unwrap(), 15 * 60, began);
@@ -102,9 +124,7 @@ async fn a_credential_that_was_rolled_back_to_has_no_more_than_that_left() {
     assert_eq!(rolled_back.unwrap(), Outcome::Fine);
     let second = stand.snapshot(&instance);
     let second = second.labelled("AWSPREVIOUS").unwrap().parse().unwrap();
-    let options = options(&instance, Some(Duration::from_mins(15)));
-    let ended = run(&stack(&stand), &Words::default().output(), &options).await;
-    assert_eq!(ended.unwrap(), Outcome::Fine);
+    fine(&stand, &options(&instance, Some(AFTER))).await;
     fire(&stand, &first, 0).await;
     assert!(!stand.service.is_live(&instance.imported));
     fire(&stand, &second, 0).await;
@@ -119,25 +139,13 @@ async fn a_credential_that_goes_on_as_the_current_version_s_is_not_said_to_be_re
     let leaked = stand.current(&instance);
     let document = stand.value(&instance.secret, None).await;
     let stored = stand.store(&instance.secret, &document).await;
-    let rotated = Options {
-        rotated: true,
-        ..options(&instance, None)
-    };
-    let words = Words::default();
-    let ended = run(&stack(&stand), &words.output(), &rotated).await;
-    let error = ended.unwrap_err();
-    assert_eq!(error.status(), 1);
-    let error = error.to_string();
+    let (words, ended) = typed(&stand, &rotated(&instance, None)).await;
     let again = format!("emergency {} --accept-downtime", id(&instance));
-    for part in [leaked.as_str(), stored.as_str(), &again] {
-        assert!(error.contains(part), "{error}");
-    }
+    told(ended, &[leaked.as_str(), stored.as_str(), &again]);
     assert_eq!(words.done(), [""; 0]);
     assert!(stand.service.is_live(&credential(&instance, &leaked)));
     // As it says.
-    let all = options(&instance, None);
-    let ended = run(&stack(&stand), &Words::default().output(), &all).await;
-    assert_eq!(ended.unwrap(), Outcome::Fine);
+    fine(&stand, &options(&instance, None)).await;
     assert_settled(&stand, &instance).await;
 }
 
@@ -159,12 +167,7 @@ async fn a_revocation_waits_for_sessions_as_long_as_its_tag_says_and_an_emergenc
     assert!(stand.service.is_live(&instance.imported));
     assert!(stand.is_labelled_live(&instance, &first));
     assert!(schedule(&stand, &first, 1).is_some());
-    let options = Options {
-        rotated: true,
-        ..options(&instance, Some(Duration::from_mins(15)))
-    };
-    let ended = run(&stack(&stand), &Words::default().output(), &options).await;
-    assert_eq!(ended.unwrap(), Outcome::Fine);
+    fine(&stand, &rotated(&instance, Some(AFTER))).await;
     in_use();
     fire(&stand, &first, 0).await;
     assert!(!stand.service.is_live(&instance.imported));
@@ -181,13 +184,9 @@ async fn a_revocation_that_must_be_postponed_is_tried_in_a_minute_and_waits_for_
     tag_with(&stand, secret, "rotation:hold-while-in-use", "3600").await;
     stand.rotate(&instance).await;
     stand.lambda.crash_next(Crash::before("revoke-secret"));
-    let options = Options {
-        rotated: true,
-        ..options(&instance, None)
-    };
     let began = Timestamp::now();
-    let ended = run(&stack(&stand), &Words::default().output(), &options).await;
-    assert_eq!(ended.unwrap_err().status(), 1);
+    let (_, ended) = typed(&stand, &rotated(&instance, None)).await;
+    told(ended, &[]);
     let now = Timestamp::now().to_string();
     stand.service.last_used(&instance.imported, &now);
     assert_fires(&schedule(&stand, &first, 0).unwrap(), 60, began);
@@ -202,20 +201,11 @@ async fn a_revocation_that_fails_is_followed_to_the_try_that_succeeds_or_said_to
     let instance = stand.enrolled(Api::V1).await;
     let first = stand.current(&instance);
     stand.lambda.crash_next(Crash::before("revoke-secret"));
-    let words = Words::default();
-    let ended = run(&stack(&stand), &words.output(), &options(&instance, None)).await;
-    let error = ended.unwrap_err();
-    assert_eq!(error.status(), 1);
-    let error = error.to_string();
-    assert!(error.contains("--rotated --accept-downtime"), "{error}");
+    let (_, ended) = typed(&stand, &options(&instance, None)).await;
+    told(ended, &["--rotated --accept-downtime"]);
     assert!(stand.is_labelled_live(&instance, &first));
     // As it says.
-    let again = Options {
-        rotated: true,
-        ..options(&instance, None)
-    };
-    let ended = run(&stack(&stand), &Words::default().output(), &again).await;
-    assert_eq!(ended.unwrap(), Outcome::Fine);
+    fine(&stand, &rotated(&instance, None)).await;
     assert_settled(&stand, &instance).await;
 }
 
@@ -231,14 +221,8 @@ async fn a_rotation_that_does_not_end_is_followed_so_long_and_no_longer() {
         patience: Duration::ZERO,
     };
     let ended = rotation::run(&stack(&stand), &Words::default().output(), &options).await;
-    let error = ended.unwrap_err();
-    assert_eq!(error.status(), 1);
-    let error = error.to_string();
-    assert!(
-        error.contains("Nobody is locked out")
-            && error.contains("aws logs tail /aws/lambda/addon-rotation-rotate --since 1h"),
-        "{error}"
-    );
+    let tail = "aws logs tail /aws/lambda/addon-rotation-rotate --since 1h";
+    told(ended, &["Nobody is locked out", tail]);
     assert_eq!(stand.current(&instance), first);
     // Asked for once more, it is the same rotation.
     let words = Words::default();
@@ -269,7 +253,7 @@ async fn one_attempt() -> Stand {
 
 #[tokio::test]
 async fn a_rotation_that_fails_keeps_no_older_credential_alive_and_what_is_current_is_told() {
-    for revoke_after in [None, Some(Duration::from_mins(15))] {
+    for revoke_after in [None, Some(AFTER)] {
         let stand = one_attempt().await;
         let instance = stand.enrolled(Api::V1).await;
         let first = stand.current(&instance);
@@ -279,12 +263,8 @@ async fn a_rotation_that_fails_keeps_no_older_credential_alive_and_what_is_curre
             patience: Duration::ZERO,
             ..options(&instance, revoke_after)
         };
-        let words = Words::default();
         let began = Timestamp::now();
-        let ended = run(&stack(&stand), &words.output(), &impatient).await;
-        let error = ended.unwrap_err();
-        assert_eq!(error.status(), 1);
-        let error = error.to_string();
+        let (_, ended) = typed(&stand, &impatient).await;
         let choice = if revoke_after.is_some() {
             assert_fires(&schedule(&stand, &first, 0).unwrap(), 15 * 60, began);
             "--revoke-after 900s"
@@ -294,14 +274,10 @@ async fn a_rotation_that_fails_keeps_no_older_credential_alive_and_what_is_curre
         };
         let again = format!("emergency {} {choice}", id(&instance));
         let alive = format!("current version, {second}");
-        for part in [&again, &alive, "aws logs tail"] {
-            assert!(error.contains(part), "{error}");
-        }
+        told(ended, &[&again, &alive, "aws logs tail"]);
         // As it says.
         stand.rotation_failed().await;
-        let goes_on = options(&instance, revoke_after);
-        let ended = run(&stack(&stand), &Words::default().output(), &goes_on).await;
-        assert_eq!(ended.unwrap(), Outcome::Fine);
+        fine(&stand, &options(&instance, revoke_after)).await;
         for version in [&first, &second]
             .into_iter()
             .filter(|_| revoke_after.is_some())
@@ -330,19 +306,9 @@ async fn a_secret_that_cannot_be_looked_at_keeps_no_older_credential_from_its_re
             error_message: "the service is down".to_owned(),
         })
     });
-    let words = Words::default();
-    let options = options(&instance, Some(Duration::from_mins(15)));
-    let ended = run(&stack(&stand), &words.output(), &options).await;
-    let error = ended.unwrap_err();
-    assert_eq!(error.status(), 1);
-    let error = error.to_string();
-    for part in [
-        "cannot be followed",
-        "--revoke-after 900s",
-        "If that one leaked",
-    ] {
-        assert!(error.contains(part), "{error}");
-    }
+    let (words, ended) = typed(&stand, &options(&instance, Some(AFTER))).await;
+    let again = "--revoke-after 900s";
+    told(ended, &["cannot be followed", again, "If that one leaked"]);
     assert_eq!(words.done(), ["rotate", "schedule"]);
     assert!(schedule(&stand, &first, 0).is_some());
 }
@@ -353,13 +319,8 @@ async fn what_cannot_be_ended_keeps_no_other_alive_and_is_scheduled() {
     let second = stand.current(&instance);
     stand.rotate(&instance).await;
     stand.lambda.crash_next(Crash::before("revoke-secret"));
-    let rotated = Options {
-        rotated: true,
-        ..options(&instance, None)
-    };
     let began = Timestamp::now();
-    let ended = run(&stack(&stand), &Words::default().output(), &rotated).await;
-    let error = ended.unwrap_err().to_string();
+    let (_, ended) = typed(&stand, &rotated(&instance, None)).await;
     let is_live = |version: &VersionId| stand.is_labelled_live(&instance, version);
     let [alive, gone] = if is_live(&first) {
         [&first, &second]
@@ -367,20 +328,11 @@ async fn what_cannot_be_ended_keeps_no_other_alive_and_is_scheduled() {
         [&second, &first]
     };
     assert!(is_live(alive) && !is_live(gone));
-    let alive = alive.as_str();
-    for part in [
-        alive,
-        "--rotated --accept-downtime",
-        "a scheduled attempt follows in a minute",
-    ] {
-        assert!(error.contains(part), "{error}");
-    }
+    let again = "--rotated --accept-downtime";
+    let soon = "a scheduled attempt follows in a minute";
+    let error = told(ended, &[alive.as_str(), again, soon]);
     assert!(!error.contains(gone.as_str()), "{error}");
-    assert_fires(
-        &schedule(&stand, &alive.parse().unwrap(), 0).unwrap(),
-        60,
-        began,
-    );
+    assert_fires(&schedule(&stand, alive, 0).unwrap(), 60, began);
 }
 
 #[tokio::test]
@@ -420,12 +372,7 @@ async fn a_rotation_is_given_up_only_where_it_was_seen_before() {
     };
     let output = words.output();
     let (ended, ()) = tokio::join!(rotation::run(&stack, &output, &options), given_up);
-    let error = ended.unwrap_err();
-    assert_eq!(error.status(), 1);
-    let error = error.to_string();
-    for part in ["was cancelled", "aws logs tail", "rotate"] {
-        assert!(error.contains(part), "{error}");
-    }
+    told(ended, &["was cancelled", "aws logs tail", "rotate"]);
 }
 
 #[tokio::test]
