@@ -1,9 +1,8 @@
-//! Heroku or AWS out of order in the middle of a rotation: the customer's apps are still restarted once
-//! only. What becomes of it is what `cargo xtask faults` sees of the same fault.
+//! AWS out of order in the middle of a rotation: the customer's apps are still restarted once only. What becomes of it
+//! is what `cargo xtask faults` sees of the same fault.
 
 use std::sync::Arc;
 use std::thread;
-use std::time::Duration;
 
 use faults::engine::Servers;
 use faults::fault::{self, Kind, When};
@@ -16,7 +15,7 @@ use stand_in::events::EventKind;
 use tokio::runtime;
 use tokio::task::LocalSet;
 
-use crate::support::faults::{at_aws, at_heroku, status};
+use crate::support::faults::{at_aws, status};
 use crate::support::{check, current, live_versions, revoke, rotate, spec};
 use crate::{Suite, TestResult};
 
@@ -40,31 +39,6 @@ pub(crate) fn tests(suite: &mut Suite) {
         suite.test(&name.replace("faults__", "faults::"), move |cloud| {
             agreed(cloud, format!("agreed-{index}"), what, kind)
         });
-    }
-    let faults = [
-        ("the_answer_to_the_write_is_lost", true, Fault::LoseAnswer),
-        ("the_write_is_lost", true, Fault::LoseRequest),
-        ("the_write_meets_a_server_error", true, status(503)),
-        (
-            "the_rate_limit_is_used_up",
-            false,
-            Fault::Status {
-                status: 429,
-                retry_after: Some(Duration::from_secs(1)),
-            },
-        ),
-        ("a_proxy_answers", false, Fault::Garbage(502)),
-    ];
-    for (name, write, fault) in faults {
-        for (api, api_name) in [(Api::V1, "v1"), (Api::V3, "v3")] {
-            let (fault, instance) = (
-                fault.clone(),
-                format!("{}-{api_name}", name.replace('_', "-")),
-            );
-            suite.test(&format!("faults::{name}_{api_name}"), move |cloud| {
-                survived(cloud, instance, api, write, fault)
-            });
-        }
     }
 }
 
@@ -140,27 +114,4 @@ fn in_one_process(what: String, kind: Kind) -> Result<Outcome, Failed> {
     };
     let outcome = thread::spawn(runs).join().map_err(|_| "a run panicked")?;
     outcome.map_err(|problem| Failed::from(problem.to_string()))
-}
-
-async fn survived(
-    cloud: Arc<Cloud>,
-    name: String,
-    api: Api,
-    write: bool,
-    fault: Fault,
-) -> TestResult {
-    let instance = cloud.enrol(spec(&name, api, Engine::Http)).await?;
-    let method = match api {
-        Api::V1 => http::Method::PUT,
-        Api::V3 => http::Method::PATCH,
-    };
-    at_heroku(&cloud, &instance, write.then_some(method), 1, fault);
-    let version = rotate(&cloud, &instance).await?;
-    check(current(&cloud, &instance)? == version, || {
-        "the new version is not current".to_owned()
-    })?;
-    let releases = cloud.heroku.releases(&instance.apps[0])?.len() - 2;
-    check(releases == 1, || {
-        format!("one rotation made {releases} releases")
-    })
 }
