@@ -30,10 +30,6 @@ pub(crate) fn others(suite: &mut Suite) {
     for engine in [Engine::Http, Engine::Mysql, Engine::Redis] {
         tests(suite, engine);
     }
-    suite.test(
-        "redis::a_restart_between_rotation_and_revocation_loses_nothing",
-        redis_restarts,
-    );
 }
 
 fn tests(suite: &mut Suite, engine: Engine) {
@@ -312,26 +308,4 @@ async fn down_before(
     logins(customer, 3).await?;
     let made = releases()? - before;
     check(made == 1, || format!("one rotation made {made} releases"))
-}
-
-/// What was saved before a restart is there after it.
-async fn redis_restarts(cloud: Arc<Cloud>) -> TestResult {
-    let instance = cloud
-        .enrol(spec("redis-restarted", Api::V1, Engine::Redis))
-        .await?;
-    let customer = customer(&cloud, &instance, Login::Redis).await?;
-    let redis = cloud.redis(&instance)?;
-    for _ in 0..2 {
-        let old = current(&cloud, &instance)?;
-        rotate(&cloud, &instance).await?;
-        redis.lock().await.restart().await?;
-        live(&cloud, &instance, 2).await?;
-        logins(&customer, 3).await?;
-        restarted(&cloud, &instance).await?;
-        revoke(&cloud, &old).await?;
-        redis.lock().await.restart().await?;
-        live(&cloud, &instance, 1).await?;
-        logins(&customer, 3).await?;
-    }
-    nobody_was_refused(&customer.stop().await)
 }
