@@ -56,20 +56,14 @@ async fn followed(cloud: Arc<Cloud>) -> TestResult {
     })
 }
 
+/// What is not there has no tag that a condition could ask for.
 async fn stranger(cloud: Arc<Cloud>) -> TestResult {
-    for (event, wanted) in [
-        (
-            json!({ "AddonId": "01234567-89ab-cdef-0123-456789abcdef" }),
-            "Enrol the instance first",
-        ),
-        (json!({ "AddonId": "../partner" }), "AddonId must be"),
-        (json!({}), "AddonId is missing"),
-    ] {
-        let error = invoke(&cloud, FUNCTION, &event).await?.err();
-        let error = error.ok_or_else(|| format!("{event} starts something"))?;
-        names(&error, &[wanted])?;
-    }
-    Ok(())
+    let event = json!({ "AddonId": "01234567-89ab-cdef-0123-456789abcdef" });
+    let error = invoke(&cloud, FUNCTION, &event).await?.err();
+    names(
+        &error.ok_or("it starts something")?,
+        &["Enrol the instance first"],
+    )
 }
 
 fn is(event: &Value, kind: &str, version: &str) -> TestResult {
