@@ -25,10 +25,6 @@ pub(crate) fn tests(suite: &mut Suite) {
         emergency::after_a_time,
     );
     suite.test(
-        "operator::a_leaked_credential_ends_at_once",
-        emergency::at_once,
-    );
-    suite.test(
         "operator::a_document_is_changed_by_whoever_may",
         change::another_var,
     );

@@ -1,4 +1,4 @@
-//! `emergency`: what the choice means.
+//! `emergency`, as customers notice it. What it does at once: `fleet.rs`.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use local_cloud::customers::Login;
 use super::{ON_CALL, Operator};
 use crate::TestResult;
 use crate::support::customer::{customer, live, logins, nobody_noticed};
-use crate::support::{check, current, live_versions, names, restarted, revoke, spec};
+use crate::support::{current, names, restarted, revoke, spec};
 
 pub(super) async fn after_a_time(cloud: Arc<Cloud>) -> TestResult {
     let operator = Operator::new(&cloud, ON_CALL).await?;
@@ -31,27 +31,4 @@ pub(super) async fn after_a_time(cloud: Arc<Cloud>) -> TestResult {
     logins(&customer, 3).await?;
     operator.dismiss(&cloud).await?;
     nobody_noticed(customer).await
-}
-
-pub(super) async fn at_once(cloud: Arc<Cloud>) -> TestResult {
-    let operator = Operator::new(&cloud, ON_CALL).await?;
-    let name = "leaked-badly";
-    let instance = cloud.enrol(spec(name, Api::V3, Engine::Http)).await?;
-    let name = instance.addon.as_str();
-    let leaked = current(&cloud, &instance)?;
-    let said = operator
-        .succeeds(&["emergency", name, "--accept-downtime", "--yes"])
-        .await?;
-    println!("{said}");
-    names(
-        &said,
-        &["LOSES ACCESS", "the service refuses its credential"],
-    )?;
-    // When the command has ended, so has the credential.
-    live(&cloud, &instance, 1).await?;
-    let labelled = live_versions(&cloud, &instance)?;
-    check(!labelled.contains(&leaked) && labelled.len() == 1, || {
-        format!("{labelled:?} are labelled")
-    })?;
-    operator.dismiss(&cloud).await
 }
