@@ -99,6 +99,14 @@ async fn a_second_run_tries_what_failed_and_nothing_else() {
     assert_eq!(failed.len(), 1);
     assert_eq!(failed[0]["addon_id"], *addon(7));
     assert_eq!(failed[0]["line"], 8);
+    let done = read().into_iter().find(|it| it["addon_id"] == *addon(3));
+    let done = done.unwrap();
+    assert_eq!(
+        (&done["line"], &done["outcome"]),
+        (&json!(4), &json!("created"))
+    );
+    let [secret, version] = ["secret", "version"].map(|it| done[it].as_str().unwrap());
+    assert!(secret.contains(&addon(3)) && version.ends_with("-000000000001"));
     assert!(
         failed[0]["error"]
             .as_str()

@@ -85,6 +85,18 @@ async fn every_state_is_told_by_labels_and_schedules_alone() {
     assert!(left + std::time::Duration::from_mins(1) > GRACE_PERIOD);
     assert!(states[&id(&healthy)].next_rotation > Some(SystemTime::now()));
 
+    // For people the same, and how many there are of each.
+    let words = Words::default();
+    run(&stack, &words.for_people(), &options()).await.unwrap();
+    let table = words.text();
+    for (instance, row) in &states {
+        let state = row.state.to_string();
+        let mut lines = table.lines();
+        let is_told = lines.any(|it| it.contains(instance) && it.contains(&state));
+        let count = format!("1 {state}");
+        assert!(is_told && table.contains(&count), "{state}: {table}");
+    }
+
     let asked = operations(&stand);
     assert!(!asked.is_empty());
     for operation in &asked {

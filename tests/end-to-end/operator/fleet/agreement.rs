@@ -13,7 +13,7 @@ use crate::support::{check, current};
 
 impl Fleet {
     /// Each instance is in the state, and has so many revocations waiting; what `status` shows as current,
-    /// waiting or under rotation is what the service lets in, and nothing else is. And the table agrees.
+    /// waiting or under rotation is what the service lets in, and nothing else is.
     pub(super) async fn agrees(
         &self,
         expected: impl Fn(Fate) -> (&'static str, usize),
@@ -58,8 +58,7 @@ impl Fleet {
         })
         .await?;
         let of_http = of_http.into_inner().map_err(|error| error.to_string())?;
-        self.nobody_else_is_let_in(&of_http)?;
-        self.table_agrees(&rows).await
+        self.nobody_else_is_let_in(&of_http)
     }
 
     /// The partner's own service has one list for all instances.
@@ -84,47 +83,6 @@ impl Fleet {
             .filter(|id| !self.others.contains(id) && !of_others(id));
         let strangers: Vec<_> = strangers.collect();
         check(strangers.is_empty(), || format!("alive: {strangers:?}"))
-    }
-
-    /// For people the same: a row's state, and below the table how many there are of each.
-    async fn table_agrees(&self, rows: &BTreeMap<&str, &Value>) -> TestResult {
-        let table = self
-            .operator
-            .run(&["status", "--limit", "100000"])
-            .await?
-            .text;
-        let cells = table.lines().filter_map(|line| {
-            let mut cells = line.trim_matches('│').split('┆').map(str::trim);
-            Some((cells.next()?, cells.next()?))
-        });
-        let shown: BTreeMap<_, _> = cells
-            .skip_while(|(name, _)| *name != "instance")
-            .skip(1)
-            // A long error goes on in the lines after its row's.
-            .filter(|(name, _)| !name.is_empty())
-            .collect();
-        for member in &self.members {
-            let addon = member.instance.addon.as_str();
-            let state = rows.get(addon).map(|row| text(&row["state"]));
-            check(shown.get(addon).copied() == state, || {
-                format!("{addon} is not {state:?}: {table}")
-            })?;
-        }
-        let mut counts = BTreeMap::<_, usize>::new();
-        for state in shown.values() {
-            *counts.entry(*state).or_default() += 1;
-        }
-        let said = table.lines().last().and_then(|line| line.split_once(": "));
-        let said = said.map(|(_, said)| said.split(", ").collect::<BTreeSet<_>>());
-        let counts: Vec<_> = counts
-            .iter()
-            .map(|(state, count)| format!("{count} {state}"))
-            .collect();
-        println!("{}", counts.join(", "));
-        let counts = counts.iter().map(String::as_str).collect();
-        check(said.as_ref() == Some(&counts), || {
-            format!("{said:?}, and the rows are {counts:?}")
-        })
     }
 
     /// Heroku shows the current version's credential, after so many releases; none are those that it does not
