@@ -291,7 +291,7 @@ impl Partner {
 
     /// Switches rotation on: every 90 days, not now. Secrets Manager asks the function whether it
     /// can.
-    pub async fn switch_rotation_on(&self, instance: &Instance) -> anyhow::Result<()> {
+    async fn switch_rotation_on(&self, instance: &Instance) -> anyhow::Result<()> {
         let request = json!({
             "SecretId": instance.secret_name,
             "ClientRequestToken": Uuid::new_v4().to_string(),
