@@ -21,7 +21,7 @@ use crate::heroku::HerokuClient;
 use crate::last_will::{LastWill, Panicked};
 use crate::limits::LONGEST_HOLD_SECONDS;
 use crate::schedule::{Schedules, retry_delay};
-use crate::secrets::{Label, Secrets, own};
+use crate::secrets::{Label, Secrets};
 use crate::service::{Services, Sessions};
 use crate::start::{Start, grace_period_seconds};
 use crate::telemetry::Metric;
@@ -346,7 +346,10 @@ impl RevokeSecret {
         }
         let old = &versions.old;
         match &event.vouched {
-            None => own(&event.secret, &secret, &event.version, old)?,
+            None => {
+                self.show_own(event, &secret, (&event.version, old), deadline)
+                    .await?;
+            }
             Some(vouched) => vouched_for(
                 &event.secret,
                 &event.version,

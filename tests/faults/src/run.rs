@@ -197,7 +197,9 @@ async fn attempt(case: &Case, servers: Arc<Servers>) -> Result<Outcome, Problem>
     let not_reached = world.passage.desk.forget();
     // A command that follows a rotation, or beside which Secrets Manager goes on trying, looks as often as it takes.
     let follows = matches!(case.act, Act::Change | Act::Emergency | Act::Recovery);
-    let exact = !follows && case.faults.iter().all(|it| matches!(it.when, When::At(_)));
+    // And the functions look for the end of a server's sessions as often as that takes, turn by turn.
+    let is_exact = |when: &When| matches!(when, When::At(request) if !request.is_turn());
+    let exact = !follows && case.faults.iter().all(|it| is_exact(&it.when));
     if exact && not_reached > 0 {
         world.violated(Rule::Stand, "the request of the fault was never made");
     }

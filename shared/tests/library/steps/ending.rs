@@ -142,37 +142,43 @@ async fn what_was_shown_is_noted_once_and_an_operator_s_word_stands_for_it() {
     fire(&stand, &second, 0).await;
     assert_settled(&stand, &instance).await;
 
-    // A credential of an earlier release, whose name tells nothing and of which nothing is noted.
-    let mut earlier = instance.document.clone();
-    let id = Uuid::new_v4().to_string();
-    earlier["credential_id"] = id.as_str().into();
-    earlier["api_key"] = format!("acme_live_{}", Uuid::new_v4().simple()).into();
-    stand
-        .service
-        .register(&id, earlier["api_key"].as_str().unwrap())
-        .unwrap();
-    let labels = json!([format!("LIVE-{id}")]);
-    let earlier = stand
-        .store_as(&instance.secret, &earlier, &id, labels)
-        .await;
-    let event = |vouched: Option<&str>| json!({ "SecretId": instance.secret.as_str(), "VersionId": earlier.as_str(), "Vouched": vouched });
-    // Nobody's word, and one for another credential: whoever labelled it chose the name in its document.
-    for vouched in [None, Some("another's")] {
-        stand
-            .lambda
-            .invoke("revoke-secret", event(vouched))
-            .await
-            .unwrap();
-        let message = last_error(&stand);
-        assert!(message.contains(&format!("{id:?}")), "{message}");
-        assert!(stand.service.is_live(&id));
+    // Credentials of an earlier release, or stored by hand and rolled back: their names tell nothing, and nothing is
+    // noted of them.
+    for shows_itself in [true, false] {
+        let mut earlier = instance.document.clone();
+        let id = Uuid::new_v4().to_string();
+        let key = format!("acme_live_{}", Uuid::new_v4().simple());
+        stand.service.register(&id, &key).unwrap();
+        earlier["credential_id"] = id.as_str().into();
+        earlier["api_key"] = if shows_itself { key } else { "lost".into() }.into();
+        let labels = json!([format!("LIVE-{id}")]);
+        let earlier = stand
+            .store_as(&instance.secret, &earlier, &id, labels)
+            .await;
+        let revoke = async |vouched: Option<&str>| {
+            let event = json!({
+                "SecretId": instance.secret.as_str(),
+                "VersionId": earlier.as_str(),
+                "Vouched": vouched,
+            });
+            stand.lambda.invoke("revoke-secret", event).await.unwrap();
+        };
+        if shows_itself {
+            revoke(None).await;
+            assert_settled(&stand, &instance).await;
+            assert_ne!(noted(&stand), note, "a try that is cut off goes on");
+            continue;
+        }
+        // Nobody's word, and one for another credential: whoever labelled it chose the name in its document.
+        for vouched in [None, Some("another's")] {
+            revoke(vouched).await;
+            let message = last_error(&stand);
+            assert!(message.contains(&format!("{id:?}")), "{message}");
+            assert!(stand.service.is_live(&id));
+        }
+        revoke(Some(&id)).await;
+        assert_settled(&stand, &instance).await;
     }
-    stand
-        .lambda
-        .invoke("revoke-secret", event(Some(&id)))
-        .await
-        .unwrap();
-    assert_settled(&stand, &instance).await;
 }
 
 /// Stores the document with what it publishes under another config var's name.
@@ -375,6 +381,32 @@ async fn an_old_credential_ends_where_the_service_has_moved_to_as_well() {
         assert_eq!(stand.service.is_live(&instance.imported), is_closed);
         assert_eq!(stand.is_labelled_live(&instance, &first), is_closed);
         assert_eq!(schedule(&stand, &first, 1).is_some(), is_closed);
+    }
+}
+
+/// Stored again with the new address, and replaced: that version's document knows where the apps had it last.
+#[tokio::test]
+async fn of_two_versions_with_one_credential_the_one_where_the_service_is_ends_it() {
+    // Whichever comes first by its id.
+    for id in [
+        "00000000-0000-4000-8000-000000000000",
+        "ffffffff-ffff-4fff-bfff-ffffffffffff",
+    ] {
+        let (stand, instance, first) = Stand::rotated(Api::V1).await;
+        let key = instance.document["api_key"].as_str().unwrap();
+        let moved = move_service(&stand, &instance, key).await;
+        let mut again = stand.value(&instance.secret, None).await;
+        for field in ["credential_id", "api_key"] {
+            again[field] = instance.document[field].clone();
+        }
+        let labels = json!(["AWSCURRENT"]);
+        let again = stand.store_as(&instance.secret, &again, id, labels).await;
+        stand.rotate(&instance).await;
+        fire(&stand, &first, 0).await;
+        assert!(!stand.is_labelled_live(&instance, &first), "{id}");
+        assert!(moved.is_live(&instance.imported), "{id}");
+        fire(&stand, &again, 0).await;
+        assert!(!moved.is_live(&instance.imported), "{id}");
     }
 }
 

@@ -287,7 +287,10 @@ pub(super) const MUTANTS: &[Mutant] = &[
         name: "takes a label for a proof",
         changes: &[(
             REVOKE,
-            "None => own(&event.secret, &secret, &event.version, old)?,",
+            "None => {
+                self.show_own(event, &secret, (&event.version, old), deadline)
+                    .await?;
+            }",
             "None => {}",
         )],
         runs: Runs::Tests("ending::a_label_that_somebody"),

@@ -66,8 +66,9 @@ pub(super) const MUTANTS: &[Mutant] = &[
         name: "moves a label without what shows whose credential it is",
         changes: &[(
             LABELS,
-            "if let Err(not_own) = own(&event.secret, secret, current, document) {",
-            "if let Some(not_own) = own(&event.secret, secret, current, document).err().filter(|_| false) {",
+            "self.show_own(event, secret, (current, document), deadline)
+            .await?;",
+            "",
         )],
         runs: Runs::Tests("what_a_label_has_followed_its_credential_to"),
         breaks: Rule::OneAtRest,
