@@ -32,6 +32,7 @@ pub mod aws;
 pub mod claims;
 pub mod deadline;
 pub mod document;
+mod ending;
 pub mod engine;
 pub mod error;
 pub mod event;

@@ -80,7 +80,7 @@ impl fmt::Display for Place {
 #[derive(Debug, Default)]
 pub(crate) struct Served {
     servers: Vec<(String, Option<u16>)>,
-    url: Option<String>,
+    urls: Vec<String>,
     /// The protocol, by its default port: a password that one server is told in a proof, another is told in clear.
     protocol: Option<u16>,
 }
@@ -98,9 +98,10 @@ const ENGINES: [(&str, u16); 7] = [
 ];
 
 impl Served {
-    /// Reads `host` and `port`, `hosts`, and `url`; what is wrong with them.
+    /// Reads `host` and `port`, `hosts`, `url` and `urls`; what is wrong with them.
     pub(crate) fn read(fields: &Fields) -> Result<Self, &'static str> {
         const HOSTS: &str = "hosts must be a list of strings such as db7.acme.example:5432";
+        const URLS: &str = "urls must be a list of URLs such as https://api7.acme.example";
         const PORT: &str = "port must be a whole number from 1 to 65535";
         let map = fields.map();
         let known = |name| map.get(name).filter(|value: &&Value| !value.is_null());
@@ -131,12 +132,20 @@ impl Served {
         }
         if let Some(url) = known("url") {
             let url = url.as_str().and_then(|url| Url::parse(url).ok());
-            served.url = Some(normal_url(&url.ok_or("url must be a URL")?));
+            served
+                .urls
+                .push(normal_url(&url.ok_or("url must be a URL")?));
+        }
+        if let Some(urls) = known("urls") {
+            for url in urls.as_array().ok_or(URLS)? {
+                let url = url.as_str().and_then(|url| Url::parse(url).ok());
+                served.urls.push(normal_url(&url.ok_or(URLS)?));
+            }
         }
         if served.protocol.is_none() && served.servers.iter().any(|(_, port)| port.is_none()) {
             return Err("it says neither engine nor port of a server");
         }
-        if served.servers.is_empty() && served.url.is_none() {
+        if served.servers.is_empty() && served.urls.is_empty() {
             return Err("it does not say for which address its login is");
         }
         Ok(served)
@@ -155,7 +164,7 @@ impl Served {
                         .iter()
                         .any(|(name, own)| name == host && own.unwrap_or(*default) == *port)
             }
-            At::Url(url) => self.url.as_ref() == Some(url),
+            At::Url(url) => self.urls.contains(url),
         }
     }
 }
@@ -168,8 +177,9 @@ impl fmt::Display for Served {
             server(f, host, *port)?;
             separator = ", ";
         }
-        if let Some(url) = &self.url {
+        for url in &self.urls {
             write!(f, "{separator}{url}")?;
+            separator = ", ";
         }
         Ok(())
     }

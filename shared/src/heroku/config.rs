@@ -105,6 +105,14 @@ impl ConfigVars {
         self.showing_any(&needles(credential.secrets()), credential)
     }
 
+    /// The names under which Heroku shows what is secret of one credential and of another.
+    #[must_use]
+    pub fn showing_both(&self, one: &ConfigVars, another: &ConfigVars) -> Vec<&str> {
+        let (mut both, another) = (needles(one.secrets()), needles(another.secrets()));
+        both.retain(|secret| another.contains(secret));
+        self.showing_any(&both, &ConfigVars::default())
+    }
+
     /// The names under which Heroku shows `old` and not what `current` has as well: as long as there is one, dynos
     /// may be started with the old credential.
     #[must_use]

@@ -11,6 +11,7 @@ use super::FleetConfiguration;
 use crate::Error;
 use crate::deadline::{Deadline, Transient, retry};
 use crate::document::{Api, Document};
+use crate::ending::Ending;
 use crate::error::DeprovisionError;
 use crate::event::DeprovisionEvent;
 use crate::function::{Function, Handling};
@@ -348,6 +349,17 @@ impl DeprovisionAddon {
             };
             found.push((version, document, is_own));
         }
+        let current = secret.current().and_then(|current| {
+            let mut found = found.iter();
+            let (_, document, _) = found.find(|(version, ..)| *version == current)?;
+            document.as_ref().ok().cloned()
+        });
+        let ending = Ending {
+            secrets: &self.secrets,
+            services: &self.services,
+            arn,
+            deadline,
+        };
         // What has another version's credential, and shows nothing itself, is over with that one.
         found.sort_by_key(|(_, _, is_own)| is_own.is_err());
         let mut ended: Vec<(VersionId, Document)> = Vec::new();
@@ -367,21 +379,20 @@ impl DeprovisionAddon {
                     .iter()
                     .any(|(_, it)| it.is_same_login(&document) == Some(true));
                 if !is_over && (is_own.is_err() || !was_enrolled) {
-                    if !self.shows_possession(&document, deadline).await? {
+                    if !ending.is_shown_now(&version, &document).await? {
                         if secret.is_live(&version) {
                             is_own?;
                         }
                         return Ok(None);
                     }
-                    let note = document.note(&version);
-                    self.secrets.note_now(arn, &note, deadline).await?;
                 }
                 // It was never rotated. From here on an ending that is cut off is completed.
                 if !secret.is_live(&version) {
                     let live = Label::Live(version.clone());
                     self.secrets.attach(arn, &live, &version, deadline).await?;
                 }
-                self.revoke(arn, &version, &document, deadline).await?;
+                self.revoke(ending, (&version, &document), current.as_ref())
+                    .await?;
                 Ok::<_, Error>(Some(document))
             };
             match end.await {
@@ -430,41 +441,20 @@ impl DeprovisionAddon {
 
     async fn revoke(
         &self,
-        arn: &SecretArn,
-        version: &VersionId,
-        document: &Document,
-        deadline: Deadline,
+        ending: Ending<'_>,
+        (version, document): (&VersionId, &Document),
+        current: Option<&Document>,
     ) -> Result<(), Error> {
-        let administrator = self
-            .secrets
-            .fields(&document.administrator, deadline)
-            .await?;
-        self.services
-            .revoke(document, &administrator, deadline)
-            .await?;
-        self.services
-            .prove_refused(document, version, deadline)
+        let (arn, deadline) = (ending.arn, ending.deadline);
+        let administrator = self.secrets.fields(&document.administrator, deadline).await;
+        ending
+            .end((version, document), administrator, current)
             .await?;
         // Before the label: a revocation whose schedule is left finds no label, and nothing to do.
         self.schedules
             .remove_revocation(arn, version, deadline)
             .await?;
         Ok(())
-    }
-
-    async fn shows_possession(
-        &self,
-        document: &Document,
-        deadline: Deadline,
-    ) -> Result<bool, Error> {
-        let administrator = self
-            .secrets
-            .fields(&document.administrator, deadline)
-            .await?;
-        let shown = self
-            .services
-            .shows_possession(document, &administrator, deadline);
-        Ok(shown.await?)
     }
 
     async fn document(

@@ -1,19 +1,19 @@
 //! After the grace period: the old credential ends. It looks before it acts, and does not give up
 //! for a day.
 
-mod ending;
 mod labels;
 mod look;
 
 use std::time::Duration;
 
-use look::Versions;
+use look::{Seen, Versions};
 
 use super::StepError;
 use super::possession::vouched_for;
 use crate::Error;
 use crate::claims::Names;
 use crate::deadline::Deadline;
+use crate::ending::Ending;
 use crate::event::{RevokeEvent, ScheduledAt};
 use crate::event_bus::{self, EventBus, Occurrence};
 use crate::function::{Function, Handling};
@@ -347,7 +347,8 @@ impl RevokeSecret {
         let old = &versions.old;
         match &event.vouched {
             None => {
-                self.show_own(event, &secret, (&event.version, old), deadline)
+                self.ending(event, deadline)
+                    .show_own(&secret, &event.version, old)
                     .await?;
             }
             Some(vouched) => vouched_for(
@@ -362,12 +363,40 @@ impl RevokeSecret {
             let own = secret.grace_period_seconds().ok().flatten();
             return Ok(Outcome::GraceAnew(own.unwrap_or(self.grace_period_seconds)));
         }
-        let ended = self.end(event, &secret, &versions, seen, deadline).await?;
-        if let Outcome::Held(..) = ended {
-            return Ok(ended);
+        let administrator = self.secrets.fields(&old.administrator, deadline).await;
+        let sessions = match &administrator {
+            Ok(administrator) => self.sessions(old, administrator, deadline).await,
+            Err(_) => None,
+        };
+        if let Some(sessions) = &sessions
+            && let Some(seconds) = self.held(event, &secret, sessions)
+        {
+            return Ok(Outcome::Held(sessions.clone(), seconds));
+        }
+        self.ending(event, deadline)
+            .end(
+                (&event.version, old),
+                administrator,
+                Some(&versions.current),
+            )
+            .await?;
+        // A server that refuses everybody has proved nothing.
+        if seen == Seen::Current {
+            self.services
+                .prove_control(&versions.current, &event.version, deadline)
+                .await?;
         }
         self.take_off(event, &secret, &versions, &holder, deadline)
             .await?;
-        Ok(ended)
+        Ok(Outcome::Revoked(sessions))
+    }
+
+    fn ending<'a>(&'a self, event: &'a RevokeEvent, deadline: Deadline) -> Ending<'a> {
+        Ending {
+            secrets: &self.secrets,
+            services: &self.services,
+            arn: &event.secret,
+            deadline,
+        }
     }
 }

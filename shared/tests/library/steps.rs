@@ -9,6 +9,7 @@ mod deprovisioning;
 mod ending;
 mod enrollment;
 mod limits;
+mod moved;
 mod postponed;
 mod refused;
 mod requests;

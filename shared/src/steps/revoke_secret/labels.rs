@@ -5,10 +5,9 @@ use super::look::{Shared, Versions};
 use crate::Error;
 use crate::claims;
 use crate::deadline::Deadline;
-use crate::document::Document;
 use crate::event::RevokeEvent;
 use crate::ids::VersionId;
-use crate::secrets::{Label, Secret, own};
+use crate::secrets::{Label, Secret};
 use crate::service::{ServiceError, Verdict};
 
 impl RevokeSecret {
@@ -96,36 +95,10 @@ impl RevokeSecret {
     ) -> Result<(), Error> {
         let (current, document) = (&versions.current_version, &versions.current);
         tracing::info!(%current, "the current version holds the same credential, and waits in its place");
-        self.show_own(event, secret, (current, document), deadline)
+        self.ending(event, deadline)
+            .show_own(secret, current, document)
             .await?;
         self.label(event, secret, current, deadline).await
-    }
-
-    /// Shows that a version's credential is the instance's own. If nothing did so far, its login does, which is noted:
-    /// once it is ended, it shows nothing any more.
-    pub(super) async fn show_own(
-        &self,
-        event: &RevokeEvent,
-        secret: &Secret,
-        (version, document): (&VersionId, &Document),
-        deadline: Deadline,
-    ) -> Result<(), Error> {
-        let Err(not_own) = own(&event.secret, secret, version, document) else {
-            return Ok(());
-        };
-        let administrator = self.secrets.fields(&document.administrator, deadline);
-        let administrator = administrator.await?;
-        let shown = self
-            .services
-            .shows_possession(document, &administrator, deadline);
-        if !shown.await? {
-            return Err(not_own.into());
-        }
-        let note = document.note(version);
-        self.secrets
-            .note_now(&event.secret, &note, deadline)
-            .await?;
-        Ok(())
     }
 
     /// Puts on the label for which another one goes, whether a look shows it or not: that may be from before its version

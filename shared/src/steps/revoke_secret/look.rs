@@ -11,8 +11,9 @@ use crate::event::RevokeEvent;
 use crate::fields::Fields;
 use crate::heroku::{AddOn, Partner};
 use crate::ids::VersionId;
+use crate::schedule::retry_delay;
 use crate::secrets::{Label, Secret, SecretError, own};
-use crate::service::{ServiceError, Sessions};
+use crate::service::{Sessions, Verdict};
 use crate::telemetry::{self, Metric};
 
 /// The longest that it is asked who uses a credential, which decides nothing by itself.
@@ -198,6 +199,16 @@ impl RevokeSecret {
             version: event.version.clone(),
             reason,
         };
+        // What both have is the current one's if the service lets that in: stored by hand, it may have a wrong address.
+        let vars = config.showing_both(&old, &rendered);
+        if !vars.is_empty() && self.services.verify(current, deadline).await? != Verdict::Accepted {
+            let reason = format!(
+                "the service refuses the current version {}, and Heroku shows what both have in {}. → Store a current version that works (PutSecretValue)",
+                versions.current_version,
+                vars.join(", ")
+            );
+            return Err(not_revoked(reason).into());
+        }
         let vars = config.still_showing(&old, &rendered);
         if !vars.is_empty() {
             let reason = format!(
@@ -229,7 +240,7 @@ impl RevokeSecret {
         old: &Document,
         administrator: &Fields,
         deadline: Deadline,
-    ) -> Result<Option<Sessions>, Error> {
+    ) -> Option<Sessions> {
         let deadline = deadline.at_most(LOOKING);
         match self.services.sessions(old, administrator, deadline).await {
             Ok(sessions) => {
@@ -237,13 +248,35 @@ impl RevokeSecret {
                 if let Some(open) = &open {
                     telemetry::record(&[(Metric::SessionsInUse, open.count)]);
                 }
-                Ok(open)
+                open
             }
-            Err(error @ ServiceError::Authority(_)) => Err(error.into()),
             Err(error) => {
                 tracing::warn!(%error, "the old credential's sessions are unknown");
-                Ok(None)
+                None
             }
         }
+    }
+
+    /// The longest that the revocation waits for the sessions to end by themselves, in seconds, if it does.
+    pub(super) fn held(
+        &self,
+        event: &RevokeEvent,
+        secret: &Secret,
+        sessions: &Sessions,
+    ) -> Option<u32> {
+        let own = secret.hold_while_in_use_seconds().ok().flatten();
+        let most = own.unwrap_or(self.hold_while_in_use_seconds);
+        let left = most.saturating_sub(event.held_seconds);
+        // An operator who asks for it now, and a day of tries, are no time to wait.
+        let may_wait = event.scheduled_at.is_some() && retry_delay(event.attempt).is_some();
+        if left > 0 && may_wait {
+            return Some(left);
+        }
+        tracing::warn!(
+            sessions = sessions.count,
+            from = sessions.from.join(" "),
+            "sessions are open with the old credential: the service ends them now"
+        );
+        None
     }
 }

@@ -9,7 +9,6 @@ use addon_rotation::heroku::{HerokuClient, HerokuConfiguration};
 use addon_rotation::last_will;
 use addon_rotation::service::Sessions;
 use axum::body::Bytes;
-use credential_service::{CredentialService, CredentialServiceOptions};
 use http::{Method, Request};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
@@ -22,9 +21,7 @@ use uuid::Uuid;
 use super::announced::events;
 use super::sweep::lose;
 use super::{assert_fires, assert_settled, fire, grace_period, releases, revocation, schedule};
-use crate::support::{
-    Api, Instance, Stand, create_secret, credential, eventually, random, soon, version_id,
-};
+use crate::support::{Api, Instance, Stand, credential, eventually, soon, version_id};
 
 /// What the last invocation of `revoke-secret` has scheduled its next try for.
 fn last_error(stand: &Stand) -> String {
@@ -332,93 +329,6 @@ async fn apps_that_read_a_config_var_until_somebody_removes_it_have_the_whole_gr
         fire(&stand, &stored, 1).await;
         assert!(!stand.service.is_live(&instance.imported), "{api:?}");
     }
-}
-
-/// Another server, to which the service has moved, with an administrator's login of its own: the current document names
-/// it. Of the old credential it has this key.
-async fn move_service(stand: &Stand, instance: &Instance, key: &str) -> CredentialService {
-    let options = CredentialServiceOptions {
-        name: "moved".to_owned(),
-        administrator_token: random(),
-    };
-    let token = options.administrator_token.clone();
-    let moved = CredentialService::start(options, stand.events.clone());
-    let moved = moved.await.unwrap();
-    let url = moved.url();
-    let administrator = json!({ "token": token, "url": url.as_str() });
-    let name = "acme/masters/moved";
-    let administrator = create_secret(&stand.gateway, name, &administrator, &json!([])).await;
-    let mut document = stand.value(&instance.secret, None).await;
-    let text = |field: &str| document[field].as_str().unwrap();
-    moved
-        .register(text("credential_id"), text("api_key"))
-        .unwrap();
-    moved.register(&instance.imported, key).unwrap();
-    document["url"] = url.as_str().into();
-    document["masterarn"] = administrator.as_str().into();
-    stand.store(&instance.secret, &document).await;
-    moved
-}
-
-/// Its users went along, and the old one's document knows the old address alone.
-#[tokio::test]
-async fn an_old_credential_ends_where_the_service_has_moved_to_as_well() {
-    for is_closed in [false, true] {
-        let (stand, instance, first) = Stand::rotated(Api::V1).await;
-        let second = stand.current(&instance);
-        let key = instance.document["api_key"].as_str().unwrap();
-        let moved = move_service(&stand, &instance, key).await;
-        if is_closed {
-            stand.service.fail_next(FaultRule {
-                count: usize::MAX,
-                ..FaultRule::next(Fault::status(401))
-            });
-        }
-        fire(&stand, &first, 0).await;
-        assert!(!moved.is_live(&instance.imported));
-        assert!(moved.is_live(&credential(&instance, &second)));
-        // Until the old address answers, or is no longer the administrator's.
-        assert_eq!(stand.service.is_live(&instance.imported), is_closed);
-        assert_eq!(stand.is_labelled_live(&instance, &first), is_closed);
-        assert_eq!(schedule(&stand, &first, 1).is_some(), is_closed);
-    }
-}
-
-/// Stored again with the new address, and replaced: that version's document knows where the apps had it last.
-#[tokio::test]
-async fn of_two_versions_with_one_credential_the_one_where_the_service_is_ends_it() {
-    // Whichever comes first by its id.
-    for id in [
-        "00000000-0000-4000-8000-000000000000",
-        "ffffffff-ffff-4fff-bfff-ffffffffffff",
-    ] {
-        let (stand, instance, first) = Stand::rotated(Api::V1).await;
-        let key = instance.document["api_key"].as_str().unwrap();
-        let moved = move_service(&stand, &instance, key).await;
-        let mut again = stand.value(&instance.secret, None).await;
-        for field in ["credential_id", "api_key"] {
-            again[field] = instance.document[field].clone();
-        }
-        let labels = json!(["AWSCURRENT"]);
-        let again = stand.store_as(&instance.secret, &again, id, labels).await;
-        stand.rotate(&instance).await;
-        fire(&stand, &first, 0).await;
-        assert!(!stand.is_labelled_live(&instance, &first), "{id}");
-        assert!(moved.is_live(&instance.imported), "{id}");
-        fire(&stand, &again, 0).await;
-        assert!(!moved.is_live(&instance.imported), "{id}");
-    }
-}
-
-/// By its name alone it may be somebody else's there.
-#[tokio::test]
-async fn what_has_the_old_credential_s_name_at_another_address_is_left_alone() {
-    let (stand, instance, first) = Stand::rotated(Api::V1).await;
-    let moved = move_service(&stand, &instance, "somebody else's").await;
-    fire(&stand, &first, 0).await;
-    assert!(!stand.service.is_live(&instance.imported));
-    assert!(moved.is_live(&instance.imported));
-    assert!(!stand.is_labelled_live(&instance, &first));
 }
 
 #[tokio::test]

@@ -19,7 +19,7 @@ const DEPROVISION: &str = "shared/src/instances/deprovision_addon.rs";
 const SERVICE: &str = "shared/src/service.rs";
 const SCHEDULE: &str = "shared/src/schedule.rs";
 const LABELS: &str = "shared/src/steps/revoke_secret/labels.rs";
-const END: &str = "shared/src/steps/revoke_secret/ending.rs";
+const END: &str = "shared/src/ending.rs";
 const LOOK: &str = "shared/src/steps/revoke_secret/look.rs";
 const CONFIG: &str = "shared/src/heroku/config.rs";
 

@@ -288,7 +288,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
         changes: &[(
             REVOKE,
             "None => {
-                self.show_own(event, &secret, (&event.version, old), deadline)
+                self.ending(event, deadline)
+                    .show_own(&secret, &event.version, old)
                     .await?;
             }",
             "None => {}",

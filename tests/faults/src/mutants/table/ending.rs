@@ -66,7 +66,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
         name: "moves a label without what shows whose credential it is",
         changes: &[(
             LABELS,
-            "self.show_own(event, secret, (current, document), deadline)
+            "self.ending(event, deadline)
+            .show_own(secret, current, document)
             .await?;",
             "",
         )],
@@ -111,7 +112,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "believes a refusal that has no control",
-        changes: &[(END, "if seen == Seen::Current {", "if false {")],
+        changes: &[(REVOKE, "if seen == Seen::Current {", "if false {")],
         runs: Runs::Tests("authority::a_broken_current"),
         breaks: Rule::OneAtRest,
     },
@@ -119,17 +120,31 @@ pub(super) const MUTANTS: &[Mutant] = &[
         name: "ends a credential at the address in its own document alone",
         changes: &[(
             END,
-            "let has_moved = !old.is_where(current);",
-            "let has_moved = false;",
+            "let moved = current.filter(|current| !document.is_where(current));",
+            "let moved = current.filter(|_| false);",
         )],
-        runs: Runs::Tests("ending::an_old_credential_ends_where"),
+        runs: Runs::Tests("moved::an_old_credential_ends_at_both"),
         breaks: Rule::OneAtRest,
     },
     Mutant {
         name: "ends whatever has the credential's name where the service has moved to",
-        changes: &[(END, "if is_there.await? {", "if is_there.await.is_ok() {")],
-        runs: Runs::Tests("ending::what_has_the_old_credential_s_name"),
+        changes: &[(
+            END,
+            "if self.logs_in(&moved, &administrator).await? {",
+            "if self.logs_in(&moved, &administrator).await.is_ok() {",
+        )],
+        runs: Runs::Tests("moved::what_has_the_old_credential_s_name"),
         breaks: Rule::NoForeignLogin,
+    },
+    Mutant {
+        name: "takes what a refused current version holds as well for that one's",
+        changes: &[(
+            "shared/src/steps/revoke_secret/look.rs",
+            "let vars = config.showing_both(&old, &rendered);",
+            "let vars = Vec::<&str>::new();",
+        )],
+        runs: Runs::Tests("moved::what_apps_read_outlives"),
+        breaks: Rule::NobodyLockedOut,
     },
     Mutant {
         name: "deletes a secret that somebody rotates by now",
