@@ -299,6 +299,9 @@ fn an_administrator_s_secret_that_says_no_address_is_refused_with_the_command_th
             "port must be",
         ),
         (json!({ "url": "cache7" }), "url must be"),
+        (json!({ "urls": "https://cache7" }), "urls must be"),
+        (json!({ "urls": ["cache7"] }), "urls must be"),
+        (json!({ "urls": [] }), "does not say"),
     ] {
         let error = served(&document(), &administrator).unwrap_err();
         let masters = arn("acme/masters/cache7");
@@ -347,7 +350,10 @@ fn a_service_s_url_is_the_administrator_s() {
         ("https://[2001:db8::7]/", "https://[2001:DB8:0::7]:443"),
     ] {
         assert_eq!(
-            served(&document(url), &json!({ "url": own })),
+            served(
+                &document(url),
+                &json!({ "url": "https://elsewhere.example", "urls": [own] })
+            ),
             Ok(()),
             "{url}"
         );

@@ -27,7 +27,7 @@ async fn move_service(
     let moved = CredentialService::start(options, stand.events.clone());
     let moved = moved.await.unwrap();
     let url = moved.url();
-    let administrator = json!({ "token": token, "url": url.as_str() });
+    let administrator = json!({ "token": token, "urls": [url.as_str()] });
     let name = "acme/masters/moved";
     let administrator = create_secret(&stand.gateway, name, &administrator, &json!([])).await;
     let mut document = stand.value(&instance.secret, None).await;
