@@ -378,13 +378,12 @@ impl DeprovisionAddon {
                 let is_over = ended
                     .iter()
                     .any(|(_, it)| it.is_same_login(&document) == Some(true));
-                if !is_over && (is_own.is_err() || !was_enrolled) {
-                    if !ending.is_shown_now(&version, &document).await? {
-                        if secret.is_live(&version) {
-                            is_own?;
-                        }
-                        return Ok(None);
+                let is_asked = !is_over && (is_own.is_err() || !was_enrolled);
+                if is_asked && !ending.is_shown_now(&version, &document).await? {
+                    if secret.is_live(&version) {
+                        is_own?;
                     }
+                    return Ok(None);
                 }
                 // It was never rotated. From here on an ending that is cut off is completed.
                 if !secret.is_live(&version) {

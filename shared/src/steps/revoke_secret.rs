@@ -21,7 +21,7 @@ use crate::heroku::HerokuClient;
 use crate::last_will::{LastWill, Panicked};
 use crate::limits::LONGEST_HOLD_SECONDS;
 use crate::schedule::{Schedules, retry_delay};
-use crate::secrets::{Label, Secrets};
+use crate::secrets::{Label, Secret, Secrets};
 use crate::service::{Services, Sessions};
 use crate::start::{Start, grace_period_seconds};
 use crate::telemetry::Metric;
@@ -363,31 +363,44 @@ impl RevokeSecret {
             let own = secret.grace_period_seconds().ok().flatten();
             return Ok(Outcome::GraceAnew(own.unwrap_or(self.grace_period_seconds)));
         }
+        let ended = self.end(event, &secret, &versions, seen, deadline).await?;
+        if let Outcome::Held(..) = ended {
+            return Ok(ended);
+        }
+        self.take_off(event, &secret, &versions, &holder, deadline)
+            .await?;
+        Ok(ended)
+    }
+
+    /// Ends the credential, or holds that back while sessions are open with it.
+    async fn end(
+        &self,
+        event: &RevokeEvent,
+        secret: &Secret,
+        versions: &Versions,
+        seen: Seen,
+        deadline: Deadline,
+    ) -> Result<Outcome, Error> {
+        let Versions { old, current, .. } = versions;
         let administrator = self.secrets.fields(&old.administrator, deadline).await;
         let sessions = match &administrator {
             Ok(administrator) => self.sessions(old, administrator, deadline).await,
             Err(_) => None,
         };
         if let Some(sessions) = &sessions
-            && let Some(seconds) = self.held(event, &secret, sessions)
+            && let Some(seconds) = self.held(event, secret, sessions)
         {
             return Ok(Outcome::Held(sessions.clone(), seconds));
         }
         self.ending(event, deadline)
-            .end(
-                (&event.version, old),
-                administrator,
-                Some(&versions.current),
-            )
+            .end((&event.version, old), administrator, Some(current))
             .await?;
         // A server that refuses everybody has proved nothing.
         if seen == Seen::Current {
             self.services
-                .prove_control(&versions.current, &event.version, deadline)
+                .prove_control(current, &event.version, deadline)
                 .await?;
         }
-        self.take_off(event, &secret, &versions, &holder, deadline)
-            .await?;
         Ok(Outcome::Revoked(sessions))
     }
 

@@ -2,7 +2,7 @@
 
 use faults::violation::Rule;
 
-use super::{CLAIMS, CREATE, DEPROVISION, LABELS, POSSESSION, REVOKE, ROTATE, SERVICE};
+use super::{CLAIMS, CREATE, DEPROVISION, END, LABELS, POSSESSION, REVOKE, ROTATE, SERVICE};
 use crate::mutants::{Mutant, Runs};
 
 pub(super) const MUTANTS: &[Mutant] = &[
@@ -122,8 +122,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
         name: "ends with an instance what nobody has seen log in",
         changes: &[(
             DEPROVISION,
-            "if !self.shows_possession",
-            "if false && !self.shows_possession",
+            "if is_asked && !ending.is_shown_now",
+            "if false && !ending.is_shown_now",
         )],
         runs: Runs::Tests("authority::nothing_is_issued_before"),
         breaks: Rule::NoForeignLogin,
@@ -158,9 +158,9 @@ pub(super) const MUTANTS: &[Mutant] = &[
             ),
             // The note asks for a login once more.
             (
-                LABELS,
-                "            if !shown.await? {",
-                "            if !shown.await? && false {",
+                END,
+                "if !self.is_shown_now(version, document).await? {",
+                "if false {",
             ),
         ],
         runs: Runs::Tests("revocation::a_label_follows"),

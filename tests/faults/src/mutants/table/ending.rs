@@ -2,7 +2,7 @@
 
 use faults::violation::Rule;
 
-use super::{CONFIG, DEPROVISION, END, LABELS, LOOK, ROTATE, SCHEDULE, SECRETS};
+use super::{CONFIG, DEPROVISION, END, LABELS, LOOK, REVOKE, ROTATE, SCHEDULE, SECRETS};
 use crate::mutants::{Mutant, Runs};
 
 pub(super) const MUTANTS: &[Mutant] = &[
@@ -139,7 +139,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "takes what a refused current version holds as well for that one's",
         changes: &[(
-            "shared/src/steps/revoke_secret/look.rs",
+            LOOK,
             "let vars = config.showing_both(&old, &rendered);",
             "let vars = Vec::<&str>::new();",
         )],
