@@ -2,7 +2,7 @@
 
 use clap::Args;
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::confirm::confirm;
 use crate::output::{Mark, Output};
@@ -60,15 +60,8 @@ pub async fn run(
                 failed(output, addon_id, &error);
             }
             Ok(answer) => {
-                let became = answer["Outcome"].as_str().unwrap_or("no outcome");
-                let revoked = answer["Revoked"].as_array().map_or(0, Vec::len);
-                if output.is_json() {
-                    let secret = &answer["SecretArn"];
-                    let revoked = &answer["Revoked"];
-                    output.object(&json!({ "addon_id": addon_id, "outcome": became, "secret": secret, "revoked": revoked }));
-                } else {
-                    let message = format!("{became}, {revoked} credentials revoked");
-                    output.step(addon_id, Mark::Done, &message);
+                if ended(output, addon_id, &answer) == Outcome::Attention {
+                    outcome = Outcome::Attention;
                 }
             }
             Err(error) => {
@@ -78,6 +71,51 @@ pub async fn run(
         }
     }
     Ok(outcome)
+}
+
+/// Says what the function answers, and whether something is left to do.
+fn ended(output: &Output, addon_id: &str, answer: &Value) -> Outcome {
+    let became = answer["Outcome"].as_str().unwrap_or("no outcome");
+    let versions = |name: &str| answer[name].as_array().cloned().unwrap_or_default();
+    let (revoked, unproven) = (versions("Revoked"), versions("Unproven"));
+    let mut message = format!("{became}, {} credentials revoked", revoked.len());
+    if became == "revoked" {
+        message.push_str(
+            ". Its secret is not deleted yet: a rotation was under way, and deprovision-addon checks again after it. → \
+             Repeat in half an hour",
+        );
+    }
+    if !unproven.is_empty() {
+        let unproven: Vec<_> = unproven.iter().filter_map(Value::as_str).collect();
+        let unproven = unproven.join(", ");
+        let one = format!(
+            ". The service refuses the credential of version {unproven}, and nothing shows that it is this instance's: it is \
+             not revoked. → End it at the service"
+        );
+        message.push_str(&one);
+    }
+    let outcome = if became == "revoked" || !unproven.is_empty() {
+        Outcome::Attention
+    } else {
+        Outcome::Fine
+    };
+    if output.is_json() {
+        let secret = &answer["SecretArn"];
+        output.object(&json!({
+            "addon_id": addon_id,
+            "outcome": became,
+            "secret": secret,
+            "revoked": revoked,
+            "unproven": unproven,
+        }));
+    } else {
+        let mark = match outcome {
+            Outcome::Fine => Mark::Done,
+            Outcome::Attention => Mark::Note,
+        };
+        output.step(addon_id, mark, &message);
+    }
+    outcome
 }
 
 fn failed(output: &Output, addon_id: &str, error: &str) {

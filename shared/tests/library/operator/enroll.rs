@@ -261,3 +261,44 @@ async fn what_cannot_be_deprovisioned_keeps_no_other_from_it() {
     assert_eq!(outcome.unwrap_err().status(), 2);
     assert_eq!(stand.lambda.records().len(), before);
 }
+
+#[tokio::test]
+async fn what_a_deprovisioning_leaves_to_do_is_said() {
+    let stand = Stand::start().await;
+    let version = "0a1b2c3d-0000-4000-8000-000000000001";
+    stand.lambda.answer_with("deprovision-addon", move |event| {
+        Ok(match event["AddonId"].as_str().unwrap() {
+            "by-hand" => json!({
+                "SecretArn": "arn", "Revoked": [], "Unproven": [version], "Outcome": "deprovisioned",
+            }),
+            _ => json!({ "SecretArn": "arn", "Revoked": ["a"], "Outcome": "revoked" }),
+        })
+    });
+    for (addon, words) in [
+        ("by-hand", [version, "End it at the service"]),
+        ("rotating", ["1 credentials revoked", "not deleted yet"]),
+    ] {
+        let options = deprovision::Options {
+            addons: [addon.to_owned()].into(),
+            yes: true,
+        };
+        let people = Words::default();
+        let outcome = deprovision::run(&stack(&stand), &people.for_people(), &options).await;
+        assert_eq!(outcome.unwrap(), Outcome::Attention, "{addon}");
+        let text = people.text();
+        for word in words {
+            assert!(text.contains(word), "{text}");
+        }
+        assert!(!text.contains('✓'), "{text}");
+        let program = Words::default();
+        let outcome = deprovision::run(&stack(&stand), &program.output(), &options).await;
+        assert_eq!(outcome.unwrap(), Outcome::Attention, "{addon}");
+        let said = program.objects();
+        let unproven = if addon == "by-hand" {
+            json!([version])
+        } else {
+            json!([])
+        };
+        assert_eq!(said[0]["unproven"], unproven);
+    }
+}
