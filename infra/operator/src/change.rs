@@ -48,7 +48,7 @@ pub struct Options {
     #[arg(long)]
     pub wait: bool,
     /// How long to wait for it.
-    #[arg(long, value_name = "TIME", default_value = "15m", value_parser = time::parse)]
+    #[arg(long, value_name = "TIME", default_value = time::PATIENCE, value_parser = time::parse)]
     pub patience: Duration,
     /// Do not ask for confirmation.
     #[arg(long)]
@@ -335,6 +335,6 @@ impl Change<'_> {
         let document = self.options.document.to_string_lossy();
         let mut words = vec!["change", &self.instance.id, "--document", &document];
         words.extend(self.options.wait.then_some("--wait"));
-        self.stack.command(&words)
+        self.stack.command(&words, Some(self.options.patience))
     }
 }

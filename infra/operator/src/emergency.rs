@@ -55,7 +55,7 @@ pub struct Options {
     #[arg(long)]
     pub wait: bool,
     /// How long to wait for the rotation, and for revocations that are due.
-    #[arg(long, value_name = "TIME", default_value = "15m", value_parser = time::parse)]
+    #[arg(long, value_name = "TIME", default_value = time::PATIENCE, value_parser = time::parse)]
     pub patience: Duration,
     /// Do not ask for confirmation.
     #[arg(long)]
@@ -398,7 +398,9 @@ impl Alive {
             step: if is_rotated { "revoke" } else { "rotate" },
             source: Box::new(cause),
             state: self.states.join(". "),
-            again: emergency.stack.command(&words),
+            again: emergency
+                .stack
+                .command(&words, Some(emergency.options.patience)),
         })
     }
 }

@@ -35,7 +35,7 @@ pub struct Options {
     #[arg(long, value_name = "NAME")]
     pub login: String,
     /// How long to wait for the rotation.
-    #[arg(long, value_name = "TIME", default_value = "15m", value_parser = time::parse)]
+    #[arg(long, value_name = "TIME", default_value = time::PATIENCE, value_parser = time::parse)]
     pub patience: Duration,
     /// Do not ask for confirmation.
     #[arg(long)]
@@ -62,7 +62,8 @@ pub async fn run(
     confirm(output, options.yes, &consequences)?;
     let started = rotation::start(stack, output, &instance, rotation::SETTLING).await?;
     let version = started.version;
-    let again = || stack.command(&["recover", &instance.id, "--login", &options.login]);
+    let words = ["recover", &instance.id, "--login", &options.login];
+    let again = || stack.command(&words, Some(options.patience));
     let vouching = vouch(stack, &instance, &version, options);
     let vouched = vouching.await.map_err(|source| OperatorError::Step {
         step: "vouch",

@@ -316,16 +316,13 @@ impl Rollback<'_> {
     ) -> Result<A, OperatorError> {
         work.await.map_err(|error| {
             self.output.step(step, Mark::Failed, "see the error");
+            let old = self.plan.old.as_str();
+            let words = ["rollback", &self.instance.id, "--to", old];
             OperatorError::Step {
                 step,
                 source: Box::new(error),
                 state: state.to_owned(),
-                again: self.stack.command(&[
-                    "rollback",
-                    &self.instance.id,
-                    "--to",
-                    self.plan.old.as_str(),
-                ]),
+                again: self.stack.command(&words, None),
             }
         })
     }

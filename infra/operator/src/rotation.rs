@@ -31,7 +31,7 @@ pub struct Options {
     #[arg(long)]
     pub wait: bool,
     /// How long to wait for it.
-    #[arg(long, value_name = "TIME", default_value = "15m", value_parser = time::parse)]
+    #[arg(long, value_name = "TIME", default_value = time::PATIENCE, value_parser = time::parse)]
     pub patience: Duration,
 }
 
@@ -172,7 +172,7 @@ pub(crate) async fn follow(
             "The rotation of {} to version {version} {what}. {current}. → 1. See why: {} 2. Repeat: `{}`",
             instance.id,
             stack.log_of("rotate"),
-            stack.command(&["rotate", &instance.id, "--wait"])
+            stack.command(&["rotate", &instance.id, "--wait"], Some(patience))
         ))
     };
     let (mut seen, mut absences) = (false, 0);

@@ -16,8 +16,8 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use crate::OperatorError;
-use crate::arguments;
 use crate::output::{Mark, Output};
+use crate::{arguments, time};
 
 /// The longest that a function of Lambda's may take, and a little.
 const INVOCATION: Duration = Duration::from_mins(16);
@@ -124,9 +124,13 @@ impl Stack {
         format!("{}-{name}", self.name)
     }
 
-    /// A command of this tool on this stack, as a shell takes it.
-    pub(crate) fn command(&self, words: &[&str]) -> String {
-        arguments::line(&self.name, &self.prefix, words)
+    /// A command of this tool on this stack, as a shell takes it, with its `--patience` if it has one.
+    pub(crate) fn command(&self, words: &[&str], patience: Option<Duration>) -> String {
+        let patience = patience.filter(|it| time::parse(time::PATIENCE) != Ok(*it));
+        let patience = patience.map(|it| format!("{}s", it.as_secs()));
+        let option = patience.iter().flat_map(|it| ["--patience", it]);
+        let words: Vec<_> = words.iter().copied().chain(option).collect();
+        arguments::line(&self.name, &self.prefix, &words)
     }
 
     /// The command that shows what one of them said lately.

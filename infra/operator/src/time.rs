@@ -4,6 +4,9 @@ use std::time::{Duration, SystemTime};
 
 use jiff::{SignedDuration, Timestamp};
 
+/// How long a command waits, if nobody says so.
+pub(crate) const PATIENCE: &str = "15m";
+
 /// A duration in two units at most.
 pub(crate) fn words(duration: Duration) -> String {
     let seconds = duration.as_secs();
