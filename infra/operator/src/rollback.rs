@@ -7,8 +7,11 @@ use std::time::{Duration, SystemTime};
 
 use addon_rotation::document::is_change;
 use addon_rotation::event::{Step, VersionId};
+use addon_rotation::invoke::InvokeError;
+use addon_rotation::message;
 use addon_rotation::schedule::Attempt;
 use addon_rotation::secrets::{Label, Secret};
+use addon_rotation::service::ServiceError;
 use addon_rotation::steps::LeftBehind;
 use clap::Args;
 
@@ -99,6 +102,13 @@ fn may_be_under_way(first: Option<Attempt>, timeout: Duration, now: SystemTime) 
         .scheduled_at
         .is_some_and(|at| at.time() + timeout + CLOCKS < now);
     !(is_to_come && is_old)
+}
+
+/// Whether `test-secret` says that the service refuses a version's credential: by its words, as its error's type tells
+/// no more than that the service is concerned.
+fn is_refusal(error: &OperatorError, version: &VersionId) -> bool {
+    let refusal = message::with_retry(&ServiceError::NotAccepted(version.clone()));
+    matches!(error, OperatorError::Invoke(InvokeError::Function { error_message, .. }) if *error_message == refusal)
 }
 
 /// Rolls back, step by step.
@@ -207,9 +217,9 @@ impl Rollback<'_> {
     }
 
     async fn publish(&self) -> Result<(), OperatorError> {
-        let state = "Both credentials work, and Heroku shows either of them";
+        let state = format!("{}, and Heroku shows either of them", self.what_works());
         let old = &self.plan.old;
-        self.then("publish", state, async {
+        self.then("publish", &state, async {
             self.stack
                 .step::<()>("publish-to-heroku", Step::SetSecret, self.instance, old)
                 .await
@@ -224,16 +234,21 @@ impl Rollback<'_> {
     /// and waits, never a credential that nothing revokes.
     /// Heroku may go on showing its credential.
     async fn begin_grace_period(&self, is_left_behind: bool) -> Result<(), OperatorError> {
-        let state = "Both credentials work, and Heroku shows the old one";
+        let state = format!("{}, and Heroku shows the old one", self.what_works());
         let new = &self.plan.new;
-        self.then("grace-period", state, async {
+        let step = "grace-period";
+        let has_begun = self.then(step, &state, async {
             let live = Label::Live(new.clone());
             if !self.instance.secret.is_live(new) {
                 // Nothing is revoked that was not seen to log in.
                 let function = "test-secret";
-                self.stack
-                    .step::<()>(function, Step::CreateSecret, self.instance, new)
-                    .await?;
+                let tried = self
+                    .stack
+                    .step::<()>(function, Step::CreateSecret, self.instance, new);
+                match tried.await {
+                    Err(error) if is_refusal(&error, new) => return Ok(false),
+                    tried => tried?,
+                }
                 let attached = self
                     .stack
                     .secrets
@@ -243,19 +258,28 @@ impl Rollback<'_> {
             let was_in_use = is_left_behind.then_some(true);
             self.stack
                 .revoke_after(self.instance, new, None, was_in_use)
-                .await
-        })
-        .await?;
-        let message = format!("the grace period of {new} has begun");
-        self.output.step("grace-period", Mark::Done, &message);
+                .await?;
+            Ok(true)
+        });
+        let (mark, message) = if has_begun.await? {
+            (Mark::Done, format!("the grace period of {new} has begun"))
+        } else {
+            let message = format!(
+                "version {new} was never seen to log in: it is not revoked. → End it at the service"
+            );
+            (Mark::Note, message)
+        };
+        self.output.step(step, mark, &message);
         Ok(())
     }
 
     async fn make_current(&self) -> Result<(), OperatorError> {
-        let state = "Both credentials work, and Heroku shows the old one. The new one is not revoked while it is \
-                     AWSCURRENT";
+        let state = format!(
+            "{}, and Heroku shows the old one. The new one is not revoked while it is AWSCURRENT",
+            self.what_works()
+        );
         let Plan { old, new } = self.plan;
-        self.then("current", state, async {
+        self.then("current", &state, async {
             let Self {
                 stack,
                 output,
@@ -281,10 +305,10 @@ impl Rollback<'_> {
 
     /// As at enrolment: the service accepts the credential, and Heroku shows it.
     async fn prove(&self) -> Result<Option<LeftBehind>, OperatorError> {
-        let state = "Both credentials work, and Heroku shows either of them";
+        let state = format!("{}, and Heroku shows either of them", self.what_works());
         let old = &self.plan.old;
         let left_behind: Option<LeftBehind> = self
-            .then("prove", state, async {
+            .then("prove", &state, async {
                 self.stack
                     .step("test-secret", Step::TestSecret, self.instance, old)
                     .await
@@ -305,6 +329,15 @@ impl Rollback<'_> {
         }
         self.output.step("prove", Mark::Done, message);
         Ok(left_behind)
+    }
+
+    /// One without its label was never seen to log in.
+    fn what_works(&self) -> &'static str {
+        if self.instance.secret.is_live(&self.plan.new) {
+            "Both credentials work"
+        } else {
+            "The old credential works"
+        }
     }
 
     /// Does a step; its error says what holds, and how to go on.

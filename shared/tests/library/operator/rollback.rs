@@ -6,6 +6,7 @@ use addon_rotation::event::VersionId;
 use addon_rotation_operator::rollback::{Options, run};
 use addon_rotation_operator::{OperatorError, Outcome};
 use http::Method;
+use lambda_runtime::Diagnostic;
 use serde_json::json;
 use stand_in::{Fault, FaultRule};
 use strict_aws::gateway::GatewayFault;
@@ -320,4 +321,49 @@ async fn what_would_lock_somebody_out_is_refused_before_anything_is_changed() {
     cancelled.await.unwrap();
     let pending = ["under way", third.as_str(), "--version-stage AWSPENDING"];
     refused(Some(&second), &pending).await;
+}
+
+/// Somebody has stored it by hand: nothing has shown that it is the instance's own, and nothing can.
+#[tokio::test]
+async fn a_version_that_was_never_seen_to_log_in_keeps_no_older_one_from_being_current_again() {
+    let (stand, instance, first) = Stand::rotated(Api::V1).await;
+    fire(&stand, &first, 0).await;
+    let old = stand.current(&instance);
+    let mut broken = stand.value(&instance.secret, None).await;
+    broken["api_key"] = "not the key".into();
+    let broken = stand.store(&instance.secret, &broken).await;
+    let (words, result) = roll_back(&stand, &instance, Some(&old)).await;
+    assert_eq!(result.unwrap(), Outcome::Fine);
+    assert_eq!(stand.current(&instance), old);
+    assert!(!stand.is_labelled_live(&instance, &broken));
+    assert!(schedule(&stand, &broken, 0).is_none());
+    let told = words.text();
+    let expected = format!("version {broken} was never seen to log in: it is not revoked");
+    assert!(told.contains(&expected), "{told}");
+    assert_settled(&stand, &instance).await;
+}
+
+/// Whether it logs in is not known, and no more is said.
+#[tokio::test]
+async fn a_version_whose_login_cannot_be_tried_is_not_left_without_its_grace_period() {
+    let (stand, instance, first) = Stand::rotated(Api::V1).await;
+    fire(&stand, &first, 0).await;
+    let old = stand.current(&instance);
+    let by_hand = stand.value(&instance.secret, None).await;
+    let by_hand = stand.store(&instance.secret, &by_hand).await;
+    let unavailable = by_hand.clone();
+    stand.lambda.answer_with("test-secret", move |event| {
+        if event["VersionId"] != unavailable.as_str() {
+            return Ok(json!(null));
+        }
+        Err(Diagnostic {
+            error_type: "ServiceError".to_owned(),
+            error_message: "the service is down. A retry can help.".to_owned(),
+        })
+    });
+    let (_, result) = roll_back(&stand, &instance, Some(&old)).await;
+    let error = result.unwrap_err().to_string();
+    assert!(error.starts_with("Step grace-period failed"), "{error}");
+    assert!(!error.contains("Both credentials work"), "{error}");
+    assert_eq!(stand.current(&instance), by_hand);
 }
