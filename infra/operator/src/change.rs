@@ -134,6 +134,11 @@ fn checked(
     }
 }
 
+/// What holds before the document becomes current.
+fn stored_only(new: &VersionId) -> String {
+    format!("The current version and Heroku are unchanged. The document is stored as version {new}")
+}
+
 struct Change<'a> {
     stack: &'a Stack,
     output: &'a Output,
@@ -249,7 +254,7 @@ impl Change<'_> {
             .put_changed(&instance.arn, &new, &value, soon());
         stored.await?;
         let tried = stack.rehearse(instance, &new).await;
-        tried.map_err(|error| OperatorError::Refused(error.to_string()))?;
+        tried.map_err(|error| self.step("try", error, stored_only(&new)))?;
         let message = "the service accepts the current credential and the administrator's login";
         self.output.step("try", Mark::Done, message);
         Ok(new)
@@ -263,13 +268,16 @@ impl Change<'_> {
             old,
             ..
         } = self;
-        let secret = stack.again(instance).await?;
-        let current = rotation::at_rest(instance, &secret).map_err(OperatorError::Refused)?;
+        let failed = |error| self.step("store", error, stored_only(new));
+        let secret = stack.again(instance).await.map_err(failed)?;
+        let current = rotation::at_rest(instance, &secret)
+            .map_err(|error| failed(OperatorError::Overtaken(error)))?;
         if current != **old {
-            let message = format!("version {current} became current in the meantime. → Repeat");
-            return Err(OperatorError::Refused(message));
+            let message = format!("version {current} became current in the meantime");
+            return Err(failed(OperatorError::Overtaken(message)));
         }
-        stack.take_off_pending(self.output, instance, old).await?;
+        let taken_off = stack.take_off_pending(self.output, instance, old).await;
+        taken_off.map_err(failed)?;
         let promoted = stack.secrets.promote(&instance.arn, new, old, soon());
         promoted.await.map_err(|error| {
             let state = format!("Heroku is unchanged, and {old} or {new} is current");
@@ -300,7 +308,7 @@ impl Change<'_> {
                 "version {version} was under rotation before the change, and does not renew this document. → Take its label off: aws \
                  secretsmanager update-secret-version-stage --secret-id {arn} --version-stage AWSPENDING --remove-from-version-id {version}"
             );
-            return Err(failed(OperatorError::Refused(message)));
+            return Err(failed(OperatorError::Overtaken(message)));
         }
         if self.options.wait {
             let patience = self.options.patience;
@@ -315,10 +323,12 @@ impl Change<'_> {
         let pending = secrets.document(self.names, arn, version, soon()).await;
         let pending = match pending {
             Err(SecretError::NoValue { .. }) => return Ok(false),
-            pending => pending?,
+            Err(SecretError::Aws(error)) => return Err(error.into()),
+            // The document is changed by now.
+            pending => pending.map_err(|error| OperatorError::Unfinished(error.to_string()))?,
         };
         let paths = self.document.unlike(&pending, version);
-        let paths = paths.map_err(|error| OperatorError::Refused(error.to_string()))?;
+        let paths = paths.map_err(|error| OperatorError::Unfinished(error.to_string()))?;
         Ok(!paths.is_empty())
     }
 

@@ -35,7 +35,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         name: "makes a changed document current that does not work",
         changes: &[(
             CHANGE,
-            "tried.map_err(|error| OperatorError::Refused(error.to_string()))?;",
+            "tried.map_err(|error| self.step(\"try\", error, stored_only(&new)))?;",
             "drop(tried);",
         )],
         runs: Runs::Tests("change::a_host_that_moved"),
