@@ -12,7 +12,7 @@ mod test_secret;
 pub use create_secret::{CreateSecret, Created};
 pub use finish_secret::{FinishSecret, Scheduled};
 pub use publish_to_heroku::PublishToHeroku;
-pub use revoke_secret::{RevokeSecret, SCHEDULING};
+pub use revoke_secret::{Revocation, RevokeSecret, SCHEDULING};
 pub use rotate::Rotate;
 pub use test_secret::{LeftBehind, TestSecret};
 

@@ -1,10 +1,14 @@
 //! `emergency`: a credential leaked. Rotate now, and end the old ones sooner than their grace period.
 
+mod alive;
+
 use std::time::Duration;
 
 use addon_rotation::event::{RevokeEvent, VersionId};
 use addon_rotation::limits::LONGEST_HOLD_SECONDS;
 use addon_rotation::secrets::{Label, Secret};
+use addon_rotation::steps::Revocation;
+use alive::Alive;
 use clap::{ArgGroup, Args};
 
 use crate::confirm::confirm;
@@ -145,18 +149,6 @@ struct Emergency<'a> {
     options: &'a Options,
 }
 
-/// What the command could not end.
-#[derive(Default)]
-struct Alive {
-    /// The first thing that went wrong.
-    cause: Option<OperatorError>,
-    /// What is alive still.
-    states: Vec<String>,
-    is_rotated: bool,
-    /// The current version has the credential that was to end.
-    goes_on: bool,
-}
-
 impl Emergency<'_> {
     /// Rotates: the new version, if it is known, and whether it is current.
     async fn rotate(&self) -> (Option<VersionId>, Result<(), OperatorError>) {
@@ -224,7 +216,22 @@ impl Emergency<'_> {
         let mut begun = Vec::new();
         for version in old {
             match self.begin(version).await {
-                Ok(()) => begun.push(version),
+                Ok(Revocation::Revoked) => {
+                    let message =
+                        format!("version {version} is revoked: the service refuses its credential");
+                    self.output.step("revoke", Mark::Done, &message);
+                }
+                Ok(Revocation::Left { version_id: heir }) => {
+                    if old.iter().any(|it| it.as_str() == heir) {
+                        let message = format!(
+                            "version {heir} has the credential of version {version}, which ends with that"
+                        );
+                        self.output.step("revoke", Mark::Note, &message);
+                    } else {
+                        alive.heir(self.instance, version, &heir);
+                    }
+                }
+                Ok(Revocation::Postponed | Revocation::Unchanged) => begun.push(version),
                 Err(error) => self.failed(version, error, alive).await,
             }
         }
@@ -232,7 +239,7 @@ impl Emergency<'_> {
             for version in begun {
                 match self.follow(version).await {
                     Ok(None) => {}
-                    Ok(Some(heir)) => alive.heir(self.instance, version, &heir),
+                    Ok(Some(heir)) => alive.heir(self.instance, version, heir.as_str()),
                     Err(error) => alive.version(version, "", error),
                 }
             }
@@ -240,7 +247,7 @@ impl Emergency<'_> {
     }
 
     /// Schedules the revocation, or has it done now.
-    async fn begin(&self, version: &VersionId) -> Result<(), OperatorError> {
+    async fn begin(&self, version: &VersionId) -> Result<Revocation, OperatorError> {
         if let Some(after) = self.options.revoke_after {
             let seconds = u32::try_from(after.as_secs()).unwrap_or(u32::MAX);
             self.stack
@@ -251,7 +258,7 @@ impl Emergency<'_> {
                 time::words(after)
             );
             self.output.step("schedule", Mark::Done, &message);
-            return Ok(());
+            return Ok(Revocation::Postponed);
         }
         // One that must be postponed goes on from this schedule; the rotation's own is for the grace period's end.
         self.stack
@@ -267,7 +274,7 @@ impl Emergency<'_> {
             held_seconds: LONGEST_HOLD_SECONDS,
             scheduled_at: None,
         };
-        self.stack.invoke("revoke-secret", &event).await
+        self.stack.revoke(&event).await
     }
 
     /// One that could not be had at once is tried by schedule, whatever becomes of this command.
@@ -293,8 +300,8 @@ impl Emergency<'_> {
     }
 
     /// Waits until the label is off, which is a revocation's last act: the service has refused the
-    /// credential then, unless the current version has it as well and got a label in its place: that version. What is in
-    /// the way is tried again by the function itself.
+    /// credential then, unless another version has it as well. If that is the current one, which got a label in its
+    /// place: that version. What is in the way is tried again by the function itself.
     async fn follow(&self, version: &VersionId) -> Result<Option<VersionId>, OperatorError> {
         let patience = self.options.revoke_after.unwrap_or_default() + self.options.patience;
         let end = tokio::time::Instant::now() + patience;
@@ -323,84 +330,8 @@ impl Emergency<'_> {
         if let Some(heir) = heir.filter(is_heir) {
             return Ok(Some(heir));
         }
-        let message = format!("version {version} is revoked: the service refuses its credential");
+        let message = format!("version {version} has no LIVE- label any more");
         self.output.step("revoke", Mark::Done, &message);
         Ok(None)
-    }
-}
-
-impl Alive {
-    fn add(&mut self, state: String, error: OperatorError) {
-        self.states.push(state);
-        self.cause.get_or_insert(error);
-    }
-
-    /// The rotation failed: what leaked may be what is current.
-    fn current(&mut self, instance: &Instance, current: Option<&VersionId>, error: OperatorError) {
-        let current = current.map_or_else(|| "none".to_owned(), ToString::to_string);
-        self.add(
-            format!(
-                "The rotation of {} is not complete: the service accepts its current version, {current}, and Heroku may \
-                 show it. If that one leaked, it works",
-                instance.id
-            ),
-            error,
-        );
-    }
-
-    fn unseen(&mut self, instance: &Instance, error: OperatorError) {
-        self.is_rotated = true;
-        self.add(
-            format!(
-                "The new credential of {} is current. Which older ones the service accepts is unknown",
-                instance.id
-            ),
-            error,
-        );
-    }
-
-    fn heir(&mut self, instance: &Instance, version: &VersionId, heir: &VersionId) {
-        self.goes_on = true;
-        let error = format!(
-            "Version {heir}, the current one of {}, has the credential of version {version}: somebody has stored it again. → Rotate",
-            instance.id
-        );
-        self.add(
-            format!("The service accepts the credential of version {version}, and Heroku shows it"),
-            OperatorError::Unfinished(error),
-        );
-    }
-
-    fn version(&mut self, version: &VersionId, until: &str, error: OperatorError) {
-        self.is_rotated |= self.cause.is_none();
-        self.add(
-            format!("The service may accept version {version}{until}"),
-            error,
-        );
-    }
-
-    /// What is alive still, and the command that goes on.
-    fn told(self, emergency: &Emergency<'_>) -> Result<Outcome, OperatorError> {
-        let Some(cause) = self.cause else {
-            return Ok(Outcome::Fine);
-        };
-        let is_rotated = !self.goes_on && (self.is_rotated || emergency.options.rotated);
-        let after = emergency.options.revoke_after;
-        let after = after.map(|after| format!("{}s", after.as_secs()));
-        let mut words = vec!["emergency", &emergency.instance.id];
-        words.extend(is_rotated.then_some("--rotated"));
-        match &after {
-            Some(after) => words.extend(["--revoke-after", after]),
-            None => words.push("--accept-downtime"),
-        }
-        words.extend(emergency.options.wait.then_some("--wait"));
-        Err(OperatorError::Step {
-            step: if is_rotated { "revoke" } else { "rotate" },
-            source: Box::new(cause),
-            state: self.states.join(". "),
-            again: emergency
-                .stack
-                .command(&words, Some(emergency.options.patience)),
-        })
     }
 }

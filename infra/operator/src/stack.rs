@@ -4,13 +4,15 @@ use std::time::Duration;
 
 use addon_rotation::claims::Names;
 use addon_rotation::deadline::{Deadline, retry};
-use addon_rotation::event::{FinishEvent, RotationEvent, SecretArn, Step, StepEvent, VersionId};
+use addon_rotation::event::{
+    FinishEvent, RevokeEvent, RotationEvent, SecretArn, Step, StepEvent, VersionId,
+};
 use addon_rotation::invoke::{Functions, InvokeError, Refused, Settings};
 use addon_rotation::message;
 use addon_rotation::schedule::ScheduleGroup;
 use addon_rotation::secrets::{Label, Secret, Secrets};
 use addon_rotation::start::Start;
-use addon_rotation::steps::Scheduled;
+use addon_rotation::steps::{Revocation, Scheduled};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
@@ -203,16 +205,6 @@ impl Stack {
         }
     }
 
-    /// Invokes one of the functions that answer nothing, and waits.
-    pub(crate) async fn invoke<E: Serialize + Sync>(
-        &self,
-        function: &str,
-        event: &E,
-    ) -> Result<(), OperatorError> {
-        let (name, deadline) = (self.function(function), Deadline::after(INVOCATION));
-        Ok(self.functions.invoke(&name, event, deadline).await?)
-    }
-
     /// Invokes one of the functions that answer something, and waits.
     pub(crate) async fn ask<E: Serialize + Sync>(
         &self,
@@ -222,6 +214,12 @@ impl Stack {
         let (name, deadline) = (self.function(function), Deadline::after(INVOCATION));
         let answer: Map<_, _> = self.functions.ask(&name, event, deadline).await?;
         Ok(Value::Object(answer))
+    }
+
+    /// Has a version's credential revoked now, and waits.
+    pub(crate) async fn revoke(&self, event: &RevokeEvent) -> Result<Revocation, OperatorError> {
+        let (name, deadline) = (self.function("revoke-secret"), Deadline::after(INVOCATION));
+        Ok(self.functions.ask(&name, event, deadline).await?)
     }
 
     /// Has a step done with a version, and returns what the function answers.

@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use look::{Seen, Versions};
 
+use serde::{Deserialize, Serialize};
+
 use super::StepError;
 use super::possession::vouched_for;
 use crate::Error;
@@ -18,6 +20,7 @@ use crate::event::{RevokeEvent, ScheduledAt};
 use crate::event_bus::{self, EventBus, Occurrence};
 use crate::function::{Function, Handling};
 use crate::heroku::HerokuClient;
+use crate::ids::VersionId;
 use crate::last_will::{LastWill, Panicked};
 use crate::limits::LONGEST_HOLD_SECONDS;
 use crate::schedule::{Schedules, retry_delay};
@@ -29,6 +32,24 @@ use crate::tokens::Tokens;
 
 /// Kept back to schedule the next try, however long the service or Heroku took.
 pub const SCHEDULING: Duration = Duration::from_secs(12);
+
+/// What `revoke-secret` answers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "Outcome", rename_all = "lowercase")]
+pub enum Revocation {
+    /// The service refuses the credential, and the label is off.
+    Revoked,
+    /// Another version has the same credential, which ends with that one. The label is off.
+    Left {
+        /// The other version.
+        #[serde(rename = "VersionId")]
+        version_id: String,
+    },
+    /// The next try is scheduled.
+    Postponed,
+    /// There was nothing to do.
+    Unchanged,
+}
 
 /// Ends the version's credential, shows that it is refused, and takes the version's `LIVE-` label
 /// off. While the credential is in use, or something is out of order, it schedules the next try. Says on the event
@@ -61,6 +82,8 @@ enum Outcome {
     Revoked(Option<Sessions>),
     /// It is revoked already, or a later try has taken this one's place.
     NothingToDo,
+    /// This other version has the same credential, which ends with that.
+    LeftTo(VersionId),
     /// It was in use at the last try and is no more: dynos need the whole grace period once more.
     GraceAnew(u32),
     /// Sessions are open with it, for which the stack or the secret holds its revocation for so many seconds more.
@@ -69,7 +92,7 @@ enum Outcome {
 
 impl Function for RevokeSecret {
     type Event = RevokeEvent;
-    type Answer = ();
+    type Answer = Revocation;
 
     fn start(start: &mut Start) -> Option<Self> {
         let mut variables = start.variables();
@@ -93,7 +116,7 @@ impl Function for RevokeSecret {
         })
     }
 
-    fn handle(&self, event: RevokeEvent, deadline: Deadline) -> Handling<'_, ()> {
+    fn handle(&self, event: RevokeEvent, deadline: Deadline) -> Handling<'_, Revocation> {
         Box::pin(async move {
             let (secret, version) = (event.secret.clone(), event.version.clone());
             let told = self.told(event, deadline.less(event_bus::LONGEST)).await;
@@ -112,13 +135,18 @@ impl Function for RevokeSecret {
                 Ended::GivenUp(error) => {
                     occurrences.push(Occurrence::RevocationGivenUp(error.into()));
                 }
-                Ended::NothingToDo => {}
+                Ended::NothingToDo | Ended::LeftTo(_) => {}
             }
             let occurrences: Vec<_> = occurrences.into_iter().map(|it| (&version, it)).collect();
             self.bus.put(&secret, &occurrences, deadline).await;
             match ended {
                 Ended::GivenUp(error) => Err(error),
-                Ended::Revoked | Ended::Postponed { .. } | Ended::NothingToDo => Ok(()),
+                Ended::Revoked => Ok(Revocation::Revoked),
+                Ended::Postponed { .. } => Ok(Revocation::Postponed),
+                Ended::LeftTo(version) => Ok(Revocation::Left {
+                    version_id: version.to_string(),
+                }),
+                Ended::NothingToDo => Ok(Revocation::Unchanged),
             }
         })
     }
@@ -133,6 +161,7 @@ struct Told {
 enum Ended {
     Revoked,
     NothingToDo,
+    LeftTo(VersionId),
     /// The next try is scheduled, for an error if there was one.
     Postponed {
         at: ScheduledAt,
@@ -189,6 +218,7 @@ impl RevokeSecret {
                 };
             }
             Ok(Outcome::NothingToDo) => return Ended::NothingToDo.into(),
+            Ok(Outcome::LeftTo(other)) => return Ended::LeftTo(other).into(),
             Ok(Outcome::GraceAnew(seconds)) => {
                 tracing::info!(
                     seconds,
@@ -337,12 +367,12 @@ impl RevokeSecret {
             current_version: current,
             old,
         };
-        let left = self.is_left_to_another(event, &secret, &versions, deadline);
-        if left.await? {
+        let left = self.left_to_another(event, &secret, &versions, deadline);
+        if let Some(other) = left.await? {
             self.secrets
                 .detach(&event.secret, &live, &holder, deadline)
                 .await?;
-            return Ok(Outcome::NothingToDo);
+            return Ok(Outcome::LeftTo(other));
         }
         let old = &versions.old;
         match &event.vouched {

@@ -3,6 +3,7 @@
 mod change;
 mod emergency;
 mod enroll;
+mod leak;
 mod recover;
 mod rollback;
 mod status;

@@ -31,19 +31,19 @@ impl RevokeSecret {
         Ok(())
     }
 
-    /// Whether the credential ends with another version's label, which has it as well.
-    pub(super) async fn is_left_to_another(
+    /// The other version that has the credential as well, if that ends with its label.
+    pub(super) async fn left_to_another(
         &self,
         event: &RevokeEvent,
         secret: &Secret,
         versions: &Versions,
         deadline: Deadline,
-    ) -> Result<bool, Error> {
+    ) -> Result<Option<VersionId>, Error> {
         match versions.shared(event, secret)? {
-            None => Ok(false),
+            None => Ok(None),
             Some(Shared::WithWaiting(other)) => {
                 self.label(event, secret, &other, deadline).await?;
-                Ok(true)
+                Ok(Some(other))
             }
             Some(Shared::WithCurrent) => {
                 let is_current = self.is_current(versions, deadline).await?;
@@ -51,7 +51,7 @@ impl RevokeSecret {
                     self.label_current(event, secret, versions, deadline)
                         .await?;
                 }
-                Ok(is_current)
+                Ok(is_current.then(|| versions.current_version.clone()))
             }
         }
     }

@@ -1,0 +1,198 @@
+//! `emergency`: what leaked ends, whatever else goes on, and no more is said than is so.
+
+use std::io::Write;
+use std::time::Duration;
+
+use addon_rotation::event::VersionId;
+use addon_rotation_operator::emergency::{Options, run};
+use addon_rotation_operator::output::Output;
+use addon_rotation_operator::{OperatorError, Outcome, rollback};
+use http::Method;
+use jiff::{SignedDuration, Timestamp};
+use lambda_runtime::Diagnostic;
+use serde_json::{Value, json};
+use stand_in::{Fault, FaultRule};
+use strict_aws::secrets_manager::{Caller, RotationOptions, SecretsManager};
+
+use super::{Words, be, id, manners, stack};
+use crate::steps::{assert_fires, assert_settled, fire, schedule};
+use crate::support::{
+    Api, Crash, Instance, PATIENCE, Stand, credential, eventually, next_document, version_id,
+};
+
+fn options(instance: &Instance, revoke_after: Option<Duration>) -> Options {
+    Options {
+        addon: id(instance),
+        revoke_after,
+        accept_downtime: revoke_after.is_none(),
+        rotated: false,
+        wait: false,
+        patience: PATIENCE,
+        yes: true,
+    }
+}
+
+fn rotated(instance: &Instance, revoke_after: Option<Duration>) -> Options {
+    Options {
+        rotated: true,
+        ..options(instance, revoke_after)
+    }
+}
+
+async fn typed(stand: &Stand, options: &Options) -> (Words, Result<Outcome, OperatorError>) {
+    let words = Words::default();
+    let ended = run(&stack(stand), &words.output(), options).await;
+    (words, ended)
+}
+
+/// Stores the current document once more by hand.
+async fn store_again(stand: &Stand, instance: &Instance) -> VersionId {
+    let document = stand.value(&instance.secret, None).await;
+    stand.store(&instance.secret, &document).await
+}
+
+/// Heroku shows it, and whoever reads the config vars has it.
+/// The rotation that replaces what was under way fails: that is current, and may be what leaked.
+/// One leaves it to the other, whose revocation fails.
+#[tokio::test]
+async fn a_credential_that_another_old_version_has_too_is_not_said_to_be_revoked_before_it_is() {
+    let (stand, instance, first) = Stand::rotated(Api::V1).await;
+    fire(&stand, &first, 0).await;
+    let one = stand.current(&instance);
+    let other = store_again(&stand, &instance).await;
+    stand.rotate(&instance).await;
+    let (left, heir) = (one.clone().min(other.clone()), one.clone().max(other));
+    stand.service.fail_next(
+        FaultRule::next(Fault::status(400))
+            .by(Method::DELETE)
+            .times(100),
+    );
+    let impatient = Options {
+        patience: Duration::from_secs(1),
+        ..rotated(&instance, None)
+    };
+    let (words, ended) = typed(&stand, &impatient).await;
+    assert!(stand.service.is_live(&credential(&instance, &one)));
+    let error = ended.unwrap_err();
+    assert_eq!(error.status(), 1);
+    assert!(error.to_string().contains(heir.as_str()), "{error}");
+    assert_eq!(words.done(), [""; 0], "{}", words.text());
+    let told = words.objects();
+    let is_told = |it: &Value| {
+        let message = it["message"].as_str().unwrap();
+        message.contains(left.as_str()) && message.contains(heir.as_str())
+    };
+    assert!(told.iter().any(is_told), "{told:?}");
+}
+
+/// A rollback from a version with the same credential has labelled both.
+#[tokio::test]
+async fn a_credential_that_the_current_version_has_too_is_not_said_to_be_revoked() {
+    let (stand, instance, first) = Stand::rotated(Api::V1).await;
+    fire(&stand, &first, 0).await;
+    let current = stand.current(&instance);
+    let changed = store_again(&stand, &instance).await;
+    let to = rollback::Options {
+        addon: id(&instance),
+        to: Some(current.clone()),
+        yes: true,
+    };
+    let rolled_back = rollback::run(&stack(&stand), &Words::default().output(), &to).await;
+    assert_eq!(rolled_back.unwrap(), Outcome::Fine);
+    assert!(stand.is_labelled_live(&instance, &current));
+    assert!(stand.is_labelled_live(&instance, &changed));
+    let (words, ended) = typed(&stand, &rotated(&instance, None)).await;
+    assert_eq!(words.done(), [""; 0], "{}", words.text());
+    let error = ended.unwrap_err();
+    assert_eq!(error.status(), 1);
+    let error = error.to_string();
+    let again = format!("emergency {} --accept-downtime", id(&instance));
+    for part in [changed.as_str(), current.as_str(), &again] {
+        assert!(error.contains(part), "{error}");
+    }
+    assert!(stand.service.is_live(&credential(&instance, &current)));
+    // As it says.
+    let (_, ended) = typed(&stand, &options(&instance, None)).await;
+    assert_eq!(ended.unwrap(), Outcome::Fine);
+    assert_settled(&stand, &instance).await;
+}
+
+/// A label that goes off by schedule may have gone to another version.
+#[tokio::test]
+async fn of_a_revocation_by_schedule_no_more_is_said_than_the_label_shows() {
+    let (stand, instance, first) = Stand::rotated(Api::V1).await;
+    let waits = Options {
+        wait: true,
+        ..rotated(&instance, Some(Duration::from_mins(15)))
+    };
+    let words = Words::default();
+    let (stack, output) = (stack(&stand), words.output());
+    let comes_due = async {
+        let is_scheduled = || words.done().contains(&"schedule".to_owned());
+        assert!(eventually(async || is_scheduled()).await);
+        fire(&stand, &first, 0).await;
+    };
+    let (ended, ()) = tokio::join!(run(&stack, &output, &waits), comes_due);
+    assert_eq!(ended.unwrap(), Outcome::Fine);
+    let told = words.objects().pop().unwrap();
+    let told = told["message"].as_str().unwrap();
+    assert!(told.contains("no LIVE- label any more"), "{told}");
+    assert!(!told.contains("refuses"), "{told}");
+}
+
+/// The current version, stored by hand, has no label before.
+#[tokio::test]
+async fn a_label_that_goes_to_the_current_version_by_schedule_is_told_of() {
+    let (stand, instance, first) = Stand::rotated(Api::V1).await;
+    fire(&stand, &first, 0).await;
+    let leaked = stand.current(&instance);
+    let current = store_again(&stand, &instance).await;
+    let waits = Options {
+        wait: true,
+        ..rotated(&instance, Some(Duration::from_mins(15)))
+    };
+    let words = Words::default();
+    let (stack, output) = (stack(&stand), words.output());
+    let comes_due = async {
+        let is_scheduled = || words.done().contains(&"schedule".to_owned());
+        assert!(eventually(async || is_scheduled()).await);
+        fire(&stand, &leaked, 0).await;
+    };
+    let (ended, ()) = tokio::join!(run(&stack, &output, &waits), comes_due);
+    let error = ended.unwrap_err();
+    assert_eq!(error.status(), 1);
+    let error = error.to_string();
+    for part in [leaked.as_str(), current.as_str()] {
+        assert!(error.contains(part), "{error}");
+    }
+    assert_eq!(words.done(), ["schedule"]);
+}
+
+/// By schedule it would be over sooner.
+#[tokio::test]
+async fn what_is_to_be_repeated_is_what_was_typed() {
+    let (stand, instance, _) = Stand::rotated(Api::V1).await;
+    for (revoke_after, choice) in [
+        (None, "--accept-downtime"),
+        (Some(Duration::from_mins(15)), "--revoke-after 900s"),
+    ] {
+        let function = if revoke_after.is_some() {
+            "finish-secret"
+        } else {
+            "revoke-secret"
+        };
+        stand.lambda.crash_next(Crash::before(function));
+        let hasty = Options {
+            patience: Duration::from_secs(150),
+            wait: true,
+            ..rotated(&instance, revoke_after)
+        };
+        let (_, ended) = typed(&stand, &hasty).await;
+        let error = ended.unwrap_err().to_string();
+        let again = format!(
+            "emergency {} --rotated {choice} --wait --patience 150s`",
+            id(&instance)
+        );
+        assert!(error.contains(&again), "{error}");
+    }
+}
