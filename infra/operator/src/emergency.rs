@@ -13,6 +13,7 @@ use clap::{ArgGroup, Args};
 
 use crate::confirm::confirm;
 use crate::output::{Mark, Output};
+use crate::rotation::Started;
 use crate::stack::{Instance, Stack};
 use crate::{OperatorError, Outcome, rotation, time};
 
@@ -109,24 +110,31 @@ pub async fn run(
         instance: &instance,
         options,
     };
-    let (new, rotated) = if options.rotated {
-        (None, Ok(()))
+    let rotated = if options.rotated {
+        Rotated::default()
     } else {
         emergency.rotate().await
     };
-    let (secret, looked) = emergency.look(new.as_ref(), rotated.is_ok()).await;
+    let (secret, looked) = emergency.look(&rotated).await;
+    let Rotated {
+        new,
+        replaced,
+        failed,
+    } = rotated;
     // What has failed may have been done all the same.
     let is_current = new
         .as_ref()
         .is_some_and(|new| secret.carries(new, &Label::Current));
-    let rotated = if is_current { Ok(()) } else { rotated };
+    let failed = failed.filter(|_| !is_current);
     let mut old: Vec<_> = secret.waiting().collect();
-    if let (Some(new), Ok(()), Err(_)) = (&new, &rotated, &looked) {
-        // It has become current, and the last look is from before.
-        old.extend(secret.current().filter(|it| it != new));
+    if looked.is_err() {
+        // The last look is from before.
+        old.extend(replaced);
+        old.sort_unstable();
+        old.dedup();
     }
     let mut alive = Alive::default();
-    if let Err(error) = rotated {
+    if let Some(error) = failed {
         let current = secret.current();
         alive.current(&instance, current.as_ref(), error);
     } else if let Err(error) = looked {
@@ -142,6 +150,17 @@ pub async fn run(
     alive.told(&emergency)
 }
 
+/// What became of the rotation.
+#[derive(Default)]
+struct Rotated {
+    /// The new version, if it is known: not one that was under way before.
+    new: Option<VersionId>,
+    /// What was current, one after the other, and was seen to be so no longer.
+    replaced: Vec<VersionId>,
+    /// Why the new version is not current.
+    failed: Option<OperatorError>,
+}
+
 struct Emergency<'a> {
     stack: &'a Stack,
     output: &'a Output,
@@ -150,8 +169,8 @@ struct Emergency<'a> {
 }
 
 impl Emergency<'_> {
-    /// Rotates: the new version, if it is known, and whether it is current.
-    async fn rotate(&self) -> (Option<VersionId>, Result<(), OperatorError>) {
+    /// Rotates. What was under way is completed first, and then rotated as well: Heroku may show it already.
+    async fn rotate(&self) -> Rotated {
         let Self {
             stack,
             output,
@@ -159,31 +178,46 @@ impl Emergency<'_> {
             options,
         } = self;
         let settling = options.patience.min(rotation::SETTLING);
-        match rotation::start(stack, output, instance, settling).await {
-            Err(error) => (None, Err(error)),
-            Ok(started) => {
-                let new = started.version;
-                let followed = rotation::follow(
-                    stack,
-                    output,
-                    instance,
-                    &new,
-                    options.patience,
-                    rotation::WORKS,
-                );
-                let followed = followed.await;
-                (Some(new), followed)
+        let mut rotated = Rotated::default();
+        let (mut current, mut taken_up) = (instance.secret.current(), None);
+        loop {
+            let started = rotation::start(stack, output, instance, settling).await;
+            let Started {
+                version,
+                is_taken_up,
+            } = match started {
+                Ok(started) => started,
+                Err(error) => {
+                    rotated.failed = Some(error);
+                    return rotated;
+                }
+            };
+            let (patience, works) = (options.patience, rotation::WORKS);
+            let followed = rotation::follow(stack, output, instance, &version, patience, works);
+            rotated.failed = followed.await.err();
+            if rotated.failed.is_none() && current.as_ref() != Some(&version) {
+                rotated.replaced.extend(current.replace(version.clone()));
             }
+            // Another one that was under way has begun since.
+            if !is_taken_up || taken_up.as_ref().is_some_and(|it| *it != version) {
+                rotated.new = Some(version);
+                return rotated;
+            }
+            if rotated.failed.is_some() {
+                return rotated;
+            }
+            if taken_up.is_none() {
+                let message = format!("version {version} may have leaked too: it is rotated again");
+                output.step("rotate", Mark::Note, &message);
+            }
+            taken_up = Some(version);
+            tokio::time::sleep(LOOK).await;
         }
     }
 
     /// The secret once it shows what is known of it already, and whether it did: a look that does not is from
     /// before, and misses what the rotation has left behind.
-    async fn look(
-        &self,
-        new: Option<&VersionId>,
-        is_rotated: bool,
-    ) -> (Secret, Result<(), OperatorError>) {
+    async fn look(&self, rotated: &Rotated) -> (Secret, Result<(), OperatorError>) {
         let end = tokio::time::Instant::now() + rotation::SETTLING;
         let (mut last, mut looks) = (self.instance.secret.clone(), 0);
         loop {
@@ -192,10 +226,13 @@ impl Emergency<'_> {
                 Err(error) => return (last, Err(error)),
             }
             looks += 1;
-            let is_late = match new {
-                Some(new) => is_rotated && !last.carries(new, &Label::Current),
+            let is_late = if rotated.replaced.is_empty() {
                 // Nothing older: that may be told by a look from before the last rotation's end.
-                None => last.waiting().next().is_none() && looks < rotation::ABSENCES,
+                last.waiting().next().is_none() && looks < rotation::ABSENCES
+            } else {
+                // A later rotation may have replaced the new version.
+                let current = last.current();
+                current.is_none_or(|it| rotated.replaced.contains(&it))
             };
             if !is_late {
                 return (last, Ok(()));

@@ -277,8 +277,11 @@ async fn a_rotation_that_fails_keeps_no_older_credential_alive_and_what_is_curre
         told(ended, &[&again, &alive, "aws logs tail"]);
         // As it says.
         stand.rotation_failed().await;
+        // What is completed then may have leaked as well.
+        let third = stand.snapshot(&instance);
+        let third = third.labelled("AWSPENDING").unwrap().parse().unwrap();
         fine(&stand, &options(&instance, revoke_after)).await;
-        for version in [&first, &second]
+        for version in [&first, &second, &third]
             .into_iter()
             .filter(|_| revoke_after.is_some())
         {

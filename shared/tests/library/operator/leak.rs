@@ -52,7 +52,69 @@ async fn store_again(stand: &Stand, instance: &Instance) -> VersionId {
 }
 
 /// Heroku shows it, and whoever reads the config vars has it.
+#[tokio::test]
+async fn the_credential_of_a_rotation_that_was_under_way_ends_too() {
+    for untidy in manners() {
+        let stand = Stand::with(RotationOptions {
+            attempts: 1,
+            ..RotationOptions::default()
+        })
+        .await;
+        let instance = stand.enrolled(Api::V1).await;
+        stand.gateway.secrets_manager().be(untidy);
+        stand.lambda.crash_next(Crash::before("test-secret"));
+        let leaked = stand.start_rotation(&instance).await;
+        stand.failure_of(&leaked).await;
+        be(&stand, &instance, untidy).await;
+        let leaked_key = credential(&instance, &leaked);
+        assert!(stand.service.is_live(&leaked_key));
+        let (words, ended) = typed(&stand, &options(&instance, None)).await;
+        assert_eq!(ended.unwrap(), Outcome::Fine, "{}", words.text());
+        assert!(!stand.service.is_live(&leaked_key), "{}", words.text());
+        assert_ne!(stand.current(&instance), leaked);
+        assert_settled(&stand, &instance).await;
+    }
+}
+
 /// The rotation that replaces what was under way fails: that is current, and may be what leaked.
+#[tokio::test]
+async fn the_credential_of_a_rotation_that_was_under_way_is_not_the_new_one() {
+    let stand = Stand::with(RotationOptions {
+        attempts: 1,
+        ..RotationOptions::default()
+    })
+    .await;
+    let instance = stand.enrolled(Api::V1).await;
+    let first = stand.current(&instance);
+    stand.lambda.crash_next(Crash::before("test-secret"));
+    let leaked = stand.start_rotation(&instance).await;
+    stand.failure_of(&leaked).await;
+    // That of the version under way is issued already, and no other can be.
+    let issued = leaked.clone();
+    stand.lambda.answer_with("create-secret", move |event| {
+        if event["VersionId"] != issued.as_str() {
+            return Err(Diagnostic {
+                error_type: "ServiceError".to_owned(),
+                error_message: "the service is down. A retry can help.".to_owned(),
+            });
+        }
+        Ok(json!({ "CurrentVersionId": first, "CurrentAccepted": true, "CurrentNote": null }))
+    });
+    let hasty = Options {
+        patience: Duration::from_secs(5),
+        ..options(&instance, None)
+    };
+    let (_, ended) = typed(&stand, &hasty).await;
+    let error = ended.unwrap_err();
+    assert_eq!(error.status(), 1);
+    let error = error.to_string();
+    assert!(!error.contains("--rotated"), "{error}");
+    let alive = format!("current version, {leaked}");
+    for part in [&alive, "If that one leaked"] {
+        assert!(error.contains(part), "{error}");
+    }
+}
+
 /// One leaves it to the other, whose revocation fails.
 #[tokio::test]
 async fn a_credential_that_another_old_version_has_too_is_not_said_to_be_revoked_before_it_is() {
@@ -169,6 +231,61 @@ async fn a_label_that_goes_to_the_current_version_by_schedule_is_told_of() {
 }
 
 /// By schedule it would be over sooner.
+/// Makes another version current as soon as the command says that its own is.
+struct Third {
+    secrets: SecretsManager,
+    stored: Option<Value>,
+    words: Words,
+}
+
+impl Write for Third {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let said = String::from_utf8_lossy(bytes).contains("is current");
+        if let Some(stored) = self.stored.take_if(|_| said) {
+            let secrets = self.secrets.clone();
+            let stores = move || {
+                let runtime = tokio::runtime::Builder::new_current_thread();
+                let runtime = { runtime }.enable_all().build().unwrap();
+                let operator = Caller("operator".to_owned());
+                let stored = secrets.handle(&operator, "PutSecretValue", stored);
+                runtime.block_on(stored).unwrap();
+            };
+            std::thread::spawn(stores).join().unwrap();
+        }
+        self.words.write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn what_a_third_rotation_makes_current_is_not_among_the_old() {
+    let stand = Stand::start().await;
+    let instance = stand.enrolled(Api::V1).await;
+    let first = stand.current(&instance);
+    let third = version_id();
+    let stored = json!({
+        "SecretId": instance.secret.as_str(),
+        "ClientRequestToken": third.as_str(),
+        "SecretString": next_document(&instance.document, &third).to_string(),
+        "VersionStages": ["AWSCURRENT", format!("LIVE-{third}")],
+    });
+    let words = Words::default();
+    let sink = Third {
+        secrets: stand.gateway.secrets_manager().clone(),
+        stored: Some(stored),
+        words: words.clone(),
+    };
+    let options = options(&instance, Some(Duration::from_mins(15)));
+    let ended = run(&stack(&stand), &Output::to(sink, true), &options).await;
+    assert_eq!(stand.current(&instance), third);
+    assert!(schedule(&stand, &third, 0).is_none());
+    assert_eq!(ended.unwrap(), Outcome::Fine, "{}", words.text());
+    assert!(schedule(&stand, &first, 0).is_some());
+}
+
 #[tokio::test]
 async fn what_is_to_be_repeated_is_what_was_typed() {
     let (stand, instance, _) = Stand::rotated(Api::V1).await;

@@ -68,7 +68,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "ends an emergency after a single look",
-        changes: &[(EMERGENCY, "&& looks < rotation::ABSENCES,", "&& looks < 1,")],
+        changes: &[(EMERGENCY, "&& looks < rotation::ABSENCES", "&& looks < 1")],
         runs: Runs::Tests("emergency::that_nothing_older_is_alive"),
         breaks: Rule::OneAtRest,
     },
