@@ -2,7 +2,7 @@
 
 mod alive;
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use addon_rotation::event::{RevokeEvent, VersionId};
 use addon_rotation::limits::LONGEST_HOLD_SECONDS;
@@ -14,7 +14,7 @@ use clap::{ArgGroup, Args};
 use crate::confirm::confirm;
 use crate::output::{Mark, Output};
 use crate::rotation::Started;
-use crate::stack::{Instance, Stack};
+use crate::stack::{Instance, Stack, soon};
 use crate::{OperatorError, Outcome, rotation, time};
 
 /// How often it is looked whether a credential is revoked.
@@ -286,6 +286,7 @@ impl Emergency<'_> {
     /// Schedules the revocation, or has it done now.
     async fn begin(&self, version: &VersionId) -> Result<Revocation, OperatorError> {
         if let Some(after) = self.options.revoke_after {
+            let after = self.at_most(version, after).await;
             let seconds = u32::try_from(after.as_secs()).unwrap_or(u32::MAX);
             self.stack
                 .revoke_after(self.instance, version, Some(seconds), Some(false))
@@ -312,6 +313,21 @@ impl Emergency<'_> {
             scheduled_at: None,
         };
         self.stack.revoke(&event).await
+    }
+
+    /// How long the credential has left: the command typed again puts off no end that is sooner. One that was in use
+    /// when its schedule was written does not end at that time.
+    async fn at_most(&self, version: &VersionId, after: Duration) -> Duration {
+        let group = &self.stack.group;
+        let planned = group.planned(&self.instance.arn, version, 0, soon()).await;
+        // What cannot be looked at is written all the same.
+        let planned = planned.ok().flatten();
+        let Some(planned) = planned.filter(|it| it.will_begin() && !it.was_in_use) else {
+            return after;
+        };
+        let left = planned.at.duration_since(SystemTime::now());
+        let soonest = Duration::from_secs(SOON.into());
+        after.min(left.unwrap_or_default().max(soonest))
     }
 
     /// One that could not be had at once is tried by schedule, whatever becomes of this command.

@@ -231,6 +231,34 @@ async fn a_label_that_goes_to_the_current_version_by_schedule_is_told_of() {
 }
 
 /// By schedule it would be over sooner.
+#[tokio::test]
+async fn repeated_it_puts_off_no_revocation_that_comes_sooner() {
+    let (stand, instance, first) = Stand::rotated(Api::V1).await;
+    let sooner = rotated(&instance, Some(Duration::from_mins(15)));
+    let (_, ended) = typed(&stand, &sooner).await;
+    assert_eq!(ended.unwrap(), Outcome::Fine);
+    let later = rotated(&instance, Some(Duration::from_mins(90)));
+    let began = Timestamp::now();
+    let (words, ended) = typed(&stand, &later).await;
+    assert_eq!(ended.unwrap(), Outcome::Fine);
+    let fires_at = schedule(&stand, &first, 0).unwrap().fires_at.unwrap();
+    assert!(fires_at < began + SignedDuration::from_mins(60));
+    let told = words.text();
+    assert!(!told.contains("1 h 30 min"), "{told}");
+    // Its own time is for what is not in use any more.
+    let in_use = json!({
+        "SecretId": instance.secret.as_str(),
+        "VersionId": first.as_str(),
+        "RevokeAfterSeconds": 300,
+        "WasInUse": true,
+    });
+    stand.lambda.invoke("finish-secret", in_use).await.unwrap();
+    let began = Timestamp::now();
+    let (_, ended) = typed(&stand, &sooner).await;
+    assert_eq!(ended.unwrap(), Outcome::Fine);
+    assert_fires(&schedule(&stand, &first, 0).unwrap(), 15 * 60, began);
+}
+
 /// Makes another version current as soon as the command says that its own is.
 struct Third {
     secrets: SecretsManager,
