@@ -23,6 +23,7 @@
 //! | [`event_bus`], [`invoke`] | EventBridge; the functions that hold the powers `rotate` lacks |
 //! | [`fleet`] | all secrets of a stack, by labels, tags and schedules alone |
 //! | [`error`], [`function`] | what every function can fail with, and is |
+//! | [`ending`] | the end of a credential, at every address that it may be alive at |
 //! | [`steps`], [`instances`] | the functions |
 
 #![warn(missing_docs)]
@@ -32,7 +33,7 @@ pub mod aws;
 pub mod claims;
 pub mod deadline;
 pub mod document;
-mod ending;
+pub mod ending;
 pub mod engine;
 pub mod error;
 pub mod event;
