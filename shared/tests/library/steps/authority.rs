@@ -105,7 +105,11 @@ async fn no_function_sends_the_administrator_s_login_to_a_server_that_a_document
     label(&stand, &instance, &old).await;
     let mut current = instance.document.clone();
     current["credential_id"] = "another".into();
+    current["api_key"] = "another one's key".into();
     stand.store(&instance.secret, &current).await;
+    let shown = [("ACME_URL".to_owned(), "another one's key".to_owned())];
+    let heroku = &stand.heroku;
+    heroku.set_config(&instance.addon, &shown.into()).unwrap();
     // Where the current one has the service, nobody knows either.
     let message = revocation(&stand, &instance, &old).await;
     assert!(message.contains("the refusal proves nothing"), "{message}");
