@@ -87,10 +87,9 @@ impl World {
         let mut line = vec![TOOL];
         line.extend(words.skip_while(|word| *word == TOOL));
         line.push("--yes");
-        if ["change", "emergency", "recover"]
-            .iter()
-            .any(|it| line.contains(it))
-        {
+        // A command that an error says to repeat has it already.
+        let mut waiting = ["change", "emergency", "recover"].iter();
+        if waiting.any(|it| line.contains(it)) && !line.contains(&"--patience") {
             line.extend(["--patience", PATIENCE]);
         }
         let name = format!("{OPERATOR} {}", line.get(1).unwrap_or(&""));
