@@ -233,8 +233,9 @@ impl Change<'_> {
                 .to_owned()
         } else {
             format!(
-                "whatever serves the old address goes on accepting the current credential. {} will be revoked at both \
-                 addresses. → Close the old one after that. If it is closed, take it out of the administrator's secret",
+                "whatever serves the old address goes on accepting the current credential. {} will be revoked at the new \
+                 address, and at the old one as long as the administrator's secret names it. → Close the old one after \
+                 that. If it is closed, take it out of the administrator's secret",
                 old.join(", ")
             )
         };

@@ -16,7 +16,7 @@ use crate::support::{Api, Crash, Instance, PATIENCE, Stand, credential, eventual
 
 const AFTER: Duration = Duration::from_mins(15);
 
-fn options(instance: &Instance, revoke_after: Option<Duration>) -> Options {
+pub(super) fn options(instance: &Instance, revoke_after: Option<Duration>) -> Options {
     Options {
         addon: id(instance),
         revoke_after,
@@ -29,7 +29,7 @@ fn options(instance: &Instance, revoke_after: Option<Duration>) -> Options {
 }
 
 /// The rotation is over: only the older credentials are to end.
-fn rotated(instance: &Instance, revoke_after: Option<Duration>) -> Options {
+pub(super) fn rotated(instance: &Instance, revoke_after: Option<Duration>) -> Options {
     Options {
         rotated: true,
         ..options(instance, revoke_after)
@@ -37,7 +37,10 @@ fn rotated(instance: &Instance, revoke_after: Option<Duration>) -> Options {
 }
 
 /// The command; nothing that it says holds a secret value.
-async fn typed(stand: &Stand, options: &Options) -> (Words, Result<Outcome, OperatorError>) {
+pub(super) async fn typed(
+    stand: &Stand,
+    options: &Options,
+) -> (Words, Result<Outcome, OperatorError>) {
     let words = Words::default();
     let result = run(&stack(stand), &words.output(), options).await;
     stand.assert_holds_no_secret(&words.text());

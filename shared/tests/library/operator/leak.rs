@@ -6,7 +6,7 @@ use std::time::Duration;
 use addon_rotation::event::VersionId;
 use addon_rotation_operator::emergency::{Options, run};
 use addon_rotation_operator::output::Output;
-use addon_rotation_operator::{OperatorError, Outcome, rollback};
+use addon_rotation_operator::{Outcome, rollback};
 use http::Method;
 use jiff::{SignedDuration, Timestamp};
 use lambda_runtime::Diagnostic;
@@ -14,36 +14,12 @@ use serde_json::{Value, json};
 use stand_in::{Fault, FaultRule};
 use strict_aws::secrets_manager::{Caller, RotationOptions, SecretsManager};
 
+use super::emergency::{options, rotated, typed};
 use super::{Words, be, id, manners, stack};
 use crate::steps::{assert_fires, assert_settled, fire, schedule};
 use crate::support::{
-    Api, Crash, Instance, PATIENCE, Stand, credential, eventually, next_document, version_id,
+    Api, Crash, Instance, Stand, credential, eventually, next_document, version_id,
 };
-
-fn options(instance: &Instance, revoke_after: Option<Duration>) -> Options {
-    Options {
-        addon: id(instance),
-        revoke_after,
-        accept_downtime: revoke_after.is_none(),
-        rotated: false,
-        wait: false,
-        patience: PATIENCE,
-        yes: true,
-    }
-}
-
-fn rotated(instance: &Instance, revoke_after: Option<Duration>) -> Options {
-    Options {
-        rotated: true,
-        ..options(instance, revoke_after)
-    }
-}
-
-async fn typed(stand: &Stand, options: &Options) -> (Words, Result<Outcome, OperatorError>) {
-    let words = Words::default();
-    let ended = run(&stack(stand), &words.output(), options).await;
-    (words, ended)
-}
 
 /// Stores the current document once more by hand.
 async fn store_again(stand: &Stand, instance: &Instance) -> VersionId {
