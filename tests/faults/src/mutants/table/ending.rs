@@ -79,7 +79,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         changes: &[(
             LABELS,
             "self.label(event, secret, &other, deadline).await?;",
-            "drop(other);",
+            "drop(other.clone());",
         )],
         runs: Runs::Tests("a_label_that_another_goes_for"),
         breaks: Rule::AliveIsLabelled,
