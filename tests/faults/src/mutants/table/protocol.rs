@@ -116,11 +116,20 @@ pub(super) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "publishes without comparing",
-        changes: &[(
-            "shared/src/heroku.rs",
-            "if !limited.take() {",
-            "if limited.take() && !limited.take() {",
-        )],
+        changes: &[
+            (
+                "shared/src/heroku.rs",
+                "if missing.is_empty() {
+                    return Ok(());",
+                "if false {
+                    return Ok(());",
+            ),
+            (
+                "shared/src/heroku.rs",
+                "if missing.iter().all(",
+                "if !missing.is_empty() && missing.iter().all(",
+            ),
+        ],
         runs: Runs::Single,
         breaks: Rule::OneRelease,
     },
