@@ -352,9 +352,9 @@ impl Emergency<'_> {
         alive.version(version, until, error);
     }
 
-    /// Waits until the label is off, which is a revocation's last act: the service has refused the
-    /// credential then, unless another version has it as well. If that is the current one, which got a label in its
-    /// place: that version. What is in the way is tried again by the function itself.
+    /// Waits until the label is off, which is a revocation's last act: the service has refused the credential then,
+    /// unless another version has it as well. Returns the current version if it has got a label meanwhile: the credential
+    /// is its own. What is in the way is tried again by the function itself.
     async fn follow(&self, version: &VersionId) -> Result<Option<VersionId>, OperatorError> {
         let patience = self.options.revoke_after.unwrap_or_default() + self.options.patience;
         let end = tokio::time::Instant::now() + patience;

@@ -16,6 +16,7 @@ use addon_rotation::schedule::ScheduleGroup;
 use addon_rotation::secrets::Secrets;
 use addon_rotation_operator::output::Output;
 use addon_rotation_operator::stack::Stack;
+use addon_rotation_operator::{OperatorError, Outcome};
 use serde_json::Value;
 use strict_aws::secrets_manager::Untidy;
 
@@ -106,6 +107,14 @@ impl Words {
             .filter(|object| object["outcome"] == "done")
             .map(|object| object["step"].as_str().unwrap().to_owned())
             .collect()
+    }
+}
+
+/// Nothing that a command says holds a secret value.
+fn assert_tells_no_secret(stand: &Stand, words: &Words, ended: &Result<Outcome, OperatorError>) {
+    stand.assert_holds_no_secret(&words.text());
+    if let Err(error) = ended {
+        stand.assert_holds_no_secret(&format!("{error} {error:?}"));
     }
 }
 

@@ -12,7 +12,7 @@ use strict_aws::secrets_manager::{RotationOptions, Untidy};
 use tempfile::NamedTempFile;
 use tokio::task::JoinSet;
 
-use super::{Words, be, id, manners, operations, stack};
+use super::{Words, assert_tells_no_secret, be, id, manners, operations, stack};
 use crate::steps::{assert_settled, fire};
 use crate::support::{Api, Crash, Instance, Stand, credential, next_document, soon, version_id};
 
@@ -55,10 +55,7 @@ fn options(instance: &Instance, file: &NamedTempFile) -> Options {
 async fn typed(stand: &Stand, options: &Options) -> (Words, Result<Outcome, OperatorError>) {
     let words = Words::default();
     let result = run(&stack(stand), &words.output(), options).await;
-    stand.assert_holds_no_secret(&words.text());
-    if let Err(error) = &result {
-        stand.assert_holds_no_secret(&format!("{error} {error:?}"));
-    }
+    assert_tells_no_secret(stand, &words, &result);
     (words, result)
 }
 

@@ -10,7 +10,7 @@ use lambda_runtime::Diagnostic;
 use serde_json::json;
 use strict_aws::secrets_manager::{Caller, RotationOptions, Untidy};
 
-use super::{Words, be, id, manners, operations, stack};
+use super::{Words, assert_tells_no_secret, be, id, manners, operations, stack};
 use crate::steps::{assert_fires, assert_settled, fire, schedule, schedules::tag_with};
 use crate::support::{Api, Crash, Instance, PATIENCE, Stand, credential, eventually};
 
@@ -43,10 +43,7 @@ pub(super) async fn typed(
 ) -> (Words, Result<Outcome, OperatorError>) {
     let words = Words::default();
     let result = run(&stack(stand), &words.output(), options).await;
-    stand.assert_holds_no_secret(&words.text());
-    if let Err(error) = &result {
-        stand.assert_holds_no_secret(&format!("{error} {error:?}"));
-    }
+    assert_tells_no_secret(stand, &words, &result);
     (words, result)
 }
 

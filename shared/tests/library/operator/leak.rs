@@ -6,7 +6,7 @@ use std::time::Duration;
 use addon_rotation::event::VersionId;
 use addon_rotation_operator::emergency::{Options, run};
 use addon_rotation_operator::output::Output;
-use addon_rotation_operator::{Outcome, rollback};
+use addon_rotation_operator::{OperatorError, Outcome, rollback};
 use http::Method;
 use jiff::{SignedDuration, Timestamp};
 use lambda_runtime::Diagnostic;
@@ -155,22 +155,32 @@ async fn a_credential_that_the_current_version_has_too_is_not_said_to_be_revoked
     assert_settled(&stand, &instance).await;
 }
 
+/// The command, which waits for a revocation in a quarter of an hour; that time comes once it is scheduled.
+async fn waited_for(
+    stand: &Stand,
+    instance: &Instance,
+    old: &VersionId,
+) -> (Words, Result<Outcome, OperatorError>) {
+    let waits = Options {
+        wait: true,
+        ..rotated(instance, Some(Duration::from_mins(15)))
+    };
+    let words = Words::default();
+    let (stack, output) = (stack(stand), words.output());
+    let comes_due = async {
+        let is_scheduled = || words.done().contains(&"schedule".to_owned());
+        assert!(eventually(async || is_scheduled()).await);
+        fire(stand, old, 0).await;
+    };
+    let (ended, ()) = tokio::join!(run(&stack, &output, &waits), comes_due);
+    (words, ended)
+}
+
 /// A label that goes off by schedule may have gone to another version.
 #[tokio::test]
 async fn of_a_revocation_by_schedule_no_more_is_said_than_the_label_shows() {
     let (stand, instance, first) = Stand::rotated(Api::V1).await;
-    let waits = Options {
-        wait: true,
-        ..rotated(&instance, Some(Duration::from_mins(15)))
-    };
-    let words = Words::default();
-    let (stack, output) = (stack(&stand), words.output());
-    let comes_due = async {
-        let is_scheduled = || words.done().contains(&"schedule".to_owned());
-        assert!(eventually(async || is_scheduled()).await);
-        fire(&stand, &first, 0).await;
-    };
-    let (ended, ()) = tokio::join!(run(&stack, &output, &waits), comes_due);
+    let (words, ended) = waited_for(&stand, &instance, &first).await;
     assert_eq!(ended.unwrap(), Outcome::Fine);
     let told = words.objects().pop().unwrap();
     let told = told["message"].as_str().unwrap();
@@ -185,18 +195,7 @@ async fn a_label_that_goes_to_the_current_version_by_schedule_is_told_of() {
     fire(&stand, &first, 0).await;
     let leaked = stand.current(&instance);
     let current = store_again(&stand, &instance).await;
-    let waits = Options {
-        wait: true,
-        ..rotated(&instance, Some(Duration::from_mins(15)))
-    };
-    let words = Words::default();
-    let (stack, output) = (stack(&stand), words.output());
-    let comes_due = async {
-        let is_scheduled = || words.done().contains(&"schedule".to_owned());
-        assert!(eventually(async || is_scheduled()).await);
-        fire(&stand, &leaked, 0).await;
-    };
-    let (ended, ()) = tokio::join!(run(&stack, &output, &waits), comes_due);
+    let (words, ended) = waited_for(&stand, &instance, &leaked).await;
     let error = ended.unwrap_err();
     assert_eq!(error.status(), 1);
     let error = error.to_string();
