@@ -205,6 +205,38 @@ async fn a_label_that_goes_to_the_current_version_by_schedule_is_told_of() {
     assert_eq!(words.done(), ["schedule"]);
 }
 
+/// A stack of the version before answers null.
+#[tokio::test]
+async fn an_older_function_that_answers_nothing_is_followed_by_its_label() {
+    let (stand, instance, first) = Stand::rotated(Api::V1).await;
+    stand
+        .lambda
+        .answer_with("revoke-secret", |_| Ok(Value::Null));
+    let waits = rotated(&instance, None);
+    let comes_due = async {
+        let is_asked = || {
+            stand
+                .lambda
+                .records()
+                .iter()
+                .any(|it| it.function == "revoke-secret")
+        };
+        assert!(eventually(async || is_asked()).await);
+        let secrets = stand.gateway.secrets_manager();
+        let operator = Caller("operator".to_owned());
+        let label = json!({
+            "SecretId": instance.secret.as_str(),
+            "VersionStage": format!("LIVE-{first}"),
+            "RemoveFromVersionId": first.as_str(),
+        });
+        let taken_off = secrets.handle(&operator, "UpdateSecretVersionStage", label);
+        taken_off.await.unwrap();
+    };
+    let ((words, ended), ()) = tokio::join!(typed(&stand, &waits), comes_due);
+    assert_eq!(ended.unwrap(), Outcome::Fine);
+    assert!(words.text().contains("no LIVE- label any more"));
+}
+
 /// By schedule it would be over sooner.
 #[tokio::test]
 async fn repeated_it_puts_off_no_revocation_that_comes_sooner() {
