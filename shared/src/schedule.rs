@@ -4,14 +4,11 @@
 
 mod entry;
 mod group;
+mod write;
 
 use std::time::{Duration, SystemTime};
 
 use aws_sdk_scheduler::Client;
-use aws_sdk_scheduler::types::{
-    ActionAfterCompletion, DeadLetterConfig, FlexibleTimeWindow, FlexibleTimeWindowMode,
-    RetryPolicy, ScheduleState, Target,
-};
 
 pub use entry::retry_delay;
 use entry::{Entry, FIRST_RETRY, at, revocation};
@@ -364,86 +361,4 @@ impl Schedules {
     pub async fn scheduled(&self, deadline: Deadline) -> Result<Scheduled, AwsError> {
         self.group.scheduled(deadline).await
     }
-
-    async fn create(&self, entry: &Entry, at: &str, deadline: Deadline) -> Result<(), AwsError> {
-        let request = self
-            .client()
-            .create_schedule()
-            .name(&entry.name)
-            .group_name(&self.configuration.group)
-            .description(&entry.description)
-            .schedule_expression(at)
-            .flexible_time_window(exactly()?)
-            .action_after_completion(ActionAfterCompletion::Delete)
-            .state(ScheduleState::Enabled)
-            .target(self.target(entry)?);
-        call(
-            "scheduler:CreateSchedule",
-            &entry.name,
-            deadline,
-            Box::pin(request.send()),
-        )
-        .await
-        .map(drop)
-    }
-
-    async fn update(&self, entry: &Entry, at: &str, deadline: Deadline) -> Result<(), AwsError> {
-        let request = self
-            .client()
-            .update_schedule()
-            .name(&entry.name)
-            .group_name(&self.configuration.group)
-            .description(&entry.description)
-            .schedule_expression(at)
-            .flexible_time_window(exactly()?)
-            .action_after_completion(ActionAfterCompletion::Delete)
-            .state(ScheduleState::Enabled)
-            .target(self.target(entry)?);
-        call(
-            "scheduler:UpdateSchedule",
-            &entry.name,
-            deadline,
-            Box::pin(request.send()),
-        )
-        .await
-        .map(drop)
-    }
-
-    fn target(&self, entry: &Entry) -> Result<Target, AwsError> {
-        Target::builder()
-            .arn(&self.configuration.function)
-            .role_arn(&self.configuration.role)
-            .input(&entry.input)
-            // The handing over to Lambda; what the function itself cannot do it schedules again.
-            .retry_policy(
-                RetryPolicy::builder()
-                    .maximum_retry_attempts(185)
-                    .maximum_event_age_in_seconds(86_400)
-                    .build(),
-            )
-            .dead_letter_config(
-                DeadLetterConfig::builder()
-                    .arn(&self.configuration.dead_letter_queue)
-                    .build(),
-            )
-            .build()
-            .map_err(|error| incomplete(&error))
-    }
-}
-
-fn exactly() -> Result<FlexibleTimeWindow, AwsError> {
-    FlexibleTimeWindow::builder()
-        .mode(FlexibleTimeWindowMode::Off)
-        .build()
-        .map_err(|error| incomplete(&error))
-}
-
-fn incomplete(error: &dyn std::error::Error) -> AwsError {
-    AwsError::new(
-        "scheduler:CreateSchedule",
-        "a revocation",
-        "ConstructionFailure",
-        error.to_string(),
-        false,
-    )
 }

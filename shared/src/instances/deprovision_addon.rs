@@ -2,7 +2,9 @@
 //!
 //! Heroku is not asked: the add-on may be gone there already.
 
-use std::collections::BTreeSet;
+mod credentials;
+mod tries;
+
 use std::time::Duration;
 
 use serde::Serialize;
@@ -11,17 +13,14 @@ use super::FleetConfiguration;
 use crate::Error;
 use crate::deadline::{Deadline, Transient, retry};
 use crate::document::{Api, Document};
-use crate::ending::Ending;
 use crate::error::DeprovisionError;
 use crate::event::DeprovisionEvent;
 use crate::function::{Function, Handling};
 use crate::ids::{SecretArn, VersionId};
-use crate::last_will::{LastWill, Panicked};
-use crate::schedule::{Schedules, retry_delay};
-use crate::secrets::{Deletion, Label, Secret, SecretError, Secrets, own};
+use crate::schedule::Schedules;
+use crate::secrets::{Deletion, Label, Secret, Secrets};
 use crate::service::Services;
 use crate::start::Start;
-use crate::telemetry::Metric;
 use crate::tokens::Tokens;
 
 /// Kept back to schedule the next try, however long the service took.
@@ -241,219 +240,6 @@ impl DeprovisionAddon {
             unproven: Vec::new(),
             outcome,
         })
-    }
-
-    /// Every step that is under way has ended then, and none has begun.
-    async fn look_again(
-        &self,
-        event: &DeprovisionEvent,
-        arn: &SecretArn,
-        deadline: Deadline,
-    ) -> Result<(), Error> {
-        let next = DeprovisionEvent {
-            addon: event.addon.clone(),
-            rotation_is_over: true,
-            attempt: if event.rotation_is_over {
-                event.attempt.saturating_add(1)
-            } else {
-                0
-            },
-        };
-        let delay = Duration::from_secs(self.longest_step_seconds.into());
-        self.schedules
-            .deprovision_after(arn, &next, delay, deadline)
-            .await?;
-        tracing::info!(
-            seconds = delay.as_secs(),
-            "a rotation is under way: a check after its end is scheduled"
-        );
-        Ok(())
-    }
-
-    /// Of a scheduled run, which nobody else repeats.
-    fn will(&self, event: &DeprovisionEvent, arn: &SecretArn) -> Option<LastWill> {
-        let delay = retry_delay(event.attempt).filter(|_| event.rotation_is_over)?;
-        let next = DeprovisionEvent {
-            attempt: event.attempt.saturating_add(1),
-            ..event.clone()
-        };
-        let (schedules, arn) = (self.schedules.clone(), arn.clone());
-        Some(LastWill::of(move || async move {
-            let deadline = Deadline::after(SCHEDULING);
-            let written = async {
-                let schedules = schedules.apart()?;
-                schedules
-                    .deprovision_after(&arn, &next, delay, deadline)
-                    .await?;
-                Ok::<_, Error>(())
-            };
-            if let Err(error) = written.await {
-                tracing::error!(%error, "{Panicked} No next attempt is scheduled");
-            }
-        }))
-    }
-
-    /// A scheduled run that failed: nobody else repeats it.
-    async fn later(
-        &self,
-        event: &DeprovisionEvent,
-        arn: SecretArn,
-        error: Error,
-        deadline: Deadline,
-    ) -> Result<Deprovisioned, Error> {
-        let Some(delay) = retry_delay(event.attempt) else {
-            return Err(DeprovisionError::GaveUp {
-                addon: event.addon.clone(),
-                cause: error.to_string(),
-            }
-            .into());
-        };
-        tracing::warn!(%error, next_attempt_in_seconds = delay.as_secs(), "not deprovisioned: a later attempt is scheduled");
-        let next = DeprovisionEvent {
-            attempt: event.attempt.saturating_add(1),
-            ..event.clone()
-        };
-        self.schedules
-            .deprovision_after(&arn, &next, delay, deadline)
-            .await?;
-        Ok(Deprovisioned {
-            secret_arn: Some(arn),
-            revoked: Vec::new(),
-            unproven: Vec::new(),
-            outcome: DeprovisionOutcome::Revoked,
-        })
-    }
-
-    /// Ends what may be alive: the versions with a `LIVE-` label, and the current one, which has none if it was
-    /// imported and not rotated yet. That of a rotation under way keeps its label: its credential may be issued
-    /// only now. One that cannot be ended keeps none of the others alive.
-    async fn revoke_all(
-        &self,
-        event: &DeprovisionEvent,
-        arn: &SecretArn,
-        secret: &Secret,
-        pending: Option<&VersionId>,
-        deadline: Deadline,
-    ) -> Result<(Vec<VersionId>, Vec<VersionId>), Error> {
-        let versions: BTreeSet<_> = secret.live().chain(secret.current()).collect();
-        // An enrolment that was not completed has noted what nobody has looked at.
-        let was_enrolled = secret.rotation_off || secret.rotation_function.is_some();
-        let (mut revoked, mut unproven) = (Vec::new(), Vec::new());
-        let (mut problems, mut transient) = (Vec::new(), true);
-        let mut found = Vec::new();
-        for version in versions {
-            let document = self.document(arn, &version, deadline).await;
-            let is_own = match &document {
-                Ok(document) => own(arn, secret, &version, document),
-                Err(_) => Ok(()),
-            };
-            found.push((version, document, is_own));
-        }
-        let current = secret.current().and_then(|current| {
-            let mut found = found.iter();
-            let (_, document, _) = found.find(|(version, ..)| *version == current)?;
-            document.as_ref().ok().cloned()
-        });
-        let ending = Ending {
-            secrets: &self.secrets,
-            services: &self.services,
-            arn,
-            deadline,
-        };
-        // What has another version's credential, and shows nothing itself, is over with that one.
-        found.sort_by_key(|(_, _, is_own)| is_own.is_err());
-        let mut ended: Vec<(VersionId, Document)> = Vec::new();
-        for (version, document, is_own) in found {
-            let is_pending = pending == Some(&version);
-            let end = async {
-                let document = match document {
-                    // Whoever may store a value may give it the label of a version that never was.
-                    Err(Error::Secret(SecretError::NoValue { .. }))
-                        if !secret.has_version(&version) =>
-                    {
-                        return Ok(None);
-                    }
-                    document => document?,
-                };
-                let is_over = ended
-                    .iter()
-                    .any(|(_, it)| it.is_same_login(&document) == Some(true));
-                let is_asked = !is_over && (is_own.is_err() || !was_enrolled);
-                if is_asked && !ending.is_shown_now(&version, &document).await? {
-                    if secret.is_live(&version) {
-                        is_own?;
-                    }
-                    return Ok(None);
-                }
-                // It was never rotated. From here on an ending that is cut off is completed.
-                if !secret.is_live(&version) {
-                    let live = Label::Live(version.clone());
-                    self.secrets.attach(arn, &live, &version, deadline).await?;
-                }
-                self.revoke(ending, (&version, &document), current.as_ref())
-                    .await?;
-                Ok::<_, Error>(Some(document))
-            };
-            match end.await {
-                Ok(None) => {
-                    tracing::warn!(%version, "the service refuses the current credential, which was never seen to log in: not revoked. Look at the service whether there is a login of its name");
-                    unproven.push(version);
-                }
-                Ok(Some(document)) => ended.push((version, document)),
-                // A step that is under way may issue it again just now: the next look ends it.
-                Err(error) if is_pending => {
-                    tracing::warn!(%version, %error, "not revoked yet: its rotation was under way");
-                }
-                Err(error) => {
-                    transient &= error.is_transient();
-                    problems.push(format!("Version {version} of {arn}: {error}"));
-                }
-            }
-        }
-        // Those first that are over with another: cut off here, that one shows it once more.
-        for (version, _) in ended.into_iter().rev() {
-            let live = Label::Live(version.clone());
-            if pending != Some(&version) {
-                // Where the label is, if somebody has moved it.
-                let holder = secret.labelled(&live).unwrap_or(version.clone());
-                let detached = self.secrets.detach(arn, &live, &holder, deadline);
-                if let Err(error) = detached.await {
-                    transient &= error.is_transient();
-                    problems.push(format!("Version {version} of {arn}: {error}"));
-                    break;
-                }
-            }
-            Metric::CredentialRevoked.count();
-            revoked.push(version);
-        }
-        if problems.is_empty() {
-            revoked.sort_unstable();
-            return Ok((revoked, unproven));
-        }
-        Err(DeprovisionError::Alive {
-            addon: event.addon.clone(),
-            problems,
-            transient,
-        }
-        .into())
-    }
-
-    async fn revoke(
-        &self,
-        ending: Ending<'_>,
-        (version, document): (&VersionId, &Document),
-        current: Option<&Document>,
-    ) -> Result<(), Error> {
-        let (arn, deadline) = (ending.arn, ending.deadline);
-        let administrator = self.secrets.fields(&document.administrator, deadline).await;
-        ending
-            .end((version, document), administrator, current)
-            .await?;
-        // Before the label: a revocation whose schedule is left finds no label, and nothing to do.
-        self.schedules
-            .remove_revocation(arn, version, deadline)
-            .await?;
-        Ok(())
     }
 
     async fn document(

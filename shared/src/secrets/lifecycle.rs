@@ -9,7 +9,7 @@ use aws_smithy_types::timeout::TimeoutConfig;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::Secrets;
-use super::labels::{SHOWN_TAG, STACK_TAG};
+use super::tags::{SHOWN_TAG, STACK_TAG};
 use crate::aws::{AwsError, call};
 use crate::deadline::Deadline;
 use crate::ids::{Note, SecretArn, VersionId};

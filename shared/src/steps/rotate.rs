@@ -1,8 +1,11 @@
 //! What Secrets Manager calls: owns the secret's versions. For every power beyond them it calls the
 //! function that holds it.
 
+mod due;
+
 use std::time::Duration;
 
+use due::{current, grace_period, is_due, room_for_labels, tagged};
 use secrecy::ExposeSecret as _;
 
 use crate::Error;
@@ -14,7 +17,7 @@ use crate::fields::Check;
 use crate::function::{Function, Handling};
 use crate::ids::VersionId;
 use crate::invoke::{Functions, Refused};
-use crate::secrets::{Label, MOST_LABELS, Secret, Secrets, own_document};
+use crate::secrets::{Label, Secret, Secrets, own_document};
 use crate::start::{Start, name};
 
 use super::{Created, LeftBehind, Scheduled, StepError};
@@ -80,8 +83,9 @@ impl Function for Rotate {
 
     fn handle(&self, event: RotationEvent, deadline: Deadline) -> Handling<'_, Option<Refused>> {
         Box::pin(async move {
-            let step = perform(&event, self, deadline.less(event_bus::LONGEST));
-            let result = step.await;
+            let result = self
+                .perform(&event, deadline.less(event_bus::LONGEST))
+                .await;
             let mut occurrences = Vec::new();
             match &result {
                 // No rotation has failed: there is none.
@@ -121,258 +125,273 @@ enum Done {
 /// The version whose revocation was scheduled, and for when.
 type Replaced = Option<(VersionId, String)>;
 
-async fn perform(
-    event: &RotationEvent,
-    rotate: &Rotate,
-    deadline: Deadline,
-) -> Result<Done, Error> {
-    let Rotate {
-        secrets,
-        names,
-        functions,
-        steps,
-        ..
-    } = rotate;
-    let step = StepEvent {
-        step: event.step,
+impl Rotate {
+    async fn perform(&self, event: &RotationEvent, deadline: Deadline) -> Result<Done, Error> {
+        let Self {
+            functions, steps, ..
+        } = self;
+        let step = step(event, event.step);
+        if event.step == Step::Rehearse {
+            let rehearsed = functions.ask(&steps.create_secret, &step, deadline);
+            let rehearsed: Result<Created, _> = rehearsed.await;
+            return Ok(Done::Rehearsal(Refused::of(rehearsed)?));
+        }
+        let Some(secret) = self.due(event, deadline).await? else {
+            tracing::info!("the version is already current: nothing to do");
+            return Ok(Done::Step(None));
+        };
+        match event.step {
+            Step::CreateSecret => {
+                self.store_new_value(event, &secret, deadline).await?;
+                self.create(event, &secret, deadline).await?;
+            }
+            Step::SetSecret => {
+                functions
+                    .invoke(&steps.publish_to_heroku, &step, deadline)
+                    .await?;
+            }
+            Step::TestSecret => {
+                self.test(event, &secret, deadline).await?;
+            }
+            Step::FinishSecret => {
+                return Ok(Done::Step(self.finish(event, &secret, deadline).await?));
+            }
+            Step::Rehearse => {}
+        }
+        Ok(Done::Step(None))
+    }
+
+    /// The secret, if the step is due. A read that says otherwise may be from before Secrets Manager began the rotation
+    /// ([eventually consistent](https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_DescribeSecret.html)
+    /// to a reader): it is repeated.
+    async fn due(
+        &self,
+        event: &RotationEvent,
+        deadline: Deadline,
+    ) -> Result<Option<Secret>, Error> {
+        let patience = deadline.at_most(CONSISTENCY);
+        let mut waits = BackOff::new();
+        loop {
+            let secret = self.secrets.describe(&event.secret, deadline).await?;
+            match (is_due(event, &secret), waits.next()) {
+                (Ok(is_due), _) => return Ok(is_due.then_some(secret)),
+                (Err(_), Some(wait)) if wait < patience.left() => tokio::time::sleep(wait).await,
+                (Err(error), _) => return Err(error.into()),
+            }
+        }
+    }
+
+    /// Stores a new value for the pending version, unless it has one. Value and `LIVE-` label go in one
+    /// call, before the service hears of the credential: a crash leaves a label without a credential,
+    /// never a credential without a label.
+    async fn store_new_value(
+        &self,
+        event: &RotationEvent,
+        secret: &Secret,
+        deadline: Deadline,
+    ) -> Result<(), Error> {
+        let Self { secrets, names, .. } = self;
+        grace_period(event, secret)?;
+        tagged(event, secret.hold_while_in_use_seconds())?;
+        let current = current(event, secret)?;
+        let live = Label::Live(event.version.clone());
+        let is_live = secret.is_live(&event.version);
+        room_for_labels(event, secret, &current)?;
+        // Without the label there is no value to be expected, so that asking for it would be a request
+        // for nothing. One that is there all the same stays: "you can't modify an existing version" (`PutSecretValue`).
+        let known = if is_live {
+            secrets
+                .value(&event.secret, &event.version, deadline)
+                .await?
+        } else {
+            None
+        };
+        if let Some(value) = known {
+            own_document(names, &event.secret, &secret.name, &value)?;
+            return Ok(());
+        }
+        let document = secrets
+            .document(names, &event.secret, &current, deadline)
+            .await?;
+        let next = document.next(&event.version).map_err(StepError::from)?;
+        // A new credential may be longer, and what shows it more than Heroku takes.
+        own_document(names, &event.secret, &secret.name, &next)?;
+        let token = event.rotation_token.as_ref();
+        let stored = secrets
+            .put_pending(&event.secret, &event.version, token, &next, deadline)
+            .await?;
+        if !stored {
+            secrets
+                .document(names, &event.secret, &event.version, deadline)
+                .await?;
+            if !is_live {
+                secrets
+                    .attach(&event.secret, &live, &event.version, deadline)
+                    .await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Has the credential issued. The current version has its `LIVE-` label from then on, if its credential was seen
+    /// to log in, now or before: that version, if it was.
+    async fn create(
+        &self,
+        event: &RotationEvent,
+        secret: &Secret,
+        deadline: Deadline,
+    ) -> Result<Option<VersionId>, Error> {
+        let step = step(event, Step::CreateSecret);
+        let created = self
+            .functions
+            .ask(&self.steps.create_secret, &step, deadline);
+        let created: Created = created.await?;
+        let current: Option<VersionId> = created.current_version_id.parse().ok();
+        let note = created.current_note.as_ref();
+        // What was shown before to be the instance's own ends, whatever its password has become since.
+        let is_own = note.is_none_or(|note| secret.is_noted(note));
+        let Some(current) = current.filter(|_| created.current_accepted || is_own) else {
+            return Ok(None);
+        };
+        if let Some(note) = note.filter(|_| !is_own) {
+            self.secrets
+                .note_shown(&event.secret, secret, note, deadline)
+                .await?;
+        }
+        let live = Label::Live(current.clone());
+        if !secret.is_live(&current) {
+            self.secrets
+                .attach(&event.secret, &live, &current, deadline)
+                .await?;
+        }
+        Ok(Some(current))
+    }
+
+    /// What Heroku goes on showing of the current credential, its revocation must know of, whatever becomes of the
+    /// config vars by then: it is scheduled here already, and finishSecret moves it.
+    async fn test(
+        &self,
+        event: &RotationEvent,
+        secret: &Secret,
+        deadline: Deadline,
+    ) -> Result<(), Error> {
+        let Self {
+            functions, steps, ..
+        } = self;
+        let step = StepEvent {
+            version: self.version_to_test(event, secret, deadline).await?,
+            ..step(event, Step::TestSecret)
+        };
+        let left_behind: Option<LeftBehind> =
+            functions.ask(&steps.test_secret, &step, deadline).await?;
+        if let Some(LeftBehind { version_id, .. }) = left_behind {
+            // Its look is later than this one's.
+            let shown = version_id.and_then(|it| it.parse().ok());
+            let shown = shown.map_or_else(|| current(event, secret), Ok)?;
+            let event = FinishEvent {
+                was_in_use: Some(true),
+                ..begin_grace_period(event, secret, shown)?
+            };
+            let scheduled = functions.ask(&steps.finish_secret, &event, deadline);
+            let _: Option<Scheduled> = scheduled.await?;
+        }
+        Ok(())
+    }
+
+    /// Secrets Manager also asks for testSecret when a secret is enrolled without being rotated
+    /// ([`RotateImmediately=false`](https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_RotateSecret.html)),
+    /// with a pending version that has the current one's value, or none: then the current credential is what must work
+    /// and be shown. That there is no value, no single read says: it may be from before createSecret, and a rotation
+    /// would be completed whose credential nobody has tried.
+    async fn version_to_test(
+        &self,
+        event: &RotationEvent,
+        secret: &Secret,
+        deadline: Deadline,
+    ) -> Result<VersionId, Error> {
+        let patience = deadline.at_most(CONSISTENCY);
+        let mut waits = BackOff::new();
+        // Value and label are stored in one call.
+        if secret.is_live(&event.version) {
+            return Ok(event.version.clone());
+        }
+        loop {
+            let value = self.secrets.value(&event.secret, &event.version, deadline);
+            match (value.await?, waits.next()) {
+                (Some(value), _) => {
+                    // Of the two with one value, the current one is there after an enrolment, and named in errors.
+                    let current = current(event, secret)?;
+                    let own = self
+                        .secrets
+                        .value(&event.secret, &current, deadline)
+                        .await?;
+                    let is_same =
+                        own.is_some_and(|own| own.expose_secret() == value.expose_secret());
+                    return Ok(if is_same {
+                        current
+                    } else {
+                        event.version.clone()
+                    });
+                }
+                (None, Some(wait)) if wait < patience.left() => tokio::time::sleep(wait).await,
+                (None, _) => return Ok(current(event, secret)?),
+            }
+        }
+    }
+
+    /// The schedule comes first and the promotion second: a crash between the two leaves a schedule
+    /// that finds its version still current and waits, never an old credential that nothing revokes.
+    async fn finish(
+        &self,
+        event: &RotationEvent,
+        secret: &Secret,
+        deadline: Deadline,
+    ) -> Result<Replaced, Error> {
+        let Self {
+            functions, steps, ..
+        } = self;
+        let old = current(event, secret)?;
+        // Without a label it was stored by hand since createSecret, or an operator vouched for it.
+        let was_live = secret.is_live(&old);
+        let is_live = was_live || self.create(event, secret, deadline).await? == Some(old.clone());
+        let mut replaced = None;
+        if is_live {
+            let event = FinishEvent {
+                // What testSecret looked for was another credential.
+                was_in_use: (!was_live).then_some(true),
+                ..begin_grace_period(event, secret, old.clone())?
+            };
+            let scheduled: Option<Scheduled> = functions
+                .ask(&steps.finish_secret, &event, deadline)
+                .await?;
+            replaced = scheduled.map(|it| (old.clone(), it.revokes_at));
+        }
+        // What earlier rotations left behind and nobody came to revoke ends as well.
+        for version in secret
+            .live()
+            .filter(|version| *version != old && *version != event.version)
+        {
+            let event = FinishEvent {
+                only_if_unscheduled: true,
+                ..begin_grace_period(event, secret, version)?
+            };
+            let scheduled = functions.ask(&steps.finish_secret, &event, deadline);
+            let _: Option<Scheduled> = scheduled.await?;
+        }
+        self.secrets
+            .promote(&event.secret, &event.version, &old, deadline)
+            .await?;
+        Ok(replaced)
+    }
+}
+
+fn step(event: &RotationEvent, step: Step) -> StepEvent {
+    StepEvent {
+        step,
         secret: event.secret.clone(),
         version: event.version.clone(),
         vouched: None,
-    };
-    if event.step == Step::Rehearse {
-        let rehearsed = functions.ask(&steps.create_secret, &step, deadline);
-        let rehearsed: Result<Created, _> = rehearsed.await;
-        return Ok(Done::Rehearsal(Refused::of(rehearsed)?));
     }
-    let Some(secret) = due(event, secrets, deadline).await? else {
-        tracing::info!("the version is already current: nothing to do");
-        return Ok(Done::Step(None));
-    };
-    match event.step {
-        Step::CreateSecret => {
-            store_new_value(event, &secret, secrets, names, deadline).await?;
-            create(&step, &secret, secrets, functions, steps, deadline).await?;
-        }
-        Step::SetSecret => {
-            functions
-                .invoke(&steps.publish_to_heroku, &step, deadline)
-                .await?;
-        }
-        Step::TestSecret => {
-            test(step, event, &secret, rotate, deadline).await?;
-        }
-        Step::FinishSecret => {
-            let replaced = finish(event, &secret, secrets, functions, steps, deadline);
-            return Ok(Done::Step(replaced.await?));
-        }
-        Step::Rehearse => {}
-    }
-    Ok(Done::Step(None))
-}
-
-/// The secret, if the step is due. A read that says otherwise may be from before Secrets Manager began the rotation
-/// ([eventually consistent](https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_DescribeSecret.html)
-/// to a reader): it is repeated.
-async fn due(
-    event: &RotationEvent,
-    secrets: &Secrets,
-    deadline: Deadline,
-) -> Result<Option<Secret>, Error> {
-    let patience = deadline.at_most(CONSISTENCY);
-    let mut waits = BackOff::new();
-    loop {
-        let secret = secrets.describe(&event.secret, deadline).await?;
-        match (is_due(event, &secret), waits.next()) {
-            (Ok(is_due), _) => return Ok(is_due.then_some(secret)),
-            (Err(_), Some(wait)) if wait < patience.left() => tokio::time::sleep(wait).await,
-            (Err(error), _) => return Err(error.into()),
-        }
-    }
-}
-
-/// AWS's checks [before any step](https://docs.aws.amazon.com/secretsmanager/latest/userguide/rotate-secrets_lambda-functions.html).
-fn is_due(event: &RotationEvent, secret: &Secret) -> Result<bool, StepError> {
-    let (id, version) = (event.secret.clone(), event.version.clone());
-    if !secret.rotation_enabled {
-        Err(StepError::RotationDisabled(id))
-    } else if !secret.has_version(&version) {
-        Err(StepError::UnknownVersion {
-            secret: id,
-            version,
-        })
-    } else if secret.carries(&version, &Label::Current) {
-        Ok(false)
-    } else if !secret.carries(&version, &Label::Pending) {
-        Err(StepError::NotPending {
-            secret: id,
-            version,
-        })
-    } else {
-        Ok(true)
-    }
-}
-
-fn current(event: &RotationEvent, secret: &Secret) -> Result<VersionId, StepError> {
-    secret
-        .current()
-        .ok_or_else(|| StepError::NoCurrentVersion(event.secret.clone()))
-}
-
-fn grace_period(event: &RotationEvent, secret: &Secret) -> Result<Option<u32>, StepError> {
-    tagged(event, secret.grace_period_seconds())
-}
-
-fn tagged(
-    event: &RotationEvent,
-    seconds: Result<Option<u32>, String>,
-) -> Result<Option<u32>, StepError> {
-    seconds.map_err(|problem| StepError::Tag {
-        secret: event.secret.clone(),
-        problem,
-    })
-}
-
-/// Counts the labels that this rotation will put on versions: where there is no room for one of them, nothing is
-/// begun.
-fn room_for_labels(
-    event: &RotationEvent,
-    secret: &Secret,
-    current: &VersionId,
-) -> Result<(), StepError> {
-    let needed = [
-        !secret.is_live(&event.version),
-        !secret.is_live(current),
-        secret.labelled(&Label::Previous).is_none(),
-    ];
-    let needed = needed.into_iter().filter(|it| *it).count();
-    let has = secret.label_count();
-    if has + needed <= MOST_LABELS {
-        return Ok(());
-    }
-    Err(StepError::Labels {
-        secret: event.secret.clone(),
-        has,
-        needed,
-        waiting: secret.waiting().count(),
-    })
-}
-
-/// Stores a new value for the pending version, unless it has one. Value and `LIVE-` label go in one
-/// call, before the service hears of the credential: a crash leaves a label without a credential,
-/// never a credential without a label.
-async fn store_new_value(
-    event: &RotationEvent,
-    secret: &Secret,
-    secrets: &Secrets,
-    names: &Names,
-    deadline: Deadline,
-) -> Result<(), Error> {
-    grace_period(event, secret)?;
-    tagged(event, secret.hold_while_in_use_seconds())?;
-    let current = current(event, secret)?;
-    let live = Label::Live(event.version.clone());
-    let is_live = secret.is_live(&event.version);
-    room_for_labels(event, secret, &current)?;
-    // Without the label there is no value to be expected, so that asking for it would be a request
-    // for nothing. One that is there all the same stays: "you can't modify an existing version" (`PutSecretValue`).
-    let known = if is_live {
-        secrets
-            .value(&event.secret, &event.version, deadline)
-            .await?
-    } else {
-        None
-    };
-    if let Some(value) = known {
-        own_document(names, &event.secret, &secret.name, &value)?;
-        return Ok(());
-    }
-    let document = secrets
-        .document(names, &event.secret, &current, deadline)
-        .await?;
-    let next = document.next(&event.version).map_err(StepError::from)?;
-    // A new credential may be longer, and what shows it more than Heroku takes.
-    own_document(names, &event.secret, &secret.name, &next)?;
-    let token = event.rotation_token.as_ref();
-    let stored = secrets
-        .put_pending(&event.secret, &event.version, token, &next, deadline)
-        .await?;
-    if !stored {
-        secrets
-            .document(names, &event.secret, &event.version, deadline)
-            .await?;
-        if !is_live {
-            secrets
-                .attach(&event.secret, &live, &event.version, deadline)
-                .await?;
-        }
-    }
-    Ok(())
-}
-
-/// Has the credential issued. The current version has its `LIVE-` label from then on, if its credential was seen
-/// to log in, now or before: that version, if it was.
-async fn create(
-    step: &StepEvent,
-    secret: &Secret,
-    secrets: &Secrets,
-    functions: &Functions,
-    steps: &StepFunctions,
-    deadline: Deadline,
-) -> Result<Option<VersionId>, Error> {
-    let function = &steps.create_secret;
-    let created: Created = functions.ask(function, step, deadline).await?;
-    let current: Option<VersionId> = created.current_version_id.parse().ok();
-    let note = created.current_note.as_ref();
-    // What was shown before to be the instance's own ends, whatever its password has become since.
-    let is_own = note.is_none_or(|note| secret.is_noted(note));
-    let Some(current) = current.filter(|_| created.current_accepted || is_own) else {
-        return Ok(None);
-    };
-    if let Some(note) = note.filter(|_| !is_own) {
-        secrets
-            .note_shown(&step.secret, secret, note, deadline)
-            .await?;
-    }
-    let live = Label::Live(current.clone());
-    if !secret.is_live(&current) {
-        secrets
-            .attach(&step.secret, &live, &current, deadline)
-            .await?;
-    }
-    Ok(Some(current))
-}
-
-/// What Heroku goes on showing of the current credential, its revocation must know of, whatever becomes of the config
-/// vars by then: it is scheduled here already, and finishSecret moves it.
-async fn test(
-    step: StepEvent,
-    event: &RotationEvent,
-    secret: &Secret,
-    rotate: &Rotate,
-    deadline: Deadline,
-) -> Result<(), Error> {
-    let Rotate {
-        secrets,
-        functions,
-        steps,
-        ..
-    } = rotate;
-    let version = version_to_test(event, secret, secrets, deadline).await?;
-    let step = StepEvent { version, ..step };
-    let left_behind: Option<LeftBehind> =
-        functions.ask(&steps.test_secret, &step, deadline).await?;
-    if let Some(LeftBehind { version_id, .. }) = left_behind {
-        // Its look is later than this one's.
-        let shown = version_id.and_then(|it| it.parse().ok());
-        let shown = shown.map_or_else(|| current(event, secret), Ok)?;
-        let event = FinishEvent {
-            was_in_use: Some(true),
-            ..begin_grace_period(event, secret, shown)?
-        };
-        let scheduled = functions.ask(&steps.finish_secret, &event, deadline);
-        let _: Option<Scheduled> = scheduled.await?;
-    }
-    Ok(())
 }
 
 fn begin_grace_period(
@@ -388,93 +407,4 @@ fn begin_grace_period(
         was_in_use: None,
         even_if_in_use: false,
     })
-}
-
-/// Secrets Manager also asks for testSecret when a secret is enrolled without being rotated
-/// ([`RotateImmediately=false`](https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_RotateSecret.html)),
-/// with a pending version that has the current one's value, or none: then the current credential is what must work and
-/// be shown. That there is no value, no single read says: it may be from before createSecret, and a rotation would be
-/// completed whose credential nobody has tried.
-async fn version_to_test(
-    event: &RotationEvent,
-    secret: &Secret,
-    secrets: &Secrets,
-    deadline: Deadline,
-) -> Result<VersionId, Error> {
-    let patience = deadline.at_most(CONSISTENCY);
-    let mut waits = BackOff::new();
-    // Value and label are stored in one call.
-    if secret.is_live(&event.version) {
-        return Ok(event.version.clone());
-    }
-    loop {
-        let value = secrets.value(&event.secret, &event.version, deadline);
-        match (value.await?, waits.next()) {
-            (Some(value), _) => {
-                // Of the two with one value, the current one is there after an enrolment, and named in errors.
-                let current = current(event, secret)?;
-                let own = secrets.value(&event.secret, &current, deadline).await?;
-                let is_same = own.is_some_and(|own| own.expose_secret() == value.expose_secret());
-                return Ok(if is_same {
-                    current
-                } else {
-                    event.version.clone()
-                });
-            }
-            (None, Some(wait)) if wait < patience.left() => tokio::time::sleep(wait).await,
-            (None, _) => return Ok(current(event, secret)?),
-        }
-    }
-}
-
-/// The schedule comes first and the promotion second: a crash between the two leaves a schedule
-/// that finds its version still current and waits, never an old credential that nothing revokes.
-async fn finish(
-    event: &RotationEvent,
-    secret: &Secret,
-    secrets: &Secrets,
-    functions: &Functions,
-    steps: &StepFunctions,
-    deadline: Deadline,
-) -> Result<Replaced, Error> {
-    let old = current(event, secret)?;
-    let create_step = StepEvent {
-        step: Step::CreateSecret,
-        secret: event.secret.clone(),
-        version: event.version.clone(),
-        vouched: None,
-    };
-    // Without a label it was stored by hand since createSecret, or an operator vouched for it.
-    let was_live = secret.is_live(&old);
-    let is_live = was_live
-        || create(&create_step, secret, secrets, functions, steps, deadline).await?
-            == Some(old.clone());
-    let mut replaced = None;
-    if is_live {
-        let event = FinishEvent {
-            // What testSecret looked for was another credential.
-            was_in_use: (!was_live).then_some(true),
-            ..begin_grace_period(event, secret, old.clone())?
-        };
-        let scheduled: Option<Scheduled> = functions
-            .ask(&steps.finish_secret, &event, deadline)
-            .await?;
-        replaced = scheduled.map(|it| (old.clone(), it.revokes_at));
-    }
-    // What earlier rotations left behind and nobody came to revoke ends as well.
-    for version in secret
-        .live()
-        .filter(|version| *version != old && *version != event.version)
-    {
-        let event = FinishEvent {
-            only_if_unscheduled: true,
-            ..begin_grace_period(event, secret, version)?
-        };
-        let scheduled = functions.ask(&steps.finish_secret, &event, deadline);
-        let _: Option<Scheduled> = scheduled.await?;
-    }
-    secrets
-        .promote(&event.secret, &event.version, &old, deadline)
-        .await?;
-    Ok(replaced)
 }

@@ -2,7 +2,7 @@
 
 use faults::violation::Rule;
 
-use super::{CLAIMS, CREATE, DEPROVISION, END, LABELS, POSSESSION, REVOKE, ROTATE, SERVICE};
+use super::{CLAIMS, CREATE, DEPROVISIONED, END, LABELS, POSSESSION, REVOKE, ROTATE, SERVICE};
 use crate::mutants::{Mutant, Runs};
 
 pub(super) const MUTANTS: &[Mutant] = &[
@@ -121,7 +121,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "ends with an instance what nobody has seen log in",
         changes: &[(
-            DEPROVISION,
+            DEPROVISIONED,
             "if is_asked && !ending.is_shown_now",
             "if false && !ending.is_shown_now",
         )],

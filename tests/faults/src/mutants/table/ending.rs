@@ -2,7 +2,7 @@
 
 use faults::violation::Rule;
 
-use super::{CONFIG, DEPROVISION, END, LABELS, LOOK, REVOKE, ROTATE, SCHEDULE, SECRETS};
+use super::{CONFIG, DEPROVISION, END, LABELS, LOOK, MOVES, REVOKE, ROTATE, SCHEDULE};
 use crate::mutants::{Mutant, Runs};
 
 pub(super) const MUTANTS: &[Mutant] = &[
@@ -180,7 +180,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "judges a promotion by its answer",
         changes: &[(
-            SECRETS,
+            MOVES,
             "if error.is(\"AccessDeniedException\") {",
             "if true {",
         )],
@@ -190,7 +190,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "counts no labels",
         changes: &[(
-            ROTATE,
+            "shared/src/steps/rotate/due.rs",
             "if has + needed <= MOST_LABELS {",
             "if true || has + needed <= MOST_LABELS {",
         )],

@@ -2,7 +2,7 @@
 
 use faults::violation::Rule;
 
-use super::{FINISH, LOOK, REVOKE, ROTATE, SCHEDULE, SECRETS};
+use super::{FINISH, LOOK, REVOKE, ROTATE, SCHEDULE, VALUES};
 use crate::mutants::{Mutant, Runs};
 
 pub(super) const MUTANTS: &[Mutant] = &[
@@ -13,16 +13,16 @@ pub(super) const MUTANTS: &[Mutant] = &[
                 ROTATE,
                 "    let mut replaced = None;
 ",
-                "    secrets.promote(&event.secret, &event.version, &old, deadline).await?;
+                "    self.secrets.promote(&event.secret, &event.version, &old, deadline).await?;
     let mut replaced = None;
 ",
             ),
             (
                 ROTATE,
-                "    secrets
-        .promote(&event.secret, &event.version, &old, deadline)
-        .await?;
-    Ok(replaced)
+                "        self.secrets
+            .promote(&event.secret, &event.version, &old, deadline)
+            .await?;
+        Ok(replaced)
 ",
                 "    Ok(replaced)
 ",
@@ -34,7 +34,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "labels after the service has issued",
         changes: &[(
-            SECRETS,
+            VALUES,
             "
             .version_stages(Label::Live(version.clone()).to_string());",
             ";",

@@ -100,16 +100,16 @@ pub(super) const MUTANTS: &[Mutant] = &[
             (
                 ROTATE,
                 ") -> Result<Option<Secret>, Error> {
-    let patience = deadline.at_most(CONSISTENCY);",
+        let patience = deadline.at_most(CONSISTENCY);",
                 ") -> Result<Option<Secret>, Error> {
-    let patience = deadline.at_most(Duration::ZERO);",
+        let patience = deadline.at_most(Duration::ZERO);",
             ),
             (
                 ROTATE,
                 ") -> Result<VersionId, Error> {
-    let patience = deadline.at_most(CONSISTENCY);",
+        let patience = deadline.at_most(CONSISTENCY);",
                 ") -> Result<VersionId, Error> {
-    let patience = deadline.at_most(Duration::ZERO);",
+        let patience = deadline.at_most(Duration::ZERO);",
             ),
         ],
         runs: Runs::Tests("rotation::late_reads_refuse_no_step"),
