@@ -13,6 +13,7 @@ use aws_sdk_scheduler::Client;
 pub use entry::retry_delay;
 use entry::{Entry, FIRST_RETRY, at, revocation};
 pub use group::{Attempt, ScheduleGroup, Scheduled};
+use write::incomplete;
 
 use crate::aws::{AwsError, call};
 use crate::deadline::{Deadline, Transient, retry};

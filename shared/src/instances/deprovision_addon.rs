@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use super::FleetConfiguration;
 use crate::Error;
-use crate::deadline::{Deadline, Transient, retry};
+use crate::deadline::{Deadline, retry};
 use crate::document::{Api, Document};
 use crate::error::DeprovisionError;
 use crate::event::DeprovisionEvent;

@@ -7,7 +7,7 @@ use aws_smithy_types::DateTime;
 use aws_smithy_types::date_time::Format;
 use ring::digest::{SHA256, digest};
 
-use super::incomplete;
+use super::write::incomplete;
 use crate::aws::AwsError;
 use crate::event::{DeprovisionEvent, RevokeEvent};
 use crate::ids::{SecretArn, VersionId};

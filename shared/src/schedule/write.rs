@@ -94,7 +94,7 @@ fn exactly() -> Result<FlexibleTimeWindow, AwsError> {
         .map_err(|error| incomplete(&error))
 }
 
-fn incomplete(error: &dyn std::error::Error) -> AwsError {
+pub(super) fn incomplete(error: &dyn std::error::Error) -> AwsError {
     AwsError::new(
         "scheduler:CreateSchedule",
         "a revocation",

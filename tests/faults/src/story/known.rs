@@ -55,6 +55,14 @@ fn histories() -> Vec<Vec<Operation>> {
         let wait = |minutes| Operation::Wait { minutes };
         vec![interrupt, Operation::Sweep, wait(10), wait(180)]
     };
+    // The add-on goes while a rotation is under way, which whoever ends the instance finds.
+    let removed_meanwhile = vec![
+        Operation::Interrupt {
+            after: 1,
+            by: Interruption::Deprovision,
+        },
+        Operation::EndInstance,
+    ];
     // The event of a try from before the rollback.
     let queued = vec![
         Operation::RotateNow,
@@ -117,6 +125,7 @@ fn histories() -> Vec<Vec<Operation>> {
         revoking,
         queued,
         removed,
+        removed_meanwhile,
     ];
     all.extend([Operation::RotateNow, Operation::Emergency].map(renamed));
     all.extend([1, 20, 30].map(late));
