@@ -155,6 +155,9 @@ async fn warn_of_expiry(
     Ok(())
 }
 
+/// Whoever lets another user act for a third lacks the right to it.
+const MAY_NOT_PROXY: u16 = 1698;
+
 /// What gives `name` the grants of an account.
 async fn grants_of(
     session: &mut Session,
@@ -173,6 +176,13 @@ async fn grants_of(
 async fn regrant(session: &mut Session, grant: &str) -> Result<(), ServiceError> {
     match session.attempt(grant).await {
         Ok(_) => return Ok(()),
+        Err(fault) if grant.starts_with("GRANT PROXY ") && fault.has_code(MAY_NOT_PROXY) => {
+            tracing::warn!(
+                grant,
+                "every user may let others act for it, and the administrator may not: the new user does not get the grant"
+            );
+            return Ok(());
+        }
         Err(fault) if fault.is_out_of_reach(grant) => {}
         Err(fault) => return Err(session.error_at(fault, grant)),
     }

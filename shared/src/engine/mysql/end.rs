@@ -14,7 +14,7 @@ use crate::engine::{ServiceError, Sessions};
 const LOOKS: usize = 20;
 /// Between two looks.
 const PAUSE: Duration = Duration::from_millis(250);
-/// So many looks does another user's session have that changes its user: a moment is all it takes.
+/// So many looks does a session have that logs in, or another user's that changes its user: a moment is all it takes.
 const PATIENCE: usize = 8;
 
 /// Without PROCESS nobody is shown the others' sessions, and without a word; this fails.
@@ -167,12 +167,17 @@ fn sessions(column: &str, user: &str) -> String {
 /// no statement any more. Of another one that is killed, that may be its statement alone.
 ///
 /// A session that [changes its user](https://mariadb.com/kb/en/com_change_user/) is shown under the name that it
-/// asks for, as long as its client likes, and is the old user's again if that is refused.
+/// asks for, as long as its client likes, and is the old user's again if that is refused. MySQL shows a login under no
+/// name until it has ended, and goes by what the user was when its name came.
 async fn end_sessions(session: &mut Session, user: &str) -> Result<(), ServiceError> {
+    let nameless = match session.dialect {
+        Dialect::MariaDb => "",
+        Dialect::MySql => " OR USER = 'unauthenticated user'",
+    };
     let query = format!(
         "SELECT ID, COMMAND = 'Killed', {} FROM information_schema.PROCESSLIST \
          WHERE ID <> CONNECTION_ID() \
-             AND ({} OR COMMAND = 'Change user')",
+             AND ({} OR COMMAND = 'Change user'{nameless})",
         is("USER", user),
         is("USER", user)
     );
@@ -191,7 +196,7 @@ async fn end_sessions(session: &mut Session, user: &str) -> Result<(), ServiceEr
             let found = if is(2) { &mut own } else { &mut others };
             found.insert(id);
         }
-        // Those that began to change when the login was locked were another's.
+        // Those that began to log in, or to change, when the login was locked were another's.
         if let Some(before) = changing {
             others.retain(|id| before.contains(id));
         }

@@ -71,6 +71,36 @@ async fn a_session_whose_statement_is_killed_ends_with_its_user() {
     assert!(!within(hidden.answers("DO (SELECT COUNT(*) FROM goods)")).await);
 }
 
+/// MySQL goes by what the user was when its name came: locked since, it would be let in.
+#[tokio::test]
+#[ignore = "needs MySQL: cargo xtask test"]
+async fn a_login_that_stalls_ends_with_its_user() {
+    let stand = Stand::with(Server::MySql, &["--connect-timeout=3600"]).await;
+    stand.rotate(&stand.imported).await;
+    let mut stalled = Raw::stall(&stand, username(&stand.imported)).await;
+    assert_eq!(
+        shown(&stand, &stalled).await,
+        "unauthenticated user: Connect"
+    );
+    stand.revoke(&document(&stand.imported)).await;
+    assert!(within(stalled.is_over()).await);
+}
+
+/// Any user may let others act for it, and nobody else may pass that on.
+#[tokio::test]
+#[ignore = "needs MariaDB and MySQL: cargo xtask test"]
+async fn a_user_that_lets_others_act_for_it_is_rotated_all_the_same() {
+    for server in [Server::MariaDb, Server::MySql] {
+        let stand = Stand::start(server).await;
+        let own = format!("'{}'@'%'", username(&stand.imported));
+        let mut session = stand.session(&stand.imported).await;
+        let grant = format!("GRANT PROXY ON {own} TO {own}");
+        session.query_drop(grant).await.unwrap();
+        let next = stand.rotate(&stand.imported).await;
+        assert_eq!(stand.verdict(&next).await, Verdict::Accepted);
+    }
+}
+
 /// What stays, and what holds locks as long as its session is there.
 const LEFT: [&str; 6] = [
     "CREATE PROCEDURE restock() INSERT INTO goods VALUES (1, 2)",

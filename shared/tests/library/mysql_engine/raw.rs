@@ -21,6 +21,23 @@ pub(super) struct Raw {
 
 impl Raw {
     pub(super) async fn log_in(stand: &Stand, value: &Value) -> Self {
+        let (mut raw, nonce) = Self::connect(stand).await;
+        let answer = scramble(value["password"].as_str().unwrap(), &nonce);
+        let (user, plugin) = (username(value), "mysql_native_password");
+        raw.begin_to_log_in(user, &answer, plugin).await;
+        assert_eq!(raw.read().await.unwrap()[0], 0, "it is let in");
+        raw
+    }
+
+    /// Says its name, and stays silent when it is asked for its password.
+    pub(super) async fn stall(stand: &Stand, user: &str) -> Self {
+        let (mut raw, nonce) = Self::connect(stand).await;
+        raw.begin_to_log_in(user, &nonce, "no_such_plugin").await;
+        assert_eq!(raw.read().await.unwrap()[0], 0xfe, "it is asked again");
+        raw
+    }
+
+    async fn connect(stand: &Stand) -> (Self, Vec<u8>) {
         let address = ("127.0.0.1", stand.server.port());
         let stream = TcpStream::connect(address).await.unwrap();
         let mut raw = Self { stream, id: 0 };
@@ -28,16 +45,21 @@ impl Raw {
         let version = 1 + greeting[1..].iter().position(|byte| *byte == 0).unwrap();
         let after = &greeting[version + 1..];
         raw.id = u32::from_le_bytes(after[..4].try_into().unwrap());
-        let nonce = [&after[4..12], &after[31..43]].concat();
+        (raw, [&after[4..12], &after[31..43]].concat())
+    }
+
+    async fn begin_to_log_in(&mut self, user: &str, proof: &[u8], plugin: &str) {
         let mut answer = CAPABILITIES.to_le_bytes().to_vec();
         answer.extend([0, 0, 0, 1, 45]);
         answer.extend([0; 23]);
-        answer.extend([username(value).as_bytes(), b"\0\x14"].concat());
-        answer.extend(scramble(value["password"].as_str().unwrap(), &nonce));
-        answer.extend(b"shop\0mysql_native_password\0");
-        raw.write(1, &answer).await;
-        assert_eq!(raw.read().await.unwrap()[0], 0, "it is let in");
-        raw
+        answer.extend([user.as_bytes(), b"\0\x14", proof].concat());
+        answer.extend(format!("shop\0{plugin}\0").as_bytes());
+        self.write(1, &answer).await;
+    }
+
+    /// Whether the server has hung up.
+    pub(super) async fn is_over(&mut self) -> bool {
+        self.read().await.is_none_or(|answer| answer[0] == ERROR)
     }
 
     /// Asks to be another user, by a plugin that the server does not have: it waits for another answer.
