@@ -90,8 +90,9 @@ impl Ending<'_> {
         elsewhere
     }
 
-    /// A service that moved may have taken the old credential along. By its name alone it may be somebody else's there:
-    /// it ends if it logs in.
+    /// A service that moved may have taken the old credential along, and whoever has it may have changed its password
+    /// there. A name that was made of the version's id nobody else has; another one may be somebody else's there, and
+    /// ends if it logs in.
     async fn end_where_it_moved(
         &self,
         version: &VersionId,
@@ -102,14 +103,12 @@ impl Ending<'_> {
             return Ok(());
         };
         let administrator = self.administrator(&moved).await?;
-        if self.logs_in(&moved, &administrator).await? {
-            tracing::warn!(
-                %version,
-                "the service has moved, and accepts the old credential at its new address too"
-            );
-            self.refuse(version, &moved, &administrator).await?;
+        let is_named = document.is_named_after(version);
+        if !is_named && !self.logs_in(&moved, &administrator).await? {
+            return Ok(());
         }
-        Ok(())
+        tracing::info!(%version, "the service has moved: the old credential ends at its new address too");
+        self.refuse(version, &moved, &administrator).await
     }
 
     async fn administrator(&self, document: &Document) -> Result<Fields, SecretError> {

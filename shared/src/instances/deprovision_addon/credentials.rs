@@ -65,11 +65,16 @@ impl DeprovisionAddon {
                     }
                     document => document?,
                 };
-                let is_over = ended
+                let same = ended
                     .iter()
-                    .any(|(_, it)| it.is_same_login(&document) == Some(true));
-                let is_asked = !is_over && (is_own.is_err() || !was_enrolled);
+                    .filter(|(_, it)| it.is_same_login(&document) == Some(true));
+                let same: Vec<_> = same.map(|(_, it)| it.is_where(&document)).collect();
+                let is_asked = !same.contains(&true) && (is_own.is_err() || !was_enrolled);
                 if is_asked && !ending.is_shown_now(&version, &document).await? {
+                    // At another address, its name may be somebody else's.
+                    if !same.is_empty() {
+                        return Ok(Some(document));
+                    }
                     if secret.is_live(&version) {
                         is_own?;
                     }

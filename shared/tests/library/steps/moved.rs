@@ -115,6 +115,50 @@ async fn of_two_versions_with_one_credential_the_one_where_the_service_is_ends_i
     }
 }
 
+/// Nobody else has a name that is made of the version's id.
+#[tokio::test]
+async fn an_old_credential_whose_password_was_changed_at_the_new_address_ends_there() {
+    let (stand, instance, _) = Stand::rotated(Api::V1).await;
+    let second = stand.current(&instance);
+    stand.rotate(&instance).await;
+    let current = stand.value(&instance.secret, None).await;
+    let old = credential(&instance, &second);
+    let logins = [login(&current), (old.as_str(), "mine")];
+    let moved = move_service(&stand, &instance, &logins).await;
+    fire(&stand, &second, 0).await;
+    assert!(!moved.is_live(&old));
+    assert!(!stand.is_labelled_live(&instance, &second));
+}
+
+/// One administrator for two servers, and a version with the instance's own credential at the other one.
+#[tokio::test]
+async fn with_an_instance_no_login_of_its_name_ends_at_another_server() {
+    let (stand, instance, _) = Stand::rotated(Api::V1).await;
+    let token = stand.value(stand.administrator_arn(), None).await["token"].clone();
+    let options = CredentialServiceOptions {
+        name: "another".to_owned(),
+        administrator_token: token.as_str().unwrap().to_owned(),
+    };
+    let another = CredentialService::start(options, stand.events.clone());
+    let another = another.await.unwrap();
+    another.register(&instance.imported, "its own").unwrap();
+    let urls = [stand.service.url(), another.url()].map(|it| it.to_string());
+    let administrator = json!({ "token": token, "urls": urls });
+    stand.store_administrator(&administrator).await;
+    let mut document = instance.document.clone();
+    document["url"] = another.url().as_str().into();
+    let id = "00000000-0000-4000-8000-000000000000";
+    let labels = json!([format!("LIVE-{id}")]);
+    stand
+        .store_as(&instance.secret, &document, id, labels)
+        .await;
+    let event = json!({ "AddonId": instance.addon });
+    let answer = stand.lambda.ask("deprovision-addon", event).await.unwrap();
+    assert_eq!(answer["Outcome"], "deprovisioned", "{answer}");
+    assert_eq!(another.live(), [instance.imported.as_str()]);
+    assert_eq!(stand.service.live(), [] as [&str; 0]);
+}
+
 /// By its name alone it may be somebody else's there.
 #[tokio::test]
 async fn what_has_the_old_credential_s_name_at_another_address_is_left_alone() {
