@@ -149,7 +149,8 @@ impl Schedules {
     /// Whether the first try of the same revocation was scheduled later than this try, or is still to come
     /// after it: a rotation or a rollback has begun the version's grace period anew since. A first try's
     /// own schedule may be there for a moment longer, and Scheduler's clock be ahead: no first try is
-    /// left to one for the time alone.
+    /// left to one for the time alone. The one that is to come learns that the credential was in use, if this one
+    /// knows that.
     ///
     /// # Errors
     /// If AWS refuses or does not answer.
@@ -161,6 +162,7 @@ impl Schedules {
         let Some(own) = event.scheduled_at else {
             return Ok(false);
         };
+        let now = SystemTime::now();
         let first = self
             .group
             .planned(&event.secret, &event.version, 0, deadline)
@@ -169,9 +171,18 @@ impl Schedules {
             return Ok(false);
         };
         // Both are written alike, so that the text's order is the time's.
-        let is_to_come = at(first.at) > at(SystemTime::now());
+        let is_to_come = at(first.at) > at(now);
         // One without a time is somebody else's.
-        Ok(first.scheduled_at > Some(own) || (event.attempt > 0 && is_to_come))
+        let is_moved = first.scheduled_at > Some(own) || (event.attempt > 0 && is_to_come);
+        // It fired between testSecret, which has seen the credential in use, and finishSecret, which found no schedule to
+        // know that from.
+        let is_forgotten = event.attempt == 0 && event.was_in_use && !first.was_in_use;
+        if is_moved && is_forgotten && !first.even_if_in_use {
+            let left = first.at.duration_since(now).unwrap_or_default();
+            self.revoke_after(event.clone(), left, None, deadline)
+                .await?;
+        }
+        Ok(is_moved)
     }
 
     /// Has a version revoked of which nobody knows since when it is out of use, unless that is

@@ -119,7 +119,7 @@ pub enum StepError {
     },
     /// The secret was deleted before the credential could be ended.
     #[error(
-        "Version {version} of {secret} is not revoked: the secret is marked for deletion, and the service may still accept the credential. → Restore the secret (aws secretsmanager restore-secret --secret-id {secret}), and invoke revoke-secret with this SecretId and VersionId. Or end the credential at the service by hand."
+        "Version {version} of {secret} is not revoked: the secret is marked for deletion, and the service may still accept the credential. → Restore the secret (aws secretsmanager restore-secret --secret-id {secret}): a later try ends the credential. Or end it at the service by hand."
     )]
     Deleted {
         /// The secret.
@@ -133,7 +133,7 @@ pub enum StepError {
         message::because(
             cause,
             "",
-            "Invoke revoke-secret again with this SecretId and VersionId"
+            "Invoke revoke-secret again with this SecretId and VersionId, and \"WasInUse\": true: the grace period begins then"
         )
     )]
     GaveUp {

@@ -15,6 +15,7 @@ use crate::aws::{self, AwsError, call};
 use crate::deadline::{Deadline, retry};
 use crate::event::{Event as _, RevokeEvent, ScheduledAt};
 use crate::ids::{SecretArn, VersionId};
+use crate::limits::LONGEST_HOLD_SECONDS;
 
 /// The schedules of a stack's group.
 #[derive(Debug, Clone)]
@@ -35,6 +36,8 @@ pub struct Attempt {
     pub scheduled_at: Option<ScheduledAt>,
     /// Whether the credential was in use then.
     pub was_in_use: bool,
+    /// Whether it waits for nobody who uses the credential: one that leaked.
+    pub even_if_in_use: bool,
     /// Why the try before it failed, if one did; it holds no secret value, and is cut where
     /// a description ends.
     pub last_error: Option<String>,
@@ -122,6 +125,9 @@ impl ScheduleGroup {
             at,
             is_enabled,
             was_in_use: event.as_ref().is_some_and(|it| it.was_in_use),
+            even_if_in_use: event
+                .as_ref()
+                .is_some_and(|it| it.held_seconds >= LONGEST_HOLD_SECONDS),
             scheduled_at: event.and_then(|it| it.scheduled_at),
             last_error,
         }))
@@ -347,6 +353,7 @@ mod tests {
                 is_enabled,
                 scheduled_at: None,
                 was_in_use: false,
+                even_if_in_use: false,
                 last_error: None,
             };
             assert_eq!(planned.will_begin(), will_begin, "{planned:?}");

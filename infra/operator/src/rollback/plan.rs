@@ -105,6 +105,7 @@ mod tests {
                 is_enabled: true,
                 scheduled_at,
                 was_in_use: false,
+                even_if_in_use: false,
                 last_error: None,
             }),
             TIMEOUT,

@@ -62,7 +62,7 @@ impl Versions {
                 None if event.vouched.is_some() => continue,
                 None => {
                     return Err(in_use(format!(
-                        "version {other} has a credential of the same name at another address. → If they are two credentials, invoke revoke-secret with \"Vouched\": \"<the credential's name>\""
+                        "version {other} has a credential of the same name at another address. → If they are two credentials, invoke revoke-secret with \"Vouched\": \"<the credential's name>\" and \"WasInUse\": true"
                     )));
                 }
             }

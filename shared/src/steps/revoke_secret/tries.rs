@@ -126,21 +126,29 @@ impl RevokeSecret {
                 };
                 (next, delay, None)
             }
-            // Nobody can log in to end it; only a deletion with a recovery window can be undone.
-            Err(error) if is_deleted(&error) => {
+            // Nobody can log in to end it any more.
+            Err(error) if is_gone(&error) => {
                 Metric::RevocationImpossible.count();
                 return Ended::GivenUp(error).into();
             }
             // A lasting fault is tried again as well: somebody may correct it within the day.
             Err(error) => {
-                Metric::RevocationPostponed.count();
+                let is_deleted = matches!(error, Error::Step(StepError::Deleted { .. }));
+                let metric = if is_deleted {
+                    Metric::RevocationImpossible
+                } else {
+                    Metric::RevocationPostponed
+                };
+                metric.count();
                 let Some(delay) = retry_delay(event.attempt) else {
                     return given_up(event, &error).into();
                 };
-                let in_use = matches!(
-                    error,
-                    Error::Step(StepError::InUse { .. } | StepError::Current { .. })
-                );
+                // What Heroku shows until a deleted secret is restored, no try sees.
+                let in_use = is_deleted
+                    || matches!(
+                        error,
+                        Error::Step(StepError::InUse { .. } | StepError::Current { .. })
+                    );
                 tracing::warn!(%error, next_attempt_in_seconds = delay.as_secs(), "not revoked: a later attempt is scheduled");
                 let was_in_use = event.was_in_use || in_use;
                 let next = RevokeEvent {
@@ -179,13 +187,8 @@ fn given_up(event: RevokeEvent, error: &Error) -> Ended {
     Ended::GivenUp(error.into())
 }
 
-fn is_deleted(error: &Error) -> bool {
-    match error {
-        Error::Aws(error) => {
-            error.operation == "secretsmanager:DescribeSecret"
-                && error.is("ResourceNotFoundException")
-        }
-        Error::Step(StepError::Deleted { .. }) => true,
-        _ => false,
-    }
+/// Whether there is no such secret.
+fn is_gone(error: &Error) -> bool {
+    matches!(error, Error::Aws(error) if error.operation == "secretsmanager:DescribeSecret"
+        && error.is("ResourceNotFoundException"))
 }

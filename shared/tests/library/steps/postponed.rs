@@ -1,13 +1,15 @@
 //! Revocations that have to wait: the credential is in use, or something is out of order.
 
-use addon_rotation::event::VersionId;
+use addon_rotation::event::{FinishEvent, VersionId};
+use addon_rotation::function::Function as _;
+use addon_rotation::steps::FinishSecret;
 use http::Method;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use stand_in::{Fault, FaultRule};
 
 use super::{assert_fires, assert_settled, deliver, fire, grace_period, schedule};
-use crate::support::{Api, Crash, Instance, Stand, credential};
+use crate::support::{Api, Crash, Instance, Stand, credential, soon};
 
 /// The try that precedes `attempt` does nothing but schedule it, so many seconds later.
 async fn assert_postpones(
@@ -128,6 +130,17 @@ async fn for_a_day_and_then_it_says_why() {
         assert!(message.contains(part), "{part} is not in: {message}");
     }
     assert!(schedule(&stand, &version, 41).is_none());
+    // Dynos that are not back yet have it still.
+    let current = stand.current(&instance);
+    show(&stand, &instance, &current).await;
+    assert!(message.contains("and \"WasInUse\": true"), "{message}");
+    let event = json!({
+        "SecretId": instance.secret.as_str(), "VersionId": version.as_str(), "WasInUse": true,
+    });
+    stand.lambda.invoke("revoke-secret", event).await.unwrap();
+    assert!(stand.service.is_live(&instance.imported));
+    fire(&stand, &version, 0).await;
+    assert_settled(&stand, &instance).await;
 }
 
 #[tokio::test]
@@ -167,4 +180,52 @@ async fn because_a_later_rotation_has_scheduled_it_anew_however_late_the_event_c
     fire(&stand, &first, 0).await;
     assert!(!stand.service.is_live(&instance.imported));
     assert!(!stand.is_labelled_live(&instance, &first));
+}
+
+/// What testSecret has seen: its schedule fires before finishSecret, which finds none to know that from.
+#[tokio::test]
+async fn because_it_was_in_use_when_a_first_try_fired_that_a_later_one_has_replaced() {
+    for even_if_in_use in [false, true] {
+        let (stand, instance, first) = Stand::rotated(Api::V1).await;
+        let late = schedule(&stand, &first, 0).unwrap();
+        let mut late: Value = serde_json::from_str(&late.input).unwrap();
+        late["WasInUse"] = true.into();
+        let event = FinishEvent {
+            secret: instance.secret.clone(),
+            version: first.clone(),
+            revoke_after_seconds: None,
+            only_if_unscheduled: false,
+            was_in_use: Some(false),
+            even_if_in_use,
+        };
+        let function: FinishSecret = stand.lambda.environment().start("finish-secret");
+        function.handle(event, soon()).await.unwrap();
+        let planned = || schedule(&stand, &first, 0).unwrap().fires_at.unwrap();
+        let before = planned();
+        for _ in 0..2 {
+            let again = late.clone();
+            stand.lambda.invoke("revoke-secret", again).await.unwrap();
+            assert!((before..=before + SignedDuration::from_mins(1)).contains(&planned()));
+        }
+        fire(&stand, &first, 0).await;
+        // A leaked one ends when an operator says.
+        assert_eq!(stand.service.is_live(&instance.imported), !even_if_in_use);
+        if !even_if_in_use {
+            fire(&stand, &first, 1).await;
+        }
+        assert_settled(&stand, &instance).await;
+    }
+}
+
+/// Somebody restores it, and what Heroku has shown until then nobody knows.
+#[tokio::test]
+async fn because_the_secret_is_marked_for_deletion() {
+    let (stand, instance, first) = Stand::rotated(Api::V1).await;
+    let named = json!({ "SecretId": instance.secret.as_str() });
+    stand.call("DeleteSecret", named.clone()).await.unwrap();
+    assert_postpones(&stand, &instance, &first, 1, 60).await;
+    stand.call("RestoreSecret", named).await.unwrap();
+    assert_postpones(&stand, &instance, &first, 2, grace_period()).await;
+    fire(&stand, &first, 2).await;
+    assert_settled(&stand, &instance).await;
 }

@@ -87,28 +87,6 @@ async fn an_older_chain_of_tries_does_not_cut_the_grace_period_short() {
 }
 
 #[tokio::test]
-async fn a_secret_marked_for_deletion() {
-    let (stand, instance, first) = Stand::rotated(Api::V1).await;
-    stand
-        .call(
-            "DeleteSecret",
-            json!({"SecretId": instance.secret.as_str(), "RecoveryWindowInDays": 7}),
-        )
-        .await
-        .unwrap();
-    fire(&stand, &first, 0).await;
-    assert!(
-        stand
-            .lambda
-            .records_of("revoke-secret")
-            .pop()
-            .unwrap()
-            .error
-            .is_some()
-    );
-}
-
-#[tokio::test]
 async fn two_deliveries_at_once() {
     let (stand, instance, first) = Stand::rotated(Api::V1).await;
     let event = json!({ "SecretId": instance.secret.as_str(), "VersionId": first.as_str() });

@@ -27,6 +27,26 @@ pub(super) const MUTANTS: &[Mutant] = &[
         breaks: Rule::NobodyLockedOut,
     },
     Mutant {
+        name: "forgets what a try knew that a later one replaces",
+        changes: &[(
+            SCHEDULE,
+            "if is_moved && is_forgotten",
+            "if false && is_forgotten",
+        )],
+        runs: Runs::Tests("postponed::because_it_was_in_use_when"),
+        breaks: Rule::NobodyLockedOut,
+    },
+    Mutant {
+        name: "knows what Heroku shows while a secret is deleted",
+        changes: &[(
+            "shared/src/steps/revoke_secret/tries.rs",
+            "let in_use = is_deleted",
+            "let in_use = false && is_deleted",
+        )],
+        runs: Runs::Tests("postponed::because_the_secret_is_marked"),
+        breaks: Rule::NobodyLockedOut,
+    },
+    Mutant {
         name: "rolls back without looking what Heroku goes on showing",
         changes: &[(
             "infra/operator/src/rollback.rs",
