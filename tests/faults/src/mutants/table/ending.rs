@@ -2,7 +2,9 @@
 
 use faults::violation::Rule;
 
-use super::{CONFIG, DEPROVISION, END, LABELS, LOOK, MOVES, REVOKE, ROTATE, SCHEDULE};
+use super::{
+    CONFIG, DEPROVISION, DEPROVISIONED, END, LABELS, LOOK, MOVES, REVOKE, ROTATE, SCHEDULE,
+};
 use crate::mutants::{Mutant, Runs};
 
 pub(super) const MUTANTS: &[Mutant] = &[
@@ -150,10 +152,42 @@ pub(super) const MUTANTS: &[Mutant] = &[
         name: "ends whatever has the credential's name where the service has moved to",
         changes: &[(
             END,
-            "if self.logs_in(&moved, &administrator).await? {",
-            "if self.logs_in(&moved, &administrator).await.is_ok() {",
+            "if !is_named && !self.logs_in",
+            "if false && !self.logs_in",
         )],
         runs: Runs::Tests("moved::what_has_the_old_credential_s_name"),
+        breaks: Rule::NoForeignLogin,
+    },
+    Mutant {
+        name: "takes a changed password at the new address for another's login",
+        changes: &[(END, "if !is_named && !self.logs_in", "if !self.logs_in")],
+        runs: Runs::Tests("moved::an_old_credential_whose_password"),
+        breaks: Rule::OneAtRest,
+    },
+    Mutant {
+        name: "looks for no login that is under way",
+        changes: &[(
+            "shared/src/engine/mysql/end.rs",
+            " OR USER = 'unauthenticated user'",
+            "",
+        )],
+        runs: Runs::Tests("mysql_engine::adversary::a_login_that_stalls"),
+        breaks: Rule::OneAtRest,
+    },
+    Mutant {
+        name: "takes a grant that nobody may pass on for the administrator's fault",
+        changes: &[(
+            "shared/src/engine/mysql/copy.rs",
+            "grant.starts_with(\"GRANT PROXY \")",
+            "false",
+        )],
+        runs: Runs::Tests("mysql_engine::adversary::a_user_that_lets"),
+        breaks: Rule::Converges,
+    },
+    Mutant {
+        name: "ends with an instance its login's namesake at another server",
+        changes: &[(DEPROVISIONED, "!same.contains(&true)", "same.is_empty()")],
+        runs: Runs::Tests("moved::with_an_instance_no_login"),
         breaks: Rule::NoForeignLogin,
     },
     Mutant {
