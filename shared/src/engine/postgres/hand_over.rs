@@ -4,6 +4,9 @@ use super::Postgres;
 use super::session::{Session, column, identifier};
 use crate::engine::{Context, ServiceError};
 
+/// So many schemas are handed over at once, however many there are: the function's memory is small.
+const AT_ONCE: usize = 1000;
+
 /// What is given away of the role with this id.
 #[derive(Clone, Copy)]
 pub(super) enum What<'a> {
@@ -29,16 +32,17 @@ impl What<'_> {
     }
 }
 
-/// Runs the statements where there is something, after what hands the schemas over to `owner`: in the session's own
-/// database and for what belongs to no database there, for the rest in the databases that it is in. Those are the
-/// customer's.
+/// Hands the schemas over to `owner` and runs `rest` where there is something: in the session's own database and for what
+/// belongs to no database there, for the rest in the databases that it is in. Those are the customer's. `allowed` has
+/// the statements run with the rights that they need.
 pub(super) async fn everywhere(
     postgres: &Postgres,
     context: &Context<'_>,
     session: &Session,
     what: What<'_>,
     owner: &str,
-    statements: impl Fn(&str) -> String,
+    allowed: impl Fn(&str) -> String,
+    rest: &str,
 ) -> Result<(), ServiceError> {
     let databases = session
         .transaction(&format!(
@@ -61,27 +65,41 @@ pub(super) async fn everywhere(
             ));
         }
         let session = session.in_database(postgres, context, &database).await?;
-        let schemas = schemas(&session, what, owner).await?;
-        session.transaction(&statements(&schemas)).await?;
+        here(&session, what, owner, &allowed, rest).await?;
     }
     if databases.iter().any(|row| row.get(2) == Some("t")) {
-        let schemas = schemas(session, what, owner).await?;
-        session.transaction(&statements(&schemas)).await?;
+        here(session, what, owner, &allowed, rest).await?;
     }
     Ok(())
 }
 
-/// The server hands over what is older first, and a function only to whom may create one in its schema: that may be
-/// younger.
-async fn schemas(session: &Session, what: What<'_>, owner: &str) -> Result<String, ServiceError> {
+/// The schemas come first: the server hands over what is older first, and a function only to whom may create one in its
+/// schema, which may be younger.
+async fn here(
+    session: &Session,
+    what: What<'_>,
+    owner: &str,
+    allowed: &impl Fn(&str) -> String,
+    rest: &str,
+) -> Result<(), ServiceError> {
     let query = format!(
-        "SELECT nspname FROM pg_namespace WHERE nspowner = {}",
+        "SELECT nspname FROM pg_namespace WHERE nspowner = {} LIMIT {AT_ONCE}",
         what.oid()
     );
-    let rows = session.transaction(&query).await?;
-    let statements = rows.iter().map(|row| {
-        let schema = identifier(&column(row, 0));
-        format!("ALTER SCHEMA {schema} OWNER TO {owner}; ")
-    });
-    Ok(statements.collect::<Vec<_>>().concat())
+    loop {
+        let rows = session.transaction(&query).await?;
+        let is_last = rows.len() < AT_ONCE;
+        let schemas = rows.iter().map(|row| {
+            let schema = identifier(&column(row, 0));
+            format!("ALTER SCHEMA {schema} OWNER TO {owner}")
+        });
+        let rest = is_last.then(|| rest.to_owned());
+        let statements: Vec<_> = schemas.chain(rest).collect();
+        session
+            .transaction(&allowed(&statements.join("; ")))
+            .await?;
+        if is_last {
+            return Ok(());
+        }
+    }
 }

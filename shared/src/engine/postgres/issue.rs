@@ -195,12 +195,11 @@ impl<'a> Before<'a> {
     ) {
         let role = identifier(self.name);
         let owner = identifier(owner);
-        let statements = |first: &str| {
-            let reassign = format!("{first}REASSIGN OWNED BY {role} TO {owner}");
-            session.as_member_of(&self.role, &role, &reassign)
-        };
+        let allowed = |statements: &str| session.as_member_of(&self.role, &role, statements);
+        let reassign = format!("REASSIGN OWNED BY {role} TO {owner}");
         let what = hand_over::What::Owned(&self.role.oid);
-        let done = hand_over::everywhere(postgres, context, session, what, &owner, statements);
+        let done =
+            hand_over::everywhere(postgres, context, session, what, &owner, allowed, &reassign);
         if let Err(error) = done.await {
             tracing::warn!(
                 role = self.name,

@@ -207,10 +207,13 @@ async fn tidy_up(
     session
         .transaction(&format!("{membership}GRANT {owner} TO {role}"))
         .await?;
-    let statements =
-        |first: &str| format!("{first}REASSIGN OWNED BY {role} TO {owner}; DROP OWNED BY {role}");
+    let rest = format!("REASSIGN OWNED BY {role} TO {owner}; DROP OWNED BY {role}");
     let everything = hand_over::What::Everything(&found.oid);
-    hand_over::everywhere(postgres, context, session, everything, &owner, statements).await?;
+    let allowed = str::to_owned;
+    hand_over::everywhere(
+        postgres, context, session, everything, &owner, allowed, &rest,
+    )
+    .await?;
     session.transaction(&format!("DROP ROLE {role}")).await?;
     Ok(())
 }

@@ -24,6 +24,9 @@ async fn what_a_version_owns_itself_is_the_owners_after_it_in_every_database(ver
             &client,
             "SET ROLE NONE; CREATE SCHEMA own; CREATE TABLE own.t (n int); \
              CREATE FUNCTION own.f() RETURNS int LANGUAGE sql AS 'SELECT 1'; \
+             CREATE FUNCTION own.older() RETURNS int LANGUAGE sql AS 'SELECT 1'; \
+             DO $$ BEGIN FOR i IN 1..1001 LOOP EXECUTE 'CREATE SCHEMA s' || i; END LOOP; END $$; \
+             ALTER FUNCTION own.older() SET SCHEMA s1001; \
              ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO PUBLIC; \
              GRANT SELECT ON own.t TO pg_monitor; SELECT lo_create(5); \
              RESET ROLE; CREATE TABLE mine (n int); \
@@ -37,7 +40,7 @@ async fn what_a_version_owns_itself_is_the_owners_after_it_in_every_database(ver
     stand.revoked(&first).await;
     for database in ["shop", "archive"] {
         let client = stand.log_in(&second, database).await;
-        let drop = "DROP FUNCTION own.f(); INSERT INTO own.t VALUES (1); SELECT lo_unlink(5); \
+        let drop = "DROP FUNCTION own.f(), s1001.older(); DROP SCHEMA s1, s1000; INSERT INTO own.t VALUES (1); SELECT lo_unlink(5); \
                     DROP TABLE mine";
         execute(&client, drop).await;
         let kept = "SELECT has_table_privilege('pg_monitor', 'own.t', 'SELECT')";
