@@ -12,8 +12,8 @@ use tracing_subscriber::prelude::*;
 /// The CloudWatch namespace of all metrics.
 pub const NAMESPACE: &str = "HerokuAddonRotation";
 
-/// What is measured. Every metric has the dimension `Function`, the function's name, so that stacks
-/// are told apart; those of a step have `Step` as well.
+/// What is measured. Those of a step have the dimensions `Function`, the function's name, and `Step`; all others have
+/// `Stack`, whichever function counts them: one alarm is enough.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Metric {
     /// A step succeeded.
@@ -95,7 +95,7 @@ impl Metric {
     pub fn dimensions(self) -> &'static [&'static str] {
         match self {
             Self::Succeeded | Self::Failed | Self::Duration => &["Function", "Step"],
-            _ => &["Function"],
+            _ => &["Stack"],
         }
     }
 
@@ -202,6 +202,7 @@ fn line(metrics: &[(Metric, u64)], step: Option<&str>, is_detailed: bool) -> Opt
             "CloudWatchMetrics": [{ "Namespace": NAMESPACE, "Dimensions": [first.dimensions()], "Metrics": names }],
         },
         "Function": std::env::var("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_default(),
+        "Stack": std::env::var("STACK_NAME").unwrap_or_default(),
     });
     if let Some(step) = step {
         line["Step"] = step.into();
@@ -235,5 +236,9 @@ mod tests {
         assert_eq!(measured["Dimensions"], json!([["Function", "Step"]]));
         let lost = line(&[(Metric::RefreshTokenLost, 1)], None, false).unwrap();
         assert_eq!(lost["RefreshTokenLost"], 1);
+        // Whose it is stays in the log.
+        assert!(lost["Function"].is_string() && lost["Stack"].is_string());
+        let measured = &lost["_aws"]["CloudWatchMetrics"][0];
+        assert_eq!(measured["Dimensions"], json!([["Stack"]]));
     }
 }

@@ -12,7 +12,7 @@ export interface Parameters {
   readonly architecture?: string;
   /** Name and version of a Lambda layer of this account and region, with the file ca-bundle.pem: root certificates to trust at the add-on's service besides Mozilla's, such as those of Amazon RDS. Empty for none. */
   readonly caBundleLayer?: string;
-  /** Whether each step is measured, throttling and time-outs have alarms, and there is a dashboard. What tells of credentials that live too long is always there. Metrics, alarms and the dashboard cost the same for any number of instances. */
+  /** Whether each step is measured, throttling has alarms, and there is a dashboard. What tells of credentials that live too long is always there. Metrics, alarms and the dashboard cost the same for any number of instances. */
   readonly detailedMetrics?: string;
   /** How long an old credential works after the new one is current, in seconds. Heroku asks for one to two hours: dynos in Private Spaces restart slowly. The tag rotation:revoke-after sets it for one secret. A change applies from the next rotation on. */
   readonly gracePeriodSeconds?: number;

@@ -39,6 +39,7 @@ resource "aws_lambda_function" "create_secret" {
       DETAILED_METRICS                 = var.detailed_metrics
       OAUTH_SECRET_NAME_PREFIX         = var.oauth_secret_name_prefix
       SECRET_NAME_PREFIX               = var.secret_name_prefix
+      STACK_NAME                       = var.stack_name
     } : name => value if value != null }
   }
 
@@ -940,6 +941,7 @@ resource "aws_lambda_function" "finish_secret" {
       REVOKE_SECRET_FUNCTION_ARN = "arn:${local.partition}:lambda:${local.region}:${local.account_id}:function:${var.stack_name}-revoke-secret"
       SCHEDULER_ROLE_ARN         = "arn:${local.partition}:iam::${local.account_id}:role/${var.stack_name}-${local.region}-scheduler"
       SCHEDULE_GROUP             = var.stack_name
+      STACK_NAME                 = var.stack_name
     }
   }
 
@@ -1132,6 +1134,7 @@ resource "aws_lambda_function" "publish_to_heroku" {
       OAUTH_SECRET_NAME_PREFIX         = var.oauth_secret_name_prefix
       PARTNER_SECRET_ARN               = var.partner_secret_arn
       SECRET_NAME_PREFIX               = var.secret_name_prefix
+      STACK_NAME                       = var.stack_name
       TOKENS_TABLE                     = "${var.stack_name}-refresh-tokens"
     }
   }
@@ -1368,6 +1371,7 @@ resource "aws_lambda_function" "revoke_secret" {
       SCHEDULER_ROLE_ARN               = "arn:${local.partition}:iam::${local.account_id}:role/${var.stack_name}-${local.region}-scheduler"
       SCHEDULE_GROUP                   = var.stack_name
       SECRET_NAME_PREFIX               = var.secret_name_prefix
+      STACK_NAME                       = var.stack_name
       TOKENS_TABLE                     = "${var.stack_name}-refresh-tokens"
     } : name => value if value != null }
   }
@@ -1666,6 +1670,7 @@ resource "aws_lambda_function" "rotate" {
       OAUTH_SECRET_NAME_PREFIX         = var.oauth_secret_name_prefix
       PUBLISH_TO_HEROKU_FUNCTION       = "arn:${local.partition}:lambda:${local.region}:${local.account_id}:function:${var.stack_name}-publish-to-heroku"
       SECRET_NAME_PREFIX               = var.secret_name_prefix
+      STACK_NAME                       = var.stack_name
       TEST_SECRET_FUNCTION             = "arn:${local.partition}:lambda:${local.region}:${local.account_id}:function:${var.stack_name}-test-secret"
     }
   }
@@ -2222,6 +2227,7 @@ resource "aws_lambda_function" "test_secret" {
       OAUTH_SECRET_NAME_PREFIX         = var.oauth_secret_name_prefix
       PARTNER_SECRET_ARN               = var.partner_secret_arn
       SECRET_NAME_PREFIX               = var.secret_name_prefix
+      STACK_NAME                       = var.stack_name
       TOKENS_TABLE                     = "${var.stack_name}-refresh-tokens"
     } : name => value if value != null }
   }

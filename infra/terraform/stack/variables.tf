@@ -79,7 +79,7 @@ variable "ca_bundle_layer" {
 variable "detailed_metrics" {
   type        = string
   default     = "false"
-  description = "Whether each step is measured, throttling and time-outs have alarms, and there is a dashboard. What tells of credentials that live too long is always there. Metrics, alarms and the dashboard cost the same for any number of instances."
+  description = "Whether each step is measured, throttling has alarms, and there is a dashboard. What tells of credentials that live too long is always there. Metrics, alarms and the dashboard cost the same for any number of instances."
   nullable    = false
 
   validation {

@@ -1,45 +1,5 @@
 # Made from infra/template.yaml, which says why, by `cargo xtask infra`: change that, not this.
 
-resource "aws_cloudwatch_metric_alarm" "create_secret_throttled" {
-  count = local.is_detailed ? 1 : 0
-
-  alarm_name        = "${var.stack_name}-create-secret-throttled"
-  alarm_description = "Lambda throttles create-secret. Raise ReservedConcurrentExecutions or the account's concurrency, or spread the rotation schedules."
-  namespace         = "AWS/Lambda"
-  metric_name       = "Throttles"
-  dimensions = {
-    FunctionName = "${var.stack_name}-create-secret"
-  }
-  statistic           = "Sum"
-  period              = 300
-  evaluation_periods  = 1
-  threshold           = 1
-  comparison_operator = "GreaterThanOrEqualToThreshold"
-  treat_missing_data  = "notBreaching"
-  alarm_actions       = local.has_alarm_topic ? [var.alarm_topic_arn] : null
-  ok_actions          = local.has_alarm_topic ? [var.alarm_topic_arn] : null
-}
-
-resource "aws_cloudwatch_metric_alarm" "create_secret_timed_out" {
-  count = local.is_detailed ? 1 : 0
-
-  alarm_name        = "${var.stack_name}-create-secret-timed-out"
-  alarm_description = "create-secret reached its time-out. Look in its log, and check whether the add-on's service answers in time."
-  namespace         = "AWS/Lambda"
-  metric_name       = "Duration"
-  dimensions = {
-    FunctionName = "${var.stack_name}-create-secret"
-  }
-  statistic           = "Maximum"
-  period              = 300
-  evaluation_periods  = 1
-  threshold           = 60000
-  comparison_operator = "GreaterThanOrEqualToThreshold"
-  treat_missing_data  = "notBreaching"
-  alarm_actions       = local.has_alarm_topic ? [var.alarm_topic_arn] : null
-  ok_actions          = local.has_alarm_topic ? [var.alarm_topic_arn] : null
-}
-
 resource "aws_cloudwatch_dashboard" "dashboard" {
   count = local.is_detailed ? 1 : 0
 
@@ -47,19 +7,18 @@ resource "aws_cloudwatch_dashboard" "dashboard" {
   dashboard_body = <<-EOT
     {
       "widgets": [
-        {"type": "alarm", "x": 0, "y": 0, "width": 24, "height": 3, "properties": {"title": "Alarms", "alarms": ["arn:${local.partition}:cloudwatch:${local.region}:${local.account_id}:alarm:${var.stack_name}-rotation-failed", "arn:${local.partition}:cloudwatch:${local.region}:${local.account_id}:alarm:${var.stack_name}-publication-failed", "arn:${local.partition}:cloudwatch:${local.region}:${local.account_id}:alarm:${var.stack_name}-revocation-overdue", "arn:${local.partition}:cloudwatch:${local.region}:${local.account_id}:alarm:${var.stack_name}-revocation-impossible", "arn:${local.partition}:cloudwatch:${local.region}:${local.account_id}:alarm:${var.stack_name}-sweep-missing", "arn:${local.partition}:cloudwatch:${local.region}:${local.account_id}:alarm:${var.stack_name}-dead-letter-queue-not-empty", "arn:${local.partition}:cloudwatch:${local.region}:${local.account_id}:alarm:${var.stack_name}-publish-to-heroku-heroku-throttled", "arn:${local.partition}:cloudwatch:${local.region}:${local.account_id}:alarm:${var.stack_name}-test-secret-heroku-throttled", "arn:${local.partition}:cloudwatch:${local.region}:${local.account_id}:alarm:${var.stack_name}-revoke-secret-heroku-throttled", "arn:${local.partition}:cloudwatch:${local.region}:${local.account_id}:alarm:${var.stack_name}-rotate-throttled", "arn:${local.partition}:cloudwatch:${local.region}:${local.account_id}:alarm:${var.stack_name}-create-secret-throttled", "arn:${local.partition}:cloudwatch:${local.region}:${local.account_id}:alarm:${var.stack_name}-publish-to-heroku-throttled", "arn:${local.partition}:cloudwatch:${local.region}:${local.account_id}:alarm:${var.stack_name}-test-secret-throttled", "arn:${local.partition}:cloudwatch:${local.region}:${local.account_id}:alarm:${var.stack_name}-finish-secret-throttled", "arn:${local.partition}:cloudwatch:${local.region}:${local.account_id}:alarm:${var.stack_name}-revoke-secret-throttled", "arn:${local.partition}:cloudwatch:${local.region}:${local.account_id}:alarm:${var.stack_name}-sweep-throttled", "arn:${local.partition}:cloudwatch:${local.region}:${local.account_id}:alarm:${var.stack_name}-rotate-timed-out", "arn:${local.partition}:cloudwatch:${local.region}:${local.account_id}:alarm:${var.stack_name}-create-secret-timed-out", "arn:${local.partition}:cloudwatch:${local.region}:${local.account_id}:alarm:${var.stack_name}-publish-to-heroku-timed-out", "arn:${local.partition}:cloudwatch:${local.region}:${local.account_id}:alarm:${var.stack_name}-test-secret-timed-out", "arn:${local.partition}:cloudwatch:${local.region}:${local.account_id}:alarm:${var.stack_name}-finish-secret-timed-out", "arn:${local.partition}:cloudwatch:${local.region}:${local.account_id}:alarm:${var.stack_name}-revoke-secret-timed-out", "arn:${local.partition}:cloudwatch:${local.region}:${local.account_id}:alarm:${var.stack_name}-sweep-timed-out", "arn:${local.partition}:cloudwatch:${local.region}:${local.account_id}:alarm:${var.stack_name}-publish-to-heroku-token-lost", "arn:${local.partition}:cloudwatch:${local.region}:${local.account_id}:alarm:${var.stack_name}-test-secret-token-lost", "arn:${local.partition}:cloudwatch:${local.region}:${local.account_id}:alarm:${var.stack_name}-revoke-secret-token-lost", "arn:${local.partition}:cloudwatch:${local.region}:${local.account_id}:alarm:${var.stack_name}-enroll-addon-token-lost", "arn:${local.partition}:cloudwatch:${local.region}:${local.account_id}:alarm:${var.stack_name}-deprovisioning-given-up", "arn:${local.partition}:cloudwatch:${local.region}:${local.account_id}:alarm:${var.stack_name}-enroll-addon-heroku-throttled", "arn:${local.partition}:cloudwatch:${local.region}:${local.account_id}:alarm:${var.stack_name}-enroll-addon-throttled", "arn:${local.partition}:cloudwatch:${local.region}:${local.account_id}:alarm:${var.stack_name}-deprovision-addon-throttled", "arn:${local.partition}:cloudwatch:${local.region}:${local.account_id}:alarm:${var.stack_name}-enroll-addon-timed-out", "arn:${local.partition}:cloudwatch:${local.region}:${local.account_id}:alarm:${var.stack_name}-deprovision-addon-timed-out"]}},
+        {"type": "alarm", "x": 0, "y": 0, "width": 24, "height": 3, "properties": {"title": "Alarms", "alarms": ["arn:${local.partition}:cloudwatch:${local.region}:${local.account_id}:alarm:${var.stack_name}-rotation-failed", "arn:${local.partition}:cloudwatch:${local.region}:${local.account_id}:alarm:${var.stack_name}-publication-failed", "arn:${local.partition}:cloudwatch:${local.region}:${local.account_id}:alarm:${var.stack_name}-revocation-overdue", "arn:${local.partition}:cloudwatch:${local.region}:${local.account_id}:alarm:${var.stack_name}-revocation-impossible", "arn:${local.partition}:cloudwatch:${local.region}:${local.account_id}:alarm:${var.stack_name}-sweep-missing", "arn:${local.partition}:cloudwatch:${local.region}:${local.account_id}:alarm:${var.stack_name}-dead-letter-queue-not-empty", "arn:${local.partition}:cloudwatch:${local.region}:${local.account_id}:alarm:${var.stack_name}-heroku-throttled", "arn:${local.partition}:cloudwatch:${local.region}:${local.account_id}:alarm:${var.stack_name}-rotate-throttled", "arn:${local.partition}:cloudwatch:${local.region}:${local.account_id}:alarm:${var.stack_name}-refresh-token-lost", "arn:${local.partition}:cloudwatch:${local.region}:${local.account_id}:alarm:${var.stack_name}-deprovisioning-given-up"]}},
         {"type": "metric", "x": 0, "y": 3, "width": 12, "height": 6, "properties": {"title": "Per day", "region": "${local.region}", "view": "singleValue", "stat": "Sum", "period": 86400, "setPeriodToTimeRange": false, "sparkline": true, "metrics": [
           ["HerokuAddonRotation", "Succeeded", "Function", "${var.stack_name}-rotate", "Step", "finishSecret", {"label": "rotated"}],
-          ["HerokuAddonRotation", "ConfigChanged", "Function", "${var.stack_name}-publish-to-heroku", {"label": "releases at Heroku"}],
-          ["HerokuAddonRotation", "CredentialRevoked", "Function", "${var.stack_name}-revoke-secret", {"label": "old credentials revoked"}],
-          ["HerokuAddonRotation", "Vouched", "Function", "${var.stack_name}-create-secret", {"label": "issued on an operator's word"}],
+          ["HerokuAddonRotation", "ConfigChanged", "Stack", "${var.stack_name}", {"label": "releases at Heroku"}],
+          ["HerokuAddonRotation", "CredentialRevoked", "Stack", "${var.stack_name}", {"label": "old credentials revoked"}],
+          ["HerokuAddonRotation", "Vouched", "Stack", "${var.stack_name}", {"label": "issued on an operator's word"}],
           ["HerokuAddonRotation", "Succeeded", "Function", "${var.stack_name}-enroll-addon", "Step", "enrollAddon", {"label": "enrolments"}],
-          ["HerokuAddonRotation", "CredentialRevoked", "Function", "${var.stack_name}-deprovision-addon", {"label": "credentials ended by deprovisioning"}]
         ]}},
         {"type": "metric", "x": 12, "y": 3, "width": 12, "height": 6, "properties": {"title": "Pending revocations", "region": "${local.region}", "view": "timeSeries", "stat": "Maximum", "period": 3600, "metrics": [
-          ["HerokuAddonRotation", "RevocationsWaiting", "Function", "${var.stack_name}-sweep", {"label": "waiting"}],
-          ["HerokuAddonRotation", "RevocationsOverdue", "Function", "${var.stack_name}-sweep", {"label": "overdue"}],
-          ["HerokuAddonRotation", "RevocationsUnscheduled", "Function", "${var.stack_name}-sweep", {"label": "found without a schedule"}]
+          ["HerokuAddonRotation", "RevocationsWaiting", "Stack", "${var.stack_name}", {"label": "waiting"}],
+          ["HerokuAddonRotation", "RevocationsOverdue", "Stack", "${var.stack_name}", {"label": "overdue"}],
+          ["HerokuAddonRotation", "RevocationsUnscheduled", "Stack", "${var.stack_name}", {"label": "found without a schedule"}]
         ]}},
         {"type": "metric", "x": 0, "y": 9, "width": 12, "height": 6, "properties": {"title": "How long a step takes (p50, p99)", "region": "${local.region}", "view": "timeSeries", "stat": "p50", "period": 3600, "yAxis": {"left": {"label": "ms", "min": 0}}, "metrics": [
           ["HerokuAddonRotation", "Duration", "Function", "${var.stack_name}-rotate", "Step", "createSecret", {"stat": "p50", "label": "createSecret p50"}],
@@ -77,7 +36,7 @@ resource "aws_cloudwatch_dashboard" "dashboard" {
           ["HerokuAddonRotation", "Duration", "Function", "${var.stack_name}-deprovision-addon", "Step", "deprovisionAddon", {"stat": "p99", "label": "deprovisionAddon p99"}]
         ]}},
         {"type": "metric", "x": 12, "y": 9, "width": 12, "height": 6, "properties": {"title": "Longest wait", "region": "${local.region}", "view": "timeSeries", "stat": "Maximum", "period": 3600, "yAxis": {"left": {"min": 0}}, "metrics": [
-          ["HerokuAddonRotation", "LongestWait", "Function", "${var.stack_name}-sweep", {"label": "seconds"}]
+          ["HerokuAddonRotation", "LongestWait", "Stack", "${var.stack_name}", {"label": "seconds"}]
         ]}},
         {"type": "metric", "x": 0, "y": 15, "width": 12, "height": 6, "properties": {"title": "Failed steps", "region": "${local.region}", "view": "timeSeries", "stat": "Sum", "period": 3600, "stacked": true, "metrics": [
           ["HerokuAddonRotation", "Failed", "Function", "${var.stack_name}-rotate", "Step", "createSecret", {"label": "rotate createSecret"}],
@@ -104,16 +63,13 @@ resource "aws_cloudwatch_dashboard" "dashboard" {
           ["HerokuAddonRotation", "Duration", "Function", "${var.stack_name}-finish-secret", "Step", "finishSecret", {"label": "finish-secret"}]
         ]}},
         {"type": "metric", "x": 12, "y": 21, "width": 12, "height": 6, "properties": {"title": "Postponed and failed revocations", "region": "${local.region}", "view": "timeSeries", "stat": "Sum", "period": 3600, "metrics": [
-          ["HerokuAddonRotation", "RevocationPostponed", "Function", "${var.stack_name}-revoke-secret", {"label": "postponed"}],
-          ["HerokuAddonRotation", "RevocationImpossible", "Function", "${var.stack_name}-revoke-secret", {"label": "impossible: secret deleted"}],
+          ["HerokuAddonRotation", "RevocationPostponed", "Stack", "${var.stack_name}", {"label": "postponed"}],
+          ["HerokuAddonRotation", "RevocationImpossible", "Stack", "${var.stack_name}", {"label": "impossible: secret deleted"}],
           ["AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", "${var.stack_name}-dead-letter-queue", {"stat": "Maximum", "label": "in the dead-letter queue"}],
           ["AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", "${var.stack_name}-deprovision-dead-letter-queue", {"stat": "Maximum", "label": "deprovisionings given up"}]
         ]}},
         {"type": "metric", "x": 0, "y": 27, "width": 12, "height": 6, "properties": {"title": "Throttled", "region": "${local.region}", "view": "timeSeries", "stat": "Sum", "period": 300, "metrics": [
-          ["HerokuAddonRotation", "HerokuThrottled", "Function", "${var.stack_name}-publish-to-heroku", {"label": "Heroku: publish-to-heroku"}],
-          ["HerokuAddonRotation", "HerokuThrottled", "Function", "${var.stack_name}-test-secret", {"label": "Heroku: test-secret"}],
-          ["HerokuAddonRotation", "HerokuThrottled", "Function", "${var.stack_name}-revoke-secret", {"label": "Heroku: revoke-secret"}],
-          ["HerokuAddonRotation", "HerokuThrottled", "Function", "${var.stack_name}-enroll-addon", {"label": "Heroku: enroll-addon"}],
+          ["HerokuAddonRotation", "HerokuThrottled", "Stack", "${var.stack_name}", {"label": "Heroku"}],
           ["AWS/Lambda", "Throttles", "FunctionName", "${var.stack_name}-rotate", {"label": "Lambda: rotate"}],
           ["AWS/Lambda", "Throttles", "FunctionName", "${var.stack_name}-create-secret", {"label": "Lambda: create-secret"}],
           ["AWS/Lambda", "Throttles", "FunctionName", "${var.stack_name}-publish-to-heroku", {"label": "Lambda: publish-to-heroku"}],
@@ -163,46 +119,6 @@ resource "aws_cloudwatch_metric_alarm" "dead_letter_queue_not_empty" {
   ok_actions          = local.has_alarm_topic ? [var.alarm_topic_arn] : null
 }
 
-resource "aws_cloudwatch_metric_alarm" "deprovision_addon_throttled" {
-  count = local.is_detailed ? 1 : 0
-
-  alarm_name        = "${var.stack_name}-deprovision-addon-throttled"
-  alarm_description = "Lambda throttles deprovision-addon. Raise ReservedConcurrentExecutions or the account's concurrency."
-  namespace         = "AWS/Lambda"
-  metric_name       = "Throttles"
-  dimensions = {
-    FunctionName = "${var.stack_name}-deprovision-addon"
-  }
-  statistic           = "Sum"
-  period              = 300
-  evaluation_periods  = 1
-  threshold           = 1
-  comparison_operator = "GreaterThanOrEqualToThreshold"
-  treat_missing_data  = "notBreaching"
-  alarm_actions       = local.has_alarm_topic ? [var.alarm_topic_arn] : null
-  ok_actions          = local.has_alarm_topic ? [var.alarm_topic_arn] : null
-}
-
-resource "aws_cloudwatch_metric_alarm" "deprovision_addon_timed_out" {
-  count = local.is_detailed ? 1 : 0
-
-  alarm_name        = "${var.stack_name}-deprovision-addon-timed-out"
-  alarm_description = "deprovision-addon reached its time-out. Look in its log, and check whether the add-on's service answers in time."
-  namespace         = "AWS/Lambda"
-  metric_name       = "Duration"
-  dimensions = {
-    FunctionName = "${var.stack_name}-deprovision-addon"
-  }
-  statistic           = "Maximum"
-  period              = 300
-  evaluation_periods  = 1
-  threshold           = 180000
-  comparison_operator = "GreaterThanOrEqualToThreshold"
-  treat_missing_data  = "notBreaching"
-  alarm_actions       = local.has_alarm_topic ? [var.alarm_topic_arn] : null
-  ok_actions          = local.has_alarm_topic ? [var.alarm_topic_arn] : null
-}
-
 resource "aws_cloudwatch_metric_alarm" "deprovisioning_given_up" {
   alarm_name        = "${var.stack_name}-deprovisioning-given-up"
   alarm_description = "An instance was not deprovisioned within a day, or an event was not delivered. The service may still accept its credentials. Correct the cause that the message names, and invoke deprovision-addon again."
@@ -221,118 +137,20 @@ resource "aws_cloudwatch_metric_alarm" "deprovisioning_given_up" {
   ok_actions          = local.has_alarm_topic ? [var.alarm_topic_arn] : null
 }
 
-resource "aws_cloudwatch_metric_alarm" "enroll_addon_heroku_throttled" {
+resource "aws_cloudwatch_metric_alarm" "heroku_throttled" {
   count = local.is_detailed ? 1 : 0
 
-  alarm_name        = "${var.stack_name}-enroll-addon-heroku-throttled"
-  alarm_description = "Heroku answers 429 to enroll-addon: the account's requests for this hour are used up. Enrol more slowly."
+  alarm_name        = "${var.stack_name}-heroku-throttled"
+  alarm_description = "Heroku answers 429: the account's requests for this hour are used up. Spread the rotation schedules."
   namespace         = "HerokuAddonRotation"
   metric_name       = "HerokuThrottled"
   dimensions = {
-    Function = "${var.stack_name}-enroll-addon"
+    Stack = var.stack_name
   }
   statistic           = "Sum"
   period              = 300
   evaluation_periods  = 1
   threshold           = 1
-  comparison_operator = "GreaterThanOrEqualToThreshold"
-  treat_missing_data  = "notBreaching"
-  alarm_actions       = local.has_alarm_topic ? [var.alarm_topic_arn] : null
-  ok_actions          = local.has_alarm_topic ? [var.alarm_topic_arn] : null
-}
-
-resource "aws_cloudwatch_metric_alarm" "enroll_addon_throttled" {
-  count = local.is_detailed ? 1 : 0
-
-  alarm_name        = "${var.stack_name}-enroll-addon-throttled"
-  alarm_description = "Lambda throttles enroll-addon. Raise ReservedConcurrentExecutions or the account's concurrency."
-  namespace         = "AWS/Lambda"
-  metric_name       = "Throttles"
-  dimensions = {
-    FunctionName = "${var.stack_name}-enroll-addon"
-  }
-  statistic           = "Sum"
-  period              = 300
-  evaluation_periods  = 1
-  threshold           = 1
-  comparison_operator = "GreaterThanOrEqualToThreshold"
-  treat_missing_data  = "notBreaching"
-  alarm_actions       = local.has_alarm_topic ? [var.alarm_topic_arn] : null
-  ok_actions          = local.has_alarm_topic ? [var.alarm_topic_arn] : null
-}
-
-resource "aws_cloudwatch_metric_alarm" "enroll_addon_timed_out" {
-  count = local.is_detailed ? 1 : 0
-
-  alarm_name        = "${var.stack_name}-enroll-addon-timed-out"
-  alarm_description = "enroll-addon reached its time-out. Look in its log, and check whether the add-on's service and Heroku answer in time."
-  namespace         = "AWS/Lambda"
-  metric_name       = "Duration"
-  dimensions = {
-    FunctionName = "${var.stack_name}-enroll-addon"
-  }
-  statistic           = "Maximum"
-  period              = 300
-  evaluation_periods  = 1
-  threshold           = 180000
-  comparison_operator = "GreaterThanOrEqualToThreshold"
-  treat_missing_data  = "notBreaching"
-  alarm_actions       = local.has_alarm_topic ? [var.alarm_topic_arn] : null
-  ok_actions          = local.has_alarm_topic ? [var.alarm_topic_arn] : null
-}
-
-resource "aws_cloudwatch_metric_alarm" "enroll_addon_token_lost" {
-  alarm_name        = "${var.stack_name}-enroll-addon-token-lost"
-  alarm_description = "enroll-addon could not store a refresh token that Heroku had renewed. The add-on's credential can no longer be rotated if Heroku refuses the old token. See the logs of enroll-addon."
-  namespace         = "HerokuAddonRotation"
-  metric_name       = "RefreshTokenLost"
-  dimensions = {
-    Function = "${var.stack_name}-enroll-addon"
-  }
-  statistic           = "Sum"
-  period              = 300
-  evaluation_periods  = 1
-  threshold           = 1
-  comparison_operator = "GreaterThanOrEqualToThreshold"
-  treat_missing_data  = "notBreaching"
-  alarm_actions       = local.has_alarm_topic ? [var.alarm_topic_arn] : null
-  ok_actions          = local.has_alarm_topic ? [var.alarm_topic_arn] : null
-}
-
-resource "aws_cloudwatch_metric_alarm" "finish_secret_throttled" {
-  count = local.is_detailed ? 1 : 0
-
-  alarm_name        = "${var.stack_name}-finish-secret-throttled"
-  alarm_description = "Lambda throttles finish-secret. Raise ReservedConcurrentExecutions or the account's concurrency, or spread the rotation schedules."
-  namespace         = "AWS/Lambda"
-  metric_name       = "Throttles"
-  dimensions = {
-    FunctionName = "${var.stack_name}-finish-secret"
-  }
-  statistic           = "Sum"
-  period              = 300
-  evaluation_periods  = 1
-  threshold           = 1
-  comparison_operator = "GreaterThanOrEqualToThreshold"
-  treat_missing_data  = "notBreaching"
-  alarm_actions       = local.has_alarm_topic ? [var.alarm_topic_arn] : null
-  ok_actions          = local.has_alarm_topic ? [var.alarm_topic_arn] : null
-}
-
-resource "aws_cloudwatch_metric_alarm" "finish_secret_timed_out" {
-  count = local.is_detailed ? 1 : 0
-
-  alarm_name        = "${var.stack_name}-finish-secret-timed-out"
-  alarm_description = "finish-secret reached its time-out. Look in its log, and check whether EventBridge Scheduler answers in time."
-  namespace         = "AWS/Lambda"
-  metric_name       = "Duration"
-  dimensions = {
-    FunctionName = "${var.stack_name}-finish-secret"
-  }
-  statistic           = "Maximum"
-  period              = 300
-  evaluation_periods  = 1
-  threshold           = 60000
   comparison_operator = "GreaterThanOrEqualToThreshold"
   treat_missing_data  = "notBreaching"
   alarm_actions       = local.has_alarm_topic ? [var.alarm_topic_arn] : null
@@ -360,73 +178,13 @@ resource "aws_cloudwatch_metric_alarm" "publication_failed" {
   ok_actions          = local.has_alarm_topic ? [var.alarm_topic_arn] : null
 }
 
-resource "aws_cloudwatch_metric_alarm" "publish_to_heroku_heroku_throttled" {
-  count = local.is_detailed ? 1 : 0
-
-  alarm_name        = "${var.stack_name}-publish-to-heroku-heroku-throttled"
-  alarm_description = "Heroku answers 429 to publish-to-heroku: the account's requests for this hour are used up. Spread the rotation schedules."
-  namespace         = "HerokuAddonRotation"
-  metric_name       = "HerokuThrottled"
-  dimensions = {
-    Function = "${var.stack_name}-publish-to-heroku"
-  }
-  statistic           = "Sum"
-  period              = 300
-  evaluation_periods  = 1
-  threshold           = 1
-  comparison_operator = "GreaterThanOrEqualToThreshold"
-  treat_missing_data  = "notBreaching"
-  alarm_actions       = local.has_alarm_topic ? [var.alarm_topic_arn] : null
-  ok_actions          = local.has_alarm_topic ? [var.alarm_topic_arn] : null
-}
-
-resource "aws_cloudwatch_metric_alarm" "publish_to_heroku_throttled" {
-  count = local.is_detailed ? 1 : 0
-
-  alarm_name        = "${var.stack_name}-publish-to-heroku-throttled"
-  alarm_description = "Lambda throttles publish-to-heroku. Raise ReservedConcurrentExecutions or the account's concurrency, or spread the rotation schedules."
-  namespace         = "AWS/Lambda"
-  metric_name       = "Throttles"
-  dimensions = {
-    FunctionName = "${var.stack_name}-publish-to-heroku"
-  }
-  statistic           = "Sum"
-  period              = 300
-  evaluation_periods  = 1
-  threshold           = 1
-  comparison_operator = "GreaterThanOrEqualToThreshold"
-  treat_missing_data  = "notBreaching"
-  alarm_actions       = local.has_alarm_topic ? [var.alarm_topic_arn] : null
-  ok_actions          = local.has_alarm_topic ? [var.alarm_topic_arn] : null
-}
-
-resource "aws_cloudwatch_metric_alarm" "publish_to_heroku_timed_out" {
-  count = local.is_detailed ? 1 : 0
-
-  alarm_name        = "${var.stack_name}-publish-to-heroku-timed-out"
-  alarm_description = "publish-to-heroku reached its time-out. Look in its log, and check whether Heroku answers in time."
-  namespace         = "AWS/Lambda"
-  metric_name       = "Duration"
-  dimensions = {
-    FunctionName = "${var.stack_name}-publish-to-heroku"
-  }
-  statistic           = "Maximum"
-  period              = 300
-  evaluation_periods  = 1
-  threshold           = 60000
-  comparison_operator = "GreaterThanOrEqualToThreshold"
-  treat_missing_data  = "notBreaching"
-  alarm_actions       = local.has_alarm_topic ? [var.alarm_topic_arn] : null
-  ok_actions          = local.has_alarm_topic ? [var.alarm_topic_arn] : null
-}
-
-resource "aws_cloudwatch_metric_alarm" "publish_to_heroku_token_lost" {
-  alarm_name        = "${var.stack_name}-publish-to-heroku-token-lost"
-  alarm_description = "publish-to-heroku could not store a refresh token that Heroku had renewed. The add-on's credential can no longer be rotated if Heroku refuses the old token. See the logs of publish-to-heroku."
+resource "aws_cloudwatch_metric_alarm" "refresh_token_lost" {
+  alarm_name        = "${var.stack_name}-refresh-token-lost"
+  alarm_description = "A refresh token that Heroku had renewed could not be stored. The add-on's credential can no longer be rotated if Heroku refuses the old token. Search the functions' logs for RefreshTokenLost."
   namespace         = "HerokuAddonRotation"
   metric_name       = "RefreshTokenLost"
   dimensions = {
-    Function = "${var.stack_name}-publish-to-heroku"
+    Stack = var.stack_name
   }
   statistic           = "Sum"
   period              = 300
@@ -444,7 +202,7 @@ resource "aws_cloudwatch_metric_alarm" "revocation_impossible" {
   namespace         = "HerokuAddonRotation"
   metric_name       = "RevocationImpossible"
   dimensions = {
-    Function = "${var.stack_name}-revoke-secret"
+    Stack = var.stack_name
   }
   statistic           = "Sum"
   period              = 300
@@ -462,88 +220,10 @@ resource "aws_cloudwatch_metric_alarm" "revocation_overdue" {
   namespace         = "HerokuAddonRotation"
   metric_name       = "RevocationsOverdue"
   dimensions = {
-    Function = "${var.stack_name}-sweep"
+    Stack = var.stack_name
   }
   statistic           = "Maximum"
   period              = 3600
-  evaluation_periods  = 1
-  threshold           = 1
-  comparison_operator = "GreaterThanOrEqualToThreshold"
-  treat_missing_data  = "notBreaching"
-  alarm_actions       = local.has_alarm_topic ? [var.alarm_topic_arn] : null
-  ok_actions          = local.has_alarm_topic ? [var.alarm_topic_arn] : null
-}
-
-resource "aws_cloudwatch_metric_alarm" "revoke_secret_heroku_throttled" {
-  count = local.is_detailed ? 1 : 0
-
-  alarm_name        = "${var.stack_name}-revoke-secret-heroku-throttled"
-  alarm_description = "Heroku answers 429 to revoke-secret: the account's requests for this hour are used up. Spread the rotation schedules."
-  namespace         = "HerokuAddonRotation"
-  metric_name       = "HerokuThrottled"
-  dimensions = {
-    Function = "${var.stack_name}-revoke-secret"
-  }
-  statistic           = "Sum"
-  period              = 300
-  evaluation_periods  = 1
-  threshold           = 1
-  comparison_operator = "GreaterThanOrEqualToThreshold"
-  treat_missing_data  = "notBreaching"
-  alarm_actions       = local.has_alarm_topic ? [var.alarm_topic_arn] : null
-  ok_actions          = local.has_alarm_topic ? [var.alarm_topic_arn] : null
-}
-
-resource "aws_cloudwatch_metric_alarm" "revoke_secret_throttled" {
-  count = local.is_detailed ? 1 : 0
-
-  alarm_name        = "${var.stack_name}-revoke-secret-throttled"
-  alarm_description = "Lambda throttles revoke-secret. Raise ReservedConcurrentExecutions or the account's concurrency, or spread the rotation schedules."
-  namespace         = "AWS/Lambda"
-  metric_name       = "Throttles"
-  dimensions = {
-    FunctionName = "${var.stack_name}-revoke-secret"
-  }
-  statistic           = "Sum"
-  period              = 300
-  evaluation_periods  = 1
-  threshold           = 1
-  comparison_operator = "GreaterThanOrEqualToThreshold"
-  treat_missing_data  = "notBreaching"
-  alarm_actions       = local.has_alarm_topic ? [var.alarm_topic_arn] : null
-  ok_actions          = local.has_alarm_topic ? [var.alarm_topic_arn] : null
-}
-
-resource "aws_cloudwatch_metric_alarm" "revoke_secret_timed_out" {
-  count = local.is_detailed ? 1 : 0
-
-  alarm_name        = "${var.stack_name}-revoke-secret-timed-out"
-  alarm_description = "revoke-secret reached its time-out. Look in its log, and check whether the add-on's service and Heroku answer in time."
-  namespace         = "AWS/Lambda"
-  metric_name       = "Duration"
-  dimensions = {
-    FunctionName = "${var.stack_name}-revoke-secret"
-  }
-  statistic           = "Maximum"
-  period              = 300
-  evaluation_periods  = 1
-  threshold           = 60000
-  comparison_operator = "GreaterThanOrEqualToThreshold"
-  treat_missing_data  = "notBreaching"
-  alarm_actions       = local.has_alarm_topic ? [var.alarm_topic_arn] : null
-  ok_actions          = local.has_alarm_topic ? [var.alarm_topic_arn] : null
-}
-
-resource "aws_cloudwatch_metric_alarm" "revoke_secret_token_lost" {
-  alarm_name        = "${var.stack_name}-revoke-secret-token-lost"
-  alarm_description = "revoke-secret could not store a refresh token that Heroku had renewed. The add-on's credential can no longer be rotated if Heroku refuses the old token. See the logs of revoke-secret."
-  namespace         = "HerokuAddonRotation"
-  metric_name       = "RefreshTokenLost"
-  dimensions = {
-    Function = "${var.stack_name}-revoke-secret"
-  }
-  statistic           = "Sum"
-  period              = 300
   evaluation_periods  = 1
   threshold           = 1
   comparison_operator = "GreaterThanOrEqualToThreshold"
@@ -566,26 +246,6 @@ resource "aws_cloudwatch_metric_alarm" "rotate_throttled" {
   period              = 300
   evaluation_periods  = 1
   threshold           = 1
-  comparison_operator = "GreaterThanOrEqualToThreshold"
-  treat_missing_data  = "notBreaching"
-  alarm_actions       = local.has_alarm_topic ? [var.alarm_topic_arn] : null
-  ok_actions          = local.has_alarm_topic ? [var.alarm_topic_arn] : null
-}
-
-resource "aws_cloudwatch_metric_alarm" "rotate_timed_out" {
-  count = local.is_detailed ? 1 : 0
-
-  alarm_name        = "${var.stack_name}-rotate-timed-out"
-  alarm_description = "rotate reached its time-out. Look in its log, and check whether the functions that it calls answer in time."
-  namespace         = "AWS/Lambda"
-  metric_name       = "Duration"
-  dimensions = {
-    FunctionName = "${var.stack_name}-rotate"
-  }
-  statistic           = "Maximum"
-  period              = 300
-  evaluation_periods  = 1
-  threshold           = 180000
   comparison_operator = "GreaterThanOrEqualToThreshold"
   treat_missing_data  = "notBreaching"
   alarm_actions       = local.has_alarm_topic ? [var.alarm_topic_arn] : null
@@ -625,124 +285,6 @@ resource "aws_cloudwatch_metric_alarm" "sweep_missing" {
   threshold           = 1
   comparison_operator = "LessThanThreshold"
   treat_missing_data  = "breaching"
-  alarm_actions       = local.has_alarm_topic ? [var.alarm_topic_arn] : null
-  ok_actions          = local.has_alarm_topic ? [var.alarm_topic_arn] : null
-}
-
-resource "aws_cloudwatch_metric_alarm" "sweep_throttled" {
-  count = local.is_detailed ? 1 : 0
-
-  alarm_name        = "${var.stack_name}-sweep-throttled"
-  alarm_description = "Lambda throttles sweep. Raise ReservedConcurrentExecutions or the account's concurrency, or spread the rotation schedules."
-  namespace         = "AWS/Lambda"
-  metric_name       = "Throttles"
-  dimensions = {
-    FunctionName = "${var.stack_name}-sweep"
-  }
-  statistic           = "Sum"
-  period              = 300
-  evaluation_periods  = 1
-  threshold           = 1
-  comparison_operator = "GreaterThanOrEqualToThreshold"
-  treat_missing_data  = "notBreaching"
-  alarm_actions       = local.has_alarm_topic ? [var.alarm_topic_arn] : null
-  ok_actions          = local.has_alarm_topic ? [var.alarm_topic_arn] : null
-}
-
-resource "aws_cloudwatch_metric_alarm" "sweep_timed_out" {
-  count = local.is_detailed ? 1 : 0
-
-  alarm_name        = "${var.stack_name}-sweep-timed-out"
-  alarm_description = "sweep reached its time-out. Look in its log, and check whether Secrets Manager and EventBridge Scheduler answer in time."
-  namespace         = "AWS/Lambda"
-  metric_name       = "Duration"
-  dimensions = {
-    FunctionName = "${var.stack_name}-sweep"
-  }
-  statistic           = "Maximum"
-  period              = 300
-  evaluation_periods  = 1
-  threshold           = 900000
-  comparison_operator = "GreaterThanOrEqualToThreshold"
-  treat_missing_data  = "notBreaching"
-  alarm_actions       = local.has_alarm_topic ? [var.alarm_topic_arn] : null
-  ok_actions          = local.has_alarm_topic ? [var.alarm_topic_arn] : null
-}
-
-resource "aws_cloudwatch_metric_alarm" "test_secret_heroku_throttled" {
-  count = local.is_detailed ? 1 : 0
-
-  alarm_name        = "${var.stack_name}-test-secret-heroku-throttled"
-  alarm_description = "Heroku answers 429 to test-secret: the account's requests for this hour are used up. Spread the rotation schedules."
-  namespace         = "HerokuAddonRotation"
-  metric_name       = "HerokuThrottled"
-  dimensions = {
-    Function = "${var.stack_name}-test-secret"
-  }
-  statistic           = "Sum"
-  period              = 300
-  evaluation_periods  = 1
-  threshold           = 1
-  comparison_operator = "GreaterThanOrEqualToThreshold"
-  treat_missing_data  = "notBreaching"
-  alarm_actions       = local.has_alarm_topic ? [var.alarm_topic_arn] : null
-  ok_actions          = local.has_alarm_topic ? [var.alarm_topic_arn] : null
-}
-
-resource "aws_cloudwatch_metric_alarm" "test_secret_throttled" {
-  count = local.is_detailed ? 1 : 0
-
-  alarm_name        = "${var.stack_name}-test-secret-throttled"
-  alarm_description = "Lambda throttles test-secret. Raise ReservedConcurrentExecutions or the account's concurrency, or spread the rotation schedules."
-  namespace         = "AWS/Lambda"
-  metric_name       = "Throttles"
-  dimensions = {
-    FunctionName = "${var.stack_name}-test-secret"
-  }
-  statistic           = "Sum"
-  period              = 300
-  evaluation_periods  = 1
-  threshold           = 1
-  comparison_operator = "GreaterThanOrEqualToThreshold"
-  treat_missing_data  = "notBreaching"
-  alarm_actions       = local.has_alarm_topic ? [var.alarm_topic_arn] : null
-  ok_actions          = local.has_alarm_topic ? [var.alarm_topic_arn] : null
-}
-
-resource "aws_cloudwatch_metric_alarm" "test_secret_timed_out" {
-  count = local.is_detailed ? 1 : 0
-
-  alarm_name        = "${var.stack_name}-test-secret-timed-out"
-  alarm_description = "test-secret reached its time-out. Look in its log, and check whether the add-on's service and Heroku answer in time."
-  namespace         = "AWS/Lambda"
-  metric_name       = "Duration"
-  dimensions = {
-    FunctionName = "${var.stack_name}-test-secret"
-  }
-  statistic           = "Maximum"
-  period              = 300
-  evaluation_periods  = 1
-  threshold           = 60000
-  comparison_operator = "GreaterThanOrEqualToThreshold"
-  treat_missing_data  = "notBreaching"
-  alarm_actions       = local.has_alarm_topic ? [var.alarm_topic_arn] : null
-  ok_actions          = local.has_alarm_topic ? [var.alarm_topic_arn] : null
-}
-
-resource "aws_cloudwatch_metric_alarm" "test_secret_token_lost" {
-  alarm_name        = "${var.stack_name}-test-secret-token-lost"
-  alarm_description = "test-secret could not store a refresh token that Heroku had renewed. The add-on's credential can no longer be rotated if Heroku refuses the old token. See the logs of test-secret."
-  namespace         = "HerokuAddonRotation"
-  metric_name       = "RefreshTokenLost"
-  dimensions = {
-    Function = "${var.stack_name}-test-secret"
-  }
-  statistic           = "Sum"
-  period              = 300
-  evaluation_periods  = 1
-  threshold           = 1
-  comparison_operator = "GreaterThanOrEqualToThreshold"
-  treat_missing_data  = "notBreaching"
   alarm_actions       = local.has_alarm_topic ? [var.alarm_topic_arn] : null
   ok_actions          = local.has_alarm_topic ? [var.alarm_topic_arn] : null
 }

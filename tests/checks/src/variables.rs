@@ -96,8 +96,6 @@ fn the_template_sets_no_variable_that_its_function_does_not_read() {
             .lines()
             .map_while(|line| line.strip_prefix("          "));
         let set = set.filter(|line| !line.starts_with('#'));
-        // Read by telemetry, in every function.
-        let set = set.filter(|line| !line.starts_with("DETAILED_METRICS:"));
         for variable in set.filter_map(|line| line.split(':').next()) {
             assert!(
                 variables.iter().any(|it| it == variable),

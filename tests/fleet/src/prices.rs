@@ -31,7 +31,7 @@ const LOGS: f64 = 0.50;
 /// Logs of a rotation with its revocation, GB: some 10 kB.
 const LOGGED: f64 = 10e-6;
 /// Metrics and alarms, a month, without `DetailedMetrics`.
-const WATCHING: f64 = 10.0 * 0.30 + 10.0 * 0.10;
+const WATCHING: f64 = 7.0 * 0.30 + 7.0 * 0.10;
 /// The sweeps of a month.
 const SWEEPS: u64 = 720;
 /// Secrets on a page of `ListSecrets`.
@@ -122,7 +122,7 @@ mod tests {
             // In cents.
             let standing = Standing::of(1_000, api);
             assert_eq!(crate::microseconds(standing.secrets * 100.0), 40_000);
-            assert_eq!(crate::microseconds(standing.together() * 100.0), 40_404);
+            assert_eq!(crate::microseconds(standing.together() * 100.0), 40_284);
         }
         // Three tokens are read a rotation, and each instance rotates every three months.
         let tokens = Standing::of(100_000, Api::V3).tokens + 100_000.0 * (READ + WRITE);
@@ -138,8 +138,8 @@ mod tests {
             "25 GB that are free",
             "10 an hour for the sweep",
             "720 sweeps",
-            "10 metrics at $0.30",
-            "10 alarms at $0.10",
+            "7 metrics at $0.30",
+            "7 alarms at $0.10",
             "logs at $0.50 a GB; some 10 kB a rotation",
             "14 million that are free",
             "events at $1.00 a million",

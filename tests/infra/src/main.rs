@@ -144,7 +144,7 @@ mod tests {
 
     /// A small partner pays for secrets, not for watching.
     #[test]
-    fn a_stack_has_ten_alarms_and_ten_metrics_unless_it_asks_for_more() {
+    fn a_stack_has_seven_alarms_unless_it_asks_for_more() {
         let template = Template::read(&read(&workspace().join(TEMPLATE)).unwrap()).unwrap();
         let resources = template.section("Resources").unwrap().values();
         let watching: Vec<_> = resources
@@ -161,9 +161,9 @@ mod tests {
                 .iter()
                 .all(|it| it["Type"] == "AWS::CloudWatch::Alarm")
         );
-        assert_eq!(watching.len(), 10);
+        assert_eq!(watching.len(), 7);
         let of_its_own = |it: &&&Value| it["Properties"]["Namespace"] == "HerokuAddonRotation";
-        assert_eq!(watching.iter().filter(of_its_own).count(), 7);
+        assert_eq!(watching.iter().filter(of_its_own).count(), 4);
     }
 
     /// A role that the table's policy leaves out could not refresh; one that it names besides could read.

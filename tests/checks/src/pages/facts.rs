@@ -202,9 +202,9 @@ const FOR_TESTS: [&str; 2] = ["ALLOW_PLAIN_TEXT_ON_LOOPBACK", "SOONEST_SCHEDULE_
 #[test]
 fn the_variables_are_the_templates_and_those_for_tests() {
     let mut truth = Names::from(FOR_TESTS.map(ToOwned::to_owned));
-    for variables in TEMPLATE.split("\n        Variables:\n").skip(1) {
+    for variables in TEMPLATE.split(" Variables:\n").skip(1) {
         let lines = variables.lines();
-        for line in lines.take_while(|line| line.starts_with("          ")) {
+        for line in lines.take_while(|line| line.starts_with("        ")) {
             // Longer values and comments have lines of their own.
             let Some((name, _)) = line.trim().split_once(':') else {
                 continue;
@@ -247,28 +247,13 @@ fn the_metrics_are_the_codes() {
 #[test]
 fn every_alarm_is_on_the_page_and_no_other() {
     let alarms = values("AlarmName");
-    let alarms: Vec<_> = alarms
+    let alarms: Names = alarms
         .iter()
         .filter_map(|it| it.strip_prefix("!Sub ${AWS::StackName}-"))
+        .map(ToOwned::to_owned)
         .collect();
-    let rows = named(OPERATE, "alarm");
-    let is = |row: &str, alarm: &str| match row.strip_prefix('…') {
-        Some(end) => alarm.ends_with(end),
-        None => alarm == row,
-    };
-    assert!(alarms.len() > 20, "{alarms:?}");
-    for alarm in &alarms {
-        assert!(
-            rows.iter().any(|row| is(row, alarm)),
-            "{alarm} is not on the page"
-        );
-    }
-    for row in &rows {
-        assert!(
-            alarms.iter().any(|alarm| is(row, alarm)),
-            "there is no alarm {row}"
-        );
-    }
+    assert!(alarms.len() > 5, "{alarms:?}");
+    same("alarms", &named(OPERATE, "alarm"), &alarms);
 }
 
 /// Row by row, as the console draws it.

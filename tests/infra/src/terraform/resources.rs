@@ -223,9 +223,10 @@ fn lambda(
     properties: &mut Properties<'_>,
 ) -> Result<Vec<(&'static str, Item)>> {
     let globals = template.section("Globals")?.get("Function");
-    for (name, value) in globals.and_then(Value::as_object).into_iter().flatten() {
-        properties.left.entry(name.clone()).or_insert(value.clone());
-    }
+    add(
+        &mut properties.left,
+        globals.and_then(Value::as_object).into_iter().flatten(),
+    );
     let source = properties.take("CodeUri")?;
     let source = source.as_str().unwrap_or_default();
     let binary = source.rsplit('/').next().unwrap_or_default();
@@ -289,6 +290,23 @@ fn lambda(
         body.push(("vpc_config", Item::Block(Some(condition), arguments)));
     }
     Ok(body)
+}
+
+/// Adds what is not there, in maps within as well:
+/// <https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/sam-specification-template-anatomy-globals.html>
+fn add<'a>(
+    properties: &mut Map<String, Value>,
+    globals: impl Iterator<Item = (&'a String, &'a Value)>,
+) {
+    for (name, global) in globals {
+        match (properties.get_mut(name), global) {
+            (Some(Value::Object(own)), Value::Object(global)) => add(own, global.iter()),
+            (Some(_), _) => {}
+            (None, _) => {
+                properties.insert(name.clone(), global.clone());
+            }
+        }
+    }
 }
 
 /// What a value is under a condition, without which it is not there.

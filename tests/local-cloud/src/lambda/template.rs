@@ -38,6 +38,7 @@ struct Globals {
 struct Defaults {
     memory_size: u32,
     timeout: u64,
+    environment: Environment,
 }
 
 #[derive(Deserialize)]
@@ -97,7 +98,8 @@ impl Resolver<'_> {
         let code = properties.code_uri.as_deref().ok_or(missing("CodeUri"))?;
         let defaults = &self.template.globals.function;
         let mut environment = BTreeMap::new();
-        for (name, value) in &properties.environment.variables {
+        let variables = [&defaults.environment, &properties.environment];
+        for (name, value) in variables.into_iter().flat_map(|it| &it.variables) {
             if let Some(value) = self.value(value)? {
                 environment.insert(name.clone(), value);
             }

@@ -93,7 +93,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
             .await?;",
             "",
         )],
-        runs: Runs::Tests("what_a_label_has_followed_its_credential_to"),
+        runs: Runs::Tests("whose_credential_it_is_is_noted_before"),
         breaks: Rule::OneAtRest,
     },
     Mutant {
