@@ -116,7 +116,7 @@ async fn provoke(cloud: &Arc<Cloud>) -> TestResult {
         let error = invoke(cloud, function, &event).await?;
         check(error.is_none(), || format!("{function}: {error:?}"))?;
     }
-    // Current, and so postponed; then throttled, and revoked; then another one's secret is gone.
+    // Current, and so postponed; then throttled, and revoked; then the secret is deleted.
     let revocation = |version: &str, attempt: u32| json!({ "SecretId": secret, "VersionId": version, "Attempt": attempt });
     let error = invoke(cloud, "revoke-secret", &revocation(&version, 0)).await?;
     check(error.is_none(), || format!("{error:?}"))?;
@@ -125,7 +125,16 @@ async fn provoke(cloud: &Arc<Cloud>) -> TestResult {
     check(error.is_none(), || format!("{error:?}"))?;
     let deletion = ["secretsmanager", "delete-secret", "--secret-id", secret];
     cloud.aws(&deletion).await?;
-    fails(cloud, "revoke-secret", &revocation(&version, 0)).await?;
+    let event = revocation(&version, 0);
+    without_permission(
+        cloud,
+        "RevokeSecretRole",
+        "scheduler:CreateSchedule",
+        async || fails(cloud, "revoke-secret", &event).await,
+    )
+    .await?;
+    let error = invoke(cloud, "revoke-secret", &event).await?;
+    check(error.is_none(), || format!("{error:?}"))?;
 
     let addon = cloud.provision_add_on(spec("measured-life", Api::V1, Engine::Http));
     let addon = addon.await?;
