@@ -13,7 +13,7 @@ resource "aws_cloudwatch_dashboard" "dashboard" {
           ["HerokuAddonRotation", "ConfigChanged", "Stack", "${var.stack_name}", {"label": "releases at Heroku"}],
           ["HerokuAddonRotation", "CredentialRevoked", "Stack", "${var.stack_name}", {"label": "old credentials revoked"}],
           ["HerokuAddonRotation", "Vouched", "Stack", "${var.stack_name}", {"label": "issued on an operator's word"}],
-          ["HerokuAddonRotation", "Succeeded", "Function", "${var.stack_name}-enroll-addon", "Step", "enrollAddon", {"label": "enrolments"}],
+          ["HerokuAddonRotation", "Succeeded", "Function", "${var.stack_name}-enroll-addon", "Step", "enrollAddon", {"label": "enrolments"}]
         ]}},
         {"type": "metric", "x": 12, "y": 3, "width": 12, "height": 6, "properties": {"title": "Pending revocations", "region": "${local.region}", "view": "timeSeries", "stat": "Maximum", "period": 3600, "metrics": [
           ["HerokuAddonRotation", "RevocationsWaiting", "Stack", "${var.stack_name}", {"label": "waiting"}],

@@ -263,27 +263,18 @@ fn the_dashboards_panels_are_the_templates() {
         .into_iter()
         .find(|(key, _)| key == "Dashboard")
         .unwrap();
-    let mut panels: Vec<(u32, u32, &str)> = dashboard
-        .lines()
-        .filter_map(|line| {
-            let number = |name: &str| {
-                let text = line.split_once(&format!("\"{name}\": "))?.1;
-                text.split(',').next()?.parse().ok()
-            };
-            Some((
-                number("y")?,
-                number("x")?,
-                *between(line, "\"title\": \"", "\"").first()?,
-            ))
-        })
-        .collect();
-    panels.sort_unstable();
-    let drawn: Vec<&str> = panels.iter().map(|(_, _, title)| *title).collect();
+    // What is in it of the template's is within its texts.
+    let body = dashboard.split_once("DashboardBody: !Sub |").unwrap().1;
+    let body: serde_json::Value = serde_json::from_str(body).unwrap();
+    let mut panels: Vec<_> = body["widgets"].as_array().unwrap().iter().collect();
+    panels.sort_by_key(|panel| (panel["y"].as_u64(), panel["x"].as_u64()));
+    let title =
+        |panel: &&serde_json::Value| panel["properties"]["title"].as_str().unwrap().to_owned();
+    let drawn: Vec<_> = panels.iter().map(title).collect();
     let rows = table(REFERENCE, "left");
-    let shown: Vec<&str> = rows
-        .iter()
+    let shown: Vec<_> = rows
+        .into_iter()
         .flatten()
-        .map(String::as_str)
         .filter(|it| !it.is_empty())
         .collect();
     assert_eq!(shown, drawn);
