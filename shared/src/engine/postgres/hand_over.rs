@@ -1,10 +1,11 @@
 //! What a role owns by itself, and was granted: given away in every database that holds some of it.
 
 use super::Postgres;
-use super::session::{Session, column, identifier};
+use super::session::{Session, column};
 use crate::engine::{Context, ServiceError};
 
-/// So many schemas are handed over at once, however many there are: the function's memory is small.
+/// So many objects are handed over at once, however many there are: the function's memory is small, and so are the
+/// server's table of locks and the time that a statement has.
 const AT_ONCE: usize = 1000;
 
 /// What is given away of the role with this id.
@@ -32,7 +33,7 @@ impl What<'_> {
     }
 }
 
-/// Hands the schemas over to `owner` and runs `rest` where there is something: in the session's own database and for what
+/// Hands the schemas, and what there is much of, over to `owner` and runs `rest` where there is something: in the session's own database and for what
 /// belongs to no database there, for the rest in the databases that it is in. Those are the customer's. `allowed` has
 /// the statements run with the rights that they need.
 pub(super) async fn everywhere(
@@ -74,7 +75,7 @@ pub(super) async fn everywhere(
 }
 
 /// The schemas come first: the server hands over what is older first, and a function only to whom may create one in its
-/// schema, which may be younger.
+/// schema, which may be younger. Then what there may be most of. The last are left to `rest`, which asks for fewer rights.
 async fn here(
     session: &Session,
     what: What<'_>,
@@ -82,19 +83,25 @@ async fn here(
     allowed: &impl Fn(&str) -> String,
     rest: &str,
 ) -> Result<(), ServiceError> {
+    let oid = what.oid();
     let query = format!(
-        "SELECT nspname FROM pg_namespace WHERE nspowner = {} LIMIT {AT_ONCE}",
-        what.oid()
+        "SELECT format('SCHEMA %I', nspname), true FROM pg_namespace WHERE nspowner = {oid} \
+         UNION ALL SELECT format('TABLE %I.%I', nspname, relname), false \
+             FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace \
+             WHERE relowner = {oid} AND relkind IN ('r', 'p', 'v', 'm', 'f') AND relpersistence <> 't' \
+         UNION ALL SELECT format('LARGE OBJECT %s', oid), false FROM pg_largeobject_metadata \
+             WHERE lomowner = {oid} \
+         LIMIT {AT_ONCE}"
     );
     loop {
         let rows = session.transaction(&query).await?;
         let is_last = rows.len() < AT_ONCE;
-        let schemas = rows.iter().map(|row| {
-            let schema = identifier(&column(row, 0));
-            format!("ALTER SCHEMA {schema} OWNER TO {owner}")
-        });
+        let objects = rows
+            .iter()
+            .filter(|row| !is_last || row.get(1) == Some("t"))
+            .map(|row| format!("ALTER {} OWNER TO {owner}", column(row, 0)));
         let rest = is_last.then(|| rest.to_owned());
-        let statements: Vec<_> = schemas.chain(rest).collect();
+        let statements: Vec<_> = objects.chain(rest).collect();
         session
             .transaction(&allowed(&statements.join("; ")))
             .await?;

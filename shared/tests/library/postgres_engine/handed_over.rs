@@ -8,6 +8,7 @@ use crate::support::{in_time, soon};
 on_each!(
     what_a_version_owns_itself_is_the_owners_after_it_in_every_database,
     a_prepared_transaction_postpones_the_revocation_and_not_the_refusal,
+    what_is_more_than_one_transaction_takes_is_handed_over,
     a_locked_table_postpones_the_revocation_and_hangs_nothing,
     a_database_that_nobody_may_enter_is_named,
     a_grant_that_the_administrator_may_not_take_back_is_named,
@@ -93,6 +94,27 @@ async fn a_prepared_transaction_postpones_the_revocation_and_not_the_refusal(ver
     let client = stand.log_in(&second, "shop").await;
     execute(&client, "COMMIT PREPARED 'imported'").await;
     assert_eq!(answer(&client, "SELECT count(*) FROM t").await, "1");
+}
+
+/// More tables than the server has locks, and more large objects than one statement hands over in its time.
+async fn what_is_more_than_one_transaction_takes_is_handed_over(version: Version) {
+    let mut stand = Stand::start(version, &["max_connections=15", "log_statement=none"]).await;
+    let imported = stand.imported.clone();
+    let first = stand.issued(&imported).await;
+    let client = stand.log_in(&first, "shop").await;
+    execute(&client, "SET ROLE NONE").await;
+    for n in 0..6 {
+        let many = format!(
+            "DO $$ BEGIN FOR i IN 1..1000 LOOP EXECUTE 'CREATE TABLE t{n}_' || i || ' ()'; END LOOP; \
+             PERFORM lo_create(0) FROM generate_series(1, 200); END $$"
+        );
+        execute(&client, &many).await;
+    }
+    execute(&client, "CREATE TABLE serial (n serial); CREATE SEQUENCE s").await;
+    let second = stand.issued(&first).await;
+    stand.revoked(&first).await;
+    let client = stand.log_in(&second, "shop").await;
+    execute(&client, "DROP TABLE serial, t0_1, t5_1000; DROP SEQUENCE s").await;
 }
 
 async fn a_locked_table_postpones_the_revocation_and_hangs_nothing(version: Version) {
