@@ -9,6 +9,7 @@
 mod fault;
 mod guard;
 mod hand_over;
+mod held_up;
 mod issue;
 mod login;
 mod revoke;

@@ -30,7 +30,7 @@ pub(super) async fn issue(postgres: &Postgres, context: &Context<'_>) -> Result<
             %error,
             "what the owner or the database sets keeps the new version's role from logging in: it gets none of it"
         );
-        same::plain(postgres, &session, owner).await?;
+        same::plain(postgres, context, &session, owner).await?;
     }
     if let (Some(before), Some(owner)) = (before.filter(|it| it.inherits), &postgres.owner) {
         before.hand_over(postgres, context, &session, owner).await;
@@ -115,7 +115,7 @@ async fn plan<'a>(
     statements.push(login);
     statements.push(format!("GRANT {} TO {role}", identifier(name)));
     statements.push(format!("ALTER ROLE {role} SET role TO {}", literal(name)));
-    let settings = same::settings(session, name, model.1, &role).await?;
+    let settings = same::settings(postgres, session, name, model.1, &role).await?;
     Ok(Plan {
         statements,
         settings,
@@ -146,11 +146,7 @@ impl<'a> Before<'a> {
         if name == owner {
             return Ok(None);
         }
-        let becomes = if session.is_since(16) {
-            "SET"
-        } else {
-            "MEMBER"
-        };
+        let becomes = session.becomes();
         let Some(role) = session.role(name).await? else {
             // It may have been revoked since this version's own role was made, which shows as much.
             if let Some(role) = session.role(&postgres.username).await?

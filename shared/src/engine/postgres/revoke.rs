@@ -1,9 +1,8 @@
 //! A version's role ends: no login, no sessions, and no role unless it owns the objects.
 
-use std::time::Duration;
-
 use super::Postgres;
 use super::hand_over;
+use super::held_up::{self, PAUSE};
 use super::issue::OWN_ROLE;
 use super::session::{Role, Session, column, identifier, literal};
 use crate::deadline::Transient as _;
@@ -14,10 +13,10 @@ const LOOK: &str = "Listing a role's sessions";
 
 /// How often sessions are told to end before the revocation gives up for now.
 const TRIES: u32 = 40;
-/// How long they have between.
-const PAUSE: Duration = Duration::from_millis(250);
 /// How often the login is closed, with what holds it up ended in between.
 const CLOSINGS: u32 = 3;
+/// Where a role's login and password are.
+const AUTHID: &str = "pg_authid";
 
 /// Has the role refused first, so that whatever fails after that is a matter of tidying up.
 pub(super) async fn revoke(postgres: &Postgres, context: &Context<'_>) -> Result<(), ServiceError> {
@@ -31,9 +30,8 @@ pub(super) async fn revoke(postgres: &Postgres, context: &Context<'_>) -> Result
         return Err(session.rejected(found, OWN_ROLE));
     }
     let role = identifier(name);
-    let membership = membership(&session, &found, &role);
-    let owner = postgres.owner.as_deref();
-    close(&session, (name, owner), &found).await?;
+    let membership = session.membership(&found, &role);
+    close(postgres, context, &session, &found).await?;
     end_sessions(&session, &found, &role, &membership).await?;
     if let Some(owner) = &postgres.owner {
         tidy_up(postgres, context, &session, &found, owner)
@@ -52,7 +50,7 @@ pub(super) async fn sessions(
     let Some(found) = session.role(&postgres.username).await? else {
         return Ok(Sessions::default());
     };
-    let membership = membership(&session, &found, &identifier(&postgres.username));
+    let membership = session.membership(&found, &identifier(&postgres.username));
     // Without membership the addresses are hidden. Workers of a session are no sessions.
     let rows = session
         .rolled_back(&format!(
@@ -64,41 +62,29 @@ pub(super) async fn sessions(
     Ok(Sessions::of(rows.iter().map(|row| column(row, 0))))
 }
 
-/// What gives the administrator the role's privileges: for one transaction, as the role may be the owner's.
-fn membership(session: &Session, found: &Role, role: &str) -> String {
-    if found.is_usable {
-        String::new()
-    } else {
-        format!("GRANT {role} TO CURRENT_USER{}; ", session.with_inherit())
-    }
-}
-
 /// Closes the login. Whoever changes the role's own password, and does not end that transaction, holds this up:
-/// its sessions end then, in the same breath, so that whoever logs in again at once comes too late.
+/// what holds it ends then.
 async fn close(
+    postgres: &Postgres,
+    context: &Context<'_>,
     session: &Session,
-    (name, owner): (&str, Option<&str>),
     found: &Role,
 ) -> Result<(), ServiceError> {
-    let mut statement = closed(name);
-    let mut closings = 1;
-    loop {
-        match session.transaction(&statement).await {
-            Err(error) if error.is_transient() && closings < CLOSINGS => {
-                closings += 1;
-                let alone = format!("{}; {}", ended(&found.oid), closed(name));
-                statement = session.as_member_of(found, &identifier(name), &alone);
-            }
-            Err(error) => {
-                // It may be such a transaction that has no session any more.
-                // Who acts as the owner when it prepares a transaction is the owner.
-                let names: Vec<_> = std::iter::once(name).chain(owner).collect();
-                no_prepared_transactions(session, &names).await?;
-                return Err(error);
-            }
-            Ok(_) => return Ok(()),
+    let name = &postgres.username;
+    let at_once = format!("{}; {}", ended(&found.oid), closed(name));
+    let mut done = session.transaction(&closed(name)).await.map(drop);
+    for _ in 1..CLOSINGS {
+        match done {
+            Err(error) if error.is_transient() => {}
+            done => return done,
         }
+        done = held_up::against(postgres, context, session, (name, found), AUTHID, &at_once).await;
     }
+    if done.is_err() {
+        let owners = format!("pg_has_role({}::oid, owner, 'MEMBER')", found.oid);
+        held_up::none_prepared(session, &owners).await?;
+    }
+    done
 }
 
 fn closed(name: &str) -> String {
@@ -109,7 +95,7 @@ fn closed(name: &str) -> String {
 pub(super) fn closing(session: &Session, name: &str, found: &Role) -> String {
     format!(
         "{}{}",
-        membership(session, found, &identifier(name)),
+        session.membership(found, &identifier(name)),
         closed(name)
     )
 }
@@ -200,13 +186,15 @@ async fn tidy_up(
     let name = &postgres.username;
     is_of(session, found, name, owner).await?;
     let (role, owner) = (identifier(name), identifier(owner));
-    no_prepared_transactions(session, &[name]).await?;
     // Through the role, which is a member of the owner's, the administrator has the privileges
     // of both, and loses them with it.
-    let membership = membership(session, found, &role);
+    let membership = session.membership(found, &role);
     session
         .transaction(&format!("{membership}GRANT {owner} TO {role}"))
         .await?;
+    // A session may have prepared one until it ended.
+    held_up::roll_back(postgres, context, session, found, AUTHID).await?;
+    held_up::none_prepared(session, &format!("owner = {}", literal(name))).await?;
     let rest = format!("REASSIGN OWNED BY {role} TO {owner}; DROP OWNED BY {role}");
     let everything = hand_over::What::Everything(&found.oid);
     let allowed = str::to_owned;
@@ -244,34 +232,3 @@ async fn is_of(
 
 /// The credential has ended, whatever else has not.
 const CLOSED: &str = "; the role's login is closed already";
-
-/// Nobody but a superuser could end the transactions of a role that is gone.
-async fn no_prepared_transactions(session: &Session, names: &[&str]) -> Result<(), ServiceError> {
-    let owners: Vec<_> = names.iter().map(|name| literal(name)).collect();
-    let rows = session
-        .transaction(&format!(
-            "SELECT gid, database FROM pg_prepared_xacts WHERE owner IN ({}) ORDER BY prepared LIMIT 5",
-            owners.join(", ")
-        ))
-        .await?;
-    if rows.is_empty() {
-        return Ok(());
-    }
-    let transactions: Vec<_> = rows
-        .iter()
-        .map(|row| format!("{:?} in database {:?}", column(row, 0), column(row, 1)))
-        .collect();
-    let found = format!(
-        "the role has prepared transactions: {}",
-        transactions.join(", ")
-    );
-    let remedy = format!(
-        "End them there (COMMIT PREPARED or ROLLBACK PREPARED), as a superuser or after SET ROLE {}",
-        names
-            .iter()
-            .map(|name| identifier(name))
-            .collect::<Vec<_>>()
-            .join(" or ")
-    );
-    Err(session.unavailable(found, remedy))
-}

@@ -110,6 +110,15 @@ impl Session {
         .await
     }
 
+    /// Another one like this, the administrator's.
+    pub(super) async fn another(
+        &self,
+        postgres: &Postgres,
+        context: &Context<'_>,
+    ) -> Result<Self, ServiceError> {
+        Self::administrator(postgres, context, self.action).await
+    }
+
     /// Another session of the administrator, in a database that is the customer's: every setting that was
     /// chosen for that database has the value that it has here.
     pub(super) async fn in_database(
@@ -320,6 +329,11 @@ impl Session {
         Ok(rows.first().and_then(|row| row.get(0)) == Some("t"))
     }
 
+    /// What a role must be granted another with, to act as it.
+    pub(super) fn becomes(&self) -> &'static str {
+        if self.is_since(16) { "SET" } else { "MEMBER" }
+    }
+
     /// What makes a membership give its privileges, whatever the member's own attribute says. Before
     /// version 16 the attribute decides.
     pub(super) fn with_inherit(&self) -> &'static str {
@@ -327,6 +341,15 @@ impl Session {
             " WITH INHERIT TRUE, SET TRUE"
         } else {
             ""
+        }
+    }
+
+    /// What gives the administrator the role's privileges: for one transaction, as the role may be the owner's.
+    pub(super) fn membership(&self, found: &Role, role: &str) -> String {
+        if found.is_usable {
+            String::new()
+        } else {
+            format!("GRANT {role} TO CURRENT_USER{}; ", self.with_inherit())
         }
     }
 
@@ -378,7 +401,11 @@ impl Session {
         .into()
     }
 
-    async fn query(&self, statements: &str) -> Result<Vec<SimpleQueryRow>, ServiceError> {
+    /// Runs statements as they are, be it that no transaction may hold them.
+    pub(super) async fn query(
+        &self,
+        statements: &str,
+    ) -> Result<Vec<SimpleQueryRow>, ServiceError> {
         // The simple protocol: poolers in transaction mode know no prepared statements.
         let answer = tokio::time::timeout(
             self.deadline.attempt(net::REQUEST_TIMEOUT),

@@ -15,7 +15,11 @@ on_each!(
 );
 
 /// Workers of the server's own would be taken for somebody's sessions.
-const QUIET: &[&str] = &["autovacuum=off", "max_connections=60"];
+const QUIET: &[&str] = &[
+    "autovacuum=off",
+    "max_connections=60",
+    "max_prepared_transactions=9",
+];
 
 /// Sessions that are under way without anybody's name.
 const NAMELESS: &str = "SELECT count(DISTINCT pid) FROM pg_locks WHERE locktype = 'virtualxid' AND pid NOT IN \
@@ -107,11 +111,16 @@ async fn a_session_that_has_not_begun_ends_with_its_role(version: Version) {
 }
 
 /// Logs in whenever it can, and holds the role up as soon as it is in: until it is refused as such.
-async fn knock(config: Config) -> SqlState {
+async fn knock(config: Config, prepared: Option<String>) -> SqlState {
     loop {
         match connect(&config).await {
             Ok(client) => {
                 let _ = client.batch_execute(HOLDING[0]).await;
+                if let Some(prepared) = &prepared {
+                    let prepare = format!("PREPARE TRANSACTION '{prepared}'");
+                    let _ = client.batch_execute(&prepare).await;
+                    continue;
+                }
                 let _ = client.batch_execute("SELECT pg_advisory_lock(1)").await;
             }
             Err(error) => {
@@ -152,7 +161,10 @@ async fn a_hostile_holder_does_not_outlive_the_grace_period(version: Version) {
     let stubborn = tokio::spawn(async move { stubborn.batch_execute(STUBBORN).await });
     let begun = still_to_begin(&stand, &leaked, 3).await;
     let knocking: Vec<_> = (0..12)
-        .map(|_| tokio::spawn(knock(config.clone())))
+        .map(|n| {
+            let prepared = (n % 2 == 0).then(|| n.to_string());
+            tokio::spawn(knock(config.clone(), prepared))
+        })
         .collect();
     let waits = "SELECT count(*) > 8 FROM pg_locks WHERE NOT granted";
     assert!(eventually(async || stand.ask("archive", waits).await == "t").await);

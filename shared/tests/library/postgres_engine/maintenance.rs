@@ -13,7 +13,9 @@ on_each!(
     a_dropped_database_keeps_no_credential_alive,
     no_setting_of_a_database_keeps_a_credential_alive,
     an_open_transaction_keeps_no_credential_alive,
-    a_prepared_change_of_the_role_is_named,
+    a_prepared_change_of_a_role_keeps_no_credential_alive,
+    a_prepared_change_in_a_database_that_is_shut_keeps_no_credential_alive,
+    a_prepared_change_that_nobody_can_reach_is_named,
     poolers_know_no_settings,
     a_pooler_that_logs_in_as_somebody_else_is_named,
     the_administrators_secret_names_the_database_that_it_works_in,
@@ -175,13 +177,99 @@ async fn an_open_transaction_keeps_no_credential_alive(version: Version) {
     assert_eq!(stand.verdict(&second).await, Verdict::Accepted);
 }
 
-async fn a_prepared_change_of_the_role_is_named(version: Version) {
+async fn a_prepared_change_of_a_role_keeps_no_credential_alive(version: Version) {
+    let mut stand = Stand::start(version, &["max_prepared_transactions=9"]).await;
+    for statements in [
+        "CREATE ROLE readers; GRANT readers TO customer; CREATE ROLE other; CREATE TABLE t (n int); \
+         GRANT ALL ON t TO PUBLIC",
+        "BEGIN; SET LOCAL ROLE other; ALTER ROLE other PASSWORD 'x'; PREPARE TRANSACTION 'another''s'",
+    ] {
+        stand.server.execute("shop", statements).await.unwrap();
+    }
+    let imported = stand.imported.clone();
+    let mut current = stand.issued(&imported).await;
+    // An app's own has only read roles.
+    let client = stand.log_in(&current, "shop").await;
+    execute(
+        &client,
+        "BEGIN; INSERT INTO t VALUES (1); SELECT rolname FROM pg_roles; LOCK TABLE pg_auth_members IN ACCESS SHARE MODE; \
+         PREPARE TRANSACTION 'an app''s'",
+    )
+    .await;
+    // Whoever prepares it acts as the login, as the owner or as a group of the owner's.
+    for acts_as in ["NONE", "customer", "readers"] {
+        let leaked = current;
+        current = stand.issued(&leaked).await;
+        let client = stand.log_in(&leaked, "archive").await;
+        let change = format!(
+            "SET ROLE NONE; BEGIN; SAVEPOINT s; ALTER ROLE CURRENT_USER PASSWORD 'x'; RELEASE s; SET ROLE {acts_as}; \
+             PREPARE TRANSACTION 'it''s \\held'"
+        );
+        execute(&client, &change).await;
+        stand.revoked(&leaked).await;
+        assert!(client.batch_execute("SELECT 1").await.is_err());
+    }
+    // The owner's own, by a version that is not to end.
+    let client = stand.log_in(&current, "shop").await;
+    let change =
+        "BEGIN; ALTER ROLE customer PASSWORD 'x'; SET ROLE NONE; PREPARE TRANSACTION 'held'";
+    execute(&client, change).await;
+    stand.revoked(&imported).await;
+
+    let left = "SELECT string_agg(gid, ', ' ORDER BY gid) FROM pg_prepared_xacts";
+    assert_eq!(stand.ask("shop", left).await, "an app's, another's");
+    execute(&client, "SET ROLE customer").await;
+    execute(&client, "COMMIT PREPARED 'an app''s'").await;
+    assert_eq!(answer(&client, "SELECT count(*) FROM t").await, "1");
+    let members = format!(
+        "SELECT count(*) FROM pg_auth_members WHERE member = '\"{ADMINISTRATOR}\"'::regrole \
+         AND grantor = member"
+    );
+    assert_eq!(stand.ask(SUPERUSER, &members).await, "0");
+}
+
+async fn a_prepared_change_in_a_database_that_is_shut_keeps_no_credential_alive(version: Version) {
+    let mut stand = Stand::start(version, &["max_prepared_transactions=5"]).await;
+    let imported = stand.imported.clone();
+    let mut leaked = stand.issued(&imported).await;
+    for (shut, entries) in [
+        ("ALTER DATABASE archive CONNECTION LIMIT 0", "t 0"),
+        (
+            "REVOKE CONNECT ON DATABASE archive FROM PUBLIC, customer",
+            "t 0",
+        ),
+        ("ALTER DATABASE archive ALLOW_CONNECTIONS false", "f 0"),
+    ] {
+        let next = stand.issued(&leaked).await;
+        let client = stand.server.connect("archive").await.unwrap();
+        let change = format!(
+            "BEGIN; SET SESSION AUTHORIZATION {0}; SET ROLE NONE; ALTER ROLE CURRENT_USER PASSWORD 'x'; \
+             PREPARE TRANSACTION 'held'",
+            username(&leaked)
+        );
+        execute(&client, &change).await;
+        drop(client);
+        let client = stand.log_in(&leaked, "shop").await;
+        execute(&client, shut).await;
+        stand.revoked(&leaked).await;
+        let kept = "SELECT format('%s %s', datallowconn, datconnlimit) FROM pg_database WHERE datname = 'archive'";
+        assert_eq!(stand.ask("shop", kept).await, entries);
+        let granted =
+            format!("SELECT count(*) FROM pg_database WHERE datacl::text ~ '{ADMINISTRATOR}'");
+        assert_eq!(stand.ask("shop", &granted).await, "0");
+        leaked = next;
+    }
+}
+
+/// Where nobody but a superuser gets in, and the database's own row is held by what is prepared there.
+async fn a_prepared_change_that_nobody_can_reach_is_named(version: Version) {
     let mut stand = Stand::start(version, &["max_prepared_transactions=5"]).await;
     let imported = stand.imported.clone();
     let first = stand.issued(&imported).await;
     let client = stand.log_in(&first, "shop").await;
-    let change = "SET ROLE NONE; BEGIN; ALTER ROLE CURRENT_USER PASSWORD 'x'; \
-                  PREPARE TRANSACTION 'held'";
+    execute(&client, "ALTER DATABASE shop CONNECTION LIMIT 0").await;
+    let change = "BEGIN; ALTER DATABASE shop CONNECTION LIMIT 0; SET ROLE NONE; \
+                  ALTER ROLE CURRENT_USER PASSWORD 'x'; PREPARE TRANSACTION 'held'";
     execute(&client, change).await;
     let says_so = |error: &_| format!("{error}").contains("prepared transactions");
     let error = in_time(says_so, async |deadline| {

@@ -13,6 +13,8 @@ on_each!(
     what_a_version_made_by_itself_is_the_next_ones,
     a_lock_on_what_a_version_made_holds_no_rotation_up,
     a_database_that_a_version_made_needs_createdb,
+    a_lock_on_the_database_keeps_no_successor_out,
+    more_settings_than_anybody_needs_hold_no_rotation_up,
 );
 
 async fn a_role_that_makes_logins_or_is_out_of_time_is_refused(version: Version) {
@@ -168,4 +170,56 @@ async fn a_database_that_a_version_made_needs_createdb(version: Version) {
     let owner = "SELECT datdba::regrole FROM pg_database WHERE datname = 'archive'";
     assert_eq!(stand.ask(SUPERUSER, owner).await, "customer");
     assert_eq!(stand.verdict(&second).await, Verdict::Accepted);
+}
+
+/// Whoever owns it says who may connect to it.
+async fn a_lock_on_the_database_keeps_no_successor_out(version: Version) {
+    for end in ["SELECT 1", "PREPARE TRANSACTION 'held'"] {
+        let mut stand = Stand::start(version, &["max_prepared_transactions=5"]).await;
+        let imported = stand.imported.clone();
+        let first = stand.issued(&imported).await;
+        let client = stand.log_in(&first, "archive").await;
+        let shut = "REVOKE CONNECT ON DATABASE shop FROM PUBLIC, customer; \
+                    GRANT CONNECT ON DATABASE shop TO ";
+        execute(&client, &format!("{shut}{}", username(&first))).await;
+        execute(&client, "BEGIN; ALTER DATABASE shop CONNECTION LIMIT 50").await;
+        execute(&client, end).await;
+        let second = stand.issued(&first).await;
+        stand.revoked(&first).await;
+        assert_eq!(stand.verdict(&second).await, Verdict::Accepted);
+    }
+}
+
+/// A login may set its own for every database of the server, whoever's that is.
+async fn more_settings_than_anybody_needs_hold_no_rotation_up(version: Version) {
+    let mut stand = Stand::start(version, &[]).await;
+    for n in 1..9 {
+        let made = format!("CREATE DATABASE other{n}");
+        stand.server.execute(SUPERUSER, &made).await.unwrap();
+    }
+    let imported = stand.imported.clone();
+    let first = stand.issued(&imported).await;
+    let client = stand.log_in(&first, "shop").await;
+    let many = "DO $$ DECLARE name text; value text; other text; BEGIN \
+            FOR name, value, other IN SELECT s.name, setting, datname FROM pg_settings s, pg_database \
+                WHERE context = 'user' AND s.name NOT LIKE 'transaction%' AND datname LIKE 'other%' ORDER BY datname LOOP \
+                EXECUTE format('ALTER ROLE CURRENT_USER IN DATABASE %I SET %s TO %L', other, name, value); \
+            END LOOP; END $$; \
+        ALTER ROLE CURRENT_USER IN DATABASE shop SET work_mem TO '3MB'";
+    execute(&client, many).await;
+    let count = |role: &str| {
+        format!(
+            "SELECT sum(array_length(setconfig, 1)) FROM pg_db_role_setting \
+             WHERE setrole = '{role}'::regrole"
+        )
+    };
+    let set: usize = stand.ask("shop", &count("customer")).await.parse().unwrap();
+    assert!(set > 1000, "{set}");
+    let second = stand.issued(&first).await;
+    // And which role it acts as.
+    let copied = stand.ask("shop", &count(username(&second))).await;
+    assert_eq!(copied, "1001");
+    let client = stand.log_in(&second, "shop").await;
+    assert_eq!(answer(&client, "SELECT current_user").await, "customer");
+    assert_eq!(answer(&client, "SHOW work_mem").await, "3MB");
 }

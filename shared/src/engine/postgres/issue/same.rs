@@ -1,9 +1,13 @@
 //! What the owner's sessions are, the version's are too: attributes that the server asks of the role that logs
 //! in, and settings.
 
+use std::time::{Duration, Instant};
+
+use super::super::held_up;
 use super::super::session::OF_A_TRANSACTION;
 use super::{Postgres, Role, Session, column, identifier, literal};
-use crate::engine::{Kind, ServiceError};
+use crate::deadline::Transient as _;
+use crate::engine::{Context, Kind, ServiceError};
 
 /// Settings whose values are lists of names, in quotes where they need them: a list that is given as a text
 /// would be one name. Those that a role can have are no more.
@@ -106,20 +110,34 @@ pub(super) async fn attributes(
 /// A longer setting than this is nobody's who means well: whoever has a version's credential may make one of any length.
 const LONGEST: usize = 10_000;
 
+/// More settings than these are nobody's who means well, and no trying of them takes longer.
+const MOST: usize = 1000;
+const TIME: Duration = Duration::from_secs(10);
+
 /// Has the role get the settings, each that the server takes.
 pub(super) async fn apply(
     session: &Session,
     name: &str,
     settings: &[String],
 ) -> Result<(), ServiceError> {
-    if settings.is_empty() || session.transaction(&settings.join("; ")).await.is_ok() {
-        return Ok(());
-    }
-    for statement in settings {
-        match session.transaction(statement).await {
+    let begun = Instant::now();
+    let mut rest: Vec<_> = settings.chunks(MOST).collect();
+    while let Some(some) = rest.pop() {
+        if begun.elapsed() > TIME {
+            tracing::warn!(
+                role = name,
+                "settings of the owner are not the version's: trying each takes too long"
+            );
+            break;
+        }
+        match session.transaction(&some.join("; ")).await {
             Err(error) if error.kind() == Some(Kind::Unreachable) => return Err(error),
-            Err(error) => {
+            Err(error) if some.len() < 2 => {
                 tracing::warn!(role = name, %error, "a setting of the owner is not the version's");
+            }
+            Err(_) => {
+                let (first, second) = some.split_at(some.len() / 2);
+                rest.extend([second, first]);
             }
             Ok(_) => {}
         }
@@ -130,6 +148,7 @@ pub(super) async fn apply(
 /// What gives the role another's settings (`ALTER ROLE … SET`), and has it act as that one's sessions do: as the owner,
 /// `name`, if they say nothing else.
 pub(super) async fn settings(
+    postgres: &Postgres,
     session: &Session,
     name: &str,
     model: &Role,
@@ -149,13 +168,19 @@ pub(super) async fn settings(
              FROM pg_db_role_setting CROSS JOIN unnest(setconfig) AS entry \
                  LEFT JOIN pg_database database ON database.oid = setdatabase \
                  LEFT JOIN pg_settings known ON known.name = split_part(entry, '=', 1) \
-             WHERE setrole = {} AND split_part(entry, '=', 1) NOT IN ({OF_A_TRANSACTION})",
-            model.oid
+             WHERE setrole = {} AND split_part(entry, '=', 1) NOT IN ({OF_A_TRANSACTION}) \
+             ORDER BY entry NOT LIKE 'role=%', known.name IS NULL, setdatabase <> 0, datname <> {} \
+             LIMIT {MOST} + 1",
+            model.oid,
+            literal(&postgres.dbname)
         ))
         .await?;
+    if rows.len() > MOST {
+        tracing::warn!("the owner has more than {MOST} settings: the version's role gets no more");
+    }
     let mut statements = Vec::new();
-    for row in rows {
-        let (setting, value) = (column(&row, 1), column(&row, 2));
+    for row in rows.iter().take(MOST) {
+        let (setting, value) = (column(row, 1), column(row, 2));
         let database = row
             .get(0)
             .map(|name| format!(" IN DATABASE {}", identifier(name)))
@@ -207,10 +232,12 @@ fn set(role: &str, setting: &str, value: &str) -> String {
 /// credential may set what lets no other in. The role's own settings win over the database's.
 pub(super) async fn plain(
     postgres: &Postgres,
+    context: &Context<'_>,
     session: &Session,
     owner: &str,
 ) -> Result<(), ServiceError> {
     let (name, database) = (&postgres.username, literal(&postgres.dbname));
+    let before = postgres.previous_username.as_deref();
     let Some(found) = session.role(name).await? else {
         return Ok(());
     };
@@ -269,11 +296,46 @@ pub(super) async fn plain(
             "GRANT CONNECT ON DATABASE {} TO {role}",
             identifier(&postgres.dbname)
         );
-        session
+        let granted = session
             .transaction(&session.as_member_of(&found, &role, &grant))
-            .await?;
+            .await;
+        match (granted, before) {
+            (Err(error), Some(name)) if error.is_transient() => {
+                end_holders(postgres, context, session, name, &grant).await?;
+            }
+            (granted, _) => drop(granted?),
+        }
     }
     Ok(())
+}
+
+/// What the version before does not end holds a rotation up, and so its own end.
+async fn end_holders(
+    postgres: &Postgres,
+    context: &Context<'_>,
+    session: &Session,
+    before: &str,
+    grant: &str,
+) -> Result<(), ServiceError> {
+    const CATALOG: &str = "pg_database";
+    let Some(role) = session.role(before).await? else {
+        return Ok(());
+    };
+    let statements = format!(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usesysid = {} AND pid IN \
+             (SELECT pid FROM pg_locks WHERE relation = '{CATALOG}'::regclass AND mode <> 'AccessShareLock'); \
+         {grant}",
+        role.oid
+    );
+    held_up::against(
+        postgres,
+        context,
+        session,
+        (before, &role),
+        CATALOG,
+        &statements,
+    )
+    .await
 }
 
 /// The names in a list as the server keeps it, with those in quotes that need them.
