@@ -2,6 +2,7 @@
 
 mod authority;
 mod ending;
+mod held_up;
 mod protocol;
 mod sessions;
 mod untidy;
@@ -31,6 +32,7 @@ pub(super) fn mutants() -> impl Iterator<Item = &'static Mutant> {
         protocol::MUTANTS,
         authority::MUTANTS,
         ending::MUTANTS,
+        held_up::MUTANTS,
         untidy::MUTANTS,
         sessions::MUTANTS,
     ];
