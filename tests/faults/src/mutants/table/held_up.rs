@@ -69,11 +69,14 @@ pub(super) const MUTANTS: &[Mutant] = &[
     ),
     mutant(
         "copies settings without end",
-        &[(
-            SAME,
-            "const MOST: usize = 1000;",
-            "const MOST: usize = 1_000_000;",
-        )],
+        &[
+            (SAME, "LIMIT {MOST} + 1", "LIMIT 1000000"),
+            (
+                SAME,
+                "for row in rows.iter().take(MOST) {",
+                "for row in &rows {",
+            ),
+        ],
         "same::v15::more_settings_than",
         Rule::Converges,
     ),
