@@ -142,9 +142,13 @@ pub(crate) trait Engine: Sized {
     /// Logs in as the customer does.
     async fn verify(&self, context: &Context<'_>) -> Result<Verdict, ServiceError>;
     /// Shows that a login with the credential says that one has it. It does not where the service lets anyone in who
-    /// knows the name.
-    async fn is_telling(&self, context: &Context<'_>) -> Result<(), ServiceError> {
-        let _ = context;
+    /// knows the name. Of one that `is_kept_out`, the service has found the password right.
+    async fn is_telling(
+        &self,
+        context: &Context<'_>,
+        is_kept_out: bool,
+    ) -> Result<(), ServiceError> {
+        let _ = (context, is_kept_out);
         Ok(())
     }
     /// Has the service refuse the credential, and ends its sessions.
@@ -208,8 +212,8 @@ macro_rules! engines {
                 match self { $(Self::$variant(engine) => engine.verify(context).await,)+ }
             }
 
-            pub(crate) async fn is_telling(&self, context: &Context<'_>) -> Result<(), ServiceError> {
-                match self { $(Self::$variant(engine) => engine.is_telling(context).await,)+ }
+            pub(crate) async fn is_telling(&self, context: &Context<'_>, is_kept_out: bool) -> Result<(), ServiceError> {
+                match self { $(Self::$variant(engine) => engine.is_telling(context, is_kept_out).await,)+ }
             }
 
             pub(crate) async fn revoke(&self, context: &Context<'_>) -> Result<(), ServiceError> {

@@ -197,8 +197,8 @@ impl Services {
         self.prove(current, version, expected, deadline).await
     }
 
-    /// Whether a login shows that whoever stored the document has the credential. `administrator` is the value of the
-    /// secret that `masterarn` names.
+    /// Whether a login shows that whoever stored the document has the credential: the service has found the password
+    /// right, whatever keeps the login out then. `administrator` is the value of the secret that `masterarn` names.
     ///
     /// # Errors
     /// If the service lets anyone in who knows the login's name, or cannot say.
@@ -210,10 +210,21 @@ impl Services {
     ) -> Result<bool, ServiceError> {
         // Before any login.
         let context = self.authorised(document, administrator, deadline)?;
-        if self.verify(document, deadline).await? != Verdict::Accepted {
+        let customers = self.context(None, deadline);
+        let verified = retry(deadline, || async {
+            match document.engine.verify(&customers).await {
+                Err(error) if error.is_of_right_password() => Ok((Verdict::Accepted, true)),
+                verdict => verdict.map(|verdict| (verdict, false)),
+            }
+        });
+        let (verdict, is_kept_out) = verified.await?;
+        if verdict != Verdict::Accepted {
             return Ok(false);
         }
-        let result = retry(deadline, || document.engine.is_telling(&context)).await;
+        let result = retry(deadline, || {
+            document.engine.is_telling(&context, is_kept_out)
+        })
+        .await;
         result
             .map(|()| true)
             .map_err(|error| error.with_administrator(&document.administrator))

@@ -66,6 +66,8 @@ pub struct CallError {
     /// How long the service asked to wait.
     retry_after: Option<Duration>,
     administrator: Option<SecretArn>,
+    /// Whether the service had found a customer's password right.
+    is_of_right_password: bool,
 }
 
 impl CallError {
@@ -85,6 +87,7 @@ impl CallError {
             remedy: remedy.into(),
             retry_after: None,
             administrator: None,
+            is_of_right_password: false,
         }
     }
 
@@ -218,8 +221,17 @@ impl ServiceError {
         })
     }
 
-    /// The same of another kind, and what to do about that.
-    /// As of a login whose password is right.
+    /// As of a login whose password the service has found right, whatever it did then.
+    pub(super) fn of_right_password(self) -> Self {
+        self.and(|call| call.is_of_right_password = true)
+    }
+
+    /// Whether the service has found the password right: the login is shown, whatever keeps it out.
+    pub(crate) fn is_of_right_password(&self) -> bool {
+        matches!(self, Self::Call(call) if call.is_of_right_password)
+    }
+
+    /// As of a login that what is set for it keeps out.
     pub(super) fn kept_out(self, remedy: &'static str) -> Self {
         self.and(|call| {
             call.kind = Kind::KeptOut;
@@ -229,6 +241,7 @@ impl ServiceError {
         })
     }
 
+    /// The same of another kind, and what to do about that.
     pub(super) fn instead(self, kind: Kind, remedy: &'static str) -> Self {
         self.and(|call| {
             call.kind = kind;

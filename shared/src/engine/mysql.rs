@@ -20,6 +20,7 @@ mod verifier;
 
 use secrecy::{ExposeSecret, SecretString};
 
+use self::account::Account;
 use self::session::{Login, Session};
 use super::{CallError, Cause, Context, Engine, Kind, REHEARSAL, ServiceError, Sessions, Verdict};
 use crate::authority::Place;
@@ -149,6 +150,29 @@ impl Engine for Mysql {
             Err(fault) if fault.is_over_limit_of(&self.username) => Ok(Verdict::Accepted),
             Err(fault) => Err(fault.into_customers_error(self.service(), ACTION)),
         }
+    }
+
+    /// An answer that keeps a login out does not say which account it is of.
+    async fn is_telling(
+        &self,
+        context: &Context<'_>,
+        is_kept_out: bool,
+    ) -> Result<(), ServiceError> {
+        if !is_kept_out {
+            return Ok(());
+        }
+        let mut session = self.administrator(context, "Looking at a user").await?;
+        let anonymous = Account::of(&mut session, "").await;
+        let result = match anonymous {
+            Ok(accounts) if accounts.is_empty() => Ok(()),
+            Ok(_) => Err(session.rejected(
+                format!("an anonymous account may stand in for {:?}", self.username),
+                "Drop the accounts without a name",
+            )),
+            Err(error) => Err(error),
+        };
+        session.close().await;
+        result
     }
 
     async fn revoke(&self, context: &Context<'_>) -> Result<(), ServiceError> {

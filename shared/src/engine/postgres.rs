@@ -128,7 +128,10 @@ impl Engine for Postgres {
 
     async fn verify(&self, context: &Context<'_>) -> Result<Verdict, ServiceError> {
         match Session::customer(self, context).await {
-            Ok(session) => self.acts_as_owner(&session).await,
+            Ok(session) => self
+                .acts_as_owner(&session)
+                .await
+                .map_err(ServiceError::of_right_password),
             Err(Fault::Login(_)) => Ok(Verdict::Refused),
             // The password is right. Which role that is `issue` asks the server, before it grants anything.
             Err(Fault::Full(_)) => Ok(Verdict::Accepted),

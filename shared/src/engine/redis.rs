@@ -7,19 +7,20 @@
 //! is revoked it is switched off and loses its password.
 
 mod acl;
+mod clients;
 mod session;
 
 use rustls::pki_types::ServerName;
 use secrecy::{ExposeSecret, SecretString};
 
 use self::acl::{Storage, Users};
+use self::clients::{clients_of, has_replica};
 use self::session::{Login, Session};
 use super::{Context, Engine, REHEARSAL, ServiceError, Sessions, Verdict};
 use crate::authority::Place;
 use crate::engine::{RandomError, password, username};
 use crate::fields::{Check, Fields};
 use crate::ids::VersionId;
-use crate::net;
 
 /// The user that every connection starts as, and that a login without a name means.
 const DEFAULT: &str = "default";
@@ -156,28 +157,29 @@ impl Engine for Redis {
     }
 
     async fn verify(&self, context: &Context<'_>) -> Result<Verdict, ServiceError> {
-        const ACTION: &str = "Logging in with the instance's credential";
-        let mut verdict = None;
+        let (mut verdict, mut failed, mut is_right) = (None, None, false);
+        // Each is asked, whichever does not answer: a credential that one of them accepts is alive.
         for node in self.nodes() {
-            let mut session = Session::open(node, context, ACTION).await?;
-            let login = session.log_in(&self.username, self.password.expose_secret());
-            let here = match login.await? {
-                Login::Accepted => Verdict::Accepted,
-                Login::Refused(_) => Verdict::Refused,
-            };
-            if verdict.is_some_and(|elsewhere| elsewhere != here) {
-                return Err(session.unavailable(
-                    "the other nodes disagree with it on whether the credential is valid",
-                    "Check that the users are the same on all nodes",
-                ));
+            match self.verify_on(node, context, verdict).await {
+                Ok(here) => {
+                    is_right |= here == Verdict::Accepted;
+                    verdict = Some(here);
+                }
+                Err(error) => {
+                    is_right |= error.is_of_right_password();
+                    failed = failed.or(Some(error));
+                }
             }
-            verdict = Some(here);
         }
-        // There is always a node.
-        Ok(verdict.unwrap_or(Verdict::Refused))
+        match failed {
+            Some(error) if is_right => Err(error.of_right_password()),
+            Some(error) => Err(error),
+            // There is always a node.
+            None => Ok(verdict.unwrap_or(Verdict::Refused)),
+        }
     }
 
-    async fn is_telling(&self, context: &Context<'_>) -> Result<(), ServiceError> {
+    async fn is_telling(&self, context: &Context<'_>, _: bool) -> Result<(), ServiceError> {
         for node in self.nodes() {
             let mut session = Session::administrator(node, context, "Looking at a user").await?;
             let users = acl::list(&mut session).await?;
@@ -217,6 +219,29 @@ impl Engine for Redis {
 impl Redis {
     fn nodes(&self) -> impl Iterator<Item = &Node> {
         std::iter::once(&self.node).chain(&self.nodes)
+    }
+
+    async fn verify_on(
+        &self,
+        node: &Node,
+        context: &Context<'_>,
+        elsewhere: Option<Verdict>,
+    ) -> Result<Verdict, ServiceError> {
+        const ACTION: &str = "Logging in with the instance's credential";
+        let mut session = Session::open(node, context, ACTION).await?;
+        let login = session.log_in(&self.username, self.password.expose_secret());
+        let here = match login.await? {
+            Login::Accepted => Verdict::Accepted,
+            Login::Refused(_) => Verdict::Refused,
+        };
+        if elsewhere.is_some_and(|elsewhere| elsewhere != here) {
+            let error = session.unavailable(
+                "the other nodes disagree with it on whether the credential is valid",
+                "Check that the users are the same on all nodes",
+            );
+            return Err(error.of_right_password());
+        }
+        Ok(here)
     }
 
     async fn issue_at(
@@ -351,33 +376,6 @@ fn not_open(session: &Session, users: &Users, user: &str) -> Result<(), ServiceE
         ));
     }
     Ok(())
-}
-
-/// Whether replication would end with this user.
-async fn has_replica(session: &mut Session, user: &str) -> Result<bool, ServiceError> {
-    let replicas = session
-        .query::<Vec<u8>>(&["CLIENT", "LIST", "TYPE", "replica"])
-        .await?;
-    let field = format!("user={user}");
-    let mut fields = replicas.split(u8::is_ascii_whitespace);
-    Ok(fields.any(|it| it == field.as_bytes()))
-}
-
-/// The addresses of a user's clients, one for each.
-async fn clients_of(session: &mut Session, user: &str) -> Result<Vec<String>, ServiceError> {
-    let list = session.query::<Vec<u8>>(&["CLIENT", "LIST"]).await?;
-    let field = format!("user={user}");
-    let list = String::from_utf8_lossy(&list);
-    let clients = list.lines().map(|line| line.split(' '));
-    let own = clients.filter(|fields| fields.clone().any(|it| it == field));
-    Ok(own
-        .map(|mut fields| {
-            let address = fields.find_map(|it| it.strip_prefix("addr="));
-            let address = address.unwrap_or_default();
-            let (host, _port) = address.rsplit_once(':').unwrap_or((address, ""));
-            net::without_brackets(host).to_owned()
-        })
-        .collect())
 }
 
 /// Says it where somebody may read it: the user is copied as it is, for its apps may need it so.

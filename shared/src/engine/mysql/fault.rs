@@ -33,6 +33,9 @@ const LOGIN: [u16; 4] = [1045, 1698, 3118, 4151];
 /// refused, and no statement is answered, so that it is not accepted.
 const EXPIRED: [u16; 2] = [1820, 1862];
 
+/// The password is right, and the login's database is not the user's, or not there.
+const NO_DATABASE: [u16; 2] = [1044, 1049];
+
 /// An option of the server's prevents the statement: `read_only`, `strict_password_validation`.
 const PREVENTED: u16 = 1290;
 
@@ -128,7 +131,11 @@ impl Fault {
         } else {
             "Check the user's privileges and account at the server"
         };
-        let error = self.into_error(service, action);
+        let is_right = self.is_one_of(&EXPIRED) || self.is_one_of(&NO_DATABASE);
+        let mut error = self.into_error(service, action);
+        if is_right {
+            error = error.of_right_password();
+        }
         if error.kind() == Some(Kind::Administrator) {
             error.instead(Kind::Rejected, remedy)
         } else {

@@ -57,6 +57,7 @@ pub(super) fn login_fault(
         // Nobody is to look for a wrong password.
         _ if about.is_customer && about.is_accepted => {
             let error = failed().besides(", although the password is right");
+            let error = error.of_right_password();
             // A library or a directory that is not there, a privilege, a value: all else may pass.
             let code = code.code();
             let is_kept_out = ["58P01", "42501"].contains(&code) || code.starts_with("22");

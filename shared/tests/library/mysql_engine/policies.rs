@@ -114,10 +114,12 @@ pub(super) async fn a_password_that_expires_is_warned_of_and_no_refusal_when_it_
             .await;
         let code = if disconnects == "ON" { "1862" } else { "1820" };
         assert_rejected(&verified.unwrap_err(), &[code, "PASSWORD EXPIRE NEVER"]);
+        assert_eq!(stand.shows_possession(&stand.imported).await, Ok(true));
     }
     let mut wrong = stand.imported.clone();
     wrong["password"] = random().into();
     assert_eq!(stand.verdict(&wrong).await, Verdict::Refused);
+    assert_eq!(stand.shows_possession(&wrong).await, Ok(false));
     stand.revoke(&document(&stand.imported)).await;
     assert_eq!(stand.verdict(&stand.imported).await, Verdict::Refused);
 }

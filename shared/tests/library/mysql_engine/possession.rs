@@ -31,6 +31,14 @@ async fn an_account_that_stands_in_for_a_user_is_not_that_user(server: Server) {
         assert!(error.contains(words), "{error}");
     }
     assert!(!error.contains(&password), "{error}");
+    // Nor where the answer does not say whose password it is.
+    claimed["dbname"] = "nowhere".into();
+    let error = stand.shows_possession(&claimed).await.unwrap_err();
+    assert!(error.to_string().contains("anonymous"), "{error}");
+    stand.execute(&["DROP USER ''@'127.0.0.1'"]).await;
+    assert_eq!(stand.shows_possession(&claimed).await, Ok(false));
+    claimed["password"] = own.as_str().into();
+    assert_eq!(stand.shows_possession(&claimed).await, Ok(true));
 }
 
 async fn anothers_user_with_a_password_that_is_not_its_own_is_refused(server: Server) {

@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use addon_rotation::document::{Document, Fields};
 use addon_rotation::net::{self, PlainText};
-use addon_rotation::service::{Services, Verdict};
+use addon_rotation::service::{ServiceError, Services, Verdict};
 use database_servers::mysqld::Mysqld;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tools::{LATER_MARIADB, ensure_mariadb, ensure_mysql, target_directory};
 
-use crate::support::{document, next_document, random, serving, soon, version_id};
+use crate::support::{document, next_document, random, serving, soon, version_id, within};
 
 /// The instance's database and imported user.
 pub(super) const IMPORTED: &str = "shop";
@@ -165,6 +165,15 @@ impl Stand {
             .revoke(document, &serving(&self.administrator, document), soon())
             .await
             .unwrap();
+    }
+
+    pub(super) async fn shows_possession(&self, value: &Value) -> Result<bool, ServiceError> {
+        let document = document(value);
+        let administrator = serving(&self.administrator, &document);
+        let shown = self
+            .services
+            .shows_possession(&document, &administrator, soon());
+        within(shown).await
     }
 
     pub(super) async fn verdict(&self, value: &Value) -> Verdict {

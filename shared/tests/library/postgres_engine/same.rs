@@ -96,6 +96,12 @@ async fn a_login_that_keeps_itself_out_has_the_right_password(version: Version) 
         let mut claimed = first.clone();
         claimed["password"] = "wrong".into();
         assert_eq!(stand.verdict(&claimed).await, Verdict::Refused);
+        assert_eq!(stand.shows_possession(&first).await, Ok(true), "{poison}");
+        assert_eq!(stand.shows_possession(&claimed).await, Ok(false));
+        // Nor does the document have to be right, of a login that is.
+        claimed = imported.clone();
+        claimed["dbname"] = "nowhere".into();
+        assert_eq!(stand.shows_possession(&claimed).await, Ok(true));
         let second = stand.issued(&first).await;
         stand.revoked(&first).await;
         assert_eq!(stand.verdict(&second).await, Verdict::Accepted);

@@ -142,6 +142,15 @@ impl Stand {
         within(rehearse).await
     }
 
+    pub(crate) async fn shows_possession(&self, value: &Value) -> Result<bool, ServiceError> {
+        let document = document(value);
+        let administrator = serving(&self.administrator, &document);
+        let shown = self
+            .services
+            .shows_possession(&document, &administrator, soon());
+        within(shown).await
+    }
+
     pub(crate) async fn revoke(
         &self,
         value: &Value,

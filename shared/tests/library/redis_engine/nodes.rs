@@ -66,6 +66,8 @@ async fn nodes_that_do_not_agree_prove_nothing() {
         let (text, port) = (error.to_string(), other.redis.port().to_string());
         assert!(text.contains("disagree") && text.contains(&port), "{text}");
     }
+    // But that one of them lets it in.
+    assert_eq!(one.shows_possession(&first).await, Ok(true));
     // Nor does one that cannot be asked.
     other.redis.halt().await;
     let deadline = Deadline::after(std::time::Duration::from_millis(300));
