@@ -185,6 +185,22 @@ impl Schedules {
         Ok(is_moved)
     }
 
+    /// Whether the first try of a version's revocation is still to come. One rotation schedules several for one time,
+    /// which is precise to a minute.
+    ///
+    /// # Errors
+    /// If AWS refuses or does not answer.
+    pub(crate) async fn is_to_come(
+        &self,
+        secret: &SecretArn,
+        version: &VersionId,
+        deadline: Deadline,
+    ) -> Result<bool, AwsError> {
+        let first = self.group.planned(secret, version, 0, deadline);
+        let now = SystemTime::now() + Duration::from_mins(1);
+        Ok(first.await?.is_some_and(|it| it.is_enabled && it.at > now))
+    }
+
     /// Has a version revoked of which nobody knows since when it is out of use, unless that is
     /// scheduled already: `revoke-secret` looks at it soon, after `delay` at the earliest, and the whole
     /// grace period begins when it finds that Heroku does not show it. A rotation that was abandoned may

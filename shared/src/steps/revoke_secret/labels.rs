@@ -1,7 +1,7 @@
 //! Where a credential that ends has its labels: on its own version, and on each other one that holds it as well.
 
 use super::RevokeSecret;
-use super::look::{Shared, Versions};
+use super::look::{Shared, Versions, in_use};
 use crate::Error;
 use crate::claims;
 use crate::deadline::Deadline;
@@ -39,7 +39,8 @@ impl RevokeSecret {
         versions: &Versions,
         deadline: Deadline,
     ) -> Result<Option<VersionId>, Error> {
-        match versions.shared(event, secret)? {
+        let shared = versions.shared(event, secret, &self.schedules, deadline);
+        match shared.await? {
             None => Ok(None),
             Some(Shared::WithWaiting(other)) => {
                 self.label(event, secret, &other, deadline).await?;
@@ -47,6 +48,13 @@ impl RevokeSecret {
             }
             Some(Shared::WithCurrent) => {
                 let is_current = self.is_current(versions, deadline).await?;
+                if is_current && !versions.old.is_where(&versions.current) {
+                    let reason = format!(
+                        "the current version {} holds the same credential at another address. → Rotate: it ends at both then",
+                        versions.current_version
+                    );
+                    return Err(in_use(event, reason).into());
+                }
                 if is_current {
                     self.label_current(event, secret, versions, deadline)
                         .await?;

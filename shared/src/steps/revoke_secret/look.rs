@@ -11,7 +11,7 @@ use crate::event::RevokeEvent;
 use crate::fields::Fields;
 use crate::heroku::{AddOn, Partner};
 use crate::ids::VersionId;
-use crate::schedule::retry_delay;
+use crate::schedule::{Schedules, retry_delay};
 use crate::secrets::{Label, Secret, SecretError, own};
 use crate::service::{Sessions, Verdict};
 use crate::telemetry::{self, Metric};
@@ -30,58 +30,83 @@ pub(super) struct Versions {
 }
 
 impl Versions {
-    /// The versions without a proof of their own whose credential is the old one.
+    /// The versions without a proof of their own whose credential is the old one, where that is shown to be refused.
     pub(super) fn ended_with_it<'a>(
         &'a self,
         secret: &'a Secret,
     ) -> impl Iterator<Item = &'a VersionId> {
         let same = self.unproven.iter().filter(move |(version, document)| {
             self.old.is_same_login(document) == Some(true)
+                && (self.old.is_where(document) || self.current.is_where(document))
                 && secret.labelled(&Label::Live(version.clone())).as_ref() == Some(version)
         });
         same.map(|(version, _)| version)
     }
 
     /// The other version with the same credential that is revoked in this one's place, if there is one. All versions
-    /// with one credential are one: the credential ends with the last of their labels.
-    pub(super) fn shared(
+    /// with one credential at one address are one: the credential ends with the last of their labels. At each other
+    /// address a version of its own ends it, and one after the other: two addresses may be two names of one server.
+    pub(super) async fn shared(
         &self,
         event: &RevokeEvent,
         secret: &Secret,
-    ) -> Result<Option<Shared>, StepError> {
-        let in_use = |reason: String| StepError::InUse {
-            secret: event.secret.clone(),
-            version: event.version.clone(),
-            reason,
-        };
+        schedules: &Schedules,
+        deadline: Deadline,
+    ) -> Result<Option<Shared>, Error> {
         let current = (self.current_version.clone(), self.current.clone());
-        for (other, document) in self.others.iter().chain([&current]) {
+        let mut others: Vec<_> = self.others.iter().chain([&current]).collect();
+        // Whoever leaves its label to another waits for none, or two could wait for each other.
+        others.sort_by_key(|(_, document)| !self.old.is_where(document));
+        for (other, document) in others {
             match self.old.is_same_login(document) {
                 Some(true) => {}
                 Some(false) => continue,
                 None if event.vouched.is_some() => continue,
                 None => {
-                    return Err(in_use(format!(
+                    return Err(in_use(event, format!(
                         "version {other} has a credential of the same name at another address. → If they are two credentials, invoke revoke-secret with \"Vouched\": \"<the credential's name>\" and \"WasInUse\": true"
-                    )));
+                    )).into());
                 }
             }
             if *other == self.current_version {
                 return Ok(Some(Shared::WithCurrent));
             }
-            // Of two that wait, one leaves it to the other, or neither would have a label in the end: to the one that is
-            // where the service is by now, or else to the greater id.
+            // Of two that wait, one leaves it to the other, or neither would have a label in the end; or ends it where
+            // that is not, after that: the one that is where the service is by now, or else the greater id, is the other.
             let waits = !secret.carries(other, &Label::Pending);
             let rank = |document: &Document, id: &VersionId| {
                 (document.is_where(&self.current), id.clone())
             };
-            if waits && rank(&self.old, &event.version) > rank(document, other) {
-                return Err(in_use(format!("version {other} holds the same credential")));
+            let is_first = waits && rank(&self.old, &event.version) > rank(document, other);
+            if !self.old.is_where(document) {
+                // An operator who asks for it now does not wait for the other's time.
+                if is_first
+                    && (event.scheduled_at.is_none()
+                        || !schedules.is_to_come(&event.secret, other, deadline).await?)
+                {
+                    continue;
+                }
+                let reason = format!(
+                    "version {other} holds the same credential at another address, and is due first"
+                );
+                return Err(in_use(event, reason).into());
+            }
+            if is_first {
+                let reason = format!("version {other} holds the same credential");
+                return Err(in_use(event, reason).into());
             }
             tracing::info!(%other, "another live version holds the same credential, which ends with that");
             return Ok(Some(Shared::WithWaiting(other.clone())));
         }
         Ok(None)
+    }
+}
+
+pub(super) fn in_use(event: &RevokeEvent, reason: String) -> StepError {
+    StepError::InUse {
+        secret: event.secret.clone(),
+        version: event.version.clone(),
+        reason,
     }
 }
 
@@ -125,14 +150,10 @@ impl RevokeSecret {
         let version = &event.version;
         match self.document(event, version, deadline).await {
             Err(Error::Secret(SecretError::NoValue { .. })) if !secret.has_version(version) => {
-                Err(StepError::InUse {
-                    secret: event.secret.clone(),
-                    version: version.clone(),
-                    reason: format!(
-                        "there is no such version, and its label is on version {holder}. → Somebody has put it there: take it off (UpdateSecretVersionStage)"
-                    ),
-                }
-                .into())
+                let reason = format!(
+                    "there is no such version, and its label is on version {holder}. → Somebody has put it there: take it off (UpdateSecretVersionStage)"
+                );
+                Err(in_use(event, reason).into())
             }
             document => document,
         }
@@ -194,11 +215,6 @@ impl RevokeSecret {
             Err(error) => return Err(error.into()),
         };
         let (old, rendered) = (old.render()?, current.render()?);
-        let not_revoked = |reason: String| StepError::InUse {
-            secret: event.secret.clone(),
-            version: event.version.clone(),
-            reason,
-        };
         // What both have is the current one's if the service lets that in: stored by hand, it may have a wrong address.
         let vars = config.showing_both(&old, &rendered);
         if !vars.is_empty() && self.services.verify(current, deadline).await? != Verdict::Accepted {
@@ -207,7 +223,7 @@ impl RevokeSecret {
                 versions.current_version,
                 vars.join(", ")
             );
-            return Err(not_revoked(reason).into());
+            return Err(in_use(event, reason).into());
         }
         let vars = config.still_showing(&old, &rendered);
         if !vars.is_empty() {
@@ -215,7 +231,7 @@ impl RevokeSecret {
                 "Heroku still shows its credential in {}. → Publish the current version, or remove config vars that the document no longer names (v3: `change` to a document that has them in heroku.removed)",
                 vars.join(", ")
             );
-            return Err(not_revoked(reason).into());
+            return Err(in_use(event, reason).into());
         }
         let mut is_seen = !config.showing(&rendered).is_empty();
         for (_, other) in &versions.others {

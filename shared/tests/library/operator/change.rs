@@ -190,7 +190,7 @@ async fn a_host_that_moved_is_tried_before_anything_is_changed() {
     fire(&stand, &first, 0).await;
     assert!(!stand.service.is_live(&instance.imported));
     assert!(!stand.is_labelled_live(&instance, &first));
-    // The old address is nobody's any more: the changed version ends the credential that both have.
+    // The changed version ends the credential that both have, and the old address is nobody's any more.
     fire(&stand, &old, 0).await;
     assert!(stand.service.is_live(&credential(&instance, &old)));
     let stored = stand
@@ -201,6 +201,10 @@ async fn a_host_that_moved_is_tried_before_anything_is_changed() {
         .unwrap();
     fire(&stand, &stored, 0).await;
     assert!(!stand.service.is_live(&credential(&instance, &old)));
+    for attempt in [1, 2] {
+        fire(&stand, &old, attempt).await;
+    }
+    assert!(!stand.is_labelled_live(&instance, &old));
     let current = stand.current(&instance);
     assert_eq!(stand.service.live(), [credential(&instance, &current)]);
 }

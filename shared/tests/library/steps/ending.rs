@@ -24,7 +24,7 @@ use super::{assert_fires, assert_settled, fire, grace_period, releases, revocati
 use crate::support::{Api, Instance, Stand, credential, eventually, soon, version_id};
 
 /// What the last invocation of `revoke-secret` has scheduled its next try for.
-fn last_error(stand: &Stand) -> String {
+pub(super) fn last_error(stand: &Stand) -> String {
     let events = events(stand).into_iter();
     let mut postponed =
         events.filter(|event| event["detail-type"] == "Credential Revocation Postponed");

@@ -1,9 +1,11 @@
 //! A service that moved to another address: the instance has two servers then, and a credential may be alive on either.
 
+use addon_rotation::event::VersionId;
 use credential_service::{CredentialService, CredentialServiceOptions};
 use serde_json::{Value, json};
 use stand_in::{Fault, FaultRule};
 
+use super::ending::last_error;
 use super::{fire, schedule};
 use crate::support::{Api, Instance, Stand, create_secret, credential, random};
 
@@ -73,12 +75,19 @@ async fn an_old_credential_ends_at_both_addresses() {
 
 #[tokio::test]
 async fn an_old_credential_ends_at_both_addresses_with_its_instance() {
-    for is_given_up in [false, true] {
+    for given_up in [None, Some("for the new address"), Some("for none")] {
         let (stand, instance, _) = Stand::rotated(Api::V1).await;
         let (_, key) = login(&instance.document);
         let moved = moved_with(&stand, &instance, key).await;
-        if is_given_up {
-            let elsewhere = json!({ "token": random(), "url": moved.url().as_str() });
+        let is_given_up = given_up.is_some();
+        if let Some(how) = given_up {
+            let addresses = [moved.url().to_string()];
+            let addresses = if how == "for none" {
+                &[]
+            } else {
+                &addresses[..]
+            };
+            let elsewhere = json!({ "token": random(), "urls": addresses });
             stand.store_administrator(&elsewhere).await;
         }
         let event = json!({ "AddonId": instance.addon });
@@ -89,29 +98,188 @@ async fn an_old_credential_ends_at_both_addresses_with_its_instance() {
     }
 }
 
-/// Stored again with the new address, and replaced: that version's document knows where the apps had it last.
+/// The imported login once more, as the current version, where the current one has the service.
+async fn store_again(stand: &Stand, instance: &Instance, id: &str) -> VersionId {
+    let mut again = stand.value(&instance.secret, None).await;
+    for field in ["credential_id", "api_key"] {
+        again[field] = instance.document[field].clone();
+    }
+    let labels = json!(["AWSCURRENT"]);
+    stand.store_as(&instance.secret, &again, id, labels).await
+}
+
+/// Whichever comes first by its id.
+const IDS: [&str; 2] = [
+    "00000000-0000-4000-8000-000000000000",
+    "ffffffff-ffff-4fff-bfff-ffffffffffff",
+];
+
+/// Stored again with the new address, and replaced: the first one's document alone knows the old address.
 #[tokio::test]
-async fn of_two_versions_with_one_credential_the_one_where_the_service_is_ends_it() {
-    // Whichever comes first by its id.
-    for id in [
-        "00000000-0000-4000-8000-000000000000",
-        "ffffffff-ffff-4fff-bfff-ffffffffffff",
-    ] {
+async fn of_two_versions_with_one_credential_each_ends_it_at_its_own_address() {
+    for id in IDS {
         let (stand, instance, first) = Stand::rotated(Api::V1).await;
         let (_, key) = login(&instance.document);
         let moved = moved_with(&stand, &instance, key).await;
-        let mut again = stand.value(&instance.secret, None).await;
-        for field in ["credential_id", "api_key"] {
-            again[field] = instance.document[field].clone();
-        }
-        let labels = json!(["AWSCURRENT"]);
-        let again = stand.store_as(&instance.secret, &again, id, labels).await;
+        let again = store_again(&stand, &instance, id).await;
         stand.rotate(&instance).await;
         fire(&stand, &first, 0).await;
-        assert!(!stand.is_labelled_live(&instance, &first), "{id}");
         assert!(moved.is_live(&instance.imported), "{id}");
         fire(&stand, &again, 0).await;
         assert!(!moved.is_live(&instance.imported), "{id}");
+        // In use until then, for all that it knows.
+        fire(&stand, &first, 1).await;
+        fire(&stand, &first, 2).await;
+        assert!(!stand.service.is_live(&instance.imported), "{id}");
+        assert!(!stand.is_labelled_live(&instance, &first), "{id}");
+    }
+}
+
+/// Nothing tells them from two servers.
+#[tokio::test]
+async fn what_two_names_of_one_server_let_in_ends_when_the_time_of_both_has_come() {
+    for again_is_first in [false, true] {
+        let (stand, instance, first) = Stand::rotated(Api::V1).await;
+        let names = [stand.service.url().as_str(), &alias(&stand)].map(str::to_owned);
+        let administrator = stand.value(stand.administrator_arn(), None).await;
+        let administrator = json!({ "token": administrator["token"], "urls": names });
+        stand.store_administrator(&administrator).await;
+        let mut document = stand.value(&instance.secret, None).await;
+        document["url"] = alias(&stand).into();
+        stand.store(&instance.secret, &document).await;
+        let again = store_again(&stand, &instance, IDS[0]).await;
+        stand.rotate(&instance).await;
+        let tries = if again_is_first {
+            // In use at the first: the whole grace period begins when it is not.
+            vec![(&again, 0), (&first, 0), (&again, 1), (&again, 2)]
+        } else {
+            vec![(&first, 0), (&again, 0)]
+        };
+        for (version, attempt) in tries {
+            assert!(stand.service.is_live(&instance.imported), "{attempt}");
+            fire(&stand, version, attempt).await;
+        }
+        assert!(!stand.service.is_live(&instance.imported));
+        for attempt in [1, 2] {
+            fire(&stand, &first, attempt).await;
+        }
+        assert!(!stand.is_labelled_live(&instance, &first));
+    }
+}
+
+/// The service's other name.
+fn alias(stand: &Stand) -> String {
+    let url = stand.service.url();
+    url.as_str().replacen("127.0.0.1", "localhost", 1)
+}
+
+/// The current one has no label that could stand for the old address.
+#[tokio::test]
+async fn what_is_current_at_another_address_keeps_its_label_until_it_is_rotated() {
+    let (stand, instance, first) = Stand::rotated(Api::V1).await;
+    let (_, key) = login(&instance.document);
+    let moved = moved_with(&stand, &instance, key).await;
+    let again = store_again(&stand, &instance, IDS[0]).await;
+    fire(&stand, &first, 0).await;
+    assert!(stand.is_labelled_live(&instance, &first));
+    let message = last_error(&stand);
+    assert!(
+        message.contains(IDS[0]) && message.contains("Rotate"),
+        "{message}"
+    );
+    stand.rotate(&instance).await;
+    // The rotation schedules both for the same time.
+    fire(&stand, &first, 0).await;
+    fire(&stand, &again, 0).await;
+    for attempt in [1, 2] {
+        fire(&stand, &first, attempt).await;
+    }
+    assert!(!moved.is_live(&instance.imported));
+    assert!(!stand.service.is_live(&instance.imported));
+    assert!(!stand.is_labelled_live(&instance, &first));
+}
+
+/// Nothing but its label says that it is the instance's own; its login does, where that is.
+#[tokio::test]
+async fn a_version_that_nobody_saw_log_in_keeps_its_label_for_its_own_address() {
+    let (stand, instance, first) = Stand::rotated(Api::V1).await;
+    let (_, key) = login(&instance.document);
+    let (another, labelled) = at_another_server(&stand, &instance, key).await;
+    fire(&stand, &first, 0).await;
+    assert!(!stand.service.is_live(&instance.imported));
+    assert!(another.is_live(&instance.imported));
+    stand.lambda.invoke("sweep", json!({})).await.unwrap();
+    for attempt in [0, 1] {
+        fire(&stand, &labelled, attempt).await;
+    }
+    assert!(!another.is_live(&instance.imported));
+    assert!(!stand.is_labelled_live(&instance, &labelled));
+}
+
+/// A server for which the administrator's login is as well, where the imported name has this key, and a version with
+/// the imported login there, which has a label.
+async fn at_another_server(
+    stand: &Stand,
+    instance: &Instance,
+    key: &str,
+) -> (CredentialService, VersionId) {
+    let token = stand.value(stand.administrator_arn(), None).await["token"].clone();
+    let options = CredentialServiceOptions {
+        name: "another".to_owned(),
+        administrator_token: token.as_str().unwrap().to_owned(),
+    };
+    let another = CredentialService::start(options, stand.events.clone());
+    let another = another.await.unwrap();
+    another.register(&instance.imported, key).unwrap();
+    let urls = [stand.service.url(), another.url()].map(|it| it.to_string());
+    let administrator = json!({ "token": token, "urls": urls });
+    stand.store_administrator(&administrator).await;
+    let mut document = instance.document.clone();
+    document["url"] = another.url().as_str().into();
+    let labels = json!([format!("LIVE-{}", IDS[0])]);
+    let labelled = stand.store_as(&instance.secret, &document, IDS[0], labels);
+    (another, labelled.await)
+}
+
+/// That says nothing of the credential.
+#[tokio::test]
+async fn an_administrator_s_secret_that_is_deleted_keeps_a_label_until_somebody_takes_it_off() {
+    for is_gone in [false, true] {
+        let (stand, instance, first) = Stand::rotated(Api::V1).await;
+        let second = stand.current(&instance);
+        let (_, key) = login(&instance.document);
+        let moved = moved_with(&stand, &instance, key).await;
+        let mut deletion = json!({ "SecretId": stand.administrator_arn().as_str() });
+        if is_gone {
+            deletion["ForceDeleteWithoutRecovery"] = true.into();
+        }
+        stand.call("DeleteSecret", deletion).await.unwrap();
+        fire(&stand, &first, 0).await;
+        assert!(!moved.is_live(&instance.imported));
+        let event = json!({ "AddonId": instance.addon });
+        let deprovisioned = stand.lambda.ask("deprovision-addon", event.clone()).await;
+        for message in [last_error(&stand), deprovisioned.unwrap_err().error_message] {
+            for words in [
+                "restore-secret",
+                &instance.imported,
+                "127.0.0.1",
+                &format!("LIVE-{first}"),
+            ] {
+                assert!(message.contains(words), "{words}: {message}");
+            }
+        }
+        assert_eq!(moved.live(), [] as [&str; 0]);
+        assert!(stand.is_labelled_live(&instance, &first));
+        for version in [&first, &second] {
+            let label = json!({
+                "SecretId": instance.secret.as_str(),
+                "VersionStage": format!("LIVE-{version}"),
+                "RemoveFromVersionId": version.as_str(),
+            });
+            stand.call("UpdateSecretVersionStage", label).await.unwrap();
+        }
+        let answer = stand.lambda.ask("deprovision-addon", event).await.unwrap();
+        assert_eq!(answer["Outcome"], "deprovisioned", "{answer}");
     }
 }
 
@@ -134,24 +302,7 @@ async fn an_old_credential_whose_password_was_changed_at_the_new_address_ends_th
 #[tokio::test]
 async fn with_an_instance_no_login_of_its_name_ends_at_another_server() {
     let (stand, instance, _) = Stand::rotated(Api::V1).await;
-    let token = stand.value(stand.administrator_arn(), None).await["token"].clone();
-    let options = CredentialServiceOptions {
-        name: "another".to_owned(),
-        administrator_token: token.as_str().unwrap().to_owned(),
-    };
-    let another = CredentialService::start(options, stand.events.clone());
-    let another = another.await.unwrap();
-    another.register(&instance.imported, "its own").unwrap();
-    let urls = [stand.service.url(), another.url()].map(|it| it.to_string());
-    let administrator = json!({ "token": token, "urls": urls });
-    stand.store_administrator(&administrator).await;
-    let mut document = instance.document.clone();
-    document["url"] = another.url().as_str().into();
-    let id = "00000000-0000-4000-8000-000000000000";
-    let labels = json!([format!("LIVE-{id}")]);
-    stand
-        .store_as(&instance.secret, &document, id, labels)
-        .await;
+    let (another, _) = at_another_server(&stand, &instance, "its own").await;
     let event = json!({ "AddonId": instance.addon });
     let answer = stand.lambda.ask("deprovision-addon", event).await.unwrap();
     assert_eq!(answer["Outcome"], "deprovisioned", "{answer}");
