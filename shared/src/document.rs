@@ -239,6 +239,16 @@ impl Document {
         self.engine.places() == other.engine.places()
     }
 
+    /// The addresses of its service.
+    pub(crate) fn address(&self) -> String {
+        let places = self.engine.places();
+        places
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+            .join(", ")
+    }
+
     /// What notes that the credential of this version was seen to log in: of this login, at these addresses, as this
     /// owner's. An id may come to hold another value, long after its version was forgotten.
     pub(crate) fn note(&self, version: &VersionId) -> Note {

@@ -3,8 +3,10 @@
 
 use crate::Error;
 use crate::authority::AuthorityError;
+use crate::aws::AwsError;
 use crate::deadline::Deadline;
 use crate::document::Document;
+use crate::error::StepError;
 use crate::fields::Fields;
 use crate::ids::{SecretArn, VersionId};
 use crate::secrets::{Secret, SecretError, Secrets, own};
@@ -47,7 +49,7 @@ impl Ending<'_> {
         version: &VersionId,
         document: &Document,
     ) -> Result<bool, Error> {
-        let administrator = self.administrator(document).await?;
+        let administrator = self.administrator(version, document).await?;
         let is_shown = self.logs_in(document, &administrator).await?;
         if is_shown {
             let note = document.note(version);
@@ -63,7 +65,7 @@ impl Ending<'_> {
     pub(crate) async fn end(
         &self,
         (version, document): (&VersionId, &Document),
-        administrator: Result<Fields, SecretError>,
+        administrator: Result<Fields, Error>,
         current: Option<&Document>,
     ) -> Result<(), Error> {
         let moved = current.filter(|current| !document.is_where(current));
@@ -77,7 +79,7 @@ impl Ending<'_> {
         };
         let ended = match &administrator {
             Ok(administrator) => first.refuse(version, document, administrator).await,
-            Err(error) => Err(error.clone().into()),
+            Err(error) => Err(error.clone()),
         };
         let elsewhere = self.end_where_it_moved(version, document, current).await;
         match ended {
@@ -102,7 +104,7 @@ impl Ending<'_> {
         let Some(moved) = current.with_login_of(document)? else {
             return Ok(());
         };
-        let administrator = self.administrator(&moved).await?;
+        let administrator = self.administrator(version, &moved).await?;
         let is_named = document.is_named_after(version);
         if !is_named && !self.logs_in(&moved, &administrator).await? {
             return Ok(());
@@ -111,10 +113,24 @@ impl Ending<'_> {
         self.refuse(version, &moved, &administrator).await
     }
 
-    async fn administrator(&self, document: &Document) -> Result<Fields, SecretError> {
-        self.secrets
-            .fields(&document.administrator, self.deadline)
-            .await
+    /// The administrator's secret of the version's document. One that is not there says nothing of the credential.
+    pub(crate) async fn administrator(
+        &self,
+        version: &VersionId,
+        document: &Document,
+    ) -> Result<Fields, Error> {
+        let administrator = &document.administrator;
+        match self.secrets.fields(administrator, self.deadline).await {
+            Err(SecretError::Aws(error)) if is_deleted(&error) => Err(StepError::NoAdministrator {
+                secret: self.arn.clone(),
+                version: version.clone(),
+                credential: document.engine.credential().to_owned(),
+                address: document.address(),
+                cause: error.to_string(),
+            }
+            .into()),
+            fields => Ok(fields?),
+        }
     }
 
     async fn logs_in(&self, document: &Document, administrator: &Fields) -> Result<bool, Error> {
@@ -135,6 +151,10 @@ impl Ending<'_> {
         services.prove_refused(document, version, deadline).await?;
         Ok(())
     }
+}
+
+fn is_deleted(error: &AwsError) -> bool {
+    error.is("ResourceNotFoundException") || error.is("InvalidRequestException")
 }
 
 /// Whether the administrator's login is no longer for the address.

@@ -145,7 +145,11 @@ impl Served {
         if served.protocol.is_none() && served.servers.iter().any(|(_, port)| port.is_none()) {
             return Err("it says neither engine nor port of a server");
         }
-        if served.servers.is_empty() && served.urls.is_empty() {
+        // An empty list says that it is for none.
+        if !["host", "hosts", "url", "urls"]
+            .iter()
+            .any(|name| known(name).is_some())
+        {
             return Err("it does not say for which address its login is");
         }
         Ok(served)
@@ -171,6 +175,9 @@ impl Served {
 
 impl fmt::Display for Served {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.servers.is_empty() && self.urls.is_empty() {
+            return f.write_str("no address");
+        }
         let mut separator = "";
         for (host, port) in &self.servers {
             f.write_str(separator)?;

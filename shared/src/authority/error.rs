@@ -44,7 +44,7 @@ pub enum AuthorityError {
     },
     /// The administrator's secret does not say what it is for.
     #[error(
-        "The administrator's secret {administrator} cannot be used: {problem}. → Complete it from your own records, not from a document: `{}`.",
+        "The administrator's secret {administrator} cannot be used: {problem}. → Complete it from your own records, not from a document: `{}`. If its login is for no server any more, complete it with {{hosts: []}}.",
         complete(administrator, example)
     )]
     Addresses {

@@ -127,6 +127,27 @@ pub enum StepError {
         /// The version.
         version: VersionId,
     },
+    /// Nobody can log in to end it.
+    #[error(
+        "Version {version} of {secret} is not revoked, as its administrator's secret cannot be read: {}",
+        message::because(
+            cause,
+            "",
+            &format!("If it is deleted, restore it (aws secretsmanager restore-secret). If it is gone, end the login {credential:?} at {address} by hand, if your own records have it as this instance's, and take the label LIVE-{version} off (aws secretsmanager update-secret-version-stage)")
+        )
+    )]
+    NoAdministrator {
+        /// The secret.
+        secret: SecretArn,
+        /// The version.
+        version: VersionId,
+        /// What its credential is called.
+        credential: String,
+        /// Where that is.
+        address: String,
+        /// AWS's words.
+        cause: String,
+    },
     /// A day of tries is over.
     #[error(
         "Version {version} of {secret} was not revoked within a day. The last attempt failed: {}",
@@ -162,6 +183,7 @@ impl Transient for StepError {
             | Self::Tag { .. }
             | Self::NotShown { .. }
             | Self::Deleted { .. }
+            | Self::NoAdministrator { .. }
             | Self::GaveUp { .. } => false,
         }
     }

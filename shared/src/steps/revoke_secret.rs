@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use look::{Seen, Versions};
+use look::{Seen, Versions, in_use};
 use tries::{Ended, Outcome, Told};
 
 use super::StepError;
@@ -165,12 +165,7 @@ impl RevokeSecret {
         }
         if secret.carries(&event.version, &Label::Pending) {
             let reason = "it is AWSPENDING. → If its rotation was cancelled, take the label off";
-            return Err(StepError::InUse {
-                secret: event.secret.clone(),
-                version: event.version.clone(),
-                reason: reason.to_owned(),
-            }
-            .into());
+            return Err(in_use(event, reason.to_owned()).into());
         }
         // The version was current once more since this try was scheduled. Only after the look: a rotation
         // that is finished by then has scheduled the revocation before.
@@ -235,7 +230,8 @@ impl RevokeSecret {
         deadline: Deadline,
     ) -> Result<Outcome, Error> {
         let Versions { old, current, .. } = versions;
-        let administrator = self.secrets.fields(&old.administrator, deadline).await;
+        let ending = self.ending(event, deadline);
+        let administrator = ending.administrator(&event.version, old).await;
         let sessions = match &administrator {
             Ok(administrator) => self.sessions(old, administrator, deadline).await,
             Err(_) => None,
@@ -245,7 +241,7 @@ impl RevokeSecret {
         {
             return Ok(Outcome::Held(sessions.clone(), seconds));
         }
-        self.ending(event, deadline)
+        ending
             .end((&event.version, old), administrator, Some(current))
             .await?;
         // A server that refuses everybody has proved nothing.

@@ -140,7 +140,7 @@ impl DeprovisionAddon {
         current: Option<&Document>,
     ) -> Result<(), Error> {
         let (arn, deadline) = (ending.arn, ending.deadline);
-        let administrator = self.secrets.fields(&document.administrator, deadline).await;
+        let administrator = ending.administrator(version, document).await;
         ending
             .end((version, document), administrator, current)
             .await?;

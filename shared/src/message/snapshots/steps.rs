@@ -34,6 +34,13 @@ fn steps() {
         }),
         ("NothingSeen", StepError::NothingSeen { secret: secret.clone(), version: version.clone(), addon: addon(), shown: vars() }),
         ("Deleted", StepError::Deleted { secret: secret.clone(), version: version.clone() }),
+        ("NoAdministrator", StepError::NoAdministrator {
+            secret: secret.clone(),
+            version: version.clone(),
+            credential: "u_4c1f".to_owned(),
+            address: "db7.acme.example:5432".to_owned(),
+            cause: denied().to_string(),
+        }),
         ("GaveUp", StepError::GaveUp { secret: secret.clone(), version, cause: cause() }),
     ] {
         snapshot.error(&format!("StepError::{case}"), error);
