@@ -3,6 +3,7 @@
 mod authority;
 mod ending;
 mod held_up;
+mod moved;
 mod protocol;
 mod sessions;
 mod untidy;
@@ -33,6 +34,7 @@ pub(super) fn mutants() -> impl Iterator<Item = &'static Mutant> {
         authority::MUTANTS,
         ending::MUTANTS,
         held_up::MUTANTS,
+        moved::MUTANTS,
         untidy::MUTANTS,
         sessions::MUTANTS,
     ];

@@ -2,9 +2,7 @@
 
 use faults::violation::Rule;
 
-use super::{
-    CONFIG, DEPROVISION, DEPROVISIONED, END, LABELS, LOOK, MOVES, REVOKE, ROTATE, SCHEDULE,
-};
+use super::{CONFIG, DEPROVISION, LABELS, LOOK, MOVES, REVOKE, ROTATE, SCHEDULE};
 use crate::mutants::{Mutant, Runs};
 
 pub(super) const MUTANTS: &[Mutant] = &[
@@ -139,32 +137,6 @@ pub(super) const MUTANTS: &[Mutant] = &[
         breaks: Rule::OneAtRest,
     },
     Mutant {
-        name: "ends a credential at the address in its own document alone",
-        changes: &[(
-            END,
-            "let moved = current.filter(|current| !document.is_where(current));",
-            "let moved = current.filter(|_| false);",
-        )],
-        runs: Runs::Tests("moved::an_old_credential_ends_at_both"),
-        breaks: Rule::OneAtRest,
-    },
-    Mutant {
-        name: "ends whatever has the credential's name where the service has moved to",
-        changes: &[(
-            END,
-            "if !is_named && !self.logs_in",
-            "if false && !self.logs_in",
-        )],
-        runs: Runs::Tests("moved::what_has_the_old_credential_s_name"),
-        breaks: Rule::NoForeignLogin,
-    },
-    Mutant {
-        name: "takes a changed password at the new address for another's login",
-        changes: &[(END, "if !is_named && !self.logs_in", "if !self.logs_in")],
-        runs: Runs::Tests("moved::an_old_credential_whose_password"),
-        breaks: Rule::OneAtRest,
-    },
-    Mutant {
         name: "looks for no login that is under way",
         changes: &[(
             "shared/src/engine/mysql/end.rs",
@@ -183,22 +155,6 @@ pub(super) const MUTANTS: &[Mutant] = &[
         )],
         runs: Runs::Tests("mysql_engine::adversary::a_user_that_lets"),
         breaks: Rule::Converges,
-    },
-    Mutant {
-        name: "ends with an instance its login's namesake at another server",
-        changes: &[(DEPROVISIONED, "!same.contains(&true)", "same.is_empty()")],
-        runs: Runs::Tests("moved::with_an_instance_no_login"),
-        breaks: Rule::NoForeignLogin,
-    },
-    Mutant {
-        name: "takes what a refused current version holds as well for that one's",
-        changes: &[(
-            LOOK,
-            "let vars = config.showing_both(&old, &rendered);",
-            "let vars = Vec::<&str>::new();",
-        )],
-        runs: Runs::Tests("moved::what_apps_read_outlives"),
-        breaks: Rule::NobodyLockedOut,
     },
     Mutant {
         name: "deletes a secret that somebody rotates by now",
