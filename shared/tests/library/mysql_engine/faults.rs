@@ -93,7 +93,7 @@ async fn a_server_that_is_down(server: Server) {
         }
     };
     let stand = Stand {
-        server: stand.server.restart(down).await.unwrap(),
+        server: Box::pin(stand.server.restart(down)).await.unwrap(),
         ..stand
     };
     assert_eq!(stand.verdict(&stand.imported).await, Verdict::Accepted);

@@ -17,9 +17,9 @@ async fn every_server_of_the_table_is_rotated_as_the_machines_own() {
         definers::what_a_revoked_user_defined_goes_on_working(server).await;
         cut_off::a_revocation_that_is_cut_off_is_completed_when_the_call_is_repeated(server).await;
         policies::a_password_that_expires_is_warned_of_and_no_refusal_when_it_has(server).await;
-        tls::a_server_is_trusted_if_its_authority_is_in_the_bundle_and_its_name_in_the_certificate(
+        Box::pin(tls::a_server_is_trusted_if_its_authority_is_in_the_bundle_and_its_name_in_the_certificate(
             server,
-        )
+        ))
         .await;
     }
 }
