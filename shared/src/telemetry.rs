@@ -36,7 +36,7 @@ pub enum Metric {
     CredentialRevoked,
     /// A revocation has to wait: the credential is in use again, or something is out of order.
     RevocationPostponed,
-    /// A revocation cannot be done: the secret was deleted, and the credential with it.
+    /// A revocation cannot be done: the secret was deleted. At a sweep: such secrets, whose credentials may be alive.
     RevocationImpossible,
     /// At a sweep: credentials that wait for their revocation.
     RevocationsWaiting,
@@ -164,18 +164,27 @@ pub(crate) fn step(step: &str, succeeded: bool, took: Duration) {
     } else {
         Metric::Failed
     };
-    emit(&[(outcome, 1), (Metric::Duration, millis)], Some(step));
+    let metrics = [(outcome, 1), (Metric::Duration, millis)];
+    emit(&metrics, Some(step), None);
 }
 
 /// Records values that have nothing to do with a step.
 pub(crate) fn record(metrics: &[(Metric, u64)]) {
-    emit(metrics, None);
+    emit(metrics, None, None);
+}
+
+/// Records values as another function does: one alarm watches both.
+pub(crate) fn record_as(function: &str, metrics: &[(Metric, u64)]) {
+    emit(metrics, None, Some(function));
 }
 
 /// Writes metrics of the same dimensions.
-fn emit(metrics: &[(Metric, u64)], step: Option<&str>) {
+fn emit(metrics: &[(Metric, u64)], step: Option<&str>, function: Option<&str>) {
     let is_detailed = std::env::var("DETAILED_METRICS").is_ok_and(|value| value == "true");
-    if let Some(line) = line(metrics, step, is_detailed) {
+    if let Some(mut line) = line(metrics, step, is_detailed) {
+        if let Some(function) = function {
+            line["Function"] = function.into();
+        }
         // A metric that cannot be written must not fail a rotation.
         let _ = writeln!(std::io::stdout().lock(), "{line}");
     }

@@ -93,7 +93,7 @@ pub(crate) fn not_deleted(instance: &Instance, secret: &Secret) -> Result<(), St
         return Ok(());
     }
     // As deprovision-addon leaves it.
-    if !secret.rotation_enabled && secret.live().next().is_none() {
+    if !secret.is_deleted_alive() {
         return Err(format!(
             "{} is deprovisioned: no credential of it is alive, and there is nothing to do",
             instance.id

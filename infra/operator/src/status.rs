@@ -29,12 +29,13 @@ const REVOCATION: Duration = Duration::from_secs(10);
 #[command(after_help = "States (those with a * make the exit status 1):
   unscheduled *           an old credential has no scheduled revocation; the next sweep schedules it
   overdue *               an old credential is not revoked an hour after its grace period
+  revocation-impossible * the secret is marked for deletion, and its credentials may be alive: restore it
   rotation-failed *       a version is AWSPENDING for more than ten minutes
   rotating                a rotation is under way
   waiting-for-revocation  an old credential is accepted until its grace period ends
   healthy                 nothing waits
   rotation-off            rotation is off
-  deleted                 the secret is marked for deletion
+  deleted                 the secret is marked for deletion, and no credential is alive
 Secrets Manager's list may be five minutes old.
 
 Examples:

@@ -198,14 +198,14 @@ resource "aws_cloudwatch_metric_alarm" "refresh_token_lost" {
 
 resource "aws_cloudwatch_metric_alarm" "revocation_impossible" {
   alarm_name        = "${var.stack_name}-revocation-impossible"
-  alarm_description = "A secret was deleted before its old credential was revoked. Restore the secret, or end the credential at the service by hand. Look in the log of revoke-secret."
+  alarm_description = "A secret was deleted while its credentials are alive. Restore the secret, or end the credentials at the service by hand. Look in the logs of sweep and revoke-secret."
   namespace         = "HerokuAddonRotation"
   metric_name       = "RevocationImpossible"
   dimensions = {
     Stack = var.stack_name
   }
   statistic           = "Sum"
-  period              = 300
+  period              = 3600
   evaluation_periods  = 1
   threshold           = 1
   comparison_operator = "GreaterThanOrEqualToThreshold"

@@ -24,6 +24,8 @@ pub enum State {
     Unscheduled,
     /// An old credential may be alive an hour after its grace period.
     Overdue,
+    /// Marked for deletion, and its credentials may be alive: nobody can end them.
+    RevocationImpossible,
     /// A version is `AWSPENDING` for more than ten minutes.
     RotationFailed,
     /// A rotation is under way.
@@ -34,15 +36,16 @@ pub enum State {
     Healthy,
     /// Rotation is switched off.
     RotationOff,
-    /// Marked for deletion.
+    /// Marked for deletion, and no credential of it is alive.
     Deleted,
 }
 
 impl State {
     /// All of them, in the order in which an operator wants to see them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Unscheduled,
         Self::Overdue,
+        Self::RevocationImpossible,
         Self::RotationFailed,
         Self::Rotating,
         Self::WaitingForRevocation,
@@ -55,7 +58,10 @@ impl State {
     #[must_use]
     pub fn needs_attention(self) -> bool {
         match self {
-            Self::Unscheduled | Self::Overdue | Self::RotationFailed => true,
+            Self::Unscheduled
+            | Self::Overdue
+            | Self::RevocationImpossible
+            | Self::RotationFailed => true,
             Self::Rotating
             | Self::WaitingForRevocation
             | Self::Healthy
@@ -70,6 +76,7 @@ impl State {
         match self {
             Self::Unscheduled => "unscheduled",
             Self::Overdue => "overdue",
+            Self::RevocationImpossible => "revocation-impossible",
             Self::RotationFailed => "rotation-failed",
             Self::Rotating => "rotating",
             Self::WaitingForRevocation => "waiting-for-revocation",
@@ -302,7 +309,9 @@ impl Survey<'_> {
 }
 
 fn state(secret: &Secret, is_pending: bool, waiting: &[Waiting], is_scheduled: bool) -> State {
-    if secret.deleted {
+    if secret.is_deleted_alive() {
+        State::RevocationImpossible
+    } else if secret.deleted {
         State::Deleted
     } else if !is_scheduled {
         State::Unscheduled
@@ -362,6 +371,8 @@ mod tests {
             assert_eq!(state(&secret(minutes)), expected, "{minutes}");
             let mut deleted = secret(minutes);
             deleted.deleted = true;
+            assert_eq!(state(&deleted), State::RevocationImpossible);
+            deleted.rotation_enabled = false;
             assert_eq!(state(&deleted), State::Deleted);
         }
         let mut off = secret(11);

@@ -28,6 +28,9 @@ pub use crate::secrets::Order;
 /// looks come a grace period later, and rotations go on meanwhile.
 const BETWEEN_LOOKS: Duration = Duration::from_secs(2);
 
+const DELETED_ALIVE: &str = "the secret is marked for deletion, and the service may accept its credentials. → Restore it \
+    (aws secretsmanager restore-secret): a later sweep schedules what is due. Or end them at the service by hand";
+
 impl Order {
     /// The one of this hour. A sweep that has not time for all secrets leaves those at the other end,
     /// where the next one begins.
@@ -103,6 +106,11 @@ impl Sweep {
         let listed = found.list(self, order, half).await;
         if let Err(error) = &listed {
             tracing::warn!(%error, secrets = found.secrets, "not all secrets were checked: the next sweep begins at the other end");
+        }
+        // As revoke-secret counts its tries: of these secrets none may be scheduled.
+        if found.deleted_alive > 0 {
+            let impossible = [(Metric::RevocationImpossible, found.deleted_alive)];
+            telemetry::record_as(self.schedules.function(), &impossible);
         }
         // Looked at after the labels: a rotation schedules before it promotes, so whatever is found
         // waiting has been scheduled by now if it ever was.
@@ -209,6 +217,8 @@ struct Found {
     /// Those of the stack, whatever their state.
     listed: u64,
     secrets: u64,
+    /// Those whose credentials nobody can end.
+    deleted_alive: u64,
     waiting: Vec<Waiting>,
 }
 
@@ -229,13 +239,15 @@ impl Found {
         fleet::list(&sweep.secrets, listing, deadline, |page| {
             for (arn, secret) in &page {
                 self.listed += 1;
-                if secret.deleted {
-                    continue;
-                }
                 // Of a rotation that is switched off, AWS may forget the function (open). One that was never switched on
                 // is nobody's.
                 let is_own = secret.is_rotated_by(&sweep.stack, arn);
-                if is_own.unwrap_or(secret.rotation_off) {
+                let is_own = is_own.unwrap_or(secret.rotation_off);
+                if is_own && secret.is_deleted_alive() {
+                    self.deleted_alive += 1;
+                    tracing::warn!(secret = %arn, "{DELETED_ALIVE}");
+                }
+                if is_own && !secret.deleted {
                     self.secrets += 1;
                     self.waiting
                         .extend(Waiting::of(arn, secret, sweep.grace_period_seconds));

@@ -156,6 +156,13 @@ impl Secret {
         })
     }
 
+    /// Whether it is marked for deletion, and credentials of it may be alive. What is deprovisioned has no label, and
+    /// its rotation is off.
+    #[must_use]
+    pub fn is_deleted_alive(&self) -> bool {
+        self.deleted && (self.rotation_enabled || self.live().next().is_some())
+    }
+
     /// Whether it is under rotation.
     #[must_use]
     pub fn rotation(&self) -> Rotation {

@@ -81,7 +81,10 @@ pub(super) fn text(stack: &Stack, seen: &Seen, styled: bool) -> String {
 
 fn color(state: State) -> Option<Color> {
     match state {
-        State::Unscheduled | State::Overdue | State::RotationFailed => Some(Color::Red),
+        State::Unscheduled
+        | State::Overdue
+        | State::RevocationImpossible
+        | State::RotationFailed => Some(Color::Red),
         State::Rotating | State::WaitingForRevocation => Some(Color::Yellow),
         State::Healthy => Some(Color::Green),
         State::RotationOff | State::Deleted => None,

@@ -39,9 +39,16 @@ async fn every_state_is_told_by_labels_and_schedules_alone() {
     let request = Request::delete(path).body(Bytes::new()).unwrap();
     let answer = stand.gateway.scheduler().handle(request).await;
     assert!(answer.status().is_success());
-    let deleted = stand.enrolled(Api::V1).await;
-    let parameters = json!({ "SecretId": deleted.secret.as_str(), "RecoveryWindowInDays": 7 });
+    let by_hand = stand.enrolled(Api::V1).await;
+    let parameters = json!({ "SecretId": by_hand.secret.as_str(), "RecoveryWindowInDays": 7 });
     stand.call("DeleteSecret", parameters).await.unwrap();
+    let deleted = stand.enrolled(Api::V1).await;
+    let event = json!({ "AddonId": deleted.addon });
+    stand
+        .lambda
+        .invoke("deprovision-addon", event)
+        .await
+        .unwrap();
     let rotating = stand.enrolled(Api::V1).await;
     stand.lambda.crash_next(Crash::before("publish-to-heroku"));
     let pending = stand.start_rotation(&rotating).await;
@@ -60,12 +67,13 @@ async fn every_state_is_told_by_labels_and_schedules_alone() {
         (&waiting, State::WaitingForRevocation),
         (&off, State::RotationOff),
         (&lost, State::Unscheduled),
+        (&by_hand, State::RevocationImpossible),
         (&deleted, State::Deleted),
         (&rotating, State::Rotating),
     ] {
         assert_eq!(states[&id(instance)].state, expected);
     }
-    assert_eq!(seen.rows.len(), 6);
+    assert_eq!(seen.rows.len(), 7);
     assert_eq!(seen.rows[0].state, State::Unscheduled, "first of all");
     assert_eq!(states[&id(&rotating)].pending.as_ref(), Some(&pending));
     let row = states[&id(&waiting)];

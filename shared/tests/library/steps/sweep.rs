@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use addon_rotation::event::{SecretArn, VersionId};
+use addon_rotation::instances::{Order, Sweep};
 use axum::body::Bytes;
 use http::Request;
 use jiff::{SignedDuration, Timestamp};
@@ -11,7 +12,7 @@ use serde_json::{Value, json};
 use strict_aws::secrets_manager::Untidy;
 
 use super::{assert_fires, assert_settled, fire, grace_period, revocation, schedule};
-use crate::support::{Api, Crash, GRACE_PERIOD, Stand, create_secret, soon, version_id};
+use crate::support::{Api, Crash, GRACE_PERIOD, Log, Stand, create_secret, soon, version_id};
 
 async fn sweep(stand: &Stand) {
     stand.lambda.invoke("sweep", json!({})).await.unwrap();
@@ -146,6 +147,33 @@ async fn other_stacks_secrets_and_deleted_ones_are_left_alone() {
     stand.call("DeleteSecret", parameters).await.unwrap();
     sweep(&stand).await;
     assert!(schedules(&stand).is_empty());
+}
+
+/// No try of a revocation may be scheduled that would find it. Of a deprovisioned instance nothing is alive.
+#[tokio::test]
+async fn a_secret_that_was_deleted_with_a_credential_alive_is_told_of() {
+    for (is_rotated, is_deprovisioned) in [(false, false), (true, false), (true, true)] {
+        let stand = Stand::start().await;
+        let instance = stand.enrolled(Api::V1).await;
+        if is_rotated {
+            stand.rotate(&instance).await;
+        }
+        if is_deprovisioned {
+            let addon = json!({ "AddonId": instance.addon });
+            let ended = stand.lambda.invoke("deprovision-addon", addon);
+            ended.await.unwrap();
+        } else {
+            let deleted = json!({ "SecretId": instance.secret.as_str() });
+            stand.call("DeleteSecret", deleted).await.unwrap();
+        }
+        let log = Log::new();
+        let function: Sweep = stand.lambda.environment().start("sweep");
+        function.sweep(Order::OldestFirst, soon()).await.unwrap();
+        let told = log.text();
+        let expected = "marked for deletion, and the service may accept its credentials";
+        let is_told = told.contains(expected) && told.contains(instance.secret.as_str());
+        assert_eq!(is_told, !is_deprovisioned, "{told}");
+    }
 }
 
 #[tokio::test]

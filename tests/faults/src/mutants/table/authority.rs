@@ -256,8 +256,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
             ),
             (
                 "shared/src/instances/sweep.rs",
-                "if is_own.unwrap_or(secret.rotation_off) {",
-                "if true {",
+                "let is_own = is_own.unwrap_or(secret.rotation_off);",
+                "let is_own = is_own.is_some() || true;",
             ),
         ],
         runs: Runs::Tests("sweep::anothers_secret_is_left_alone"),
