@@ -23,6 +23,9 @@ use crate::last_will::Panicked;
 use crate::message;
 use crate::secrets::SecretError;
 
+/// The error type of a credential that the service refuses as such.
+pub const NOT_ACCEPTED: &str = "NotAccepted";
+
 /// Any failure of a step. Its message says what failed, on which resource, and what to do.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
@@ -75,6 +78,7 @@ impl Error {
             Self::Secret(_) => "SecretError",
             Self::Aws(_) => "AwsError",
             Self::Heroku(_) => "HerokuError",
+            Self::Service(ServiceError::NotAccepted(_)) => NOT_ACCEPTED,
             Self::Service(_) => "ServiceError",
             Self::Invoke(_) => "InvokeError",
             Self::Step(_) => "StepError",

@@ -57,7 +57,8 @@ pub(crate) fn helps(error: &str) -> bool {
 }
 
 /// An error of another function without its third part: whether a retry helps is then another's to say.
-fn without_retry(error: &str) -> &str {
+#[must_use]
+pub fn without_retry(error: &str) -> &str {
     let bare = [true, false]
         .map(retry)
         .into_iter()

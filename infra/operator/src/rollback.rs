@@ -7,11 +7,11 @@ mod plan;
 
 use std::time::SystemTime;
 
+use addon_rotation::error::NOT_ACCEPTED;
 use addon_rotation::event::{Step, VersionId};
 use addon_rotation::invoke::InvokeError;
 use addon_rotation::message;
 use addon_rotation::secrets::Label;
-use addon_rotation::service::ServiceError;
 use addon_rotation::steps::LeftBehind;
 use clap::Args;
 use plan::{Plan, may_be_under_way};
@@ -42,11 +42,12 @@ fn version(text: &str) -> Result<VersionId, String> {
     text.parse::<VersionId>().map_err(str::to_owned)
 }
 
-/// Whether `test-secret` says that the service refuses a version's credential: by its words, as its error's type tells
-/// no more than that the service is concerned.
-fn is_refusal(error: &OperatorError, version: &VersionId) -> bool {
-    let refusal = message::with_retry(&ServiceError::NotAccepted(version.clone()));
-    matches!(error, OperatorError::Invoke(InvokeError::Function { error_message, .. }) if *error_message == refusal)
+/// The type of the error with which `test-secret` ends, if it does with one of its own.
+fn error_type(error: &OperatorError) -> Option<&str> {
+    match error {
+        OperatorError::Invoke(InvokeError::Function { error_type, .. }) => Some(error_type),
+        _ => None,
+    }
 }
 
 /// Rolls back, step by step.
@@ -175,7 +176,7 @@ impl Rollback<'_> {
         let state = format!("{}, and Heroku shows the old one", self.what_works());
         let new = &self.plan.new;
         let step = "grace-period";
-        let has_begun = self.then(step, &state, async {
+        let never_tried = self.then(step, &state, async {
             let live = Label::Live(new.clone());
             if !self.instance.secret.is_live(new) {
                 // Nothing is revoked that was not seen to log in.
@@ -183,9 +184,15 @@ impl Rollback<'_> {
                 let tried = self
                     .stack
                     .step::<()>(function, Step::CreateSecret, self.instance, new);
-                match tried.await {
-                    Err(error) if is_refusal(&error, new) => return Ok(false),
-                    tried => tried?,
+                if let Err(error) = tried.await {
+                    return match error_type(&error) {
+                        Some(NOT_ACCEPTED) => Ok(Some("was never seen to log in")),
+                        Some("DocumentError" | "AuthorityError" | "SecretError") => {
+                            Ok(Some("has no valid document"))
+                        }
+                        Some("ServiceError") => Err(self.by_hand(&error)),
+                        _ => Err(error),
+                    };
                 }
                 let attached = self
                     .stack
@@ -197,18 +204,30 @@ impl Rollback<'_> {
             self.stack
                 .revoke_after(self.instance, new, None, was_in_use)
                 .await?;
-            Ok(true)
+            Ok(None)
         });
-        let (mark, message) = if has_begun.await? {
-            (Mark::Done, format!("the grace period of {new} has begun"))
-        } else {
-            let message = format!(
-                "version {new} was never seen to log in: it is not revoked. → End it at the service"
-            );
-            (Mark::Note, message)
+        let (mark, message) = match never_tried.await? {
+            None => (Mark::Done, format!("the grace period of {new} has begun")),
+            Some(why) => {
+                let message =
+                    format!("version {new} {why}: it is not revoked. → End it at the service");
+                (Mark::Note, message)
+            }
         };
         self.output.step(step, mark, &message);
         Ok(())
+    }
+
+    /// Its service may be gone for good, and everything but a label is done.
+    fn by_hand(&self, error: &OperatorError) -> OperatorError {
+        let (Plan { old, new }, arn) = (self.plan, &self.instance.arn);
+        let error = error.to_string();
+        OperatorError::Unfinished(format!(
+            "{} If the service of version {new} never answers again, end its credential there by hand, and complete the \
+             rollback: aws secretsmanager update-secret-version-stage --secret-id {arn} --version-stage AWSCURRENT \
+             --move-to-version-id {old} --remove-from-version-id {new}",
+            message::without_retry(&error)
+        ))
     }
 
     async fn make_current(&self) -> Result<(), OperatorError> {

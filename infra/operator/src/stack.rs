@@ -192,8 +192,11 @@ impl Stack {
             .await;
         match detached {
             Ok(()) => {
-                let message = format!("AWSPENDING is taken off {version}");
-                output.step("pending", Mark::Note, &message);
+                // What was not there is taken off to no effect, and AWS does not say so.
+                if instance.secret.carries(version, &pending) {
+                    let message = format!("AWSPENDING is taken off {version}");
+                    output.step("pending", Mark::Note, &message);
+                }
                 Ok(())
             }
             // It is not there.

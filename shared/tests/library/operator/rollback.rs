@@ -367,3 +367,72 @@ async fn a_version_whose_login_cannot_be_tried_is_not_left_without_its_grace_per
     assert!(!error.contains("Both credentials work"), "{error}");
     assert_eq!(stand.current(&instance), by_hand);
 }
+
+/// Rolling back is needed most then.
+#[tokio::test]
+async fn a_current_version_without_a_valid_document_keeps_no_older_one_from_being_current_again() {
+    let not_its_own = "arn:aws:secretsmanager:us-east-1:000000000000:secret:payroll/db-AbCdEf";
+    for (field, value) in [("url", "no address"), ("masterarn", not_its_own)] {
+        let (stand, instance, first) = Stand::rotated(Api::V1).await;
+        fire(&stand, &first, 0).await;
+        let old = stand.current(&instance);
+        let mut broken = stand.value(&instance.secret, None).await;
+        broken[field] = value.into();
+        let broken = stand.store(&instance.secret, &broken).await;
+        let (words, result) = roll_back(&stand, &instance, Some(&old)).await;
+        assert_eq!(result.unwrap(), Outcome::Fine, "{field}");
+        assert_eq!(stand.current(&instance), old);
+        assert!(schedule(&stand, &broken, 0).is_none());
+        let told = words.text();
+        let expected = format!("version {broken} has no valid document: it is not revoked");
+        assert!(told.contains(&expected), "{told}");
+        assert_settled(&stand, &instance).await;
+    }
+}
+
+/// Whether its service comes back nobody knows: the command that completes the rollback is said.
+#[tokio::test]
+async fn a_current_version_whose_service_is_gone_is_told_of_with_the_command_that_is_left() {
+    let (stand, instance, first) = Stand::rotated(Api::V1).await;
+    fire(&stand, &first, 0).await;
+    let old = stand.current(&instance);
+    let mut gone = stand.value(&instance.secret, None).await;
+    gone["url"] = "http://127.0.0.1:1/".into();
+    let gone = stand.store(&instance.secret, &gone).await;
+    let (_, result) = roll_back(&stand, &instance, Some(&old)).await;
+    let error = result.unwrap_err().to_string();
+    let command = format!(
+        "aws secretsmanager update-secret-version-stage --secret-id {} --version-stage AWSCURRENT \
+         --move-to-version-id {old} --remove-from-version-id {gone}",
+        instance.secret
+    );
+    assert!(error.starts_with("Step grace-period failed"), "{error}");
+    assert!(error.contains(&command), "{error}");
+    // As it says.
+    let parameters = json!({
+        "SecretId": instance.secret.as_str(), "VersionStage": "AWSCURRENT",
+        "MoveToVersionId": old.as_str(), "RemoveFromVersionId": gone.as_str(),
+    });
+    let moved = stand.call("UpdateSecretVersionStage", parameters);
+    moved.await.unwrap();
+    assert_settled(&stand, &instance).await;
+}
+
+#[tokio::test]
+async fn that_a_label_is_taken_off_is_said_where_it_was_there() {
+    for pending_stays in [false, true] {
+        let stand = Stand::start().await;
+        let instance = stand.enrolled(Api::V1).await;
+        let untidy = Untidy {
+            pending_stays,
+            ..Untidy::default()
+        };
+        stand.gateway.secrets_manager().be(untidy);
+        let second = stand.rotate(&instance).await;
+        be(&stand, &instance, untidy).await;
+        let (words, result) = roll_back(&stand, &instance, None).await;
+        assert_eq!(result.unwrap(), Outcome::Fine);
+        let message = format!("AWSPENDING is taken off {second}");
+        assert_eq!(words.text().contains(&message), pending_stays);
+    }
+}
