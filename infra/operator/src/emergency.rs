@@ -315,11 +315,11 @@ impl Emergency<'_> {
         self.stack.revoke(&event).await
     }
 
-    /// How long the credential has left: the command typed again puts off no end that is sooner. One that was in use
-    /// when its schedule was written does not end at that time.
+    /// How long the credential has left: the command typed again puts off no end that is sooner, be it a later try's.
+    /// One that was in use when its schedule was written does not end at that time.
     async fn at_most(&self, version: &VersionId, after: Duration) -> Duration {
         let group = &self.stack.group;
-        let planned = group.planned(&self.instance.arn, version, 0, soon()).await;
+        let planned = group.to_come(&self.instance.arn, version, soon()).await;
         // What cannot be looked at is written all the same.
         let planned = planned.ok().flatten();
         let Some(planned) = planned.filter(|it| it.will_begin() && !it.was_in_use) else {

@@ -184,6 +184,29 @@ impl ScheduleGroup {
         Ok(found.attempt(secret, version))
     }
 
+    /// The try that begins next: the first whose time is still to come. The schedule of one that has fired may be
+    /// there for a moment longer, and counts if nothing follows it.
+    ///
+    /// # Errors
+    /// If AWS refuses or does not answer.
+    pub async fn to_come(
+        &self,
+        secret: &SecretArn,
+        version: &VersionId,
+        deadline: Deadline,
+    ) -> Result<Option<Attempt>, AwsError> {
+        let first = self.next_try(secret, version, deadline).await?;
+        let mut fired = None;
+        for attempt in first.into_iter().flat_map(|first| first..) {
+            match self.planned(secret, version, attempt, deadline).await? {
+                Some(next) if next.at > SystemTime::now() => return Ok(Some(next)),
+                Some(next) => fired = fired.or(Some(next)),
+                None => break,
+            }
+        }
+        Ok(fired)
+    }
+
     /// The schedules whose names begin so and that are switched on.
     async fn enabled(&self, prefix: &str, deadline: Deadline) -> Result<Vec<Listed>, AwsError> {
         let all = self.listed(prefix, deadline).await?.into_iter();

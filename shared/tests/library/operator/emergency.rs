@@ -2,17 +2,23 @@
 
 use std::time::Duration;
 
-use addon_rotation::event::VersionId;
+use addon_rotation::event::{Event as _, RevokeEvent, VersionId};
 use addon_rotation_operator::emergency::{Options, run};
 use addon_rotation_operator::{OperatorError, Outcome, rollback, rotation};
-use jiff::Timestamp;
+use axum::body::Bytes;
+use http::Request;
+use jiff::{SignedDuration, Timestamp};
+use lambda_in_process::arn;
 use lambda_runtime::Diagnostic;
 use serde_json::json;
+use strict_aws::scheduler::{self, Past};
 use strict_aws::secrets_manager::{Caller, RotationOptions, Untidy};
 
 use super::{Words, assert_tells_no_secret, be, id, manners, operations, stack};
 use crate::steps::{assert_fires, assert_settled, fire, schedule, schedules::tag_with};
-use crate::support::{Api, Crash, Instance, PATIENCE, Stand, credential, eventually};
+use crate::support::{
+    Api, Crash, GRACE_PERIOD, Instance, PATIENCE, Stand, credential, eventually, soon,
+};
 
 const AFTER: Duration = Duration::from_mins(15);
 
@@ -108,6 +114,64 @@ async fn after_a_time_each_older_credential_has_that_much_left() {
         fire(&stand, version, 0).await;
     }
     assert_settled(&stand, &instance).await;
+}
+
+/// The first try has found the service out of order: the next one is to come in a minute.
+#[tokio::test]
+async fn typed_again_it_puts_off_no_end_of_a_later_try() {
+    let (stand, instance, first) = Stand::rotated(Api::V1).await;
+    let after = Some(AFTER);
+    fine(&stand, &rotated(&instance, after)).await;
+    let administrator = stand.value(stand.administrator_arn(), None).await;
+    stand.store_administrator(&json!({})).await;
+    fire(&stand, &first, 0).await;
+    assert!(schedule(&stand, &first, 1).is_some());
+    let began = Timestamp::now();
+    fine(&stand, &rotated(&instance, after)).await;
+    let next = schedule(&stand, &first, 0).unwrap();
+    let latest = began + SignedDuration::from_secs(62);
+    assert!(next.fires_at.unwrap() <= latest, "{next:?}");
+    stand.store_administrator(&administrator).await;
+    fire(&stand, &first, 0).await;
+    assert_settled(&stand, &instance).await;
+}
+
+/// The schedule of a try that has fired may be there for a moment: it is no time that is left.
+#[tokio::test]
+async fn a_try_that_has_fired_shortens_no_time_that_a_later_one_has() {
+    let (stand, instance, first) = Stand::rotated(Api::V1).await;
+    let fired = schedule(&stand, &first, 0).unwrap();
+    let mut later: RevokeEvent = serde_json::from_str(&fired.input)
+        .ok()
+        .and_then(|input| RevokeEvent::read(&input).ok())
+        .unwrap();
+    later.attempt = 1;
+    let own_schedules = stand.lambda.schedules();
+    let written = own_schedules.revoke_after(later, GRACE_PERIOD, None, soon());
+    written.await.unwrap();
+    let stand_in = stand.gateway.scheduler();
+    stand_in.be(scheduler::Untidy {
+        past: Past::Never,
+        ..scheduler::Untidy::default()
+    });
+    let time = Timestamp::now() - SignedDuration::from_secs(1);
+    let body = json!({
+        "GroupName": fired.group,
+        "ScheduleExpression": format!("at({})", time.strftime("%Y-%m-%dT%H:%M:%S")),
+        "FlexibleTimeWindow": { "Mode": "OFF" },
+        "ActionAfterCompletion": "DELETE",
+        "Target": {
+            "Arn": arn("revoke-secret"),
+            "RoleArn": "arn:aws:iam::000000000000:role/scheduler",
+            "Input": fired.input,
+        },
+    });
+    let request = Request::put(format!("/schedules/{}", fired.name));
+    let request = request.body(Bytes::from(body.to_string())).unwrap();
+    assert!(stand_in.handle(request).await.status().is_success());
+    let began = Timestamp::now();
+    fine(&stand, &rotated(&instance, Some(AFTER))).await;
+    assert_fires(&schedule(&stand, &first, 0).unwrap(), 15 * 60, began);
 }
 
 /// What its schedule knows from before was in use when that was written: what is in use when it fires is left alone
