@@ -188,6 +188,14 @@ macro_rules! engines {
                 match self { $(Self::$variant(engine) => engine.credential(),)+ }
             }
 
+            /// Whether another is of the same kind of service, by whichever of its names.
+            pub(crate) fn is_of_kind_of(&self, other: &Self) -> bool {
+                let kind = |engine: &Self| match engine {
+                    $(Self::$variant(_) => std::any::TypeId::of::<$engine>(),)+
+                };
+                kind(self) == kind(other)
+            }
+
             pub(crate) fn login(&self) -> &str {
                 match self { $(Self::$variant(engine) => engine.login(),)+ }
             }

@@ -17,6 +17,9 @@ const LOGIN: [&str; 5] = [
     "settings_from",
 ];
 
+/// What says how a login with other fields is made, sent and shown.
+const SHAPE: [&str; 3] = ["authorization", "generate", "heroku"];
+
 /// What the id of a version begins with that holds a changed document.
 const STORED: &str = "stored-";
 
@@ -61,11 +64,14 @@ impl Document {
     /// # Errors
     /// If that is no valid document.
     pub(crate) fn with_login_of(&self, other: &Self) -> Result<Option<Self>, DocumentError> {
-        if self.fields.text("engine") != other.fields.text("engine") {
+        if !self.engine.is_of_kind_of(&other.engine) {
             return Ok(None);
         }
         let mut fields = self.fields.clone();
-        for name in self.login_fields() {
+        // An `http` service's fields may have been renamed since: this document's templates know the new names alone.
+        let is_renamed = self.engine.renewed() != other.engine.renewed();
+        let shape = SHAPE.into_iter().filter(|_| is_renamed);
+        for name in self.login_fields().chain(other.login_fields()).chain(shape) {
             let value = other.fields.map().get(name);
             fields.set(name, value.cloned().unwrap_or_default());
         }
@@ -196,6 +202,72 @@ mod tests {
         file["engine"] = "mysql".into();
         let error = document.changed(&text(&file)).unwrap_err();
         assert!(error.problems[0].starts_with("engine "), "{error}");
+    }
+
+    #[test]
+    fn a_login_goes_along_to_a_service_of_the_same_kind_whatever_its_name() {
+        let parse = |value: &Value| Document::parse(&text(value)).unwrap();
+        let of = |engine: &str| {
+            let mut value = current();
+            value["engine"] = engine.into();
+            value["owner"].take();
+            value["previous_username"].take();
+            value
+        };
+        let kinds: [&[&str]; 3] = [
+            &["aurora-mysql", "mariadb", "mysql"],
+            &["aurora-postgresql", "postgres"],
+            &["redis", "valkey"],
+        ];
+        let engines = kinds.concat();
+        for (one, other) in engines
+            .iter()
+            .flat_map(|one| engines.iter().map(move |it| (one, it)))
+        {
+            let mut moved = of(one);
+            moved["host"] = "db8.acme.example".into();
+            moved["username"] = "u_5d20".into();
+            let login = parse(&moved).with_login_of(&parse(&of(other))).unwrap();
+            let is_same = kinds
+                .iter()
+                .any(|kind| kind.contains(one) && kind.contains(other));
+            assert_eq!(login.is_some(), is_same, "{one} {other}");
+            if let Some(login) = login {
+                let fields = ["engine", "host", "username"].map(|it| login.fields.text(it));
+                assert_eq!(
+                    fields,
+                    [Some(*one), Some("db8.acme.example"), Some("u_4c1f")]
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_login_goes_along_although_its_fields_were_renamed_since() {
+        let text = |url: &str, field: &str, key: &str| {
+            SecretString::from(
+                json!({
+                    "engine": "http", "url": url, "credential_id": format!("id-of-{key}"),
+                    "authorization": format!("Bearer {{{{ {field} }}}}"),
+                    "generate": { field: { "length": 40 } }, field: key,
+                    "masterarn": "arn:aws:secretsmanager:us-east-1:123456789012:secret:addon/masters/db7-AbCdEf",
+                    "heroku": {
+                        "api": "v1", "addon_id": "01234567-89ab-cdef-0123-456789abcdef",
+                        "config": { "ACME_KEY": format!("{{{{ {field} }}}}") },
+                    },
+                })
+                .to_string(),
+            )
+        };
+        let old = Document::parse(&text("https://old.acme.example/", "api_key", "old")).unwrap();
+        for field in ["api_key", "token"] {
+            let new = text("https://new.acme.example/", field, "new");
+            let new = Document::parse(&new).unwrap();
+            let login = new.with_login_of(&old).unwrap().unwrap();
+            assert!(login.is_where(&new) && !login.is_where(&old));
+            assert_eq!(login.engine.credential(), "id-of-old");
+            assert_eq!(login.fields.text("api_key"), Some("old"));
+        }
     }
 
     #[test]

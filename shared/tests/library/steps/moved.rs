@@ -283,6 +283,21 @@ async fn an_administrator_s_secret_that_is_deleted_keeps_a_label_until_somebody_
     }
 }
 
+/// Its field has another name in the document that the service moved with.
+#[tokio::test]
+async fn an_old_credential_whose_field_was_renamed_ends_at_both_addresses() {
+    let (stand, instance, first) = Stand::rotated(Api::V1).await;
+    let (_, key) = login(&instance.document);
+    let moved = moved_with(&stand, &instance, key).await;
+    let current = stand.value(&instance.secret, None).await;
+    let renamed = current.to_string().replace("api_key", "access_key");
+    stand.store(&instance.secret, renamed).await;
+    fire(&stand, &first, 0).await;
+    assert!(!moved.is_live(&instance.imported));
+    assert!(!stand.service.is_live(&instance.imported));
+    assert!(!stand.is_labelled_live(&instance, &first));
+}
+
 /// Nobody else has a name that is made of the version's id.
 #[tokio::test]
 async fn an_old_credential_whose_password_was_changed_at_the_new_address_ends_there() {
