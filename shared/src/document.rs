@@ -30,11 +30,12 @@ const LARGEST_DOCUMENT: usize = 65_536;
 
 /// A document that is not usable. Lists every problem found, by path, and no value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{}. → Correct it, and store it again (PutSecretValue).", self.failure())]
+#[error("{}. → {}.", self.failure(), self.remedy())]
 pub struct DocumentError {
     /// What is wrong, one entry per path.
     pub problems: Vec<String>,
     secret: Option<SecretArn>,
+    version: Option<VersionId>,
 }
 
 impl DocumentError {
@@ -44,12 +45,31 @@ impl DocumentError {
         Self { secret, ..self }
     }
 
+    /// Which of its versions, current or not.
+    pub(crate) fn of_version(self, version: &VersionId) -> Self {
+        let version = Some(version.clone());
+        Self { version, ..self }
+    }
+
     fn failure(&self) -> String {
         let problems = message::numbered(&self.problems);
         let problems = message::bare(&problems);
-        match &self.secret {
-            Some(secret) => format!("The document in {secret} is not valid: {problems}"),
-            None => format!("The document is not valid: {problems}"),
+        match (&self.secret, &self.version) {
+            (Some(secret), Some(version)) => {
+                format!("The document of version {version} of {secret} is not valid: {problems}")
+            }
+            (Some(secret), None) => format!("The document in {secret} is not valid: {problems}"),
+            (None, _) => format!("The document is not valid: {problems}"),
+        }
+    }
+
+    /// A stored version's value [cannot be changed](https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_PutSecretValue.html).
+    fn remedy(&self) -> String {
+        match (&self.secret, &self.version) {
+            (Some(secret), Some(version)) => format!(
+                "If the version is AWSCURRENT, store the corrected document as a new one (PutSecretValue). Nobody can correct an older one: end its credential at the service by hand, then take its label off: aws secretsmanager update-secret-version-stage --secret-id {secret} --version-stage LIVE-{version} --remove-from-version-id {version}"
+            ),
+            _ => "Correct it, and store it again (PutSecretValue)".to_owned(),
         }
     }
 }
@@ -59,6 +79,7 @@ impl From<Vec<String>> for DocumentError {
         Self {
             problems,
             secret: None,
+            version: None,
         }
     }
 }

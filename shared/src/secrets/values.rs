@@ -140,7 +140,10 @@ impl Secrets {
             })
         });
         let (name, value) = stored.await?;
-        own_document(names, secret, &name, &value)
+        own_document(names, secret, &name, &value).map_err(|error| match error {
+            SecretError::Document(error) => error.of_version(version).into(),
+            error => error,
+        })
     }
 
     /// The current version's document: checked, and shown to be the instance's own.
