@@ -167,9 +167,16 @@ async fn grants_of(
 ) -> Result<Vec<String>, ServiceError> {
     let rows = session.rows(&format!("SHOW GRANTS FOR {original}")).await?;
     let shown = rows.iter().filter_map(|row| row.first()?.as_deref());
-    Ok(shown
+    let grants: Vec<_> = shown
         .filter_map(|shown| grants::regranted(shown, model, name))
-        .collect())
+        .collect();
+    if grants.iter().any(|grant| grants::hands_on(grant)) {
+        tracing::warn!(
+            user = original,
+            "the user can hand privileges or roles to another login, which no rotation ends. If its apps do not need that, revoke its GRANT OPTION, and grant its roles again without ADMIN OPTION"
+        );
+    }
+    Ok(grants)
 }
 
 /// Gives what still can be given: privileges outlive the tables and columns that they are for.

@@ -36,6 +36,11 @@ pub(super) fn regranted(statement: &str, from: (&str, &str), name: &str) -> Opti
     Some(format!("{privileges} {account}{option}"))
 }
 
+/// Whether whoever has the grant may hand it to another login: `WITH GRANT OPTION`, a role's `WITH ADMIN OPTION`.
+pub(super) fn hands_on(regranted: &str) -> bool {
+    regranted.ends_with(" OPTION")
+}
+
 /// Whether a statement gives privileges for the whole server.
 pub(super) fn is_global(grant: &str) -> bool {
     let mut parser = Parser(grant);
