@@ -218,6 +218,86 @@ pub(super) const MUTANTS: &[Mutant] = &[
         breaks: Rule::OneAtRest,
     },
     Mutant {
+        name: "passes over secrets that somebody deleted",
+        changes: &[(
+            "shared/src/instances/sweep.rs",
+            "if is_own && secret.is_deleted_alive() {",
+            "if is_own && false && secret.is_deleted_alive() {",
+        )],
+        runs: Runs::Tests("steps::sweep::a_secret_that_was_deleted"),
+        breaks: Rule::AliveIsLabelled,
+    },
+    Mutant {
+        name: "takes a deprovisioned instance for one that is alive",
+        changes: &[(
+            "shared/src/secrets/labels.rs",
+            "self.deleted && (self.rotation_enabled || self.live().next().is_some())",
+            "self.deleted",
+        )],
+        runs: Runs::Tests("steps::sweep::a_secret_that_was_deleted"),
+        breaks: Rule::AliveIsLabelled,
+    },
+    Mutant {
+        name: "puts off a leaked credential's later try",
+        changes: &[(
+            "infra/operator/src/emergency.rs",
+            "group.to_come(&self.instance.arn, version, soon())",
+            "group.planned(&self.instance.arn, version, 0, soon())",
+        )],
+        runs: Runs::Tests("operator::emergency::typed_again"),
+        breaks: Rule::OneAtRest,
+    },
+    Mutant {
+        name: "takes a try that has fired for what is to come",
+        changes: &[(
+            "shared/src/schedule/group.rs",
+            "Some(next) if next.at > SystemTime::now() => return Ok(Some(next)),",
+            "Some(next) if next.will_begin() => return Ok(Some(next)),",
+        )],
+        runs: Runs::Tests("operator::emergency::a_try_that_has_fired"),
+        breaks: Rule::NobodyLockedOut,
+    },
+    Mutant {
+        name: "rolls back from no version without a valid document",
+        changes: &[(
+            "infra/operator/src/rollback.rs",
+            "Some(\"DocumentError\" | \"AuthorityError\" | \"SecretError\") => {",
+            "Some(\"\") => {",
+        )],
+        runs: Runs::Tests("operator::rollback::a_current_version_without_a_valid"),
+        breaks: Rule::Converges,
+    },
+    Mutant {
+        name: "takes a service that does not answer for a refusal",
+        changes: &[(
+            "infra/operator/src/rollback.rs",
+            "Some(\"ServiceError\") => Err(self.by_hand(&error)),",
+            "Some(\"ServiceError\") => Ok(Some(\"\")),",
+        )],
+        runs: Runs::Tests("operator::rollback::a_version_whose_login_cannot"),
+        breaks: Rule::AliveIsLabelled,
+    },
+    Mutant {
+        name: "takes another name of its kind for another service",
+        changes: &[(
+            "shared/src/document/change.rs",
+            "if !self.engine.is_of_kind_of(&other.engine) {",
+            "if self.fields.text(\"engine\") != other.fields.text(\"engine\") {",
+        )],
+        runs: Runs::Tests("a_login_goes_along_to_a_service"),
+        breaks: Rule::OneAtRest,
+    },
+    Mutant {
+        name: "has a login's renamed fields in the new document's templates",
+        changes: &[(
+            "shared/src/document/change.rs",
+            "SHAPE.into_iter().filter(|_| is_renamed)",
+            "SHAPE.into_iter().filter(|_| false && is_renamed)",
+        )],
+        runs: Runs::Tests("steps::moved::an_old_credential_whose_field"),
+        breaks: Rule::OneAtRest,
+    },
+    Mutant {
         name: "schedules for any time",
         changes: &[(SCHEDULE, "delay.max(self.configuration.soonest)", "delay")],
         runs: Runs::Tests("ending::no_schedule_is"),
