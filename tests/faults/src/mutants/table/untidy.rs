@@ -139,8 +139,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
         name: "passes over what waits while AWS forgets the function",
         changes: &[(
             "shared/src/instances/sweep.rs",
-            "if is_own.unwrap_or(secret.rotation_off) {",
-            "if is_own.unwrap_or(false) {",
+            "let is_own = is_own.unwrap_or(secret.rotation_off);",
+            "let is_own = is_own.unwrap_or(false);",
         )],
         runs: Runs::Tests("sweep::what_waits_ends_while"),
         breaks: Rule::OneAtRest,
