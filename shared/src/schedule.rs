@@ -146,13 +146,6 @@ impl Schedules {
         self.group.client()
     }
 
-    /// The name of the function that is invoked.
-    pub(crate) fn function(&self) -> &str {
-        // arn:partition:lambda:region:account:function:…
-        let arn = self.configuration.function.as_str();
-        arn.split(':').nth(6).unwrap_or(arn)
-    }
-
     /// Whether the first try of the same revocation was scheduled later than this try, or is still to come
     /// after it: a rotation or a rollback has begun the version's grace period anew since. A first try's
     /// own schedule may be there for a moment longer, and Scheduler's clock be ahead: no first try is

@@ -164,27 +164,18 @@ pub(crate) fn step(step: &str, succeeded: bool, took: Duration) {
     } else {
         Metric::Failed
     };
-    let metrics = [(outcome, 1), (Metric::Duration, millis)];
-    emit(&metrics, Some(step), None);
+    emit(&[(outcome, 1), (Metric::Duration, millis)], Some(step));
 }
 
 /// Records values that have nothing to do with a step.
 pub(crate) fn record(metrics: &[(Metric, u64)]) {
-    emit(metrics, None, None);
-}
-
-/// Records values as another function does: one alarm watches both.
-pub(crate) fn record_as(function: &str, metrics: &[(Metric, u64)]) {
-    emit(metrics, None, Some(function));
+    emit(metrics, None);
 }
 
 /// Writes metrics of the same dimensions.
-fn emit(metrics: &[(Metric, u64)], step: Option<&str>, function: Option<&str>) {
+fn emit(metrics: &[(Metric, u64)], step: Option<&str>) {
     let is_detailed = std::env::var("DETAILED_METRICS").is_ok_and(|value| value == "true");
-    if let Some(mut line) = line(metrics, step, is_detailed) {
-        if let Some(function) = function {
-            line["Function"] = function.into();
-        }
+    if let Some(line) = line(metrics, step, is_detailed) {
         // A metric that cannot be written must not fail a rotation.
         let _ = writeln!(std::io::stdout().lock(), "{line}");
     }

@@ -109,8 +109,7 @@ impl Sweep {
         }
         // As revoke-secret counts its tries: of these secrets none may be scheduled.
         if found.deleted_alive > 0 {
-            let impossible = [(Metric::RevocationImpossible, found.deleted_alive)];
-            telemetry::record_as(self.schedules.function(), &impossible);
+            telemetry::record(&[(Metric::RevocationImpossible, found.deleted_alive)]);
         }
         // Looked at after the labels: a rotation schedules before it promotes, so whatever is found
         // waiting has been scheduled by now if it ever was.
