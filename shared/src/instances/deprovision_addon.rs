@@ -145,8 +145,7 @@ impl DeprovisionAddon {
             .into());
         }
         if secret.deleted {
-            // What is deprovisioned has neither.
-            return if secret.rotation_enabled || secret.live().next().is_some() {
+            return if secret.is_deleted_alive() {
                 Err(DeprovisionError::Deleted(arn.clone()).into())
             } else {
                 Ok(answer(
