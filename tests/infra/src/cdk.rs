@@ -8,9 +8,9 @@ use std::process::Command;
 use anyhow::{Context as _, Result, bail};
 use serde_json::{Map, Value, json};
 
-use crate::evaluate::{Stack, plain};
+use crate::evaluate::{Stack, compare};
 use crate::names::snake;
-use crate::sets::{self, ACCOUNT, REGION, STACK};
+use crate::sets;
 use crate::template::{Template, type_of};
 use crate::{TEMPLATE, agrees, read, sees, using};
 
@@ -162,19 +162,15 @@ fn differences(
     let mut differences = Vec::new();
     let stack = |template| Stack {
         template,
-        name: STACK,
-        region: REGION,
-        account: ACCOUNT,
         parameters,
     };
     // The parameters that are given are values there, and no parameters any more.
-    let whole = Template {
-        whole: with(made, "Parameters", &template.whole["Parameters"]),
-    };
+    let mut whole = made.clone();
+    whole.whole["Parameters"] = template.whole["Parameters"].clone();
     for section in ["Globals", "Resources", "Outputs"] {
         let expected = evaluated(&stack(template), section)?;
         let found = evaluated(&stack(&whole), section)?;
-        compare(section, &expected, &found, &mut differences);
+        compare(section, &expected, &found, &[], &mut differences);
     }
     let left = made.section("Parameters")?;
     for (id, parameter) in template.section("Parameters")? {
@@ -183,12 +179,6 @@ fn differences(
         }
     }
     Ok(differences)
-}
-
-fn with(template: &Template, section: &str, value: &Value) -> Value {
-    let mut whole = template.whole.clone();
-    whole[section] = value.clone();
-    whole
 }
 
 fn evaluated(stack: &Stack<'_>, section: &str) -> Result<Value> {
@@ -206,27 +196,6 @@ fn evaluated(stack: &Stack<'_>, section: &str) -> Result<Value> {
         all.insert(id.clone(), stack.value(&value)?);
     }
     Ok(all.into())
-}
-
-fn compare(path: &str, expected: &Value, found: &Value, differences: &mut Vec<String>) {
-    match (expected, found) {
-        (Value::Object(one), Value::Object(other)) => {
-            let mut names: Vec<_> = one.keys().chain(other.keys()).collect();
-            names.sort();
-            names.dedup();
-            for name in names {
-                let of = |it: &Map<String, Value>| it.get(name).cloned().unwrap_or_default();
-                compare(&format!("{path}.{name}"), &of(one), &of(other), differences);
-            }
-        }
-        (Value::Array(one), Value::Array(other)) if one.len() == other.len() => {
-            for (index, (one, other)) in one.iter().zip(other).enumerate() {
-                compare(&format!("{path}.{index}"), one, other, differences);
-            }
-        }
-        (one, other) if plain(one) == plain(other) => {}
-        (one, other) => differences.push(format!("{path}: {other}, and not {one}")),
-    }
 }
 
 fn run(directory: &Path, program: &'static str, arguments: &[&str]) -> Result<()> {

@@ -89,7 +89,7 @@ fn workspace() -> PathBuf {
 }
 
 fn run(workspace: &Path, arguments: &Arguments) -> Result<()> {
-    let template = Template::read(&read(&workspace.join(TEMPLATE))?)?;
+    let template = template(workspace)?;
     let mut differences = Vec::new();
     for (name, text) in made(&template)? {
         let path = workspace.join(&name);
@@ -106,6 +106,10 @@ fn run(workspace: &Path, arguments: &Arguments) -> Result<()> {
         cdk::check(workspace, &template)?;
     }
     Ok(())
+}
+
+fn template(workspace: &Path) -> Result<Template> {
+    Template::read(&read(&workspace.join(TEMPLATE))?)
 }
 
 /// All files that are made from the template.
@@ -128,7 +132,7 @@ mod tests {
     /// Whoever changes the template writes the rest again.
     #[test]
     fn what_is_made_from_the_template_is_as_the_template_says() {
-        let template = Template::read(&read(&workspace().join(TEMPLATE)).unwrap()).unwrap();
+        let template = template(&workspace()).unwrap();
         for (name, text) in made(&template).unwrap() {
             let there = read(&workspace().join(&name)).unwrap();
             assert!(there == text, "{name}: run `cargo xtask infra`");
@@ -137,7 +141,7 @@ mod tests {
 
     #[test]
     fn what_is_published_has_the_version_that_the_functions_log() {
-        let template = Template::read(&read(&workspace().join(TEMPLATE)).unwrap()).unwrap();
+        let template = template(&workspace()).unwrap();
         let published = &template.whole["Metadata"]["AWS::ServerlessRepo::Application"];
         assert_eq!(published["SemanticVersion"], env!("CARGO_PKG_VERSION"));
     }
@@ -145,7 +149,7 @@ mod tests {
     /// A small partner pays for secrets, not for watching.
     #[test]
     fn a_stack_has_ten_alarms_and_ten_metrics_unless_it_asks_for_more() {
-        let template = Template::read(&read(&workspace().join(TEMPLATE)).unwrap()).unwrap();
+        let template = template(&workspace()).unwrap();
         let resources = template.section("Resources").unwrap().values();
         let watching: Vec<_> = resources
             .filter(|it| {
@@ -169,7 +173,7 @@ mod tests {
     /// A role that the table's policy leaves out could not refresh; one that it names besides could read.
     #[test]
     fn the_table_is_read_by_the_roles_that_are_allowed_to_and_by_nobody_else() {
-        let template = Template::read(&read(&workspace().join(TEMPLATE)).unwrap()).unwrap();
+        let template = template(&workspace()).unwrap();
         let resources = template.section("Resources").unwrap();
         let allowed: Vec<_> = resources
             .iter()

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{Read, Write};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -33,7 +33,12 @@ pub(crate) fn run(workspace: &Path, template: &Template) -> Result<()> {
         let Some(plan) = terraform.plan(template, &module, &parameters)? else {
             return Ok(());
         };
-        let differences = plan::differences(&stack(template, &parameters), &plan)?;
+        let parameters = &parameters;
+        let stack = Stack {
+            template,
+            parameters,
+        };
+        let differences = plan::differences(&stack, &plan)?;
         agrees(&format!("the plan of {DIRECTORY} ({what})"), &differences)?;
         let resources = plan["resource_changes"].as_array().map_or(0, Vec::len);
         println!("terraform: {resources} resources as the template has them ({what})");
@@ -75,11 +80,15 @@ fn planted(workspace: &Path, template: &Template, terraform: &Terraform) -> Resu
         let name = path.file_name().unwrap_or_default();
         fs::write(copy.path().join(name), text).with_context(using(copy.path()))?;
     }
-    let parameters = sparse();
-    let Some(plan) = terraform.plan(template, copy.path(), &parameters)? else {
+    let parameters = &sparse();
+    let Some(plan) = terraform.plan(template, copy.path(), parameters)? else {
         return Ok(());
     };
-    let found = plan::differences(&stack(template, &parameters), &plan)?;
+    let stack = Stack {
+        template,
+        parameters,
+    };
+    let found = plan::differences(&stack, &plan)?;
     for (.., what) in PLANTED {
         sees("the Terraform module", what, &found)?;
     }
@@ -88,16 +97,6 @@ fn planted(workspace: &Path, template: &Template, terraform: &Terraform) -> Resu
         PLANTED.len()
     );
     Ok(())
-}
-
-fn stack<'a>(template: &'a Template, parameters: &'a BTreeMap<&'a str, Value>) -> Stack<'a> {
-    Stack {
-        template,
-        name: STACK,
-        region: REGION,
-        account: ACCOUNT,
-        parameters,
-    }
 }
 
 /// Terraform, and where it takes the provider from.
@@ -224,39 +223,26 @@ fn identity() -> Result<String> {
     Ok(format!("http://{address}"))
 }
 
-/// One request, whatever it is.
+/// One request, whatever it is, once it has come with all of its body.
 fn answer(mut stream: TcpStream) -> Option<()> {
-    let mut request = Vec::new();
-    let mut buffer = [0; 4096];
-    while !is_whole(&request) {
-        match stream.read(&mut buffer).ok()? {
-            0 => return None,
-            count => request.extend_from_slice(&buffer[..count]),
+    let mut request = BufReader::new(stream.try_clone().ok()?);
+    let (mut line, mut length) = (String::new(), 0);
+    while request.read_line(&mut line).ok()? > 2 {
+        let head = line.to_ascii_lowercase();
+        if let Some(value) = head.strip_prefix("content-length:") {
+            length = value.trim().parse().ok()?;
         }
+        line.clear();
     }
+    request.read_exact(&mut vec![0; length]).ok()?;
     let body = format!(
         "<GetCallerIdentityResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><GetCallerIdentityResult>\
          <Arn>arn:aws:iam::{ACCOUNT}:root</Arn><UserId>{ACCOUNT}</UserId><Account>{ACCOUNT}</Account>\
          </GetCallerIdentityResult></GetCallerIdentityResponse>"
     );
-    let head = format!(
-        "HTTP/1.1 200 OK\r\nContent-Type: text/xml\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+    let answer = format!(
+        "HTTP/1.1 200 OK\r\nContent-Type: text/xml\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
         body.len()
     );
-    stream.write_all(head.as_bytes()).ok()?;
-    stream.write_all(body.as_bytes()).ok()
-}
-
-/// Whether a request has come with all of its body.
-fn is_whole(request: &[u8]) -> bool {
-    let text = String::from_utf8_lossy(request);
-    let Some((head, body)) = text.split_once("\r\n\r\n") else {
-        return false;
-    };
-    let length = head.lines().find_map(|line| {
-        let (name, value) = line.split_once(':')?;
-        name.eq_ignore_ascii_case("content-length")
-            .then(|| value.trim().parse::<usize>().ok())?
-    });
-    body.len() >= length.unwrap_or(0)
+    stream.write_all(answer.as_bytes()).ok()
 }
