@@ -3,7 +3,7 @@
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum as _};
 use faults::engine::Engine;
 use tools::target_directory;
 
@@ -11,7 +11,7 @@ use tools::target_directory;
 #[derive(Parser)]
 pub(crate) struct Arguments {
     /// Only instances of this engine; may be given several times.
-    #[arg(long = "engine", value_parser = engine, global = true)]
+    #[arg(long = "engine", value_enum, global = true)]
     engines: Vec<Engine>,
     /// Ends at the first violation.
     #[arg(long, global = true)]
@@ -69,7 +69,7 @@ impl Arguments {
     /// The engines.
     pub(crate) fn engines(&self) -> Vec<Engine> {
         if self.engines.is_empty() {
-            return Engine::ALL.to_vec();
+            return Engine::value_variants().to_vec();
         }
         self.engines.clone()
     }
@@ -79,9 +79,4 @@ impl Arguments {
         let workspace = tools::workspace();
         target_directory(&workspace).join("faults")
     }
-}
-
-fn engine(name: &str) -> Result<Engine, String> {
-    let found = Engine::ALL.into_iter().find(|it| it.name() == name);
-    found.ok_or_else(|| format!("there is {}", Engine::ALL.map(Engine::name).join(", ")))
 }

@@ -28,7 +28,6 @@ struct State {
 
 impl Clock {
     /// Now.
-    #[must_use]
     pub fn now(&self) -> Time {
         Timestamp::now() + self.state().skipped
     }
@@ -46,7 +45,6 @@ impl Clock {
     }
 
     /// The furthest that Scheduler's clock ever was ahead.
-    #[must_use]
     pub fn furthest_ahead(&self) -> SignedDuration {
         self.state().furthest
     }

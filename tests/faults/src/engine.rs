@@ -8,6 +8,8 @@ mod servers;
 
 use std::sync::Arc;
 
+use clap::ValueEnum;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use stand_in::events::EventLog;
 
@@ -20,35 +22,21 @@ pub use postgres::PostgresService;
 pub use redis::RedisService;
 pub use servers::Servers;
 
-/// Which service.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
-)]
+/// Which service, as in a document.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum Engine {
     /// The partner's own.
     Http,
-    /// PostgreSQL.
     Postgres,
-    /// MySQL and MariaDB: a MariaDB server.
+    /// A MariaDB server.
     Mysql,
-    /// Redis and Valkey: a Redis server.
     Redis,
 }
 
 impl Engine {
-    /// All of them.
-    pub const ALL: [Self; 4] = [Self::Http, Self::Postgres, Self::Mysql, Self::Redis];
-
-    /// As in a document.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Http => "http",
-            Self::Postgres => "postgres",
-            Self::Mysql => "mysql",
-            Self::Redis => "redis",
-        }
+    pub fn name(self) -> String {
+        format!("{self:?}").to_lowercase()
     }
 }
 
@@ -63,53 +51,42 @@ pub struct Imported {
 }
 
 /// One instance's service.
-#[derive(Clone)]
 pub enum Service {
-    /// The partner's own.
-    Http(Arc<HttpService>),
-    /// PostgreSQL.
-    Postgres(Arc<PostgresService>),
-    /// MySQL and MariaDB.
-    Mysql(Arc<MysqlService>),
-    /// Redis and Valkey.
-    Redis(Arc<RedisService>),
+    Http(HttpService),
+    Postgres(PostgresService),
+    Mysql(MysqlService),
+    Redis(RedisService),
 }
 
 impl Service {
     /// A service with one credential that was there before any rotation.
-    ///
-    /// # Errors
-    /// If it cannot be set up.
     pub async fn start(
         engine: Engine,
         servers: Arc<Servers>,
         events: EventLog,
         passage: Passage,
     ) -> Result<(Self, Imported), Problem> {
-        match engine {
+        Ok(match engine {
             Engine::Http => {
                 let (service, imported) = HttpService::start(events, passage).await?;
-                Ok((Self::Http(Arc::new(service)), imported))
+                (Self::Http(service), imported)
             }
             Engine::Postgres => {
                 let (service, imported) = PostgresService::start(servers, passage).await?;
-                Ok((Self::Postgres(Arc::new(service)), imported))
+                (Self::Postgres(service), imported)
             }
             Engine::Mysql => {
                 let (service, imported) = MysqlService::start(servers, passage).await?;
-                Ok((Self::Mysql(Arc::new(service)), imported))
+                (Self::Mysql(service), imported)
             }
             Engine::Redis => {
                 let (service, imported) = RedisService::start(servers, passage).await?;
-                Ok((Self::Redis(Arc::new(service)), imported))
+                (Self::Redis(service), imported)
             }
-        }
+        })
     }
 
-    /// The names of the credentials that are accepted.
-    ///
-    /// # Errors
-    /// If the service does not say.
+    /// The names of the credentials that are accepted, by the service's own word.
     pub async fn live(&self) -> Result<Vec<String>, Problem> {
         match self {
             Self::Http(service) => Ok(service.live()),
@@ -120,9 +97,6 @@ impl Service {
     }
 
     /// Whether a customer gets in with a document's credential: a login.
-    ///
-    /// # Errors
-    /// If the service does not say.
     pub async fn accepts(&self, document: &Value) -> Result<bool, Problem> {
         match self {
             Self::Http(service) => service.accepts(document).await,
@@ -133,9 +107,6 @@ impl Service {
     }
 
     /// Removes what the run leaves at a server that others share: with thousands of users it is slow.
-    ///
-    /// # Errors
-    /// If the server refuses.
     pub async fn clear(&self) -> Result<(), Problem> {
         match self {
             // It ends with its run.
@@ -147,22 +118,10 @@ impl Service {
     }
 
     /// What [`Self::live`] calls a document's credential.
-    #[must_use]
     pub fn credential<'a>(&self, document: &'a Value) -> &'a str {
         match self {
             Self::Http(_) => field(document, "credential_id"),
-            Self::Postgres(_) | Self::Mysql(_) | Self::Redis(_) => field(document, "username"),
-        }
-    }
-
-    /// The values that nothing may show.
-    #[must_use]
-    pub fn secret_values(&self) -> Vec<String> {
-        match self {
-            Self::Http(service) => service.secret_values(),
-            Self::Postgres(service) => service.secret_values(),
-            Self::Mysql(service) => service.secret_values(),
-            Self::Redis(service) => service.secret_values(),
+            _ => field(document, "username"),
         }
     }
 }

@@ -75,26 +75,6 @@ impl Kind {
         Self::DiesDuring,
         Self::DiesAfter,
     ];
-
-    /// Its name in tables and scripts.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::RequestLost => "request lost",
-            Self::AnswerLost => "answer lost",
-            Self::Throttled => "429",
-            Self::ThrottledRetryAfter => "429, Retry-After",
-            Self::PoolEmpty => "429 for all",
-            Self::ServerError => "500",
-            Self::ServerErrorAfterEffect => "500 after its effect",
-            Self::Unavailable => "503",
-            Self::LostWay => "404 page",
-            Self::Garbage => "garbage",
-            Self::DiesBefore => "dies before",
-            Self::DiesDuring => "dies during",
-            Self::DiesAfter => "dies after",
-        }
-    }
 }
 
 /// A request of a run: who makes it, what it asks, and which of its like it is.
@@ -110,13 +90,11 @@ pub struct Request {
 
 impl Request {
     /// Whether it is a turn of a database's protocol, and no request over HTTP.
-    #[must_use]
     pub fn is_turn(&self) -> bool {
         self.what.starts_with(TURN)
     }
 
     /// What can go wrong with it.
-    #[must_use]
     pub fn kinds(&self) -> &'static [Kind] {
         if self.is_turn() {
             &Kind::DATABASE
@@ -229,7 +207,6 @@ impl Desk {
     }
 
     /// The requests so far.
-    #[must_use]
     pub fn record(&self) -> Vec<Request> {
         self.book().record.clone()
     }

@@ -48,7 +48,6 @@ pub struct Scheduled {
 impl Lambda {
     /// Functions on this thread, within a [`tokio::task::LocalSet`]. `failures` hears the error of
     /// every invocation that failed, and every panic.
-    #[must_use]
     pub fn start(
         environment: Environment,
         running: Running,
@@ -72,9 +71,6 @@ impl Lambda {
     }
 
     /// Invokes a function and waits for its answer.
-    ///
-    /// # Errors
-    /// With the function's error, or Lambda's if its process ended.
     pub async fn invoke(&self, function: &str, payload: Value) -> Result<Value, Diagnostic> {
         let (reply, answer) = oneshot::channel();
         let job = Job {

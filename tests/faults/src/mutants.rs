@@ -113,7 +113,7 @@ pub(crate) fn run(only: Option<&str>, no_tests: bool) -> Result<bool, Problem> {
     let mut all_caught = true;
     let verdict = |mutant: &Mutant, caught: bool| {
         let verdict = if caught { "caught" } else { "NOT CAUGHT" };
-        eprintln!("{verdict}: {} ({})", mutant.name, mutant.breaks.name());
+        eprintln!("{verdict}: {} ({:?})", mutant.name, mutant.breaks);
         caught
     };
     if !by_tests.is_empty() {

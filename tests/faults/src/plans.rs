@@ -30,8 +30,7 @@ impl Clean {
             api,
             manners,
         } = self.case.setup;
-        let (engine, api, manners) = (engine.name(), api.name(), manners.name());
-        format!("{engine} {api} {manners} {}", self.case.act.name())
+        format!("{engine:?} {api:?} {manners:?} {:?}", self.case.act)
     }
 }
 
@@ -78,7 +77,7 @@ pub(crate) fn run(harness: &mut Harness, engines: &[Engine], plan: &Plan) -> Res
     }
     if !harness.is_done() {
         let jobs = known::stories(engines).map(|story| {
-            let row = format!("known histories: {}", story.setup.engine.name());
+            let row = format!("known histories: {:?}", story.setup.engine);
             (row, Job::Story(story))
         });
         harness.run("known histories", jobs.collect())?;
@@ -154,7 +153,7 @@ fn pair(clean: &[Clean], random: &mut StdRng) -> Option<(String, Job)> {
         when: When::After(random.random_range(0..30)),
         kind: *Kind::HTTP.choose(random)?,
     };
-    let row = format!("pairs: {}", clean.case.setup.engine.name());
+    let row = format!("pairs: {:?}", clean.case.setup.engine);
     Some((row, with(clean, vec![first, second])))
 }
 
@@ -162,7 +161,7 @@ fn histories(harness: &mut Harness, engines: &[Engine], plan: &Plan) -> Result<(
     let trees: Vec<Tree> = stories(engines, plan.seed, plan.histories).collect();
     let jobs = trees.iter().map(|tree| {
         let story = tree.current();
-        let row = format!("histories: {}", story.setup.engine.name());
+        let row = format!("histories: {:?}", story.setup.engine);
         (row, Job::Story(story))
     });
     let mut failed = harness.run("histories", jobs.collect())?;

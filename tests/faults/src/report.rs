@@ -62,9 +62,6 @@ impl Report {
     }
 
     /// Adds a run. A failing one is written to `scripts`.
-    ///
-    /// # Errors
-    /// If its script cannot be written.
     pub fn add(
         &mut self,
         row: &str,
@@ -95,19 +92,16 @@ impl Report {
     }
 
     /// What did not hold.
-    #[must_use]
     pub fn failures(&self) -> &[Failure] {
         &self.failures
     }
 
     /// Whether everything held.
-    #[must_use]
     pub fn is_clean(&self) -> bool {
         self.failures.is_empty()
     }
 
     /// The runs so far.
-    #[must_use]
     pub fn runs(&self) -> usize {
         self.rows.values().map(|row| row.runs).sum()
     }
@@ -120,7 +114,6 @@ impl Report {
     }
 
     /// The table.
-    #[must_use]
     pub fn table(&self) -> Table {
         let mut table = Table::new();
         table.load_style(presets::UTF8_HORIZONTAL_ONLY);

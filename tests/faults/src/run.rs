@@ -68,22 +68,6 @@ impl Act {
         Self::Deprovisioning,
     ];
 
-    /// Its name in tables.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Enrolment => "enrolment",
-            Self::FirstRotation => "first rotation",
-            Self::Rotation => "rotation",
-            Self::Button => "button",
-            Self::Rollback => "rollback",
-            Self::Change => "change",
-            Self::Emergency => "emergency",
-            Self::Recovery => "recovery",
-            Self::Deprovisioning => "deprovisioning",
-        }
-    }
-
     /// So often the customer's app is restarted by it, with so many rotations; by the add-on's removal, where it ends.
     fn releases(self, rotations: usize) -> usize {
         match self {
@@ -101,7 +85,6 @@ impl Act {
 
     /// Whether its requests are to fail in turn: those of the rotation that a button begins do so in
     /// [`Self::Rotation`].
-    #[must_use]
     pub fn is_about(self, request: &Request) -> bool {
         self != Self::Button || request.caller == "start-rotation"
     }
@@ -212,7 +195,7 @@ async fn attempt(case: &Case, servers: Arc<Servers>) -> Result<Outcome, Problem>
     world.check_settled().await;
     let made = world.releases() - before;
     if made != case.act.releases(succeeded(&world, seen)) {
-        let what = format!("{} made {made} releases", case.act.name());
+        let what = format!("{:?} made {made} releases", case.act);
         world.violated(Rule::OneRelease, what);
     }
     let attempts = attempts(&world, seen);

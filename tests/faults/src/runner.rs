@@ -33,7 +33,6 @@ impl Job {
     }
 
     /// Where it takes place.
-    #[must_use]
     pub fn setup(&self) -> Setup {
         match self {
             Self::Case(case) => case.setup,
@@ -67,9 +66,6 @@ fn side_by_side() -> std::io::Result<usize> {
 
 /// Runs the jobs, in any order, and hands over what came of each, with its place among
 /// them, as soon as it is known. No further ones are begun once `each` answers false.
-///
-/// # Errors
-/// If a thread or a run's runtime cannot be started.
 pub fn run_all(
     jobs: Vec<Job>,
     servers: &Arc<Servers>,

@@ -48,7 +48,6 @@ struct Invocation {
 
 impl Running {
     /// Notes an invocation; `caller` is what its requests are told apart by.
-    #[must_use]
     pub fn begin(&self, function: &str, caller: String, abort: AbortHandle) -> u64 {
         let mut book = self.book();
         let id = book.next;
@@ -70,7 +69,6 @@ impl Running {
     }
 
     /// Notes a request, which goes on when the process of whoever made it has ended.
-    #[must_use]
     pub fn request(&self) -> Request {
         self.book().requests += 1;
         Request(self.clone())
@@ -95,7 +93,6 @@ impl Running {
 
     /// Who makes a request: the newest invocation of the function, or, where the request does not
     /// say, the newest of those that were invoked last.
-    #[must_use]
     pub fn caller(&self, function: Option<&str>) -> Option<(u64, String)> {
         let book = self.book();
         let newest = book

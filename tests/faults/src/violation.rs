@@ -31,25 +31,6 @@ pub enum Rule {
     Stand,
 }
 
-impl Rule {
-    /// Its name in tables.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::NobodyLockedOut => "nobody is locked out",
-            Self::OneAtRest => "one credential at rest",
-            Self::AliveIsLabelled => "what is alive is labelled",
-            Self::OneRelease => "one rotation, one release",
-            Self::NoValueShown => "no value is shown",
-            Self::NoForeignLogin => "no login through a document",
-            Self::Converges => "comes to an end",
-            Self::SameSession => "every version is the same session",
-            Self::NoPanic => "no panic",
-            Self::Stand => "the run itself",
-        }
-    }
-}
-
 /// Something that did not hold.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Violation {
@@ -61,6 +42,6 @@ pub struct Violation {
 
 impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.rule.name(), self.what)
+        write!(f, "{:?}: {}", self.rule, self.what)
     }
 }

@@ -7,7 +7,6 @@ mod operator;
 mod time;
 
 use std::collections::BTreeSet;
-use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use addon_rotation_operator::stack::Stack;
@@ -22,7 +21,7 @@ use strict_heroku::Heroku;
 use crate::clock::Clock;
 use crate::engine::Service;
 use crate::functions::Lambda;
-use crate::proxy::{Passage, Watcher};
+use crate::proxy::Passage;
 use crate::violation::{Rule, Violation};
 
 use book::{Book, Config, Version};
@@ -61,7 +60,8 @@ pub struct World {
     addon: String,
     /// What `enroll-addon` is invoked with.
     enrolment: Value,
-    app: String,
+    /// The administrator's password at the service, or its token.
+    administrator: String,
     book: Mutex<Book>,
 }
 
@@ -87,7 +87,6 @@ impl World {
     }
 
     /// Whether the customer still has the add-on.
-    #[must_use]
     pub fn is_provisioned(&self) -> bool {
         !self.book().is_deprovisioned
     }
@@ -120,7 +119,7 @@ impl World {
 
     /// Looks at what must hold at every instant. Each question takes its time, in which others go on: what
     /// was seen counts if it must have held throughout.
-    async fn look_now(&self) {
+    pub(crate) async fn look_now(&self) {
         // At once: from the moment on in which Heroku ceases to show something, its grace period counts.
         let needed = self.note_what_is_shown();
         let Some(before) = self.snapshot() else {
@@ -287,13 +286,11 @@ impl World {
     }
 
     /// What the operator's tool said.
-    #[must_use]
     pub fn said(&self) -> Vec<String> {
         self.book().said.clone()
     }
 
     /// Whether the instance was to end.
-    #[must_use]
     pub fn is_ended(&self) -> bool {
         self.book().is_ended
     }
@@ -315,16 +312,18 @@ impl World {
 
     /// How often the customer's app was restarted since the add-on's provisioning.
     pub fn releases(&self) -> usize {
-        let releases = self.heroku.releases(&self.app).map(|it| it.len());
+        let releases = self.heroku.releases(build::APP).map(|it| it.len());
         // The app's own first and the add-on's.
         releases.unwrap_or_default().saturating_sub(2)
     }
 
     /// Whatever no log, error or event may hold.
-    #[must_use]
     pub fn secret_values(&self) -> Vec<String> {
         let mut values = self.heroku.secret_values();
-        values.extend(self.service.secret_values());
+        if let Service::Http(service) = &self.service {
+            values.extend(service.secret_values());
+        }
+        values.push(self.administrator.clone());
         values.extend(self.secrets.sensitive_texts());
         for version in &self.book().versions {
             values.push(version.shown_as.clone());
@@ -339,12 +338,6 @@ impl World {
 
     fn book(&self) -> MutexGuard<'_, Book> {
         self.book.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Watcher for World {
-    fn look(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
-        Box::pin(self.look_now())
     }
 }
 

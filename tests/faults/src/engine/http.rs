@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 use stand_in::events::EventLog;
 
 use super::Imported;
-use crate::proxy::Passage;
-use crate::proxy::http::{Bound, Proxy, Upstream};
+use crate::proxy::http::{Upstream, serve};
+use crate::proxy::{Bound, Passage, Proxy};
 use crate::{Problem, random};
 
 /// A service of one instance's own.
@@ -48,7 +48,7 @@ impl HttpService {
             administrator: json!({ "token": administrator_token }),
         };
         let service = Self {
-            _proxy: bound.serve(Upstream::Service, authority, passage),
+            _proxy: serve(bound, Upstream::Service, authority, passage),
             service,
             http: net::http_client()?,
         };
@@ -66,7 +66,7 @@ impl HttpService {
         Ok(answer.status().is_success())
     }
 
-    pub(super) fn secret_values(&self) -> Vec<String> {
+    pub(crate) fn secret_values(&self) -> Vec<String> {
         self.service.secret_values()
     }
 }

@@ -10,8 +10,8 @@ use tokio::sync::Mutex;
 
 use super::servers::{Servers, not_started};
 use super::{Imported, field};
-use crate::proxy::Passage;
-use crate::proxy::database::{Bound, Protocol, Proxy};
+use crate::proxy::database::{Protocol, serve};
+use crate::proxy::{Bound, Passage, Proxy};
 use crate::{Problem, random};
 
 /// An instance's users.
@@ -19,7 +19,6 @@ pub struct MysqlService {
     database: String,
     superuser: Mutex<Conn>,
     servers: Arc<Servers>,
-    administrator_password: String,
     _proxy: Proxy,
 }
 
@@ -43,7 +42,6 @@ impl MysqlService {
             superuser.query_drop(statement).await?;
         }
         let bound = Bound::bind().await?;
-        let administrator_password = server.superuser_password().to_owned();
         let imported = Imported {
             fields: json!({
                 "engine": "mysql",
@@ -51,13 +49,12 @@ impl MysqlService {
                 "username": database, "password": password,
             }),
             template: "mysql://{{username}}:{{password}}@{{host}}:{{port}}/{{dbname}}".to_owned(),
-            administrator: json!({ "username": SUPERUSER, "password": administrator_password }),
+            administrator: json!({ "username": SUPERUSER, "password": server.superuser_password() }),
         };
-        let proxy = bound.serve(Protocol::Mysql, server.port(), passage);
+        let proxy = serve(bound, Protocol::Mysql, server.port(), passage);
         let service = Self {
             database,
             superuser: Mutex::new(superuser),
-            administrator_password,
             servers,
             _proxy: proxy,
         };
@@ -99,9 +96,5 @@ impl MysqlService {
             Err(mysql_async::Error::Server(_)) => Ok(false),
             Err(error) => Err(error.into()),
         }
-    }
-
-    pub(super) fn secret_values(&self) -> Vec<String> {
-        vec![self.administrator_password.clone()]
     }
 }

@@ -10,8 +10,8 @@ use tokio_postgres::{Client, Config, NoTls};
 
 use super::servers::{DATABASE, Servers, not_started};
 use super::{Imported, field};
-use crate::proxy::Passage;
-use crate::proxy::database::{Bound, Protocol, Proxy};
+use crate::proxy::database::{Protocol, serve};
+use crate::proxy::{Bound, Passage, Proxy};
 use crate::{Problem, random};
 
 /// An instance's roles.
@@ -19,7 +19,6 @@ pub struct PostgresService {
     port: u16,
     owner: String,
     superuser: Client,
-    administrator_password: String,
     _servers: Arc<Servers>,
     _proxy: Proxy,
 }
@@ -53,8 +52,7 @@ impl PostgresService {
             port,
             owner,
             superuser,
-            administrator_password: server.administrator_password().to_owned(),
-            _proxy: bound.serve(Protocol::Postgres, port, passage),
+            _proxy: serve(bound, Protocol::Postgres, port, passage),
             _servers: Arc::clone(&servers),
         };
         Ok((service, imported))
@@ -101,9 +99,5 @@ impl PostgresService {
             Err(error) if error.as_db_error().is_some() => Ok(false),
             Err(error) => Err(error.into()),
         }
-    }
-
-    pub(super) fn secret_values(&self) -> Vec<String> {
-        vec![self.administrator_password.clone()]
     }
 }

@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 
 use super::servers::{Servers, not_started};
 use super::{Imported, field};
-use crate::proxy::Passage;
-use crate::proxy::database::{Bound, Protocol, Proxy};
+use crate::proxy::database::{Protocol, serve};
+use crate::proxy::{Bound, Passage, Proxy};
 use crate::{Problem, random};
 
 /// An instance's users: those that may use its keys.
@@ -17,7 +17,6 @@ pub struct RedisService {
     keys: String,
     administrator: MultiplexedConnection,
     servers: Arc<Servers>,
-    administrator_password: String,
     _proxy: Proxy,
 }
 
@@ -29,9 +28,9 @@ impl RedisService {
         let server: &Redis = servers.redis.as_ref().ok_or_else(not_started)?;
         let (user, password) = (format!("u_{}", random()), random());
         let keys = format!("~{user}:*");
-        let administrator_password = server.administrator_password().to_owned();
+        let administrator_password = server.administrator_password();
         let mut administrator = server
-            .connect(Some(ADMINISTRATOR), Some(&administrator_password))
+            .connect(Some(ADMINISTRATOR), Some(administrator_password))
             .await?;
         let _: () = redis::cmd("ACL")
             .arg("SETUSER")
@@ -55,11 +54,10 @@ impl RedisService {
                 "username": ADMINISTRATOR, "password": administrator_password,
             }),
         };
-        let proxy = bound.serve(Protocol::Redis, server.port(), passage);
+        let proxy = serve(bound, Protocol::Redis, server.port(), passage);
         let service = Self {
             keys,
             administrator,
-            administrator_password,
             servers,
             _proxy: proxy,
         };
@@ -96,9 +94,5 @@ impl RedisService {
             Err(RedisError::Command(error)) if !error.is_io_error() => Ok(false),
             Err(error) => Err(error.into()),
         }
-    }
-
-    pub(super) fn secret_values(&self) -> Vec<String> {
-        vec![self.administrator_password.clone()]
     }
 }

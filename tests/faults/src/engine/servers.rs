@@ -25,9 +25,6 @@ pub(super) const DATABASE: &str = "shop";
 
 impl Servers {
     /// Starts the servers for these engines, and sets up what of their programs is missing.
-    ///
-    /// # Errors
-    /// If a server cannot be started.
     pub async fn start(engines: &[Engine]) -> Result<Self, Problem> {
         let workspace = tools::workspace();
         let target = target_directory(&workspace);

@@ -21,9 +21,6 @@ const REQUESTS: u32 = 45;
 pub type Tree = Box<dyn ValueTree<Value = Story>>;
 
 /// Histories of these engines' instances, the same ones for the same seed.
-///
-/// # Panics
-/// Never: the strategy rejects nothing.
 pub fn stories(engines: &[Engine], seed: u64, count: usize) -> impl Iterator<Item = Tree> {
     let mut bytes = [0; 32];
     bytes[..8].copy_from_slice(&seed.to_le_bytes());

@@ -218,7 +218,6 @@ impl Telling {
 }
 
 /// The event that has a version published.
-#[must_use]
 pub fn publication(secret: &str, version: &str) -> Value {
     json!({ "Step": "setSecret", "SecretId": secret, "VersionId": version })
 }

@@ -1,7 +1,7 @@
 //! Sets a world up: Heroku, AWS, the service, the functions, and the proxies between them.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 use std::time::Duration;
 
 use addon_rotation::heroku::HerokuConfiguration;
@@ -28,13 +28,13 @@ use super::{Handed, OTHER_VAR, VAR, World, rendered};
 use crate::clock::Clock;
 use crate::engine::{Engine, Imported, Servers, Service};
 use crate::functions::{Lambda, TIMEOUT};
-use crate::proxy::http::{Bound, Proxy, Upstream};
-use crate::proxy::{Passage, Watcher};
+use crate::proxy::http::{Upstream, serve};
+use crate::proxy::{Bound, Passage, Proxy};
 use crate::running::Running;
 use crate::{Problem, random};
 
 /// One of Heroku's partner APIs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Api {
     /// The App Info API.
@@ -48,7 +48,6 @@ impl Api {
     pub const ALL: [Self; 2] = [Self::V1, Self::V3];
 
     /// As in a document.
-    #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::V1 => "v1",
@@ -58,9 +57,7 @@ impl Api {
 }
 
 /// How tidy AWS and Heroku are, where neither document nor recording settles it.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize,
-)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Manners {
     /// As tidy as can be.
@@ -88,17 +85,6 @@ impl Manners {
         Self::UntidyLate,
         Self::UntidyAttached,
     ];
-
-    /// Its name in tables.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Tidy => "tidy",
-            Self::Untidy => "untidy",
-            Self::UntidyLate => "untidy, late",
-            Self::UntidyAttached => "untidy, attached",
-        }
-    }
 
     /// What was done before is known to everybody from now on, however untidy Secrets Manager is.
     pub(super) fn let_be_known(self, secrets: &SecretsManager) {
@@ -155,7 +141,7 @@ impl Manners {
 }
 
 /// What a world is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Setup {
     /// The service's kind.
     pub engine: Engine,
@@ -178,9 +164,6 @@ pub struct Built {
 }
 
 /// Builds a world whose instance is provisioned and not yet enrolled. Within a [`tokio::task::LocalSet`].
-///
-/// # Errors
-/// If something of it cannot be set up.
 pub async fn build(setup: Setup, servers: Arc<Servers>) -> Result<Built, Problem> {
     let events = EventLog::default();
     let running = Running::default();
@@ -233,6 +216,8 @@ pub async fn build(setup: Setup, servers: Arc<Servers>) -> Result<Built, Problem
     create_secret(&gateway, "acme/partner", &partner).await?;
     setup.manners.are_those_of(&gateway, &heroku);
     let (addon, enrolment) = provision(setup.api, &gateway, &heroku, &imported).await?;
+    let own = ["password", "token"].map(|field| imported.administrator[field].as_str());
+    let administrator = own.into_iter().flatten().collect();
     // The administrator's secret is older than any instance.
     setup.manners.let_be_known(gateway.secrets_manager());
 
@@ -251,12 +236,11 @@ pub async fn build(setup: Setup, servers: Arc<Servers>) -> Result<Built, Problem
         secret: names().secret_of(&addon),
         addon,
         enrolment,
-        app: APP.to_owned(),
+        administrator,
         book: std::sync::Mutex::default(),
     });
-    let watcher: Arc<dyn Watcher> = world.clone();
-    let watcher: Weak<dyn Watcher> = Arc::downgrade(&watcher);
-    passage.watch(watcher);
+    // Nobody else has set it.
+    let _ = passage.world.set(Arc::downgrade(&world));
     Ok(Built {
         world,
         scheduled,
@@ -266,7 +250,7 @@ pub async fn build(setup: Setup, servers: Arc<Servers>) -> Result<Built, Problem
 }
 
 /// The customer's app.
-const APP: &str = "shop";
+pub(super) const APP: &str = "shop";
 
 struct Fronts {
     aws: Bound,
@@ -292,14 +276,13 @@ impl Fronts {
         lambda: &Lambda,
         passage: &Passage,
     ) -> Result<Vec<Proxy>, Problem> {
-        let (listener, address) = crate::proxy::listen().await?;
+        let Bound { listener, address } = Bound::bind().await?;
         let router = lambda.router();
         tokio::task::spawn_local(async move {
             let _ = axum::serve(listener, router).await;
         });
         let authority = |url: &url::Url| url.authority().to_owned();
-        let serve =
-            |front: Bound, upstream, authority| front.serve(upstream, authority, passage.clone());
+        let serve = |front, upstream, authority| serve(front, upstream, authority, passage.clone());
         Ok(vec![
             serve(self.aws, Upstream::Aws, authority(gateway.endpoint())),
             serve(self.lambda, Upstream::Lambda, address.to_string()),

@@ -51,9 +51,6 @@ enum Typed {
 
 impl World {
     /// Calls Secrets Manager as its operator.
-    ///
-    /// # Errors
-    /// As Secrets Manager does.
     pub async fn call(&self, operation: &str, parameters: Value) -> Result<Value, ServiceError> {
         let operator = Caller(OPERATOR.to_owned());
         self.secrets.handle(&operator, operation, parameters).await

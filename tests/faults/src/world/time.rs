@@ -45,7 +45,6 @@ impl World {
     }
 
     /// Whether a version is AWSPENDING and not current.
-    #[must_use]
     pub fn rotation_is_incomplete(&self) -> bool {
         self.snapshot().is_some_and(|secret| {
             let pending = secret.labelled("AWSPENDING");
@@ -80,7 +79,6 @@ impl World {
     }
 
     /// Whether nothing is scheduled, and no label says that more than the current version is alive.
-    #[must_use]
     pub fn is_at_rest(&self) -> bool {
         let Some(secret) = self.snapshot() else {
             return true;
