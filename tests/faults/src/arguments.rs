@@ -33,10 +33,7 @@ pub(crate) enum Task {
         no_tests: bool,
     },
     /// One run again, from a script of an earlier one.
-    Replay {
-        /// The script.
-        script: PathBuf,
-    },
+    Replay { script: PathBuf },
 }
 
 /// How much to run.
@@ -54,7 +51,6 @@ pub(crate) struct Plan {
     /// AWS and Heroku are as untidy as they may be; in histories they are so by chance.
     #[arg(long)]
     pub(crate) untidy: bool,
-    /// How many pairs of faults.
     #[arg(long, default_value_t = 0)]
     pub(crate) pairs: usize,
     /// How many histories.
@@ -66,7 +62,6 @@ pub(crate) struct Plan {
 }
 
 impl Arguments {
-    /// The engines.
     pub(crate) fn engines(&self) -> Vec<Engine> {
         if self.engines.is_empty() {
             return Engine::value_variants().to_vec();

@@ -6,7 +6,6 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use jiff::{SignedDuration, Timestamp};
 use strict_aws::scheduler::{ScheduleSummary, Scheduler};
 
-/// A point of the run's time.
 pub type Time = Timestamp;
 
 /// The run's time, and when its schedules are due in it.
@@ -27,12 +26,10 @@ struct State {
 }
 
 impl Clock {
-    /// Now.
     pub fn now(&self) -> Time {
         Timestamp::now() + self.state().skipped
     }
 
-    /// Skips some time.
     pub fn skip(&self, time: SignedDuration) {
         self.state().skipped += time;
     }

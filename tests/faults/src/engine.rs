@@ -46,11 +46,9 @@ pub struct Imported {
     pub fields: Value,
     /// The config var's template: the names of fields in double braces, and no filter.
     pub template: String,
-    /// The administrator's secret.
     pub administrator: Value,
 }
 
-/// One instance's service.
 pub enum Service {
     Http(HttpService),
     Postgres(PostgresService),

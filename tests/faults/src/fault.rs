@@ -7,7 +7,6 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 
-/// What goes wrong with a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
@@ -94,7 +93,6 @@ impl Request {
         self.what.starts_with(TURN)
     }
 
-    /// What can go wrong with it.
     pub fn kinds(&self) -> &'static [Kind] {
         if self.is_turn() {
             &Kind::DATABASE
@@ -105,12 +103,10 @@ impl Request {
         }
     }
 
-    /// Whether it is made to Heroku.
     fn is_herokus(&self) -> bool {
         self.what.starts_with(HEROKU)
     }
 
-    /// Whether this can go wrong with it.
     fn may_meet(&self, kind: Kind) -> bool {
         self.kinds().contains(&kind) || (kind == Kind::PoolEmpty && self.is_herokus())
     }
@@ -141,18 +137,14 @@ const REFUSED: u32 = 3;
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum When {
-    /// At this request.
     At(Request),
     /// At the n-th request from now on, or from the fault before this one; 0 is the next.
     After(u32),
 }
 
-/// A fault to come.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Fault {
-    /// When.
     pub when: When,
-    /// What.
     pub kind: Kind,
 }
 
@@ -206,7 +198,6 @@ impl Desk {
         }
     }
 
-    /// The requests so far.
     pub fn record(&self) -> Vec<Request> {
         self.book().record.clone()
     }

@@ -18,24 +18,18 @@ use tools::target_directory;
 use table::mutants;
 use weave::{BROKEN, Change, weave};
 
-/// A place where the functions are broken.
 struct Mutant {
-    /// What is wrong with them.
     name: &'static str,
     /// Files, texts that each have once, and what is there instead.
     changes: &'static [(&'static str, &'static str, &'static str)],
-    /// The runs that must show it.
     runs: Runs,
-    /// What does not hold.
     breaks: Rule,
 }
 
-/// Which runs.
 #[derive(Clone, Copy)]
 enum Runs {
     /// One fault each.
     Single,
-    /// Histories.
     Histories,
     /// The library's tests whose names contain this: what only an adversary would do.
     Tests(&'static str),
@@ -156,7 +150,6 @@ fn woven(workspace: &Path) -> Result<BTreeMap<&'static str, String>, Problem> {
     changes.into_iter().map(woven).collect()
 }
 
-/// The copy that can be broken, and where it is built.
 struct Broken {
     copy: PathBuf,
     target: PathBuf,
@@ -183,7 +176,6 @@ impl Broken {
         command
     }
 
-    /// Whether a test of the library fails.
     fn fails(&self, mutant: &Mutant) -> Result<bool, Problem> {
         let filter = mutant.runs.filter().unwrap_or_default();
         let mut tests = self.tests();
@@ -206,7 +198,6 @@ impl Broken {
         expect_success(&build.output()?)
     }
 
-    /// Whether the runs find the rule broken.
     fn violates(&self, mutant: &Mutant) -> Result<bool, Problem> {
         let own = self.copy.join("target");
         let histories: &[&str] = match mutant.runs {

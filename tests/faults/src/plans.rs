@@ -34,7 +34,6 @@ impl Clean {
     }
 }
 
-/// Runs a plan.
 pub(crate) fn run(harness: &mut Harness, engines: &[Engine], plan: &Plan) -> Result<(), Problem> {
     eprintln!("seed {}", plan.seed);
     let manners = if plan.untidy {

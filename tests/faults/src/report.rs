@@ -12,7 +12,6 @@ use crate::run::Outcome;
 use crate::runner::Job;
 use crate::violation::Violation;
 
-/// The rows of the table, and what went wrong.
 #[derive(Debug, Default, Serialize)]
 pub struct Report {
     /// By what was run and where.
@@ -40,12 +39,9 @@ struct Row {
     violations: usize,
 }
 
-/// A run in which something did not hold.
 #[derive(Debug, Serialize)]
 pub struct Failure {
-    /// What did not.
     pub violations: Vec<Violation>,
-    /// Has it happen again.
     pub script: PathBuf,
 }
 
@@ -91,29 +87,24 @@ impl Report {
         Ok(self.failures.last())
     }
 
-    /// What did not hold.
     pub fn failures(&self) -> &[Failure] {
         &self.failures
     }
 
-    /// Whether everything held.
     pub fn is_clean(&self) -> bool {
         self.failures.is_empty()
     }
 
-    /// The runs so far.
     pub fn runs(&self) -> usize {
         self.rows.values().map(|row| row.runs).sum()
     }
 
-    /// The values of all runs, each once.
     pub fn secrets(&mut self) -> &[String] {
         self.secrets.sort_unstable();
         self.secrets.dedup();
         &self.secrets
     }
 
-    /// The table.
     pub fn table(&self) -> Table {
         let mut table = Table::new();
         table.load_style(presets::UTF8_HORIZONTAL_ONLY);

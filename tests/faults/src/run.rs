@@ -19,22 +19,16 @@ use crate::world::{Built, Ended, Setup, World, build};
 /// The pause between two logins of a customer.
 const LOGIN_EVERY: Duration = Duration::from_millis(20);
 
-/// What to run.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Case {
-    /// Where.
     pub setup: Setup,
-    /// What is done.
     pub act: Act,
-    /// What goes wrong.
     pub faults: Vec<Fault>,
 }
 
-/// What is done to an instance while something goes wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Act {
-    /// It is enrolled.
     Enrolment,
     /// Its imported credential is rotated, and revoked.
     FirstRotation,
@@ -55,7 +49,6 @@ pub enum Act {
 }
 
 impl Act {
-    /// All of them.
     pub const ALL: [Self; 9] = [
         Self::Enrolment,
         Self::FirstRotation,
@@ -129,14 +122,12 @@ impl Act {
     }
 }
 
-/// What came of a run.
 #[derive(Debug, Default)]
 pub struct Outcome {
     /// The requests of rotation and revocation, in order.
     pub requests: Vec<Request>,
     /// How often Secrets Manager began.
     pub attempts: usize,
-    /// What did not hold.
     pub violations: BTreeSet<Violation>,
     /// Faults that did not come about, since there were not so many requests.
     pub not_reached: usize,
@@ -186,7 +177,8 @@ async fn attempt(case: &Case, servers: Arc<Servers>) -> Result<Outcome, Problem>
     if exact && not_reached > 0 {
         world.violated(Rule::Stand, "the request of the fault was never made");
     }
-    for error in world.dead_letters() {
+    let dead_letters = world.book().dead_letters.clone();
+    for error in dead_letters {
         world.violated(
             Rule::Converges,
             format!("in the dead-letter queue: {error}"),
@@ -207,14 +199,17 @@ pub(crate) async fn concluded(built: &mut Built, not_reached: usize, attempts: u
     let world = Arc::clone(&built.world);
     let secrets = world.secret_values();
     leaks(built, &secrets);
-    let outcome = Outcome {
-        requests: world.passage.desk.record(),
-        attempts,
-        violations: world.violations(),
-        not_reached,
-        looks: world.looks(),
-        logins: world.logins(),
-        secrets,
+    let outcome = {
+        let book = world.book();
+        Outcome {
+            requests: world.passage.desk.record(),
+            attempts,
+            violations: book.violations.clone(),
+            not_reached,
+            looks: book.looks,
+            logins: book.logins,
+            secrets,
+        }
     };
     // After all that is looked at: a customer may still be about to log in. What cannot be removed
     // makes the server slower, and nothing else.
@@ -277,7 +272,7 @@ fn leaks(built: &mut Built, secrets: &[String]) {
     }
     let events = serde_json::to_string(&world.events.since(0));
     said.extend(events);
-    said.extend(world.said());
+    said.extend(world.book().said.iter().cloned());
     for text in said {
         if secrets.iter().any(|secret| text.contains(secret)) {
             world.violated(Rule::NoValueShown, "in an error or an event");

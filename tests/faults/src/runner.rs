@@ -19,7 +19,6 @@ use crate::world::Setup;
 pub enum Job {
     /// A rotation and its revocation, with faults at known requests.
     Case(Case),
-    /// A history.
     Story(Story),
 }
 
@@ -32,7 +31,6 @@ impl Job {
         }
     }
 
-    /// Where it takes place.
     pub fn setup(&self) -> Setup {
         match self {
             Self::Case(case) => case.setup,
@@ -41,7 +39,6 @@ impl Job {
     }
 }
 
-/// The jobs that nobody has begun, with their places.
 type Queue = std::vec::IntoIter<(usize, Job)>;
 
 /// How many runs each processor has under way: most wait for a back-off.

@@ -61,7 +61,6 @@ impl Running {
         id
     }
 
-    /// Notes an invocation's end.
     pub fn end(&self, id: u64) {
         let mut book = self.book();
         book.invocations.retain(|invocation| invocation.id != id);

@@ -4,7 +4,6 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// A rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Rule {
@@ -14,7 +13,6 @@ pub enum Rule {
     OneAtRest,
     /// Whatever the service accepts belongs to a version with a label.
     AliveIsLabelled,
-    /// One rotation, one release.
     OneRelease,
     /// No secret value in a log, an error, a metric, an event or a schedule.
     NoValueShown,
@@ -25,18 +23,14 @@ pub enum Rule {
     Converges,
     /// A session of each version is and can do what the first one's did.
     SameSession,
-    /// No handler panics.
     NoPanic,
     /// The run itself could not be made as it should have been.
     Stand,
 }
 
-/// Something that did not hold.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Violation {
-    /// What should have.
     pub rule: Rule,
-    /// What was seen.
     pub what: String,
 }
 

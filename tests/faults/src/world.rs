@@ -34,28 +34,19 @@ const VAR: &str = "ACME_URL";
 /// The other one that the manifest declares.
 const OTHER_VAR: &str = "ACME_DSN";
 
-/// The world of one run.
 pub struct World {
-    /// What happened.
     pub events: EventLog,
-    /// Heroku.
     pub heroku: Arc<Heroku>,
-    /// The service.
     pub service: Service,
-    /// The functions.
     pub lambda: Lambda,
-    /// Where requests pass.
     pub passage: Passage,
-    /// Time.
     pub clock: Clock,
-    /// Secrets Manager.
     pub secrets: SecretsManager,
     gateway: Gateway,
     http: reqwest::Client,
     manners: Manners,
     /// As the operator's tool reaches it.
     stack: Stack,
-    /// The secret's name.
     secret: String,
     addon: String,
     /// What `enroll-addon` is invoked with.
@@ -71,7 +62,6 @@ impl World {
         self.secrets.secret(&self.secret)
     }
 
-    /// What Heroku shows, if the add-on is there.
     fn shown(&self) -> Option<Config> {
         if !self.is_provisioned() {
             return None;
@@ -86,35 +76,13 @@ impl World {
         }
     }
 
-    /// Whether the customer still has the add-on.
     pub fn is_provisioned(&self) -> bool {
         !self.book().is_deprovisioned
     }
 
-    /// How often what Heroku shows became another value.
-    pub fn changes(&self) -> usize {
-        self.book().changes
-    }
-
-    /// Notes that something did not hold.
     pub fn violated(&self, rule: Rule, what: impl Into<String>) {
         let what = what.into();
         self.book().violations.insert(Violation { rule, what });
-    }
-
-    /// What did not hold.
-    pub fn violations(&self) -> BTreeSet<Violation> {
-        self.book().violations.clone()
-    }
-
-    /// How often somebody looked.
-    pub fn looks(&self) -> usize {
-        self.book().looks
-    }
-
-    /// How often a customer got in.
-    pub fn logins(&self) -> usize {
-        self.book().logins
     }
 
     /// Looks at what must hold at every instant. Each question takes its time, in which others go on: what
@@ -285,12 +253,6 @@ impl World {
         }
     }
 
-    /// What the operator's tool said.
-    pub fn said(&self) -> Vec<String> {
-        self.book().said.clone()
-    }
-
-    /// Whether the instance was to end.
     pub fn is_ended(&self) -> bool {
         self.book().is_ended
     }
@@ -336,7 +298,7 @@ impl World {
         values
     }
 
-    fn book(&self) -> MutexGuard<'_, Book> {
+    pub(crate) fn book(&self) -> MutexGuard<'_, Book> {
         self.book.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

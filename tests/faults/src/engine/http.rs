@@ -10,7 +10,6 @@ use crate::proxy::http::{Upstream, serve};
 use crate::proxy::{Bound, Passage, Proxy};
 use crate::{Problem, random};
 
-/// A service of one instance's own.
 pub struct HttpService {
     service: CredentialService,
     http: reqwest::Client,

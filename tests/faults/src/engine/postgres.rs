@@ -14,7 +14,6 @@ use crate::proxy::database::{Protocol, serve};
 use crate::proxy::{Bound, Passage, Proxy};
 use crate::{Problem, random};
 
-/// An instance's roles.
 pub struct PostgresService {
     port: u16,
     owner: String,

@@ -25,7 +25,6 @@ const END: &str = "shared/src/ending.rs";
 const LOOK: &str = "shared/src/steps/revoke_secret/look.rs";
 const CONFIG: &str = "shared/src/heroku/config.rs";
 
-/// Every one.
 pub(super) fn mutants() -> impl Iterator<Item = &'static Mutant> {
     let tables = [
         protocol::MUTANTS,

@@ -63,7 +63,6 @@ pub fn serve(bound: Bound, protocol: Protocol, port: u16, passage: Passage) -> P
     })
 }
 
-/// What becomes of a turn.
 enum Turn {
     /// The server hears of it.
     PassOn,

@@ -17,16 +17,13 @@ use crate::Problem;
 use crate::fault::{HEROKU, Kind};
 use crate::running;
 
-/// Who is behind a proxy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Upstream {
     /// Secrets Manager and EventBridge Scheduler.
     Aws,
-    /// Lambda.
     Lambda,
     /// Heroku's API, and the exchange of tokens.
     Heroku,
-    /// The partner's service.
     Service,
 }
 
@@ -201,7 +198,6 @@ fn json(status: StatusCode, body: &str) -> Answer {
     with_type(status, "application/json", body)
 }
 
-/// A page of some proxy's.
 fn page(status: StatusCode) -> Answer {
     with_type(status, "text/html", "<html><body>Bad gateway</body></html>")
 }

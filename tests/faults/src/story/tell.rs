@@ -43,8 +43,8 @@ async fn attempt(story: &Story, servers: Arc<Servers>) -> Result<Outcome, Proble
     }
     telling.bring_to_rest().await;
     world.check_settled().await;
-    if world.is_provisioned() && world.releases() != world.changes() {
-        let (releases, changes) = (world.releases(), world.changes());
+    let (releases, changes) = (world.releases(), world.book().changes);
+    if world.is_provisioned() && releases != changes {
         let what = format!("{releases} releases for {changes} changes of what is shown");
         world.violated(Rule::OneRelease, what);
     }

@@ -69,7 +69,6 @@ impl World {
         }
     }
 
-    /// Whether a rotation has begun after so many events.
     fn has_begun(&self, seen: usize) -> bool {
         let is_begin = |event: &Event| matches!(event.kind, EventKind::RotationStarted { .. });
         self.snapshot().is_some_and(|it| it.rotation_runs)

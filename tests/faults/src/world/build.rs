@@ -33,7 +33,6 @@ use crate::proxy::{Bound, Passage, Proxy};
 use crate::running::Running;
 use crate::{Problem, random};
 
-/// One of Heroku's partner APIs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Api {
@@ -44,7 +43,6 @@ pub enum Api {
 }
 
 impl Api {
-    /// Every one.
     pub const ALL: [Self; 2] = [Self::V1, Self::V3];
 
     /// As in a document.
@@ -78,7 +76,6 @@ pub enum Manners {
 const LATE: u32 = 2;
 
 impl Manners {
-    /// Every one.
     pub const ALL: [Self; 4] = [
         Self::Tidy,
         Self::Untidy,
@@ -140,12 +137,9 @@ impl Manners {
     }
 }
 
-/// What a world is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Setup {
-    /// The service's kind.
     pub engine: Engine,
-    /// Heroku's API.
     pub api: Api,
     /// How tidy AWS and Heroku are.
     #[serde(default)]
@@ -154,11 +148,9 @@ pub struct Setup {
 
 /// A world, and what only its driver has.
 pub struct Built {
-    /// The world.
     pub world: Arc<World>,
     /// What Scheduler handed to Lambda.
     pub scheduled: Handed,
-    /// The functions' errors.
     pub errors: mpsc::UnboundedReceiver<String>,
     _proxies: Vec<Proxy>,
 }

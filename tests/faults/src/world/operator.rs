@@ -401,7 +401,6 @@ impl World {
         }
     }
 
-    /// Somebody stores the current document with another password.
     pub async fn break_current(&self) {
         self.store_by_hand(|document| {
             for field in ["password", "api_key"] {
@@ -427,14 +426,12 @@ impl World {
         self.accepted("PutSecretValue", parameters).await;
     }
 
-    /// Marks the secret for deletion.
     pub async fn delete(&self) {
         let parameters = json!({ "SecretId": self.secret, "RecoveryWindowInDays": 7 });
         // It may be so already.
         let _ = self.call("DeleteSecret", parameters).await;
     }
 
-    /// Restores the secret, if it is marked for deletion.
     pub async fn restore(&self) {
         if self.snapshot().is_some_and(|it| it.deletion.is_some()) {
             let parameters = json!({ "SecretId": self.secret });
@@ -477,10 +474,8 @@ const LOGIN: [&str; 8] = [
 /// What somebody has the config var's value end with, or no longer.
 const EDIT: &str = "?edited";
 
-/// The program's name.
 const TOOL: &str = "addon-rotation-operator";
 
-/// Whether a version has its own label.
 pub(super) fn is_live(labels: &BTreeSet<String>, id: &str) -> bool {
     labels.contains(&format!("LIVE-{id}"))
 }

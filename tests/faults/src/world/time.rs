@@ -14,7 +14,6 @@ use crate::clock::Time;
 use crate::functions::Scheduled;
 use crate::violation::Rule;
 
-/// How a rotation ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ended {
     /// With the new version current.
@@ -60,7 +59,6 @@ impl World {
         }
     }
 
-    /// Lets time pass.
     pub fn skip(&self, time: SignedDuration) {
         self.clock.skip(time);
     }
@@ -73,7 +71,6 @@ impl World {
         self.secrets.grow_older(interval);
     }
 
-    /// The hourly sweep.
     pub async fn sweep(&self) {
         self.invoke_asynchronously("sweep", &json!({})).await;
     }
@@ -100,7 +97,6 @@ impl World {
             .collect()
     }
 
-    /// Removes a schedule.
     pub async fn lose_schedule(&self, name: &str) {
         let url = format!(
             "{}schedules/{name}?groupName={STACK}",
@@ -112,7 +108,6 @@ impl World {
         }
     }
 
-    /// Somebody switches a schedule off.
     pub async fn switch_schedule_off(&self, name: &str) {
         let url = format!("{}schedules/{name}", self.gateway.endpoint());
         let shown = self
@@ -135,7 +130,6 @@ impl World {
         }
     }
 
-    /// Waits for the end of a rotation that began after so many events.
     pub async fn rotation_ended(&self, seen: usize) -> Ended {
         let attempts = RotationOptions::default().attempts;
         let ended = |events: &[Event]| {
@@ -159,7 +153,6 @@ impl World {
         ended
     }
 
-    /// Rotates now, and waits for the end.
     pub async fn rotate(&self) -> Option<Ended> {
         let seen = self.begin_rotation().await?;
         Some(self.rotation_ended(seen).await)
@@ -175,7 +168,6 @@ impl World {
         events
     }
 
-    /// Lambda takes an event that was handed over.
     pub async fn deliver(&self, scheduled: &Scheduled) {
         self.invoke_asynchronously(&scheduled.function, &scheduled.event)
             .await;
@@ -245,10 +237,5 @@ impl World {
             self.fire(&first, scheduled).await;
         }
         self.violated(Rule::Converges, "revocations are tried again for ever");
-    }
-
-    /// The errors of what ended in the dead-letter queue.
-    pub fn dead_letters(&self) -> Vec<String> {
-        self.book().dead_letters.clone()
     }
 }
