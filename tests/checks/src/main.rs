@@ -14,6 +14,8 @@ mod pages;
 mod readme;
 mod stages;
 #[cfg(test)]
+mod text;
+#[cfg(test)]
 mod variables;
 #[cfg(test)]
 mod waits;

@@ -4,19 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use lambda_in_process::read_by_each;
 
-/// The table's heading. The page that has it may be another one day.
-const HEADING: &str = "| variable | functions | value |";
+use crate::pages::facts::REFERENCE;
+use crate::text::table;
 
 /// Read by all functions, and told in the text above the table.
 const OF_ALL: &str = "AWS_";
-
-fn page() -> String {
-    let root = tools::workspace();
-    let pages = ["README.md", "infra/reference.md"];
-    let texts = pages.map(|page| std::fs::read_to_string(root.join(page)).unwrap_or_default());
-    let page = texts.into_iter().find(|text| text.contains(HEADING));
-    page.expect("a page with the table of environment variables")
-}
 
 /// `a, b`, `all but a, b`, or `the same` as in the row before.
 fn functions<'a>(
@@ -45,13 +37,11 @@ fn the_table_of_variables_says_which_functions_read_each() {
             by_code.entry(variable).or_default().insert(function);
         }
     }
-    let page = page();
-    let rows = page.split(HEADING).nth(1).unwrap().lines().skip(2);
+    let rows = table(REFERENCE, "variable");
     let (mut by_page, mut before) = (BTreeMap::new(), BTreeSet::new());
-    for row in rows.take_while(|row| row.starts_with("| ")) {
-        let cells: Vec<&str> = row.trim_matches('|').split(" | ").map(str::trim).collect();
-        before = functions(cells[1], &all, &before);
-        for variable in cells[0].split(", ") {
+    for row in &rows {
+        before = functions(&row[1], &all, &before);
+        for variable in row[0].split(", ") {
             by_page.insert(variable.trim_matches('`'), before.clone());
         }
     }

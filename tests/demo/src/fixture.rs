@@ -63,85 +63,52 @@ impl Story {
         );
     }
 
-    fn step(
-        &mut self,
-        from: f64,
-        to: f64,
-        version: &str,
-        step: &str,
-        between: impl FnOnce(&mut Self),
-    ) {
-        let (secret, version, step) = (
-            self.subject.secret.clone(),
-            version.to_owned(),
-            step.to_owned(),
-        );
-        self.record(
-            from,
-            EventKind::StepStarted {
-                secret: secret.clone(),
-                version: version.clone(),
-                step: step.clone(),
-            },
-        );
-        between(self);
-        self.record(
-            to,
-            EventKind::StepSucceeded {
-                secret,
-                version,
-                step,
-            },
-        );
-    }
-
     /// Three seconds, beginning at `start`: issued after 0.5, published after 1, current after 2.5.
     fn rotation(&mut self, start: f64, old: &str, new: &str, cause: &str, restart: f64) {
         let (secret, version) = (self.subject.secret.clone(), new.to_owned());
-        self.record(
-            start,
-            EventKind::RotationStarted {
-                secret: secret.clone(),
-                version: version.clone(),
-                cause: cause.to_owned(),
-            },
-        );
-        self.step(start, start + 0.9, new, "createSecret", |story| {
-            story.label(start + 0.4, new, &format!("LIVE-{new}"), true);
-            story.record(
-                start + 0.5,
-                EventKind::CredentialIssued {
-                    service: "acme".to_owned(),
-                    credential: new.to_owned(),
-                },
-            );
-        });
-        self.step(start + 0.9, start + 1.5, new, "setSecret", |story| {
-            let addon = story.subject.addon.clone();
-            let names = vec!["ACME_URL".to_owned()];
-            story.record(start + 1.0, EventKind::ConfigChanged { addon, names });
-            story.release(start + 1.0, restart);
-        });
-        self.step(start + 1.5, start + 2.0, new, "testSecret", |_| {});
-        self.step(start + 2.0, start + 2.6, new, "finishSecret", |story| {
-            story.label(start + 2.1, old, &format!("LIVE-{old}"), true);
-            let input =
-                json!({ "SecretId": story.subject.secret_arn, "VersionId": old, "Attempt": 1 });
-            story.record(
-                start + 2.2,
-                EventKind::ScheduleCreated {
-                    name: format!("revoke-{old}"),
-                    fires_at: at(start + 2.2 + 15.0),
-                    input: input.to_string(),
-                },
-            );
-            story.label(start + 2.5, old, "AWSCURRENT", false);
-            story.label(start + 2.5, new, "AWSCURRENT", true);
-        });
-        self.record(
-            start + 3.0,
-            EventKind::RotationSucceeded { secret, version },
-        );
+        let step = "setSecret".to_owned();
+        let started = EventKind::RotationStarted {
+            secret: secret.clone(),
+            version: version.clone(),
+            cause: cause.to_owned(),
+        };
+        self.record(start, started);
+        self.label(start + 0.4, new, &format!("LIVE-{new}"), true);
+        let issued = EventKind::CredentialIssued {
+            service: "acme".to_owned(),
+            credential: new.to_owned(),
+        };
+        self.record(start + 0.5, issued);
+        let publishing = EventKind::StepStarted {
+            secret: secret.clone(),
+            version: version.clone(),
+            step: step.clone(),
+        };
+        self.record(start + 0.9, publishing);
+        let published = EventKind::ConfigChanged {
+            addon: self.subject.addon.clone(),
+            names: vec!["ACME_URL".to_owned()],
+        };
+        self.record(start + 1.0, published);
+        self.release(start + 1.0, restart);
+        let done = EventKind::StepSucceeded {
+            secret: secret.clone(),
+            version: version.clone(),
+            step,
+        };
+        self.record(start + 1.5, done);
+        self.label(start + 2.1, old, &format!("LIVE-{old}"), true);
+        let input = json!({ "SecretId": self.subject.secret_arn, "VersionId": old, "Attempt": 1 });
+        let scheduled = EventKind::ScheduleCreated {
+            name: format!("revoke-{old}"),
+            fires_at: at(start + 2.2 + 15.0),
+            input: input.to_string(),
+        };
+        self.record(start + 2.2, scheduled);
+        self.label(start + 2.5, old, "AWSCURRENT", false);
+        self.label(start + 2.5, new, "AWSCURRENT", true);
+        let succeeded = EventKind::RotationSucceeded { secret, version };
+        self.record(start + 3.0, succeeded);
         self.events.sort_by_key(|event| event.at);
     }
 

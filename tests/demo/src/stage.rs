@@ -220,9 +220,12 @@ impl<'a> Stage<'a> {
     pub(super) async fn wait_for<T>(
         &self,
         what: &str,
-        found: impl FnMut(&[Event]) -> Option<T>,
+        mut found: impl FnMut(&[Event]) -> Option<T>,
     ) -> Result<T> {
-        let found = self.cloud.events.wait_for(found);
+        let found = self.cloud.events.wait_for(|events| {
+            self.view.show(events);
+            found(events)
+        });
         let found = tokio::time::timeout_at(self.deadline, found).await;
         found.map_err(|_| self.too_late(what))
     }
@@ -234,6 +237,7 @@ impl<'a> Stage<'a> {
                 return Err(self.too_late(what));
             }
             tokio::time::sleep(POLL).await;
+            self.view.show(&self.cloud.events.since(0));
         }
         Ok(())
     }

@@ -1,6 +1,7 @@
 //! The figures as tables.
 
 use comfy_table::{Table, presets};
+use indicatif::HumanCount;
 
 use crate::calls::Api;
 use crate::cases::{Case, Part};
@@ -124,15 +125,7 @@ pub(crate) fn costs(results: &[Simulated]) -> String {
 
 /// 1234567 as 1,234,567.
 pub(crate) fn thousands(number: u64) -> String {
-    let digits = number.to_string();
-    let mut grouped = String::new();
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            grouped.push(',');
-        }
-        grouped.push(digit);
-    }
-    grouped
+    HumanCount(number).to_string()
 }
 
 /// In the unit that suits it.

@@ -3,34 +3,17 @@
 use std::collections::BTreeSet;
 
 use super::page::Page;
+use crate::text::{self, table};
 
 type Names = BTreeSet<String>;
 
 const DEPLOY: &str = include_str!("../../../../infra/deploy.md");
 const OPERATE: &str = include_str!("../../../../infra/operate.md");
-const REFERENCE: &str = include_str!("../../../../infra/reference.md");
+pub(crate) const REFERENCE: &str = include_str!("../../../../infra/reference.md");
 const TEMPLATE: &str = include_str!("../../../../infra/template.yaml");
 const EVENTS: &str = include_str!("../../../../infra/rotation-events.schema.json");
 const README: &str = include_str!("../../../../README.md");
 const TELEMETRY: &str = include_str!("../../../../shared/src/telemetry.rs");
-
-/// The cells of the table whose first column is headed so, without the head.
-fn table(page: &str, head: &str) -> Vec<Vec<String>> {
-    let begin = format!("| {head} |");
-    let mut lines = page.lines().skip_while(|line| !line.starts_with(&begin));
-    let row = |line: &str| -> Vec<String> {
-        let line = line.trim().trim_matches('|').replace("\\|", "/");
-        line.split('|').map(|cell| cell.trim().to_owned()).collect()
-    };
-    assert!(lines.next().is_some(), "no table is headed {head:?}");
-    let rows: Vec<_> = lines
-        .skip(1)
-        .take_while(|line| line.starts_with('|'))
-        .map(row)
-        .collect();
-    assert!(!rows.is_empty(), "the table {head:?} is empty");
-    rows
-}
 
 /// The code spans of a text.
 fn code(text: &str) -> Vec<String> {
@@ -317,7 +300,7 @@ fn the_deployers_rights_name_every_kind_of_resource() {
     for other in ["cloudformation", "s3", "ec2", "secretsmanager"] {
         services.insert(other.to_owned());
     }
-    let (_, section) = DEPLOY.split_once("\n## The deployer's rights\n").unwrap();
+    let section = text::section(DEPLOY, "The deployer's rights");
     let policy = between(section, "```json\n", "```")[0];
     let shown = policy
         .split('"')

@@ -3,7 +3,7 @@
 use std::process::{Command, Stdio};
 
 use super::page::{Kind, Page, without_code, without_links};
-use crate::words::words as unused;
+use crate::words::{plain, words as unused};
 
 const LONGEST_LINE: usize = 120;
 const LONGEST_SENTENCE: usize = 30;
@@ -70,12 +70,7 @@ pub(super) fn words(page: &Page) -> Vec<String> {
     let tables = tables.map(|line| (line.number, without_links(&without_code(&line.text))));
     let mut complaints = Vec::new();
     for (line, text) in page.paragraphs().into_iter().chain(tables) {
-        let text = text.to_lowercase();
-        let plain: Vec<&str> = text
-            .split(|it: char| !it.is_alphanumeric() && it != '\'' && it != '-')
-            .filter(|word| !word.is_empty())
-            .collect();
-        let text = format!(" {} ", plain.join(" "));
+        let text = plain(&text);
         for (word, instead) in unused().chain(NOT_ON_PAGES) {
             if text.contains(&format!(" {word} ")) {
                 complaints.push(format!("{}:{line}: {word:?}: write {instead:?}", page.path));

@@ -49,8 +49,7 @@ impl Bar {
         let accepted = tried.is_some_and(|tally| tally.accepted > 0);
         let ended = credential.revoked.filter(|_| !accepted).map(seconds);
         let last = ended.unwrap_or(canvas.end);
-        let is_over =
-            |(_, due): (_, Timestamp)| due.duration_since(canvas.began).as_secs_f64() <= canvas.end;
+        let is_over = |due: Timestamp| due.duration_since(canvas.began).as_secs_f64() <= canvas.end;
         Self {
             name: ordinal(index),
             id: short(version).to_owned(),
@@ -62,7 +61,7 @@ impl Bar {
             ended,
             overdue: ended.is_none()
                 && credential.superseded.is_some()
-                && (accepted || credential.scheduled.is_none_or(is_over)),
+                && (accepted || credential.due.is_none_or(is_over)),
         }
     }
 }
