@@ -21,7 +21,7 @@ use weave::{BROKEN, Change, weave};
 struct Mutant {
     name: &'static str,
     /// Files, texts that each have once, and what is there instead.
-    changes: &'static [(&'static str, &'static str, &'static str)],
+    changes: Vec<(&'static str, String, String)>,
     runs: Runs,
     breaks: Rule,
 }
@@ -101,7 +101,9 @@ pub(crate) fn run(only: Option<&str>, no_tests: bool) -> Result<bool, Problem> {
         !is_left_out && only.is_none_or(|only| mutant.name.contains(only))
     };
     let broken = Broken { copy, target };
-    let (by_tests, by_runs): (Vec<_>, Vec<_>) = mutants()
+    let mutants = mutants()?;
+    let (by_tests, by_runs): (Vec<_>, Vec<_>) = mutants
+        .iter()
         .filter(is_meant)
         .partition(|mutant| matches!(mutant.runs, Runs::Tests(_)));
     let mut all_caught = true;
@@ -132,14 +134,13 @@ pub(crate) fn run(only: Option<&str>, no_tests: bool) -> Result<bool, Problem> {
 
 /// Each file that a mutant changes, with all its breaks.
 fn woven(workspace: &Path) -> Result<BTreeMap<&'static str, String>, Problem> {
-    let mut changes: BTreeMap<&str, Vec<Change>> = BTreeMap::new();
-    for mutant in mutants() {
-        for (file, from, to) in mutant.changes {
+    let mutants = mutants()?;
+    let mut changes: BTreeMap<&'static str, Vec<Change>> = BTreeMap::new();
+    for mutant in &mutants {
+        for (file, from, to) in &mutant.changes {
             let name = mutant.name;
-            changes
-                .entry(file)
-                .or_default()
-                .push(Change { name, from, to });
+            let change = Change { name, from, to };
+            changes.entry(file).or_default().push(change);
         }
     }
     let woven = |(file, changes): (&'static str, Vec<Change>)| {
