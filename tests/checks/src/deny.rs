@@ -16,7 +16,6 @@ const CHECKS: [&str; 3] = ["bans", "licenses", "sources"];
 /// Set where a new advisory is to fail. Elsewhere it is told, and does not break an old commit.
 const STRICT: &str = "CI";
 
-/// Checks the dependencies of the workspace.
 pub(crate) async fn run(workspace: &Path) -> Result<ExitCode, Box<dyn Error>> {
     let mut check = check(workspace, workspace, &CHECKS).await?;
     let is_well = check.status().await?.success();
@@ -34,7 +33,6 @@ pub(crate) async fn run(workspace: &Path) -> Result<ExitCode, Box<dyn Error>> {
 /// What `RustSec`'s advisories say of the dependencies.
 #[derive(Debug)]
 enum Advisories {
-    /// Nothing.
     None,
     /// Something, in cargo-deny's words.
     Found(String),

@@ -4,7 +4,6 @@ use std::path::Path;
 
 use crate::text::files;
 
-/// The modules in the order of the table.
 fn order(page: &str) -> Vec<&str> {
     let rows = page
         .lines()

@@ -18,7 +18,6 @@ const HISTORY: &str = "CHANGELOG.md";
 /// Made of figures by a command: its lists have lines as long as they come.
 const MADE: &str = "infra/fleet.md";
 
-/// All pages of the repository.
 fn pages() -> Vec<Page> {
     let root = tools::workspace();
     let read = |path: std::path::PathBuf| {

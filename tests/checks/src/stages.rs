@@ -230,7 +230,6 @@ async fn all_tests(workspace: &Path) -> Ended {
     at_once(workspace, programs).await
 }
 
-/// Those that [`all_tests`] leaves out.
 async fn later(workspace: &Path) -> Ended {
     if functions(workspace).await? != ExitCode::SUCCESS {
         return Ok(ExitCode::FAILURE);
@@ -266,14 +265,12 @@ fn cargo_test(workspace: &Path, arguments: &[&str]) -> tokio::process::Command {
     cargo
 }
 
-/// The end-to-end tests of one kind.
 async fn end_to_end(workspace: &Path, which: &str) -> Ended {
     let mut cargo = cargo_test(workspace, &["--test", "end_to_end"]);
     cargo.env("LOCAL_CLOUD", which);
     status(cargo).await
 }
 
-/// What is for another processor than this one.
 async fn emulated(workspace: &Path) -> Ended {
     status(cargo_test(workspace, &["--test", ARM64])).await
 }
@@ -288,7 +285,6 @@ async fn sessions(workspace: &Path) -> Ended {
     status(cargo).await
 }
 
-/// A program that was built with the tests.
 fn built(name: &str, arguments: &[&str]) -> Result<Program, Box<dyn Error>> {
     let path = env::current_exe()?.with_file_name(name);
     let mut command = programs::nice(&path);

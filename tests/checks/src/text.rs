@@ -24,7 +24,6 @@ pub(crate) fn files(directory: &Path, extension: &str) -> Vec<PathBuf> {
         .collect()
 }
 
-/// A section of a page, by its heading.
 pub(crate) fn section<'a>(page: &'a str, heading: &str) -> &'a str {
     let section = page.split(&format!("\n## {heading}\n")).nth(1);
     let section = section.unwrap_or_else(|| panic!("no section is headed {heading:?}"));

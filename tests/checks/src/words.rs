@@ -24,7 +24,6 @@ pub(crate) fn plain(text: &str) -> String {
     format!(" {} ", words.join(" "))
 }
 
-/// The words of the list that a text has.
 fn found(text: &str) -> Vec<String> {
     let plain = plain(text);
     words()

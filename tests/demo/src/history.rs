@@ -38,15 +38,12 @@ pub(crate) struct History {
     pub(crate) apps: Vec<AppHistory>,
 }
 
-/// The life of a version's credential.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Credential {
     pub(crate) version: String,
     /// When the service could first accept it; `None` if before the secret was.
     pub(crate) issued: Option<Timestamp>,
-    /// When the version became AWSCURRENT.
     pub(crate) current: Option<Timestamp>,
-    /// When another one did.
     pub(crate) superseded: Option<Timestamp>,
     /// For when its revocation was last scheduled.
     pub(crate) due: Option<Timestamp>,
@@ -63,11 +60,8 @@ pub(crate) struct Rotation {
     pub(crate) cause: String,
     /// When the first of its attempts began.
     pub(crate) started: Timestamp,
-    /// How many of its attempts failed.
     pub(crate) failures: usize,
-    /// The step that is under way.
     step: Option<String>,
-    /// When Heroku's config changed.
     pub(crate) published: Option<Timestamp>,
     pub(crate) succeeded: Option<Timestamp>,
 }
@@ -83,7 +77,6 @@ pub(crate) struct AppHistory {
 #[derive(Clone, Debug)]
 pub(crate) struct Release {
     pub(crate) at: Timestamp,
-    /// Heroku's number.
     pub(crate) number: u32,
     /// The version whose credential it carries, as an index of [`History::credentials`].
     credential: usize,
@@ -92,7 +85,6 @@ pub(crate) struct Release {
 /// A dyno's restart: until it is over, the dyno runs with what it had.
 #[derive(Clone, Debug)]
 pub(crate) struct Restart {
-    /// `web.1` and so on.
     pub(crate) dyno: String,
     pub(crate) began: Timestamp,
     pub(crate) ended: Option<Timestamp>,
@@ -116,7 +108,6 @@ impl History {
         history
     }
 
-    /// The rotations that were completed.
     pub(crate) fn succeeded(&self) -> usize {
         let rotations = self.rotations.iter();
         rotations.filter(|it| it.succeeded.is_some()).count()

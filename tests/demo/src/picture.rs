@@ -27,7 +27,6 @@ const FOOTER: f64 = 52.0;
 /// The imported credential's is `c0`; then each version's.
 const COLOURS: usize = 6;
 
-/// The picture, as an SVG document.
 pub(crate) fn svg(recording: &Recording) -> String {
     let instances = recording.instances();
     let failed = !Verdict::of(recording).passed();

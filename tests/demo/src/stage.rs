@@ -19,7 +19,6 @@ use super::recording::{App, Outcome, Subject};
 use super::verdict::short;
 use super::view::View;
 
-/// How often each dyno logs in.
 const LOGIN_EVERY: Duration = Duration::from_millis(100);
 
 /// How often a figure is looked at that no event tells.
@@ -37,7 +36,6 @@ const PRIVATE_SPACE: RestartSpeed = RestartSpeed {
     stagger: Duration::from_millis(500),
 };
 
-/// An add-on instance with its apps at work.
 pub(super) struct Player {
     pub(super) instance: Instance,
     pub(super) subject: Subject,
@@ -48,16 +46,13 @@ pub(super) struct Player {
     shown: Mutex<BTreeMap<String, String>>,
 }
 
-/// Everything that the story is played with.
 pub(super) struct Stage<'a> {
     pub(super) cloud: &'a Partner,
     pub(super) view: &'a View,
-    /// When the demo gives up.
     deadline: Instant,
     limit: Duration,
 }
 
-/// What one of the three instances is.
 struct Role {
     api: Api,
     engine: Engine,
@@ -247,7 +242,6 @@ impl<'a> Stage<'a> {
         anyhow!("waited in vain for {what}: the demo ends {seconds} s after it was set up")
     }
 
-    /// Waits until every dyno runs with its app's newest release.
     pub(super) async fn dynos_settled(&self, players: &[Player]) -> Result<()> {
         let apps = || players.iter().flat_map(|player| &player.instance.apps);
         let settled = |app: &String| {
@@ -376,7 +370,6 @@ impl<'a> Stage<'a> {
 }
 
 impl Player {
-    /// The logins of each app.
     pub(super) fn tallies(&self) -> impl Iterator<Item = Tally> {
         self.customers.values().map(Customer::tally)
     }

@@ -64,7 +64,6 @@ pub(crate) async fn record(
     })
 }
 
-/// The story.
 async fn play(stage: &Stage<'_>, players: &[Player; 3]) -> Result<()> {
     let [scheduled, now, twice] = players;
     let chapter = |text: &str| {

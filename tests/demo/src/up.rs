@@ -123,7 +123,6 @@ impl Drop for Files {
     }
 }
 
-/// The operator's tool, beside this program.
 fn operator() -> String {
     let this = std::env::current_exe().unwrap_or_default();
     let tool = this.with_file_name("addon-rotation-operator");

@@ -14,7 +14,6 @@ mod tests;
 #[derive(Clone, Debug)]
 pub(crate) struct Verdict(pub(crate) Vec<Check>);
 
-/// One thing that must hold.
 #[derive(Clone, Debug)]
 pub(crate) struct Check {
     pub(crate) rule: &'static str,
@@ -36,7 +35,6 @@ impl Verdict {
         Self(checks)
     }
 
-    /// Whether everything holds.
     pub(crate) fn passed(&self) -> bool {
         self.0.iter().all(|check| check.violations.is_empty())
     }
@@ -240,7 +238,6 @@ fn one_live_credential(instances: &[Instance<'_>]) -> Check {
     )
 }
 
-/// `12,345`.
 pub(crate) fn thousands(number: u64) -> String {
     HumanCount(number).to_string()
 }

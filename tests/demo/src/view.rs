@@ -22,7 +22,6 @@ pub(crate) struct View(Arc<Mutex<Told>>);
 struct Told {
     /// What the elapsed seconds are counted from.
     zero: Timestamp,
-    /// How many events have been told.
     seen: usize,
     /// Those of whom events are told.
     instances: Vec<(Subject, History)>,
@@ -64,7 +63,6 @@ impl View {
         }
     }
 
-    /// A line with the elapsed seconds.
     pub(crate) fn say(&self, text: &str) {
         self.line(Timestamp::now(), text);
     }
@@ -80,7 +78,6 @@ impl View {
         self.chapter(&format!("{number} of 4  {text}"));
     }
 
-    /// Text as it is.
     #[allow(clippy::unused_self)] // whoever has no view has nothing to print
     pub(crate) fn print(&self, text: &str) {
         // Nobody is left to be told that nobody reads it.

@@ -16,7 +16,6 @@ use strict_aws::ministack::{ROOT_ACCESS_KEY_ID, ROOT_SECRET_ACCESS_KEY};
 use strict_heroku::{AppSpec, RestartSpeed};
 use tools::{Tools, target_directory, workspace};
 
-/// Of each API.
 const INSTANCES: usize = 10;
 
 /// Longer than the test: every old credential waits for its revocation in the end.

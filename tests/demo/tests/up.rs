@@ -10,7 +10,6 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tools::{Tools, target_directory, workspace};
 
-/// A cloud that runs.
 struct Up {
     process: Child,
     /// Held, so that there is somebody to read what it says.

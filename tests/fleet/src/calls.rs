@@ -11,7 +11,6 @@ use self::Request::{
 #[path = "../../../shared/tests/library/steps/counts.rs"]
 mod counts;
 
-/// Heroku's two partner APIs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Api {
     V1,
@@ -41,12 +40,10 @@ pub(crate) enum Request {
     Read,
     /// `PutSecretValue`, `UpdateSecretVersionStage` or `TagResource`.
     Write,
-    /// A refresh token.
     GetItem,
     CreateSchedule,
     UpdateSchedule,
     GetSchedule,
-    /// An event for others.
     PutEvents,
     /// An access token, from Heroku.
     Token,
@@ -95,11 +92,8 @@ pub(crate) enum Op {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Call {
     pub(crate) op: Op,
-    /// Only if this is not done.
     unless: Flag,
-    /// Only if this is done.
     when: Flag,
-    /// What is done by it.
     pub(crate) does: Flag,
     /// The place from which the library's `retry` repeats it when it fails.
     pub(crate) again: Option<usize>,
@@ -221,7 +215,6 @@ const REVOKE: &[Call] = &[
 /// What has a revocation that failed tried again.
 pub(crate) const POSTPONE: &[Call] = &[ask(CreateSchedule)];
 
-/// What a called function does.
 pub(crate) fn called(function: Function) -> &'static [Call] {
     match function {
         Function::Rotate => &[],

@@ -91,7 +91,6 @@ struct FleetOptions {
     write: bool,
 }
 
-/// The page's.
 const SEED: u64 = 1;
 
 /// A fleet, and what became of it.
@@ -148,7 +147,6 @@ fn run(workspace: &Path, options: &FleetOptions) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// These cases, one after the other.
 fn simulated(
     cases: impl Iterator<Item = Case>,
     parameters: &Parameters,

@@ -5,11 +5,9 @@ use crate::parameters::{PerQuota, Quota};
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Outcome {
-    /// Rotations that succeeded.
     pub(crate) done: u64,
     /// Rotations that failed after all of Secrets Manager's attempts.
     pub(crate) failed: u64,
-    /// Attempts that Secrets Manager began.
     pub(crate) attempts: u64,
     pub(crate) revoked: u64,
     /// Revocations that were given up after a day of tries, or never began for want of concurrency.
@@ -29,7 +27,6 @@ pub(crate) struct Outcome {
     pub(crate) used: PerQuota<f64>,
     pub(crate) invocations: u64,
     pub(crate) gb_seconds: f64,
-    /// The most concurrent executions.
     pub(crate) peak_concurrency: u32,
 }
 

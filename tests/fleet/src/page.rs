@@ -100,7 +100,6 @@ worth at once. A million instances need Secrets Manager's quota of 500,000 secre
 `cargo xtask fleet --help` has other sizes, seeds and assumptions.
 ";
 
-/// The page with its figures.
 pub(crate) fn page(results: &[Simulated], parameters: &Parameters) -> String {
     let part = |part| markdown(results.iter().filter(move |it| it.case.part == part));
     let list = |lines: Vec<String>| {

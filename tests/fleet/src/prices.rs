@@ -5,9 +5,7 @@ use crate::number;
 use crate::outcome::Outcome;
 use crate::parameters::Quota;
 
-/// A secret, a month.
 const SECRET: f64 = 0.40;
-/// A request to Secrets Manager.
 const REQUEST: f64 = 0.05 / 10_000.0;
 /// A strongly consistent read of an item of at most 4 kB in DynamoDB, on demand.
 const READ: f64 = 0.125 / 1e6;
@@ -17,9 +15,7 @@ const WRITE: f64 = 0.625 / 1e6;
 const RESTORABLE: f64 = 0.20;
 /// An item with four refresh tokens, GB: less than 1 kB.
 const ITEM: f64 = 1e-6;
-/// An invocation of a function.
 const INVOCATION: f64 = 0.20 / 1e6;
-/// A gigabyte-second of a function.
 const GB_SECOND: f64 = 0.000_016_666_7;
 /// An invocation by Scheduler, beyond [`FREE`] a month.
 const SCHEDULED: f64 = 1.00 / 1e6;
@@ -27,13 +23,11 @@ const SCHEDULED: f64 = 1.00 / 1e6;
 const FREE: u64 = 14_000_000;
 /// An event for others: each attempt ends with one.
 const EVENT: f64 = 1.00 / 1e6;
-/// A gigabyte of logs.
 const LOGS: f64 = 0.50;
 /// Logs of a rotation with its revocation, GB: some 10 kB.
 const LOGGED: f64 = 10e-6;
 /// Metrics and alarms, a month, without `DetailedMetrics`.
 const WATCHING: f64 = 10.0 * 0.30 + 10.0 * 0.10;
-/// The sweeps of a month.
 const SWEEPS: u64 = 720;
 /// Secrets on a page of `ListSecrets`.
 const PAGE: u64 = 100;

@@ -8,7 +8,6 @@ use crate::calls::Api;
 use crate::parameters::TOP_OF_THE_HOUR;
 use crate::{DAY, HOUR, MINUTE, SECOND, Time, microseconds, number};
 
-/// How often each instance is rotated, in days.
 pub(crate) const DAYS: u32 = 90;
 
 /// Days until the first of each of a year's first three months.

@@ -26,7 +26,6 @@ const HEADER: [&str; 12] = [
     "GB-s, $",
 ];
 
-/// All figures for a terminal.
 pub(crate) fn terminal(results: &[Simulated]) -> Table {
     let mut table = Table::new();
     table.load_style(presets::UTF8_HORIZONTAL_ONLY);
@@ -38,7 +37,6 @@ pub(crate) fn terminal(results: &[Simulated]) -> Table {
     table
 }
 
-/// The figures of a part, for the page.
 pub(crate) fn markdown<'a>(results: impl Iterator<Item = &'a Simulated>) -> String {
     let mut lines = vec![row(&HEADER), row(&HEADER.map(|_| "---"))];
     lines.extend(results.map(|result| row(&cells(&result.case, &result.outcome))));
@@ -123,12 +121,10 @@ pub(crate) fn costs(results: &[Simulated]) -> String {
     lines.concat()
 }
 
-/// 1234567 as 1,234,567.
 pub(crate) fn thousands(number: u64) -> String {
     HumanCount(number).to_string()
 }
 
-/// In the unit that suits it.
 pub(crate) fn time(time: Time) -> String {
     let (unit, name) = match time {
         0..MINUTE => (SECOND, "s"),

@@ -14,7 +14,6 @@ use crate::sets;
 use crate::template::{Template, type_of};
 use crate::{TEMPLATE, agrees, read, sees, using};
 
-/// Where the construct is, within the workspace.
 const DIRECTORY: &str = "infra/cdk";
 
 /// The construct's typed properties and outputs.
@@ -153,7 +152,6 @@ fn written_out(value: Value) -> Value {
     }
 }
 
-/// What differs once both are evaluated.
 fn differences(
     template: &Template,
     made: &Template,

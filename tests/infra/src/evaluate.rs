@@ -46,7 +46,6 @@ impl Stack<'_> {
         })
     }
 
-    /// Whether a condition holds.
     pub(crate) fn holds(&self, condition: &str) -> Result<bool> {
         let conditions = self.template.section("Conditions")?;
         let missing = || missing("Conditions", condition);

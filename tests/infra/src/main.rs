@@ -50,7 +50,6 @@ fn unknown(what: &str, name: &str) -> Error {
     )
 }
 
-/// What cannot be used.
 fn using(path: &Path) -> impl FnOnce() -> String {
     move || format!("cannot use {}", path.display())
 }
@@ -112,7 +111,6 @@ fn template(workspace: &Path) -> Result<Template> {
     Template::read(&read(&workspace.join(TEMPLATE))?)
 }
 
-/// All files that are made from the template.
 fn made(template: &Template) -> Result<Vec<(String, String)>> {
     let module = terraform::files(template)?.into_iter();
     let module = module.map(|(name, text)| (format!("{}/{name}", terraform::DIRECTORY), text));

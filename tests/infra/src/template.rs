@@ -10,15 +10,12 @@ use serde_saphyr::Tagged;
 
 use crate::{TEMPLATE, missing};
 
-/// A template.
 #[derive(Debug, Clone)]
 pub(crate) struct Template {
-    /// All of it.
     pub(crate) whole: Value,
 }
 
 impl Template {
-    /// Reads a template.
     pub(crate) fn read(text: &str) -> Result<Self> {
         let Node(whole) =
             serde_saphyr::from_str(text).with_context(|| format!("{TEMPLATE} is no YAML"))?;
@@ -32,7 +29,6 @@ impl Template {
             .ok_or_else(|| missing("the template", name))
     }
 
-    /// A resource.
     pub(crate) fn resource(&self, id: &str) -> Result<&Value> {
         self.section("Resources")?
             .get(id)
@@ -40,7 +36,6 @@ impl Template {
     }
 }
 
-/// A resource's type.
 pub(crate) fn type_of(resource: &Value) -> &str {
     resource["Type"].as_str().unwrap_or_default()
 }
@@ -60,7 +55,6 @@ pub(crate) enum Part<'a> {
     Name(&'a str),
 }
 
-/// The parts of `Fn::Sub`'s text.
 pub(crate) fn parts(text: &str) -> Vec<Part<'_>> {
     let mut parts = Vec::new();
     let mut rest = text;

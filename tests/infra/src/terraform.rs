@@ -15,7 +15,6 @@ use crate::names::snake;
 use crate::template::{Template, function};
 use crate::unknown;
 
-/// Where the module is, within the workspace.
 pub(crate) const DIRECTORY: &str = "infra/terraform/stack";
 
 const HEAD: &str = "# Made from infra/template.yaml, which says why, by `cargo xtask infra`: change that, not this.\n";
@@ -23,7 +22,6 @@ const HEAD: &str = "# Made from infra/template.yaml, which says why, by `cargo x
 /// Commands for CloudFormation's users; the instance module and its README say how it is done here.
 const NOT_HERE: [&str; 2] = ["TagCommand", "EnrolCommand"];
 
-/// The module's files, by name.
 pub(crate) fn files(template: &Template) -> Result<Vec<(&'static str, String)>> {
     let (mut main, mut watching) = (locals(template)?, String::from(HEAD));
     for resource in all(template)? {

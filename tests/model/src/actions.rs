@@ -9,14 +9,12 @@ const AT_ONCE: usize = 2;
 /// Something that happens: one request, or time, or bad luck.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Action {
-    /// Secrets Manager begins a rotation.
     Rotate(Version),
     /// The rotation's next request. One that is a look may tell labels that were.
     Request(Version, Rotation, Option<Labels>),
     /// Whatever runs for the rotation dies before this request, which is after the one before;
     /// Secrets Manager begins again at createSecret.
     CrashOfRotation(Version, Rotation),
-    /// A schedule fires.
     Fire(Attempt),
     /// A schedule fires and is delivered twice.
     FireTwice(Attempt),
@@ -24,11 +22,9 @@ pub(crate) enum Action {
     Revoke(Revocation, Option<Labels>),
     /// revoke-secret dies before this request; Lambda delivers the event again.
     CrashOfRevocation(Revocation),
-    /// A grace period is over.
     TimePasses,
     /// The operator cancels the first rotation and takes AWSPENDING off.
     Abandon,
-    /// A schedule is lost.
     LoseSchedule(Attempt),
     /// The sweep's next request. The first is such a look.
     Sweep(Option<Sweep>, Option<Labels>),

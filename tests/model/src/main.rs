@@ -103,7 +103,6 @@ fn main() -> ExitCode {
 /// How the protocol is broken, if it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Protocol {
-    /// As it is implemented.
     AsItIs,
     /// finishSecret moves AWSCURRENT first and schedules second.
     PromotesFirst,
@@ -139,11 +138,8 @@ const BROKEN: [(Protocol, &str, bool); 8] = [
 /// What may befall the rotations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Rotations {
-    /// The protocol.
     protocol: Protocol,
-    /// How often something goes wrong.
     misfortunes: u8,
-    /// Whether there is a sweep.
     swept: bool,
     /// Whether `AWSPENDING` stays on what a finished rotation made: AWS may do either
     /// ([`RotateSecret`](https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_RotateSecret.html)).
@@ -156,9 +152,7 @@ pub(crate) struct Rotations {
 /// What came of an exploration.
 #[derive(Clone, Debug)]
 struct Explored {
-    /// What was explored.
     rotations: Rotations,
-    /// Unique states.
     states: usize,
     /// The longest path from the start.
     depth: usize,
@@ -178,7 +172,6 @@ impl Explored {
 }
 
 impl Rotations {
-    /// Explores everything that can happen.
     fn explore(self) -> Explored {
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
         let checker = self.checker().threads(threads).spawn_bfs().join();

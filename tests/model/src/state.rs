@@ -8,37 +8,30 @@ pub(crate) type Version = u8;
 /// A late look tells what was before so many changes at most.
 const LATE: usize = 2;
 
-/// A set of versions.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct Versions(u8);
 
 impl Versions {
-    /// Whether a version is among them.
     pub(crate) fn has(self, version: Version) -> bool {
         self.0 & (1 << version) != 0
     }
 
-    /// Adds a version.
     pub(crate) fn add(&mut self, version: Version) {
         self.0 |= 1 << version;
     }
 
-    /// Takes a version out.
     pub(crate) fn remove(&mut self, version: Version) {
         self.0 &= !(1 << version);
     }
 
-    /// Whether there is none.
     pub(crate) fn is_empty(self) -> bool {
         self.0 == 0
     }
 
-    /// The versions.
     pub(crate) fn iter(self) -> impl Iterator<Item = Version> {
         (0..3).filter(move |version| self.has(*version))
     }
 
-    /// Takes the first one out.
     pub(crate) fn pop(&mut self) -> Option<Version> {
         let first = self.iter().next()?;
         self.remove(first);
@@ -51,14 +44,10 @@ impl Versions {
     }
 }
 
-/// The secret's labels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Labels {
-    /// AWSCURRENT.
     pub(crate) current: Version,
-    /// AWSPENDING.
     pub(crate) pending: Option<Version>,
-    /// `LIVE-` labels.
     pub(crate) live: Versions,
 }
 
@@ -77,7 +66,6 @@ impl Labels {
 /// The event of a revocation's try.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct Attempt {
-    /// Whose credential is to end.
     pub(crate) version: Version,
     /// Whether it is a first try, whose name finish-secret and the sweep use too. A later one has a name
     /// that no other has.
@@ -91,14 +79,12 @@ pub(crate) struct Attempt {
 pub(crate) enum Lasting {
     /// Heroku showed the version: dynos may still have it.
     InUse(Version),
-    /// A try is not due.
     NotDue(Attempt),
 }
 
 /// The requests that make a schedule, or move the one of that name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Making {
-    /// `CreateSchedule`.
     Create,
     /// There is one: `UpdateSchedule`.
     Update,
@@ -106,30 +92,21 @@ pub(crate) enum Making {
     CreateAgain,
 }
 
-/// The next request of a rotation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Rotation {
-    /// Nobody has asked for it.
     NotBegun,
     /// createSecret: rotate describes the secret.
     Begin,
     /// rotate stores value and labels.
     Store,
-    /// create-secret has the service issue.
     Issue,
-    /// create-secret logs in.
     TryOut,
     /// rotate labels the version that is current until now: create-secret has seen it log in.
     Label,
-    /// publish-to-heroku looks.
     Look,
-    /// publish-to-heroku writes.
     Publish,
-    /// publish-to-heroku reads back.
     ReadBack,
-    /// test-secret logs in.
     LogIn,
-    /// test-secret looks.
     LookAgain,
     /// finishSecret: rotate describes the secret.
     Finish,
@@ -146,20 +123,15 @@ pub(crate) enum Rotation {
     Over,
 }
 
-/// The next request of a revocation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum Step {
-    /// It describes the secret.
     Describe,
     /// It looks whether the first try was scheduled anew.
     IsMoved,
     /// It reads what Heroku shows.
     Look,
-    /// It has the service revoke.
     Revoke,
-    /// It tries to log in.
     Prove,
-    /// It takes the label off.
     Detach,
     /// It schedules the next try. Whether this one found the credential in use.
     TryAgain(bool),
@@ -167,12 +139,9 @@ pub(crate) enum Step {
     GraceAnew,
 }
 
-/// A revocation under way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct Revocation {
-    /// Its event.
     pub(crate) event: Attempt,
-    /// Its next request.
     pub(crate) next: Step,
 }
 
@@ -185,7 +154,6 @@ impl Revocation {
     }
 }
 
-/// A sweep under way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Sweep {
     /// It has read the labels: these wait.
@@ -194,37 +162,29 @@ pub(crate) enum Sweep {
     Found(Versions),
 }
 
-/// The world.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct State {
-    /// The labels.
     pub(crate) labels: Labels,
     /// As they were before the last changes, which a look may tell that is late. The latest comes first.
     pub(crate) past: Vec<Labels>,
-    /// What the service accepts.
     pub(crate) accepted: Versions,
-    /// What Heroku shows.
     pub(crate) shown: Version,
     /// What dynos may have that Heroku does not show any more.
     pub(crate) recent: Versions,
-    /// Releases by rotation.
     pub(crate) releases: [u8; 3],
     /// What lasts a grace period, the oldest first. A schedule that is not due is in it.
     pub(crate) lasting: Vec<Lasting>,
-    /// The schedules that are due.
     pub(crate) due: BTreeSet<Attempt>,
     /// The rotations' next requests; the first is no rotation.
     pub(crate) rotations: [Rotation; 3],
     /// The revocations under way, in order.
     pub(crate) revocations: Vec<Revocation>,
-    /// The sweep under way.
     pub(crate) sweep: Option<Sweep>,
     /// How much may still go wrong.
     pub(crate) misfortunes: u8,
 }
 
 impl State {
-    /// An enrolled instance.
     pub(crate) fn enrolled(misfortunes: u8) -> Self {
         let mut accepted = Versions::default();
         accepted.add(0);
@@ -264,7 +224,6 @@ impl State {
         late.into_iter()
     }
 
-    /// Has Heroku show another version.
     pub(crate) fn show(&mut self, version: Version) {
         if self.shown != version {
             self.recent.add(self.shown);
@@ -276,7 +235,6 @@ impl State {
         }
     }
 
-    /// The schedules, due or not.
     pub(crate) fn schedules(&self) -> impl Iterator<Item = Attempt> {
         let not_due = self.lasting.iter().filter_map(|it| match it {
             Lasting::NotDue(event) => Some(*event),
@@ -312,13 +270,11 @@ impl State {
         }
     }
 
-    /// Removes a schedule.
     pub(crate) fn unschedule(&mut self, event: Attempt) {
         self.due.remove(&event);
         self.lasting.retain(|it| *it != Lasting::NotDue(event));
     }
 
-    /// Begins a revocation.
     pub(crate) fn deliver(&mut self, event: Attempt) {
         self.revocations.push(Revocation::of(event));
         self.revocations.sort_unstable();

@@ -5,7 +5,6 @@ use clap::ValueEnum;
 
 use super::elf::{self, GlibcVersion};
 
-/// A processor, by its name in AWS Lambda.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Architecture {
     /// Intel's and AMD's.
@@ -17,14 +16,11 @@ pub enum Architecture {
 }
 
 /// Amazon Linux 2023 has this version of glibc.
-#[must_use]
 pub fn amazon_linux() -> GlibcVersion {
     GlibcVersion::new([2, 34])
 }
 
 impl Architecture {
-    /// Rust's target.
-    #[must_use]
     pub fn triple(self) -> &'static str {
         match self {
             Self::X86_64 => "x86_64-unknown-linux-gnu",
@@ -33,13 +29,11 @@ impl Architecture {
     }
 
     /// The same, with the glibc that zig links for.
-    #[must_use]
     pub fn target(self) -> String {
         format!("{}.{}", self.triple(), amazon_linux())
     }
 
     /// What cargo-lambda optimises for, unless there are flags in the environment.
-    #[must_use]
     pub fn cpu(self) -> &'static str {
         match self {
             Self::X86_64 => "haswell",

@@ -13,7 +13,6 @@ pub struct GlibcVersion(Vec<u32>);
 
 impl GlibcVersion {
     /// By its numbers: 2, 34.
-    #[must_use]
     pub fn new(numbers: impl Into<Vec<u32>>) -> Self {
         Self(numbers.into())
     }

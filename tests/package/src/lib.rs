@@ -1,5 +1,10 @@
 //! What a function's executable runs on, its zip, and how large that may be.
 
+#![allow(
+    clippy::must_use_candidate,
+    reason = "nobody calls it but the program and the bench"
+)]
+
 mod architecture;
 pub mod archive;
 mod elf;
@@ -10,7 +15,6 @@ pub use elf::GlibcVersion;
 /// The most that a function's zip may have, in bytes. revoke-secret and deprovision-addon have all the engines and more
 /// of AWS's operations than the others: a sixth of their code is MySQL's driver with the regular expressions that it
 /// brings.
-#[must_use]
 pub fn most_bytes(function: &str) -> u64 {
     match function {
         "finish-secret" => 1_500_000,

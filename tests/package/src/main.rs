@@ -115,7 +115,6 @@ async fn run(workspace: &Path, options: PackageOptions) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The functions that are asked for, or all.
 fn choose(functions: &[String], asked_for: &[String]) -> Result<Vec<String>> {
     if let Some(name) = asked_for.iter().find(|name| !functions.contains(name)) {
         bail!(
@@ -163,7 +162,6 @@ fn compare(first: &[Package], second: &[Package], directory: &Path) -> Result<()
     Ok(())
 }
 
-/// The first byte that is not the same.
 fn differs_at(one: &[u8], other: &[u8]) -> Option<usize> {
     let common = one.iter().zip(other).take_while(|(a, b)| a == b).count();
     (one.len() != other.len() || common < one.len()).then_some(common)

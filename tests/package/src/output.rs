@@ -44,12 +44,10 @@ pub(crate) fn write(directory: &Path, packages: &[Package], bill: &str) -> Resul
     write_file(&directory.join("SHA256SUMS"), sums.as_bytes())
 }
 
-/// Writes a file.
 pub(crate) fn write_file(path: &Path, bytes: &[u8]) -> Result<()> {
     fs::write(path, bytes).with_context(|| format!("cannot write {}", path.display()))
 }
 
-/// Reads a text.
 pub(crate) fn read(path: &Path) -> Result<String> {
     fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
 }
@@ -63,7 +61,6 @@ fn sums(packages: &[Package]) -> String {
     })
 }
 
-/// What the packages are.
 pub(crate) fn table(packages: &[Package]) -> Table {
     let mut table = Table::new();
     table

@@ -18,10 +18,8 @@ use super::{Architecture, output};
 /// Its name beside the packages.
 pub(crate) const FILE: &str = "sbom.cdx.json";
 
-/// A crate's name and version.
 type Crate = (String, String);
 
-/// The bill of materials of these functions.
 pub(crate) async fn of(
     workspace: &Path,
     architecture: Architecture,
@@ -99,7 +97,6 @@ fn component(
     component
 }
 
-/// The sums in a Cargo.lock.
 fn checksums(lock: &str) -> BTreeMap<Crate, String> {
     let packages = lock.split("[[package]]").skip(1);
     packages

@@ -142,7 +142,6 @@ fn an_executable_from_a_zip_runs_and_a_panic_in_it_ends_as_before() {
     );
 }
 
-/// A repository with one committed file.
 async fn repository() -> (tempfile::TempDir, PathBuf) {
     let directory = tempfile::tempdir().unwrap();
     let workspace = directory.path().join("work");

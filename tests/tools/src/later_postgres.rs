@@ -29,7 +29,6 @@ pub static LATER_POSTGRES: [LaterPostgres; 3] = [
 
 /// A server of a later version, from a package of Python's.
 pub struct LaterPostgres {
-    /// The version's first number.
     pub major: u32,
     pins: Pins,
 }

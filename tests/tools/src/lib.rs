@@ -1,6 +1,8 @@
 //! The programs that the tests need, and their processes: Python programs in virtual environments of the project's own
 //! under `target/tools/`, pinned, database servers, a browser, and what emulates another processor.
 
+#![allow(clippy::must_use_candidate, reason = "nobody calls it but tests")]
+
 mod arm64;
 mod chromium;
 mod debian;
@@ -81,7 +83,6 @@ fn unusable(path: &Path) -> String {
     format!("cannot use {}", path.display())
 }
 
-/// The Python tools, installed.
 #[derive(Clone, Debug)]
 pub struct Tools {
     target: PathBuf,
@@ -105,43 +106,33 @@ impl Tools {
     }
 
     /// Cargo's target directory, under which everything made by the local cloud lies.
-    #[must_use]
     pub fn target(&self) -> &Path {
         &self.target
     }
 
-    /// The AWS command line, version 1.
-    #[must_use]
     pub fn aws(&self) -> PathBuf {
         self.cloud.join("bin/aws")
     }
 
-    /// The Python that has MiniStack.
-    #[must_use]
     pub fn ministack(&self) -> PathBuf {
         self.cloud.join("bin/python")
     }
 
     /// The SAM command line. It finds `cargo-lambda` and zig through `PATH`: see [`Self::search_path`].
-    #[must_use]
     pub fn sam(&self) -> PathBuf {
         self.sam.join("bin/sam")
     }
 
-    /// The linter of CloudFormation templates.
-    #[must_use]
     pub fn cfn_lint(&self) -> PathBuf {
         self.sam.join("bin/cfn-lint")
     }
 
     /// The directory of `sam`, `cargo-lambda` and zig.
-    #[must_use]
     pub fn sam_bin(&self) -> PathBuf {
         self.sam.join("bin")
     }
 
     /// A `PATH` with [`Self::sam_bin`] first, and then the directory of `aws`.
-    #[must_use]
     pub fn search_path(&self) -> OsString {
         let path = std::env::var_os("PATH").unwrap_or_default();
         let own = [self.sam_bin(), self.cloud.join("bin")].into_iter();
@@ -153,7 +144,6 @@ impl Tools {
 
 /// The root of the checkout that cargo runs this program or test in; where a program is run without cargo,
 /// that of the current directory. Not where it was built: a checkout that was moved with its `target/` is another.
-#[must_use]
 pub fn workspace() -> PathBuf {
     let here = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
     let here = here.or_else(|| std::env::current_dir().ok());
@@ -163,7 +153,6 @@ pub fn workspace() -> PathBuf {
 }
 
 /// Cargo, in the project's root, killed if it is no longer waited for.
-#[must_use]
 pub fn cargo(workspace: &Path) -> Command {
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     process::forget_cargo(cargo.as_std_mut());
@@ -203,8 +192,6 @@ pub async fn task<E: std::fmt::Display>(
     })
 }
 
-/// Cargo's target directory for this workspace.
-#[must_use]
 pub fn target_directory(workspace: &Path) -> PathBuf {
     match std::env::var_os("CARGO_TARGET_DIR") {
         Some(directory) => workspace.join(directory),

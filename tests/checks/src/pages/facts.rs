@@ -15,7 +15,6 @@ const EVENTS: &str = include_str!("../../../../infra/rotation-events.schema.json
 const README: &str = include_str!("../../../../README.md");
 const TELEMETRY: &str = include_str!("../../../../shared/src/telemetry.rs");
 
-/// The code spans of a text.
 fn code(text: &str) -> Vec<String> {
     text.split('`')
         .skip(1)
@@ -24,7 +23,6 @@ fn code(text: &str) -> Vec<String> {
         .collect()
 }
 
-/// The code spans of a table's first column.
 fn named(page: &str, head: &str) -> Names {
     table(page, head)
         .iter()
@@ -67,7 +65,6 @@ fn values(key: &str) -> Vec<String> {
     lines.map(ToOwned::to_owned).collect()
 }
 
-/// All texts between two others.
 fn between<'a>(text: &'a str, begin: &str, end: &str) -> Vec<&'a str> {
     let pieces = text.split(begin).skip(1);
     pieces.filter_map(|piece| piece.split(end).next()).collect()

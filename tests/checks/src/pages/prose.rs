@@ -15,7 +15,6 @@ const NOT_ON_PAGES: [(&str, &str); 3] = [
     ("gives up", "stops"),
 ];
 
-/// Lines and pages that are too long.
 pub(super) fn lengths(page: &Page) -> Vec<String> {
     let most = match page.path.as_str() {
         "README.md" => 200,
@@ -36,7 +35,6 @@ pub(super) fn lengths(page: &Page) -> Vec<String> {
     complaints
 }
 
-/// Sentences of too many words.
 pub(super) fn sentences(page: &Page) -> Vec<String> {
     let mut complaints = Vec::new();
     for (line, paragraph) in page.paragraphs() {
@@ -64,7 +62,6 @@ fn too_long(page: &Page, line: usize, count: usize, begin: &str) -> Option<Strin
         .then(|| format!("{path}:{line}: a sentence of {count} words: {begin}…"))
 }
 
-/// Words that the project does not use.
 pub(super) fn words(page: &Page) -> Vec<String> {
     let tables = page.lines.iter().filter(|line| line.kind == Kind::Table);
     let tables = tables.map(|line| (line.number, without_links(&without_code(&line.text))));

@@ -30,7 +30,6 @@ const STILL: Duration = Duration::from_secs(30);
 /// How much of a failed program's output is shown, in lines.
 const SHOWN: usize = 200;
 
-/// Something to run, whose output goes to a file.
 pub(super) struct Program {
     pub(super) name: String,
     pub(super) command: Command,

@@ -97,7 +97,6 @@ impl Canvas {
         at.map_or(self.end, |at| self.seconds(at))
     }
 
-    /// Where a time is.
     pub(super) fn x(&self, seconds: f64) -> f64 {
         LEFT + (RIGHT - LEFT) * seconds / self.end
     }

@@ -6,7 +6,6 @@ use super::canvas::{Canvas, INDENT, LEFT, RIGHT, breadth, line};
 use crate::history::{Credential, Instance};
 use crate::verdict::short;
 
-/// From one bar to the next.
 pub(super) const STEP: f64 = 32.0;
 const LABEL: f64 = 14.0;
 const HEIGHT: f64 = 11.0;
@@ -17,19 +16,12 @@ pub(super) struct Bar {
     name: String,
     /// The version's first eight characters.
     id: String,
-    /// When its rotation began, and what started it.
     trigger: Option<(f64, &'static str)>,
-    /// From when the service accepts it.
     issued: f64,
-    /// When Heroku's config got it.
     published: Option<f64>,
-    /// From when it is AWSCURRENT.
     current: f64,
-    /// From when another one is.
     superseded: f64,
-    /// From when the service refuses it.
     ended: Option<f64>,
-    /// It should have ended, and is accepted.
     overdue: bool,
 }
 

@@ -13,10 +13,8 @@ use strict_heroku::Heroku;
 use tokio::net::TcpListener;
 use tokio_util::task::AbortOnDropHandle;
 
-/// How many requests fail then.
 const COUNT: usize = 20;
 
-/// Served until dropped.
 pub(super) struct Breaking {
     url: String,
     _serving: AbortOnDropHandle<()>,

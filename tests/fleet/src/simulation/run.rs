@@ -34,7 +34,6 @@ impl Run {
     }
 }
 
-/// A function under way.
 #[derive(Debug)]
 pub(super) struct Frame {
     pub(super) function: Function,

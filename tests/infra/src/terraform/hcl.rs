@@ -17,7 +17,6 @@ pub(crate) enum Mode {
     Known,
 }
 
-/// Prints values.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Printer<'a> {
     pub(crate) template: &'a Template,

@@ -89,7 +89,6 @@ struct Comparison<'a> {
 }
 
 impl Comparison<'_> {
-    /// A resource's or a block's arguments.
     fn body(
         &mut self,
         items: &[Part],

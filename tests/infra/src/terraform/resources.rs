@@ -8,7 +8,6 @@ use crate::names::{self, snake, without_suffix};
 use crate::template::{Template, function, type_of};
 use crate::{missing, unknown};
 
-/// A resource of the provider.
 #[derive(Debug)]
 pub(crate) struct Resource {
     pub(crate) kind: &'static str,
@@ -31,14 +30,12 @@ impl Resource {
 /// A part of a resource or a block, by its name.
 pub(crate) type Part = (&'static str, Item);
 
-/// A part of a resource.
 #[derive(Debug)]
 pub(crate) enum Item {
     /// An argument, in which resources are named by what Terraform knows of them once they are there.
     Known(Value),
     /// An argument, in which resources are named by their ARNs and names, which a plan shows.
     Named(Value),
-    /// An argument that is a text of JSON.
     Json(Value),
     /// An argument that is longer than a line.
     Text(Value),

@@ -46,21 +46,15 @@ impl Output {
         output
     }
 
-    /// All lines so far.
-    #[must_use]
     pub fn lines(&self) -> Vec<String> {
         self.lock().clone()
     }
 
-    /// The last lines, at most `count`, joined by line breaks.
-    #[must_use]
     pub fn tail(&self, count: usize) -> String {
         let lines = self.lock();
         lines[lines.len().saturating_sub(count)..].join("\n")
     }
 
-    /// Whether any line so far contains the text.
-    #[must_use]
     pub fn contains(&self, text: &str) -> bool {
         self.lock().iter().any(|line| line.contains(text))
     }
