@@ -39,8 +39,9 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// Whatever can befall a request over HTTP.
-    pub const HTTP: [Self; 12] = [
+    /// Whatever can befall a write to Heroku. What has got no request yet waits half a minute when it is refused a second
+    /// time: an empty pool befalls that in some of the [known histories](crate::story::known) alone.
+    const WRITE: [Self; 13] = [
         Self::RequestLost,
         Self::AnswerLost,
         Self::Throttled,
@@ -53,16 +54,11 @@ impl Kind {
         Self::DiesBefore,
         Self::DiesDuring,
         Self::DiesAfter,
+        Self::PoolEmpty,
     ];
 
-    /// Whatever can befall a write to Heroku. What has got no request yet waits half a minute when it is refused a second
-    /// time: an empty pool befalls that in some of the [known histories](crate::story::known) alone.
-    const WRITE: [Self; 13] = {
-        let mut kinds = [Self::PoolEmpty; 13];
-        let (_, others) = kinds.split_at_mut(1);
-        others.copy_from_slice(&Self::HTTP);
-        kinds
-    };
+    /// Whatever can befall a request over HTTP.
+    pub const HTTP: &'static [Self] = Self::WRITE.split_at(12).0;
 
     /// Whatever can befall one turn of a database's protocol.
     pub const DATABASE: [Self; 7] = [
@@ -99,7 +95,7 @@ impl Request {
         } else if self.is_herokus() && WRITES.iter().any(|it| self.what.contains(it)) {
             &Kind::WRITE
         } else {
-            &Kind::HTTP
+            Kind::HTTP
         }
     }
 

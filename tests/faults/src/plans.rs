@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use clap::ValueEnum as _;
 use faults::Problem;
 use faults::engine::Engine;
 use faults::fault::{Fault, Kind, Request, When};
@@ -37,9 +38,9 @@ impl Clean {
 pub(crate) fn run(harness: &mut Harness, engines: &[Engine], plan: &Plan) -> Result<(), Problem> {
     eprintln!("seed {}", plan.seed);
     let manners = if plan.untidy {
-        &Manners::ALL[1..]
+        &Manners::value_variants()[1..]
     } else {
-        &Manners::ALL[..1]
+        &Manners::value_variants()[..1]
     };
     let clean = clean(harness, engines, manners)?;
     if !harness.report.is_clean() {
@@ -95,17 +96,17 @@ fn clean(
 ) -> Result<Vec<Clean>, Problem> {
     let mut jobs = Vec::new();
     for engine in engines {
-        for api in Api::ALL {
+        for api in Api::value_variants() {
             for manners in manners {
-                for act in Act::ALL {
+                for act in Act::value_variants() {
                     let setup = Setup {
                         engine: *engine,
-                        api,
+                        api: *api,
                         manners: *manners,
                     };
                     jobs.push(Job::Case(Case {
                         setup,
-                        act,
+                        act: *act,
                         faults: Vec::new(),
                     }));
                 }

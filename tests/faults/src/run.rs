@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 use stand_in::events::EventKind;
 use stand_in::patience::PATIENCE;
@@ -26,7 +27,7 @@ pub struct Case {
     pub faults: Vec<Fault>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum Act {
     Enrolment,
@@ -49,18 +50,6 @@ pub enum Act {
 }
 
 impl Act {
-    pub const ALL: [Self; 9] = [
-        Self::Enrolment,
-        Self::FirstRotation,
-        Self::Rotation,
-        Self::Button,
-        Self::Rollback,
-        Self::Change,
-        Self::Emergency,
-        Self::Recovery,
-        Self::Deprovisioning,
-    ];
-
     /// So often the customer's app is restarted by it, with so many rotations; by the add-on's removal, where it ends.
     fn releases(self, rotations: usize) -> usize {
         match self {

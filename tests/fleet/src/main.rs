@@ -83,9 +83,6 @@ struct FleetOptions {
     /// From the failure of one attempt to the next, in minutes; it does not document it.
     #[arg(long, value_name = "MINUTES", conflicts_with = "write")]
     pause: Option<u32>,
-    /// Has Heroku say with a 429 after how long to come back; it does not document that it does.
-    #[arg(long, conflicts_with = "write")]
-    retry_after: bool,
     /// Writes infra/fleet.md anew.
     #[arg(long)]
     write: bool,
@@ -115,7 +112,6 @@ fn workspace() -> PathBuf {
 
 fn run(workspace: &Path, options: &FleetOptions) -> Result<ExitCode> {
     let mut parameters = Parameters::documented();
-    parameters.heroku_retry_after = options.retry_after;
     if let Some(attempts) = options.attempts {
         parameters.attempts = attempts.max(1);
     }
@@ -141,8 +137,7 @@ fn run(workspace: &Path, options: &FleetOptions) -> Result<ExitCode> {
         std::fs::write(&page, text).with_context(|| format!("cannot write {}", page.display()))?;
         println!("infra/fleet.md is written");
     } else {
-        let (_, given) = text.split_once("## Assumptions").unwrap_or_default();
-        println!("{}{given}", tables::terminal(&results));
+        println!("{text}");
     }
     Ok(ExitCode::SUCCESS)
 }

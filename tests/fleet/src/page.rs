@@ -92,7 +92,7 @@ A schedule each, in dollars, at the prices of [Costs](costs.md#costs). *Tokens*:
 - A function of <memory> MB has a <part>th of a processor. Its machine starts in <machine>, and is kept <kept> when idle (assumed).
 - Time-outs: <others' time>; `rotate`, <rotate's time>. Grace period: <grace>.
 - Secrets Manager makes <attempts> attempts, <pause> apart (assumed: it documents \"multiple times\"). An attempt whose function Lambda throttles counts.
-- <top> % of the rotations begin in the first five minutes of an hour (assumed). Heroku's 429 <retry after> `Retry-After`.
+- <top> % of the rotations begin in the first five minutes of an hour (assumed). Heroku's 429 has no `Retry-After`.
 
 The simulation leaves out other faults, the sweep, and other users of the account's quotas. It also leaves out what AWS does
 not document: how Secrets Manager spaces its attempts, and whether it limits running rotations. A quota holds a second's
@@ -111,11 +111,6 @@ pub(crate) fn page(results: &[Simulated], parameters: &Parameters) -> String {
     let ms = |time: Time| format!("{} ms", time / MILLISECOND);
     let lambda = &parameters.lambda;
     let part_of_a_processor = f64::from(lambda.processor) / f64::from(lambda.memory);
-    let has = if parameters.heroku_retry_after {
-        "has"
-    } else {
-        "has no"
-    };
     let mut page = PAGE.to_owned();
     for (mark, text) in [
         ("findings", list(findings(results))),
@@ -161,7 +156,6 @@ pub(crate) fn page(results: &[Simulated], parameters: &Parameters) -> String {
         ("attempts", parameters.attempts.to_string()),
         ("pause", time(parameters.pause)),
         ("top", format!("{:.0}", TOP_OF_THE_HOUR * 100.0)),
-        ("retry after", has.to_owned()),
     ] {
         page = page.replace(&format!("<{mark}>"), &text);
     }

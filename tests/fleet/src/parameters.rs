@@ -89,8 +89,6 @@ pub(crate) struct Parameters {
     /// [Heroku](https://devcenter.heroku.com/articles/platform-api-reference#rate-limits): what flows back into a pool, a
     /// minute.
     pub(crate) heroku_per_minute: f64,
-    /// Whether a 429 says after how long to come back. Heroku's page does not promise it.
-    pub(crate) heroku_retry_after: bool,
     pub(crate) lambda: Lambda,
     /// Secrets Manager
     /// [retries the entire rotation multiple times](https://docs.aws.amazon.com/secretsmanager/latest/userguide/rotate-secrets_lambda.html):
@@ -107,7 +105,6 @@ impl Parameters {
         Self {
             quotas: Quota::ALL.map(Quota::documented),
             heroku_per_minute: 75.0,
-            heroku_retry_after: false,
             lambda: Lambda {
                 init: 2 * MILLISECOND,
                 cold: 8 * MILLISECOND,

@@ -12,11 +12,12 @@ use rand::rngs::StdRng;
 use crate::Time;
 
 /// The library's wait after a 429 of Heroku; `None`: it gives up.
-pub(crate) fn after_429(line: &mut Line, retry_after: Option<Time>, left: Time) -> Option<Time> {
+pub(crate) fn after_429(line: &mut Line, left: Time) -> Option<Time> {
     let error = HerokuError::RateLimited {
         action: String::new(),
         answer: String::new(),
-        retry_after: retry_after.map(Duration::from_micros),
+        // Heroku's page does not promise one.
+        retry_after: None,
     };
     if !error.is_transient() {
         return None;

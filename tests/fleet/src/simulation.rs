@@ -234,7 +234,7 @@ impl<'a> Simulation<'a> {
         let frame = run.frame();
         let left = frame.deadline.saturating_sub(self.now + answer);
         let again = if Quota::of(request) == Some(Quota::Heroku) {
-            policy::after_429(frame.line(seed), self.limits.retry_after(), left)
+            policy::after_429(frame.line(seed), left)
         } else {
             frame.throttled += 1;
             let wait = policy::after_throttling(&self.sdk, frame.throttled, &mut self.random);

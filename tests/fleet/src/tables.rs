@@ -1,6 +1,5 @@
 //! The figures as tables.
 
-use comfy_table::{Table, presets};
 use indicatif::HumanCount;
 
 use crate::calls::Api;
@@ -25,17 +24,6 @@ const HEADER: [&str; 12] = [
     "executions",
     "GB-s, $",
 ];
-
-pub(crate) fn terminal(results: &[Simulated]) -> Table {
-    let mut table = Table::new();
-    table.load_style(presets::UTF8_HORIZONTAL_ONLY);
-    table.set_header(HEADER);
-    for result in results {
-        let cells = cells(&result.case, &result.outcome);
-        table.add_row(cells.map(|cell| cell.replace('`', "")));
-    }
-    table
-}
 
 pub(crate) fn markdown<'a>(results: impl Iterator<Item = &'a Simulated>) -> String {
     let mut lines = vec![row(&HEADER), row(&HEADER.map(|_| "---"))];

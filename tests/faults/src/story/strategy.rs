@@ -1,5 +1,6 @@
 //! Random histories, and smaller ones that fail as well.
 
+use clap::ValueEnum as _;
 use proptest::collection::vec;
 use proptest::prelude::{Just, Strategy, any};
 use proptest::sample::select;
@@ -33,8 +34,8 @@ pub fn stories(engines: &[Engine], seed: u64, count: usize) -> impl Iterator<Ite
 fn story(engines: Vec<Engine>) -> BoxedStrategy<Story> {
     let setup = (
         select(engines),
-        select(Api::ALL.to_vec()),
-        select(Manners::ALL.to_vec()),
+        select(Api::value_variants().to_vec()),
+        select(Manners::value_variants().to_vec()),
     );
     let setup = setup.prop_map(|(engine, api, manners)| Setup {
         engine,

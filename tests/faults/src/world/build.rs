@@ -9,6 +9,7 @@ use addon_rotation::net;
 use addon_rotation::schedule::ScheduleGroup;
 use addon_rotation::secrets::Secrets;
 use addon_rotation_operator::stack::Stack;
+use clap::ValueEnum;
 use lambda_in_process::{Environment, STACK, names};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -33,7 +34,7 @@ use crate::proxy::{Bound, Passage, Proxy};
 use crate::running::Running;
 use crate::{Problem, random};
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum Api {
     /// The App Info API.
@@ -43,19 +44,14 @@ pub enum Api {
 }
 
 impl Api {
-    pub const ALL: [Self; 2] = [Self::V1, Self::V3];
-
     /// As in a document.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::V1 => "v1",
-            Self::V3 => "v3",
-        }
+    pub fn name(self) -> String {
+        format!("{self:?}").to_lowercase()
     }
 }
 
 /// How tidy AWS and Heroku are, where neither document nor recording settles it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum Manners {
     /// As tidy as can be.
@@ -76,13 +72,6 @@ pub enum Manners {
 const LATE: u32 = 2;
 
 impl Manners {
-    pub const ALL: [Self; 4] = [
-        Self::Tidy,
-        Self::Untidy,
-        Self::UntidyLate,
-        Self::UntidyAttached,
-    ];
-
     /// What was done before is known to everybody from now on, however untidy Secrets Manager is.
     pub(super) fn let_be_known(self, secrets: &SecretsManager) {
         if self == Self::Tidy {

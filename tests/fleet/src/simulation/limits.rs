@@ -3,7 +3,7 @@
 use crate::calls::Request;
 use crate::parameters::{Parameters, PerQuota, Quota};
 use crate::scenario::Pool;
-use crate::{MINUTE, Time, microseconds, number};
+use crate::{Time, number};
 
 /// A quota as a bucket of tokens, full at the start and refilled continuously.
 #[derive(Clone, Debug)]
@@ -50,8 +50,6 @@ impl Bucket {
 pub(super) struct Limits {
     /// Scheduler has one for each of its requests; Heroku one, or one for each instance.
     buckets: PerQuota<Vec<Bucket>>,
-    heroku_refill: Time,
-    retry_after: bool,
     pub(super) asked: PerQuota<u64>,
     pub(super) refused: PerQuota<u64>,
 }
@@ -74,8 +72,6 @@ impl Limits {
         });
         Self {
             buckets,
-            heroku_refill: microseconds(number(MINUTE) / parameters.heroku_per_minute),
-            retry_after: parameters.heroku_retry_after,
             asked: PerQuota::default(),
             refused: PerQuota::default(),
         }
@@ -110,11 +106,6 @@ impl Limits {
         taken
     }
 
-    /// What Heroku says with a 429: until there is a request again.
-    pub(super) fn retry_after(&self) -> Option<Time> {
-        self.retry_after.then_some(self.heroku_refill)
-    }
-
     /// The largest part of each that was in use; Lambda's is not here.
     pub(super) fn used(&self) -> PerQuota<f64> {
         let most = |it: &Vec<Bucket>| it.iter().map(Bucket::most_used).fold(0.0, f64::max);
@@ -125,7 +116,7 @@ impl Limits {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{HOUR, SECOND};
+    use crate::{HOUR, MINUTE, SECOND};
 
     #[test]
     fn a_pool_of_heroku_lasts_as_long_as_by_hand() {
