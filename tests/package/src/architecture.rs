@@ -3,7 +3,7 @@
 use anyhow::Result;
 use clap::ValueEnum;
 
-use super::elf::{self, GlibcVersion};
+use super::elf::{self, GlibcVersion, dotted};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Architecture {
@@ -16,9 +16,7 @@ pub enum Architecture {
 }
 
 /// Amazon Linux 2023 has this version of glibc.
-pub fn amazon_linux() -> GlibcVersion {
-    GlibcVersion::new([2, 34])
-}
+pub const AMAZON_LINUX: [u32; 2] = [2, 34];
 
 impl Architecture {
     pub fn triple(self) -> &'static str {
@@ -30,7 +28,7 @@ impl Architecture {
 
     /// The same, with the glibc that zig links for.
     pub fn target(self) -> String {
-        format!("{}.{}", self.triple(), amazon_linux())
+        format!("{}.{}", self.triple(), dotted(&AMAZON_LINUX))
     }
 
     /// What cargo-lambda optimises for, unless there are flags in the environment.
@@ -47,6 +45,6 @@ impl Architecture {
             Self::X86_64 => object::Architecture::X86_64,
             Self::Arm64 => object::Architecture::Aarch64,
         };
-        elf::check(executable, expected, &amazon_linux())
+        elf::check(executable, expected, &AMAZON_LINUX)
     }
 }

@@ -9,8 +9,8 @@ mod architecture;
 pub mod archive;
 mod elf;
 
-pub use architecture::{Architecture, amazon_linux};
-pub use elf::GlibcVersion;
+pub use architecture::{AMAZON_LINUX, Architecture};
+pub use elf::{GlibcVersion, dotted};
 
 /// The most that a function's zip may have, in bytes. revoke-secret and deprovision-addon have all the engines and more
 /// of AWS's operations than the others: a sixth of their code is MySQL's driver with the regular expressions that it

@@ -11,23 +11,6 @@ use tools::process;
 
 use super::build::Place;
 
-/// The functions, by their directories' names, sorted.
-pub(crate) fn functions(workspace: &Path) -> Result<Vec<String>> {
-    let directory = workspace.join("functions");
-    let unusable = || format!("cannot read {}", directory.display());
-    let mut functions = Vec::new();
-    for entry in directory.read_dir().with_context(unusable)? {
-        let path = entry.with_context(unusable)?.path();
-        if path.join("Cargo.toml").exists()
-            && let Some(name) = path.file_name()
-        {
-            functions.push(utf8(name.as_ref())?.to_owned());
-        }
-    }
-    functions.sort();
-    Ok(functions)
-}
-
 /// Where cargo keeps what it has downloaded.
 pub(crate) fn cargo_home() -> Result<PathBuf> {
     std::env::var_os("CARGO_HOME")

@@ -160,16 +160,26 @@ pub fn cargo(workspace: &Path) -> Command {
     cargo
 }
 
+/// The functions, by their directories' names, sorted. Beside them is a page.
+pub fn functions(workspace: &Path) -> anyhow::Result<Vec<String>> {
+    let mut functions = Vec::new();
+    for entry in std::fs::read_dir(workspace.join("functions"))? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            functions.push(entry.file_name().to_string_lossy().into_owned());
+        }
+    }
+    functions.sort();
+    Ok(functions)
+}
+
 /// Has cargo build the functions, with the features that the tests of the whole workspace are built with.
 pub fn building(workspace: &Path) -> anyhow::Result<Command> {
     let mut cargo = process::command("cargo", Signal::SIGTERM);
     process::forget_cargo(cargo.as_std_mut());
     cargo.args(["build", "--workspace"]).current_dir(workspace);
-    for entry in std::fs::read_dir(workspace.join("functions"))? {
-        let function = entry?;
-        if function.file_type()?.is_dir() {
-            cargo.arg("--bin").arg(function.file_name());
-        }
+    for function in functions(workspace)? {
+        cargo.args(["--bin", &function]);
     }
     Ok(cargo)
 }
