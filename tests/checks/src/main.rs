@@ -70,9 +70,5 @@ async fn run(task: Task) -> Result<ExitCode, Box<dyn Error>> {
         Task::Prove { quick: false } => stages::run(&workspace, stages::PROVE).await,
         Task::Deny => deny::run(&workspace).await,
     }?;
-    Ok(if is_well {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    Ok(ExitCode::from(u8::from(!is_well)))
 }

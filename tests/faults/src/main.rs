@@ -29,11 +29,7 @@ fn main() -> Result<ExitCode, Problem> {
     let arguments = Arguments::parse();
     if let Task::Mutants { only, no_tests } = &arguments.task {
         let caught = mutants::run(only.as_deref(), *no_tests)?;
-        return Ok(if caught {
-            ExitCode::SUCCESS
-        } else {
-            ExitCode::FAILURE
-        });
+        return Ok(ExitCode::from(u8::from(!caught)));
     }
     let directory = Arguments::directory();
     let file = directory.join("functions.log");
@@ -87,11 +83,7 @@ fn main() -> Result<ExitCode, Problem> {
             "violations: see above"
         }
     );
-    Ok(if clean {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    Ok(ExitCode::from(u8::from(!clean)))
 }
 
 /// What runs jobs, shows how far they are, and keeps what came of them.

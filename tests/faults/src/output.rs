@@ -27,11 +27,7 @@ pub fn run_again(file: &Path) -> io::Result<ExitCode> {
         .env("RUST_LOG", "trace")
         .stdout(Stdio::from(File::create(file)?))
         .status()?;
-    Ok(if status.success() {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    Ok(ExitCode::from(u8::from(!status.success())))
 }
 
 /// How many of the values are in the output, and how many lines it has.

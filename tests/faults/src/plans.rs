@@ -94,44 +94,44 @@ fn clean(
     engines: &[Engine],
     manners: &[Manners],
 ) -> Result<Vec<Clean>, Problem> {
-    let mut jobs = Vec::new();
-    for engine in engines {
-        for api in Api::value_variants() {
-            for manners in manners {
-                for act in Act::value_variants() {
-                    let setup = Setup {
-                        engine: *engine,
-                        api: *api,
-                        manners: *manners,
-                    };
-                    jobs.push(Job::Case(Case {
-                        setup,
-                        act: *act,
-                        faults: Vec::new(),
-                    }));
-                }
+    let mut cases = Vec::new();
+    for &engine in engines {
+        for &api in Api::value_variants() {
+            for &manners in manners {
+                let setup = Setup {
+                    engine,
+                    api,
+                    manners,
+                };
+                let acts = Act::value_variants().iter();
+                cases.extend(acts.map(|&act| Case {
+                    setup,
+                    act,
+                    faults: Vec::new(),
+                }));
             }
         }
     }
-    let mut found = Vec::new();
+    let jobs = cases.iter().map(|case| Job::Case(case.clone())).collect();
+    let mut found: Vec<_> = vec![Vec::new(); cases.len()];
     let (report, scripts) = (&mut harness.report, harness.scripts.as_path());
     let mut problem = None;
     run_all(jobs, &harness.servers, |index, job, outcome| {
-        let mut requests = outcome.requests.clone();
-        if let Err(error) = report.add("no fault", &job, outcome, scripts) {
-            problem = Some(error);
-        }
-        if let Job::Case(case) = job {
-            requests.retain(|request| case.act.is_about(request));
-            found.push((index, Clean { case, requests }));
-        }
+        found[index].clone_from(&outcome.requests);
+        problem = report
+            .add("no fault", &job, outcome, scripts)
+            .err()
+            .or(problem.take());
         true
     })?;
     if let Some(problem) = problem {
         return Err(problem.into());
     }
-    found.sort_by_key(|(index, _)| *index);
-    Ok(found.into_iter().map(|(_, clean)| clean).collect())
+    let clean = cases.into_iter().zip(found).map(|(case, mut requests)| {
+        requests.retain(|request| case.act.is_about(request));
+        Clean { case, requests }
+    });
+    Ok(clean.collect())
 }
 
 fn with(clean: &Clean, faults: Vec<Fault>) -> Job {

@@ -161,14 +161,16 @@ pub async fn build(setup: Setup, servers: Arc<Servers>) -> Result<Built, Problem
         Service::start(setup.engine, servers, events.clone(), passage.clone()).await?;
 
     let gateway = Gateway::bind().await?;
-    let fronts = Fronts::bind().await?;
+    // What functions talk to stands behind these.
+    let (aws, functions) = (Bound::bind().await?, Bound::bind().await?);
+    let (api, oauth) = (Bound::bind().await?, Bound::bind().await?);
     let http = net::http_client()?;
     let environment = Environment {
-        aws: fronts.aws.instead_of(gateway.endpoint())?,
-        lambda: fronts.lambda.instead_of(gateway.endpoint())?,
+        aws: aws.instead_of(gateway.endpoint())?,
+        lambda: functions.instead_of(gateway.endpoint())?,
         heroku: HerokuConfiguration {
-            api: fronts.heroku.instead_of(&heroku.api_url())?,
-            oauth: fronts.oauth.instead_of(&heroku.oauth_url())?,
+            api: api.instead_of(&heroku.api_url())?,
+            oauth: oauth.instead_of(&heroku.oauth_url())?,
             // Secrets Manager takes an ARN without its last six characters as well; the whole one is
             // not known before the secret is there.
             partner: "arn:aws:secretsmanager:us-east-1:000000000000:secret:acme/partner"
@@ -192,7 +194,19 @@ pub async fn build(setup: Setup, servers: Arc<Servers>) -> Result<Built, Problem
         target: Some(Arc::new(lambda.clone())),
         ..GatewayOptions::default()
     });
-    let proxies = fronts.serve(&gateway, &heroku, &lambda, &passage).await?;
+    let Bound { listener, address } = Bound::bind().await?;
+    let router = lambda.router();
+    tokio::task::spawn_local(async move {
+        let _ = axum::serve(listener, router).await;
+    });
+    let authority = |url: &url::Url| url.authority().to_owned();
+    let front = |bound, upstream, authority| serve(bound, upstream, authority, passage.clone());
+    let proxies = vec![
+        front(aws, Upstream::Aws, authority(gateway.endpoint())),
+        front(functions, Upstream::Lambda, address.to_string()),
+        front(api, Upstream::Heroku, authority(&heroku.api_url())),
+        front(oauth, Upstream::Heroku, authority(&heroku.oauth_url())),
+    ];
     let partner = json!({ "id": "acme", "password": password, "client_secret": client_secret });
     create_secret(&gateway, "acme/partner", &partner).await?;
     setup.manners.are_those_of(&gateway, &heroku);
@@ -232,46 +246,6 @@ pub async fn build(setup: Setup, servers: Arc<Servers>) -> Result<Built, Problem
 
 /// The customer's app.
 pub(super) const APP: &str = "shop";
-
-struct Fronts {
-    aws: Bound,
-    lambda: Bound,
-    heroku: Bound,
-    oauth: Bound,
-}
-
-impl Fronts {
-    async fn bind() -> Result<Self, Problem> {
-        Ok(Self {
-            aws: Bound::bind().await?,
-            lambda: Bound::bind().await?,
-            heroku: Bound::bind().await?,
-            oauth: Bound::bind().await?,
-        })
-    }
-
-    async fn serve(
-        self,
-        gateway: &Gateway,
-        heroku: &Heroku,
-        lambda: &Lambda,
-        passage: &Passage,
-    ) -> Result<Vec<Proxy>, Problem> {
-        let Bound { listener, address } = Bound::bind().await?;
-        let router = lambda.router();
-        tokio::task::spawn_local(async move {
-            let _ = axum::serve(listener, router).await;
-        });
-        let authority = |url: &url::Url| url.authority().to_owned();
-        let serve = |front, upstream, authority| serve(front, upstream, authority, passage.clone());
-        Ok(vec![
-            serve(self.aws, Upstream::Aws, authority(gateway.endpoint())),
-            serve(self.lambda, Upstream::Lambda, address.to_string()),
-            serve(self.heroku, Upstream::Heroku, authority(&heroku.api_url())),
-            serve(self.oauth, Upstream::Heroku, authority(&heroku.oauth_url())),
-        ])
-    }
-}
 
 /// The stack as the operator's tool reaches it: through the proxies, as the functions do.
 fn operators(environment: &Environment) -> Stack {
