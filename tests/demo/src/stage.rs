@@ -2,13 +2,13 @@
 //! happen, never longer than the demo may take.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Result, anyhow};
 use jiff::Timestamp;
 use local_cloud::cloud::{Api, Engine, Instance, InstanceSpec, Partner};
 use local_cloud::customers::{Customer, CustomerSpec, Tally};
+use parking_lot::Mutex;
 use stand_in::events::Event;
 use strict_heroku::{AppSpec, RestartSpeed};
 use tokio::time::Instant;
@@ -198,7 +198,7 @@ impl<'a> Stage<'a> {
         if let Some(current) = history.current()
             && let Some(value) = self.shown_by_heroku(&player.instance)?
         {
-            player.shown().insert(current.version.clone(), value);
+            player.shown.lock().insert(current.version.clone(), value);
         }
         Ok(())
     }
@@ -287,10 +287,7 @@ impl<'a> Stage<'a> {
             logins.insert(app, customer.stop().await);
         }
         let stopped = Timestamp::now();
-        let shown = player
-            .shown
-            .into_inner()
-            .unwrap_or_else(PoisonError::into_inner);
+        let shown = player.shown.into_inner();
         let mut tried_again = BTreeMap::new();
         for (version, value) in shown {
             let tally = self.try_again(&player.instance, &version, &value).await?;
@@ -372,9 +369,5 @@ impl<'a> Stage<'a> {
 impl Player {
     pub(super) fn tallies(&self) -> impl Iterator<Item = Tally> {
         self.customers.values().map(Customer::tally)
-    }
-
-    fn shown(&self) -> MutexGuard<'_, BTreeMap<String, String>> {
-        self.shown.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

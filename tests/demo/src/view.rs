@@ -1,10 +1,11 @@
 //! What whoever runs the demo sees while it runs: a line for each event, under the chapters of the story.
 
 use std::io::{self, Write as _};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use parking_lot::Mutex;
 use stand_in::events::Event;
 use tokio_util::task::AbortOnDropHandle;
 use tools::process::OnLine;
@@ -39,7 +40,7 @@ impl View {
     /// Counts the elapsed seconds from `zero` on, and tells what happens to `subjects` after these events.
     pub(crate) fn follow(&self, zero: Timestamp, subjects: &[Subject], events: &[Event]) {
         let instance = |it: &Subject| (it.clone(), History::of(it, events));
-        *self.told() = Told {
+        *self.0.lock() = Told {
             zero,
             seen: events.len(),
             instances: subjects.iter().map(instance).collect(),
@@ -50,7 +51,7 @@ impl View {
     pub(crate) fn show(&self, events: &[Event]) {
         let mut lines = Vec::new();
         {
-            let told = &mut *self.told();
+            let told = &mut *self.0.lock();
             for event in events.get(told.seen..).unwrap_or_default() {
                 let mut instances = told.instances.iter_mut();
                 let line = instances.find_map(|(subject, history)| history.add(subject, event));
@@ -92,7 +93,7 @@ impl View {
             view.say(line.trim_end());
             let (view, line) = (view.clone(), line.trim().to_owned());
             let began = Timestamp::now();
-            let mut waiting = waiting.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut waiting = waiting.lock();
             *waiting = Some(AbortOnDropHandle::new(tokio::spawn(async move {
                 let mut ticks = tokio::time::interval(SILENCE);
                 ticks.tick().await;
@@ -106,11 +107,7 @@ impl View {
     }
 
     fn line(&self, at: Timestamp, text: &str) {
-        let seconds = at.duration_since(self.told().zero).as_secs_f64();
+        let seconds = at.duration_since(self.0.lock().zero).as_secs_f64();
         self.print(&format!("{seconds:>7.1} s  {text}"));
-    }
-
-    fn told(&self) -> MutexGuard<'_, Told> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 
@@ -165,12 +165,12 @@ struct Book {
 impl Desk {
     /// Begins the record, and the numbers, anew.
     pub fn begin(&self) {
-        *self.book() = Book::default();
+        *self.book.lock() = Book::default();
     }
 
     /// Has these faults come about, one after the other.
     pub fn plan(&self, faults: impl IntoIterator<Item = Fault>) {
-        let mut book = self.book();
+        let mut book = self.book.lock();
         if book.faults.is_empty() {
             book.passed = 0;
         }
@@ -179,15 +179,15 @@ impl Desk {
 
     /// Takes back the faults that have not come about; how many there were.
     pub fn forget(&self) -> usize {
-        std::mem::take(&mut self.book().faults).len()
+        std::mem::take(&mut self.book.lock().faults).len()
     }
 
     /// Waits for so many requests from now on.
     pub async fn passed(&self, requests: u32) {
-        let wanted = self.book().record.len() + requests as usize;
+        let wanted = self.book.lock().record.len() + requests as usize;
         loop {
             let passed = self.passed.notified();
-            if self.book().record.len() >= wanted {
+            if self.book.lock().record.len() >= wanted {
                 return;
             }
             passed.await;
@@ -195,12 +195,12 @@ impl Desk {
     }
 
     pub fn record(&self) -> Vec<Request> {
-        self.book().record.clone()
+        self.book.lock().record.clone()
     }
 
     /// Notes a request, and says what goes wrong with it.
     pub fn pass(&self, caller: &str, what: &str) -> Option<Kind> {
-        let mut book = self.book();
+        let mut book = self.book.lock();
         let number = book
             .seen
             .entry((caller.to_owned(), what.to_owned()))
@@ -234,9 +234,5 @@ impl Desk {
             return Some(Kind::Throttled);
         }
         due
-    }
-
-    fn book(&self) -> MutexGuard<'_, Book> {
-        self.book.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -166,7 +166,7 @@ async fn attempt(case: &Case, servers: Arc<Servers>) -> Result<Outcome, Problem>
     if exact && not_reached > 0 {
         world.violated(Rule::Stand, "the request of the fault was never made");
     }
-    let dead_letters = world.book().dead_letters.clone();
+    let dead_letters = world.book.lock().dead_letters.clone();
     for error in dead_letters {
         world.violated(
             Rule::Converges,
@@ -189,7 +189,7 @@ pub(crate) async fn concluded(built: &mut Built, not_reached: usize, attempts: u
     let secrets = world.secret_values();
     leaks(built, &secrets);
     let outcome = {
-        let book = world.book();
+        let book = world.book.lock();
         Outcome {
             requests: world.passage.desk.record(),
             attempts,
@@ -261,7 +261,7 @@ fn leaks(built: &mut Built, secrets: &[String]) {
     }
     let events = serde_json::to_string(&world.events.since(0));
     said.extend(events);
-    said.extend(world.book().said.iter().cloned());
+    said.extend(world.book.lock().said.iter().cloned());
     for text in said {
         if secrets.iter().any(|secret| text.contains(secret)) {
             world.violated(Rule::NoValueShown, "in an error or an event");

@@ -1,9 +1,10 @@
 //! Many runs, on all processors.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
+use std::sync::{Arc, mpsc};
 use std::thread;
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use tokio::task::LocalSet;
 
@@ -81,7 +82,7 @@ pub fn run_all(
     drop(results);
     for (index, job, outcome) in outcomes {
         if !each(index, job, outcome) {
-            lock(&queue).by_ref().for_each(drop);
+            queue.lock().by_ref().for_each(drop);
         }
     }
     let ended: Vec<_> = running.into_iter().map(thread::JoinHandle::join).collect();
@@ -97,7 +98,7 @@ fn work(
     results: &mpsc::Sender<(usize, Job, Outcome)>,
 ) -> std::io::Result<()> {
     loop {
-        let job = lock(queue).next();
+        let job = queue.lock().next();
         let Some((index, job)) = job else {
             return Ok(());
         };
@@ -110,8 +111,4 @@ fn work(
             return Ok(());
         }
     }
-}
-
-fn lock(queue: &Mutex<Queue>) -> MutexGuard<'_, Queue> {
-    queue.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,7 +1,8 @@
 //! The functions' processes: who is at work, and their sudden ends.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
+use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 
@@ -32,7 +33,7 @@ pub struct Request(Running);
 
 impl Drop for Request {
     fn drop(&mut self) {
-        let mut book = self.0.book();
+        let mut book = self.0.book.lock();
         book.requests -= 1;
         self.0.notify(&book);
     }
@@ -49,7 +50,7 @@ struct Invocation {
 impl Running {
     /// Notes an invocation; `caller` is what its requests are told apart by.
     pub fn begin(&self, function: &str, caller: String, abort: AbortHandle) -> u64 {
-        let mut book = self.book();
+        let mut book = self.book.lock();
         let id = book.next;
         book.next += 1;
         book.invocations.push(Invocation {
@@ -62,14 +63,14 @@ impl Running {
     }
 
     pub fn end(&self, id: u64) {
-        let mut book = self.book();
+        let mut book = self.book.lock();
         book.invocations.retain(|invocation| invocation.id != id);
         self.notify(&book);
     }
 
     /// Notes a request, which goes on when the process of whoever made it has ended.
     pub fn request(&self) -> Request {
-        self.book().requests += 1;
+        self.book.lock().requests += 1;
         Request(self.clone())
     }
 
@@ -83,7 +84,7 @@ impl Running {
     pub async fn idle(&self) {
         loop {
             let notified = self.idle.notified();
-            if self.book().is_idle() {
+            if self.book.lock().is_idle() {
                 return;
             }
             notified.await;
@@ -93,7 +94,7 @@ impl Running {
     /// Who makes a request: the newest invocation of the function, or, where the request does not
     /// say, the newest of those that were invoked last.
     pub fn caller(&self, function: Option<&str>) -> Option<(u64, String)> {
-        let book = self.book();
+        let book = self.book.lock();
         let newest = book
             .invocations
             .iter()
@@ -103,14 +104,10 @@ impl Running {
 
     /// Ends a function's process: it does nothing more, and nobody hears of it but Lambda.
     pub fn kill(&self, id: u64) {
-        let book = self.book();
+        let book = self.book.lock();
         let victim = book.invocations.iter().find(|it| it.id == id);
         if let Some(victim) = victim {
             victim.abort.abort();
         }
-    }
-
-    fn book(&self) -> MutexGuard<'_, Book> {
-        self.book.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -7,11 +7,12 @@ mod operator;
 mod time;
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use addon_rotation_operator::stack::Stack;
 use jiff::SignedDuration;
 use lambda_in_process::{GRACE_PERIOD, TOKENS_TABLE};
+use parking_lot::Mutex;
 use serde_json::{Value, json};
 use stand_in::events::EventLog;
 use strict_aws::gateway::Gateway;
@@ -53,7 +54,7 @@ pub struct World {
     enrolment: Value,
     /// The administrator's password at the service, or its token.
     administrator: String,
-    book: Mutex<Book>,
+    pub(crate) book: Mutex<Book>,
 }
 
 impl World {
@@ -72,17 +73,17 @@ impl World {
     /// Takes the add-on away from the customer.
     pub fn deprovision(&self) {
         if self.heroku.deprovision(&self.addon).is_ok() {
-            self.book().is_deprovisioned = true;
+            self.book.lock().is_deprovisioned = true;
         }
     }
 
     pub fn is_provisioned(&self) -> bool {
-        !self.book().is_deprovisioned
+        !self.book.lock().is_deprovisioned
     }
 
     pub fn violated(&self, rule: Rule, what: impl Into<String>) {
         let what = what.into();
-        self.book().violations.insert(Violation { rule, what });
+        self.book.lock().violations.insert(Violation { rule, what });
     }
 
     /// Looks at what must hold at every instant. Each question takes its time, in which others go on: what
@@ -112,7 +113,7 @@ impl World {
             }
         }
         for credential in &live {
-            let labelled = |secret| is_labelled(secret, &self.book().versions, credential);
+            let labelled = |secret| is_labelled(secret, &self.book.lock().versions, credential);
             if !labelled(&before) && !labelled(&after) {
                 let what =
                     format!("the service accepts {credential}, and no version with a label has it");
@@ -124,7 +125,7 @@ impl World {
     /// Notes what Heroku shows. The versions that dynos may have.
     fn note_what_is_shown(&self) -> Vec<Version> {
         let (now, shown) = (self.clock.now(), self.shown());
-        let mut book = self.book();
+        let mut book = self.book.lock();
         book.looks += 1;
         if book.is_deprovisioned {
             // Nobody has a dyno of an add-on that is gone.
@@ -145,7 +146,7 @@ impl World {
             .collect();
         for version in needed {
             match self.service.accepts(&version.document).await {
-                Ok(true) => self.book().logins += 1,
+                Ok(true) => self.book.lock().logins += 1,
                 // Unless its time was over when it was asked.
                 Ok(false) if self.is_needed(&version) => self.violated(
                     Rule::NobodyLockedOut,
@@ -159,7 +160,8 @@ impl World {
 
     fn is_needed(&self, version: &Version) -> bool {
         let now = self.clock.now();
-        self.book()
+        self.book
+            .lock()
             .needed(now, grace(&self.clock))
             .any(|needed| needed.id == version.id)
     }
@@ -167,7 +169,7 @@ impl World {
     /// Reads the values that are new.
     fn learn(&self, secret: &SecretSnapshot) {
         let unknown: Vec<String> = {
-            let book = self.book();
+            let book = self.book.lock();
             let versions = secret.versions.iter().filter(|version| version.has_value);
             let ids = versions.map(|version| version.id.clone());
             ids.filter(|id| !book.versions.iter().any(|known| known.id == *id))
@@ -186,7 +188,7 @@ impl World {
                 id,
                 document,
             };
-            self.book().versions.push(version);
+            self.book.lock().versions.push(version);
         }
     }
 
@@ -203,7 +205,7 @@ impl World {
         let current = secret.labelled("AWSCURRENT").unwrap_or_default().to_owned();
         let live = self.service.live().await.unwrap_or_default();
         let shown = self.shown();
-        let versions = self.book().versions.clone();
+        let versions = self.book.lock().versions.clone();
         for version in &versions {
             let is_current = version.id == current;
             let accepted = self.service.accepts(&version.document).await;
@@ -254,7 +256,7 @@ impl World {
     }
 
     pub fn is_ended(&self) -> bool {
-        self.book().is_ended
+        self.book.lock().is_ended
     }
 
     /// What is to hold of an instance that is no more.
@@ -287,7 +289,7 @@ impl World {
         }
         values.push(self.administrator.clone());
         values.extend(self.secrets.sensitive_texts());
-        for version in &self.book().versions {
+        for version in &self.book.lock().versions {
             values.push(version.shown_as.clone());
             let fields = ["password", "api_key"].map(|field| version.document[field].as_str());
             values.extend(fields.into_iter().flatten().map(ToOwned::to_owned));
@@ -296,10 +298,6 @@ impl World {
         values.sort_unstable();
         values.dedup();
         values
-    }
-
-    pub(crate) fn book(&self) -> MutexGuard<'_, Book> {
-        self.book.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

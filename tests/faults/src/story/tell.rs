@@ -43,7 +43,7 @@ async fn attempt(story: &Story, servers: Arc<Servers>) -> Result<Outcome, Proble
     }
     telling.bring_to_rest().await;
     world.check_settled().await;
-    let (releases, changes) = (world.releases(), world.book().changes);
+    let (releases, changes) = (world.releases(), world.book.lock().changes);
     if world.is_provisioned() && releases != changes {
         let what = format!("{releases} releases for {changes} changes of what is shown");
         world.violated(Rule::OneRelease, what);

@@ -11,6 +11,7 @@ use addon_rotation::secrets::Secrets;
 use addon_rotation_operator::stack::Stack;
 use clap::ValueEnum;
 use lambda_in_process::{Environment, STACK, names};
+use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use stand_in::events::EventLog;
@@ -232,7 +233,7 @@ pub async fn build(setup: Setup, servers: Arc<Servers>) -> Result<Built, Problem
         addon,
         enrolment,
         administrator,
-        book: std::sync::Mutex::default(),
+        book: Mutex::default(),
     });
     // Nobody else has set it.
     let _ = passage.world.set(Arc::downgrade(&world));

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 use std::io::{self, Write};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use addon_rotation_operator::output::Output;
 use addon_rotation_operator::{Arguments, OperatorError, Outcome, with_stack};
 use clap::Parser as _;
 use lambda_in_process::arn;
+use parking_lot::Mutex;
 use serde_json::{Value, json};
 use stand_in::events::Event;
 use strict_aws::secrets_manager::{Caller, SecretSnapshot, ServiceError};
@@ -33,7 +34,7 @@ struct Words(Arc<Mutex<Vec<u8>>>);
 
 impl Write for Words {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let mut words = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut words = self.0.lock();
         words.write(bytes)
     }
 
@@ -64,7 +65,7 @@ impl World {
             match self.typed(&command).await {
                 Ok(Typed::Done) => return true,
                 Ok(Typed::Failed(error, next)) => {
-                    self.book().said.push(error);
+                    self.book.lock().said.push(error);
                     command = next;
                 }
                 Err(problem) => {
@@ -107,9 +108,9 @@ impl World {
         let id = running.begin(OPERATOR, name, task.abort_handle());
         let ended = task.await;
         running.end(id);
-        let said = words.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let said = words.0.lock();
         let said = String::from_utf8_lossy(&said).into_owned();
-        self.book().said.push(said.clone());
+        self.book.lock().said.push(said.clone());
         let same = || command.to_owned();
         Ok(match ended {
             Ok(Ok(Outcome::Fine)) => Typed::Done,
@@ -126,7 +127,7 @@ impl World {
     /// Does what must come to its end, if it is repeated as its error says.
     async fn must(&self, command: &str) {
         if !self.operate(command, TRIES).await {
-            let last = self.book().said.last().cloned().unwrap_or_default();
+            let last = self.book.lock().said.last().cloned().unwrap_or_default();
             self.violated(Rule::Converges, format!("{command}: {last}"));
         }
     }
@@ -174,13 +175,13 @@ impl World {
 
     /// A credential leaked: the older ones end now, whoever still has them. Whether that came to its end.
     async fn end_older(&self, tries: usize) -> bool {
-        self.book().accept_downtime(true);
+        self.book.lock().accept_downtime(true);
         let command = format!("emergency {} --accept-downtime", self.addon);
         let done = self.operate(&command, tries).await;
         self.look_now().await;
         let waiting = self.waiting();
-        self.book().accept_downtime(false);
-        self.book().end_at_once(&waiting);
+        self.book.lock().accept_downtime(false);
+        self.book.lock().end_at_once(&waiting);
         if done {
             let live = self.service.live().await.unwrap_or_default();
             if live.len() != 1 {
@@ -201,7 +202,7 @@ impl World {
     /// An emergency that must come to its end.
     pub async fn emergency(&self) {
         if !self.end_older(TRIES).await {
-            let last = self.book().said.last().cloned().unwrap_or_default();
+            let last = self.book.lock().said.last().cloned().unwrap_or_default();
             self.violated(Rule::Converges, format!("emergency: {last}"));
         }
     }
@@ -226,12 +227,12 @@ impl World {
     /// The customer removes the add-on, and the partner's backend has the instance end.
     pub async fn end_instance(&self, must: bool) {
         self.deprovision();
-        self.book().is_ended = true;
+        self.book.lock().is_ended = true;
         let command = format!("deprovision {}", self.addon);
         if self.operate(&command, if must { TRIES } else { 1 }).await || !must {
             return;
         }
-        let last = self.book().said.last().cloned().unwrap_or_default();
+        let last = self.book.lock().said.last().cloned().unwrap_or_default();
         // With a rotation under way the rest is left to a schedule.
         let is_left = last.contains("\"outcome\":\"revoked\"") && !self.due().is_empty();
         if !is_left {
@@ -243,7 +244,7 @@ impl World {
     pub async fn begin_rotation(&self) -> Option<usize> {
         let seen = self.events.since(0).len();
         let secret = self.snapshot().filter(|it| it.deletion.is_none())?;
-        if self.book().is_ended {
+        if self.book.lock().is_ended {
             return None;
         }
         let parameters = json!({

@@ -213,7 +213,7 @@ impl World {
             match retries.next() {
                 Some(wait) => self.skip(wait),
                 None => {
-                    return self.book().dead_letters.push(error.error_message);
+                    return self.book.lock().dead_letters.push(error.error_message);
                 }
             }
         }
