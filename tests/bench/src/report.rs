@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use bench::{FLOOR, FUNCTIONS, Host, Invocation, PYTHON, Round};
 use comfy_table::presets::UTF8_FULL_CONDENSED;
-use comfy_table::{Cell, CellAlignment, ContentArrangement, Table};
+use comfy_table::{CellAlignment, ContentArrangement, Table};
 use local_cloud::cloud::Api;
 use package::most_bytes;
 
@@ -172,64 +172,50 @@ impl Report {
 
     /// All tables, each with its heading.
     pub(crate) fn tables(&self) -> String {
-        let mut functions = table(&[
-            "function",
-            "init ms",
-            "cold ms",
-            "memory MB",
-            "zip MB",
-            "instructions M",
-            "AWS",
-            "Heroku",
-            "service",
-            "connections",
-        ]);
-        for row in &self.functions {
-            let asked = |host| row.requests.get(&host).copied().unwrap_or_default();
-            functions.add_row([
-                Cell::new(row.function),
-                right(format!("{:.2}", row.init_ms)),
-                right(format!("{:.2}", row.cold_ms)),
-                right(mega(row.memory_bytes)),
-                right(mega(row.zip_bytes)),
-                right(row.instructions.map_or_else(|| "-".to_owned(), mega)),
-                right(asked(Host::Aws)),
-                right(asked(Host::Heroku)),
-                right(asked(Host::Service)),
-                right(row.connections),
-            ]);
-        }
-        let mut steps = table(&["API", "step", "AWS", "Heroku", "service"]);
-        for step in &self.rotation {
-            let counts = [Host::Aws, Host::Heroku, Host::Service].map(|host| step.asked(host));
-            let names = [step.api, step.name].map(Cell::new);
-            steps.add_row(names.into_iter().chain(counts.map(right)));
-        }
-        let mut compared = table(&[
-            "step",
-            "cold ms",
-            "Python",
-            "ratio",
-            "memory MB",
-            "Python",
-            "ratio",
-        ]);
-        for Compared {
-            step,
-            cold_ms: [own, python],
-            memory_bytes: [memory, most],
-        } in &self.compared
-        {
-            compared.add_row([
-                Cell::new(step),
-                right(format!("{own:.1}")),
-                right(format!("{python:.1}")),
-                right(format!("{:.0}", python / own)),
-                right(mega(*memory)),
-                right(mega(*most)),
-                right(format!("{:.1}", ratio(*most, *memory))),
-            ]);
-        }
+        let hosts = [Host::Aws, Host::Heroku, Host::Service];
+        let asked = |requests: &BTreeMap<Host, usize>, host| {
+            let count = requests.get(&host).copied();
+            count.unwrap_or_default().to_string()
+        };
+        let functions = self.functions.iter().map(|row| {
+            let mut cells = vec![
+                row.function.to_owned(),
+                format!("{:.2}", row.init_ms),
+                format!("{:.2}", row.cold_ms),
+                mega(row.memory_bytes),
+                mega(row.zip_bytes),
+                row.instructions.map_or_else(|| "-".to_owned(), mega),
+            ];
+            cells.extend(hosts.map(|host| asked(&row.requests, host)));
+            cells.push(row.connections.to_string());
+            cells
+        });
+        let functions = table(
+            "function, init ms, cold ms, memory MB, zip MB, instructions M, AWS, Heroku, service, connections",
+            functions,
+        );
+        let steps = self.rotation.iter().map(|step| {
+            let mut cells = vec![format!("{} {}", step.api, step.name)];
+            cells.extend(hosts.map(|host| asked(&step.requests, host)));
+            cells
+        });
+        let steps = table("step, AWS, Heroku, service", steps);
+        let compared = self.compared.iter().map(|it| {
+            let ([own, python], [memory, most]) = (it.cold_ms, it.memory_bytes);
+            vec![
+                it.step.to_owned(),
+                format!("{own:.1}"),
+                format!("{python:.1}"),
+                format!("{:.0}", python / own),
+                mega(memory),
+                mega(most),
+                format!("{:.1}", ratio(most, memory)),
+            ]
+        });
+        let compared = table(
+            "step, cold ms, Python, ratio, memory MB, Python, ratio",
+            compared,
+        );
         let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
         let load = load.split(' ').next().unwrap_or_default();
         let mut text = String::new();
@@ -329,17 +315,18 @@ fn ratio(one: u64, other: u64) -> f64 {
     one as f64 / other as f64
 }
 
-fn table(header: &[&str]) -> Table {
+/// Figures to the right of what they are about.
+fn table(header: &str, rows: impl Iterator<Item = Vec<String>>) -> Table {
     let mut table = Table::new();
     table
         .load_style(UTF8_FULL_CONDENSED.with_rounded_corners())
         .set_content_arrangement(ContentArrangement::Disabled)
-        .set_header(header);
+        .set_header(header.split(", "))
+        .add_rows(rows);
+    for column in table.column_iter_mut().skip(1) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
     table
-}
-
-fn right(content: impl ToString) -> Cell {
-    Cell::new(content).set_alignment(CellAlignment::Right)
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ use crate::violation::Violation;
 #[derive(Debug, Default, Serialize)]
 pub struct Report {
     /// By what was run and where.
-    rows: BTreeMap<String, Row>,
+    rows: BTreeMap<String, [usize; COLUMNS.len()]>,
     /// What did not hold, with the script that shows it.
     failures: Vec<Failure>,
     /// Values of the runs, to be found in no output.
@@ -23,21 +23,19 @@ pub struct Report {
     secrets: Vec<String>,
 }
 
-#[derive(Debug, Default, Serialize)]
-struct Row {
-    requests: usize,
-    kinds: usize,
-    runs: usize,
-    /// Runs after which everything was as it must be.
-    converged: usize,
-    /// The most attempts of Secrets Manager's that a rotation took.
-    attempts: usize,
-    looks: usize,
-    logins: usize,
-    /// Faults that did not come about, since there were not so many requests.
-    not_reached: usize,
-    violations: usize,
-}
+/// After converged runs everything was as it must be. The attempts are the most of Secrets Manager's that a rotation took.
+/// Faults were not reached since there were not so many requests.
+const COLUMNS: [&str; 9] = [
+    "requests",
+    "kinds",
+    "runs",
+    "converged",
+    "attempts",
+    "looks",
+    "logins",
+    "not reached",
+    "violations",
+];
 
 #[derive(Debug, Serialize)]
 pub struct Failure {
@@ -49,12 +47,8 @@ impl Report {
     /// Says how many requests, with how many kinds of faults, a row is about.
     pub fn about(&mut self, row: &str, requests: &[Request]) {
         let row = self.rows.entry(row.to_owned()).or_default();
-        row.requests = requests.len();
-        row.kinds = requests
-            .iter()
-            .map(|it| it.kinds().len())
-            .max()
-            .unwrap_or(0);
+        let kinds = requests.iter().map(|it| it.kinds().len()).max();
+        (row[0], row[1]) = (requests.len(), kinds.unwrap_or(0));
     }
 
     /// Adds a run. A failing one is written to `scripts`.
@@ -66,13 +60,14 @@ impl Report {
         scripts: &Path,
     ) -> std::io::Result<Option<&Failure>> {
         let row = self.rows.entry(row.to_owned()).or_default();
-        row.runs += 1;
-        row.converged += usize::from(outcome.violations.is_empty());
-        row.attempts = row.attempts.max(outcome.attempts);
-        row.looks += outcome.looks;
-        row.logins += outcome.logins;
-        row.not_reached += outcome.not_reached;
-        row.violations += outcome.violations.len();
+        let violations = outcome.violations.len();
+        let converged = usize::from(violations == 0);
+        let (looks, logins, missed) = (outcome.looks, outcome.logins, outcome.not_reached);
+        let counted = [0, 0, 1, converged, 0, looks, logins, missed, violations];
+        for (sum, more) in row.iter_mut().zip(counted) {
+            *sum += more;
+        }
+        row[4] = row[4].max(outcome.attempts);
         self.secrets.extend(outcome.secrets);
         if outcome.violations.is_empty() {
             return Ok(None);
@@ -96,7 +91,7 @@ impl Report {
     }
 
     pub fn runs(&self) -> usize {
-        self.rows.values().map(|row| row.runs).sum()
+        self.rows.values().map(|row| row[2]).sum()
     }
 
     pub fn secrets(&mut self) -> &[String] {
@@ -108,34 +103,10 @@ impl Report {
     pub fn table(&self) -> Table {
         let mut table = Table::new();
         table.load_style(presets::UTF8_HORIZONTAL_ONLY);
-        table.set_header([
-            "",
-            "requests",
-            "kinds",
-            "runs",
-            "converged",
-            "attempts",
-            "looks",
-            "logins",
-            "not reached",
-            "violations",
-        ]);
+        table.set_header([""].into_iter().chain(COLUMNS));
         for (name, row) in &self.rows {
-            let figures = [
-                row.requests,
-                row.kinds,
-                row.runs,
-                row.converged,
-                row.attempts,
-                row.looks,
-                row.logins,
-                row.not_reached,
-                row.violations,
-            ];
-            let cells = figures
-                .into_iter()
-                .map(|figure| Cell::new(figure).set_alignment(CellAlignment::Right));
-            table.add_row(std::iter::once(Cell::new(name)).chain(cells));
+            let right = |figure| Cell::new(figure).set_alignment(CellAlignment::Right);
+            table.add_row(std::iter::once(Cell::new(name)).chain(row.iter().map(right)));
         }
         table
     }

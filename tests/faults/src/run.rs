@@ -219,7 +219,7 @@ pub(crate) fn customer(world: &Arc<World>) -> tokio_util::task::AbortOnDropHandl
     let pause = match world.service {
         Service::Http(_) => LOGIN_EVERY,
         // Each is a process or a thread of the server's, and a hash of many rounds.
-        Service::Postgres(_) | Service::Mysql(_) | Service::Redis(_) => 10 * LOGIN_EVERY,
+        Service::Database { .. } => 10 * LOGIN_EVERY,
     };
     let world = Arc::downgrade(world);
     let logins = async move {

@@ -18,6 +18,7 @@ pub struct HttpService {
 
 impl HttpService {
     pub(super) async fn start(
+        bound: Bound,
         events: EventLog,
         passage: Passage,
     ) -> Result<(Self, Imported), Problem> {
@@ -29,7 +30,6 @@ impl HttpService {
         let service = CredentialService::start(options, events).await?;
         let (id, key) = ("imported", random());
         service.register(id, &key)?;
-        let bound = Bound::bind().await?;
         let url = bound.instead_of(&service.url())?;
         let authority = service.url().authority().to_owned();
         let imported = Imported {
