@@ -49,12 +49,6 @@ pub struct World {
     lives: AtomicU32,
 }
 
-/// An add-on instance that is not enrolled.
-struct Provisioned {
-    addon: String,
-    document: Value,
-}
-
 impl World {
     /// Starts it. Every address of a function is HTTPS and its certificate checked.
     pub async fn start(
@@ -165,12 +159,8 @@ impl World {
     }
 
     async fn live_and_end(&self, api: Api) -> Result<()> {
-        let Provisioned { addon, document } = self
-            .provision(&format!(
-                "life-{}",
-                self.lives.fetch_add(1, Ordering::Relaxed)
-            ))
-            .await?;
+        let life = self.lives.fetch_add(1, Ordering::Relaxed);
+        let (addon, document) = self.provision(&format!("life-{life}")).await?;
         let mut enrolment = json!({ "Document": document });
         enrolment["Document"]["heroku"]["api"] = name(api).into();
         if api == Api::V3 {
@@ -198,10 +188,7 @@ impl World {
     /// An instance that this function rotates.
     pub async fn enrolled_for(&self, function: &str, app: &str, api: Api) -> Result<String> {
         let app = format!("app-{app}");
-        let Provisioned {
-            addon,
-            mut document,
-        } = self.provision(&app).await?;
+        let (addon, mut document) = self.provision(&app).await?;
         let heroku = &mut document["heroku"];
         heroku["api"] = name(api).into();
         if api == Api::V3 {
@@ -223,8 +210,8 @@ impl World {
         Ok(secret)
     }
 
-    /// An add-on with the document of its imported credential.
-    async fn provision(&self, app: &str) -> Result<Provisioned> {
+    /// An add-on that is not enrolled, with the document of its imported credential.
+    async fn provision(&self, app: &str) -> Result<(String, Value)> {
         self.heroku.create_app(AppSpec {
             name: app.to_owned(),
             dynos: 1,
@@ -257,10 +244,7 @@ impl World {
             "masterarn": self.create_secret(&name, &administrator).await?,
             "heroku": { "addon_id": addon.id, "config": { VAR: shown("{{ api_key }}") } },
         });
-        Ok(Provisioned {
-            addon: addon.id,
-            document,
-        })
+        Ok((addon.id, document))
     }
 
     async fn rotate(&self, secret: &str) -> Result<()> {

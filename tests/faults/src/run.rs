@@ -102,9 +102,9 @@ impl Act {
             Self::Enrolment => world.enroll().await,
             Self::FirstRotation | Self::Rotation => rotate(world).await,
             Self::Button => world.must_press().await,
-            Self::Rollback => world.roll_back().await,
+            Self::Rollback => world.roll_back(true).await,
             Self::Change => world.change_document().await,
-            Self::Emergency => world.emergency().await,
+            Self::Emergency => world.emergency(true).await,
             Self::Recovery => world.recover().await,
             Self::Deprovisioning => world.end_instance(true).await,
         }

@@ -5,14 +5,14 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 use serde_json::{Map, Value, json};
 
 use crate::evaluate::{Stack, compare};
 use crate::names::snake;
 use crate::sets;
 use crate::template::{Template, type_of};
-use crate::{TEMPLATE, agrees, read, sees, using};
+use crate::{TEMPLATE, agrees, read, run, sees, using};
 
 const DIRECTORY: &str = "infra/cdk";
 
@@ -70,11 +70,11 @@ pub(crate) fn check(workspace: &Path, template: &Template) -> Result<()> {
         println!("cdk: left out, no `node` is on the PATH");
         return Ok(());
     }
-    if let Err(error) = run(&directory, "npm", &["ci", "--no-audit", "--no-fund"]) {
+    if let Err(error) = run(&directory, "npm ci --no-audit --no-fund", &[]) {
         println!("cdk: left out, its packages cannot be had:\n{error}");
         return Ok(());
     }
-    run(&directory, "npm", &["run", "build"])?;
+    run(&directory, "npm run build", &[])?;
     let text = read(&workspace.join(TEMPLATE))?;
     for (what, parameters) in sets::all() {
         let made = synthesized(&directory, &text, template, &parameters)?;
@@ -119,13 +119,12 @@ fn synthesized(
         .map(|(id, value)| (camel(id), value.clone()))
         .collect();
     let output = package.path().join("out");
-    let arguments = [
-        "dist/bin/synth.js",
+    let arguments: [&str; 3] = [
         &package.path().to_string_lossy(),
         &output.to_string_lossy(),
         &json!(properties).to_string(),
     ];
-    run(directory, "node", &arguments)?;
+    run(directory, "node dist/bin/synth.js", &arguments)?;
     let made = read(&output.join("some-stack.template.json"))?;
     let whole = serde_json::from_str(&made).context("the construct is no JSON")?;
     Ok(Template {
@@ -194,22 +193,4 @@ fn evaluated(stack: &Stack<'_>, section: &str) -> Result<Value> {
         all.insert(id.clone(), stack.value(&value)?);
     }
     Ok(all.into())
-}
-
-fn run(directory: &Path, program: &'static str, arguments: &[&str]) -> Result<()> {
-    let output = Command::new(program)
-        .args(arguments)
-        .current_dir(directory)
-        .env("JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION", "1")
-        .output()
-        .with_context(using(Path::new(program)))?;
-    if output.status.success() {
-        return Ok(());
-    }
-    let text = [output.stdout, output.stderr].concat();
-    bail!(
-        "`{program} {}` failed: {}",
-        arguments.join(" "),
-        String::from_utf8_lossy(&text)
-    )
 }

@@ -19,7 +19,7 @@ mod terraform;
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 
 use anyhow::{Context as _, Error, Result, anyhow, ensure};
 use clap::Parser;
@@ -74,7 +74,7 @@ fn sees(subject: &str, planted: &str, found: &[String]) -> Result<()> {
 }
 
 fn main() -> ExitCode {
-    match run(&workspace(), &Arguments::parse()) {
+    match make(&workspace(), &Arguments::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error:#}");
@@ -87,7 +87,7 @@ fn workspace() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
-fn run(workspace: &Path, arguments: &Arguments) -> Result<()> {
+fn make(workspace: &Path, arguments: &Arguments) -> Result<()> {
     let template = template(workspace)?;
     let mut differences = Vec::new();
     for (name, text) in made(&template)? {
@@ -101,7 +101,7 @@ fn run(workspace: &Path, arguments: &Arguments) -> Result<()> {
     }
     agrees("what is made", &differences)?;
     if arguments.check {
-        terraform::check::run(workspace, &template)?;
+        terraform::check::check(workspace, &template)?;
         cdk::check(workspace, &template)?;
     }
     Ok(())
@@ -115,6 +115,37 @@ fn made(template: &Template) -> Result<Vec<(String, String)>> {
     let module = terraform::files(template)?.into_iter();
     let module = module.map(|(name, text)| (format!("{}/{name}", terraform::DIRECTORY), text));
     Ok(module.chain(cdk::files(template)?).collect())
+}
+
+/// Runs a command with further arguments; what it says.
+fn run(directory: &Path, command: &str, arguments: &[&str]) -> Result<String> {
+    let mut words = command.split(' ');
+    let output = Command::new(words.next().unwrap_or_default())
+        .args(words)
+        .args(arguments)
+        .current_dir(directory)
+        .env("CHECKPOINT_DISABLE", "1")
+        .env("NO_COLOR", "1")
+        .env("JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION", "1")
+        // Where Terraform finds its provider, if this is there.
+        .envs(settings(directory))
+        .output()
+        .with_context(|| format!("cannot run {command}"))?;
+    let (said, errors) = (output.stdout, output.stderr);
+    let said = String::from_utf8_lossy(&said);
+    let errors = String::from_utf8_lossy(&errors);
+    ensure!(
+        output.status.success(),
+        "`{command}` failed: {said}{errors}"
+    );
+    Ok(said.into_owned())
+}
+
+fn settings(directory: &Path) -> Option<(&'static str, PathBuf)> {
+    let settings = directory.join("terraform.rc");
+    settings
+        .is_file()
+        .then_some(("TF_CLI_CONFIG_FILE", settings))
 }
 
 fn read(path: &Path) -> Result<String> {

@@ -116,8 +116,12 @@ impl Telling {
                 }
             }
             Operation::Sweep => world.sweep().await,
-            Operation::RollBack => world.try_roll_back().await,
-            Operation::Emergency => world.try_emergency().await,
+            Operation::RollBack => world.roll_back(false).await,
+            Operation::Emergency => {
+                if world.is_provisioned() {
+                    world.emergency(false).await;
+                }
+            }
             Operation::EndInstance => world.end_instance(false).await,
             Operation::EditDocument => world.edit_document().await,
             Operation::RenameVar => world.rename_var().await,

@@ -57,16 +57,16 @@ impl World {
         self.secrets.handle(&operator, operation, parameters).await
     }
 
-    /// Types a command of the operator's tool; the one with which its error says to go on, until one succeeds.
-    /// Whether one did.
-    async fn operate(&self, command: &str, tries: usize) -> bool {
-        let mut command = command.to_owned();
-        for _ in 0..tries {
-            match self.typed(&command).await {
+    /// Types a command of the operator's tool; if it must come to its end, the one with which its error says to go on,
+    /// until one succeeds. Whether one did.
+    async fn operate(&self, command: &str, must: bool) -> bool {
+        let mut next = command.to_owned();
+        for _ in 0..if must { TRIES } else { 1 } {
+            match self.typed(&next).await {
                 Ok(Typed::Done) => return true,
-                Ok(Typed::Failed(error, next)) => {
+                Ok(Typed::Failed(error, again)) => {
                     self.book.lock().said.push(error);
-                    command = next;
+                    next = again;
                 }
                 Err(problem) => {
                     self.violated(Rule::Stand, problem.to_string());
@@ -74,6 +74,12 @@ impl World {
                 }
             }
             self.passage.running.idle().await;
+        }
+        let last = self.book.lock().said.last().cloned().unwrap_or_default();
+        // With a rotation under way the rest of an instance's end is left to a schedule.
+        let is_left = last.contains("\"outcome\":\"revoked\"") && !self.due().is_empty();
+        if must && !is_left {
+            self.violated(Rule::Converges, format!("{command}: {last}"));
         }
         false
     }
@@ -124,30 +130,15 @@ impl World {
         })
     }
 
-    /// Does what must come to its end, if it is repeated as its error says.
-    async fn must(&self, command: &str) {
-        if !self.operate(command, TRIES).await {
-            let last = self.book.lock().said.last().cloned().unwrap_or_default();
-            self.violated(Rule::Converges, format!("{command}: {last}"));
-        }
-    }
-
     /// Makes the last older version current that may still be accepted, if the operator's tool lets it.
-    pub async fn try_roll_back(&self) {
-        if let Some(older) = self.older() {
-            let command = format!("rollback {} --to {older}", self.addon);
-            self.operate(&command, 1).await;
-        }
-    }
-
-    /// The same, which must succeed.
-    pub async fn roll_back(&self) {
+    pub async fn roll_back(&self, must: bool) {
         match self.older() {
             Some(older) => {
-                self.must(&format!("rollback {} --to {older}", self.addon))
-                    .await;
+                let command = format!("rollback {} --to {older}", self.addon);
+                self.operate(&command, must).await;
             }
-            None => self.violated(Rule::Stand, "there is nothing to roll back to"),
+            None if must => self.violated(Rule::Stand, "there is nothing to roll back to"),
+            None => {}
         }
     }
 
@@ -173,11 +164,11 @@ impl World {
         waiting.map(|it| it.id.clone()).collect()
     }
 
-    /// A credential leaked: the older ones end now, whoever still has them. Whether that came to its end.
-    async fn end_older(&self, tries: usize) -> bool {
+    /// A credential leaked: the older ones end now, whoever still has them.
+    pub async fn emergency(&self, must: bool) {
         self.book.lock().accept_downtime(true);
         let command = format!("emergency {} --accept-downtime", self.addon);
-        let done = self.operate(&command, tries).await;
+        let done = self.operate(&command, must).await;
         self.look_now().await;
         let waiting = self.waiting();
         self.book.lock().accept_downtime(false);
@@ -189,22 +180,6 @@ impl World {
                 self.violated(Rule::OneAtRest, what);
             }
         }
-        done
-    }
-
-    /// An emergency, as far as it gets.
-    pub async fn try_emergency(&self) {
-        if self.is_provisioned() {
-            self.end_older(1).await;
-        }
-    }
-
-    /// An emergency that must come to its end.
-    pub async fn emergency(&self) {
-        if !self.end_older(TRIES).await {
-            let last = self.book.lock().said.last().cloned().unwrap_or_default();
-            self.violated(Rule::Converges, format!("emergency: {last}"));
-        }
     }
 
     /// The current credential does not log in: a rotation on the operator's word.
@@ -212,8 +187,8 @@ impl World {
         let document = self.current_document();
         let owner = document["owner"].as_str();
         let login = owner.unwrap_or_else(|| self.service.credential(&document));
-        self.must(&format!("recover {} --login {login}", self.addon))
-            .await;
+        let command = format!("recover {} --login {login}", self.addon);
+        self.operate(&command, true).await;
     }
 
     fn current_document(&self) -> Value {
@@ -229,15 +204,7 @@ impl World {
         self.deprovision();
         self.book.lock().is_ended = true;
         let command = format!("deprovision {}", self.addon);
-        if self.operate(&command, if must { TRIES } else { 1 }).await || !must {
-            return;
-        }
-        let last = self.book.lock().said.last().cloned().unwrap_or_default();
-        // With a rotation under way the rest is left to a schedule.
-        let is_left = last.contains("\"outcome\":\"revoked\"") && !self.due().is_empty();
-        if !is_left {
-            self.violated(Rule::Converges, format!("{command}: {last}"));
-        }
+        self.operate(&command, must).await;
     }
 
     /// Begins a rotation, or takes up the one that Secrets Manager gave up; nothing, if it refuses.
@@ -247,16 +214,21 @@ impl World {
         if self.book.lock().is_ended {
             return None;
         }
+        let begun = self.rotate_secret(true).await;
+        // A rotation that was given up is taken up again, with an error that says so.
+        let taken_up = secret.rotation_enabled && self.rotation_is_incomplete();
+        (begun.is_ok() || taken_up).then_some(seen)
+    }
+
+    async fn rotate_secret(&self, immediately: bool) -> Result<Value, ServiceError> {
         let parameters = json!({
             "SecretId": self.secret,
             "ClientRequestToken": Uuid::new_v4().to_string(),
             "RotationLambdaARN": arn("rotate"),
             "RotationRules": { "AutomaticallyAfterDays": 90 },
+            "RotateImmediately": immediately,
         });
-        let begun = self.call("RotateSecret", parameters).await;
-        // A rotation that was given up is taken up again, with an error that says so.
-        let taken_up = secret.rotation_enabled && self.rotation_is_incomplete();
-        (begun.is_ok() || taken_up).then_some(seen)
+        self.call("RotateSecret", parameters).await
     }
 
     /// `CancelRotateSecret`.
@@ -300,15 +272,8 @@ impl World {
 
     /// Switches rotation on again, as the operations page has it after one was given up.
     async fn switch_on(&self) {
-        let parameters = json!({
-            "SecretId": self.secret,
-            "ClientRequestToken": Uuid::new_v4().to_string(),
-            "RotationLambdaARN": arn("rotate"),
-            "RotationRules": { "AutomaticallyAfterDays": 90 },
-            "RotateImmediately": false,
-        });
         // Its test may fail, where Heroku shows what another version has: it is tried again.
-        let _ = self.call("RotateSecret", parameters).await;
+        let _ = self.rotate_secret(false).await;
         let tested = |_: &[Event]| (!self.rotation_is_incomplete()).then_some(());
         self.events.wait_for(tested).await;
         self.passage.running.idle().await;
@@ -361,8 +326,8 @@ impl World {
         match file {
             Ok(file) => {
                 let path = file.path().display();
-                self.must(&format!("change {} --wait --document {path}", self.addon))
-                    .await;
+                let command = format!("change {} --wait --document {path}", self.addon);
+                self.operate(&command, true).await;
             }
             Err(error) => self.violated(Rule::Stand, error.to_string()),
         }

@@ -98,36 +98,33 @@ impl World {
     }
 
     pub async fn lose_schedule(&self, name: &str) {
-        let url = format!(
-            "{}schedules/{name}?groupName={STACK}",
-            self.gateway.endpoint()
-        );
+        let url = self.schedule(name);
         let removed = self.http.delete(url).send().await;
-        if !removed.is_ok_and(|answer| answer.status().is_success()) {
+        if removed
+            .and_then(reqwest::Response::error_for_status)
+            .is_err()
+        {
             self.violated(Rule::Stand, "the schedule could not be removed");
         }
     }
 
+    /// Somebody switches a schedule off.
     pub async fn switch_schedule_off(&self, name: &str) {
-        let url = format!("{}schedules/{name}", self.gateway.endpoint());
-        let shown = self
-            .http
-            .get(format!("{url}?groupName={STACK}"))
-            .send()
-            .await;
+        let url = self.schedule(name);
         let changed = async {
-            let mut schedule: Value = shown?.json().await?;
+            let mut schedule: Value = self.http.get(&url).send().await?.json().await?;
             schedule["State"] = "DISABLED".into();
-            self.http
-                .put(url)
-                .json(&schedule)
-                .send()
-                .await?
-                .error_for_status()
+            let changed = self.http.put(&url).json(&schedule).send().await?;
+            changed.error_for_status()
         };
         if changed.await.is_err() {
             self.violated(Rule::Stand, "the schedule could not be switched off");
         }
+    }
+
+    fn schedule(&self, name: &str) -> String {
+        let endpoint = self.gateway.endpoint();
+        format!("{endpoint}schedules/{name}?groupName={STACK}")
     }
 
     pub async fn rotation_ended(&self, seen: usize) -> Ended {

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
 
 use super::{DIRECTORY, plan};
@@ -16,7 +16,7 @@ use crate::evaluate::Stack;
 use crate::names::snake;
 use crate::sets::{self, ACCOUNT, REGION, STACK, sparse, temporary};
 use crate::template::Template;
-use crate::{agrees, sees, using};
+use crate::{agrees, run, sees, using};
 
 /// Where images of build machines keep providers, beside the system's optional software.
 const MIRRORS: &str = "/opt";
@@ -24,13 +24,14 @@ const PROVIDER: &str = "registry.terraform.io/hashicorp/aws";
 
 /// Plans the module with all defaults and with everything set, and then with planted differences, which must be
 /// found.
-pub(crate) fn run(workspace: &Path, template: &Template) -> Result<()> {
-    let Some(terraform) = Terraform::find()? else {
+pub(crate) fn check(workspace: &Path, template: &Template) -> Result<()> {
+    if Command::new("terraform").arg("version").output().is_err() {
+        println!("terraform: left out, no `terraform` is on the PATH");
         return Ok(());
-    };
+    }
     for (what, parameters) in sets::all() {
         let module = workspace.join(DIRECTORY);
-        let Some(plan) = terraform.plan(template, &module, &parameters)? else {
+        let Some(plan) = plan(template, &module, &parameters)? else {
             return Ok(());
         };
         let parameters = &parameters;
@@ -43,7 +44,7 @@ pub(crate) fn run(workspace: &Path, template: &Template) -> Result<()> {
         let resources = plan["resource_changes"].as_array().map_or(0, Vec::len);
         println!("terraform: {resources} resources as the template has them ({what})");
     }
-    planted(workspace, template, &terraform)
+    planted(workspace, template)
 }
 
 /// One permission less, another time-out, an argument of its own.
@@ -65,7 +66,7 @@ const PLANTED: [(&str, &str, &str); 3] = [
     ),
 ];
 
-fn planted(workspace: &Path, template: &Template, terraform: &Terraform) -> Result<()> {
+fn planted(workspace: &Path, template: &Template) -> Result<()> {
     let copy = temporary()?;
     let module = workspace.join(DIRECTORY);
     for entry in fs::read_dir(&module).with_context(using(&module))? {
@@ -81,7 +82,7 @@ fn planted(workspace: &Path, template: &Template, terraform: &Terraform) -> Resu
         fs::write(copy.path().join(name), text).with_context(using(copy.path()))?;
     }
     let parameters = &sparse();
-    let Some(plan) = terraform.plan(template, copy.path(), parameters)? else {
+    let Some(plan) = plan(template, copy.path(), parameters)? else {
         return Ok(());
     };
     let stack = Stack {
@@ -99,104 +100,64 @@ fn planted(workspace: &Path, template: &Template, terraform: &Terraform) -> Resu
     Ok(())
 }
 
-/// Terraform, and where it takes the provider from.
-struct Terraform {
-    mirror: Option<PathBuf>,
-}
-
-impl Terraform {
-    /// None, with a word to whoever runs this, if there is none.
-    fn find() -> Result<Option<Self>> {
-        match Command::new("terraform").arg("version").output() {
-            Ok(output) if output.status.success() => Ok(Some(Self { mirror: mirror() })),
-            Ok(output) => bail!(
-                "`terraform version` failed: {}",
-                String::from_utf8_lossy(&output.stderr)
-            ),
-            Err(_) => {
-                println!("terraform: left out, no `terraform` is on the PATH");
-                Ok(None)
-            }
-        }
+/// A plan of the module, or none if the provider cannot be had.
+fn plan(
+    template: &Template,
+    module: &Path,
+    parameters: &BTreeMap<&str, Value>,
+) -> Result<Option<Value>> {
+    let directory = temporary()?;
+    let write = |name: &str, text: &str| {
+        let path = directory.path().join(name);
+        fs::write(&path, text).with_context(using(&path))
+    };
+    for binary in sets::binaries(template)? {
+        write(&format!("{binary}.zip"), "a zip")?;
     }
-
-    /// A plan of the module, or none if the provider cannot be had.
-    fn plan(
-        &self,
-        template: &Template,
-        module: &Path,
-        parameters: &BTreeMap<&str, Value>,
-    ) -> Result<Option<Value>> {
-        let directory = temporary()?;
-        let write = |name: &str, text: &str| {
-            let path = directory.path().join(name);
-            fs::write(&path, text).with_context(using(&path))
-        };
-        for binary in sets::binaries(template)? {
-            write(&format!("{binary}.zip"), "a zip")?;
-        }
-        let mut call = json!({
-            "source": module,
-            "stack_name": STACK,
-            "package_directory": directory.path(),
-        });
-        for (name, value) in parameters {
-            call[snake(name)] = value.clone();
-        }
-        let root = json!({
-            "provider": {"aws": {
-                "region": REGION,
-                "access_key": "none",
-                "secret_key": "none",
-                "skip_credentials_validation": true,
-                "skip_metadata_api_check": true,
-                "skip_requesting_account_id": true,
-                "endpoints": [{"sts": identity()?}],
-            }},
-            "module": {"stack": call},
-        });
-        write("main.tf.json", &root.to_string())?;
-        if let Some(mirror) = &self.mirror {
-            let settings = format!(
-                "provider_installation {{\n  filesystem_mirror {{\n    path = {}\n  }}\n}}\n",
-                json!(mirror)
-            );
-            write("terraform.rc", &settings)?;
-        }
-        if let Err(error) = self.run(
-            directory.path(),
-            &["init", "-input=false", "-backend=false"],
-        ) {
-            println!("terraform: left out, the provider cannot be had:\n{error}");
-            return Ok(None);
-        }
-        self.run(directory.path(), &["plan", "-input=false", "-out=plan"])?;
-        let shown = self.run(directory.path(), &["show", "-json", "plan"])?;
-        let plan = serde_json::from_str(&shown).context("terraform show answered no JSON")?;
-        Ok(Some(plan))
+    let mut call = json!({
+        "source": module,
+        "stack_name": STACK,
+        "package_directory": directory.path(),
+    });
+    for (name, value) in parameters {
+        call[snake(name)] = value.clone();
     }
-
-    fn run(&self, directory: &Path, arguments: &[&str]) -> Result<String> {
-        let mut command = Command::new("terraform");
-        command
-            .args(arguments)
-            .current_dir(directory)
-            .env("CHECKPOINT_DISABLE", "1")
-            .env("NO_COLOR", "1");
-        if self.mirror.is_some() {
-            command.env("TF_CLI_CONFIG_FILE", directory.join("terraform.rc"));
-        }
-        let output = command.output().with_context(using(directory))?;
-        if output.status.success() {
-            return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
-        }
-        let output = [output.stdout, output.stderr].concat();
-        bail!(
-            "`terraform {}` failed: {}",
-            arguments.join(" "),
-            String::from_utf8_lossy(&output)
-        )
+    let root = json!({
+        "provider": {"aws": {
+            "region": REGION,
+            "access_key": "none",
+            "secret_key": "none",
+            "skip_credentials_validation": true,
+            "skip_metadata_api_check": true,
+            "skip_requesting_account_id": true,
+            "endpoints": [{"sts": identity()?}],
+        }},
+        "module": {"stack": call},
+    });
+    write("main.tf.json", &root.to_string())?;
+    if let Some(mirror) = mirror() {
+        let settings = format!(
+            "provider_installation {{\n  filesystem_mirror {{\n    path = {}\n  }}\n}}\n",
+            json!(mirror)
+        );
+        write("terraform.rc", &settings)?;
     }
+    if let Err(error) = run(
+        directory.path(),
+        "terraform init -input=false -backend=false",
+        &[],
+    ) {
+        println!("terraform: left out, the provider cannot be had:\n{error}");
+        return Ok(None);
+    }
+    run(
+        directory.path(),
+        "terraform plan -input=false -out=plan",
+        &[],
+    )?;
+    let shown = run(directory.path(), "terraform show -json plan", &[])?;
+    let plan = serde_json::from_str(&shown).context("terraform show answered no JSON")?;
+    Ok(Some(plan))
 }
 
 /// A mirror of providers, unless whoever runs this has settings of their own.
