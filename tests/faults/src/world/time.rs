@@ -110,11 +110,12 @@ impl World {
 
     /// Somebody switches a schedule off.
     pub async fn switch_schedule_off(&self, name: &str) {
-        let url = self.schedule(name);
+        let url = format!("{}schedules/{name}", self.gateway.endpoint());
         let changed = async {
-            let mut schedule: Value = self.http.get(&url).send().await?.json().await?;
+            let shown = self.http.get(self.schedule(name)).send().await?;
+            let mut schedule: Value = shown.json().await?;
             schedule["State"] = "DISABLED".into();
-            let changed = self.http.put(&url).json(&schedule).send().await?;
+            let changed = self.http.put(url).json(&schedule).send().await?;
             changed.error_for_status()
         };
         if changed.await.is_err() {
