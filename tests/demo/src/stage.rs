@@ -88,16 +88,9 @@ const ROLES: [Role; 3] = [
 
 impl Role {
     fn name(&self) -> String {
-        let api = match self.api {
-            Api::V1 => "v1",
-            Api::V3 => "v3",
-        };
-        let name = format!("{api}-{}", self.engine.name());
-        if self.rotations > 1 {
-            format!("{name}-twice")
-        } else {
-            name
-        }
+        let api = format!("{:?}", self.api).to_lowercase();
+        let twice = if self.rotations > 1 { "-twice" } else { "" };
+        format!("{api}-{}{twice}", self.engine.name())
     }
 
     fn kind(&self) -> String {
@@ -135,7 +128,8 @@ impl<'a> Stage<'a> {
         self.dynos_settled(&players).await?;
         for player in &mut players {
             for app in &player.instance.apps {
-                let customer = Customer::start(self.customer(&player.instance, app))?;
+                let customer =
+                    Customer::start(player.instance.customer(self.cloud, app, LOGIN_EVERY))?;
                 player.customers.insert(app.clone(), customer);
             }
         }
@@ -186,10 +180,6 @@ impl<'a> Stage<'a> {
             customers: BTreeMap::new(),
             shown: Mutex::default(),
         })
-    }
-
-    fn customer(&self, instance: &Instance, app: &str) -> CustomerSpec {
-        instance.customer(self.cloud, app, LOGIN_EVERY)
     }
 
     /// Keeps what Heroku shows now, to be tried again when it is over.
@@ -259,13 +249,11 @@ impl<'a> Stage<'a> {
         for player in players {
             for (app, customer) in &player.customers {
                 let newest = self.newest_release(app)?;
-                let since = customer.tally();
-                let attempts = |tally: &Tally| tally.accepted + tally.refused + tally.errors;
+                let since = attempts(&customer.tally());
                 let what = format!("a login of `{app}` with its release v{newest}");
                 self.poll(&what, || {
                     let tally = customer.tally();
-                    tally.generations.contains_key(&newest)
-                        && attempts(&tally) >= attempts(&since) + 5
+                    tally.generations.contains_key(&newest) && attempts(&tally) >= since + 5
                 })
                 .await?;
             }
@@ -311,7 +299,7 @@ impl<'a> Stage<'a> {
         let owner = instance.apps.first().map_or("", String::as_str);
         let spec = CustomerSpec {
             app: app.clone(),
-            ..self.customer(instance, owner)
+            ..instance.customer(self.cloud, owner, LOGIN_EVERY)
         };
         let at_once = RestartSpeed {
             first: Duration::ZERO,
@@ -331,10 +319,7 @@ impl<'a> Stage<'a> {
         };
         self.poll(&format!("the start of `{app}`"), running).await?;
         let customer = Customer::start(spec)?;
-        let tried = || {
-            let tally = customer.tally();
-            tally.accepted + tally.refused + tally.errors > 0
-        };
+        let tried = || attempts(&customer.tally()) > 0;
         // A login that never ends is told by the tally.
         let late = self
             .poll(&format!("a login of `{app}`"), tried)
@@ -364,6 +349,10 @@ impl<'a> Stage<'a> {
             }
         })
     }
+}
+
+fn attempts(tally: &Tally) -> u64 {
+    tally.accepted + tally.refused + tally.errors
 }
 
 impl Player {

