@@ -3,40 +3,22 @@
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use tokio::sync::Notify;
 use tokio::task::AbortHandle;
+use tokio_util::task::TaskTracker;
+use tokio_util::task::task_tracker::TaskTrackerToken;
 
 /// The invocations under way. Clones share them.
 #[derive(Clone, Debug, Default)]
 pub struct Running {
     book: Arc<Mutex<Book>>,
-    idle: Arc<Notify>,
+    /// They, and the requests, also of functions whose processes have ended.
+    under_way: TaskTracker,
 }
 
 #[derive(Debug, Default)]
 struct Book {
     next: u64,
     invocations: Vec<Invocation>,
-    /// Also of functions whose processes have ended.
-    requests: usize,
-}
-
-impl Book {
-    fn is_idle(&self) -> bool {
-        self.invocations.is_empty() && self.requests == 0
-    }
-}
-
-/// A request under way, until it is dropped.
-#[derive(Debug)]
-pub struct Request(Running);
-
-impl Drop for Request {
-    fn drop(&mut self) {
-        let mut book = self.0.book.lock();
-        book.requests -= 1;
-        self.0.notify(&book);
-    }
 }
 
 #[derive(Debug)]
@@ -45,6 +27,7 @@ struct Invocation {
     function: String,
     caller: String,
     abort: AbortHandle,
+    _under_way: TaskTrackerToken,
 }
 
 impl Running {
@@ -58,36 +41,26 @@ impl Running {
             function: function.to_owned(),
             caller,
             abort,
+            _under_way: self.request(),
         });
         id
     }
 
     pub fn end(&self, id: u64) {
-        let mut book = self.book.lock();
-        book.invocations.retain(|invocation| invocation.id != id);
-        self.notify(&book);
+        self.book.lock().invocations.retain(|it| it.id != id);
     }
 
-    /// Notes a request, which goes on when the process of whoever made it has ended.
-    pub fn request(&self) -> Request {
-        self.book.lock().requests += 1;
-        Request(self.clone())
-    }
-
-    fn notify(&self, book: &Book) {
-        if book.is_idle() {
-            self.idle.notify_waiters();
-        }
+    /// Notes a request, until this is dropped: it goes on when the process of whoever made it has ended.
+    pub fn request(&self) -> TaskTrackerToken {
+        self.under_way.token()
     }
 
     /// Waits until nothing runs: a function whose caller died goes on to its end, and so does a request.
     pub async fn idle(&self) {
-        loop {
-            let notified = self.idle.notified();
-            if self.book.lock().is_idle() {
-                return;
-            }
-            notified.await;
+        // It waits for more only if there may be no more.
+        self.under_way.close();
+        while !self.under_way.is_empty() {
+            self.under_way.wait().await;
         }
     }
 

@@ -11,11 +11,11 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use strict_aws::gateway::operation;
+use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::{Bound, Passage, Proxy};
 use crate::Problem;
 use crate::fault::{HEROKU, Kind};
-use crate::running;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Upstream {
@@ -109,7 +109,7 @@ impl Proxying {
     async fn forward(
         &self,
         request: Request<Full<Bytes>>,
-        under_way: running::Request,
+        under_way: TaskTrackerToken,
     ) -> Result<Answer, Problem> {
         let desk = self.clone();
         let forwarding = tokio::spawn(async move {
