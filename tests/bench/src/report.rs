@@ -61,15 +61,8 @@ pub(crate) struct Report {
     functions: Vec<Row>,
     /// What a clean rotation and its revocation ask.
     rotation: Vec<Step>,
-    /// The steps of a v1 instance's rotation, beside the same in Python; none without that.
-    compared: Vec<Compared>,
-}
-
-/// Cold starts of one step: those of `rotate` and of the function that it calls, and the one in Python.
-struct Compared {
-    step: &'static str,
-    cold_ms: [f64; 2],
-    memory_bytes: [u64; 2],
+    /// The steps of a v1 instance's rotation, beside the same in Python, as shown; none without that.
+    compared: Vec<Vec<String>>,
 }
 
 /// One function.
@@ -94,6 +87,7 @@ struct Step {
     api: &'static str,
     name: &'static str,
     requests: BTreeMap<Host, usize>,
+    most: [(Host, usize); 2],
 }
 
 impl Report {
@@ -114,17 +108,17 @@ impl Report {
         for (api, name) in [(Api::V1, "v1"), (Api::V3, "v3")] {
             let round = rounds.iter().find(|(it, _)| *it == api);
             let (_, round) = round.with_context(|| format!("{name} was not measured"))?;
-            rotation.extend(STEPS.map(|(step, kinds, ..)| Step::of(name, step, kinds, round)));
+            rotation.extend(STEPS.map(|step| Step::of(name, step, round)));
         }
         let of_v1 = rounds.iter().filter(|(api, _)| *api == Api::V1);
         let v1: Vec<&Round> = of_v1.map(|(_, round)| round).collect();
-        let compared = STEPS.iter();
-        let compared = compared.filter_map(|(step, kinds, ..)| Compared::of(step, kinds, &v1));
+        let steps = STEPS.iter();
+        let beside = steps.filter_map(|(step, kinds, ..)| compared(step, kinds, &v1));
         Ok(Self {
             rounds: v3.len(),
             functions: functions.collect::<Result<_>>()?,
             rotation,
-            compared: compared.collect(),
+            compared: beside.collect(),
         })
     }
 
@@ -153,12 +147,8 @@ impl Report {
             }
         }
         for step in &self.rotation {
-            let budget = STEPS.into_iter().find(|(name, ..)| *name == step.name);
-            for (host, most) in budget.map_or(
-                [(Host::Aws, 0), (Host::Heroku, 0)],
-                |(_, _, aws, heroku)| [(Host::Aws, aws), (Host::Heroku, heroku)],
-            ) {
-                let own = step.asked(host);
+            for (host, most) in step.most {
+                let own = asked(&step.requests, host);
                 if own > most {
                     excesses.push(format!(
                         "{}, {}: {own} requests to {host:?}, of {most}",
@@ -173,10 +163,6 @@ impl Report {
     /// All tables, each with its heading.
     pub(crate) fn tables(&self) -> String {
         let hosts = [Host::Aws, Host::Heroku, Host::Service];
-        let asked = |requests: &BTreeMap<Host, usize>, host| {
-            let count = requests.get(&host).copied();
-            count.unwrap_or_default().to_string()
-        };
         let functions = self.functions.iter().map(|row| {
             let mut cells = vec![
                 row.function.to_owned(),
@@ -186,7 +172,7 @@ impl Report {
                 mega(row.zip_bytes),
                 row.instructions.map_or_else(|| "-".to_owned(), mega),
             ];
-            cells.extend(hosts.map(|host| asked(&row.requests, host)));
+            cells.extend(hosts.map(|host| asked(&row.requests, host).to_string()));
             cells.push(row.connections.to_string());
             cells
         });
@@ -196,25 +182,13 @@ impl Report {
         );
         let steps = self.rotation.iter().map(|step| {
             let mut cells = vec![format!("{} {}", step.api, step.name)];
-            cells.extend(hosts.map(|host| asked(&step.requests, host)));
+            cells.extend(hosts.map(|host| asked(&step.requests, host).to_string()));
             cells
         });
         let steps = table("step, AWS, Heroku, service", steps);
-        let compared = self.compared.iter().map(|it| {
-            let ([own, python], [memory, most]) = (it.cold_ms, it.memory_bytes);
-            vec![
-                it.step.to_owned(),
-                format!("{own:.1}"),
-                format!("{python:.1}"),
-                format!("{:.0}", python / own),
-                mega(memory),
-                mega(most),
-                format!("{:.1}", ratio(most, memory)),
-            ]
-        });
         let compared = table(
             "step, cold ms, Python, ratio, memory MB, Python, ratio",
-            compared,
+            self.compared.iter().cloned(),
         );
         let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
         let load = load.split(' ').next().unwrap_or_default();
@@ -231,24 +205,28 @@ impl Report {
     }
 }
 
-impl Compared {
-    /// `None` if no Python was measured, or it has no such step.
-    fn of(step: &'static str, kinds: &[&str], rounds: &[&Round]) -> Option<Self> {
-        let python = format!("{PYTHON} {step}");
-        let cost = |kind: &str| {
-            let all = || rounds.iter().filter_map(|round| round.get(kind));
-            let times = all().filter_map(|it| it.times.map(|(_, cold)| cold));
-            Some((median(times)?, median(all().filter_map(|it| it.memory))?))
-        };
-        let (cold, memory) = cost(&python)?;
-        let own: Vec<_> = kinds.iter().map(|kind| cost(kind)).collect::<Option<_>>()?;
-        let own_cold: Duration = own.iter().map(|(cold, _)| *cold).sum();
-        Some(Self {
-            step,
-            cold_ms: [own_cold, cold].map(|it| it.as_secs_f64() * 1e3),
-            memory_bytes: [own.iter().map(|(_, memory)| memory).sum(), memory],
-        })
-    }
+/// Cold starts of one step: those of `rotate` and of the function that it calls, and the one in Python. `None` if no
+/// Python was measured, or it has no such step.
+fn compared(step: &str, kinds: &[&str], rounds: &[&Round]) -> Option<Vec<String>> {
+    let cost = |kind: &str| {
+        let all = || rounds.iter().filter_map(|round| round.get(kind));
+        let times = all().filter_map(|it| it.times.map(|(_, cold)| cold));
+        Some((median(times)?, median(all().filter_map(|it| it.memory))?))
+    };
+    let (python, most) = cost(&format!("{PYTHON} {step}"))?;
+    let own: Vec<_> = kinds.iter().map(|kind| cost(kind)).collect::<Option<_>>()?;
+    let cold: Duration = own.iter().map(|(cold, _)| *cold).sum();
+    let memory: u64 = own.iter().map(|(_, memory)| memory).sum();
+    let [cold, python] = [cold, python].map(|it| it.as_secs_f64() * 1e3);
+    Some(vec![
+        step.to_owned(),
+        format!("{cold:.1}"),
+        format!("{python:.1}"),
+        format!("{:.0}", python / cold),
+        mega(memory),
+        mega(most),
+        format!("{:.1}", ratio(most, memory)),
+    ])
 }
 
 impl Row {
@@ -276,25 +254,27 @@ impl Row {
 }
 
 impl Step {
-    fn of(api: &'static str, step: &'static str, kinds: &[&str], round: &Round) -> Self {
+    fn of(
+        api: &'static str,
+        (name, kinds, aws, heroku): (&'static str, &[&str], usize, usize),
+        round: &Round,
+    ) -> Self {
         let mut requests = BTreeMap::new();
-        for (host, count) in kinds
-            .iter()
-            .filter_map(|kind| round.get(*kind))
-            .flat_map(|it| &it.requests)
-        {
+        let all = kinds.iter().filter_map(|kind| round.get(*kind));
+        for (host, count) in all.flat_map(|it| &it.requests) {
             *requests.entry(*host).or_default() += count;
         }
         Self {
             api,
-            name: step,
+            name,
             requests,
+            most: [(Host::Aws, aws), (Host::Heroku, heroku)],
         }
     }
+}
 
-    fn asked(&self, host: Host) -> usize {
-        self.requests.get(&host).copied().unwrap_or_default()
-    }
+fn asked(requests: &BTreeMap<Host, usize>, host: Host) -> usize {
+    requests.get(&host).copied().unwrap_or_default()
 }
 
 /// The median; of an even number, the lower of the two in the middle: a value that was measured.
