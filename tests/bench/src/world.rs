@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use anyhow::{Result, anyhow, bail, ensure};
@@ -46,7 +45,6 @@ pub struct World {
     service: CredentialService,
     gateway: Gateway,
     doors: [Door; 4],
-    lives: AtomicU32,
 }
 
 impl World {
@@ -95,7 +93,6 @@ impl World {
             service,
             gateway,
             doors,
-            lives: AtomicU32::new(0),
         };
         world.set_up(&bundle).await?;
         Ok(world)
@@ -159,8 +156,7 @@ impl World {
     }
 
     async fn live_and_end(&self, api: Api) -> Result<()> {
-        let life = self.lives.fetch_add(1, Ordering::Relaxed);
-        let (addon, document) = self.provision(&format!("life-{life}")).await?;
+        let (addon, document) = self.provision(&format!("life-{}", token())).await?;
         let mut enrolment = json!({ "Document": document });
         enrolment["Document"]["heroku"]["api"] = name(api).into();
         if api == Api::V3 {

@@ -19,7 +19,6 @@ use tools::Tools;
 use tools::process::OnLine;
 
 use self::build::{Build, Package, Place};
-use self::source::FreshCopy;
 use package::{Architecture, archive, most_bytes};
 
 /// Builds the functions as zips to deploy, the same bytes from the same commit, with their sums.
@@ -103,8 +102,8 @@ async fn run(workspace: &Path, options: PackageOptions) -> Result<ExitCode> {
         progress(&format!(
             "building {commit} again, from a copy, from nothing"
         ));
-        let copy = FreshCopy::of(&commit, workspace, &directory.join("build")).await?;
-        let again = build.run(copy.place()).await?;
+        let (place, _copy) = source::copy(&commit, workspace, &directory.join("build")).await?;
+        let again = build.run(&place).await?;
         compare(&packages, &again, &directory)?;
         let names: Vec<_> = packages.iter().map(|it| it.function.as_str()).collect();
         println!(

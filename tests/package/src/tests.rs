@@ -159,11 +159,9 @@ async fn a_copy_has_the_committed_files_and_goes_with_its_value() {
     let commit = source::commit(&workspace, directory.path()).await.unwrap();
     std::fs::write(workspace.join("Cargo.toml"), "changed").unwrap();
 
-    let copy = FreshCopy::of(&commit, &workspace, directory.path())
-        .await
-        .unwrap();
-    let place = copy.place();
-    let copied = place.workspace.clone();
+    let copied = source::copy(&commit, &workspace, directory.path()).await;
+    let (place, copy) = copied.unwrap();
+    let copied = place.workspace;
     assert_eq!(
         output::read(&copied.join("Cargo.toml")).unwrap(),
         "committed"
