@@ -10,6 +10,9 @@ use crate::text::table;
 /// Read by all functions, and told in the text above the table.
 const OF_ALL: &str = "AWS_";
 
+/// What the template never sets, and the page says so.
+const FOR_TESTS: [&str; 2] = ["ALLOW_PLAIN_TEXT_ON_LOOPBACK", "SOONEST_SCHEDULE_SECONDS"];
+
 /// `a, b`, `all but a, b`, or `the same` as in the row before.
 fn functions<'a>(
     cell: &'a str,
@@ -71,10 +74,11 @@ fn all_that_is_missing_is_told_at_once_and_numbered() {
 }
 
 #[test]
-fn the_template_sets_no_variable_that_its_function_does_not_read() {
+fn the_template_sets_what_its_functions_read_but_for_what_tests_need() {
     let template = tools::workspace().join("infra/template.yaml");
     let template = std::fs::read_to_string(template).unwrap();
-    let mut checked = 0;
+    let (mut checked, mut by_code) = (0, BTreeSet::new());
+    let mut by_template = BTreeSet::from(FOR_TESTS.map(ToOwned::to_owned));
     for (function, variables, _) in read_by_each() {
         let name = format!("FunctionName: !Sub ${{AWS::StackName}}-{function}\n");
         let resource = template
@@ -89,12 +93,16 @@ fn the_template_sets_no_variable_that_its_function_does_not_read() {
         // Read by telemetry, in every function.
         let set = set.filter(|line| !line.starts_with("DETAILED_METRICS:"));
         for variable in set.filter_map(|line| line.split(':').next()) {
+            let is_read = variables.iter().any(|it| it == variable);
             assert!(
-                variables.iter().any(|it| it == variable),
+                is_read && !FOR_TESTS.contains(&variable),
                 "{function}: {variable}"
             );
+            by_template.insert(variable.to_owned());
             checked += 1;
         }
+        by_code.extend(variables.into_iter().filter(|it| !it.starts_with(OF_ALL)));
     }
     assert!(checked > 40, "{checked}");
+    assert_eq!(by_template, by_code);
 }

@@ -5,12 +5,8 @@ use std::fs;
 use crate::text::files;
 
 /// Where time is waited for or measured all the same, and why that decides nothing.
-const ALLOWED: [(&str, &str); 17] = [
+const ALLOWED: [(&str, &str); 16] = [
     ("bench/src/lambda.rs", "what is measured"),
-    (
-        "bench/src/front.rs",
-        "a stand-in's latency, which is asked for",
-    ),
     ("checks/src/stages", "only told"),
     (
         "conformance/stopping.rs",

@@ -176,30 +176,6 @@ fn the_architectures_functions_are_the_templates() {
     same("functions in the picture", &drawn, &truth);
 }
 
-/// What the template never sets, and the page says so.
-const FOR_TESTS: [&str; 2] = ["ALLOW_PLAIN_TEXT_ON_LOOPBACK", "SOONEST_SCHEDULE_SECONDS"];
-
-#[test]
-fn the_variables_are_the_templates_and_those_for_tests() {
-    let mut truth = Names::from(FOR_TESTS.map(ToOwned::to_owned));
-    for variables in TEMPLATE.split("\n        Variables:\n").skip(1) {
-        let lines = variables.lines();
-        for line in lines.take_while(|line| line.starts_with("          ")) {
-            // Longer values and comments have lines of their own.
-            let Some((name, _)) = line.trim().split_once(':') else {
-                continue;
-            };
-            assert!(!FOR_TESTS.contains(&name), "{name}");
-            truth.insert(name.to_owned());
-        }
-    }
-    assert!(truth.len() > 20, "{truth:?}");
-    // Said above the table, as all functions have it.
-    truth.remove("RUST_LOG");
-    truth.remove("DETAILED_METRICS");
-    same("variables", &named(REFERENCE, "variable"), &truth);
-}
-
 #[test]
 fn the_events_on_the_bus_are_the_schemas() {
     let types = between(EVENTS, "\"detail-type\": {", "]")[0];
