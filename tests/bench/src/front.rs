@@ -22,7 +22,6 @@ use url::Url;
 
 use super::lambda::Lambda;
 
-/// Whom a request is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Host {
     Aws,
@@ -32,7 +31,6 @@ pub enum Host {
 
 /// An address, served until dropped.
 pub(crate) struct Door {
-    /// Where the functions find it.
     pub(crate) url: Url,
     _serving: AbortOnDropHandle<()>,
 }

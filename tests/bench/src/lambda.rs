@@ -24,12 +24,10 @@ use super::PYTHON;
 use super::front::Host;
 use super::world::STACK;
 
-/// What an invocation has.
 const TIMEOUT: Duration = Duration::from_mins(3);
 /// How long a process may say nothing: under valgrind everything takes fifty times as long.
 const PATIENCE: Duration = Duration::from_mins(2);
 
-/// What one invocation cost.
 #[derive(Clone, Debug, Default)]
 pub struct Invocation {
     /// From the process's start until it asked for an event, and until it answered: what it waited for other
@@ -39,9 +37,7 @@ pub struct Invocation {
     pub memory: Option<u64>,
     /// From the process's start to the answer, if valgrind counted them.
     pub instructions: Option<u64>,
-    /// How often it asked whom.
     pub requests: BTreeMap<Host, usize>,
-    /// How many connections by TLS it made.
     pub connections: usize,
     /// For other functions.
     pub waited: Duration,
@@ -63,12 +59,10 @@ struct Shared {
     ended: Mutex<BTreeMap<String, Invocation>>,
 }
 
-/// A function's ARN.
 pub(crate) fn arn(function: &str) -> String {
     local_cloud::lambda::arn(&format!("{STACK}-{function}"))
 }
 
-/// A function by its ARN.
 fn named(arn: &str) -> Option<&str> {
     let name = arn.rsplit(':').next()?;
     name.strip_prefix(STACK)?.strip_prefix('-')
@@ -113,14 +107,12 @@ impl Lambda {
         std::mem::take(&mut self.0.ended.lock())
     }
 
-    /// A connection of the function that runs.
     pub(crate) fn connected(&self) {
         if let Some((_, running)) = self.0.running.lock().last_mut() {
             running.connections += 1;
         }
     }
 
-    /// A request of the function that runs.
     pub(crate) fn asked(&self, host: Host) {
         if let Some((_, running)) = self.0.running.lock().last_mut() {
             *running.requests.entry(host).or_default() += 1;
@@ -272,7 +264,6 @@ impl Lambda {
     }
 }
 
-/// A function's process, killed when dropped.
 struct Process(Child);
 
 impl Process {

@@ -11,7 +11,6 @@ use comfy_table::{CellAlignment, ContentArrangement, Table};
 use local_cloud::cloud::Api;
 use package::most_bytes;
 
-/// The most memory that a function may have resident, in bytes.
 const MEMORY: u64 = 12_000_000;
 
 /// The steps of a rotation, each with the invocations that make it and the most that they may ask of AWS and of
@@ -59,13 +58,11 @@ pub(crate) struct Report {
     rounds: usize,
     /// The first one does nothing.
     functions: Vec<Row>,
-    /// What a clean rotation and its revocation ask.
     rotation: Vec<Step>,
     /// The steps of a v1 instance's rotation, beside the same in Python, as shown; none without that.
     compared: Vec<Vec<String>>,
 }
 
-/// One function.
 struct Row {
     function: &'static str,
     /// From the process's start until it asks for an event, in milliseconds.
@@ -160,7 +157,6 @@ impl Report {
         excesses
     }
 
-    /// All tables, each with its heading.
     pub(crate) fn tables(&self) -> String {
         let hosts = [Host::Aws, Host::Heroku, Host::Service];
         let functions = self.functions.iter().map(|row| {

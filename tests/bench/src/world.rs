@@ -19,16 +19,11 @@ use super::front::{Door, Host, acceptor};
 use super::lambda::{Lambda, arn};
 use super::{FLOOR, PYTHON, Round};
 
-/// The stack's name.
 pub(super) const STACK: &str = "addon-rotation";
-/// What the rotating secrets' names begin with.
 const CREDENTIALS: &str = "addon/credentials/";
-/// What the administrators' secrets' names begin with.
 const ADMINISTRATORS: &str = "addon/masters/";
-/// The table of refresh tokens.
 const TOKENS: &str = "addon-rotation-refresh-tokens";
 
-/// The config var that shows the credential.
 const VAR: &str = "ACME_URL";
 const PASSWORD: &str = "a password of the manifest";
 const CLIENT_SECRET: &str = "a client secret";
@@ -36,9 +31,7 @@ const ADMINISTRATOR: &str = "an administrator's token";
 /// How long a rotation may take, functions that are emulated included.
 const PATIENCE: Duration = Duration::from_mins(10);
 
-/// The stand-ins, and what is in front of them.
 pub struct World {
-    /// What runs the functions.
     pub lambda: Lambda,
     events: EventLog,
     heroku: Heroku,
@@ -181,7 +174,6 @@ impl World {
         Ok(())
     }
 
-    /// An instance that this function rotates.
     pub async fn enrolled_for(&self, function: &str, app: &str, api: Api) -> Result<String> {
         let app = format!("app-{app}");
         let (addon, mut document) = self.provision(&app).await?;
@@ -266,7 +258,6 @@ impl World {
         ended.unwrap_or_else(|_| Err(anyhow!("the rotation does not end")))
     }
 
-    /// Has the one revocation that is scheduled take place now.
     async fn revoke(&self) -> Result<()> {
         let scheduler = self.gateway.scheduler();
         let waiting = scheduler.schedules();
@@ -321,7 +312,6 @@ fn python(functions: &[Function]) -> Option<Function> {
     })
 }
 
-/// As documents name it.
 fn name(api: Api) -> &'static str {
     match api {
         Api::V1 => "v1",

@@ -112,7 +112,6 @@ fn planted_mistakes_are_found() {
     assert!(unused[0].contains("no page links to it"), "{unused:?}");
 }
 
-/// What no check may complain of.
 #[test]
 fn what_is_right_is_let_alone() {
     let text = "# A *heading*, with `code`\n\n[up](#a-heading-with-code) and `mended`, [told](https://example.org/a#b).\n\n\

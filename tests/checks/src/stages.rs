@@ -32,7 +32,6 @@ const LONG: [&str; 3] = ["end-to-end", "library", "faults-run"];
 /// Whether all is as it must be.
 type Ended = Result<bool, Box<dyn Error>>;
 
-/// What a stage runs.
 #[derive(Clone, Copy)]
 enum Stage {
     Dependencies,

@@ -30,7 +30,6 @@ pub(super) fn at(seconds: f64) -> Timestamp {
     began() + SignedDuration::from_secs_f64(seconds)
 }
 
-/// The events of one instance.
 #[derive(Default)]
 struct Story(Vec<Event>);
 

@@ -27,7 +27,6 @@ impl Recording {
     }
 }
 
-/// What the events tell of one add-on instance.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct History {
     /// In the order in which they became known; the first is the imported one.
@@ -47,7 +46,6 @@ pub(crate) struct Credential {
     pub(crate) superseded: Option<Timestamp>,
     /// For when its revocation was last scheduled.
     pub(crate) due: Option<Timestamp>,
-    /// When the service stopped accepting it.
     pub(crate) revoked: Option<Timestamp>,
     /// When its `LIVE-` label was taken off, the revocation's last act.
     pub(crate) closed: Option<Timestamp>,
@@ -58,7 +56,6 @@ pub(crate) struct Rotation {
     pub(crate) version: String,
     /// What started it: `RotateSecret` or `schedule`.
     pub(crate) cause: String,
-    /// When the first of its attempts began.
     pub(crate) started: Timestamp,
     pub(crate) failures: usize,
     step: Option<String>,
@@ -113,7 +110,6 @@ impl History {
         rotations.filter(|it| it.succeeded.is_some()).count()
     }
 
-    /// All credentials but the newest of a completed rotation.
     pub(crate) fn old_credentials(&self) -> impl Iterator<Item = &Credential> {
         self.credentials.iter().filter(|it| it.superseded.is_some())
     }
@@ -302,7 +298,6 @@ impl History {
         self.rotations.iter_mut().find(|it| it.version == version)
     }
 
-    /// The rotation that is writing to Heroku.
     fn publishing(&mut self) -> Option<&mut Rotation> {
         self.rotations
             .iter_mut()
@@ -332,7 +327,6 @@ impl History {
         &mut self.credentials[index]
     }
 
-    /// The credential that a schedule's input asks to revoke.
     fn scheduled(&mut self, subject: &Subject, input: &str) -> Option<&mut Credential> {
         let input: Value = serde_json::from_str(input).ok()?;
         let is_its = input["SecretId"] == subject.secret_arn;
@@ -341,7 +335,6 @@ impl History {
 }
 
 impl AppHistory {
-    /// The releases made from `start` on.
     pub(crate) fn releases_since(&self, start: Timestamp) -> usize {
         self.releases.iter().filter(|it| it.at >= start).count()
     }

@@ -78,7 +78,6 @@ fn title(recording: &Recording, instances: &[Instance<'_>], failed: bool) -> Str
     format!("{rotations} rotations, {logins} logins, {refused} refused{verdict}")
 }
 
-/// How many were accepted, and how many refused.
 fn sum<'a>(tallies: impl Iterator<Item = &'a Tally>) -> (u64, u64) {
     tallies.fold((0, 0), |(accepted, refused), it| {
         (accepted + it.accepted, refused + it.refused + it.overtaken)

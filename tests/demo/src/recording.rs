@@ -12,7 +12,6 @@ use stand_in::events::Event;
 pub(crate) struct Recording {
     /// When the customers began to log in; what was before is set-up.
     pub(crate) began: Timestamp,
-    /// When the last of them stopped.
     pub(crate) ended: Timestamp,
     pub(crate) grace_period: Duration,
     pub(crate) events: Vec<Event>,

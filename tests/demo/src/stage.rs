@@ -24,7 +24,6 @@ const LOGIN_EVERY: Duration = Duration::from_millis(100);
 /// How often a figure is looked at that no event tells.
 const POLL: Duration = Duration::from_millis(50);
 
-/// A dyno in the common runtime.
 const COMMON: RestartSpeed = RestartSpeed {
     first: Duration::from_secs(1),
     stagger: Duration::from_millis(500),
@@ -201,7 +200,6 @@ impl<'a> Stage<'a> {
             .remove(&instance.config_var))
     }
 
-    /// Waits until `found` answers for the events so far.
     pub(super) async fn wait_for<T>(
         &self,
         what: &str,

@@ -113,7 +113,6 @@ async fn play(stage: &Stage<'_>, players: &[Player; 3]) -> Result<()> {
     stage.logged_in_again(players).await
 }
 
-/// Waits until the player's rotation has succeeded for the given number of times.
 async fn rotated(stage: &Stage<'_>, player: &Player, times: usize) -> Result<()> {
     let what = format!("rotation {times} of `{}`", player.subject.name);
     happened(stage, player, &what, |history| history.succeeded() >= times).await

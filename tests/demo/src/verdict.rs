@@ -17,9 +17,7 @@ pub(crate) struct Verdict(pub(crate) Vec<Check>);
 #[derive(Clone, Debug)]
 pub(crate) struct Check {
     pub(crate) rule: &'static str,
-    /// If it holds, the figures behind it.
     figures: String,
-    /// Where it does not, a line for each place.
     pub(crate) violations: Vec<String>,
 }
 
@@ -39,7 +37,6 @@ impl Verdict {
         self.0.iter().all(|check| check.violations.is_empty())
     }
 
-    /// The checks, a line each, with a further line for each violation.
     pub(crate) fn lines(&self) -> Vec<String> {
         let mut lines = Vec::new();
         for check in &self.0 {

@@ -24,7 +24,6 @@ struct Told {
     /// What the elapsed seconds are counted from.
     zero: Timestamp,
     seen: usize,
-    /// Those of whom events are told.
     instances: Vec<(Subject, History)>,
 }
 
@@ -47,7 +46,6 @@ impl View {
         };
     }
 
-    /// Tells the events that were not told yet.
     pub(crate) fn show(&self, events: &[Event]) {
         let mut lines = Vec::new();
         {
@@ -68,7 +66,6 @@ impl View {
         self.line(Timestamp::now(), text);
     }
 
-    /// A line that begins a part of the story.
     pub(crate) fn chapter(&self, text: &str) {
         self.print("");
         self.say(&format!("▶ {text}"));

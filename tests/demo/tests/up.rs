@@ -46,7 +46,6 @@ impl Up {
         }
     }
 
-    /// The line that stands under this comment.
     fn line(&self, comment: &str) -> &str {
         let mut lines = self.said.lines();
         lines
@@ -60,7 +59,6 @@ impl Up {
         exports.collect::<Vec<_>>().join("\n")
     }
 
-    /// Types a line into a shell that has the exports.
     fn type_in(&self, tools: &Tools, line: &str) -> String {
         let Output {
             status,

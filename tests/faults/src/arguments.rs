@@ -69,7 +69,6 @@ impl Arguments {
         self.engines.clone()
     }
 
-    /// Where what comes of the runs is written.
     pub(crate) fn directory() -> PathBuf {
         let workspace = tools::workspace();
         target_directory(&workspace).join("faults")

@@ -44,10 +44,8 @@ impl Runs {
     }
 }
 
-/// So many histories are told before a mutant counts as not caught.
 const HISTORIES: &str = "1500";
 
-/// So many set-ups are tried before a mutant counts as not caught.
 const SET_UPS: &str = "40";
 
 /// What the copy has of the project.

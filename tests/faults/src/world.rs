@@ -50,7 +50,6 @@ pub struct World {
     stack: Stack,
     secret: String,
     addon: String,
-    /// What `enroll-addon` is invoked with.
     enrolment: Value,
     /// The administrator's password at the service, or its token.
     administrator: String,
@@ -70,7 +69,6 @@ impl World {
         self.heroku.config(&self.addon).ok()
     }
 
-    /// Takes the add-on away from the customer.
     pub fn deprovision(&self) {
         if self.heroku.deprovision(&self.addon).is_ok() {
             self.book.lock().is_deprovisioned = true;
@@ -166,7 +164,6 @@ impl World {
             .any(|needed| needed.id == version.id)
     }
 
-    /// Reads the values that are new.
     fn learn(&self, secret: &SecretSnapshot) {
         let unknown: Vec<String> = {
             let book = self.book.lock();
@@ -281,7 +278,6 @@ impl World {
         releases.unwrap_or_default().saturating_sub(2)
     }
 
-    /// Whatever no log, error or event may hold.
     pub fn secret_values(&self) -> Vec<String> {
         let mut values = self.heroku.secret_values();
         if let Service::Http(service) = &self.service {
@@ -301,7 +297,6 @@ impl World {
     }
 }
 
-/// Whether the current version has the same credential.
 fn shares(versions: &[Version], version: &Version, current: &str) -> bool {
     let current = versions.iter().find(|it| it.id == current);
     current.is_some_and(|current| current.credential == version.credential)

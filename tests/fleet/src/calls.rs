@@ -88,7 +88,6 @@ pub(crate) enum Op {
     Invoke(Function),
 }
 
-/// Something that a function does, and when.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Call {
     pub(crate) op: Op,
@@ -140,7 +139,6 @@ const fn invoke(function: Function) -> Call {
     Call::of(Invoke(function))
 }
 
-/// `rotate`'s part of Secrets Manager's four steps.
 pub(crate) const STEPS: [&[Call]; 4] = [
     &[
         ask(Read),

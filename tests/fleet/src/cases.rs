@@ -21,9 +21,7 @@ pub(crate) const V3_A_SECOND: f64 = 10.0;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Part {
-    /// Rotated every 90 days.
     Schedule,
-    /// Rotated all of them, now.
     Now,
     /// The same unpaced, and Secrets Manager goes on.
     GoesOn,
@@ -50,7 +48,6 @@ impl Case {
         }
     }
 
-    /// The API, and the hypothesis about its pool.
     pub(crate) fn api(&self) -> &'static str {
         api(self.fleet.api, self.fleet.pool)
     }
@@ -96,7 +93,6 @@ pub(crate) fn going_on() -> impl Iterator<Item = Case> {
     })
 }
 
-/// All that a fleet of this size goes through.
 pub(crate) fn cases(instances: u32) -> Vec<Case> {
     let mut cases = Vec::new();
     for (api, pool, pace) in FLEETS {

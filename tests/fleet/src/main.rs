@@ -90,7 +90,6 @@ struct FleetOptions {
 
 const SEED: u64 = 1;
 
-/// A fleet, and what became of it.
 struct Simulated {
     case: Case,
     outcome: Outcome,
@@ -156,7 +155,6 @@ fn simulated(
         .collect()
 }
 
-/// What becomes of fleets if Secrets Manager goes on.
 fn simulated_on(parameters: &Parameters, seed: u64) -> Vec<Simulated> {
     let mut parameters = parameters.clone();
     parameters.attempts = u8::MAX;

@@ -20,7 +20,6 @@ pub(crate) struct Outcome {
     pub(crate) revoked_after: Time,
     /// From being due to success: half of the rotations were faster, 99 in a hundred.
     pub(crate) waits: [Time; 2],
-    /// Requests made, refused ones counted.
     pub(crate) asked: PerQuota<u64>,
     pub(crate) refused: PerQuota<u64>,
     /// The largest part of each quota that was in use, 0 to 1.
@@ -41,7 +40,6 @@ impl Outcome {
         (self.refused(most) > 0).then_some(most)
     }
 
-    /// The quota of which the largest part was in use.
     pub(crate) fn fullest(&self) -> Quota {
         let used = |quota: Quota| self.used[quota as usize];
         let [first, rest @ ..] = Quota::ALL;

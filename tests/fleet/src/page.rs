@@ -7,7 +7,6 @@ use crate::parameters::{GRACE, INVOKE, Parameters, Quota, REFUSAL, TOP_OF_THE_HO
 use crate::tables::{costs, markdown, thousands, time};
 use crate::{MILLISECOND, Simulated, Time, microseconds};
 
-/// The page, without the tables.
 const PAGE: &str = "\
 # Fleets under quotas
 

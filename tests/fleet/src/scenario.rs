@@ -16,7 +16,6 @@ const MONTHS: [u64; 3] = [0, 31, 59];
 /// The window of `rate(90 days)`, as the operations page has it.
 const WINDOW: Time = 4 * HOUR;
 
-/// A fleet, and what happens to it.
 #[derive(Clone, Debug)]
 pub(crate) struct Fleet {
     pub(crate) instances: u32,

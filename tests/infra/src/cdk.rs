@@ -16,7 +16,6 @@ use crate::{TEMPLATE, agrees, read, run, sees, using};
 
 const DIRECTORY: &str = "infra/cdk";
 
-/// The construct's typed properties and outputs.
 pub(crate) fn files(template: &Template) -> Result<Vec<(String, String)>> {
     let (mut properties, mut names) = (String::new(), String::new());
     for (id, parameter) in template.section("Parameters")? {

@@ -10,7 +10,6 @@ use crate::sets::{ACCOUNT, REGION, STACK};
 use crate::template::{Part, Template, function, parts, type_of};
 use crate::{missing, unknown};
 
-/// The stack that a template is evaluated for.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Stack<'a> {
     pub(crate) template: &'a Template,

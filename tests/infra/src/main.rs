@@ -54,7 +54,6 @@ fn using(path: &Path) -> impl FnOnce() -> String {
     move || format!("cannot use {}", path.display())
 }
 
-/// Fails unless what is made of the template agrees with it.
 fn agrees(subject: &str, differences: &[String]) -> Result<()> {
     let all = differences.join("\n  ");
     ensure!(
@@ -64,7 +63,6 @@ fn agrees(subject: &str, differences: &[String]) -> Result<()> {
     Ok(())
 }
 
-/// Fails if a difference that was planted in what is made was not found.
 fn sees(subject: &str, planted: &str, found: &[String]) -> Result<()> {
     ensure!(
         found.iter().any(|it| it.starts_with(planted)),

@@ -93,7 +93,6 @@ impl Rotations {
         }
     }
 
-    /// The looks that may be late.
     fn possible_late(self, state: &State, actions: &mut Vec<Action>) {
         for labels in state.late() {
             for version in [1, 2] {

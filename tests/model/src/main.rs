@@ -135,7 +135,6 @@ const BROKEN: [(Protocol, &str, bool); 8] = [
     (Protocol::BelievesLateReads, NOBODY_LOCKED_OUT, false),
 ];
 
-/// What may befall the rotations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Rotations {
     protocol: Protocol,
@@ -149,12 +148,10 @@ pub(crate) struct Rotations {
     late_reads: bool,
 }
 
-/// What came of an exploration.
 #[derive(Clone, Debug)]
 struct Explored {
     rotations: Rotations,
     states: usize,
-    /// The longest path from the start.
     depth: usize,
     /// The properties that do not hold, with the actions that show it.
     broken: Vec<(&'static str, Vec<Action>)>,

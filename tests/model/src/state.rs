@@ -38,7 +38,6 @@ impl Versions {
         Some(first)
     }
 
-    /// Whether all of them are among others.
     pub(crate) fn are_among(self, others: Self) -> bool {
         self.0 & !others.0 == 0
     }

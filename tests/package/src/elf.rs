@@ -35,7 +35,6 @@ pub(crate) fn check(
     Ok(needed)
 }
 
-/// The highest version among those of the symbols that it takes from glibc.
 fn glibc_needed(bytes: &[u8]) -> Result<GlibcVersion> {
     const NONE: &str = "it names no version of glibc: is it built for another C library?";
     let header = FileHeader64::<Endianness>::parse(bytes)?;

@@ -125,7 +125,6 @@ fn choose(functions: &[String], asked_for: &[String]) -> Result<Vec<String>> {
     Ok(functions.iter().filter(is_chosen).cloned().collect())
 }
 
-/// Fails with the first function whose zip is larger than it may be.
 fn keep_to_budgets(packages: &[Package]) -> Result<()> {
     for Package { function, zip, .. } in packages {
         let (size, budget) = (u64::try_from(zip.len())?, most_bytes(function));

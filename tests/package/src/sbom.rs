@@ -14,7 +14,6 @@ use tools::process;
 
 use super::{Architecture, output};
 
-/// Its name beside the packages.
 pub(crate) const FILE: &str = "sbom.cdx.json";
 
 type Crate = (String, String);

@@ -10,7 +10,6 @@ use tools::process;
 
 use super::build::Place;
 
-/// Where cargo keeps what it has downloaded.
 pub(crate) fn cargo_home() -> Result<PathBuf> {
     std::env::var_os("CARGO_HOME")
         .map(PathBuf::from)

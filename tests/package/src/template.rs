@@ -2,7 +2,6 @@
 
 use anyhow::{Result, bail, ensure};
 
-/// The template that builds from source, within the workspace.
 pub(crate) const FILE: &str = "infra/template.yaml";
 
 /// The template with each function's zip, next to it, in place of its source; all else, comments

@@ -53,7 +53,6 @@ impl Arm64 {
         })
     }
 
-    /// Writes a script that runs an executable for arm64.
     pub fn emulate(&self, executable: &Path, script: &Path) -> io::Result<()> {
         let libraries = libraries(&self.qemu).unwrap_or_default();
         // The emulator's libraries are none of what it runs.

@@ -8,7 +8,6 @@ use super::environment::Pins;
 use super::{missing, quiet, unusable};
 use crate::process::{self, OnLine};
 
-/// Servers of later versions: a line each.
 pub static LATER_POSTGRES: [LaterPostgres; 3] = [
     later(
         16,

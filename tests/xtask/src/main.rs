@@ -64,7 +64,6 @@ fn with(mut command: Command, argument: &str) -> Command {
     command
 }
 
-/// By `cargo run`.
 fn run(options: &[&str], package: &str) -> Command {
     let mut cargo = cargo();
     cargo.arg("run").args(options);
@@ -91,7 +90,6 @@ fn with_functions(task: &str, further: Option<&str>) -> io::Result<Command> {
     built(build, "demo").map(|it| with(it, task))
 }
 
-/// A program that cargo has built where this one is.
 fn built(mut build: Command, package: &str) -> io::Result<Command> {
     if !build.status()?.success() {
         return Err(io::Error::other("it does not build"));
@@ -118,7 +116,6 @@ fn cargo() -> Command {
     cargo
 }
 
-/// The packages under functions/.
 fn functions() -> io::Result<Vec<String>> {
     let manifest = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default());
     let mut names = Vec::new();

@@ -156,7 +156,6 @@ pub(super) fn without_code(text: &str) -> String {
         .collect()
 }
 
-/// The text of each link in its place.
 pub(super) fn without_links(text: &str) -> String {
     let mut rest = text;
     let mut plain = String::new();

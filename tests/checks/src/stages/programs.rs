@@ -18,10 +18,8 @@ const PROGRAMS: usize = 3;
 /// The program that takes longest, since it waits most.
 const LONGEST: &str = "end_to_end";
 
-/// By how much the others give way to it.
 const NICE: &str = "10";
 
-/// So many tests of one program run at once.
 pub(super) const TESTS: &str = "8";
 
 /// How often somebody who waits is told what runs.

@@ -14,7 +14,6 @@ const HEIGHT: f64 = 11.0;
 pub(super) struct Bar {
     /// `imported`, `first`, `second` and so on.
     name: String,
-    /// The version's first eight characters.
     id: String,
     trigger: Option<(f64, &'static str)>,
     issued: f64,

@@ -4,7 +4,6 @@ use stand_in::events::{Event, EventKind};
 use super::*;
 use crate::fixture::{FIRST, IMPORTED, SECOND, at, sound};
 
-/// Takes the events away that are so.
 fn without(recording: &mut Recording, is: impl Fn(&EventKind) -> bool) {
     recording.events.retain(|event| !is(&event.kind));
 }

@@ -57,7 +57,6 @@ impl World {
         Some(self.rotation_ended(seen).await)
     }
 
-    /// The same, which must succeed.
     pub async fn must_press(&self) {
         match self.press(TRIES).await {
             Some(Ended::Succeeded) => {}

@@ -8,23 +8,18 @@ use serde_json::Value;
 use crate::clock::Time;
 use crate::violation::Violation;
 
-/// Config vars by name.
 pub(crate) type Config = BTreeMap<String, String>;
 
 /// A version of the secret that has a value.
 #[derive(Clone)]
 pub(crate) struct Version {
     pub(crate) id: String,
-    /// What the service calls its credential.
     pub(crate) credential: String,
-    /// The config var that shows it.
     pub(crate) var: String,
-    /// The config var's value.
     pub(crate) shown_as: String,
     pub(crate) document: Value,
 }
 
-/// A value that Heroku showed.
 struct Shown {
     var: String,
     value: String,
@@ -36,7 +31,6 @@ struct Shown {
 pub(crate) struct Book {
     pub(crate) looks: usize,
     pub(crate) logins: usize,
-    /// Whether the customer has removed the add-on.
     pub(crate) is_deprovisioned: bool,
     pub(crate) is_ended: bool,
     pub(crate) said: Vec<String>,
@@ -44,17 +38,14 @@ pub(crate) struct Book {
     accepts_downtime: bool,
     /// What versions show that are to end without a grace period, once Heroku does not show them any more.
     ending_at_once: BTreeSet<String>,
-    /// The errors of what ended in the dead-letter queue.
     pub(crate) dead_letters: Vec<String>,
     pub(crate) versions: Vec<Version>,
     pub(crate) violations: BTreeSet<Violation>,
-    /// How often what Heroku shows became another value.
     pub(crate) changes: usize,
     shown: Vec<Shown>,
 }
 
 impl Book {
-    /// Notes the config vars that Heroku shows now.
     pub(crate) fn shows(&mut self, mut config: Config, now: Time) {
         let (is_first, mut changed) = (self.shown.is_empty(), false);
         for shown in self.shown.iter_mut().filter(|it| it.until.is_none()) {

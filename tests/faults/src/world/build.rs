@@ -69,7 +69,6 @@ pub enum Manners {
     UntidyAttached,
 }
 
-/// So many reads are late.
 const LATE: u32 = 2;
 
 impl Manners {
@@ -131,7 +130,6 @@ impl Manners {
 pub struct Setup {
     pub engine: Engine,
     pub api: Api,
-    /// How tidy AWS and Heroku are.
     #[serde(default)]
     pub manners: Manners,
 }
@@ -139,7 +137,6 @@ pub struct Setup {
 /// A world, and what only its driver has.
 pub struct Built {
     pub world: Arc<World>,
-    /// What Scheduler handed to Lambda.
     pub scheduled: Handed,
     pub errors: mpsc::UnboundedReceiver<String>,
     _proxies: Vec<Proxy>,

@@ -28,7 +28,6 @@ pub(super) const TRIES: usize = 6;
 /// How long a command waits for what takes no time here.
 const PATIENCE: &str = "10s";
 
-/// Where a command's words go.
 #[derive(Clone, Default)]
 struct Words(Arc<Mutex<Vec<u8>>>);
 
@@ -43,7 +42,6 @@ impl Write for Words {
     }
 }
 
-/// What became of a command.
 enum Typed {
     Done,
     /// It says why not, and with which command to go on.
@@ -51,7 +49,6 @@ enum Typed {
 }
 
 impl World {
-    /// Calls Secrets Manager as its operator.
     pub async fn call(&self, operation: &str, parameters: Value) -> Result<Value, ServiceError> {
         let operator = Caller(OPERATOR.to_owned());
         self.secrets.handle(&operator, operation, parameters).await
@@ -233,7 +230,6 @@ impl World {
         self.call("RotateSecret", parameters).await
     }
 
-    /// `CancelRotateSecret`.
     pub async fn cancel(&self) {
         let parameters = json!({ "SecretId": self.secret });
         // A secret that is marked for deletion has no rotation to cancel.
@@ -259,7 +255,6 @@ impl World {
         }
     }
 
-    /// Whether the secret is there and its rotation switched off.
     pub fn rotation_is_off(&self) -> bool {
         let off = |secret: SecretSnapshot| secret.deletion.is_none() && !secret.rotation_enabled;
         self.snapshot().is_some_and(off)

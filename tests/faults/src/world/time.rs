@@ -18,7 +18,6 @@ use crate::violation::Rule;
 pub enum Ended {
     /// With the new version current.
     Succeeded,
-    /// Secrets Manager gave up on it.
     GivenUp,
 }
 
@@ -35,7 +34,6 @@ const RETRIES: [SignedDuration; 2] = [SignedDuration::from_mins(1), SignedDurati
 pub type Handed = mpsc::UnboundedReceiver<Scheduled>;
 
 impl World {
-    /// Has the secret's own schedule be due.
     pub async fn rotate_by_schedule(&self) {
         let seen = self.events.since(0).len();
         if self.secrets.bring_forward(&self.secret).is_ok() {

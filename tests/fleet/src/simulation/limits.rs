@@ -77,7 +77,6 @@ impl Limits {
         }
     }
 
-    /// Whether a request of an instance is let through.
     pub(super) fn ask(&mut self, request: Request, instance: u32, now: Time) -> bool {
         let Some(quota) = Quota::of(request) else {
             return true;
@@ -99,7 +98,6 @@ impl Limits {
         self.count(quota, taken)
     }
 
-    /// Counts what a quota let through or refused.
     pub(super) fn count(&mut self, quota: Quota, taken: bool) -> bool {
         self.asked[quota as usize] += 1;
         self.refused[quota as usize] += u64::from(!taken);

@@ -9,9 +9,7 @@ use crate::Time;
 pub(super) enum Event {
     /// The operator asks for a rotation of this instance.
     Asked(u32),
-    /// Secrets Manager begins an attempt.
     Attempt(u32),
-    /// A run goes on.
     Continue(u32),
     /// Scheduler invokes revoke-secret.
     Fire(u32),

@@ -10,12 +10,10 @@ use crate::calls::{Call, Flag, Function, Op, POSTPONE, TOKEN};
 use crate::parameters::Lambda;
 use crate::{Time, microseconds};
 
-/// What the outermost function was called for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Purpose {
     /// One of Secrets Manager's steps, 0 to 3.
     Step(usize),
-    /// A try of a revocation.
     Revocation,
 }
 
@@ -28,7 +26,6 @@ pub(super) struct Run {
 }
 
 impl Run {
-    /// The one that does something.
     pub(super) fn frame(&mut self) -> &mut Frame {
         self.inner.as_mut().unwrap_or(&mut self.outer)
     }
@@ -99,7 +96,6 @@ impl Frame {
         self.calls.get(self.at).map(|call| call.op)
     }
 
-    /// What it waited for has succeeded.
     pub(super) fn advance(&mut self) {
         self.passed = self.calls[self.at].does;
         self.at += 1;
@@ -115,12 +111,10 @@ impl Frame {
         line
     }
 
-    /// Whether the library repeats what is under way.
     pub(super) fn is_repeated(&self) -> bool {
         self.calls[self.at].again.is_some()
     }
 
-    /// Begins again what the library repeats.
     pub(super) fn repeat(&mut self) {
         self.at = self.calls[self.at].again.unwrap_or(self.at);
         self.throttled = 0;

@@ -11,9 +11,7 @@ use crate::{missing, unknown};
 #[derive(Debug)]
 pub(crate) struct Resource {
     pub(crate) kind: &'static str,
-    /// Its name within the module.
     pub(crate) name: String,
-    /// The condition under which there is one.
     pub(crate) condition: Option<String>,
     pub(crate) body: Vec<Part>,
     /// What must be there before, although nothing of it is named.
@@ -21,7 +19,6 @@ pub(crate) struct Resource {
 }
 
 impl Resource {
-    /// Its address within the module.
     pub(crate) fn address(&self) -> String {
         format!("{}.{}", self.kind, self.name)
     }
