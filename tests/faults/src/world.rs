@@ -6,7 +6,6 @@ mod build;
 mod operator;
 mod time;
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use addon_rotation_operator::stack::Stack;
@@ -138,7 +137,8 @@ impl World {
     pub async fn log_in(&self) {
         let now = self.clock.now();
         let needed: Vec<Version> = self
-            .book()
+            .book
+            .lock()
             .needed(now, grace(&self.clock))
             .cloned()
             .collect();

@@ -36,7 +36,6 @@ use stateright::{Checker as _, HasDiscoveries, Model as _};
 
 use actions::Action;
 use properties::{ALIVE_IS_LABELLED, NOBODY_LOCKED_OUT, ONE_AT_REST, ONE_RELEASE, REST_IN_REACH};
-use state::State;
 
 /// Explores all that can happen to two rotations and their revocations.
 #[derive(Parser)]

@@ -19,7 +19,7 @@ use tools::Tools;
 use tools::process::OnLine;
 
 use self::build::{Build, Package, Place};
-use package::{Architecture, archive, most_bytes};
+use package::{Architecture, most_bytes};
 
 /// Builds the functions as zips to deploy, the same bytes from the same commit, with their sums.
 ///

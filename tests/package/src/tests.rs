@@ -2,7 +2,7 @@ use std::path::PathBuf;
 
 use super::*;
 use package::AMAZON_LINUX;
-use package::archive::sha256;
+use package::archive::{self, sha256};
 
 fn workspace() -> PathBuf {
     tools::workspace()
