@@ -33,7 +33,7 @@ const LONG: [&str; 3] = ["end-to-end", "library", "faults-run"];
 type Ended = Result<bool, Box<dyn Error>>;
 
 #[derive(Clone, Copy)]
-enum Stage {
+pub(crate) enum Stage {
     Dependencies,
     AllTests,
     SetUp,

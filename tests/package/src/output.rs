@@ -6,9 +6,9 @@ use std::io;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
+use package::archive::sha256;
 use package::dotted;
 
-use super::archive::sha256;
 use super::build::Package;
 use super::sbom;
 
