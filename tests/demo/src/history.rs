@@ -382,10 +382,7 @@ mod tests {
         subject.addon.clear();
         subject.apps.clear();
         let mut others = History::of(&subject, &[]);
-        let events = recording.events.iter();
-        assert_eq!(
-            events.filter_map(|it| others.add(&subject, it)).next(),
-            None
-        );
+        let mut events = recording.events.iter();
+        assert_eq!(events.find_map(|it| others.add(&subject, it)), None);
     }
 }

@@ -17,9 +17,13 @@ pub(crate) fn with_zips(template: &str, functions: &[String]) -> Result<String> 
         );
         text = text.replace(&source, &format!("CodeUri: ./{function}.zip\n"));
     }
+    let is_known = |value: &str| {
+        let mut functions = functions.iter();
+        functions.any(|it| value == format!(" ./{it}.zip"))
+    };
     for (index, line) in text.lines().enumerate() {
         let value = line.trim_start().strip_prefix("CodeUri:");
-        if value.is_some_and(|it| !it.starts_with(" ./") || !it.ends_with(".zip")) {
+        if value.is_some_and(|it| !is_known(it)) {
             let (number, line) = (index + 1, line.trim());
             bail!("{FILE}, line {number}: `{line}` is no function of the workspace");
         }

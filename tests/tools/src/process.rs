@@ -195,6 +195,7 @@ impl Process {
         })
     }
 
+    #[must_use]
     pub fn stopped_by(mut self, signal: Signal) -> Self {
         self.stop_signal = signal;
         self
