@@ -34,7 +34,7 @@ const SAMPLE: [(&str, Kind); 8] = [
 
 pub(crate) fn tests(suite: &mut Suite) {
     for (index, (what, kind)) in SAMPLE.into_iter().enumerate() {
-        let name = format!("faults::as_in_one_process_{what}_{}", kind.name());
+        let name = format!("faults::as_in_one_process_{what}_{kind:?}");
         let name = name.replace([':', ' ', '-'], "_");
         suite.test(&name.replace("faults__", "faults::"), move |cloud| {
             agreed(cloud, format!("agreed-{index}"), what, kind)

@@ -14,7 +14,6 @@ use http::header::{CONNECTION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
 use http::{Request, Response, StatusCode};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use serde::Serialize;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
@@ -23,19 +22,15 @@ use url::Url;
 
 use super::lambda::Lambda;
 
-/// Whom a request is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Host {
-    #[serde(rename = "AWS")]
     Aws,
     Heroku,
-    #[serde(rename = "service")]
     Service,
 }
 
 /// An address, served until dropped.
 pub(crate) struct Door {
-    /// Where the functions find it.
     pub(crate) url: Url,
     _serving: AbortOnDropHandle<()>,
 }

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
@@ -14,6 +14,7 @@ use http::{Request, Response};
 use local_cloud::lambda::{Call, Function, Launch, RuntimeApi};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use parking_lot::Mutex;
 use serde_json::Value;
 use strict_aws::ministack;
 use strict_aws::scheduler::{HandOver, Target};
@@ -23,12 +24,10 @@ use super::PYTHON;
 use super::front::Host;
 use super::world::STACK;
 
-/// What an invocation has.
 const TIMEOUT: Duration = Duration::from_mins(3);
 /// How long a process may say nothing: under valgrind everything takes fifty times as long.
 const PATIENCE: Duration = Duration::from_mins(2);
 
-/// What one invocation cost.
 #[derive(Clone, Debug, Default)]
 pub struct Invocation {
     /// From the process's start until it asked for an event, and until it answered: what it waited for other
@@ -38,9 +37,7 @@ pub struct Invocation {
     pub memory: Option<u64>,
     /// From the process's start to the answer, if valgrind counted them.
     pub instructions: Option<u64>,
-    /// How often it asked whom.
     pub requests: BTreeMap<Host, usize>,
-    /// How many connections by TLS it made.
     pub connections: usize,
     /// For other functions.
     pub waited: Duration,
@@ -62,16 +59,10 @@ struct Shared {
     ended: Mutex<BTreeMap<String, Invocation>>,
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// A function's ARN.
 pub(crate) fn arn(function: &str) -> String {
     local_cloud::lambda::arn(&format!("{STACK}-{function}"))
 }
 
-/// A function by its ARN.
 fn named(arn: &str) -> Option<&str> {
     let name = arn.rsplit(':').next()?;
     name.strip_prefix(STACK)?.strip_prefix('-')
@@ -113,19 +104,17 @@ impl Lambda {
 
     /// The last invocation of each kind since the last time.
     pub(crate) fn take(&self) -> BTreeMap<String, Invocation> {
-        std::mem::take(&mut lock(&self.0.ended))
+        std::mem::take(&mut self.0.ended.lock())
     }
 
-    /// A connection of the function that runs.
     pub(crate) fn connected(&self) {
-        if let Some((_, running)) = lock(&self.0.running).last_mut() {
+        if let Some((_, running)) = self.0.running.lock().last_mut() {
             running.connections += 1;
         }
     }
 
-    /// A request of the function that runs.
     pub(crate) fn asked(&self, host: Host) {
-        if let Some((_, running)) = lock(&self.0.running).last_mut() {
+        if let Some((_, running)) = self.0.running.lock().last_mut() {
             *running.requests.entry(host).or_default() += 1;
         }
     }
@@ -140,7 +129,7 @@ impl Lambda {
         let event = serde_json::from_slice(request.body()).ok()?;
         let begun = Instant::now();
         let outcome = self.invoke(named(&function)?, event).await.ok()?;
-        if let Some((_, caller)) = lock(&self.0.running).last_mut() {
+        if let Some((_, caller)) = self.0.running.lock().last_mut() {
             caller.waited += begun.elapsed();
         }
         let (Ok(payload) | Err(payload)) = &outcome;
@@ -161,9 +150,12 @@ impl Lambda {
         event: Value,
     ) -> Result<Result<Value, Value>> {
         let kind = kind(function, &event);
-        lock(&self.0.running).push((kind.clone(), Invocation::default()));
+        self.0
+            .running
+            .lock()
+            .push((kind.clone(), Invocation::default()));
         let outcome = self.run(function, event).await;
-        let mut running = lock(&self.0.running);
+        let mut running = self.0.running.lock();
         // A later one may outlive it.
         let place = running.iter().rposition(|(it, _)| *it == kind);
         let counted = place.map(|place| running.remove(place).1);
@@ -187,7 +179,7 @@ impl Lambda {
             connections,
             ..cost
         };
-        lock(&self.0.ended).insert(kind, own);
+        self.0.ended.lock().insert(kind, own);
         Ok(outcome)
     }
 
@@ -272,7 +264,6 @@ impl Lambda {
     }
 }
 
-/// A function's process, killed when dropped.
 struct Process(Child);
 
 impl Process {

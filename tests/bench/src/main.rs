@@ -30,9 +30,6 @@ use report::Report;
 #[derive(Parser, Clone, Debug)]
 #[command(name = "cargo xtask bench")]
 struct BenchOptions {
-    /// JSON instead of tables.
-    #[arg(long)]
-    json: bool,
     /// Fails if instructions, requests, memory or a size are over their budgets.
     #[arg(long)]
     check: bool,
@@ -77,11 +74,7 @@ async fn run(workspace: &Path, options: BenchOptions) -> Result<ExitCode> {
     let world = World::start(&executables, &directory, python).await?;
     let rounds = measure(&world, options.rounds, counted, is_compared).await?;
     let report = Report::of(&rounds, &zips(&executables)?)?;
-    if options.json {
-        println!("{}", serde_json::to_string_pretty(&report)?);
-    } else {
-        println!("{}", report.tables());
-    }
+    println!("{}", report.tables());
     let excesses = report.excesses();
     for excess in &excesses {
         eprintln!("over budget: {excess}");

@@ -7,12 +7,10 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use bench::{FLOOR, FUNCTIONS, Host, Invocation, PYTHON, Round};
 use comfy_table::presets::UTF8_FULL_CONDENSED;
-use comfy_table::{Cell, CellAlignment, ContentArrangement, Table};
+use comfy_table::{CellAlignment, ContentArrangement, Table};
 use local_cloud::cloud::Api;
 use package::most_bytes;
-use serde::Serialize;
 
-/// The most memory that a function may have resident, in bytes.
 const MEMORY: u64 = 12_000_000;
 
 /// The steps of a rotation, each with the invocations that make it and the most that they may ask of AWS and of
@@ -56,27 +54,15 @@ fn most_instructions(function: &str) -> u64 {
 }
 
 /// Everything that one run found: medians.
-#[derive(Clone, Debug, Serialize)]
 pub(crate) struct Report {
     rounds: usize,
     /// The first one does nothing.
     functions: Vec<Row>,
-    /// What a clean rotation and its revocation ask.
     rotation: Vec<Step>,
-    /// The steps of a v1 instance's rotation, beside the same in Python; none without that.
-    compared: Vec<Compared>,
+    /// The steps of a v1 instance's rotation, beside the same in Python, as shown; none without that.
+    compared: Vec<Vec<String>>,
 }
 
-/// Cold starts of one step: those of `rotate` and of the function that it calls, and the one in Python.
-#[derive(Clone, Debug, Serialize)]
-struct Compared {
-    step: &'static str,
-    cold_ms: [f64; 2],
-    memory_bytes: [u64; 2],
-}
-
-/// One function.
-#[derive(Clone, Debug, Serialize)]
 struct Row {
     function: &'static str,
     /// From the process's start until it asks for an event, in milliseconds.
@@ -94,12 +80,11 @@ struct Row {
 }
 
 /// The requests of one step: `rotate`'s and the called function's, the invocation counted as one.
-#[derive(Clone, Debug, Serialize)]
 struct Step {
     api: &'static str,
-    #[serde(rename = "step")]
     name: &'static str,
     requests: BTreeMap<Host, usize>,
+    most: [(Host, usize); 2],
 }
 
 impl Report {
@@ -120,17 +105,17 @@ impl Report {
         for (api, name) in [(Api::V1, "v1"), (Api::V3, "v3")] {
             let round = rounds.iter().find(|(it, _)| *it == api);
             let (_, round) = round.with_context(|| format!("{name} was not measured"))?;
-            rotation.extend(STEPS.map(|(step, kinds, ..)| Step::of(name, step, kinds, round)));
+            rotation.extend(STEPS.map(|step| Step::of(name, step, round)));
         }
         let of_v1 = rounds.iter().filter(|(api, _)| *api == Api::V1);
         let v1: Vec<&Round> = of_v1.map(|(_, round)| round).collect();
-        let compared = STEPS.iter();
-        let compared = compared.filter_map(|(step, kinds, ..)| Compared::of(step, kinds, &v1));
+        let steps = STEPS.iter();
+        let beside = steps.filter_map(|(step, kinds, ..)| compared(step, kinds, &v1));
         Ok(Self {
             rounds: v3.len(),
             functions: functions.collect::<Result<_>>()?,
             rotation,
-            compared: compared.collect(),
+            compared: beside.collect(),
         })
     }
 
@@ -159,12 +144,8 @@ impl Report {
             }
         }
         for step in &self.rotation {
-            let budget = STEPS.into_iter().find(|(name, ..)| *name == step.name);
-            for (host, most) in budget.map_or(
-                [(Host::Aws, 0), (Host::Heroku, 0)],
-                |(_, _, aws, heroku)| [(Host::Aws, aws), (Host::Heroku, heroku)],
-            ) {
-                let own = step.asked(host);
+            for (host, most) in step.most {
+                let own = asked(&step.requests, host);
                 if own > most {
                     excesses.push(format!(
                         "{}, {}: {own} requests to {host:?}, of {most}",
@@ -176,66 +157,35 @@ impl Report {
         excesses
     }
 
-    /// All tables, each with its heading.
     pub(crate) fn tables(&self) -> String {
-        let mut functions = table(&[
-            "function",
-            "init ms",
-            "cold ms",
-            "memory MB",
-            "zip MB",
-            "instructions M",
-            "AWS",
-            "Heroku",
-            "service",
-            "connections",
-        ]);
-        for row in &self.functions {
-            let asked = |host| row.requests.get(&host).copied().unwrap_or_default();
-            functions.add_row([
-                Cell::new(row.function),
-                right(format!("{:.2}", row.init_ms)),
-                right(format!("{:.2}", row.cold_ms)),
-                right(mega(row.memory_bytes)),
-                right(mega(row.zip_bytes)),
-                right(row.instructions.map_or_else(|| "-".to_owned(), mega)),
-                right(asked(Host::Aws)),
-                right(asked(Host::Heroku)),
-                right(asked(Host::Service)),
-                right(row.connections),
-            ]);
-        }
-        let mut steps = table(&["API", "step", "AWS", "Heroku", "service"]);
-        for step in &self.rotation {
-            let counts = [Host::Aws, Host::Heroku, Host::Service].map(|host| step.asked(host));
-            let names = [step.api, step.name].map(Cell::new);
-            steps.add_row(names.into_iter().chain(counts.map(right)));
-        }
-        let mut compared = table(&[
-            "step",
-            "cold ms",
-            "Python",
-            "ratio",
-            "memory MB",
-            "Python",
-            "ratio",
-        ]);
-        for Compared {
-            step,
-            cold_ms: [own, python],
-            memory_bytes: [memory, most],
-        } in &self.compared
-        {
-            compared.add_row([
-                Cell::new(step),
-                right(format!("{own:.1}")),
-                right(format!("{python:.1}")),
-                right(format!("{:.0}", python / own)),
-                right(mega(*memory)),
-                right(mega(*most)),
-                right(format!("{:.1}", ratio(*most, *memory))),
-            ]);
-        }
+        let hosts = [Host::Aws, Host::Heroku, Host::Service];
+        let functions = self.functions.iter().map(|row| {
+            let mut cells = vec![
+                row.function.to_owned(),
+                format!("{:.2}", row.init_ms),
+                format!("{:.2}", row.cold_ms),
+                mega(row.memory_bytes),
+                mega(row.zip_bytes),
+                row.instructions.map_or_else(|| "-".to_owned(), mega),
+            ];
+            cells.extend(hosts.map(|host| asked(&row.requests, host).to_string()));
+            cells.push(row.connections.to_string());
+            cells
+        });
+        let functions = table(
+            "function, init ms, cold ms, memory MB, zip MB, instructions M, AWS, Heroku, service, connections",
+            functions,
+        );
+        let steps = self.rotation.iter().map(|step| {
+            let mut cells = vec![format!("{} {}", step.api, step.name)];
+            cells.extend(hosts.map(|host| asked(&step.requests, host).to_string()));
+            cells
+        });
+        let steps = table("step, AWS, Heroku, service", steps);
+        let compared = table(
+            "step, cold ms, Python, ratio, memory MB, Python, ratio",
+            self.compared.iter().cloned(),
+        );
         let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
         let load = load.split(' ').next().unwrap_or_default();
         let mut text = String::new();
@@ -251,24 +201,28 @@ impl Report {
     }
 }
 
-impl Compared {
-    /// `None` if no Python was measured, or it has no such step.
-    fn of(step: &'static str, kinds: &[&str], rounds: &[&Round]) -> Option<Self> {
-        let python = format!("{PYTHON} {step}");
-        let cost = |kind: &str| {
-            let all = || rounds.iter().filter_map(|round| round.get(kind));
-            let times = all().filter_map(|it| it.times.map(|(_, cold)| cold));
-            Some((median(times)?, median(all().filter_map(|it| it.memory))?))
-        };
-        let (cold, memory) = cost(&python)?;
-        let own: Vec<_> = kinds.iter().map(|kind| cost(kind)).collect::<Option<_>>()?;
-        let own_cold: Duration = own.iter().map(|(cold, _)| *cold).sum();
-        Some(Self {
-            step,
-            cold_ms: [own_cold, cold].map(|it| it.as_secs_f64() * 1e3),
-            memory_bytes: [own.iter().map(|(_, memory)| memory).sum(), memory],
-        })
-    }
+/// Cold starts of one step: those of `rotate` and of the function that it calls, and the one in Python. `None` if no
+/// Python was measured, or it has no such step.
+fn compared(step: &str, kinds: &[&str], rounds: &[&Round]) -> Option<Vec<String>> {
+    let cost = |kind: &str| {
+        let all = || rounds.iter().filter_map(|round| round.get(kind));
+        let times = all().filter_map(|it| it.times.map(|(_, cold)| cold));
+        Some((median(times)?, median(all().filter_map(|it| it.memory))?))
+    };
+    let (python, most) = cost(&format!("{PYTHON} {step}"))?;
+    let own: Vec<_> = kinds.iter().map(|kind| cost(kind)).collect::<Option<_>>()?;
+    let cold: Duration = own.iter().map(|(cold, _)| *cold).sum();
+    let memory: u64 = own.iter().map(|(_, memory)| memory).sum();
+    let [cold, python] = [cold, python].map(|it| it.as_secs_f64() * 1e3);
+    Some(vec![
+        step.to_owned(),
+        format!("{cold:.1}"),
+        format!("{python:.1}"),
+        format!("{:.0}", python / cold),
+        mega(memory),
+        mega(most),
+        format!("{:.1}", ratio(most, memory)),
+    ])
 }
 
 impl Row {
@@ -296,25 +250,27 @@ impl Row {
 }
 
 impl Step {
-    fn of(api: &'static str, step: &'static str, kinds: &[&str], round: &Round) -> Self {
+    fn of(
+        api: &'static str,
+        (name, kinds, aws, heroku): (&'static str, &[&str], usize, usize),
+        round: &Round,
+    ) -> Self {
         let mut requests = BTreeMap::new();
-        for (host, count) in kinds
-            .iter()
-            .filter_map(|kind| round.get(*kind))
-            .flat_map(|it| &it.requests)
-        {
+        let all = kinds.iter().filter_map(|kind| round.get(*kind));
+        for (host, count) in all.flat_map(|it| &it.requests) {
             *requests.entry(*host).or_default() += count;
         }
         Self {
             api,
-            name: step,
+            name,
             requests,
+            most: [(Host::Aws, aws), (Host::Heroku, heroku)],
         }
     }
+}
 
-    fn asked(&self, host: Host) -> usize {
-        self.requests.get(&host).copied().unwrap_or_default()
-    }
+fn asked(requests: &BTreeMap<Host, usize>, host: Host) -> usize {
+    requests.get(&host).copied().unwrap_or_default()
 }
 
 /// The median; of an even number, the lower of the two in the middle: a value that was measured.
@@ -335,17 +291,18 @@ fn ratio(one: u64, other: u64) -> f64 {
     one as f64 / other as f64
 }
 
-fn table(header: &[&str]) -> Table {
+/// Figures to the right of what they are about.
+fn table(header: &str, rows: impl Iterator<Item = Vec<String>>) -> Table {
     let mut table = Table::new();
     table
         .load_style(UTF8_FULL_CONDENSED.with_rounded_corners())
         .set_content_arrangement(ContentArrangement::Disabled)
-        .set_header(header);
+        .set_header(header.split(", "))
+        .add_rows(rows);
+    for column in table.column_iter_mut().skip(1) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
     table
-}
-
-fn right(content: impl ToString) -> Cell {
-    Cell::new(content).set_alignment(CellAlignment::Right)
 }
 
 #[cfg(test)]
@@ -419,9 +376,5 @@ mod tests {
             text.contains("deprovision-addon") && text.contains("setSecret"),
             "{text}"
         );
-        let json = serde_json::to_value(within).unwrap();
-        assert_eq!(json["functions"][1]["function"], "rotate");
-        assert_eq!(json["functions"][1]["cold_ms"], 3.0);
-        assert_eq!(json["rotation"][1]["requests"]["AWS"], 5);
     }
 }

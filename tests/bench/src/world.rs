@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use anyhow::{Result, anyhow, bail, ensure};
@@ -20,16 +19,11 @@ use super::front::{Door, Host, acceptor};
 use super::lambda::{Lambda, arn};
 use super::{FLOOR, PYTHON, Round};
 
-/// The stack's name.
 pub(super) const STACK: &str = "addon-rotation";
-/// What the rotating secrets' names begin with.
 const CREDENTIALS: &str = "addon/credentials/";
-/// What the administrators' secrets' names begin with.
 const ADMINISTRATORS: &str = "addon/masters/";
-/// The table of refresh tokens.
 const TOKENS: &str = "addon-rotation-refresh-tokens";
 
-/// The config var that shows the credential.
 const VAR: &str = "ACME_URL";
 const PASSWORD: &str = "a password of the manifest";
 const CLIENT_SECRET: &str = "a client secret";
@@ -37,22 +31,13 @@ const ADMINISTRATOR: &str = "an administrator's token";
 /// How long a rotation may take, functions that are emulated included.
 const PATIENCE: Duration = Duration::from_mins(10);
 
-/// The stand-ins, and what is in front of them.
 pub struct World {
-    /// What runs the functions.
     pub lambda: Lambda,
     events: EventLog,
     heroku: Heroku,
     service: CredentialService,
     gateway: Gateway,
     doors: [Door; 4],
-    lives: AtomicU32,
-}
-
-/// An add-on instance that is not enrolled.
-struct Provisioned {
-    addon: String,
-    document: Value,
 }
 
 impl World {
@@ -101,7 +86,6 @@ impl World {
             service,
             gateway,
             doors,
-            lives: AtomicU32::new(0),
         };
         world.set_up(&bundle).await?;
         Ok(world)
@@ -165,12 +149,7 @@ impl World {
     }
 
     async fn live_and_end(&self, api: Api) -> Result<()> {
-        let Provisioned { addon, document } = self
-            .provision(&format!(
-                "life-{}",
-                self.lives.fetch_add(1, Ordering::Relaxed)
-            ))
-            .await?;
+        let (addon, document) = self.provision(&format!("life-{}", token())).await?;
         let mut enrolment = json!({ "Document": document });
         enrolment["Document"]["heroku"]["api"] = name(api).into();
         if api == Api::V3 {
@@ -195,13 +174,9 @@ impl World {
         Ok(())
     }
 
-    /// An instance that this function rotates.
     pub async fn enrolled_for(&self, function: &str, app: &str, api: Api) -> Result<String> {
         let app = format!("app-{app}");
-        let Provisioned {
-            addon,
-            mut document,
-        } = self.provision(&app).await?;
+        let (addon, mut document) = self.provision(&app).await?;
         let heroku = &mut document["heroku"];
         heroku["api"] = name(api).into();
         if api == Api::V3 {
@@ -223,8 +198,8 @@ impl World {
         Ok(secret)
     }
 
-    /// An add-on with the document of its imported credential.
-    async fn provision(&self, app: &str) -> Result<Provisioned> {
+    /// An add-on that is not enrolled, with the document of its imported credential.
+    async fn provision(&self, app: &str) -> Result<(String, Value)> {
         self.heroku.create_app(AppSpec {
             name: app.to_owned(),
             dynos: 1,
@@ -257,10 +232,7 @@ impl World {
             "masterarn": self.create_secret(&name, &administrator).await?,
             "heroku": { "addon_id": addon.id, "config": { VAR: shown("{{ api_key }}") } },
         });
-        Ok(Provisioned {
-            addon: addon.id,
-            document,
-        })
+        Ok((addon.id, document))
     }
 
     async fn rotate(&self, secret: &str) -> Result<()> {
@@ -286,7 +258,6 @@ impl World {
         ended.unwrap_or_else(|_| Err(anyhow!("the rotation does not end")))
     }
 
-    /// Has the one revocation that is scheduled take place now.
     async fn revoke(&self) -> Result<()> {
         let scheduler = self.gateway.scheduler();
         let waiting = scheduler.schedules();
@@ -341,7 +312,6 @@ fn python(functions: &[Function]) -> Option<Function> {
     })
 }
 
-/// As documents name it.
 fn name(api: Api) -> &'static str {
     match api {
         Api::V1 => "v1",

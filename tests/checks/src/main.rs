@@ -14,6 +14,8 @@ mod pages;
 mod readme;
 mod stages;
 #[cfg(test)]
+mod text;
+#[cfg(test)]
 mod variables;
 #[cfg(test)]
 mod waits;
@@ -59,13 +61,14 @@ async fn main() -> ExitCode {
 
 async fn run(task: Task) -> Result<ExitCode, Box<dyn Error>> {
     let workspace = tools::workspace();
-    match task {
+    let is_well = match task {
         Task::Test {
             filter: Some(filter),
         } => stages::filtered(&workspace, &filter).await,
-        Task::Test { filter: None } => stages::test(&workspace).await,
-        Task::Prove { quick: true } => stages::quick(&workspace).await,
-        Task::Prove { quick: false } => stages::prove(&workspace).await,
+        Task::Test { filter: None } => stages::run(&workspace, stages::TEST).await,
+        Task::Prove { quick: true } => stages::run(&workspace, stages::QUICK).await,
+        Task::Prove { quick: false } => stages::run(&workspace, stages::PROVE).await,
         Task::Deny => deny::run(&workspace).await,
-    }
+    }?;
+    Ok(ExitCode::from(u8::from(!is_well)))
 }

@@ -2,7 +2,7 @@
 //!
 //! Each check is a function from pages to complaints, so that a planted mistake shows what it finds.
 
-mod facts;
+pub(crate) mod facts;
 mod links;
 mod page;
 mod prose;
@@ -10,6 +10,7 @@ mod prose;
 use std::path::Path;
 
 use self::page::Page;
+use crate::text::files;
 
 /// Written for each release and not rewritten afterwards.
 const HISTORY: &str = "CHANGELOG.md";
@@ -17,31 +18,16 @@ const HISTORY: &str = "CHANGELOG.md";
 /// Made of figures by a command: its lists have lines as long as they come.
 const MADE: &str = "infra/fleet.md";
 
-/// All pages of the repository.
 fn pages() -> Vec<Page> {
-    let mut pages = Vec::new();
-    find(&tools::workspace(), "", &mut pages);
+    let root = tools::workspace();
+    let read = |path: std::path::PathBuf| {
+        let text = std::fs::read_to_string(&path).unwrap();
+        let path = path.strip_prefix(&root).unwrap();
+        Page::new(&path.to_string_lossy(), &text)
+    };
+    let pages: Vec<_> = files(&root, "md").into_iter().map(read).collect();
     assert!(pages.len() > 9, "{} pages", pages.len());
     pages
-}
-
-/// Every `*.md` below a directory, but for what tools leave there.
-fn find(directory: &Path, prefix: &str, pages: &mut Vec<Page>) {
-    for entry in std::fs::read_dir(directory).unwrap() {
-        let entry = entry.unwrap();
-        let name = entry.file_name().into_string().unwrap();
-        let path = format!("{prefix}{name}");
-        let kind = entry.file_type().unwrap();
-        let left_by_a_tool = name.starts_with('.') || name == "target" || name == "node_modules";
-        if kind.is_dir() && !left_by_a_tool {
-            find(&entry.path(), &format!("{path}/"), pages);
-        } else if kind.is_file() && Path::new(&name).extension().is_some_and(|it| it == "md") {
-            pages.push(Page::new(
-                &path,
-                &std::fs::read_to_string(entry.path()).unwrap(),
-            ));
-        }
-    }
 }
 
 #[track_caller]
@@ -126,7 +112,6 @@ fn planted_mistakes_are_found() {
     assert!(unused[0].contains("no page links to it"), "{unused:?}");
 }
 
-/// What no check may complain of.
 #[test]
 fn what_is_right_is_let_alone() {
     let text = "# A *heading*, with `code`\n\n[up](#a-heading-with-code) and `mended`, [told](https://example.org/a#b).\n\n\

@@ -3,28 +3,24 @@
 
 use std::path::Path;
 
+use crate::text::{section, table};
+
 /// What the service does by itself, and nothing here could show.
 const THE_SERVICES_OWN: &str = "the service's";
 
 #[test]
 fn every_cell_of_the_engines_names_a_test_that_is_there() {
-    let root = tools::workspace();
-    let root = root.join("tests");
+    let root = tools::workspace().join("tests");
     let page = std::fs::read_to_string(root.join("README.md")).unwrap();
-    let table = page.split("| | `http` |").nth(1).unwrap();
-    let rows: Vec<&str> = table
-        .lines()
-        .skip(2)
-        .take_while(|line| line.starts_with("| "))
-        .collect();
+    // Its first head is empty.
+    let (_, page) = page.split_once("\n## Tests by engine\n").unwrap();
+    let rows = table(&page.replace("| | `http`", "| about | `http`"), "about");
     assert!(rows.len() > 10, "{} rows", rows.len());
     for row in rows {
-        let cells: Vec<&str> = row.trim_matches('|').split(" | ").map(str::trim).collect();
-        assert_eq!(cells.len(), 5, "{row}");
-        for cell in &cells[1..] {
-            if *cell != THE_SERVICES_OWN {
-                assert!(is_there(&root, cell), "{cell} in: {row}");
-            }
+        assert_eq!(row.len(), 5, "{row:?}");
+        for cell in &row[1..] {
+            let is_well = cell == THE_SERVICES_OWN || is_there(&root, cell);
+            assert!(is_well, "{cell} in: {row:?}");
         }
     }
 }
@@ -33,8 +29,7 @@ fn every_cell_of_the_engines_names_a_test_that_is_there() {
 fn every_guarantee_names_tests_that_are_there() {
     let root = tools::workspace().join("infra");
     let page = std::fs::read_to_string(root.join("reference.md")).unwrap();
-    let section = page.split("\n## Guarantees\n").nth(1).unwrap();
-    let section = section.split("\n## ").next().unwrap();
+    let section = section(&page, "Guarantees");
     let guarantees: Vec<&str> = section.split("\n- **").skip(1).collect();
     assert!(guarantees.len() > 10, "{} guarantees", guarantees.len());
     for guarantee in guarantees {

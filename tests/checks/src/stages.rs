@@ -5,7 +5,6 @@ mod programs;
 use std::env;
 use std::error::Error;
 use std::path::Path;
-use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -24,38 +23,142 @@ const MATRIX: &str = "matrix";
 /// and CONTRIBUTING.md's engine, for which a copy of the project is compiled.
 const LATER: [&str; 5] = ["moving", "up", "scale", "survey", "contributing"];
 
-/// What runs the functions built for arm64, which [`prove`] does in a stage of its own.
+/// What runs the functions built for arm64, which [`PROVE`] does in a stage of its own.
 const ARM64: &str = "arm64";
 
 /// The programs that take longest, in this order: they start first.
 const LONG: [&str; 3] = ["end-to-end", "library", "faults-run"];
 
-/// A stage that runs to its end, or fails.
-type Stage<'a> = (
-    &'static str,
-    std::pin::Pin<Box<dyn Future<Output = Ended> + 'a>>,
-);
-type Ended = Result<ExitCode, Box<dyn Error>>;
+/// Whether all is as it must be.
+type Ended = Result<bool, Box<dyn Error>>;
+
+#[derive(Clone, Copy)]
+pub(crate) enum Stage {
+    Dependencies,
+    AllTests,
+    SetUp,
+    SetUpBrowser,
+    /// The programs that [`Stage::AllTests`] leaves out.
+    Later,
+    /// The end-to-end tests of one kind.
+    EndToEnd(&'static str),
+    Sessions,
+    /// What has requests go wrong, built to be faster than tests are: that takes longer than a sample's run.
+    Faults(&'static str),
+    /// A package, and what it is called with.
+    Task(&'static str),
+    /// What is for another processor than this one.
+    Emulated,
+}
+
+use Stage::{
+    AllTests, Dependencies, Emulated, EndToEnd, Faults, Later, Sessions, SetUp, SetUpBrowser, Task,
+};
+
+/// What to run before a commit.
+pub(crate) const TEST: &[(&str, Stage)] = &[
+    ("dependencies", Dependencies),
+    (
+        "unit, contract, engine and end-to-end tests, the model, faults of one engine",
+        AllTests,
+    ),
+];
+
+/// Of what [`TEST`] leaves out, what takes minutes.
+pub(crate) const QUICK: &[(&str, Stage)] = &[
+    ("set up the tools", SetUp),
+    ("fleets of the largest size, the pages typed", Later),
+    ("each engine, deployed", EndToEnd(MATRIX)),
+];
+
+/// Everything that [`TEST`] leaves out.
+pub(crate) const PROVE: &[(&str, Stage)] = &[
+    ("set up the tools", SetUp),
+    ("set up a browser", SetUpBrowser),
+    ("fleets of the largest size, the pages typed", Later),
+    (
+        "each permission removed, linters, the dashboard in a browser, a fleet, updates and removal",
+        EndToEnd(REST),
+    ),
+    (
+        "sessions compared over 200 set-ups of each database server, PostgreSQL's versions between",
+        Sessions,
+    ),
+    (
+        "a sample of the other engines' single faults, pairs of faults, histories",
+        Faults(SAMPLE),
+    ),
+    (
+        "every single fault of one engine",
+        Faults("--engine http run"),
+    ),
+    (
+        "single faults against an untidy AWS",
+        Faults("--engine http run --untidy --every 8"),
+    ),
+    ("what is made from the template", Task("infra -- --check")),
+    ("the functions built for arm64, and emulated", Emulated),
+    // One function stands for all: they are built alike, and a whole build takes minutes.
+    (
+        "a package built twice",
+        Task("package -- --verify --function finish-secret"),
+    ),
+];
 
 /// The stages one after the other, up to the first that fails.
-async fn run(stages: Vec<Stage<'_>>) -> Ended {
+pub(crate) async fn run(workspace: &Path, stages: &[(&str, Stage)]) -> Ended {
     let count = stages.len();
     let began = Instant::now();
-    for (index, (what, stage)) in stages.into_iter().enumerate() {
+    for (index, (what, stage)) in stages.iter().enumerate() {
         println!("\n{} of {count}  {what}", index + 1);
         let started = Instant::now();
-        let ended = stage.await?;
+        let ended = stage.run(workspace).await?;
         println!(
             "{} of {count}  {what}: {} s",
             index + 1,
             started.elapsed().as_secs()
         );
-        if ended != ExitCode::SUCCESS {
-            return Ok(ended);
+        if !ended {
+            return Ok(false);
         }
     }
     println!("\nall {count} passed, in {} s", began.elapsed().as_secs());
-    Ok(ExitCode::SUCCESS)
+    Ok(true)
+}
+
+impl Stage {
+    async fn run(self, workspace: &Path) -> Ended {
+        match self {
+            Dependencies => crate::deny::run(workspace).await,
+            AllTests => all_tests(workspace).await,
+            SetUp => set_up(workspace).await,
+            SetUpBrowser => set_up_browser(workspace).await,
+            Later => later(workspace).await,
+            EndToEnd(which) => {
+                let mut cargo = cargo_test(workspace, &["--test", "end_to_end"]);
+                cargo.env("LOCAL_CLOUD", which);
+                status(cargo).await
+            }
+            Sessions => {
+                let mut cargo = cargo_test(workspace, &["--test", "library"]);
+                cargo.arg("every_version_is_the_same_session").args(BETWEEN);
+                cargo.env("PROBE_SETUPS", "200");
+                status(cargo).await
+            }
+            Faults(arguments) => {
+                let mut cargo = tools::cargo(workspace);
+                cargo.args(["run", "--profile", "faults", "--package", "faults", "--"]);
+                cargo.args(arguments.split(' '));
+                status(cargo).await
+            }
+            Task(task) => {
+                let mut cargo = tools::cargo(workspace);
+                cargo.args(["run", "--package"]).args(task.split(' '));
+                status(cargo).await
+            }
+            Emulated => status(cargo_test(workspace, &["--test", ARM64])).await,
+        }
+    }
 }
 
 /// Only tests whose names contain this.
@@ -64,102 +167,9 @@ pub(crate) async fn filtered(workspace: &Path, filter: &str) -> Ended {
     tests(workspace, filter).await
 }
 
-/// What to run before a commit.
-pub(crate) async fn test(workspace: &Path) -> Ended {
-    run(vec![
-        ("dependencies", Box::pin(crate::deny::run(workspace))),
-        (
-            "unit, contract, engine and end-to-end tests, the model, faults of one engine",
-            Box::pin(all_tests(workspace)),
-        ),
-    ])
-    .await
-}
-
-/// Of what [`test`] leaves out, what takes minutes.
-pub(crate) async fn quick(workspace: &Path) -> Ended {
-    run(vec![
-        ("set up the tools", Box::pin(set_up(workspace))),
-        (
-            "fleets of the largest size, the pages typed",
-            Box::pin(later(workspace)),
-        ),
-        (
-            "each engine, deployed",
-            Box::pin(end_to_end(workspace, MATRIX)),
-        ),
-    ])
-    .await
-}
-
-/// Everything that [`test`] leaves out.
-pub(crate) async fn prove(workspace: &Path) -> Ended {
-    run(vec![
-        ("set up the tools", Box::pin(set_up(workspace))),
-        ("set up a browser", Box::pin(set_up_browser(workspace))),
-        (
-            "fleets of the largest size, the pages typed",
-            Box::pin(later(workspace)),
-        ),
-        (
-            "each permission removed, linters, the dashboard in a browser, a fleet, updates and removal",
-            Box::pin(end_to_end(workspace, REST)),
-        ),
-        (
-            "sessions compared over 200 set-ups of each database server, PostgreSQL's versions between",
-            Box::pin(sessions(workspace)),
-        ),
-        (
-            "a sample of the other engines' single faults, pairs of faults, histories",
-            Box::pin(optimised(workspace, "faults", &SAMPLE)),
-        ),
-        (
-            "every single fault of one engine",
-            Box::pin(optimised(workspace, "faults", &["--engine", "http", "run"])),
-        ),
-        (
-            "single faults against an untidy AWS",
-            Box::pin(optimised(workspace, "faults", &UNTIDY)),
-        ),
-        (
-            "what is made from the template",
-            Box::pin(task(workspace, "infra", &["--check"])),
-        ),
-        (
-            "the functions built for arm64, and emulated",
-            Box::pin(emulated(workspace)),
-        ),
-        // One function stands for all: they are built alike, and a whole build takes minutes.
-        (
-            "a package built twice",
-            Box::pin(task(
-                workspace,
-                "package",
-                &["--verify", "--function", "finish-secret"],
-            )),
-        ),
-    ])
-    .await
-}
-
-/// Of the engines that [`test`] leaves out a sample, which takes minutes; `cargo xtask faults run` is everything.
-const SAMPLE: [&str; 13] = [
-    "--engine",
-    "postgres",
-    "--engine",
-    "mysql",
-    "--engine",
-    "redis",
-    "run",
-    "--every",
-    "8",
-    "--pairs",
-    "50",
-    "--histories",
-    "100",
-];
-
-const UNTIDY: [&str; 6] = ["--engine", "http", "run", "--untidy", "--every", "8"];
+/// Of the engines that [`TEST`] leaves out a sample, which takes minutes; `cargo xtask faults run` is everything.
+const SAMPLE: &str =
+    "--engine postgres --engine mysql --engine redis run --every 8 --pairs 50 --histories 100";
 
 async fn set_up(workspace: &Path) -> Ended {
     let progress: OnLine = Arc::new(|line| println!("  {line}"));
@@ -173,7 +183,7 @@ async fn set_up(workspace: &Path) -> Ended {
         server.ensure(&target, Arc::clone(&progress)).await?;
     }
     tools::ensure_checkov(&target, progress).await?;
-    Ok(ExitCode::SUCCESS)
+    Ok(true)
 }
 
 /// Where there is none, the test of the dashboard leaves it out.
@@ -183,7 +193,7 @@ async fn set_up_browser(workspace: &Path) -> Ended {
     if let Err(error) = tools::ensure_chromium(&target, progress).await {
         println!("  LEFT OUT: the dashboard in a browser. {error:#}");
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(true)
 }
 
 /// The functions, as the local cloud builds them, and what has requests go wrong.
@@ -195,8 +205,8 @@ async fn functions(workspace: &Path) -> Ended {
 
 /// The tests whose names contain the filter, the local cloud's among them.
 async fn tests(workspace: &Path, filter: &str) -> Ended {
-    if functions(workspace).await? != ExitCode::SUCCESS {
-        return Ok(ExitCode::FAILURE);
+    if !functions(workspace).await? {
+        return Ok(false);
     }
     let mut cargo = cargo_test(workspace, &["--no-fail-fast", filter]);
     cargo.env("LOCAL_CLOUD", "all");
@@ -206,8 +216,8 @@ async fn tests(workspace: &Path, filter: &str) -> Ended {
 /// The tests of everything, which explore the model, and a sample of the single faults of one engine. The tools come
 /// from the network while the processors build.
 async fn all_tests(workspace: &Path) -> Ended {
-    if functions(workspace).await? != ExitCode::SUCCESS {
-        return Ok(ExitCode::FAILURE);
+    if !functions(workspace).await? {
+        return Ok(false);
     }
     let build = programs::build(workspace, |name| !LATER.contains(&name) && name != ARM64);
     let (built_now, tools) = tokio::join!(build, set_up(workspace));
@@ -230,15 +240,13 @@ async fn all_tests(workspace: &Path) -> Ended {
     at_once(workspace, programs).await
 }
 
-/// Those that [`all_tests`] leaves out.
 async fn later(workspace: &Path) -> Ended {
-    if functions(workspace).await? != ExitCode::SUCCESS {
-        return Ok(ExitCode::FAILURE);
+    if !functions(workspace).await? {
+        return Ok(false);
     }
     let programs = programs::build(workspace, |name| LATER.contains(&name)).await?;
-    let ended = at_once(workspace, programs).await?;
-    if ended != ExitCode::SUCCESS {
-        return Ok(ended);
+    if !at_once(workspace, programs).await? {
+        return Ok(false);
     }
     let mut examples = tools::cargo(workspace);
     examples.args(["test", "--workspace", "--doc", "--quiet"]);
@@ -247,12 +255,7 @@ async fn later(workspace: &Path) -> Ended {
 
 async fn at_once(workspace: &Path, programs: Vec<Program>) -> Ended {
     let logs = tools::target_directory(workspace).join("checks");
-    let all_good = programs::run(programs, &logs).await?;
-    Ok(if all_good {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    Ok(programs::run(programs, &logs).await?)
 }
 
 /// The whole workspace, or cargo would unite other features and build everything again.
@@ -266,29 +269,9 @@ fn cargo_test(workspace: &Path, arguments: &[&str]) -> tokio::process::Command {
     cargo
 }
 
-/// The end-to-end tests of one kind.
-async fn end_to_end(workspace: &Path, which: &str) -> Ended {
-    let mut cargo = cargo_test(workspace, &["--test", "end_to_end"]);
-    cargo.env("LOCAL_CLOUD", which);
-    status(cargo).await
-}
-
-/// What is for another processor than this one.
-async fn emulated(workspace: &Path) -> Ended {
-    status(cargo_test(workspace, &["--test", ARM64])).await
-}
-
 /// PostgreSQL's versions between the first and the last that are run: their tests, but for those that compare sessions.
 const BETWEEN: [&str; 2] = ["::v16::", "::v17::"];
 
-async fn sessions(workspace: &Path) -> Ended {
-    let mut cargo = cargo_test(workspace, &["--test", "library"]);
-    cargo.arg("every_version_is_the_same_session").args(BETWEEN);
-    cargo.env("PROBE_SETUPS", "200");
-    status(cargo).await
-}
-
-/// A program that was built with the tests.
 fn built(name: &str, arguments: &[&str]) -> Result<Program, Box<dyn Error>> {
     let path = env::current_exe()?.with_file_name(name);
     let mut command = programs::nice(&path);
@@ -299,26 +282,6 @@ fn built(name: &str, arguments: &[&str]) -> Result<Program, Box<dyn Error>> {
     })
 }
 
-/// A program that runs for minutes, built to be faster than tests are: that takes longer than a sample's run.
-async fn optimised(workspace: &Path, package: &str, arguments: &[&str]) -> Ended {
-    let mut cargo = tools::cargo(workspace);
-    cargo.args(["run", "--profile", "faults", "--package", package, "--"]);
-    cargo.args(arguments);
-    status(cargo).await
-}
-
-async fn task(workspace: &Path, package: &str, arguments: &[&str]) -> Ended {
-    let mut cargo = tools::cargo(workspace);
-    cargo
-        .args(["run", "--package", package, "--"])
-        .args(arguments);
-    status(cargo).await
-}
-
 async fn status(mut command: tokio::process::Command) -> Ended {
-    Ok(if command.status().await?.success() {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    Ok(command.status().await?.success())
 }

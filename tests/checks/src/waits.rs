@@ -1,15 +1,12 @@
 //! No test waits for so long, or fails by how long something took: a busy machine would decide then.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+
+use crate::text::files;
 
 /// Where time is waited for or measured all the same, and why that decides nothing.
-const ALLOWED: [(&str, &str); 17] = [
+const ALLOWED: [(&str, &str); 16] = [
     ("bench/src/lambda.rs", "what is measured"),
-    (
-        "bench/src/front.rs",
-        "a stand-in's latency, which is asked for",
-    ),
     ("checks/src/stages", "only told"),
     (
         "conformance/stopping.rs",
@@ -47,22 +44,9 @@ const ALLOWED: [(&str, &str); 17] = [
 
 const WAITS: [&str; 2] = ["sleep(", ".elapsed()"];
 
-fn sources(directory: &Path, found: &mut Vec<PathBuf>) {
-    for entry in fs::read_dir(directory).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            if path.file_name().is_some_and(|name| name != "target") {
-                sources(&path, found);
-            }
-        } else if path.extension().is_some_and(|it| it == "rs") {
-            found.push(path);
-        }
-    }
-}
-
 #[test]
 fn no_test_waits_for_a_while() {
-    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let workspace = tools::workspace();
     let mut waiting = Vec::new();
     for (root, name) in [
         ("tests", ""),
@@ -70,8 +54,7 @@ fn no_test_waits_for_a_while() {
         ("infra/conformance/src/tests", "conformance/"),
     ] {
         let root = workspace.join(root);
-        let mut files = Vec::new();
-        sources(&root, &mut files);
+        let files = files(&root, "rs");
         assert!(!files.is_empty());
         for file in files {
             let path = format!("{name}{}", file.strip_prefix(&root).unwrap().display());

@@ -2,7 +2,9 @@
 //! the operator's tool says, and in the template's descriptions.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+
+use crate::text::files;
 
 /// The list: a word or phrase a line, and what is written instead.
 const WORDS: &str = include_str!("../words.txt");
@@ -14,14 +16,16 @@ pub(crate) fn words() -> impl Iterator<Item = (&'static str, &'static str)> {
         .map(|line| line.split_once(" = ").unwrap())
 }
 
-/// The words of the list that a text has.
-fn found(text: &str) -> Vec<String> {
+/// A text's words in lower case, each between blanks.
+pub(crate) fn plain(text: &str) -> String {
     let lower = text.to_lowercase();
-    let plain: Vec<&str> = lower
-        .split(|it: char| !it.is_alphanumeric() && it != '\'' && it != '-')
-        .filter(|word| !word.is_empty())
-        .collect();
-    let plain = format!(" {} ", plain.join(" "));
+    let words = lower.split(|it: char| !it.is_alphanumeric() && it != '\'' && it != '-');
+    let words: Vec<&str> = words.filter(|word| !word.is_empty()).collect();
+    format!(" {} ", words.join(" "))
+}
+
+fn found(text: &str) -> Vec<String> {
+    let plain = plain(text);
     words()
         .filter(|(word, _)| plain.contains(&format!(" {word} ")))
         .map(|(word, instead)| format!("{word:?} (write {instead}): {text}"))
@@ -90,20 +94,6 @@ fn descriptions(template: &str) -> Vec<(usize, String)> {
         texts.push((number, whole));
     }
     texts
-}
-
-fn files(folder: &Path, extension: &str) -> Vec<PathBuf> {
-    let entries = fs::read_dir(folder).unwrap().map(|it| it.unwrap().path());
-    entries
-        .flat_map(|path| {
-            if path.is_dir() {
-                files(&path, extension)
-            } else {
-                vec![path]
-            }
-        })
-        .filter(|path| path.extension().is_some_and(|it| it == extension))
-        .collect()
 }
 
 #[test]

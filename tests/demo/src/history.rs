@@ -1,11 +1,12 @@
-//! Makes sense of the events: the lives of an instance's credentials, its rotations, and what its
-//! apps ran with.
+//! Makes sense of the events, and says each in words: the lives of an instance's credentials, its rotations, and what
+//! its apps ran with. No secret value is in an event.
 
 use jiff::Timestamp;
 use serde_json::Value;
 use stand_in::events::{Event, EventKind};
 
 use super::recording::{Outcome, Recording, Subject};
+use super::verdict::short;
 
 const CURRENT: &str = "AWSCURRENT";
 const PUBLISH: &str = "setSecret";
@@ -26,7 +27,6 @@ impl Recording {
     }
 }
 
-/// What the events tell of one add-on instance.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct History {
     /// In the order in which they became known; the first is the imported one.
@@ -37,83 +37,59 @@ pub(crate) struct History {
     pub(crate) apps: Vec<AppHistory>,
 }
 
-/// The life of a version's credential.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Credential {
-    /// The version's id.
     pub(crate) version: String,
     /// When the service could first accept it; `None` if before the secret was.
     pub(crate) issued: Option<Timestamp>,
-    /// When the version became AWSCURRENT.
     pub(crate) current: Option<Timestamp>,
-    /// When another one did.
     pub(crate) superseded: Option<Timestamp>,
-    /// When its revocation was last scheduled, and for when.
-    pub(crate) scheduled: Option<(Timestamp, Timestamp)>,
-    /// When the scheduler last handed its revocation over.
-    pub(crate) fired: Option<Timestamp>,
-    /// When the service stopped accepting it.
+    /// For when its revocation was last scheduled.
+    pub(crate) due: Option<Timestamp>,
     pub(crate) revoked: Option<Timestamp>,
     /// When its `LIVE-` label was taken off, the revocation's last act.
     pub(crate) closed: Option<Timestamp>,
 }
 
-/// A rotation.
 #[derive(Clone, Debug)]
 pub(crate) struct Rotation {
-    /// The new version's id.
     pub(crate) version: String,
     /// What started it: `RotateSecret` or `schedule`.
     pub(crate) cause: String,
-    /// When the first of its attempts began.
     pub(crate) started: Timestamp,
-    /// How many of its attempts failed.
     pub(crate) failures: usize,
-    /// The step that is under way.
-    pub(crate) step: Option<String>,
-    /// When Heroku's config changed.
+    step: Option<String>,
     pub(crate) published: Option<Timestamp>,
-    /// When it was complete.
     pub(crate) succeeded: Option<Timestamp>,
 }
 
-/// What happened to an app.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct AppHistory {
-    /// The app's name.
-    pub(crate) name: String,
-    /// Its releases.
+    name: String,
     pub(crate) releases: Vec<Release>,
     /// Its dynos' restarts, in the order in which they began.
     pub(crate) restarts: Vec<Restart>,
 }
 
-/// A release.
 #[derive(Clone, Debug)]
 pub(crate) struct Release {
-    /// When it was made.
     pub(crate) at: Timestamp,
-    /// Heroku's number.
     pub(crate) number: u32,
     /// The version whose credential it carries, as an index of [`History::credentials`].
-    pub(crate) credential: usize,
+    credential: usize,
 }
 
 /// A dyno's restart: until it is over, the dyno runs with what it had.
 #[derive(Clone, Debug)]
 pub(crate) struct Restart {
-    /// `web.1` and so on.
     pub(crate) dyno: String,
-    /// When it began.
     pub(crate) began: Timestamp,
-    /// When it was over.
     pub(crate) ended: Option<Timestamp>,
     /// What the dyno runs with afterwards, as an index of [`History::credentials`].
     pub(crate) credential: usize,
 }
 
 impl History {
-    /// Reads the events that concern the instance.
     pub(crate) fn of(subject: &Subject, events: &[Event]) -> Self {
         let apps = subject.apps.iter().map(|app| AppHistory {
             name: app.name.clone(),
@@ -129,15 +105,11 @@ impl History {
         history
     }
 
-    /// The rotations that were completed.
     pub(crate) fn succeeded(&self) -> usize {
-        self.rotations
-            .iter()
-            .filter(|it| it.succeeded.is_some())
-            .count()
+        let rotations = self.rotations.iter();
+        rotations.filter(|it| it.succeeded.is_some()).count()
     }
 
-    /// All credentials but the newest of a completed rotation.
     pub(crate) fn old_credentials(&self) -> impl Iterator<Item = &Credential> {
         self.credentials.iter().filter(|it| it.superseded.is_some())
     }
@@ -149,97 +121,144 @@ impl History {
             .rfind(|it| it.current.is_some() && it.superseded.is_none())
     }
 
-    fn add(&mut self, subject: &Subject, event: &Event) {
+    /// Takes an event in. Whom it is about, by a short name, and what happened, if it is about the instance and worth a
+    /// line: a step's start is told by what it brings about.
+    pub(crate) fn add(&mut self, subject: &Subject, event: &Event) -> Option<(String, String)> {
         let at = event.at;
-        if let Some((secret, version)) = event.kind.version() {
-            if secret == subject.secret {
-                self.add_of_version(version, event);
-            }
-            return;
-        }
-        match &event.kind {
+        let of_app = |app: &str, what: String| Some((app.to_owned(), what));
+        let what = match &event.kind {
             EventKind::ScheduleCreated {
                 fires_at, input, ..
             } => {
-                if let Some(credential) = self.scheduled(subject, input) {
-                    credential.scheduled = Some((at, *fires_at));
-                }
+                let credential = self.scheduled(subject, input)?;
+                credential.due = Some(*fires_at);
+                let seconds = fires_at.duration_since(at).as_secs();
+                let version = short(&credential.version);
+                format!("revocation of {version} scheduled in {seconds} s")
             }
             EventKind::ScheduleFired { input, .. } => {
-                if let Some(credential) = self.scheduled(subject, input) {
-                    credential.fired = Some(at);
-                }
+                let version = &self.scheduled(subject, input)?.version;
+                format!("revocation of {} is due", short(version))
             }
-            EventKind::ConfigChanged { addon, .. } if *addon == subject.addon => {
+            EventKind::ConfigChanged { addon, names } if *addon == subject.addon => {
                 if let Some(rotation) = self.publishing() {
                     rotation.published = Some(at);
                 }
+                format!("{} published to Heroku", names.join(", "))
             }
-            EventKind::Release { app, version } => self.released(app, *version, at),
-            EventKind::DynoRestarting { app, dyno } => self.restarting(app, dyno, at),
-            EventKind::DynoRestarted { app, dyno } => self.restarted(app, dyno, at),
-            EventKind::CredentialIssued { credential, .. } => {
+            EventKind::Release { app, version } => {
+                self.released(app, *version, at)?;
+                return of_app(app, format!("release v{version}"));
+            }
+            EventKind::DynoRestarting { app, dyno } => {
+                let of = self.app(app)?;
+                of.restarts.push(Restart {
+                    dyno: dyno.clone(),
+                    began: at,
+                    ended: None,
+                    credential: of.runs_with(),
+                });
+                return of_app(app, format!("{dyno} restarts"));
+            }
+            EventKind::DynoRestarted { app, dyno } => {
+                let mut restarts = self.app(app)?.restarts.iter_mut();
+                let open = restarts.find(|it| it.dyno == *dyno && it.ended.is_none());
+                open?.ended = Some(at);
+                return of_app(app, format!("{dyno} is back"));
+            }
+            EventKind::CredentialIssued {
+                service,
+                credential,
+            } => {
                 // The label came first, and the credential is known by it.
-                if let Some(credential) = self.named(credential) {
-                    credential.issued = Some(at);
-                }
+                let known = self.named(credential)?;
+                known.issued = Some(at);
+                format!("{service} accepts {} from now on", short(&known.version))
             }
-            EventKind::CredentialRevoked { credential, .. } => {
-                let revoked = if *credential == subject.imported {
-                    self.credentials.first_mut()
+            EventKind::CredentialRevoked {
+                service,
+                credential,
+            } => {
+                let known = if *credential == subject.imported {
+                    self.credentials.first_mut()?
                 } else {
-                    self.named(credential)
+                    self.named(credential)?
                 };
-                if let Some(credential) = revoked {
-                    credential.revoked = Some(at);
-                }
+                known.revoked = Some(at);
+                format!("{service} refuses {} from now on", short(&known.version))
             }
-            _ => {}
-        }
+            kind => {
+                let (secret, version) = kind.version()?;
+                if secret != subject.secret {
+                    return None;
+                }
+                self.add_of_version(version, event)?
+            }
+        };
+        Some((subject.name.clone(), what))
     }
 
     /// What Secrets Manager tells of a version of the instance's.
-    fn add_of_version(&mut self, version: &str, Event { at, kind }: &Event) {
+    fn add_of_version(&mut self, version: &str, Event { at, kind }: &Event) -> Option<String> {
+        let id = short(version);
         match kind {
             EventKind::RotationStarted { cause, .. } => {
-                return self.rotation_started(version, cause, *at);
+                if self.rotation(version).is_none() {
+                    self.rotations.push(Rotation {
+                        version: version.to_owned(),
+                        cause: cause.clone(),
+                        started: *at,
+                        failures: 0,
+                        step: None,
+                        published: None,
+                        succeeded: None,
+                    });
+                }
+                let cause = match cause.as_str() {
+                    "schedule" => "by its schedule",
+                    "RotateSecret" => "asked for by RotateSecret",
+                    _ => "once more",
+                };
+                return Some(format!("rotation to {id} begins, {cause}"));
             }
             EventKind::LabelAttached { label, .. } => {
-                return self.label_attached(version, label, *at);
+                self.label_attached(version, label, *at);
+                return None;
             }
             EventKind::LabelRemoved { label, .. } => {
-                return self.label_removed(version, label, *at);
+                let credential = self.credential_mut(version)?;
+                if label == CURRENT {
+                    credential.superseded = Some(*at);
+                } else if is_live(label, version) {
+                    credential.revoked.get_or_insert(*at);
+                    credential.closed = Some(*at);
+                    return Some(format!("revocation of {id} complete ✓"));
+                }
+                return None;
             }
             _ => {}
         }
-        let Some(rotation) = self.rotation(version) else {
-            return;
-        };
+        let rotation = self.rotation(version)?;
         match kind {
-            EventKind::StepStarted { step, .. } => rotation.step = Some(step.clone()),
-            EventKind::StepSucceeded { .. } => rotation.step = None,
-            EventKind::RotationSucceeded { .. } => rotation.succeeded = Some(*at),
-            EventKind::RotationFailed { .. } => {
+            EventKind::StepStarted { step, .. } => {
+                rotation.step = Some(step.clone());
+                None
+            }
+            EventKind::StepSucceeded { step, .. } => {
+                rotation.step = None;
+                Some(format!("{step} ✓"))
+            }
+            EventKind::RotationSucceeded { .. } => {
+                rotation.succeeded = Some(*at);
+                Some(format!("{id} is AWSCURRENT ✓"))
+            }
+            EventKind::RotationFailed { message, .. } => {
                 rotation.step = None;
                 rotation.failures += 1;
+                Some(format!("✗ the attempt to rotate to {id} failed: {message}"))
             }
-            _ => {}
+            _ => None,
         }
-    }
-
-    fn rotation_started(&mut self, version: &str, cause: &str, at: Timestamp) {
-        if self.rotation(version).is_some() {
-            return;
-        }
-        self.rotations.push(Rotation {
-            version: version.to_owned(),
-            cause: cause.to_owned(),
-            started: at,
-            failures: 0,
-            step: None,
-            published: None,
-            succeeded: None,
-        });
     }
 
     fn label_attached(&mut self, version: &str, label: &str, at: Timestamp) {
@@ -256,54 +275,19 @@ impl History {
         }
     }
 
-    fn label_removed(&mut self, version: &str, label: &str, at: Timestamp) {
-        let Some(credential) = self.credential_mut(version) else {
-            return;
-        };
-        if label == CURRENT {
-            credential.superseded = Some(at);
-        } else if is_live(label, version) {
-            credential.revoked.get_or_insert(at);
-            credential.closed = Some(at);
-        }
-    }
-
-    fn released(&mut self, app: &str, number: u32, at: Timestamp) {
+    fn released(&mut self, app: &str, number: u32, at: Timestamp) -> Option<()> {
         let publishing = self.publishing().map(|it| it.version.clone());
-        let before = |app: &AppHistory| app.releases.last().map_or(0, |it| it.credential);
         let published = publishing
             .and_then(|version| self.credentials.iter().position(|it| it.version == version));
-        if let Some(app) = self.app(app) {
-            // A release for another reason carries on with what was there.
-            let credential = published.unwrap_or_else(|| before(app));
-            app.releases.push(Release {
-                at,
-                number,
-                credential,
-            });
-        }
-    }
-
-    fn restarting(&mut self, app: &str, dyno: &str, at: Timestamp) {
-        if let Some(app) = self.app(app) {
-            let credential = app.releases.last().map_or(0, |it| it.credential);
-            app.restarts.push(Restart {
-                dyno: dyno.to_owned(),
-                began: at,
-                ended: None,
-                credential,
-            });
-        }
-    }
-
-    fn restarted(&mut self, app: &str, dyno: &str, at: Timestamp) {
-        let open = |it: &&mut Restart| it.dyno == dyno && it.ended.is_none();
-        if let Some(restart) = self
-            .app(app)
-            .and_then(|app| app.restarts.iter_mut().find(open))
-        {
-            restart.ended = Some(at);
-        }
+        let app = self.app(app)?;
+        // A release for another reason carries on with what was there.
+        let credential = published.unwrap_or_else(|| app.runs_with());
+        app.releases.push(Release {
+            at,
+            number,
+            credential,
+        });
+        Some(())
     }
 
     fn app(&mut self, name: &str) -> Option<&mut AppHistory> {
@@ -314,7 +298,6 @@ impl History {
         self.rotations.iter_mut().find(|it| it.version == version)
     }
 
-    /// The rotation that is writing to Heroku.
     fn publishing(&mut self) -> Option<&mut Rotation> {
         self.rotations
             .iter_mut()
@@ -345,29 +328,61 @@ impl History {
     }
 
     fn scheduled(&mut self, subject: &Subject, input: &str) -> Option<&mut Credential> {
-        let (arn, version) = revocation(input)?;
-        if arn == subject.secret_arn {
-            self.credential_mut(&version)
-        } else {
-            None
-        }
+        let input: Value = serde_json::from_str(input).ok()?;
+        let is_its = input["SecretId"] == subject.secret_arn;
+        self.credential_mut(input["VersionId"].as_str().filter(|_| is_its)?)
     }
 }
 
 impl AppHistory {
-    /// The releases made from `start` on.
     pub(crate) fn releases_since(&self, start: Timestamp) -> usize {
         self.releases.iter().filter(|it| it.at >= start).count()
     }
+
+    fn runs_with(&self) -> usize {
+        self.releases.last().map_or(0, |it| it.credential)
+    }
 }
 
-/// The secret's ARN and the version that a schedule's input asks to revoke.
-pub(crate) fn revocation(input: &str) -> Option<(String, String)> {
-    let input: Value = serde_json::from_str(input).ok()?;
-    let text = |field: &str| input[field].as_str().map(ToOwned::to_owned);
-    Some((text("SecretId")?, text("VersionId")?))
-}
-
-pub(crate) fn is_live(label: &str, version: &str) -> bool {
+fn is_live(label: &str, version: &str) -> bool {
     label.strip_prefix("LIVE-") == Some(version)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture::sound;
+
+    #[test]
+    fn a_rotation_is_told_by_short_names_and_what_is_nobodys_is_left_out() {
+        let recording = sound();
+        let mut subject = recording.outcomes[0].subject.clone();
+        let mut history = History::of(&subject, &[]);
+        let events = recording.events.iter();
+        let told: Vec<_> = events
+            .filter_map(|it| history.add(&subject, it))
+            .map(|(who, what)| format!("{who}: {what}"))
+            .collect();
+        for line in [
+            "tickets: rotation to 11111111 begins, by its schedule",
+            "tickets: setSecret ✓",
+            "tickets: ACME_URL published to Heroku",
+            "tickets-private: release v4",
+            "tickets-private: web.2 is back",
+            "tickets: revocation of 00000000 scheduled in 15 s",
+            "tickets: revocation of 00000000 is due",
+            "tickets: acme refuses 00000000 from now on",
+            "tickets: acme refuses 11111111 from now on",
+            "tickets: revocation of 11111111 complete ✓",
+        ] {
+            assert!(told.iter().any(|it| it == line), "{line:?}: {told:#?}");
+        }
+        subject.secret = "another".to_owned();
+        subject.secret_arn.clear();
+        subject.addon.clear();
+        subject.apps.clear();
+        let mut others = History::of(&subject, &[]);
+        let mut events = recording.events.iter();
+        assert_eq!(events.find_map(|it| others.add(&subject, it)), None);
+    }
 }

@@ -125,7 +125,6 @@ fn logs(parent: &Path) -> PathBuf {
     parent.join(std::process::id().to_string())
 }
 
-/// A cloud of either kind.
 enum Running {
     Embedded(Box<Embedded>),
     Deployed(Box<Cloud>),

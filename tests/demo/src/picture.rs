@@ -27,7 +27,6 @@ const FOOTER: f64 = 52.0;
 /// The imported credential's is `c0`; then each version's.
 const COLOURS: usize = 6;
 
-/// The picture, as an SVG document.
 pub(crate) fn svg(recording: &Recording) -> String {
     let instances = recording.instances();
     let failed = !Verdict::of(recording).passed();
@@ -79,7 +78,6 @@ fn title(recording: &Recording, instances: &[Instance<'_>], failed: bool) -> Str
     format!("{rotations} rotations, {logins} logins, {refused} refused{verdict}")
 }
 
-/// How many were accepted, and how many refused.
 fn sum<'a>(tallies: impl Iterator<Item = &'a Tally>) -> (u64, u64) {
     tallies.fold((0, 0), |(accepted, refused), it| {
         (accepted + it.accepted, refused + it.refused + it.overtaken)

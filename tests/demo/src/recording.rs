@@ -8,18 +8,13 @@ use jiff::Timestamp;
 use local_cloud::customers::Tally;
 use stand_in::events::Event;
 
-/// A run of the demo.
 #[derive(Clone, Debug)]
 pub(crate) struct Recording {
     /// When the customers began to log in; what was before is set-up.
     pub(crate) began: Timestamp,
-    /// When the last of them stopped.
     pub(crate) ended: Timestamp,
-    /// The stack's grace period.
     pub(crate) grace_period: Duration,
-    /// What happened, set-up included, oldest first.
     pub(crate) events: Vec<Event>,
-    /// What became of each add-on instance.
     pub(crate) outcomes: Vec<Outcome>,
     /// What the story waited for in vain, or what failed, if it did not come to its end.
     pub(crate) unfinished: Option<String>,
@@ -32,11 +27,8 @@ pub(crate) struct Subject {
     pub(crate) name: String,
     /// Like `v3 · postgres`.
     pub(crate) kind: String,
-    /// The secret's name.
     pub(crate) secret: String,
-    /// The secret's ARN.
     pub(crate) secret_arn: String,
-    /// The add-on's UUID.
     pub(crate) addon: String,
     /// What the service calls the imported credential, which is older than the secret's versions.
     pub(crate) imported: String,
@@ -44,10 +36,8 @@ pub(crate) struct Subject {
     pub(crate) apps: Vec<App>,
 }
 
-/// A customer's app.
 #[derive(Clone, Debug)]
 pub(crate) struct App {
-    /// Its name at Heroku.
     pub(crate) name: String,
     /// Its dynos: `web.1` and so on.
     pub(crate) dynos: Vec<String>,
@@ -55,16 +45,11 @@ pub(crate) struct App {
     pub(crate) note: Option<&'static str>,
 }
 
-/// What became of an add-on instance.
 #[derive(Clone, Debug)]
 pub(crate) struct Outcome {
-    /// The instance.
     pub(crate) subject: Subject,
-    /// How many rotations were asked for.
     pub(crate) rotations: usize,
-    /// The logins, by app.
     pub(crate) logins: BTreeMap<String, Tally>,
-    /// The newest release of each app, by app.
     pub(crate) newest_releases: BTreeMap<String, u32>,
     /// What the service accepts at the end: credential ids or login roles.
     pub(crate) live: Vec<String>,

@@ -2,13 +2,13 @@
 //! happen, never longer than the demo may take.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Result, anyhow};
 use jiff::Timestamp;
 use local_cloud::cloud::{Api, Engine, Instance, InstanceSpec, Partner};
 use local_cloud::customers::{Customer, CustomerSpec, Tally};
+use parking_lot::Mutex;
 use stand_in::events::Event;
 use strict_heroku::{AppSpec, RestartSpeed};
 use tokio::time::Instant;
@@ -19,13 +19,11 @@ use super::recording::{App, Outcome, Subject};
 use super::verdict::short;
 use super::view::View;
 
-/// How often each dyno logs in.
 const LOGIN_EVERY: Duration = Duration::from_millis(100);
 
 /// How often a figure is looked at that no event tells.
 const POLL: Duration = Duration::from_millis(50);
 
-/// A dyno in the common runtime.
 const COMMON: RestartSpeed = RestartSpeed {
     first: Duration::from_secs(1),
     stagger: Duration::from_millis(500),
@@ -37,7 +35,6 @@ const PRIVATE_SPACE: RestartSpeed = RestartSpeed {
     stagger: Duration::from_millis(500),
 };
 
-/// An add-on instance with its apps at work.
 pub(super) struct Player {
     pub(super) instance: Instance,
     pub(super) subject: Subject,
@@ -48,16 +45,13 @@ pub(super) struct Player {
     shown: Mutex<BTreeMap<String, String>>,
 }
 
-/// Everything that the story is played with.
 pub(super) struct Stage<'a> {
     pub(super) cloud: &'a Partner,
     pub(super) view: &'a View,
-    /// When the demo gives up.
     deadline: Instant,
     limit: Duration,
 }
 
-/// What one of the three instances is.
 struct Role {
     api: Api,
     engine: Engine,
@@ -93,16 +87,9 @@ const ROLES: [Role; 3] = [
 
 impl Role {
     fn name(&self) -> String {
-        let api = match self.api {
-            Api::V1 => "v1",
-            Api::V3 => "v3",
-        };
-        let name = format!("{api}-{}", self.engine.name());
-        if self.rotations > 1 {
-            format!("{name}-twice")
-        } else {
-            name
-        }
+        let api = format!("{:?}", self.api).to_lowercase();
+        let twice = if self.rotations > 1 { "-twice" } else { "" };
+        format!("{api}-{}{twice}", self.engine.name())
     }
 
     fn kind(&self) -> String {
@@ -140,7 +127,8 @@ impl<'a> Stage<'a> {
         self.dynos_settled(&players).await?;
         for player in &mut players {
             for app in &player.instance.apps {
-                let customer = Customer::start(self.customer(&player.instance, app))?;
+                let customer =
+                    Customer::start(player.instance.customer(self.cloud, app, LOGIN_EVERY))?;
                 player.customers.insert(app.clone(), customer);
             }
         }
@@ -193,17 +181,13 @@ impl<'a> Stage<'a> {
         })
     }
 
-    fn customer(&self, instance: &Instance, app: &str) -> CustomerSpec {
-        instance.customer(self.cloud, app, LOGIN_EVERY)
-    }
-
     /// Keeps what Heroku shows now, to be tried again when it is over.
     pub(super) fn remember(&self, player: &Player) -> Result<()> {
         let history = History::of(&player.subject, &self.cloud.events.since(0));
         if let Some(current) = history.current()
             && let Some(value) = self.shown_by_heroku(&player.instance)?
         {
-            player.shown().insert(current.version.clone(), value);
+            player.shown.lock().insert(current.version.clone(), value);
         }
         Ok(())
     }
@@ -216,13 +200,15 @@ impl<'a> Stage<'a> {
             .remove(&instance.config_var))
     }
 
-    /// Waits until `found` answers for the events so far.
     pub(super) async fn wait_for<T>(
         &self,
         what: &str,
-        found: impl FnMut(&[Event]) -> Option<T>,
+        mut found: impl FnMut(&[Event]) -> Option<T>,
     ) -> Result<T> {
-        let found = self.cloud.events.wait_for(found);
+        let found = self.cloud.events.wait_for(|events| {
+            self.view.show(events);
+            found(events)
+        });
         let found = tokio::time::timeout_at(self.deadline, found).await;
         found.map_err(|_| self.too_late(what))
     }
@@ -234,6 +220,7 @@ impl<'a> Stage<'a> {
                 return Err(self.too_late(what));
             }
             tokio::time::sleep(POLL).await;
+            self.view.show(&self.cloud.events.since(0));
         }
         Ok(())
     }
@@ -243,7 +230,6 @@ impl<'a> Stage<'a> {
         anyhow!("waited in vain for {what}: the demo ends {seconds} s after it was set up")
     }
 
-    /// Waits until every dyno runs with its app's newest release.
     pub(super) async fn dynos_settled(&self, players: &[Player]) -> Result<()> {
         let apps = || players.iter().flat_map(|player| &player.instance.apps);
         let settled = |app: &String| {
@@ -261,13 +247,11 @@ impl<'a> Stage<'a> {
         for player in players {
             for (app, customer) in &player.customers {
                 let newest = self.newest_release(app)?;
-                let since = customer.tally();
-                let attempts = |tally: &Tally| tally.accepted + tally.refused + tally.errors;
+                let since = attempts(&customer.tally());
                 let what = format!("a login of `{app}` with its release v{newest}");
                 self.poll(&what, || {
                     let tally = customer.tally();
-                    tally.generations.contains_key(&newest)
-                        && attempts(&tally) >= attempts(&since) + 5
+                    tally.generations.contains_key(&newest) && attempts(&tally) >= since + 5
                 })
                 .await?;
             }
@@ -289,10 +273,7 @@ impl<'a> Stage<'a> {
             logins.insert(app, customer.stop().await);
         }
         let stopped = Timestamp::now();
-        let shown = player
-            .shown
-            .into_inner()
-            .unwrap_or_else(PoisonError::into_inner);
+        let shown = player.shown.into_inner();
         let mut tried_again = BTreeMap::new();
         for (version, value) in shown {
             let tally = self.try_again(&player.instance, &version, &value).await?;
@@ -316,7 +297,7 @@ impl<'a> Stage<'a> {
         let owner = instance.apps.first().map_or("", String::as_str);
         let spec = CustomerSpec {
             app: app.clone(),
-            ..self.customer(instance, owner)
+            ..instance.customer(self.cloud, owner, LOGIN_EVERY)
         };
         let at_once = RestartSpeed {
             first: Duration::ZERO,
@@ -336,10 +317,7 @@ impl<'a> Stage<'a> {
         };
         self.poll(&format!("the start of `{app}`"), running).await?;
         let customer = Customer::start(spec)?;
-        let tried = || {
-            let tally = customer.tally();
-            tally.accepted + tally.refused + tally.errors > 0
-        };
+        let tried = || attempts(&customer.tally()) > 0;
         // A login that never ends is told by the tally.
         let late = self
             .poll(&format!("a login of `{app}`"), tried)
@@ -371,13 +349,12 @@ impl<'a> Stage<'a> {
     }
 }
 
+fn attempts(tally: &Tally) -> u64 {
+    tally.accepted + tally.refused + tally.errors
+}
+
 impl Player {
-    /// The logins of each app.
     pub(super) fn tallies(&self) -> impl Iterator<Item = Tally> {
         self.customers.values().map(Customer::tally)
-    }
-
-    fn shown(&self) -> MutexGuard<'_, BTreeMap<String, String>> {
-        self.shown.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

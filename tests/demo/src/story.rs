@@ -10,6 +10,7 @@ use crate::GRACE_PERIOD;
 use crate::history::History;
 use crate::recording::Recording;
 use crate::stage::{Player, Stage};
+use crate::verdict::thousands;
 use crate::view::View;
 
 /// From the enrolled instances to the verdict. It takes a third of this on an idle machine.
@@ -28,25 +29,13 @@ pub(crate) async fn record(
     view.phase(3, "three add-ons are provisioned and enrolled");
     let players = stage.set(engine).await?;
     let began = Timestamp::now();
-    view.count_from(began);
+    let subjects = players.each_ref().map(|it| it.subject.clone());
+    view.follow(began, &subjects, &cloud.events.since(0));
     view.phase(
         4,
         "their customers log in, up to ten times a second with each dyno",
     );
-
-    let subjects = players.each_ref().map(|it| it.subject.clone());
-    let mut live = view.follow(&subjects, &cloud.events, || {
-        let tallies = players.iter().flat_map(Player::tallies);
-        tallies.fold((0, 0), |(accepted, refused), it| {
-            (accepted + it.accepted, refused + it.refused + it.overtaken)
-        })
-    });
-    let played = tokio::select! {
-        played = play(&stage, &players) => played,
-        never = live.run() => match never {},
-    };
-    live.catch_up();
-    drop(live);
+    let played = play(&stage, &players).await;
 
     view.chapter("what was handed out before is tried again");
     let closing = Stage::new(cloud, view, CLOSING_LIMIT);
@@ -75,26 +64,32 @@ pub(crate) async fn record(
     })
 }
 
-/// The story.
 async fn play(stage: &Stage<'_>, players: &[Player; 3]) -> Result<()> {
     let [scheduled, now, twice] = players;
-
+    let chapter = |text: &str| {
+        let tallies = players.iter().flat_map(Player::tallies);
+        let (accepted, refused) = tallies.fold((0, 0), |(accepted, refused), it| {
+            (accepted + it.accepted, refused + it.refused + it.overtaken)
+        });
+        let [accepted, refused] = [accepted, refused].map(thousands);
+        stage.view.chapter(text);
+        stage
+            .view
+            .say(&format!("· {accepted} logins accepted, {refused} refused"));
+    };
     let name = |player: &Player| player.subject.name.clone();
-    stage
-        .view
-        .chapter(&format!("{} is rotated by its schedule", name(scheduled)));
+
+    chapter(&format!("{} is rotated by its schedule", name(scheduled)));
     stage.remember(scheduled)?;
     stage.cloud.rotate_by_schedule(&scheduled.instance)?;
     rotated(stage, scheduled, 1).await?;
 
-    stage
-        .view
-        .chapter(&format!("{} is rotated now, by RotateSecret", name(now)));
+    chapter(&format!("{} is rotated now, by RotateSecret", name(now)));
     stage.remember(now)?;
     stage.cloud.rotate_now(&now.instance).await?;
     rotated(stage, now, 1).await?;
 
-    stage.view.chapter(&format!(
+    chapter(&format!(
         "{} is rotated twice in a row, within its grace period",
         name(twice)
     ));
@@ -104,7 +99,7 @@ async fn play(stage: &Stage<'_>, players: &[Player; 3]) -> Result<()> {
         rotated(stage, twice, times).await?;
     }
 
-    stage.view.chapter("the grace periods run out");
+    chapter("the grace periods run out");
     for player in players {
         let what = format!(
             "the revocation of the old credentials of `{}`",
@@ -118,7 +113,6 @@ async fn play(stage: &Stage<'_>, players: &[Player; 3]) -> Result<()> {
     stage.logged_in_again(players).await
 }
 
-/// Waits until the player's rotation has succeeded for the given number of times.
 async fn rotated(stage: &Stage<'_>, player: &Player, times: usize) -> Result<()> {
     let what = format!("rotation {times} of `{}`", player.subject.name);
     happened(stage, player, &what, |history| history.succeeded() >= times).await

@@ -1,7 +1,5 @@
 //! `cargo xtask up`: a local cloud to try things in with the AWS CLI and boto3.
 
-mod breaking;
-
 use std::fs;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
@@ -9,12 +7,16 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
+use axum::Router;
+use axum::routing::post;
 use local_cloud::cloud::{AddOn, Api, Engine, InstanceSpec, Partner, STACK};
 use serde_json::{Value, json};
+use stand_in::{Fault, FaultRule};
 use strict_aws::ministack::{InvocationType, ROOT_ACCESS_KEY_ID, ROOT_SECRET_ACCESS_KEY};
 use strict_heroku::{AppSpec, RestartSpeed};
+use tokio::net::TcpListener;
+use tokio_util::task::AbortOnDropHandle;
 
-use self::breaking::Breaking;
 use crate::view::View;
 use crate::{CloudKind, Running};
 
@@ -60,7 +62,7 @@ async fn up(workspace: &Path, kind: CloudKind) -> Result<std::convert::Infallibl
         "enroll-addon refused the first instance: {}",
         enrolled.payload
     );
-    let breaking = Breaking::start(&cloud)
+    let (breaking, _serving) = breaking(&cloud)
         .await
         .context("cannot listen on a free port of 127.0.0.1")?;
     let files = Files::write(workspace, &first, &second)?;
@@ -123,11 +125,34 @@ impl Drop for Files {
     }
 }
 
-/// The operator's tool, beside this program.
 fn operator() -> String {
     let this = std::env::current_exe().unwrap_or_default();
     let tool = this.with_file_name("addon-rotation-operator");
     format!("{} --stack {STACK}", tool.display())
+}
+
+/// An address at which things can be broken, served until dropped.
+async fn breaking(cloud: &Partner) -> io::Result<(String, AbortOnDropHandle<()>)> {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
+    let url = format!("http://{}/break", listener.local_addr()?);
+    let unavailable = || FaultRule::next(Fault::status(503)).times(20);
+    let (heroku, service) = (cloud.heroku.clone(), cloud.credential_service.clone());
+    let break_heroku = move || {
+        heroku.fail_next(unavailable());
+        async { "Heroku answers its next 20 requests with 503.\n" }
+    };
+    let break_service = move || {
+        service.fail_next(unavailable());
+        async { "The partner's service answers its next 20 requests with 503.\n" }
+    };
+    let router = Router::new()
+        .route("/break/heroku", post(break_heroku))
+        .route("/break/service", post(break_service));
+    let serving = tokio::spawn(async move {
+        // It ends with the handle only.
+        let _ = axum::serve(listener, router).await;
+    });
+    Ok((url, AbortOnDropHandle::new(serving)))
 }
 
 fn exports(cloud: &Partner, kind: CloudKind) -> String {
@@ -151,65 +176,43 @@ fn exports(cloud: &Partner, kind: CloudKind) -> String {
 }
 
 /// What to type, each with what it does. Every line works as it stands.
-fn lines(
-    first: &AddOn,
-    second: &AddOn,
-    files: &Files,
-    breaking: &Breaking,
-    operator: &str,
-) -> String {
+fn lines(first: &AddOn, second: &AddOn, files: &Files, breaking: &str, operator: &str) -> String {
     let (secret, addon) = (&first.instance.secret_name, &first.instance.addon);
     let other = &second.instance.addon;
-    let invoke = |function: &str, file: &Path| {
-        format!(
-            "aws lambda invoke --function-name {STACK}-{function} --payload fileb://{} /dev/stdout",
-            file.display()
-        )
-    };
-    let url = breaking.url();
+    let (enrolment, button) = (files.enrolment.display(), files.button.display());
     let seconds = GRACE_PERIOD.as_secs();
-    let entries = [
-        (
-            "Enrol the second add-on".to_owned(),
-            invoke("enroll-addon", &files.enrolment),
-        ),
-        (
-            "Press the customer's rotate button; pressed again at once, it is refused".to_owned(),
-            invoke("start-rotation", &files.button),
-        ),
-        (
-            "Rotate now, as the console does".to_owned(),
-            format!("aws secretsmanager rotate-secret --secret-id {secret}"),
-        ),
-        (
-            "Watch the versions and their labels".to_owned(),
-            format!(
-                "aws secretsmanager describe-secret --secret-id {secret} --query VersionIdsToStages"
-            ),
-        ),
-        (
-            format!("See which credentials are to be revoked, {seconds} s after each rotation"),
-            format!("aws scheduler list-schedules --group-name {STACK} --query 'Schedules[].Name'"),
-        ),
-        (
-            "See what Heroku shows the customer's apps".to_owned(),
-            format!("curl -s -u \"$HEROKU_USER\" \"$HEROKU_API_URL/vendor/apps/{addon}\""),
-        ),
-        ("See the fleet".to_owned(), format!("{operator} status")),
-        (
-            "Take the last rotation back, while the old credential is still accepted".to_owned(),
-            format!("{operator} rollback {addon} --yes"),
-        ),
-        (
-            "Break something: Heroku answers its next 20 requests with 503, or the service does"
-                .to_owned(),
-            format!("curl -s -X POST {url}/heroku\ncurl -s -X POST {url}/service"),
-        ),
-        (
-            "Deprovision the second add-on".to_owned(),
-            format!("{operator} deprovision {other} --yes"),
-        ),
-    ];
-    let entries = entries.map(|(what, line)| format!("# {what}:\n{line}\n"));
-    entries.join("\n")
+    format!(
+        "\
+# Enrol the second add-on:
+aws lambda invoke --function-name {STACK}-enroll-addon --payload fileb://{enrolment} /dev/stdout
+
+# Press the customer's rotate button; pressed again at once, it is refused:
+aws lambda invoke --function-name {STACK}-start-rotation --payload fileb://{button} /dev/stdout
+
+# Rotate now, as the console does:
+aws secretsmanager rotate-secret --secret-id {secret}
+
+# Watch the versions and their labels:
+aws secretsmanager describe-secret --secret-id {secret} --query VersionIdsToStages
+
+# See which credentials are to be revoked, {seconds} s after each rotation:
+aws scheduler list-schedules --group-name {STACK} --query 'Schedules[].Name'
+
+# See what Heroku shows the customer's apps:
+curl -s -u \"$HEROKU_USER\" \"$HEROKU_API_URL/vendor/apps/{addon}\"
+
+# See the fleet:
+{operator} status
+
+# Take the last rotation back, while the old credential is still accepted:
+{operator} rollback {addon} --yes
+
+# Break something: Heroku answers its next 20 requests with 503, or the service does:
+curl -s -X POST {breaking}/heroku
+curl -s -X POST {breaking}/service
+
+# Deprovision the second add-on:
+{operator} deprovision {other} --yes
+"
+    )
 }

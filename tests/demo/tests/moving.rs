@@ -16,7 +16,6 @@ use strict_aws::ministack::{ROOT_ACCESS_KEY_ID, ROOT_SECRET_ACCESS_KEY};
 use strict_heroku::{AppSpec, RestartSpeed};
 use tools::{Tools, target_directory, workspace};
 
-/// Of each API.
 const INSTANCES: usize = 10;
 
 /// Longer than the test: every old credential waits for its revocation in the end.
@@ -28,7 +27,6 @@ struct Fleet {
     files: tempfile::TempDir,
     tools: Tools,
     programs: PathBuf,
-    /// The sections' blocks of `bash`.
     blocks: Vec<String>,
 }
 
@@ -235,13 +233,11 @@ impl Fleet {
         self.type_in(&command).trim().to_owned()
     }
 
-    /// Whether every instance is in this state, and no other is there.
     fn all_are(&self, state: &str) -> bool {
         let rows = self.status();
         rows.len() == self.members.len() && rows.iter().all(|row| row["state"] == state)
     }
 
-    /// What Heroku shows of each, and how many releases that made.
     fn shown(&self) -> Vec<(String, usize)> {
         let of = |AddOn { instance, .. }: &AddOn| {
             let config = self.cloud.heroku.config(&instance.addon).unwrap();

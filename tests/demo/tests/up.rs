@@ -10,7 +10,6 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tools::{Tools, target_directory, workspace};
 
-/// A cloud that runs.
 struct Up {
     process: Child,
     /// Held, so that there is somebody to read what it says.
@@ -47,7 +46,6 @@ impl Up {
         }
     }
 
-    /// The line that stands under this comment.
     fn line(&self, comment: &str) -> &str {
         let mut lines = self.said.lines();
         lines
@@ -61,7 +59,6 @@ impl Up {
         exports.collect::<Vec<_>>().join("\n")
     }
 
-    /// Types a line into a shell that has the exports.
     fn type_in(&self, tools: &Tools, line: &str) -> String {
         let Output {
             status,

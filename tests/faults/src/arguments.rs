@@ -3,7 +3,7 @@
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum as _};
 use faults::engine::Engine;
 use tools::target_directory;
 
@@ -11,7 +11,7 @@ use tools::target_directory;
 #[derive(Parser)]
 pub(crate) struct Arguments {
     /// Only instances of this engine; may be given several times.
-    #[arg(long = "engine", value_parser = engine, global = true)]
+    #[arg(long = "engine", value_enum, global = true)]
     engines: Vec<Engine>,
     /// Ends at the first violation.
     #[arg(long, global = true)]
@@ -33,10 +33,7 @@ pub(crate) enum Task {
         no_tests: bool,
     },
     /// One run again, from a script of an earlier one.
-    Replay {
-        /// The script.
-        script: PathBuf,
-    },
+    Replay { script: PathBuf },
 }
 
 /// How much to run.
@@ -54,7 +51,6 @@ pub(crate) struct Plan {
     /// AWS and Heroku are as untidy as they may be; in histories they are so by chance.
     #[arg(long)]
     pub(crate) untidy: bool,
-    /// How many pairs of faults.
     #[arg(long, default_value_t = 0)]
     pub(crate) pairs: usize,
     /// How many histories.
@@ -66,22 +62,15 @@ pub(crate) struct Plan {
 }
 
 impl Arguments {
-    /// The engines.
     pub(crate) fn engines(&self) -> Vec<Engine> {
         if self.engines.is_empty() {
-            return Engine::ALL.to_vec();
+            return Engine::value_variants().to_vec();
         }
         self.engines.clone()
     }
 
-    /// Where what comes of the runs is written.
     pub(crate) fn directory() -> PathBuf {
         let workspace = tools::workspace();
         target_directory(&workspace).join("faults")
     }
-}
-
-fn engine(name: &str) -> Result<Engine, String> {
-    let found = Engine::ALL.into_iter().find(|it| it.name() == name);
-    found.ok_or_else(|| format!("there is {}", Engine::ALL.map(Engine::name).join(", ")))
 }

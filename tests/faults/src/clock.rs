@@ -1,12 +1,11 @@
 //! The run's time: the real one, and what was skipped since nothing was to happen in it.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
+use parking_lot::Mutex;
 use strict_aws::scheduler::{ScheduleSummary, Scheduler};
 
-/// A point of the run's time.
 pub type Time = Timestamp;
 
 /// The run's time, and when its schedules are due in it.
@@ -27,35 +26,31 @@ struct State {
 }
 
 impl Clock {
-    /// Now.
-    #[must_use]
     pub fn now(&self) -> Time {
-        Timestamp::now() + self.state().skipped
+        Timestamp::now() + self.state.lock().skipped
     }
 
-    /// Skips some time.
     pub fn skip(&self, time: SignedDuration) {
-        self.state().skipped += time;
+        self.state.lock().skipped += time;
     }
 
     /// Has Scheduler's clock be so far ahead of the functions' from now on.
     pub fn set_ahead(&self, ahead: SignedDuration) {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         state.ahead = ahead;
         state.furthest = state.furthest.max(ahead);
     }
 
     /// The furthest that Scheduler's clock ever was ahead.
-    #[must_use]
     pub fn furthest_ahead(&self) -> SignedDuration {
-        self.state().furthest
+        self.state.lock().furthest
     }
 
     /// The schedules and when they are due, the earliest first. To be called before time is skipped:
     /// a schedule is due as long after it was made as its maker said.
     pub fn due(&self, scheduler: &Scheduler) -> Vec<(Time, ScheduleSummary)> {
         let all = scheduler.schedules();
-        let mut state = self.state();
+        let mut state = self.state.lock();
         let names = all.iter().map(|schedule| schedule.name.as_str());
         let names: Vec<_> = names.collect();
         state.due.retain(|name, _| names.contains(&name.as_str()));
@@ -79,9 +74,5 @@ impl Clock {
             .collect();
         due.sort_by_key(|(at, _)| *at);
         due
-    }
-
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

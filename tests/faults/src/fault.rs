@@ -2,12 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 
-/// What goes wrong with a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
@@ -40,8 +39,9 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// Whatever can befall a request over HTTP.
-    pub const HTTP: [Self; 12] = [
+    /// Whatever can befall a write to Heroku. What has got no request yet waits half a minute when it is refused a second
+    /// time: an empty pool befalls that in some of the [known histories](crate::story::known) alone.
+    const WRITE: [Self; 13] = [
         Self::RequestLost,
         Self::AnswerLost,
         Self::Throttled,
@@ -54,16 +54,11 @@ impl Kind {
         Self::DiesBefore,
         Self::DiesDuring,
         Self::DiesAfter,
+        Self::PoolEmpty,
     ];
 
-    /// Whatever can befall a write to Heroku. What has got no request yet waits half a minute when it is refused a second
-    /// time: an empty pool befalls that in some of the [known histories](crate::story::known) alone.
-    const WRITE: [Self; 13] = {
-        let mut kinds = [Self::PoolEmpty; 13];
-        let (_, others) = kinds.split_at_mut(1);
-        others.copy_from_slice(&Self::HTTP);
-        kinds
-    };
+    /// Whatever can befall a request over HTTP.
+    pub const HTTP: &'static [Self] = Self::WRITE.split_at(12).0;
 
     /// Whatever can befall one turn of a database's protocol.
     pub const DATABASE: [Self; 7] = [
@@ -75,26 +70,6 @@ impl Kind {
         Self::DiesDuring,
         Self::DiesAfter,
     ];
-
-    /// Its name in tables and scripts.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::RequestLost => "request lost",
-            Self::AnswerLost => "answer lost",
-            Self::Throttled => "429",
-            Self::ThrottledRetryAfter => "429, Retry-After",
-            Self::PoolEmpty => "429 for all",
-            Self::ServerError => "500",
-            Self::ServerErrorAfterEffect => "500 after its effect",
-            Self::Unavailable => "503",
-            Self::LostWay => "404 page",
-            Self::Garbage => "garbage",
-            Self::DiesBefore => "dies before",
-            Self::DiesDuring => "dies during",
-            Self::DiesAfter => "dies after",
-        }
-    }
 }
 
 /// A request of a run: who makes it, what it asks, and which of its like it is.
@@ -110,29 +85,24 @@ pub struct Request {
 
 impl Request {
     /// Whether it is a turn of a database's protocol, and no request over HTTP.
-    #[must_use]
     pub fn is_turn(&self) -> bool {
         self.what.starts_with(TURN)
     }
 
-    /// What can go wrong with it.
-    #[must_use]
     pub fn kinds(&self) -> &'static [Kind] {
         if self.is_turn() {
             &Kind::DATABASE
         } else if self.is_herokus() && WRITES.iter().any(|it| self.what.contains(it)) {
             &Kind::WRITE
         } else {
-            &Kind::HTTP
+            Kind::HTTP
         }
     }
 
-    /// Whether it is made to Heroku.
     fn is_herokus(&self) -> bool {
         self.what.starts_with(HEROKU)
     }
 
-    /// Whether this can go wrong with it.
     fn may_meet(&self, kind: Kind) -> bool {
         self.kinds().contains(&kind) || (kind == Kind::PoolEmpty && self.is_herokus())
     }
@@ -163,18 +133,14 @@ const REFUSED: u32 = 3;
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum When {
-    /// At this request.
     At(Request),
     /// At the n-th request from now on, or from the fault before this one; 0 is the next.
     After(u32),
 }
 
-/// A fault to come.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Fault {
-    /// When.
     pub when: When,
-    /// What.
     pub kind: Kind,
 }
 
@@ -199,12 +165,12 @@ struct Book {
 impl Desk {
     /// Begins the record, and the numbers, anew.
     pub fn begin(&self) {
-        *self.book() = Book::default();
+        *self.book.lock() = Book::default();
     }
 
     /// Has these faults come about, one after the other.
     pub fn plan(&self, faults: impl IntoIterator<Item = Fault>) {
-        let mut book = self.book();
+        let mut book = self.book.lock();
         if book.faults.is_empty() {
             book.passed = 0;
         }
@@ -213,30 +179,28 @@ impl Desk {
 
     /// Takes back the faults that have not come about; how many there were.
     pub fn forget(&self) -> usize {
-        std::mem::take(&mut self.book().faults).len()
+        std::mem::take(&mut self.book.lock().faults).len()
     }
 
     /// Waits for so many requests from now on.
     pub async fn passed(&self, requests: u32) {
-        let wanted = self.book().record.len() + requests as usize;
+        let wanted = self.book.lock().record.len() + requests as usize;
         loop {
             let passed = self.passed.notified();
-            if self.book().record.len() >= wanted {
+            if self.book.lock().record.len() >= wanted {
                 return;
             }
             passed.await;
         }
     }
 
-    /// The requests so far.
-    #[must_use]
     pub fn record(&self) -> Vec<Request> {
-        self.book().record.clone()
+        self.book.lock().record.clone()
     }
 
     /// Notes a request, and says what goes wrong with it.
     pub fn pass(&self, caller: &str, what: &str) -> Option<Kind> {
-        let mut book = self.book();
+        let mut book = self.book.lock();
         let number = book
             .seen
             .entry((caller.to_owned(), what.to_owned()))
@@ -270,9 +234,5 @@ impl Desk {
             return Some(Kind::Throttled);
         }
         due
-    }
-
-    fn book(&self) -> MutexGuard<'_, Book> {
-        self.book.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -22,7 +22,6 @@ use crate::running::Running;
 /// What an invocation has. A function that dies of it does so at a request, at once.
 pub(crate) const TIMEOUT: Duration = Duration::from_mins(3);
 
-/// An invocation that waits for its answer.
 struct Job {
     function: String,
     payload: Value,
@@ -36,19 +35,15 @@ pub struct Lambda {
     scheduled: mpsc::UnboundedSender<Scheduled>,
 }
 
-/// What Scheduler handed over.
 #[derive(Clone, Debug)]
 pub struct Scheduled {
-    /// To this function.
     pub function: String,
-    /// This event.
     pub event: Value,
 }
 
 impl Lambda {
     /// Functions on this thread, within a [`tokio::task::LocalSet`]. `failures` hears the error of
     /// every invocation that failed, and every panic.
-    #[must_use]
     pub fn start(
         environment: Environment,
         running: Running,
@@ -71,10 +66,6 @@ impl Lambda {
         (Self { jobs, scheduled }, hand_overs)
     }
 
-    /// Invokes a function and waits for its answer.
-    ///
-    /// # Errors
-    /// With the function's error, or Lambda's if its process ended.
     pub async fn invoke(&self, function: &str, payload: Value) -> Result<Value, Diagnostic> {
         let (reply, answer) = oneshot::channel();
         let job = Job {

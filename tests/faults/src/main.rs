@@ -10,7 +10,6 @@ mod mutants;
 mod plans;
 
 use std::fs::{self, File};
-use std::io::IsTerminal as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -22,7 +21,6 @@ use faults::engine::Servers;
 use faults::report::Report;
 use faults::runner::{Job, run_all};
 use faults::{Problem, output};
-use indicatif::{ProgressBar, ProgressStyle};
 use tokio::runtime;
 
 use arguments::{Arguments, Task};
@@ -31,11 +29,7 @@ fn main() -> Result<ExitCode, Problem> {
     let arguments = Arguments::parse();
     if let Task::Mutants { only, no_tests } = &arguments.task {
         let caught = mutants::run(only.as_deref(), *no_tests)?;
-        return Ok(if caught {
-            ExitCode::SUCCESS
-        } else {
-            ExitCode::FAILURE
-        });
+        return Ok(ExitCode::from(u8::from(!caught)));
     }
     let directory = Arguments::directory();
     let file = directory.join("functions.log");
@@ -89,11 +83,7 @@ fn main() -> Result<ExitCode, Problem> {
             "violations: see above"
         }
     );
-    Ok(if clean {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    Ok(ExitCode::from(u8::from(!clean)))
 }
 
 /// What runs jobs, shows how far they are, and keeps what came of them.
@@ -105,79 +95,39 @@ struct Harness {
 }
 
 impl Harness {
-    /// Runs jobs, each for a row of the report.
-    /// The places of those that went wrong.
+    /// Runs jobs, each for a row of the report. The places of those that went wrong.
     fn run(&mut self, what: &str, jobs: Vec<(String, Job)>) -> Result<Vec<usize>, Problem> {
-        let progress = Progress::new(what, jobs.len());
         let (rows, jobs): (Vec<_>, Vec<_>) = jobs.into_iter().unzip();
         let (report, scripts) = (&mut self.report, self.scripts.as_path());
         let (mut problem, mut failed) = (None, Vec::new());
         let until_violation = self.until_violation;
+        let (mut done, all) = (0, rows.len());
         run_all(jobs, &self.servers, |index, job, outcome| {
-            let added = report.add(&rows[index], &job, outcome, scripts);
-            match added {
-                Ok(None) => progress.one(),
+            done += 1;
+            if (done * 10 / all) > ((done - 1) * 10 / all) {
+                eprintln!("{what}: {done} of {all}");
+            }
+            match report.add(&rows[index], &job, outcome, scripts) {
+                Ok(None) => true,
                 Ok(Some(failure)) => {
                     for violation in &failure.violations {
-                        progress.say(&format!("{}: {violation}", rows[index]));
+                        eprintln!("{}: {violation}", rows[index]);
                     }
-                    progress.say(&format!("  replay: {}", failure.script.display()));
-                    progress.one();
+                    eprintln!("  replay: {}", failure.script.display());
                     failed.push(index);
-                    return !until_violation;
+                    !until_violation
                 }
-                Err(error) => problem = Some(error),
+                Err(error) => {
+                    problem = Some(error);
+                    true
+                }
             }
-            true
         })?;
-        progress.end();
         problem.map_or(Ok(failed), |error| Err(error.into()))
     }
 
     /// Whether a violation was found, and no more is to be.
     fn is_done(&self) -> bool {
         self.until_violation && !self.report.is_clean()
-    }
-}
-
-/// A bar on a terminal, lines elsewhere.
-struct Progress {
-    bar: ProgressBar,
-    what: String,
-    terminal: bool,
-}
-
-impl Progress {
-    fn new(what: &str, jobs: usize) -> Self {
-        let terminal = std::io::stderr().is_terminal();
-        let bar = ProgressBar::new(jobs as u64);
-        if !terminal {
-            bar.set_draw_target(indicatif::ProgressDrawTarget::hidden());
-        }
-        let style = ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len} {eta}");
-        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-        bar.set_message(what.to_owned());
-        Self {
-            bar,
-            what: what.to_owned(),
-            terminal,
-        }
-    }
-
-    fn one(&self) {
-        self.bar.inc(1);
-        let (done, all) = (self.bar.position(), self.bar.length().unwrap_or_default());
-        let step = (all / 10).max(1);
-        if !self.terminal && done.is_multiple_of(step) {
-            eprintln!("{}: {done} of {all}", self.what);
-        }
-    }
-
-    fn say(&self, line: &str) {
-        self.bar.suspend(|| eprintln!("{line}"));
-    }
-
-    fn end(&self) {
-        self.bar.finish_and_clear();
     }
 }

@@ -18,24 +18,18 @@ use tools::target_directory;
 use table::mutants;
 use weave::{BROKEN, Change, weave};
 
-/// A place where the functions are broken.
 struct Mutant {
-    /// What is wrong with them.
     name: &'static str,
     /// Files, texts that each have once, and what is there instead.
-    changes: &'static [(&'static str, &'static str, &'static str)],
-    /// The runs that must show it.
+    changes: Vec<(&'static str, String, String)>,
     runs: Runs,
-    /// What does not hold.
     breaks: Rule,
 }
 
-/// Which runs.
 #[derive(Clone, Copy)]
 enum Runs {
     /// One fault each.
     Single,
-    /// Histories.
     Histories,
     /// The library's tests whose names contain this: what only an adversary would do.
     Tests(&'static str),
@@ -50,10 +44,8 @@ impl Runs {
     }
 }
 
-/// So many histories are told before a mutant counts as not caught.
 const HISTORIES: &str = "1500";
 
-/// So many set-ups are tried before a mutant counts as not caught.
 const SET_UPS: &str = "40";
 
 /// What the copy has of the project.
@@ -107,13 +99,15 @@ pub(crate) fn run(only: Option<&str>, no_tests: bool) -> Result<bool, Problem> {
         !is_left_out && only.is_none_or(|only| mutant.name.contains(only))
     };
     let broken = Broken { copy, target };
-    let (by_tests, by_runs): (Vec<_>, Vec<_>) = mutants()
+    let mutants = mutants()?;
+    let (by_tests, by_runs): (Vec<_>, Vec<_>) = mutants
+        .iter()
         .filter(is_meant)
         .partition(|mutant| matches!(mutant.runs, Runs::Tests(_)));
     let mut all_caught = true;
     let verdict = |mutant: &Mutant, caught: bool| {
         let verdict = if caught { "caught" } else { "NOT CAUGHT" };
-        eprintln!("{verdict}: {} ({})", mutant.name, mutant.breaks.name());
+        eprintln!("{verdict}: {} ({:?})", mutant.name, mutant.breaks);
         caught
     };
     if !by_tests.is_empty() {
@@ -138,14 +132,13 @@ pub(crate) fn run(only: Option<&str>, no_tests: bool) -> Result<bool, Problem> {
 
 /// Each file that a mutant changes, with all its breaks.
 fn woven(workspace: &Path) -> Result<BTreeMap<&'static str, String>, Problem> {
-    let mut changes: BTreeMap<&str, Vec<Change>> = BTreeMap::new();
-    for mutant in mutants() {
-        for (file, from, to) in mutant.changes {
+    let mutants = mutants()?;
+    let mut changes: BTreeMap<&'static str, Vec<Change>> = BTreeMap::new();
+    for mutant in &mutants {
+        for (file, from, to) in &mutant.changes {
             let name = mutant.name;
-            changes
-                .entry(file)
-                .or_default()
-                .push(Change { name, from, to });
+            let change = Change { name, from, to };
+            changes.entry(file).or_default().push(change);
         }
     }
     let woven = |(file, changes): (&'static str, Vec<Change>)| {
@@ -156,7 +149,6 @@ fn woven(workspace: &Path) -> Result<BTreeMap<&'static str, String>, Problem> {
     changes.into_iter().map(woven).collect()
 }
 
-/// The copy that can be broken, and where it is built.
 struct Broken {
     copy: PathBuf,
     target: PathBuf,
@@ -183,7 +175,6 @@ impl Broken {
         command
     }
 
-    /// Whether a test of the library fails.
     fn fails(&self, mutant: &Mutant) -> Result<bool, Problem> {
         let filter = mutant.runs.filter().unwrap_or_default();
         let mut tests = self.tests();
@@ -206,7 +197,6 @@ impl Broken {
         expect_success(&build.output()?)
     }
 
-    /// Whether the runs find the rule broken.
     fn violates(&self, mutant: &Mutant) -> Result<bool, Problem> {
         let own = self.copy.join("target");
         let histories: &[&str] = match mutant.runs {

@@ -11,16 +11,12 @@ use aho_corasick::AhoCorasick;
 const FILE: &str = "FAULTS_OUTPUT";
 
 /// Where this process's standard output goes, if it is the one that runs the functions.
-#[must_use]
 pub fn file() -> Option<PathBuf> {
     std::env::var_os(FILE).map(PathBuf::from)
 }
 
 /// Runs this program again with its standard output in `file`, and with everything that the
 /// library ever logs. What is for whoever runs it goes to standard error.
-///
-/// # Errors
-/// If it cannot be started.
 pub fn run_again(file: &Path) -> io::Result<ExitCode> {
     if let Some(directory) = file.parent() {
         fs::create_dir_all(directory)?;
@@ -31,17 +27,10 @@ pub fn run_again(file: &Path) -> io::Result<ExitCode> {
         .env("RUST_LOG", "trace")
         .stdout(Stdio::from(File::create(file)?))
         .status()?;
-    Ok(if status.success() {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    Ok(ExitCode::from(u8::from(!status.success())))
 }
 
 /// How many of the values are in the output, and how many lines it has.
-///
-/// # Errors
-/// If it cannot be read.
 pub fn search(file: &Path, values: &[String]) -> io::Result<(usize, usize)> {
     let output = fs::read(file)?;
     let search = AhoCorasick::builder()

@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use clap::ValueEnum as _;
 use faults::Problem;
 use faults::engine::Engine;
 use faults::fault::{Fault, Kind, Request, When};
@@ -30,18 +31,16 @@ impl Clean {
             api,
             manners,
         } = self.case.setup;
-        let (engine, api, manners) = (engine.name(), api.name(), manners.name());
-        format!("{engine} {api} {manners} {}", self.case.act.name())
+        format!("{engine:?} {api:?} {manners:?} {:?}", self.case.act)
     }
 }
 
-/// Runs a plan.
 pub(crate) fn run(harness: &mut Harness, engines: &[Engine], plan: &Plan) -> Result<(), Problem> {
     eprintln!("seed {}", plan.seed);
     let manners = if plan.untidy {
-        &Manners::ALL[1..]
+        &Manners::value_variants()[1..]
     } else {
-        &Manners::ALL[..1]
+        &Manners::value_variants()[..1]
     };
     let clean = clean(harness, engines, manners)?;
     if !harness.report.is_clean() {
@@ -78,7 +77,7 @@ pub(crate) fn run(harness: &mut Harness, engines: &[Engine], plan: &Plan) -> Res
     }
     if !harness.is_done() {
         let jobs = known::stories(engines).map(|story| {
-            let row = format!("known histories: {}", story.setup.engine.name());
+            let row = format!("known histories: {:?}", story.setup.engine);
             (row, Job::Story(story))
         });
         harness.run("known histories", jobs.collect())?;
@@ -95,44 +94,44 @@ fn clean(
     engines: &[Engine],
     manners: &[Manners],
 ) -> Result<Vec<Clean>, Problem> {
-    let mut jobs = Vec::new();
-    for engine in engines {
-        for api in Api::ALL {
-            for manners in manners {
-                for act in Act::ALL {
-                    let setup = Setup {
-                        engine: *engine,
-                        api,
-                        manners: *manners,
-                    };
-                    jobs.push(Job::Case(Case {
-                        setup,
-                        act,
-                        faults: Vec::new(),
-                    }));
-                }
+    let mut cases = Vec::new();
+    for &engine in engines {
+        for &api in Api::value_variants() {
+            for &manners in manners {
+                let setup = Setup {
+                    engine,
+                    api,
+                    manners,
+                };
+                let acts = Act::value_variants().iter();
+                cases.extend(acts.map(|&act| Case {
+                    setup,
+                    act,
+                    faults: Vec::new(),
+                }));
             }
         }
     }
-    let mut found = Vec::new();
+    let jobs = cases.iter().map(|case| Job::Case(case.clone())).collect();
+    let mut found: Vec<_> = vec![Vec::new(); cases.len()];
     let (report, scripts) = (&mut harness.report, harness.scripts.as_path());
     let mut problem = None;
     run_all(jobs, &harness.servers, |index, job, outcome| {
-        let mut requests = outcome.requests.clone();
-        if let Err(error) = report.add("no fault", &job, outcome, scripts) {
-            problem = Some(error);
-        }
-        if let Job::Case(case) = job {
-            requests.retain(|request| case.act.is_about(request));
-            found.push((index, Clean { case, requests }));
-        }
+        found[index].clone_from(&outcome.requests);
+        problem = report
+            .add("no fault", &job, outcome, scripts)
+            .err()
+            .or(problem.take());
         true
     })?;
     if let Some(problem) = problem {
         return Err(problem.into());
     }
-    found.sort_by_key(|(index, _)| *index);
-    Ok(found.into_iter().map(|(_, clean)| clean).collect())
+    let clean = cases.into_iter().zip(found).map(|(case, mut requests)| {
+        requests.retain(|request| case.act.is_about(request));
+        Clean { case, requests }
+    });
+    Ok(clean.collect())
 }
 
 fn with(clean: &Clean, faults: Vec<Fault>) -> Job {
@@ -154,7 +153,7 @@ fn pair(clean: &[Clean], random: &mut StdRng) -> Option<(String, Job)> {
         when: When::After(random.random_range(0..30)),
         kind: *Kind::HTTP.choose(random)?,
     };
-    let row = format!("pairs: {}", clean.case.setup.engine.name());
+    let row = format!("pairs: {:?}", clean.case.setup.engine);
     Some((row, with(clean, vec![first, second])))
 }
 
@@ -162,7 +161,7 @@ fn histories(harness: &mut Harness, engines: &[Engine], plan: &Plan) -> Result<(
     let trees: Vec<Tree> = stories(engines, plan.seed, plan.histories).collect();
     let jobs = trees.iter().map(|tree| {
         let story = tree.current();
-        let row = format!("histories: {}", story.setup.engine.name());
+        let row = format!("histories: {:?}", story.setup.engine);
         (row, Job::Story(story))
     });
     let mut failed = harness.run("histories", jobs.collect())?;

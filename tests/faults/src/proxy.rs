@@ -4,44 +4,35 @@
 pub mod database;
 pub mod http;
 
+use std::io;
 use std::net::SocketAddr;
-use std::pin::Pin;
 use std::sync::{Arc, OnceLock, Weak};
+
+use tokio::net::{TcpListener, TcpStream};
+use tokio_util::task::AbortOnDropHandle;
+use url::Url;
 
 use crate::fault::{Desk, Kind};
 use crate::running::Running;
-
-/// What looks at the world whenever something may have changed.
-pub trait Watcher: Send + Sync {
-    /// Looks.
-    fn look(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>>;
-}
+use crate::world::World;
 
 /// What all proxies of a run share.
 #[derive(Clone)]
 pub struct Passage {
-    /// Gives out the faults.
     pub desk: Arc<Desk>,
     /// Who makes the requests.
     pub running: Running,
-    watcher: Arc<OnceLock<Weak<dyn Watcher>>>,
+    /// Looked at after each request.
+    pub world: Arc<OnceLock<Weak<World>>>,
 }
 
 impl Passage {
-    /// A passage where nobody watches yet.
-    #[must_use]
     pub fn new(running: Running) -> Self {
         Self {
             desk: Arc::default(),
             running,
-            watcher: Arc::default(),
+            world: Arc::default(),
         }
-    }
-
-    /// Has `watcher` look after each request.
-    pub fn watch(&self, watcher: Weak<dyn Watcher>) {
-        // The first stays.
-        let _ = self.watcher.set(watcher);
     }
 
     /// Who asks, and what goes wrong.
@@ -59,19 +50,51 @@ impl Passage {
     }
 
     async fn look(&self) {
-        let watcher = self.watcher.get().and_then(Weak::upgrade);
-        if let Some(watcher) = watcher {
-            watcher.look().await;
+        if let Some(world) = self.world.get().and_then(Weak::upgrade) {
+            world.look_now().await;
         }
     }
 }
 
-/// An address of this machine's with a free port, and its listener.
-///
-/// # Errors
-/// If no port is free.
-pub(crate) async fn listen() -> std::io::Result<(tokio::net::TcpListener, SocketAddr)> {
-    let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await?;
-    let address = listener.local_addr()?;
-    Ok((listener, address))
+/// An address of this machine's that nobody serves yet.
+pub struct Bound {
+    pub listener: TcpListener,
+    pub address: SocketAddr,
+}
+
+/// Serves until dropped.
+pub struct Proxy {
+    _serving: AbortOnDropHandle<()>,
+}
+
+impl Bound {
+    pub async fn bind() -> io::Result<Self> {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
+        let address = listener.local_addr()?;
+        Ok(Self { listener, address })
+    }
+
+    /// `url` as functions are to use it: at this address.
+    pub fn instead_of(&self, url: &Url) -> Result<Url, url::ParseError> {
+        let mut own = url.clone();
+        own.set_ip_host(self.address.ip())
+            .and_then(|()| own.set_port(Some(self.address.port())))
+            .map_err(|()| url::ParseError::EmptyHost)?;
+        Ok(own)
+    }
+
+    /// Has each connection served.
+    fn serve<F>(self, serve: impl Fn(TcpStream) -> F + Send + 'static) -> Proxy
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let serving = tokio::spawn(async move {
+            while let Ok((stream, _)) = self.listener.accept().await {
+                tokio::spawn(serve(stream));
+            }
+        });
+        Proxy {
+            _serving: AbortOnDropHandle::new(serving),
+        }
+    }
 }

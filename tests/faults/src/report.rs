@@ -12,11 +12,10 @@ use crate::run::Outcome;
 use crate::runner::Job;
 use crate::violation::Violation;
 
-/// The rows of the table, and what went wrong.
 #[derive(Debug, Default, Serialize)]
 pub struct Report {
     /// By what was run and where.
-    rows: BTreeMap<String, Row>,
+    rows: BTreeMap<String, [usize; COLUMNS.len()]>,
     /// What did not hold, with the script that shows it.
     failures: Vec<Failure>,
     /// Values of the runs, to be found in no output.
@@ -24,28 +23,23 @@ pub struct Report {
     secrets: Vec<String>,
 }
 
-#[derive(Debug, Default, Serialize)]
-struct Row {
-    requests: usize,
-    kinds: usize,
-    runs: usize,
-    /// Runs after which everything was as it must be.
-    converged: usize,
-    /// The most attempts of Secrets Manager's that a rotation took.
-    attempts: usize,
-    looks: usize,
-    logins: usize,
-    /// Faults that did not come about, since there were not so many requests.
-    not_reached: usize,
-    violations: usize,
-}
+/// After converged runs everything was as it must be. The attempts are the most of Secrets Manager's that a rotation took.
+/// Faults were not reached since there were not so many requests.
+const COLUMNS: [&str; 9] = [
+    "requests",
+    "kinds",
+    "runs",
+    "converged",
+    "attempts",
+    "looks",
+    "logins",
+    "not reached",
+    "violations",
+];
 
-/// A run in which something did not hold.
 #[derive(Debug, Serialize)]
 pub struct Failure {
-    /// What did not.
     pub violations: Vec<Violation>,
-    /// Has it happen again.
     pub script: PathBuf,
 }
 
@@ -53,18 +47,11 @@ impl Report {
     /// Says how many requests, with how many kinds of faults, a row is about.
     pub fn about(&mut self, row: &str, requests: &[Request]) {
         let row = self.rows.entry(row.to_owned()).or_default();
-        row.requests = requests.len();
-        row.kinds = requests
-            .iter()
-            .map(|it| it.kinds().len())
-            .max()
-            .unwrap_or(0);
+        let kinds = requests.iter().map(|it| it.kinds().len()).max();
+        (row[0], row[1]) = (requests.len(), kinds.unwrap_or(0));
     }
 
     /// Adds a run. A failing one is written to `scripts`.
-    ///
-    /// # Errors
-    /// If its script cannot be written.
     pub fn add(
         &mut self,
         row: &str,
@@ -73,13 +60,14 @@ impl Report {
         scripts: &Path,
     ) -> std::io::Result<Option<&Failure>> {
         let row = self.rows.entry(row.to_owned()).or_default();
-        row.runs += 1;
-        row.converged += usize::from(outcome.violations.is_empty());
-        row.attempts = row.attempts.max(outcome.attempts);
-        row.looks += outcome.looks;
-        row.logins += outcome.logins;
-        row.not_reached += outcome.not_reached;
-        row.violations += outcome.violations.len();
+        let violations = outcome.violations.len();
+        let converged = usize::from(violations == 0);
+        let (looks, logins, missed) = (outcome.looks, outcome.logins, outcome.not_reached);
+        let counted = [0, 0, 1, converged, 0, looks, logins, missed, violations];
+        for (sum, more) in row.iter_mut().zip(counted) {
+            *sum += more;
+        }
+        row[4] = row[4].max(outcome.attempts);
         self.secrets.extend(outcome.secrets);
         if outcome.violations.is_empty() {
             return Ok(None);
@@ -94,64 +82,31 @@ impl Report {
         Ok(self.failures.last())
     }
 
-    /// What did not hold.
-    #[must_use]
     pub fn failures(&self) -> &[Failure] {
         &self.failures
     }
 
-    /// Whether everything held.
-    #[must_use]
     pub fn is_clean(&self) -> bool {
         self.failures.is_empty()
     }
 
-    /// The runs so far.
-    #[must_use]
     pub fn runs(&self) -> usize {
-        self.rows.values().map(|row| row.runs).sum()
+        self.rows.values().map(|row| row[2]).sum()
     }
 
-    /// The values of all runs, each once.
     pub fn secrets(&mut self) -> &[String] {
         self.secrets.sort_unstable();
         self.secrets.dedup();
         &self.secrets
     }
 
-    /// The table.
-    #[must_use]
     pub fn table(&self) -> Table {
         let mut table = Table::new();
         table.load_style(presets::UTF8_HORIZONTAL_ONLY);
-        table.set_header([
-            "",
-            "requests",
-            "kinds",
-            "runs",
-            "converged",
-            "attempts",
-            "looks",
-            "logins",
-            "not reached",
-            "violations",
-        ]);
+        table.set_header([""].into_iter().chain(COLUMNS));
         for (name, row) in &self.rows {
-            let figures = [
-                row.requests,
-                row.kinds,
-                row.runs,
-                row.converged,
-                row.attempts,
-                row.looks,
-                row.logins,
-                row.not_reached,
-                row.violations,
-            ];
-            let cells = figures
-                .into_iter()
-                .map(|figure| Cell::new(figure).set_alignment(CellAlignment::Right));
-            table.add_row(std::iter::once(Cell::new(name)).chain(cells));
+            let right = |figure| Cell::new(figure).set_alignment(CellAlignment::Right);
+            table.add_row(std::iter::once(Cell::new(name)).chain(row.iter().map(right)));
         }
         table
     }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 use stand_in::events::EventKind;
 use stand_in::patience::PATIENCE;
@@ -19,22 +20,16 @@ use crate::world::{Built, Ended, Setup, World, build};
 /// The pause between two logins of a customer.
 const LOGIN_EVERY: Duration = Duration::from_millis(20);
 
-/// What to run.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Case {
-    /// Where.
     pub setup: Setup,
-    /// What is done.
     pub act: Act,
-    /// What goes wrong.
     pub faults: Vec<Fault>,
 }
 
-/// What is done to an instance while something goes wrong.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum Act {
-    /// It is enrolled.
     Enrolment,
     /// Its imported credential is rotated, and revoked.
     FirstRotation,
@@ -55,35 +50,6 @@ pub enum Act {
 }
 
 impl Act {
-    /// All of them.
-    pub const ALL: [Self; 9] = [
-        Self::Enrolment,
-        Self::FirstRotation,
-        Self::Rotation,
-        Self::Button,
-        Self::Rollback,
-        Self::Change,
-        Self::Emergency,
-        Self::Recovery,
-        Self::Deprovisioning,
-    ];
-
-    /// Its name in tables.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Enrolment => "enrolment",
-            Self::FirstRotation => "first rotation",
-            Self::Rotation => "rotation",
-            Self::Button => "button",
-            Self::Rollback => "rollback",
-            Self::Change => "change",
-            Self::Emergency => "emergency",
-            Self::Recovery => "recovery",
-            Self::Deprovisioning => "deprovisioning",
-        }
-    }
-
     /// So often the customer's app is restarted by it, with so many rotations; by the add-on's removal, where it ends.
     fn releases(self, rotations: usize) -> usize {
         match self {
@@ -101,7 +67,6 @@ impl Act {
 
     /// Whether its requests are to fail in turn: those of the rotation that a button begins do so in
     /// [`Self::Rotation`].
-    #[must_use]
     pub fn is_about(self, request: &Request) -> bool {
         self != Self::Button || request.caller == "start-rotation"
     }
@@ -137,23 +102,21 @@ impl Act {
             Self::Enrolment => world.enroll().await,
             Self::FirstRotation | Self::Rotation => rotate(world).await,
             Self::Button => world.must_press().await,
-            Self::Rollback => world.roll_back().await,
+            Self::Rollback => world.roll_back(true).await,
             Self::Change => world.change_document().await,
-            Self::Emergency => world.emergency().await,
+            Self::Emergency => world.emergency(true).await,
             Self::Recovery => world.recover().await,
             Self::Deprovisioning => world.end_instance(true).await,
         }
     }
 }
 
-/// What came of a run.
 #[derive(Debug, Default)]
 pub struct Outcome {
     /// The requests of rotation and revocation, in order.
     pub requests: Vec<Request>,
     /// How often Secrets Manager began.
     pub attempts: usize,
-    /// What did not hold.
     pub violations: BTreeSet<Violation>,
     /// Faults that did not come about, since there were not so many requests.
     pub not_reached: usize,
@@ -203,7 +166,8 @@ async fn attempt(case: &Case, servers: Arc<Servers>) -> Result<Outcome, Problem>
     if exact && not_reached > 0 {
         world.violated(Rule::Stand, "the request of the fault was never made");
     }
-    for error in world.dead_letters() {
+    let dead_letters = world.book.lock().dead_letters.clone();
+    for error in dead_letters {
         world.violated(
             Rule::Converges,
             format!("in the dead-letter queue: {error}"),
@@ -212,7 +176,7 @@ async fn attempt(case: &Case, servers: Arc<Servers>) -> Result<Outcome, Problem>
     world.check_settled().await;
     let made = world.releases() - before;
     if made != case.act.releases(succeeded(&world, seen)) {
-        let what = format!("{} made {made} releases", case.act.name());
+        let what = format!("{:?} made {made} releases", case.act);
         world.violated(Rule::OneRelease, what);
     }
     let attempts = attempts(&world, seen);
@@ -224,14 +188,17 @@ pub(crate) async fn concluded(built: &mut Built, not_reached: usize, attempts: u
     let world = Arc::clone(&built.world);
     let secrets = world.secret_values();
     leaks(built, &secrets);
-    let outcome = Outcome {
-        requests: world.passage.desk.record(),
-        attempts,
-        violations: world.violations(),
-        not_reached,
-        looks: world.looks(),
-        logins: world.logins(),
-        secrets,
+    let outcome = {
+        let book = world.book.lock();
+        Outcome {
+            requests: world.passage.desk.record(),
+            attempts,
+            violations: book.violations.clone(),
+            not_reached,
+            looks: book.looks,
+            logins: book.logins,
+            secrets,
+        }
     };
     // After all that is looked at: a customer may still be about to log in. What cannot be removed
     // makes the server slower, and nothing else.
@@ -252,7 +219,7 @@ pub(crate) fn customer(world: &Arc<World>) -> tokio_util::task::AbortOnDropHandl
     let pause = match world.service {
         Service::Http(_) => LOGIN_EVERY,
         // Each is a process or a thread of the server's, and a hash of many rounds.
-        Service::Postgres(_) | Service::Mysql(_) | Service::Redis(_) => 10 * LOGIN_EVERY,
+        Service::Database { .. } => 10 * LOGIN_EVERY,
     };
     let world = Arc::downgrade(world);
     let logins = async move {
@@ -294,7 +261,7 @@ fn leaks(built: &mut Built, secrets: &[String]) {
     }
     let events = serde_json::to_string(&world.events.since(0));
     said.extend(events);
-    said.extend(world.said());
+    said.extend(world.book.lock().said.iter().cloned());
     for text in said {
         if secrets.iter().any(|secret| text.contains(secret)) {
             world.violated(Rule::NoValueShown, "in an error or an event");

@@ -1,9 +1,10 @@
 //! Many runs, on all processors.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
+use std::sync::{Arc, mpsc};
 use std::thread;
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use tokio::task::LocalSet;
 
@@ -19,7 +20,6 @@ use crate::world::Setup;
 pub enum Job {
     /// A rotation and its revocation, with faults at known requests.
     Case(Case),
-    /// A history.
     Story(Story),
 }
 
@@ -32,8 +32,6 @@ impl Job {
         }
     }
 
-    /// Where it takes place.
-    #[must_use]
     pub fn setup(&self) -> Setup {
         match self {
             Self::Case(case) => case.setup,
@@ -42,7 +40,6 @@ impl Job {
     }
 }
 
-/// The jobs that nobody has begun, with their places.
 type Queue = std::vec::IntoIter<(usize, Job)>;
 
 /// How many runs each processor has under way: most wait for a back-off.
@@ -67,9 +64,6 @@ fn side_by_side() -> std::io::Result<usize> {
 
 /// Runs the jobs, in any order, and hands over what came of each, with its place among
 /// them, as soon as it is known. No further ones are begun once `each` answers false.
-///
-/// # Errors
-/// If a thread or a run's runtime cannot be started.
 pub fn run_all(
     jobs: Vec<Job>,
     servers: &Arc<Servers>,
@@ -88,7 +82,7 @@ pub fn run_all(
     drop(results);
     for (index, job, outcome) in outcomes {
         if !each(index, job, outcome) {
-            lock(&queue).by_ref().for_each(drop);
+            queue.lock().by_ref().for_each(drop);
         }
     }
     let ended: Vec<_> = running.into_iter().map(thread::JoinHandle::join).collect();
@@ -104,7 +98,7 @@ fn work(
     results: &mpsc::Sender<(usize, Job, Outcome)>,
 ) -> std::io::Result<()> {
     loop {
-        let job = lock(queue).next();
+        let job = queue.lock().next();
         let Some((index, job)) = job else {
             return Ok(());
         };
@@ -117,8 +111,4 @@ fn work(
             return Ok(());
         }
     }
-}
-
-fn lock(queue: &Mutex<Queue>) -> MutexGuard<'_, Queue> {
-    queue.lock().unwrap_or_else(PoisonError::into_inner)
 }

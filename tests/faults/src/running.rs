@@ -1,41 +1,24 @@
 //! The functions' processes: who is at work, and their sudden ends.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
-use tokio::sync::Notify;
+use parking_lot::Mutex;
 use tokio::task::AbortHandle;
+use tokio_util::task::TaskTracker;
+use tokio_util::task::task_tracker::TaskTrackerToken;
 
 /// The invocations under way. Clones share them.
 #[derive(Clone, Debug, Default)]
 pub struct Running {
     book: Arc<Mutex<Book>>,
-    idle: Arc<Notify>,
+    /// They, and the requests, also of functions whose processes have ended.
+    under_way: TaskTracker,
 }
 
 #[derive(Debug, Default)]
 struct Book {
     next: u64,
     invocations: Vec<Invocation>,
-    /// Also of functions whose processes have ended.
-    requests: usize,
-}
-
-impl Book {
-    fn is_idle(&self) -> bool {
-        self.invocations.is_empty() && self.requests == 0
-    }
-}
-
-/// A request under way, until it is dropped.
-#[derive(Debug)]
-pub struct Request(Running);
-
-impl Drop for Request {
-    fn drop(&mut self) {
-        let mut book = self.0.book();
-        book.requests -= 1;
-        self.0.notify(&book);
-    }
 }
 
 #[derive(Debug)]
@@ -44,13 +27,13 @@ struct Invocation {
     function: String,
     caller: String,
     abort: AbortHandle,
+    _under_way: TaskTrackerToken,
 }
 
 impl Running {
     /// Notes an invocation; `caller` is what its requests are told apart by.
-    #[must_use]
     pub fn begin(&self, function: &str, caller: String, abort: AbortHandle) -> u64 {
-        let mut book = self.book();
+        let mut book = self.book.lock();
         let id = book.next;
         book.next += 1;
         book.invocations.push(Invocation {
@@ -58,46 +41,33 @@ impl Running {
             function: function.to_owned(),
             caller,
             abort,
+            _under_way: self.request(),
         });
         id
     }
 
-    /// Notes an invocation's end.
     pub fn end(&self, id: u64) {
-        let mut book = self.book();
-        book.invocations.retain(|invocation| invocation.id != id);
-        self.notify(&book);
+        self.book.lock().invocations.retain(|it| it.id != id);
     }
 
-    /// Notes a request, which goes on when the process of whoever made it has ended.
-    #[must_use]
-    pub fn request(&self) -> Request {
-        self.book().requests += 1;
-        Request(self.clone())
-    }
-
-    fn notify(&self, book: &Book) {
-        if book.is_idle() {
-            self.idle.notify_waiters();
-        }
+    /// Notes a request, until this is dropped: it goes on when the process of whoever made it has ended.
+    pub fn request(&self) -> TaskTrackerToken {
+        self.under_way.token()
     }
 
     /// Waits until nothing runs: a function whose caller died goes on to its end, and so does a request.
     pub async fn idle(&self) {
-        loop {
-            let notified = self.idle.notified();
-            if self.book().is_idle() {
-                return;
-            }
-            notified.await;
+        // It waits for more only if there may be no more.
+        self.under_way.close();
+        while !self.under_way.is_empty() {
+            self.under_way.wait().await;
         }
     }
 
     /// Who makes a request: the newest invocation of the function, or, where the request does not
     /// say, the newest of those that were invoked last.
-    #[must_use]
     pub fn caller(&self, function: Option<&str>) -> Option<(u64, String)> {
-        let book = self.book();
+        let book = self.book.lock();
         let newest = book
             .invocations
             .iter()
@@ -107,14 +77,10 @@ impl Running {
 
     /// Ends a function's process: it does nothing more, and nobody hears of it but Lambda.
     pub fn kill(&self, id: u64) {
-        let book = self.book();
+        let book = self.book.lock();
         let victim = book.invocations.iter().find(|it| it.id == id);
         if let Some(victim) = victim {
             victim.abort.abort();
         }
-    }
-
-    fn book(&self) -> MutexGuard<'_, Book> {
-        self.book.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -10,21 +10,17 @@ use serde::{Deserialize, Serialize};
 use crate::fault::Fault;
 use crate::world::Setup;
 
-/// What happens in the middle of a rotation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Interruption {
     /// The operator cancels it (`CancelRotateSecret`) and takes AWSPENDING off.
     Cancel,
-    /// The customer removes the add-on.
     Deprovision,
-    /// The operator marks the secret for deletion.
     Delete,
     /// A schedule is due. Its event waits in Lambda's queue until the rotation is over.
     Fire,
 }
 
-/// Which of the schedules.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Which {
@@ -34,7 +30,6 @@ pub enum Which {
     Latest,
 }
 
-/// What happens.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Operation {
@@ -42,23 +37,18 @@ pub enum Operation {
     RotateNow,
     /// The secret's own schedule is due.
     RotateBySchedule,
-    /// A customer presses "rotate".
     Press,
     /// "Rotate now", and something else after so many requests.
     Interrupt {
-        /// How many.
         after: u32,
-        /// What.
         by: Interruption,
     },
     /// Time passes, and what is due in it fires.
     Wait {
-        /// How much.
         minutes: u32,
     },
     /// Time passes until a schedule is due, and it fires.
     Fire {
-        /// Which.
         which: Which,
         /// Whether Lambda delivers the event a second time.
         twice: bool,
@@ -66,14 +56,11 @@ pub enum Operation {
     /// Time passes until the first schedule is due. Its event waits in Lambda's queue, until the history's end
     /// if not until an earlier [`Operation::Deliver`].
     Queue,
-    /// A schedule is lost.
     LoseSchedule,
-    /// Somebody switches a schedule off.
     SwitchOffSchedule,
     /// The first event that there was is delivered: late, or again.
     #[serde(alias = "deliver-again")]
     Deliver,
-    /// The hourly sweep.
     Sweep,
     /// The operator makes an older version current that still is accepted.
     RollBack,
@@ -87,11 +74,8 @@ pub enum Operation {
     RenameVar,
     /// Somebody removes the config vars that the document does not name.
     RemoveOtherVars,
-    /// The operator marks the secret for deletion.
     Delete,
-    /// And restores it.
     Restore,
-    /// The customer removes the add-on.
     Deprovision,
     /// Scheduler's clock is so far ahead of the functions'.
     Clock {
@@ -102,11 +86,8 @@ pub enum Operation {
     Faults(Vec<Fault>),
 }
 
-/// A history of one instance.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Story {
-    /// Where.
     pub setup: Setup,
-    /// What happens.
     pub operations: Vec<Operation>,
 }

@@ -4,7 +4,6 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// A rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Rule {
@@ -14,7 +13,6 @@ pub enum Rule {
     OneAtRest,
     /// Whatever the service accepts belongs to a version with a label.
     AliveIsLabelled,
-    /// One rotation, one release.
     OneRelease,
     /// No secret value in a log, an error, a metric, an event or a schedule.
     NoValueShown,
@@ -25,42 +23,19 @@ pub enum Rule {
     Converges,
     /// A session of each version is and can do what the first one's did.
     SameSession,
-    /// No handler panics.
     NoPanic,
     /// The run itself could not be made as it should have been.
     Stand,
 }
 
-impl Rule {
-    /// Its name in tables.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::NobodyLockedOut => "nobody is locked out",
-            Self::OneAtRest => "one credential at rest",
-            Self::AliveIsLabelled => "what is alive is labelled",
-            Self::OneRelease => "one rotation, one release",
-            Self::NoValueShown => "no value is shown",
-            Self::NoForeignLogin => "no login through a document",
-            Self::Converges => "comes to an end",
-            Self::SameSession => "every version is the same session",
-            Self::NoPanic => "no panic",
-            Self::Stand => "the run itself",
-        }
-    }
-}
-
-/// Something that did not hold.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Violation {
-    /// What should have.
     pub rule: Rule,
-    /// What was seen.
     pub what: String,
 }
 
 impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.rule.name(), self.what)
+        write!(f, "{:?}: {}", self.rule, self.what)
     }
 }

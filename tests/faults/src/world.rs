@@ -6,13 +6,12 @@ mod build;
 mod operator;
 mod time;
 
-use std::collections::BTreeSet;
-use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use addon_rotation_operator::stack::Stack;
 use jiff::SignedDuration;
 use lambda_in_process::{GRACE_PERIOD, TOKENS_TABLE};
+use parking_lot::Mutex;
 use serde_json::{Value, json};
 use stand_in::events::EventLog;
 use strict_aws::gateway::Gateway;
@@ -22,7 +21,7 @@ use strict_heroku::Heroku;
 use crate::clock::Clock;
 use crate::engine::Service;
 use crate::functions::Lambda;
-use crate::proxy::{Passage, Watcher};
+use crate::proxy::Passage;
 use crate::violation::{Rule, Violation};
 
 use book::{Book, Config, Version};
@@ -35,34 +34,25 @@ const VAR: &str = "ACME_URL";
 /// The other one that the manifest declares.
 const OTHER_VAR: &str = "ACME_DSN";
 
-/// The world of one run.
 pub struct World {
-    /// What happened.
     pub events: EventLog,
-    /// Heroku.
     pub heroku: Arc<Heroku>,
-    /// The service.
     pub service: Service,
-    /// The functions.
     pub lambda: Lambda,
-    /// Where requests pass.
     pub passage: Passage,
-    /// Time.
     pub clock: Clock,
-    /// Secrets Manager.
     pub secrets: SecretsManager,
     gateway: Gateway,
     http: reqwest::Client,
     manners: Manners,
     /// As the operator's tool reaches it.
     stack: Stack,
-    /// The secret's name.
     secret: String,
     addon: String,
-    /// What `enroll-addon` is invoked with.
     enrolment: Value,
-    app: String,
-    book: Mutex<Book>,
+    /// The administrator's password at the service, or its token.
+    administrator: String,
+    pub(crate) book: Mutex<Book>,
 }
 
 impl World {
@@ -71,7 +61,6 @@ impl World {
         self.secrets.secret(&self.secret)
     }
 
-    /// What Heroku shows, if the add-on is there.
     fn shown(&self) -> Option<Config> {
         if !self.is_provisioned() {
             return None;
@@ -79,48 +68,24 @@ impl World {
         self.heroku.config(&self.addon).ok()
     }
 
-    /// Takes the add-on away from the customer.
     pub fn deprovision(&self) {
         if self.heroku.deprovision(&self.addon).is_ok() {
-            self.book().is_deprovisioned = true;
+            self.book.lock().is_deprovisioned = true;
         }
     }
 
-    /// Whether the customer still has the add-on.
-    #[must_use]
     pub fn is_provisioned(&self) -> bool {
-        !self.book().is_deprovisioned
+        !self.book.lock().is_deprovisioned
     }
 
-    /// How often what Heroku shows became another value.
-    pub fn changes(&self) -> usize {
-        self.book().changes
-    }
-
-    /// Notes that something did not hold.
     pub fn violated(&self, rule: Rule, what: impl Into<String>) {
         let what = what.into();
-        self.book().violations.insert(Violation { rule, what });
-    }
-
-    /// What did not hold.
-    pub fn violations(&self) -> BTreeSet<Violation> {
-        self.book().violations.clone()
-    }
-
-    /// How often somebody looked.
-    pub fn looks(&self) -> usize {
-        self.book().looks
-    }
-
-    /// How often a customer got in.
-    pub fn logins(&self) -> usize {
-        self.book().logins
+        self.book.lock().violations.insert(Violation { rule, what });
     }
 
     /// Looks at what must hold at every instant. Each question takes its time, in which others go on: what
     /// was seen counts if it must have held throughout.
-    async fn look_now(&self) {
+    pub(crate) async fn look_now(&self) {
         // At once: from the moment on in which Heroku ceases to show something, its grace period counts.
         let needed = self.note_what_is_shown();
         let Some(before) = self.snapshot() else {
@@ -145,7 +110,7 @@ impl World {
             }
         }
         for credential in &live {
-            let labelled = |secret| is_labelled(secret, &self.book().versions, credential);
+            let labelled = |secret| is_labelled(secret, &self.book.lock().versions, credential);
             if !labelled(&before) && !labelled(&after) {
                 let what =
                     format!("the service accepts {credential}, and no version with a label has it");
@@ -157,7 +122,7 @@ impl World {
     /// Notes what Heroku shows. The versions that dynos may have.
     fn note_what_is_shown(&self) -> Vec<Version> {
         let (now, shown) = (self.clock.now(), self.shown());
-        let mut book = self.book();
+        let mut book = self.book.lock();
         book.looks += 1;
         if book.is_deprovisioned {
             // Nobody has a dyno of an add-on that is gone.
@@ -172,13 +137,14 @@ impl World {
     pub async fn log_in(&self) {
         let now = self.clock.now();
         let needed: Vec<Version> = self
-            .book()
+            .book
+            .lock()
             .needed(now, grace(&self.clock))
             .cloned()
             .collect();
         for version in needed {
             match self.service.accepts(&version.document).await {
-                Ok(true) => self.book().logins += 1,
+                Ok(true) => self.book.lock().logins += 1,
                 // Unless its time was over when it was asked.
                 Ok(false) if self.is_needed(&version) => self.violated(
                     Rule::NobodyLockedOut,
@@ -192,15 +158,15 @@ impl World {
 
     fn is_needed(&self, version: &Version) -> bool {
         let now = self.clock.now();
-        self.book()
+        self.book
+            .lock()
             .needed(now, grace(&self.clock))
             .any(|needed| needed.id == version.id)
     }
 
-    /// Reads the values that are new.
     fn learn(&self, secret: &SecretSnapshot) {
         let unknown: Vec<String> = {
-            let book = self.book();
+            let book = self.book.lock();
             let versions = secret.versions.iter().filter(|version| version.has_value);
             let ids = versions.map(|version| version.id.clone());
             ids.filter(|id| !book.versions.iter().any(|known| known.id == *id))
@@ -219,7 +185,7 @@ impl World {
                 id,
                 document,
             };
-            self.book().versions.push(version);
+            self.book.lock().versions.push(version);
         }
     }
 
@@ -236,7 +202,7 @@ impl World {
         let current = secret.labelled("AWSCURRENT").unwrap_or_default().to_owned();
         let live = self.service.live().await.unwrap_or_default();
         let shown = self.shown();
-        let versions = self.book().versions.clone();
+        let versions = self.book.lock().versions.clone();
         for version in &versions {
             let is_current = version.id == current;
             let accepted = self.service.accepts(&version.document).await;
@@ -286,16 +252,8 @@ impl World {
         }
     }
 
-    /// What the operator's tool said.
-    #[must_use]
-    pub fn said(&self) -> Vec<String> {
-        self.book().said.clone()
-    }
-
-    /// Whether the instance was to end.
-    #[must_use]
     pub fn is_ended(&self) -> bool {
-        self.book().is_ended
+        self.book.lock().is_ended
     }
 
     /// What is to hold of an instance that is no more.
@@ -315,18 +273,19 @@ impl World {
 
     /// How often the customer's app was restarted since the add-on's provisioning.
     pub fn releases(&self) -> usize {
-        let releases = self.heroku.releases(&self.app).map(|it| it.len());
+        let releases = self.heroku.releases(build::APP).map(|it| it.len());
         // The app's own first and the add-on's.
         releases.unwrap_or_default().saturating_sub(2)
     }
 
-    /// Whatever no log, error or event may hold.
-    #[must_use]
     pub fn secret_values(&self) -> Vec<String> {
         let mut values = self.heroku.secret_values();
-        values.extend(self.service.secret_values());
+        if let Service::Http(service) = &self.service {
+            values.extend(service.secret_values());
+        }
+        values.push(self.administrator.clone());
         values.extend(self.secrets.sensitive_texts());
-        for version in &self.book().versions {
+        for version in &self.book.lock().versions {
             values.push(version.shown_as.clone());
             let fields = ["password", "api_key"].map(|field| version.document[field].as_str());
             values.extend(fields.into_iter().flatten().map(ToOwned::to_owned));
@@ -336,19 +295,8 @@ impl World {
         values.dedup();
         values
     }
-
-    fn book(&self) -> MutexGuard<'_, Book> {
-        self.book.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
-impl Watcher for World {
-    fn look(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
-        Box::pin(self.look_now())
-    }
-}
-
-/// Whether the current version has the same credential.
 fn shares(versions: &[Version], version: &Version, current: &str) -> bool {
     let current = versions.iter().find(|it| it.id == current);
     current.is_some_and(|current| current.credential == version.credential)

@@ -4,7 +4,6 @@ use crate::calls::Api;
 use crate::scenario::{Fleet, Pool, Start};
 use crate::tables::thousands;
 
-/// The page's fleets.
 pub(crate) const SIZES: [u32; 3] = [1_000, 10_000, 100_000];
 
 /// `RotateSecret` as often as its quota lets through, a second.
@@ -20,18 +19,14 @@ pub(crate) const V3_AN_HOUR: f64 = 570.0;
 /// a rotation.
 pub(crate) const V3_A_SECOND: f64 = 10.0;
 
-/// What a case belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Part {
-    /// Rotated every 90 days.
     Schedule,
-    /// Rotated all of them, now.
     Now,
     /// The same unpaced, and Secrets Manager goes on.
     GoesOn,
 }
 
-/// A fleet that is simulated.
 #[derive(Clone, Debug)]
 pub(crate) struct Case {
     pub(crate) fleet: Fleet,
@@ -41,7 +36,6 @@ pub(crate) struct Case {
 }
 
 impl Case {
-    /// How it is started, in words.
     pub(crate) fn start(&self) -> String {
         match self.fleet.start {
             Start::SameDay => "`rate(90 days)`, all of one day".to_owned(),
@@ -54,7 +48,6 @@ impl Case {
         }
     }
 
-    /// The API, and the hypothesis about its pool.
     pub(crate) fn api(&self) -> &'static str {
         api(self.fleet.api, self.fleet.pool)
     }
@@ -100,7 +93,6 @@ pub(crate) fn going_on() -> impl Iterator<Item = Case> {
     })
 }
 
-/// All that a fleet of this size goes through.
 pub(crate) fn cases(instances: u32) -> Vec<Case> {
     let mut cases = Vec::new();
     for (api, pool, pace) in FLEETS {

@@ -14,7 +14,6 @@
     reason = "tasks talk to whoever runs them"
 )]
 
-mod bucket;
 mod calls;
 mod cases;
 mod outcome;
@@ -42,15 +41,10 @@ use self::simulation::simulate;
 /// Virtual time, in microseconds since the simulation's start.
 pub(crate) type Time = u64;
 
-/// In microseconds.
 pub(crate) const MILLISECOND: Time = 1_000;
-/// In microseconds.
 pub(crate) const SECOND: Time = 1_000 * MILLISECOND;
-/// In microseconds.
 pub(crate) const MINUTE: Time = 60 * SECOND;
-/// In microseconds.
 pub(crate) const HOUR: Time = 60 * MINUTE;
-/// In microseconds.
 pub(crate) const DAY: Time = 24 * HOUR;
 
 /// A count as a number that can be divided: what is counted here is far below 2^52.
@@ -89,18 +83,13 @@ struct FleetOptions {
     /// From the failure of one attempt to the next, in minutes; it does not document it.
     #[arg(long, value_name = "MINUTES", conflicts_with = "write")]
     pause: Option<u32>,
-    /// Has Heroku say with a 429 after how long to come back; it does not document that it does.
-    #[arg(long, conflicts_with = "write")]
-    retry_after: bool,
     /// Writes infra/fleet.md anew.
     #[arg(long)]
     write: bool,
 }
 
-/// The page's.
 const SEED: u64 = 1;
 
-/// A fleet, and what became of it.
 struct Simulated {
     case: Case,
     outcome: Outcome,
@@ -122,12 +111,11 @@ fn workspace() -> PathBuf {
 
 fn run(workspace: &Path, options: &FleetOptions) -> Result<ExitCode> {
     let mut parameters = Parameters::documented();
-    parameters.quotas.heroku_retry_after = options.retry_after;
     if let Some(attempts) = options.attempts {
-        parameters.rotation.attempts = attempts.max(1);
+        parameters.attempts = attempts.max(1);
     }
     if let Some(minutes) = options.pause {
-        parameters.rotation.pause = u64::from(minutes) * crate::MINUTE;
+        parameters.pause = u64::from(minutes) * crate::MINUTE;
     }
     let sizes = if options.instances.is_empty() {
         &SIZES[..]
@@ -142,21 +130,17 @@ fn run(workspace: &Path, options: &FleetOptions) -> Result<ExitCode> {
     if options.instances.is_empty() {
         results.extend(simulated_on(&parameters, options.seed));
     }
+    let text = page::page(&results, &parameters);
     if options.write {
         let page = workspace.join("infra/fleet.md");
-        std::fs::write(&page, page::page(&results, &parameters))
-            .with_context(|| format!("cannot write {}", page.display()))?;
+        std::fs::write(&page, text).with_context(|| format!("cannot write {}", page.display()))?;
         println!("infra/fleet.md is written");
     } else {
-        println!("{}", tables::terminal(&results));
-        for line in tables::given(&parameters) {
-            println!("{line}");
-        }
+        println!("{text}");
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// These cases, one after the other.
 fn simulated(
     cases: impl Iterator<Item = Case>,
     parameters: &Parameters,
@@ -171,9 +155,8 @@ fn simulated(
         .collect()
 }
 
-/// What becomes of fleets if Secrets Manager goes on.
 fn simulated_on(parameters: &Parameters, seed: u64) -> Vec<Simulated> {
     let mut parameters = parameters.clone();
-    parameters.rotation.attempts = u8::MAX;
+    parameters.attempts = u8::MAX;
     simulated(going_on(), &parameters, seed)
 }

@@ -1,12 +1,12 @@
 //! `infra/fleet.md`.
 
+use crate::calls::Request;
 use crate::cases::{FLEETS, Part, V1_AN_HOUR, V3_A_SECOND, V3_AN_HOUR, api};
 use crate::outcome::Outcome;
-use crate::parameters::Parameters;
-use crate::tables::{costs, given, markdown, thousands};
-use crate::{Simulated, microseconds};
+use crate::parameters::{GRACE, INVOKE, Parameters, Quota, REFUSAL, TOP_OF_THE_HOUR, latency};
+use crate::tables::{costs, markdown, thousands, time};
+use crate::{MILLISECOND, Simulated, Time, microseconds};
 
-/// The page, without the tables.
 const PAGE: &str = "\
 # Fleets under quotas
 
@@ -79,7 +79,19 @@ A schedule each, in dollars, at the prices of [Costs](costs.md#costs). *Tokens*:
 
 ## Assumptions
 
-<given>
+- Quotas of Secrets Manager, a second: <reads> reads, <writes> writes, <rotate> `RotateSecret`.
+- Quota of DynamoDB, a second: <items> reads of a new table.
+- Quotas of Scheduler, a second: <scheduler> `CreateSchedule`, <targets> invocations.
+- Quota of Lambda: <concurrency> concurrent executions.
+- Quota of Heroku: <pool> requests at once and <refill> a minute, for the whole service, or for each token of v3.
+- Times on the network are assumed. Each request takes half to one and a half times the average below.
+- AWS: Secrets Manager <ms read> a read, <ms write> a write; DynamoDB <ms item> a read; Scheduler <ms scheduler>; EventBridge <ms event>; an invocation <ms invoke>.
+- Others: Heroku <ms look> a read, <ms publish> a write, <ms token> a token; the service <ms service>; a refusal <ms refusal>.
+- Functions, on a whole processor: init <init>, the first answer <cold> after it, later ones <warm>. These are the largest of `cargo xtask bench`, with TLS.
+- A function of <memory> MB has a <part>th of a processor. Its machine starts in <machine>, and is kept <kept> when idle (assumed).
+- Time-outs: <others' time>; `rotate`, <rotate's time>. Grace period: <grace>.
+- Secrets Manager makes <attempts> attempts, <pause> apart (assumed: it documents \"multiple times\"). An attempt whose function Lambda throttles counts.
+- <top> % of the rotations begin in the first five minutes of an hour (assumed). Heroku's 429 has no `Retry-After`.
 
 The simulation leaves out other faults, the sweep, and other users of the account's quotas. It also leaves out what AWS does
 not document: how Secrets Manager spaces its attempts, and whether it limits running rotations. A quota holds a second's
@@ -87,7 +99,6 @@ worth at once. A million instances need Secrets Manager's quota of 500,000 secre
 `cargo xtask fleet --help` has other sizes, seeds and assumptions.
 ";
 
-/// The page with its figures.
 pub(crate) fn page(results: &[Simulated], parameters: &Parameters) -> String {
     let part = |part| markdown(results.iter().filter(move |it| it.case.part == part));
     let list = |lines: Vec<String>| {
@@ -95,21 +106,57 @@ pub(crate) fn page(results: &[Simulated], parameters: &Parameters) -> String {
         lines.join("\n")
     };
     let wait = |an_hour: f64| format!("{:.1}", 3_600.0 / an_hour);
+    let quota = |quota: Quota| parameters.quotas[quota as usize].to_string();
+    let ms = |time: Time| format!("{} ms", time / MILLISECOND);
+    let lambda = &parameters.lambda;
+    let part_of_a_processor = f64::from(lambda.processor) / f64::from(lambda.memory);
     let mut page = PAGE.to_owned();
     for (mark, text) in [
-        ("<findings>", list(findings(results))),
-        ("<schedules>", part(Part::Schedule)),
-        ("<now>", part(Part::Now).trim_end().to_owned()),
-        ("<going on>", part(Part::GoesOn).trim_end().to_owned()),
-        ("<costs>", costs(results).trim_end().to_owned()),
-        ("<given>", list(given(parameters))),
-        ("<pace v1>", thousands(microseconds(V1_AN_HOUR))),
-        ("<pace v3>", thousands(microseconds(V3_AN_HOUR))),
-        ("<pace v3 each>", V3_A_SECOND.to_string()),
-        ("<wait v1>", wait(V1_AN_HOUR)),
-        ("<wait v3>", wait(V3_AN_HOUR)),
+        ("findings", list(findings(results))),
+        ("schedules", part(Part::Schedule)),
+        ("now", part(Part::Now).trim_end().to_owned()),
+        ("going on", part(Part::GoesOn).trim_end().to_owned()),
+        ("costs", costs(results).trim_end().to_owned()),
+        ("pace v1", thousands(microseconds(V1_AN_HOUR))),
+        ("pace v3", thousands(microseconds(V3_AN_HOUR))),
+        ("pace v3 each", V3_A_SECOND.to_string()),
+        ("wait v1", wait(V1_AN_HOUR)),
+        ("wait v3", wait(V3_AN_HOUR)),
+        ("reads", quota(Quota::Reads)),
+        ("writes", quota(Quota::Writes)),
+        ("rotate", quota(Quota::RotateSecret)),
+        ("items", quota(Quota::Items)),
+        ("scheduler", quota(Quota::Scheduler)),
+        ("targets", quota(Quota::Invocations)),
+        ("concurrency", quota(Quota::Concurrency)),
+        ("pool", quota(Quota::Heroku)),
+        ("refill", parameters.heroku_per_minute.to_string()),
+        ("ms read", ms(latency(Request::Read))),
+        ("ms write", ms(latency(Request::Write))),
+        ("ms item", ms(latency(Request::GetItem))),
+        ("ms scheduler", ms(latency(Request::CreateSchedule))),
+        ("ms event", ms(latency(Request::PutEvents))),
+        ("ms invoke", ms(INVOKE)),
+        ("ms look", ms(latency(Request::HerokuRead))),
+        ("ms publish", ms(latency(Request::HerokuWrite))),
+        ("ms token", ms(latency(Request::Token))),
+        ("ms service", ms(latency(Request::Service))),
+        ("ms refusal", ms(REFUSAL)),
+        ("init", ms(lambda.init)),
+        ("cold", ms(lambda.cold)),
+        ("warm", ms(lambda.warm)),
+        ("memory", lambda.memory.to_string()),
+        ("part", format!("{part_of_a_processor:.1}")),
+        ("machine", ms(lambda.machine)),
+        ("kept", time(lambda.kept)),
+        ("others' time", time(lambda.timeout)),
+        ("rotate's time", time(lambda.rotate_timeout)),
+        ("grace", time(GRACE)),
+        ("attempts", parameters.attempts.to_string()),
+        ("pause", time(parameters.pause)),
+        ("top", format!("{:.0}", TOP_OF_THE_HOUR * 100.0)),
     ] {
-        page = page.replace(mark, &text);
+        page = page.replace(&format!("<{mark}>"), &text);
     }
     page
 }
@@ -158,7 +205,7 @@ fn bottleneck(outcome: &Outcome) -> String {
         Some(quota) => format!(
             "{}: {} requests refused",
             quota.name(),
-            thousands(outcome.refused[quota.index()])
+            thousands(outcome.refused(quota))
         ),
         None => "none".to_owned(),
     }

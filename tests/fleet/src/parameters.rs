@@ -1,138 +1,158 @@
 //! What the simulation takes as given, each with where it is from.
 
+use crate::calls::Request;
 use crate::{MILLISECOND, MINUTE, SECOND, Time};
 
-/// Everything that the simulation takes as given.
+/// What has a quota, per account and region.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Quota {
+    /// [Secrets Manager](https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_limits.html):
+    /// `DescribeSecret` and `GetSecretValue` together, a second.
+    Reads,
+    /// The same: `PutSecretValue`, `UpdateSecretVersionStage` and the like together, a second.
+    Writes,
+    /// The same: `RotateSecret` and `CancelRotateSecret` together, a second.
+    RotateSecret,
+    /// [DynamoDB](https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/on-demand-capacity-mode.html): what
+    /// a new table on demand reads a second.
+    Items,
+    /// [Lambda](https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html): concurrent executions.
+    Concurrency,
+    /// [EventBridge Scheduler](https://docs.aws.amazon.com/scheduler/latest/UserGuide/scheduler-quotas.html):
+    /// `CreateSchedule` a second, in the large regions; `GetSchedule` and `UpdateSchedule` each have as much.
+    Scheduler,
+    /// The same: invocations of targets a second.
+    Invocations,
+    /// [Heroku](https://devcenter.heroku.com/articles/platform-api-reference#rate-limits): the pool of an account.
+    Heroku,
+}
+
+impl Quota {
+    pub(crate) const ALL: [Self; 8] = [
+        Self::Reads,
+        Self::Writes,
+        Self::RotateSecret,
+        Self::Items,
+        Self::Concurrency,
+        Self::Scheduler,
+        Self::Invocations,
+        Self::Heroku,
+    ];
+
+    fn documented(self) -> f64 {
+        match self {
+            Self::Reads => 10_000.0,
+            Self::Writes | Self::RotateSecret => 50.0,
+            Self::Items => 12_000.0,
+            Self::Concurrency | Self::Invocations => 1_000.0,
+            Self::Scheduler => 5_000.0,
+            Self::Heroku => 4_500.0,
+        }
+    }
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Reads => "Secrets Manager's reads",
+            Self::Writes => "Secrets Manager's writes",
+            Self::RotateSecret => "RotateSecret",
+            Self::Items => "DynamoDB's reads",
+            Self::Concurrency => "Lambda's concurrency",
+            Self::Scheduler => "Scheduler's requests",
+            Self::Invocations => "Scheduler's invocations",
+            Self::Heroku => "Heroku's pool",
+        }
+    }
+
+    /// Whose a request is; `None`: nobody's.
+    pub(crate) fn of(request: Request) -> Option<Self> {
+        match request {
+            Request::Read => Some(Self::Reads),
+            Request::Write => Some(Self::Writes),
+            Request::GetItem => Some(Self::Items),
+            Request::CreateSchedule | Request::UpdateSchedule | Request::GetSchedule => {
+                Some(Self::Scheduler)
+            }
+            Request::Token | Request::HerokuRead | Request::HerokuWrite => Some(Self::Heroku),
+            // EventBridge takes 10,000 a second, and 400 in its smallest regions.
+            Request::PutEvents | Request::Service => None,
+        }
+    }
+}
+
+/// A figure for each quota, in their order.
+pub(crate) type PerQuota<T> = [T; Quota::ALL.len()];
+
 #[derive(Clone, Debug)]
 pub(crate) struct Parameters {
-    /// The quotas.
-    pub(crate) quotas: Quotas,
-    /// How long requests take.
-    pub(crate) network: Network,
-    /// How Lambda runs the functions.
+    /// An infinite one is lifted.
+    pub(crate) quotas: PerQuota<f64>,
+    /// [Heroku](https://devcenter.heroku.com/articles/platform-api-reference#rate-limits): what flows back into a pool, a
+    /// minute.
+    pub(crate) heroku_per_minute: f64,
     pub(crate) lambda: Lambda,
-    /// How Secrets Manager goes about a rotation.
-    pub(crate) rotation: Rotation,
+    /// Secrets Manager
+    /// [retries the entire rotation multiple times](https://docs.aws.amazon.com/secretsmanager/latest/userguide/rotate-secrets_lambda.html):
+    /// how often and when is not documented, and neither is what it does when Lambda throttles its call. The first
+    /// attempt counted: an assumption.
+    pub(crate) attempts: u8,
+    /// From the failure of one attempt to the next: an assumption.
+    pub(crate) pause: Time,
 }
 
 impl Parameters {
     /// As documented, measured or assumed.
     pub(crate) fn documented() -> Self {
         Self {
-            quotas: Quotas::documented(),
-            network: Network::assumed(),
-            lambda: Lambda::measured(),
-            rotation: Rotation::assumed(),
-        }
-    }
-}
-
-/// The quotas, per account and region. An infinite one is lifted.
-#[derive(Clone, Debug)]
-pub(crate) struct Quotas {
-    /// [Secrets Manager](https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_limits.html):
-    /// `DescribeSecret` and `GetSecretValue` together, a second.
-    pub(crate) reads: f64,
-    /// The same: `PutSecretValue`, `UpdateSecretVersionStage` and the like together, a second.
-    pub(crate) writes: f64,
-    /// The same: `RotateSecret` and `CancelRotateSecret` together, a second.
-    pub(crate) rotate_secret: f64,
-    /// [DynamoDB](https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/on-demand-capacity-mode.html): what
-    /// a new table on demand reads a second.
-    pub(crate) items: f64,
-    /// [Lambda](https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html): concurrent executions.
-    pub(crate) concurrency: u32,
-    /// [EventBridge Scheduler](https://docs.aws.amazon.com/scheduler/latest/UserGuide/scheduler-quotas.html):
-    /// `CreateSchedule` a second, in the large regions; `GetSchedule` and `UpdateSchedule` each have as much.
-    pub(crate) create_schedule: f64,
-    /// The same: invocations of targets a second.
-    pub(crate) scheduler_invocations: f64,
-    /// [Heroku](https://devcenter.heroku.com/articles/platform-api-reference#rate-limits): the pool of an account.
-    pub(crate) heroku_pool: f64,
-    /// The same: what flows back into it, a minute.
-    pub(crate) heroku_per_minute: f64,
-    /// Whether a 429 says after how long to come back. Heroku's page does not promise it.
-    pub(crate) heroku_retry_after: bool,
-}
-
-impl Quotas {
-    fn documented() -> Self {
-        Self {
-            reads: 10_000.0,
-            writes: 50.0,
-            rotate_secret: 50.0,
-            items: 12_000.0,
-            concurrency: 1_000,
-            create_schedule: 5_000.0,
-            scheduler_invocations: 1_000.0,
-            heroku_pool: 4_500.0,
+            quotas: Quota::ALL.map(Quota::documented),
             heroku_per_minute: 75.0,
-            heroku_retry_after: false,
-        }
-    }
-
-    /// None of them.
-    #[cfg(test)]
-    pub(crate) fn lifted() -> Self {
-        Self {
-            reads: f64::INFINITY,
-            writes: f64::INFINITY,
-            rotate_secret: f64::INFINITY,
-            items: f64::INFINITY,
-            concurrency: u32::MAX,
-            create_schedule: f64::INFINITY,
-            scheduler_invocations: f64::INFINITY,
-            heroku_pool: f64::INFINITY,
-            heroku_per_minute: f64::INFINITY,
-            heroku_retry_after: false,
+            lambda: Lambda {
+                init: 2 * MILLISECOND,
+                cold: 8 * MILLISECOND,
+                warm: 2 * MILLISECOND,
+                memory: 256,
+                processor: 1_769,
+                machine: 150 * MILLISECOND,
+                kept: 5 * MINUTE,
+                rotate_timeout: 180 * SECOND,
+                timeout: 60 * SECOND,
+            },
+            attempts: 5,
+            pause: 5 * MINUTE,
         }
     }
 }
 
-/// How long requests take, on average; each takes half to one and a half times that. Assumptions.
-#[derive(Clone, Debug)]
-pub(crate) struct Network {
-    /// A read of Secrets Manager.
-    pub(crate) read: Time,
-    /// A write.
-    pub(crate) write: Time,
-    /// A read of DynamoDB.
-    pub(crate) item: Time,
-    /// A request to EventBridge Scheduler.
-    pub(crate) scheduler: Time,
-    /// An event for EventBridge.
-    pub(crate) events: Time,
-    /// Lambda's own part of an invocation.
-    pub(crate) invoke: Time,
-    /// A look at Heroku's config.
-    pub(crate) heroku_read: Time,
-    /// A write of it, which makes a release.
-    pub(crate) heroku_write: Time,
-    /// An access token.
-    pub(crate) heroku_token: Time,
-    /// A request to the add-on's service.
-    pub(crate) service: Time,
-    /// An answer that refuses: 429, or AWS's throttling.
-    pub(crate) refusal: Time,
+/// The moment within a window [is weighted towards the top of an
+/// hour](https://docs.aws.amazon.com/secretsmanager/latest/userguide/troubleshoot_rotation.html): this part of the
+/// rotations begins in its first five minutes. An assumption.
+pub(crate) const TOP_OF_THE_HOUR: f64 = 0.5;
+
+/// The grace period before a revocation: the template's default.
+pub(crate) const GRACE: Time = 120 * MINUTE;
+
+/// How long a request takes, on average; each takes half to one and a half times that. Assumptions.
+pub(crate) fn latency(request: Request) -> Time {
+    let milliseconds = match request {
+        Request::Read => 15,
+        Request::Write
+        | Request::CreateSchedule
+        | Request::UpdateSchedule
+        | Request::GetSchedule => 40,
+        Request::GetItem => 10,
+        Request::PutEvents => 20,
+        Request::HerokuRead => 200,
+        Request::HerokuWrite => 1_500,
+        Request::Token => 250,
+        Request::Service => 50,
+    };
+    milliseconds * MILLISECOND
 }
 
-impl Network {
-    fn assumed() -> Self {
-        Self {
-            read: 15 * MILLISECOND,
-            write: 40 * MILLISECOND,
-            item: 10 * MILLISECOND,
-            scheduler: 40 * MILLISECOND,
-            events: 20 * MILLISECOND,
-            invoke: 15 * MILLISECOND,
-            heroku_read: 200 * MILLISECOND,
-            heroku_write: 1_500 * MILLISECOND,
-            heroku_token: 250 * MILLISECOND,
-            service: 50 * MILLISECOND,
-            refusal: 20 * MILLISECOND,
-        }
-    }
-}
+/// Lambda's own part of an invocation.
+pub(crate) const INVOKE: Time = 15 * MILLISECOND;
+
+/// An answer that refuses: 429, or AWS's throttling.
+pub(crate) const REFUSAL: Time = 20 * MILLISECOND;
 
 /// How Lambda runs the functions. The processor's times are `cargo xtask bench`'s largest with TLS, of any
 /// function, for a whole processor.
@@ -159,50 +179,8 @@ pub(crate) struct Lambda {
 }
 
 impl Lambda {
-    fn measured() -> Self {
-        Self {
-            init: 2 * MILLISECOND,
-            cold: 8 * MILLISECOND,
-            warm: 2 * MILLISECOND,
-            memory: 256,
-            processor: 1_769,
-            machine: 150 * MILLISECOND,
-            kept: 5 * MINUTE,
-            rotate_timeout: 180 * SECOND,
-            timeout: 60 * SECOND,
-        }
-    }
-
     /// The processor's time becomes the clock's.
     pub(crate) fn slowed(&self, processor: Time) -> Time {
         processor * u64::from(self.processor) / u64::from(self.memory)
-    }
-}
-
-/// How Secrets Manager goes about a rotation. It
-/// [retries the entire rotation multiple times](https://docs.aws.amazon.com/secretsmanager/latest/userguide/rotate-secrets_lambda.html):
-/// how often and when is not documented, and neither is what it does when Lambda throttles its call. Assumptions.
-#[derive(Clone, Debug)]
-pub(crate) struct Rotation {
-    /// Attempts, the first one counted.
-    pub(crate) attempts: u8,
-    /// From the failure of one to the next.
-    pub(crate) pause: Time,
-    /// The moment within a window [is weighted towards the top of an
-    /// hour](https://docs.aws.amazon.com/secretsmanager/latest/userguide/troubleshoot_rotation.html): this part
-    /// of the rotations begins in its first five minutes.
-    pub(crate) top_of_the_hour: f64,
-    /// The grace period before a revocation: the template's default.
-    pub(crate) grace: Time,
-}
-
-impl Rotation {
-    fn assumed() -> Self {
-        Self {
-            attempts: 5,
-            pause: 5 * MINUTE,
-            top_of_the_hour: 0.5,
-            grace: 120 * MINUTE,
-        }
     }
 }

@@ -2,11 +2,10 @@
 
 use crate::calls::Api;
 use crate::number;
-use crate::outcome::{Outcome, Quota};
+use crate::outcome::Outcome;
+use crate::parameters::Quota;
 
-/// A secret, a month.
 const SECRET: f64 = 0.40;
-/// A request to Secrets Manager.
 const REQUEST: f64 = 0.05 / 10_000.0;
 /// A strongly consistent read of an item of at most 4 kB in DynamoDB, on demand.
 const READ: f64 = 0.125 / 1e6;
@@ -16,9 +15,7 @@ const WRITE: f64 = 0.625 / 1e6;
 const RESTORABLE: f64 = 0.20;
 /// An item with four refresh tokens, GB: less than 1 kB.
 const ITEM: f64 = 1e-6;
-/// An invocation of a function.
 const INVOCATION: f64 = 0.20 / 1e6;
-/// A gigabyte-second of a function.
 const GB_SECOND: f64 = 0.000_016_666_7;
 /// An invocation by Scheduler, beyond [`FREE`] a month.
 const SCHEDULED: f64 = 1.00 / 1e6;
@@ -26,89 +23,46 @@ const SCHEDULED: f64 = 1.00 / 1e6;
 const FREE: u64 = 14_000_000;
 /// An event for others: each attempt ends with one.
 const EVENT: f64 = 1.00 / 1e6;
-/// A gigabyte of logs.
 const LOGS: f64 = 0.50;
 /// Logs of a rotation with its revocation, GB: some 10 kB.
 const LOGGED: f64 = 10e-6;
 /// Metrics and alarms, a month, without `DetailedMetrics`.
 const WATCHING: f64 = 7.0 * 0.30 + 7.0 * 0.10;
-/// The sweeps of a month.
 const SWEEPS: u64 = 720;
 /// Secrets on a page of `ListSecrets`.
 const PAGE: u64 = 100;
 
-/// What a fleet's rotations cost, in dollars.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Rotations {
-    /// Requests to Secrets Manager.
-    pub(crate) requests: f64,
-    /// DynamoDB's reads, and a write after each: at most, Heroku renews a token whenever it is used.
-    pub(crate) tokens: f64,
-    /// Lambda's invocations and gigabyte-seconds.
-    pub(crate) lambda: f64,
-    /// Scheduler's invocations.
-    pub(crate) scheduler: f64,
-    /// Events on the event bus.
-    pub(crate) events: f64,
-    /// The functions' logs.
-    pub(crate) logs: f64,
+/// What a fleet's rotations cost, in dollars: requests to Secrets Manager; DynamoDB's reads, and a write after each, as
+/// Heroku may renew a token whenever it is used; Lambda; Scheduler's invocations; events; logs.
+pub(crate) fn rotations(outcome: &Outcome) -> [f64; 6] {
+    let asked = |quota: Quota| outcome.asked[quota as usize];
+    let requests = asked(Quota::Reads) + asked(Quota::Writes) + asked(Quota::RotateSecret);
+    let invoked = asked(Quota::Invocations);
+    let attempts = number(outcome.attempts);
+    [
+        number(requests) * REQUEST,
+        number(asked(Quota::Items)) * (READ + WRITE),
+        number(outcome.invocations) * INVOCATION + outcome.gb_seconds * GB_SECOND,
+        number(invoked.saturating_sub(FREE)) * SCHEDULED,
+        attempts * EVENT,
+        attempts * LOGGED * LOGS,
+    ]
 }
 
-impl Rotations {
-    /// What these cost.
-    pub(crate) fn of(outcome: &Outcome) -> Self {
-        let asked = |quota: Quota| outcome.asked[quota.index()];
-        let requests = asked(Quota::Reads) + asked(Quota::Writes) + asked(Quota::RotateSecret);
-        let invoked = asked(Quota::Invocations);
-        Self {
-            requests: number(requests) * REQUEST,
-            tokens: number(asked(Quota::Items)) * (READ + WRITE),
-            lambda: number(outcome.invocations) * INVOCATION + outcome.gb_seconds * GB_SECOND,
-            scheduler: number(invoked.saturating_sub(FREE)) * SCHEDULED,
-            events: number(outcome.attempts) * EVENT,
-            logs: number(outcome.attempts) * LOGGED * LOGS,
-        }
-    }
-
-    /// All of it.
-    pub(crate) fn together(&self) -> f64 {
-        self.requests + self.tokens + self.lambda + self.scheduler + self.events + self.logs
-    }
-}
-
-/// What a fleet costs that does nothing but be there, in dollars a month.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Standing {
-    /// The secrets: one for each instance.
-    pub(crate) secrets: f64,
-    /// v3's refresh tokens, kept so that they can be restored.
-    pub(crate) tokens: f64,
-    /// The hourly sweep's requests.
-    pub(crate) sweep: f64,
-    /// Metrics and alarms.
-    pub(crate) watching: f64,
-}
-
-impl Standing {
-    /// Of a fleet.
-    pub(crate) fn of(instances: u32, api: Api) -> Self {
-        let items = match api {
-            Api::V1 => 0,
-            Api::V3 => instances,
-        };
-        let pages = u64::from(instances).div_ceil(PAGE);
-        Self {
-            secrets: f64::from(instances) * SECRET,
-            tokens: f64::from(items) * ITEM * RESTORABLE,
-            sweep: number(pages * SWEEPS) * REQUEST,
-            watching: WATCHING,
-        }
-    }
-
-    /// All of it.
-    pub(crate) fn together(&self) -> f64 {
-        self.secrets + self.tokens + self.sweep + self.watching
-    }
+/// What a fleet costs that does nothing but be there, in dollars a month: the secrets, one for each instance; v3's
+/// refresh tokens; the hourly sweep's requests; metrics and alarms.
+pub(crate) fn standing(instances: u32, api: Api) -> [f64; 4] {
+    let items = match api {
+        Api::V1 => 0,
+        Api::V3 => instances,
+    };
+    let pages = u64::from(instances).div_ceil(PAGE);
+    [
+        f64::from(instances) * SECRET,
+        f64::from(items) * ITEM * RESTORABLE,
+        number(pages * SWEEPS) * REQUEST,
+        WATCHING,
+    ]
 }
 
 #[cfg(test)]
@@ -120,12 +74,13 @@ mod tests {
         let page = include_str!("../../../infra/costs.md");
         for api in [Api::V1, Api::V3] {
             // In cents.
-            let standing = Standing::of(1_000, api);
-            assert_eq!(crate::microseconds(standing.secrets * 100.0), 40_000);
-            assert_eq!(crate::microseconds(standing.together() * 100.0), 40_284);
+            let standing = standing(1_000, api);
+            assert_eq!(crate::microseconds(standing[0] * 100.0), 40_000);
+            let together: f64 = standing.iter().sum();
+            assert_eq!(crate::microseconds(together * 100.0), 40_284);
         }
         // Three tokens are read a rotation, and each instance rotates every three months.
-        let tokens = Standing::of(100_000, Api::V3).tokens + 100_000.0 * (READ + WRITE);
+        let tokens = standing(100_000, Api::V3)[1] + 100_000.0 * (READ + WRITE);
         assert!(page.contains(&format!("| **a table of DynamoDB** | ${tokens:.2} |")));
         assert!(page.contains("secrets at $0.40, one for each instance | $400.00 | $400.00 |"));
         const { assert!(WATCHING <= 5.0, "fixed costs") }

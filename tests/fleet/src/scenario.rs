@@ -5,10 +5,9 @@ use rand::RngExt as _;
 use rand::rngs::StdRng;
 
 use crate::calls::Api;
-use crate::parameters::Parameters;
+use crate::parameters::TOP_OF_THE_HOUR;
 use crate::{DAY, HOUR, MINUTE, SECOND, Time, microseconds, number};
 
-/// How often each instance is rotated, in days.
 pub(crate) const DAYS: u32 = 90;
 
 /// Days until the first of each of a year's first three months.
@@ -17,16 +16,11 @@ const MONTHS: [u64; 3] = [0, 31, 59];
 /// The window of `rate(90 days)`, as the operations page has it.
 const WINDOW: Time = 4 * HOUR;
 
-/// A fleet, and what happens to it.
 #[derive(Clone, Debug)]
 pub(crate) struct Fleet {
-    /// How many add-on instances.
     pub(crate) instances: u32,
-    /// Heroku's API.
     pub(crate) api: Api,
-    /// When they are rotated.
     pub(crate) start: Start,
-    /// Whose requests Heroku counts together.
     pub(crate) pool: Pool,
 }
 
@@ -48,27 +42,19 @@ pub(crate) enum Start {
     /// By the library's `schedule_expression`: an hour for each.
     Spread,
     /// `RotateSecret` for all of them, so many a second at most.
-    Now {
-        /// A second.
-        pace: f64,
-    },
+    Now { pace: f64 },
 }
 
 impl Start {
     /// When each rotation is due, in order: Secrets Manager begins it then, or the operator wants it.
-    pub(crate) fn due(
-        self,
-        instances: u32,
-        parameters: &Parameters,
-        random: &mut StdRng,
-    ) -> Vec<Time> {
+    pub(crate) fn due(self, instances: u32, random: &mut StdRng) -> Vec<Time> {
         let mut due: Vec<Time> = (0..instances)
             .map(|_| match self {
-                Self::SameDay => within(WINDOW, parameters, random),
+                Self::SameDay => within(WINDOW, random),
                 Self::Spread => {
                     let addon = uuid::Builder::from_random_bytes(random.random()).into_uuid();
                     let expression = schedule_expression(&addon.to_string(), DAYS);
-                    opens(&expression).unwrap_or_default() + within(HOUR, parameters, random)
+                    opens(&expression).unwrap_or_default() + within(HOUR, random)
                 }
                 Self::Now { .. } => 0,
             })
@@ -87,9 +73,9 @@ impl Start {
 }
 
 /// A moment within a window of whole hours: the hour at random, the minute with more weight on the first five.
-fn within(window: Time, parameters: &Parameters, random: &mut StdRng) -> Time {
+fn within(window: Time, random: &mut StdRng) -> Time {
     let hour = random.random_range(0..window / HOUR) * HOUR;
-    let weighted = random.random::<f64>() < parameters.rotation.top_of_the_hour;
+    let weighted = random.random::<f64>() < TOP_OF_THE_HOUR;
     hour + random.random_range(0..if weighted { 5 * MINUTE } else { HOUR })
 }
 
@@ -112,7 +98,7 @@ mod tests {
 
     fn due(start: Start) -> Vec<Time> {
         let mut random = StdRng::seed_from_u64(5);
-        start.due(20_160, &Parameters::documented(), &mut random)
+        start.due(20_160, &mut random)
     }
 
     fn fullest_hour(due: &[Time]) -> usize {
@@ -131,23 +117,18 @@ mod tests {
         );
         assert_eq!(opens("cron(0 0 1 3,6,9,12 ? *)"), Some(59 * DAY));
         assert_eq!(opens("rate(90 days)"), None);
-        for _ in due(Start::Spread) {}
         assert!(due(Start::Spread)[20] > 0, "every expression is understood");
     }
 
     #[test]
     fn one_day_has_them_all_and_a_spread_next_to_none() {
-        assert!(due(Start::SameDay).iter().all(|it| *it < WINDOW));
+        let one_day = due(Start::SameDay);
+        assert!(one_day.iter().all(|it| *it < WINDOW));
         // A fourth of them, and next to none, as chance has it.
-        assert!((4_800..5_300).contains(&fullest_hour(&due(Start::SameDay))));
+        assert!((4_800..5_300).contains(&fullest_hour(&one_day)));
         assert!((10..30).contains(&fullest_hour(&due(Start::Spread))));
-    }
-
-    #[test]
-    fn half_begin_in_the_first_five_minutes() {
-        let due = due(Start::SameDay);
-        let first = due.iter().filter(|it| **it % HOUR < 5 * MINUTE).count();
-        // And a twelfth of the other half.
+        // Half begin in the first five minutes, and a twelfth of the other half.
+        let first = one_day.iter().filter(|it| **it % HOUR < 5 * MINUTE).count();
         assert!((10_700..11_150).contains(&first), "{first}");
     }
 }

@@ -7,18 +7,20 @@ mod run;
 #[cfg(test)]
 mod tests;
 
+use addon_rotation::aws;
 use addon_rotation::deadline::BackOff;
+use aws_smithy_types::retry::RetryConfig;
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 
 use self::lambda::Lambda;
 use self::limits::Limits;
 use self::queue::{Event, Queue};
-use self::run::{Frame, Next, Purpose, Run};
-use crate::calls::{self, Flag, Function, LABELLED, Request, STEPS};
-use crate::outcome::{Outcome, Quota};
-use crate::parameters::Parameters;
-use crate::policy::Policy;
+use self::run::{Frame, Purpose, Run};
+use crate::calls::{Call, Flag, Function, LABELLED, Op, Request, STEPS, called};
+use crate::outcome::Outcome;
+use crate::parameters::{GRACE, INVOKE, Parameters, Quota, REFUSAL, latency};
+use crate::policy;
 use crate::scenario::Fleet;
 use crate::{MINUTE, SECOND, Time};
 
@@ -33,7 +35,6 @@ pub(crate) fn simulate(fleet: &Fleet, parameters: &Parameters, seed: u64) -> Out
     simulation.finish()
 }
 
-/// What is known of an instance.
 #[derive(Clone, Copy, Debug)]
 struct Instance {
     done: Flag,
@@ -45,7 +46,7 @@ struct Instance {
 struct Simulation<'a> {
     fleet: &'a Fleet,
     parameters: &'a Parameters,
-    policy: Policy,
+    sdk: RetryConfig,
     random: StdRng,
     now: Time,
     /// When each instance's rotation is due, in order.
@@ -67,7 +68,8 @@ struct Simulation<'a> {
 impl<'a> Simulation<'a> {
     fn new(fleet: &'a Fleet, parameters: &'a Parameters, seed: u64) -> Self {
         let mut random = StdRng::seed_from_u64(seed);
-        let due = fleet.start.due(fleet.instances, parameters, &mut random);
+        let due = fleet.start.due(fleet.instances, &mut random);
+        let concurrency = parameters.quotas[Quota::Concurrency as usize];
         let instance = Instance {
             done: LABELLED,
             attempts: 0,
@@ -76,7 +78,7 @@ impl<'a> Simulation<'a> {
         Self {
             fleet,
             parameters,
-            policy: Policy::of_the_library(),
+            sdk: aws::retries(),
             random,
             now: 0,
             instances: vec![instance; due.len()],
@@ -86,8 +88,8 @@ impl<'a> Simulation<'a> {
             queue: Queue::default(),
             runs: Vec::new(),
             free: Vec::new(),
-            limits: Limits::new(&parameters.quotas, fleet.pool, fleet.instances),
-            lambda: Lambda::new(parameters.lambda.clone(), parameters.quotas.concurrency),
+            limits: Limits::new(parameters, fleet.pool, fleet.instances),
+            lambda: Lambda::new(parameters.lambda.clone(), concurrency),
             backlog: 0,
             outcome: Outcome::default(),
         }
@@ -111,7 +113,7 @@ impl<'a> Simulation<'a> {
         self.now = at;
         match event {
             Event::Asked(instance) => {
-                if self.limits.rotate_secret(self.now) {
+                if self.limits.take(Quota::RotateSecret, 0, self.now) {
                     self.attempt(instance);
                 } else {
                     // Whoever asks for all of them asks again.
@@ -121,7 +123,7 @@ impl<'a> Simulation<'a> {
             Event::Attempt(instance) => self.attempt(instance),
             Event::Continue(run) => self.go_on(run),
             Event::Fire(instance) => {
-                if self.limits.invoke(self.now) {
+                if self.limits.take(Quota::Invocations, 0, self.now) {
                     self.deliver(instance, 0);
                 } else {
                     self.after(SECOND, event);
@@ -157,15 +159,15 @@ impl<'a> Simulation<'a> {
     }
 
     fn step(&mut self, instance: u32, step: usize) {
-        let ops = calls::rotate(step);
-        if !self.execute(instance, Purpose::Step(step), Function::Rotate, ops) {
+        let purpose = Purpose::Step(step);
+        if !self.execute(instance, purpose, Function::Rotate, STEPS[step]) {
             self.attempt_failed(instance);
         }
     }
 
-    fn frame(&self, function: Function, ops: &'static [calls::Op], began: Time) -> Frame {
+    fn frame(&self, function: Function, calls: &'static [Call], began: Time) -> Frame {
         let token = self.fleet.api.token();
-        Frame::new(function, ops, began, token, &self.parameters.lambda)
+        Frame::new(function, calls, began, token, &self.parameters.lambda)
     }
 
     /// Executes a function, if Lambda lets it.
@@ -174,7 +176,7 @@ impl<'a> Simulation<'a> {
         instance: u32,
         purpose: Purpose,
         function: Function,
-        ops: &'static [calls::Op],
+        calls: &'static [Call],
     ) -> bool {
         let execution = self.lambda.begin(function, self.now);
         self.limits.count(Quota::Concurrency, execution.is_some());
@@ -184,7 +186,7 @@ impl<'a> Simulation<'a> {
         let run = Box::new(Run {
             instance,
             purpose,
-            outer: self.frame(function, ops, began),
+            outer: self.frame(function, calls, began),
             inner: None,
         });
         let place = if let Some(place) = self.free.pop() {
@@ -206,17 +208,16 @@ impl<'a> Simulation<'a> {
         let next = run.frame().next(&mut done);
         self.instance(run.instance).done = done;
         let resumed = match next {
-            Next::Ask(request) if self.limits.ask(request, run.instance, self.now) => {
+            Some(Op::Ask(request)) if self.limits.ask(request, run.instance, self.now) => {
                 run.frame().advance();
-                if Limits::quota(request) == Some(Quota::Heroku) {
+                if Quota::of(request) == Some(Quota::Heroku) {
                     run.frame().has_begun = true;
                 }
-                let latency = self.latency(request);
-                Some(self.about(latency))
+                Some(self.about(latency(request)))
             }
-            Next::Ask(request) => self.refused(&mut run, request),
-            Next::Invoke(function) => self.invoke(&mut run, function),
-            Next::Answer => self.answer(&mut run),
+            Some(Op::Ask(request)) => self.refused(&mut run, request),
+            Some(Op::Invoke(function)) => self.invoke(&mut run, function),
+            None => self.answer(&mut run),
         };
         if let Some(wait) = resumed {
             self.runs[index(place)] = Some(run);
@@ -226,42 +227,23 @@ impl<'a> Simulation<'a> {
         }
     }
 
-    fn latency(&self, request: Request) -> Time {
-        let network = &self.parameters.network;
-        match request {
-            Request::Read => network.read,
-            Request::Write => network.write,
-            Request::GetItem => network.item,
-            Request::CreateSchedule | Request::UpdateSchedule | Request::GetSchedule => {
-                network.scheduler
-            }
-            Request::PutEvents => network.events,
-            Request::Token => network.heroku_token,
-            Request::HerokuRead => network.heroku_read,
-            Request::HerokuWrite => network.heroku_write,
-            Request::Service => network.service,
-        }
-    }
-
     /// A request was refused: the time until the next one, if there is to be one.
     fn refused(&mut self, run: &mut Run, request: Request) -> Option<Time> {
-        let answer = self.about(self.parameters.network.refusal);
+        let answer = self.about(REFUSAL);
         let seed = self.random.random();
         let frame = run.frame();
         let left = frame.deadline.saturating_sub(self.now + answer);
-        let again = if Limits::quota(request) == Some(Quota::Heroku) {
-            Policy::after_429(frame.line(seed), self.limits.retry_after(), left)
+        let again = if Quota::of(request) == Some(Quota::Heroku) {
+            policy::after_429(frame.line(seed), left)
         } else {
             frame.throttled += 1;
-            let wait = self
-                .policy
-                .after_throttling(frame.throttled, &mut self.random);
+            let wait = policy::after_throttling(&self.sdk, frame.throttled, &mut self.random);
             if let Some(wait) = wait.filter(|wait| *wait < left) {
                 return Some(answer + wait);
             }
             if frame.is_repeated() {
                 let back_off = frame.back_off.get_or_insert_with(|| BackOff::seeded(seed));
-                Policy::after_aws(back_off, left)
+                policy::after_aws(back_off, left)
             } else {
                 None
             }
@@ -281,8 +263,7 @@ impl<'a> Simulation<'a> {
             return self.run_failed(run);
         };
         run.outer.advance();
-        let ops = calls::called(function);
-        run.inner = Some(self.frame(function, ops, began));
+        run.inner = Some(self.frame(function, called(function), began));
         Some(first - self.now)
     }
 
@@ -290,16 +271,16 @@ impl<'a> Simulation<'a> {
     fn answer(&mut self, run: &mut Run) -> Option<Time> {
         if let Some(inner) = run.inner.take() {
             self.lambda.end(inner.function, inner.began, self.now);
-            return Some(self.about(self.parameters.network.invoke));
+            return Some(self.about(INVOKE));
         }
         self.lambda
             .end(run.outer.function, run.outer.began, self.now);
         match run.purpose {
-            Purpose::Step(step) if step + 1 < STEPS => self.step(run.instance, step + 1),
+            Purpose::Step(step) if step + 1 < STEPS.len() => self.step(run.instance, step + 1),
             Purpose::Step(_) => self.rotated(run.instance),
             Purpose::Revocation if run.outer.postponed => {
                 let instance = self.instance(run.instance);
-                let delay = Policy::after_revocation(instance.tries).unwrap_or_default();
+                let delay = policy::after_revocation(instance.tries).unwrap_or_default();
                 instance.tries += 1;
                 self.schedule(run.instance, delay);
             }
@@ -315,7 +296,7 @@ impl<'a> Simulation<'a> {
     fn run_failed(&mut self, run: &mut Run) -> Option<Time> {
         if run.purpose == Purpose::Revocation {
             let tries = self.instance(run.instance).tries;
-            if !run.outer.postponed && Policy::after_revocation(tries).is_some() {
+            if !run.outer.postponed && policy::after_revocation(tries).is_some() {
                 run.outer.postpone();
                 return Some(0);
             }
@@ -335,8 +316,8 @@ impl<'a> Simulation<'a> {
     }
 
     fn attempt_failed(&mut self, instance: u32) {
-        if self.instance(instance).attempts < self.parameters.rotation.attempts {
-            self.after(self.parameters.rotation.pause, Event::Attempt(instance));
+        if self.instance(instance).attempts < self.parameters.attempts {
+            self.after(self.parameters.pause, Event::Attempt(instance));
         } else {
             // It has the old credential until somebody rotates it again.
             self.outcome.failed += 1;
@@ -349,7 +330,7 @@ impl<'a> Simulation<'a> {
         self.outcome.ended_after = self.now;
         self.backlog -= 1;
         self.waits.push(self.now - self.due[index(instance)]);
-        self.schedule(instance, self.parameters.rotation.grace);
+        self.schedule(instance, GRACE);
     }
 
     /// Scheduler is precise to a minute.
@@ -359,8 +340,8 @@ impl<'a> Simulation<'a> {
     }
 
     fn deliver(&mut self, instance: u32, tries: u8) {
-        let ops = calls::called(Function::RevokeSecret);
-        if self.execute(instance, Purpose::Revocation, Function::RevokeSecret, ops) {
+        let function = Function::RevokeSecret;
+        if self.execute(instance, Purpose::Revocation, function, called(function)) {
             return;
         }
         if tries >= DELIVERIES {
@@ -386,16 +367,15 @@ impl<'a> Simulation<'a> {
                 .unwrap_or_default()
         };
         let mut used = self.limits.used();
-        used[Quota::Concurrency.index()] = self.lambda.used();
+        used[Quota::Concurrency as usize] = self.lambda.used();
         Outcome {
             ended_after: self.outcome.ended_after.saturating_sub(first),
             revoked_after: self.outcome.revoked_after.saturating_sub(first),
-            waits: [rank(50), rank(99), rank(100)],
+            waits: [rank(50), rank(99)],
             asked: self.limits.asked,
             refused: self.limits.refused,
             used,
             invocations: self.lambda.invocations,
-            cold: self.lambda.cold,
             gb_seconds: self.lambda.gb_seconds(),
             peak_concurrency: self.lambda.peak,
             ..self.outcome

@@ -5,19 +5,17 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 use serde_json::{Map, Value, json};
 
-use crate::evaluate::{Stack, plain};
+use crate::evaluate::{Stack, compare};
 use crate::names::snake;
-use crate::sets::{self, ACCOUNT, REGION, STACK};
+use crate::sets;
 use crate::template::{Template, type_of};
-use crate::{TEMPLATE, agrees, read, sees, using};
+use crate::{TEMPLATE, agrees, read, run, sees, using};
 
-/// Where the construct is, within the workspace.
 const DIRECTORY: &str = "infra/cdk";
 
-/// The construct's typed properties and outputs.
 pub(crate) fn files(template: &Template) -> Result<Vec<(String, String)>> {
     let (mut properties, mut names) = (String::new(), String::new());
     for (id, parameter) in template.section("Parameters")? {
@@ -71,11 +69,11 @@ pub(crate) fn check(workspace: &Path, template: &Template) -> Result<()> {
         println!("cdk: left out, no `node` is on the PATH");
         return Ok(());
     }
-    if let Err(error) = run(&directory, "npm", &["ci", "--no-audit", "--no-fund"]) {
+    if let Err(error) = run(&directory, "npm ci --no-audit --no-fund", &[]) {
         println!("cdk: left out, its packages cannot be had:\n{error}");
         return Ok(());
     }
-    run(&directory, "npm", &["run", "build"])?;
+    run(&directory, "npm run build", &[])?;
     let text = read(&workspace.join(TEMPLATE))?;
     for (what, parameters) in sets::all() {
         let made = synthesized(&directory, &text, template, &parameters)?;
@@ -120,13 +118,12 @@ fn synthesized(
         .map(|(id, value)| (camel(id), value.clone()))
         .collect();
     let output = package.path().join("out");
-    let arguments = [
-        "dist/bin/synth.js",
+    let arguments: [&str; 3] = [
         &package.path().to_string_lossy(),
         &output.to_string_lossy(),
         &json!(properties).to_string(),
     ];
-    run(directory, "node", &arguments)?;
+    run(directory, "node dist/bin/synth.js", &arguments)?;
     let made = read(&output.join("some-stack.template.json"))?;
     let whole = serde_json::from_str(&made).context("the construct is no JSON")?;
     Ok(Template {
@@ -153,7 +150,6 @@ fn written_out(value: Value) -> Value {
     }
 }
 
-/// What differs once both are evaluated.
 fn differences(
     template: &Template,
     made: &Template,
@@ -162,19 +158,15 @@ fn differences(
     let mut differences = Vec::new();
     let stack = |template| Stack {
         template,
-        name: STACK,
-        region: REGION,
-        account: ACCOUNT,
         parameters,
     };
     // The parameters that are given are values there, and no parameters any more.
-    let whole = Template {
-        whole: with(made, "Parameters", &template.whole["Parameters"]),
-    };
+    let mut whole = made.clone();
+    whole.whole["Parameters"] = template.whole["Parameters"].clone();
     for section in ["Globals", "Resources", "Outputs"] {
         let expected = evaluated(&stack(template), section)?;
         let found = evaluated(&stack(&whole), section)?;
-        compare(section, &expected, &found, &mut differences);
+        compare(section, &expected, &found, &[], &mut differences);
     }
     let left = made.section("Parameters")?;
     for (id, parameter) in template.section("Parameters")? {
@@ -183,12 +175,6 @@ fn differences(
         }
     }
     Ok(differences)
-}
-
-fn with(template: &Template, section: &str, value: &Value) -> Value {
-    let mut whole = template.whole.clone();
-    whole[section] = value.clone();
-    whole
 }
 
 fn evaluated(stack: &Stack<'_>, section: &str) -> Result<Value> {
@@ -206,43 +192,4 @@ fn evaluated(stack: &Stack<'_>, section: &str) -> Result<Value> {
         all.insert(id.clone(), stack.value(&value)?);
     }
     Ok(all.into())
-}
-
-fn compare(path: &str, expected: &Value, found: &Value, differences: &mut Vec<String>) {
-    match (expected, found) {
-        (Value::Object(one), Value::Object(other)) => {
-            let mut names: Vec<_> = one.keys().chain(other.keys()).collect();
-            names.sort();
-            names.dedup();
-            for name in names {
-                let of = |it: &Map<String, Value>| it.get(name).cloned().unwrap_or_default();
-                compare(&format!("{path}.{name}"), &of(one), &of(other), differences);
-            }
-        }
-        (Value::Array(one), Value::Array(other)) if one.len() == other.len() => {
-            for (index, (one, other)) in one.iter().zip(other).enumerate() {
-                compare(&format!("{path}.{index}"), one, other, differences);
-            }
-        }
-        (one, other) if plain(one) == plain(other) => {}
-        (one, other) => differences.push(format!("{path}: {other}, and not {one}")),
-    }
-}
-
-fn run(directory: &Path, program: &'static str, arguments: &[&str]) -> Result<()> {
-    let output = Command::new(program)
-        .args(arguments)
-        .current_dir(directory)
-        .env("JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION", "1")
-        .output()
-        .with_context(using(Path::new(program)))?;
-    if output.status.success() {
-        return Ok(());
-    }
-    let text = [output.stdout, output.stderr].concat();
-    bail!(
-        "`{program} {}` failed: {}",
-        arguments.join(" "),
-        String::from_utf8_lossy(&text)
-    )
 }

@@ -1,21 +1,18 @@
 //! What a value of the template is in a stack with given parameters.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Result;
 use serde_json::{Map, Value, json};
 
 use crate::names;
+use crate::sets::{ACCOUNT, REGION, STACK};
 use crate::template::{Part, Template, function, parts, type_of};
 use crate::{missing, unknown};
 
-/// The stack that a template is evaluated for.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Stack<'a> {
     pub(crate) template: &'a Template,
-    pub(crate) name: &'a str,
-    pub(crate) region: &'a str,
-    pub(crate) account: &'a str,
     pub(crate) parameters: &'a BTreeMap<&'a str, Value>,
 }
 
@@ -48,7 +45,6 @@ impl Stack<'_> {
         })
     }
 
-    /// Whether a condition holds.
     pub(crate) fn holds(&self, condition: &str) -> Result<bool> {
         let conditions = self.template.section("Conditions")?;
         let missing = || missing("Conditions", condition);
@@ -97,9 +93,9 @@ impl Stack<'_> {
     fn reference(&self, id: &str) -> Result<Value> {
         let pseudo = match id {
             "AWS::NoValue" => return Ok(Value::Null),
-            "AWS::StackName" => self.name,
-            "AWS::Region" => self.region,
-            "AWS::AccountId" => self.account,
+            "AWS::StackName" => STACK,
+            "AWS::Region" => REGION,
+            "AWS::AccountId" => ACCOUNT,
             "AWS::Partition" => "aws",
             "AWS::URLSuffix" => "amazonaws.com",
             _ => "",
@@ -139,5 +135,35 @@ pub(crate) fn plain(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
         other => other.to_string(),
+    }
+}
+
+/// What differs, by its path; a statement of a policy is named by its `Sid`. Where nothing is expected, a default may be.
+pub(crate) fn compare(
+    path: &str,
+    expected: &Value,
+    found: &Value,
+    defaults: &[Value],
+    differences: &mut Vec<String>,
+) {
+    match (expected, found) {
+        (Value::Object(one), Value::Object(other)) => {
+            let names: BTreeSet<_> = one.keys().chain(other.keys()).collect();
+            for name in names {
+                let of = |it: &Map<String, Value>| it.get(name).cloned().unwrap_or_default();
+                let path = format!("{path}.{name}");
+                compare(&path, &of(one), &of(other), defaults, differences);
+            }
+        }
+        (Value::Array(one), Value::Array(other)) if one.len() == other.len() => {
+            for (index, (one, other)) in one.iter().zip(other).enumerate() {
+                let name = one["Sid"].as_str().map(ToOwned::to_owned);
+                let path = format!("{path}.{}", name.unwrap_or_else(|| index.to_string()));
+                compare(&path, one, other, defaults, differences);
+            }
+        }
+        (Value::Null, found) if defaults.contains(found) => {}
+        (expected, found) if plain(expected) == plain(found) => {}
+        _ => differences.push(format!("{path}: {found}, and not {expected}")),
     }
 }

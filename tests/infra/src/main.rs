@@ -19,7 +19,7 @@ mod terraform;
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 
 use anyhow::{Context as _, Error, Result, anyhow, ensure};
 use clap::Parser;
@@ -50,12 +50,10 @@ fn unknown(what: &str, name: &str) -> Error {
     )
 }
 
-/// What cannot be used.
 fn using(path: &Path) -> impl FnOnce() -> String {
     move || format!("cannot use {}", path.display())
 }
 
-/// Fails unless what is made of the template agrees with it.
 fn agrees(subject: &str, differences: &[String]) -> Result<()> {
     let all = differences.join("\n  ");
     ensure!(
@@ -65,7 +63,6 @@ fn agrees(subject: &str, differences: &[String]) -> Result<()> {
     Ok(())
 }
 
-/// Fails if a difference that was planted in what is made was not found.
 fn sees(subject: &str, planted: &str, found: &[String]) -> Result<()> {
     ensure!(
         found.iter().any(|it| it.starts_with(planted)),
@@ -75,7 +72,7 @@ fn sees(subject: &str, planted: &str, found: &[String]) -> Result<()> {
 }
 
 fn main() -> ExitCode {
-    match run(&workspace(), &Arguments::parse()) {
+    match make(&workspace(), &Arguments::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error:#}");
@@ -88,8 +85,8 @@ fn workspace() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
-fn run(workspace: &Path, arguments: &Arguments) -> Result<()> {
-    let template = Template::read(&read(&workspace.join(TEMPLATE))?)?;
+fn make(workspace: &Path, arguments: &Arguments) -> Result<()> {
+    let template = template(workspace)?;
     let mut differences = Vec::new();
     for (name, text) in made(&template)? {
         let path = workspace.join(&name);
@@ -102,17 +99,51 @@ fn run(workspace: &Path, arguments: &Arguments) -> Result<()> {
     }
     agrees("what is made", &differences)?;
     if arguments.check {
-        terraform::check::run(workspace, &template)?;
+        terraform::check::check(workspace, &template)?;
         cdk::check(workspace, &template)?;
     }
     Ok(())
 }
 
-/// All files that are made from the template.
+fn template(workspace: &Path) -> Result<Template> {
+    Template::read(&read(&workspace.join(TEMPLATE))?)
+}
+
 fn made(template: &Template) -> Result<Vec<(String, String)>> {
     let module = terraform::files(template)?.into_iter();
     let module = module.map(|(name, text)| (format!("{}/{name}", terraform::DIRECTORY), text));
     Ok(module.chain(cdk::files(template)?).collect())
+}
+
+/// Runs a command with further arguments; what it says.
+fn run(directory: &Path, command: &str, arguments: &[&str]) -> Result<String> {
+    let mut words = command.split(' ');
+    let output = Command::new(words.next().unwrap_or_default())
+        .args(words)
+        .args(arguments)
+        .current_dir(directory)
+        .env("CHECKPOINT_DISABLE", "1")
+        .env("NO_COLOR", "1")
+        .env("JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION", "1")
+        // Where Terraform finds its provider, if this is there.
+        .envs(settings(directory))
+        .output()
+        .with_context(|| format!("cannot run {command}"))?;
+    let (said, errors) = (output.stdout, output.stderr);
+    let said = String::from_utf8_lossy(&said);
+    let errors = String::from_utf8_lossy(&errors);
+    ensure!(
+        output.status.success(),
+        "`{command}` failed: {said}{errors}"
+    );
+    Ok(said.into_owned())
+}
+
+fn settings(directory: &Path) -> Option<(&'static str, PathBuf)> {
+    let settings = directory.join("terraform.rc");
+    settings
+        .is_file()
+        .then_some(("TF_CLI_CONFIG_FILE", settings))
 }
 
 fn read(path: &Path) -> Result<String> {
@@ -128,7 +159,7 @@ mod tests {
     /// Whoever changes the template writes the rest again.
     #[test]
     fn what_is_made_from_the_template_is_as_the_template_says() {
-        let template = Template::read(&read(&workspace().join(TEMPLATE)).unwrap()).unwrap();
+        let template = template(&workspace()).unwrap();
         for (name, text) in made(&template).unwrap() {
             let there = read(&workspace().join(&name)).unwrap();
             assert!(there == text, "{name}: run `cargo xtask infra`");
@@ -137,7 +168,7 @@ mod tests {
 
     #[test]
     fn what_is_published_has_the_version_that_the_functions_log() {
-        let template = Template::read(&read(&workspace().join(TEMPLATE)).unwrap()).unwrap();
+        let template = template(&workspace()).unwrap();
         let published = &template.whole["Metadata"]["AWS::ServerlessRepo::Application"];
         assert_eq!(published["SemanticVersion"], env!("CARGO_PKG_VERSION"));
     }
@@ -145,7 +176,7 @@ mod tests {
     /// A small partner pays for secrets, not for watching.
     #[test]
     fn a_stack_has_seven_alarms_unless_it_asks_for_more() {
-        let template = Template::read(&read(&workspace().join(TEMPLATE)).unwrap()).unwrap();
+        let template = template(&workspace()).unwrap();
         let resources = template.section("Resources").unwrap().values();
         let watching: Vec<_> = resources
             .filter(|it| {
@@ -169,7 +200,7 @@ mod tests {
     /// A role that the table's policy leaves out could not refresh; one that it names besides could read.
     #[test]
     fn the_table_is_read_by_the_roles_that_are_allowed_to_and_by_nobody_else() {
-        let template = Template::read(&read(&workspace().join(TEMPLATE)).unwrap()).unwrap();
+        let template = template(&workspace()).unwrap();
         let resources = template.section("Resources").unwrap();
         let allowed: Vec<_> = resources
             .iter()

@@ -85,16 +85,3 @@ pub(crate) fn snake(id: &str) -> String {
 fn kebab(id: &str) -> String {
     snake(id).replace('_', "-")
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn ids_become_names() {
-        assert_eq!(snake("OAuthSecretNamePrefix"), "oauth_secret_name_prefix");
-        assert_eq!(snake("HerokuOAuthUrl"), "heroku_oauth_url");
-        assert_eq!(without_suffix("RotateRole", &["Role"]), "Rotate");
-        assert_eq!(without_suffix("Dashboard", &["Dashboard"]), "Dashboard");
-    }
-}

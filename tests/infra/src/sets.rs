@@ -45,7 +45,6 @@ fn full() -> BTreeMap<&'static str, Value> {
     parameters
 }
 
-/// The functions' binaries.
 pub(crate) fn binaries(template: &Template) -> Result<Vec<String>> {
     let resources = template.section("Resources")?.values();
     let functions = resources.filter(|it| type_of(it) == "AWS::Serverless::Function");
@@ -56,7 +55,6 @@ pub(crate) fn binaries(template: &Template) -> Result<Vec<String>> {
         .collect())
 }
 
-/// A directory that goes with the value.
 pub(crate) fn temporary() -> Result<tempfile::TempDir> {
     tempfile::tempdir().with_context(using(&std::env::temp_dir()))
 }

@@ -10,15 +10,12 @@ use serde_saphyr::Tagged;
 
 use crate::{TEMPLATE, missing};
 
-/// A template.
 #[derive(Debug, Clone)]
 pub(crate) struct Template {
-    /// All of it.
     pub(crate) whole: Value,
 }
 
 impl Template {
-    /// Reads a template.
     pub(crate) fn read(text: &str) -> Result<Self> {
         let Node(whole) =
             serde_saphyr::from_str(text).with_context(|| format!("{TEMPLATE} is no YAML"))?;
@@ -32,7 +29,6 @@ impl Template {
             .ok_or_else(|| missing("the template", name))
     }
 
-    /// A resource.
     pub(crate) fn resource(&self, id: &str) -> Result<&Value> {
         self.section("Resources")?
             .get(id)
@@ -40,7 +36,6 @@ impl Template {
     }
 }
 
-/// A resource's type.
 pub(crate) fn type_of(resource: &Value) -> &str {
     resource["Type"].as_str().unwrap_or_default()
 }
@@ -53,7 +48,6 @@ pub(crate) fn function(value: &Value) -> Option<(&str, &Value)> {
 }
 
 /// A part of `Fn::Sub`'s text.
-#[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Part<'a> {
     /// As it stands there.
     Text(&'a str),
@@ -61,7 +55,6 @@ pub(crate) enum Part<'a> {
     Name(&'a str),
 }
 
-/// The parts of `Fn::Sub`'s text.
 pub(crate) fn parts(text: &str) -> Vec<Part<'_>> {
     let mut parts = Vec::new();
     let mut rest = text;
@@ -179,12 +172,5 @@ mod tests {
             "d": "7",
         });
         assert_eq!(Template::read(text).unwrap().whole, expected);
-    }
-
-    #[test]
-    fn a_text_falls_into_its_parts() {
-        let expected = [Part::Text("a-"), Part::Name("B.Arn"), Part::Text(":c")];
-        assert_eq!(parts("a-${B.Arn}:c"), expected);
-        assert_eq!(parts("${A}"), [Part::Name("A")]);
     }
 }

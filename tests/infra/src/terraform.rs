@@ -8,14 +8,13 @@ mod resources;
 use anyhow::Result;
 use serde_json::{Value, json};
 
-pub(crate) use resources::{Item, Resource, all};
+use self::resources::{Item, Part, Resource, all};
 
 use self::hcl::{Mode, Printer, aligned, unmarked};
 use crate::names::snake;
 use crate::template::{Template, function};
 use crate::unknown;
 
-/// Where the module is, within the workspace.
 pub(crate) const DIRECTORY: &str = "infra/terraform/stack";
 
 const HEAD: &str = "# Made from infra/template.yaml, which says why, by `cargo xtask infra`: change that, not this.\n";
@@ -23,7 +22,6 @@ const HEAD: &str = "# Made from infra/template.yaml, which says why, by `cargo x
 /// Commands for CloudFormation's users; the instance module and its README say how it is done here.
 const NOT_HERE: [&str; 2] = ["TagCommand", "EnrolCommand"];
 
-/// The module's files, by name.
 pub(crate) fn files(template: &Template) -> Result<Vec<(&'static str, String)>> {
     let (mut main, mut watching) = (locals(template)?, String::from(HEAD));
     for resource in all(template)? {
@@ -49,10 +47,7 @@ fn locals(template: &Template) -> Result<String> {
     ]
     .map(|(name, value)| (name.to_owned(), value.to_owned()))
     .into();
-    let printer = Printer {
-        template,
-        mode: Mode::Named,
-    };
+    let printer = Printer::named(template);
     for (name, condition) in template.section("Conditions")? {
         lines.push((snake(name), printer.print(condition, 2)?));
     }
@@ -75,7 +70,7 @@ fn print(template: &Template, resource: &Resource) -> Result<String> {
 }
 
 /// Arguments first, then blocks.
-fn body(template: &Template, items: &[(&'static str, Item)], indent: usize) -> Result<String> {
+fn body(template: &Template, items: &[Part], indent: usize) -> Result<String> {
     let mut lines = Vec::new();
     let mut blocks = String::new();
     for (name, item) in items {
@@ -106,7 +101,7 @@ fn block(
     template: &Template,
     name: &str,
     condition: Option<&str>,
-    items: &[(&'static str, Item)],
+    items: &[Part],
     indent: usize,
 ) -> Result<String> {
     let space = " ".repeat(indent);
@@ -126,10 +121,7 @@ fn here_document(template: &Template, value: &Value, indent: usize) -> Result<St
     let Some(("Fn::Sub", Value::String(text))) = function(value) else {
         return Err(unknown("the text", &value.to_string()));
     };
-    let printer = Printer {
-        template,
-        mode: Mode::Named,
-    };
+    let printer = Printer::named(template);
     let text = printer.substituted(text, unmarked)?;
     let space = " ".repeat(indent);
     let lines: String = text
@@ -154,10 +146,7 @@ fn variables(template: &Template) -> Result<String> {
            type        = string\n  \
            description = \"The directory with the functions' zips: a release's, or target/package after `cargo xtask package`.\"\n}}\n"
     );
-    let printer = Printer {
-        template,
-        mode: Mode::Named,
-    };
+    let printer = Printer::named(template);
     for (id, parameter) in template.section("Parameters")? {
         let name = snake(id);
         let is_list = parameter["Type"] == "CommaDelimitedList";
@@ -249,8 +238,7 @@ fn outputs(template: &Template) -> Result<String> {
         let value = match output["Condition"].as_str() {
             // What may not be there has no reference; its name is known.
             Some(condition) => {
-                let mode = Mode::Named;
-                let value = Printer { template, mode }.print(&output["Value"], 2)?;
+                let value = Printer::named(template).print(&output["Value"], 2)?;
                 format!("local.{} ? {value} : null", snake(condition))
             }
             None => printer.print(&output["Value"], 2)?,

@@ -1,7 +1,5 @@
 //! What can happen next, and what comes of it.
 
-use std::fmt;
-
 use crate::state::{Attempt, Labels, Revocation, Rotation, State, Step, Sweep, Version};
 use crate::{Protocol, Rotations};
 
@@ -10,67 +8,28 @@ const AT_ONCE: usize = 2;
 
 /// Something that happens: one request, or time, or bad luck.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Action {
-    /// Secrets Manager begins a rotation.
+pub(crate) enum Action {
     Rotate(Version),
-    /// The rotation's next request.
-    Request(Version, Rotation),
+    /// The rotation's next request. One that is a look may tell labels that were.
+    Request(Version, Rotation, Option<Labels>),
     /// Whatever runs for the rotation dies before this request, which is after the one before;
     /// Secrets Manager begins again at createSecret.
     CrashOfRotation(Version, Rotation),
-    /// A schedule fires.
     Fire(Attempt),
     /// A schedule fires and is delivered twice.
     FireTwice(Attempt),
-    /// The next request of a revocation.
-    Revoke(Revocation),
+    /// The next request of a revocation. The first is such a look.
+    Revoke(Revocation, Option<Labels>),
     /// revoke-secret dies before this request; Lambda delivers the event again.
     CrashOfRevocation(Revocation),
-    /// A grace period is over.
     TimePasses,
     /// The operator cancels the first rotation and takes AWSPENDING off.
     Abandon,
-    /// A schedule is lost.
     LoseSchedule(Attempt),
-    /// The sweep's next request.
-    Sweep(Option<Sweep>),
-    /// The rotation's next request is a look that tells these labels, which were.
-    LateRequest(Version, Rotation, Labels),
-    /// A revocation begins with such a look.
-    LateRevoke(Revocation, Labels),
-    /// A sweep begins with such a look.
-    LateSweep(Labels),
+    /// The sweep's next request. The first is such a look.
+    Sweep(Option<Sweep>, Option<Labels>),
     /// A sweep begins while a revocation of what it is to find is scheduled or under way.
     SweepAmid,
-}
-
-impl fmt::Display for Action {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Rotate(version) => write!(f, "Secrets Manager begins rotation {version}"),
-            Self::Request(version, next) => write!(f, "rotation {version}: {next:?}"),
-            Self::CrashOfRotation(version, next) => {
-                write!(f, "rotation {version} dies before {next:?}")
-            }
-            Self::Fire(event) => write!(f, "fires: {event}"),
-            Self::FireTwice(event) => write!(f, "fires, twice: {event}"),
-            Self::Revoke(it) => write!(f, "{}: {:?}", it.event, it.next),
-            Self::CrashOfRevocation(it) => write!(f, "{} dies before {:?}", it.event, it.next),
-            Self::TimePasses => write!(f, "a grace period is over"),
-            Self::Abandon => write!(f, "the operator abandons rotation 1"),
-            Self::LoseSchedule(event) => write!(f, "lost: {event}"),
-            Self::Sweep(None) => write!(f, "sweep: reads the labels"),
-            Self::Sweep(Some(next)) => write!(f, "sweep: {next:?}"),
-            Self::LateRequest(version, next, labels) => {
-                write!(f, "rotation {version}: {next:?}, late: {labels}")
-            }
-            Self::LateRevoke(it, labels) => {
-                write!(f, "{}: {:?}, late: {labels}", it.event, it.next)
-            }
-            Self::LateSweep(labels) => write!(f, "sweep: reads the labels, late: {labels}"),
-            Self::SweepAmid => write!(f, "sweep, amid a revocation: reads the labels"),
-        }
-    }
 }
 
 impl Rotations {
@@ -87,7 +46,7 @@ impl Rotations {
                 }
                 Rotation::NotBegun | Rotation::Over => {}
                 next => {
-                    actions.push(Action::Request(version, next));
+                    actions.push(Action::Request(version, next, None));
                     if unlucky && next != Rotation::Begin {
                         actions.push(Action::CrashOfRotation(version, next));
                     }
@@ -97,7 +56,7 @@ impl Rotations {
         let mut revocations = state.revocations.clone();
         revocations.dedup();
         for revocation in revocations {
-            actions.push(Action::Revoke(revocation));
+            actions.push(Action::Revoke(revocation, None));
             if unlucky && revocation != Revocation::of(revocation.event) {
                 actions.push(Action::CrashOfRevocation(revocation));
             }
@@ -127,14 +86,13 @@ impl Rotations {
             }
             // A sweep that finds nothing changes nothing.
             if state.sweep.is_some() || !state.lost().is_empty() {
-                actions.push(Action::Sweep(state.sweep));
+                actions.push(Action::Sweep(state.sweep, None));
             } else if unlucky && !state.labels.waiting().is_empty() {
                 actions.push(Action::SweepAmid);
             }
         }
     }
 
-    /// The looks that may be late.
     fn possible_late(self, state: &State, actions: &mut Vec<Action>) {
         for labels in state.late() {
             for version in [1, 2] {
@@ -144,16 +102,16 @@ impl Rotations {
                     || labels.pending == Some(version)
                     || labels.current == version;
                 if is_believed && matches!(next, Rotation::Begin | Rotation::Finish) {
-                    actions.push(Action::LateRequest(version, next, labels));
+                    actions.push(Action::Request(version, next, Some(labels)));
                 }
             }
             let mut revocations = state.revocations.clone();
             revocations.retain(|it| it.next == Step::Describe);
             revocations.dedup();
             let late = revocations.into_iter();
-            actions.extend(late.map(|it| Action::LateRevoke(it, labels)));
+            actions.extend(late.map(|it| Action::Revoke(it, Some(labels))));
             if self.swept && state.sweep.is_none() && !state.lost_by(labels).is_empty() {
-                actions.push(Action::LateSweep(labels));
+                actions.push(Action::Sweep(None, Some(labels)));
             }
         }
     }
@@ -174,12 +132,8 @@ impl Rotations {
                 state.labels.pending = Some(version);
                 state.rotations[usize::from(version)] = Rotation::Begin;
             }
-            Action::Request(version, _) => {
-                let next = self.rotate(state, version, labels);
-                state.rotations[usize::from(version)] = next;
-            }
-            Action::LateRequest(version, _, labels) => {
-                let next = self.rotate(state, version, labels);
+            Action::Request(version, _, late) => {
+                let next = self.rotate(state, version, late.unwrap_or(labels));
                 state.rotations[usize::from(version)] = next;
             }
             Action::CrashOfRotation(version, _) => {
@@ -196,12 +150,8 @@ impl Rotations {
                 state.deliver(event);
                 state.deliver(event);
             }
-            Action::Revoke(revocation) => {
-                let next = self.revoke(state, revocation, labels);
-                replace(state, revocation, next);
-            }
-            Action::LateRevoke(revocation, labels) => {
-                let next = self.revoke(state, revocation, labels);
+            Action::Revoke(revocation, late) => {
+                let next = self.revoke(state, revocation, late.unwrap_or(labels));
                 replace(state, revocation, next);
             }
             Action::CrashOfRevocation(revocation) => {
@@ -219,8 +169,9 @@ impl Rotations {
                 state.misfortunes -= 1;
                 state.unschedule(event);
             }
-            Action::Sweep(sweep) => state.sweep = self.sweep(state, sweep, labels),
-            Action::LateSweep(labels) => state.sweep = self.sweep(state, None, labels),
+            Action::Sweep(sweep, late) => {
+                state.sweep = self.sweep(state, sweep, late.unwrap_or(labels));
+            }
             Action::SweepAmid => {
                 state.misfortunes -= 1;
                 state.sweep = self.sweep(state, None, labels);

@@ -2,32 +2,24 @@
 
 use stateright::{Model, Property};
 
-use crate::state::Versions;
-use crate::{Action, Rotations, State};
+use crate::Rotations;
+use crate::actions::Action;
+use crate::state::{State, Versions};
 
 /// What Heroku shows, or showed within the grace period, is accepted.
-pub const NOBODY_LOCKED_OUT: &str = "nobody is locked out";
+pub(crate) const NOBODY_LOCKED_OUT: &str = "nobody is locked out";
 
 /// At rest the service accepts the current credential alone, and Heroku shows it.
-pub const ONE_AT_REST: &str = "one credential at rest";
+pub(crate) const ONE_AT_REST: &str = "one credential at rest";
 
 /// Whatever the service accepts belongs to a version with a label.
-pub const ALIVE_IS_LABELLED: &str = "what is alive is labelled";
+pub(crate) const ALIVE_IS_LABELLED: &str = "what is alive is labelled";
 
 /// One rotation, one release.
-pub const ONE_RELEASE: &str = "one rotation, one release";
+pub(crate) const ONE_RELEASE: &str = "one rotation, one release";
 
 /// Whatever has happened, all can come to rest: nothing is tried for ever in vain.
-pub const REST_IN_REACH: &str = "rest is in reach";
-
-/// All of them.
-pub const PROPERTIES: [&str; 5] = [
-    NOBODY_LOCKED_OUT,
-    ONE_AT_REST,
-    ALIVE_IS_LABELLED,
-    ONE_RELEASE,
-    REST_IN_REACH,
-];
+pub(crate) const REST_IN_REACH: &str = "rest is in reach";
 
 /// Shown to happen, so that the others are not true for want of anything that happens.
 pub(crate) const RESTS: &str = "both rotations come to rest";

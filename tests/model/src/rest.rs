@@ -5,7 +5,9 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use stateright::Model as _;
 
-use crate::{Action, Rotations, State};
+use crate::Rotations;
+use crate::actions::Action;
+use crate::state::State;
 
 /// A state, as what is known of it when it has been left.
 struct Place {

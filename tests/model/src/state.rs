@@ -1,75 +1,58 @@
 //! What there is: labels, credentials, config vars, schedules, and who is in the middle of what.
 
 use std::collections::BTreeSet;
-use std::fmt;
 
 /// A version of the secret: 0 is the imported one, 1 and 2 are those of the rotations.
-pub type Version = u8;
+pub(crate) type Version = u8;
 
 /// A late look tells what was before so many changes at most.
 const LATE: usize = 2;
 
-/// A set of versions.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Versions(u8);
+pub(crate) struct Versions(u8);
 
 impl Versions {
-    /// Whether a version is among them.
-    #[must_use]
-    pub fn has(self, version: Version) -> bool {
+    pub(crate) fn has(self, version: Version) -> bool {
         self.0 & (1 << version) != 0
     }
 
-    /// Adds a version.
-    pub fn add(&mut self, version: Version) {
+    pub(crate) fn add(&mut self, version: Version) {
         self.0 |= 1 << version;
     }
 
-    /// Takes a version out.
-    pub fn remove(&mut self, version: Version) {
+    pub(crate) fn remove(&mut self, version: Version) {
         self.0 &= !(1 << version);
     }
 
-    /// Whether there is none.
-    #[must_use]
-    pub fn is_empty(self) -> bool {
+    pub(crate) fn is_empty(self) -> bool {
         self.0 == 0
     }
 
-    /// The versions.
-    pub fn iter(self) -> impl Iterator<Item = Version> {
+    pub(crate) fn iter(self) -> impl Iterator<Item = Version> {
         (0..3).filter(move |version| self.has(*version))
     }
 
-    /// Takes the first one out.
-    pub fn pop(&mut self) -> Option<Version> {
+    pub(crate) fn pop(&mut self) -> Option<Version> {
         let first = self.iter().next()?;
         self.remove(first);
         Some(first)
     }
 
-    /// Whether all of them are among others.
-    #[must_use]
-    pub fn are_among(self, others: Self) -> bool {
+    pub(crate) fn are_among(self, others: Self) -> bool {
         self.0 & !others.0 == 0
     }
 }
 
-/// The secret's labels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Labels {
-    /// AWSCURRENT.
-    pub current: Version,
-    /// AWSPENDING.
-    pub pending: Option<Version>,
-    /// `LIVE-` labels.
-    pub live: Versions,
+pub(crate) struct Labels {
+    pub(crate) current: Version,
+    pub(crate) pending: Option<Version>,
+    pub(crate) live: Versions,
 }
 
 impl Labels {
     /// The versions that wait for a revocation: labelled, neither current nor pending.
-    #[must_use]
-    pub fn waiting(self) -> Versions {
+    pub(crate) fn waiting(self) -> Versions {
         let mut waiting = self.live;
         waiting.remove(self.current);
         if let Some(pending) = self.pending {
@@ -79,50 +62,28 @@ impl Labels {
     }
 }
 
-impl fmt::Display for Labels {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let live: Vec<_> = self.live.iter().map(|it| it.to_string()).collect();
-        write!(f, "{} is current", self.current)?;
-        if let Some(pending) = self.pending {
-            write!(f, ", {pending} pending")?;
-        }
-        write!(f, ", live: {}", live.join(" "))
-    }
-}
-
 /// The event of a revocation's try.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Attempt {
-    /// Whose credential is to end.
-    pub version: Version,
+pub(crate) struct Attempt {
+    pub(crate) version: Version,
     /// Whether it is a first try, whose name finish-secret and the sweep use too. A later one has a name
     /// that no other has.
-    pub first: bool,
+    pub(crate) first: bool,
     /// Whether the credential was, or may have been, in use at the one before.
-    pub was_in_use: bool,
-}
-
-impl fmt::Display for Attempt {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let which = if self.first { "first" } else { "later" };
-        let after = if self.was_in_use { ", was in use" } else { "" };
-        write!(f, "revocation of {} ({which} try{after})", self.version)
-    }
+    pub(crate) was_in_use: bool,
 }
 
 /// Something that ends when a grace period has passed since it began.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Lasting {
+pub(crate) enum Lasting {
     /// Heroku showed the version: dynos may still have it.
     InUse(Version),
-    /// A try is not due.
     NotDue(Attempt),
 }
 
 /// The requests that make a schedule, or move the one of that name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Making {
-    /// `CreateSchedule`.
+pub(crate) enum Making {
     Create,
     /// There is one: `UpdateSchedule`.
     Update,
@@ -130,30 +91,21 @@ pub enum Making {
     CreateAgain,
 }
 
-/// The next request of a rotation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Rotation {
-    /// Nobody has asked for it.
+pub(crate) enum Rotation {
     NotBegun,
     /// createSecret: rotate describes the secret.
     Begin,
     /// rotate stores value and labels.
     Store,
-    /// create-secret has the service issue.
     Issue,
-    /// create-secret logs in.
     TryOut,
     /// rotate labels the version that is current until now: create-secret has seen it log in.
     Label,
-    /// publish-to-heroku looks.
     Look,
-    /// publish-to-heroku writes.
     Publish,
-    /// publish-to-heroku reads back.
     ReadBack,
-    /// test-secret logs in.
     LogIn,
-    /// test-secret looks.
     LookAgain,
     /// finishSecret: rotate describes the secret.
     Finish,
@@ -170,20 +122,15 @@ pub enum Rotation {
     Over,
 }
 
-/// The next request of a revocation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Step {
-    /// It describes the secret.
+pub(crate) enum Step {
     Describe,
     /// It looks whether the first try was scheduled anew.
     IsMoved,
     /// It reads what Heroku shows.
     Look,
-    /// It has the service revoke.
     Revoke,
-    /// It tries to log in.
     Prove,
-    /// It takes the label off.
     Detach,
     /// It schedules the next try. Whether this one found the credential in use.
     TryAgain(bool),
@@ -191,13 +138,10 @@ pub enum Step {
     GraceAnew,
 }
 
-/// A revocation under way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Revocation {
-    /// Its event.
-    pub event: Attempt,
-    /// Its next request.
-    pub next: Step,
+pub(crate) struct Revocation {
+    pub(crate) event: Attempt,
+    pub(crate) next: Step,
 }
 
 impl Revocation {
@@ -209,48 +153,38 @@ impl Revocation {
     }
 }
 
-/// A sweep under way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Sweep {
+pub(crate) enum Sweep {
     /// It has read the labels: these wait.
     Read(Versions),
     /// It has read the schedules: these have none.
     Found(Versions),
 }
 
-/// The world.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct State {
-    /// The labels.
-    pub labels: Labels,
+pub(crate) struct State {
+    pub(crate) labels: Labels,
     /// As they were before the last changes, which a look may tell that is late. The latest comes first.
-    pub past: Vec<Labels>,
-    /// What the service accepts.
-    pub accepted: Versions,
-    /// What Heroku shows.
-    pub shown: Version,
+    pub(crate) past: Vec<Labels>,
+    pub(crate) accepted: Versions,
+    pub(crate) shown: Version,
     /// What dynos may have that Heroku does not show any more.
-    pub recent: Versions,
-    /// Releases by rotation.
-    pub releases: [u8; 3],
+    pub(crate) recent: Versions,
+    pub(crate) releases: [u8; 3],
     /// What lasts a grace period, the oldest first. A schedule that is not due is in it.
-    pub lasting: Vec<Lasting>,
-    /// The schedules that are due.
-    pub due: BTreeSet<Attempt>,
+    pub(crate) lasting: Vec<Lasting>,
+    pub(crate) due: BTreeSet<Attempt>,
     /// The rotations' next requests; the first is no rotation.
-    pub rotations: [Rotation; 3],
+    pub(crate) rotations: [Rotation; 3],
     /// The revocations under way, in order.
-    pub revocations: Vec<Revocation>,
-    /// The sweep under way.
-    pub sweep: Option<Sweep>,
+    pub(crate) revocations: Vec<Revocation>,
+    pub(crate) sweep: Option<Sweep>,
     /// How much may still go wrong.
-    pub misfortunes: u8,
+    pub(crate) misfortunes: u8,
 }
 
 impl State {
-    /// An enrolled instance.
-    #[must_use]
-    pub fn enrolled(misfortunes: u8) -> Self {
+    pub(crate) fn enrolled(misfortunes: u8) -> Self {
         let mut accepted = Versions::default();
         accepted.add(0);
         Self {
@@ -274,7 +208,7 @@ impl State {
     }
 
     /// Notes how the labels were before a change, if it was one.
-    pub fn note_past(&mut self, before: Labels) {
+    pub(crate) fn note_past(&mut self, before: Labels) {
         if self.labels != before {
             self.past.insert(0, before);
             self.past.truncate(LATE);
@@ -282,15 +216,14 @@ impl State {
     }
 
     /// What a look may tell that is late, other than the truth.
-    pub fn late(&self) -> impl Iterator<Item = Labels> {
+    pub(crate) fn late(&self) -> impl Iterator<Item = Labels> {
         let mut late = self.past.clone();
         late.dedup();
         late.retain(|it| *it != self.labels);
         late.into_iter()
     }
 
-    /// Has Heroku show another version.
-    pub fn show(&mut self, version: Version) {
+    pub(crate) fn show(&mut self, version: Version) {
         if self.shown != version {
             self.recent.add(self.shown);
             self.lasting.push(Lasting::InUse(self.shown));
@@ -301,8 +234,7 @@ impl State {
         }
     }
 
-    /// The schedules, due or not.
-    pub fn schedules(&self) -> impl Iterator<Item = Attempt> {
+    pub(crate) fn schedules(&self) -> impl Iterator<Item = Attempt> {
         let not_due = self.lasting.iter().filter_map(|it| match it {
             Lasting::NotDue(event) => Some(*event),
             Lasting::InUse(_) => None,
@@ -311,27 +243,25 @@ impl State {
     }
 
     /// The schedule of a version's first try.
-    #[must_use]
-    pub fn first_try(&self, version: Version) -> Option<Attempt> {
+    pub(crate) fn first_try(&self, version: Version) -> Option<Attempt> {
         self.schedules()
             .find(|it| it.first && it.version == version)
     }
 
     /// Whether the first try of a revocation was scheduled after one of its tries. A later try may be the
     /// younger one of a first try that is due already.
-    #[must_use]
-    pub fn is_moved(&self, event: Attempt) -> bool {
+    pub(crate) fn is_moved(&self, event: Attempt) -> bool {
         self.first_try(event.version)
             .is_some_and(|it| event.first || self.lasting.contains(&Lasting::NotDue(it)))
     }
 
     /// Makes a schedule that is due in minutes: at any time.
-    pub fn schedule_soon(&mut self, event: Attempt) {
+    pub(crate) fn schedule_soon(&mut self, event: Attempt) {
         self.due.insert(event);
     }
 
     /// Makes a schedule that is due after a grace period.
-    pub fn schedule(&mut self, event: Attempt) {
+    pub(crate) fn schedule(&mut self, event: Attempt) {
         let entry = Lasting::NotDue(event);
         // One that fires earlier is the stricter: a second of its like says no more.
         if !self.lasting.contains(&entry) {
@@ -339,20 +269,18 @@ impl State {
         }
     }
 
-    /// Removes a schedule.
-    pub fn unschedule(&mut self, event: Attempt) {
+    pub(crate) fn unschedule(&mut self, event: Attempt) {
         self.due.remove(&event);
         self.lasting.retain(|it| *it != Lasting::NotDue(event));
     }
 
-    /// Begins a revocation.
-    pub fn deliver(&mut self, event: Attempt) {
+    pub(crate) fn deliver(&mut self, event: Attempt) {
         self.revocations.push(Revocation::of(event));
         self.revocations.sort_unstable();
     }
 
     /// A grace period has passed since the oldest of what lasts one began. No look is so late.
-    pub fn pass_time(&mut self) {
+    pub(crate) fn pass_time(&mut self) {
         self.past.clear();
         if self.lasting.is_empty() {
             return;
@@ -364,8 +292,7 @@ impl State {
     }
 
     /// Whether nobody is at work or will be.
-    #[must_use]
-    pub fn is_at_rest(&self) -> bool {
+    pub(crate) fn is_at_rest(&self) -> bool {
         self.rotations.iter().all(|it| *it == Rotation::Over)
             && self.revocations.is_empty()
             && self.schedules().next().is_none()
@@ -373,14 +300,12 @@ impl State {
     }
 
     /// Those that wait for a revocation, while none is scheduled or under way.
-    #[must_use]
-    pub fn lost(&self) -> Versions {
+    pub(crate) fn lost(&self) -> Versions {
         self.lost_by(self.labels)
     }
 
     /// Those that seem to, by these labels.
-    #[must_use]
-    pub fn lost_by(&self, labels: Labels) -> Versions {
+    pub(crate) fn lost_by(&self, labels: Labels) -> Versions {
         let mut lost = labels.waiting();
         let under_way = self.revocations.iter().map(|it| it.event);
         for event in self.schedules().chain(under_way) {

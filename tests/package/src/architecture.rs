@@ -3,9 +3,8 @@
 use anyhow::Result;
 use clap::ValueEnum;
 
-use super::elf::{self, GlibcVersion};
+use super::elf::{self, GlibcVersion, dotted};
 
-/// A processor, by its name in AWS Lambda.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Architecture {
     /// Intel's and AMD's.
@@ -17,14 +16,9 @@ pub enum Architecture {
 }
 
 /// Amazon Linux 2023 has this version of glibc.
-#[must_use]
-pub fn amazon_linux() -> GlibcVersion {
-    GlibcVersion::new([2, 34])
-}
+pub const AMAZON_LINUX: [u32; 2] = [2, 34];
 
 impl Architecture {
-    /// Rust's target.
-    #[must_use]
     pub fn triple(self) -> &'static str {
         match self {
             Self::X86_64 => "x86_64-unknown-linux-gnu",
@@ -33,13 +27,11 @@ impl Architecture {
     }
 
     /// The same, with the glibc that zig links for.
-    #[must_use]
     pub fn target(self) -> String {
-        format!("{}.{}", self.triple(), amazon_linux())
+        format!("{}.{}", self.triple(), dotted(&AMAZON_LINUX))
     }
 
     /// What cargo-lambda optimises for, unless there are flags in the environment.
-    #[must_use]
     pub fn cpu(self) -> &'static str {
         match self {
             Self::X86_64 => "haswell",
@@ -53,6 +45,6 @@ impl Architecture {
             Self::X86_64 => object::Architecture::X86_64,
             Self::Arm64 => object::Architecture::Aarch64,
         };
-        elf::check(executable, expected, &amazon_linux())
+        elf::check(executable, expected, &AMAZON_LINUX)
     }
 }

@@ -43,7 +43,6 @@ fn without_unwinding(executable: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// A zip with the executable and nothing else.
 pub fn zip(bootstrap: &[u8]) -> ZipResult<Vec<u8>> {
     let options = SimpleFileOptions::default()
         .compression_method(CompressionMethod::Deflated)
@@ -58,8 +57,6 @@ pub fn zip(bootstrap: &[u8]) -> ZipResult<Vec<u8>> {
     Ok(zip.finish()?.into_inner())
 }
 
-/// The SHA-256 sum, in hexadecimal digits.
-#[must_use]
 pub fn sha256(bytes: &[u8]) -> String {
     digest(&SHA256, bytes)
         .as_ref()

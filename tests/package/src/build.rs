@@ -22,37 +22,29 @@ const FOREIGN: [&str; 6] = [
     "RUSTC_BOOTSTRAP",
 ];
 
-/// How to build.
 pub(crate) struct Build {
     pub(crate) tools: Tools,
     pub(crate) architecture: Architecture,
     /// All of them, whatever is chosen.
     pub(crate) functions: Vec<String>,
-    /// Those to be built.
     pub(crate) chosen: Vec<String>,
     pub(crate) progress: OnLine,
 }
 
 /// Where to build: whatever the executables must not depend on.
 pub(crate) struct Place {
-    /// The source.
     pub(crate) workspace: PathBuf,
-    /// Cargo's target directory.
     pub(crate) target: PathBuf,
-    /// What cargo has downloaded.
     pub(crate) cargo_home: PathBuf,
     /// Where zig keeps the C library that it has built; its usual place if `None`.
     pub(crate) cache: Option<PathBuf>,
 }
 
-/// A function, ready to be deployed.
 pub(crate) struct Package {
     pub(crate) function: String,
     pub(crate) bootstrap: Vec<u8>,
     pub(crate) zip: Vec<u8>,
-    /// Of the zip, in hexadecimal digits.
     pub(crate) sha256: String,
-    /// The glibc that it needs.
     pub(crate) glibc: GlibcVersion,
 }
 
@@ -78,12 +70,10 @@ impl Package {
 }
 
 impl Build {
-    /// Whether all functions are to be built.
     pub(crate) fn is_complete(&self) -> bool {
         self.chosen == self.functions
     }
 
-    /// Builds and checks the chosen functions.
     pub(crate) async fn run(&self, place: &Place) -> Result<Vec<Package>> {
         let lambda = place.target.join("lambda");
         let flags = self.flags(place).await?;
@@ -159,7 +149,6 @@ impl Build {
     }
 }
 
-/// What the compiler of this place says.
 async fn rustc(place: &Place, command: &'static str) -> Result<Vec<String>> {
     let mut words = command.split(' ');
     let mut rustc: Command = process::command(words.next().unwrap_or("rustc"), Signal::SIGTERM);

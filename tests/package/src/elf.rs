@@ -1,36 +1,23 @@
 //! Whether an executable runs on a given processor and glibc.
 
-use std::fmt;
-
 use anyhow::{Context as _, Result, ensure};
 use object::elf::FileHeader64;
 use object::read::elf::{ElfFile64, FileHeader as _};
 use object::{Endianness, Object as _};
 
-/// A version of glibc; a later one is greater.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct GlibcVersion(Vec<u32>);
+/// A version of glibc by its numbers; a later one is greater.
+pub type GlibcVersion = Vec<u32>;
 
-impl GlibcVersion {
-    /// By its numbers: 2, 34.
-    #[must_use]
-    pub fn new(numbers: impl Into<Vec<u32>>) -> Self {
-        Self(numbers.into())
-    }
-}
-
-impl fmt::Display for GlibcVersion {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let numbers: Vec<_> = self.0.iter().map(u32::to_string).collect();
-        formatter.write_str(&numbers.join("."))
-    }
+pub fn dotted(version: &[u32]) -> String {
+    let numbers: Vec<_> = version.iter().map(u32::to_string).collect();
+    numbers.join(".")
 }
 
 /// The glibc that an executable needs, if it is for this processor and needs no newer one than `limit`.
 pub(crate) fn check(
     bytes: &[u8],
     expected: object::Architecture,
-    limit: &GlibcVersion,
+    limit: &[u32],
 ) -> Result<GlibcVersion> {
     let file = ElfFile64::<Endianness>::parse(bytes).context("it is no 64-bit ELF file")?;
     let found = file.architecture();
@@ -40,13 +27,14 @@ pub(crate) fn check(
     );
     let needed = glibc_needed(bytes)?;
     ensure!(
-        needed <= *limit,
-        "it needs glibc {needed}, and where it runs there is {limit}: is it linked by cargo-lambda's zig?"
+        needed.as_slice() <= limit,
+        "it needs glibc {}, and where it runs there is {}: is it linked by cargo-lambda's zig?",
+        dotted(&needed),
+        dotted(limit)
     );
     Ok(needed)
 }
 
-/// The highest version among those of the symbols that it takes from glibc.
 fn glibc_needed(bytes: &[u8]) -> Result<GlibcVersion> {
     const NONE: &str = "it names no version of glibc: is it built for another C library?";
     let header = FileHeader64::<Endianness>::parse(bytes)?;
@@ -62,7 +50,7 @@ fn glibc_needed(bytes: &[u8]) -> Result<GlibcVersion> {
                 let numbers: Result<Vec<u32>, _> = number.split('.').map(str::parse).collect();
                 let numbers = numbers
                     .with_context(|| format!("it needs {name} of glibc, which is no version"))?;
-                highest = highest.max(Some(GlibcVersion(numbers)));
+                highest = highest.max(Some(numbers));
             }
         }
     }
@@ -85,29 +73,10 @@ mod tests {
         }
     }
 
-    fn version(numbers: &[u32]) -> GlibcVersion {
-        GlibcVersion::new(numbers)
-    }
-
-    #[test]
-    fn a_later_version_is_greater() {
-        let ascending = [
-            &[2, 2, 5][..],
-            &[2, 9],
-            &[2, 34],
-            &[2, 34, 1],
-            &[2, 100],
-            &[3],
-        ];
-        let versions = ascending.map(version);
-        assert!(versions.is_sorted_by(|one, other| one < other));
-        assert_eq!(versions[0].to_string(), "2.2.5");
-    }
-
     #[test]
     fn this_test_needs_a_glibc_that_there_is() {
-        let needed = check(&own_executable(), own_architecture(), &version(&[3])).unwrap();
-        assert!(needed >= version(&[2, 17]), "{needed}");
+        let needed = check(&own_executable(), own_architecture(), &[3]).unwrap();
+        assert!(needed[..] >= [2, 17][..], "{needed:?}");
         // Exactly that is enough.
         check(&own_executable(), own_architecture(), &needed).unwrap();
     }
@@ -116,13 +85,13 @@ mod tests {
     fn what_cannot_be_deployed_is_refused() {
         let own = own_executable();
         let (here, another) = (own_architecture(), object::Architecture::Riscv64);
-        let (old, new) = (version(&[2, 2, 5]), version(&[3]));
+        let (old, new) = (&[2, 2, 5][..], &[3][..]);
         for (bytes, architecture, limit, told) in [
-            (&own[..], here, &old, "there is 2.2.5"),
-            (&own, another, &new, "another processor"),
-            (b"", here, &new, "no 64-bit ELF file"),
-            (b"#!/bin/sh\n", here, &new, "no 64-bit ELF file"),
-            (&own[..1000], here, &new, "no 64-bit ELF file"),
+            (&own[..], here, old, "there is 2.2.5"),
+            (&own, another, new, "another processor"),
+            (b"", here, new, "no 64-bit ELF file"),
+            (b"#!/bin/sh\n", here, new, "no 64-bit ELF file"),
+            (&own[..1000], here, new, "no 64-bit ELF file"),
         ] {
             let error = format!("{:#}", check(bytes, architecture, limit).unwrap_err());
             assert!(error.contains(told), "{told}: {error}");

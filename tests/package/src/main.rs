@@ -19,8 +19,7 @@ use tools::Tools;
 use tools::process::OnLine;
 
 use self::build::{Build, Package, Place};
-use self::source::FreshCopy;
-use package::{Architecture, archive, most_bytes};
+use package::{Architecture, most_bytes};
 
 /// Builds the functions as zips to deploy, the same bytes from the same commit, with their sums.
 ///
@@ -51,7 +50,7 @@ async fn main() -> ExitCode {
 
 /// Builds the packages, prints what they are, and with `verify` builds them again and compares.
 async fn run(workspace: &Path, options: PackageOptions) -> Result<ExitCode> {
-    let functions = source::functions(workspace)?;
+    let functions = tools::functions(workspace)?;
     let chosen = choose(&functions, &options.functions)?;
     let template =
         template::with_zips(&output::read(&workspace.join(template::FILE))?, &functions)?;
@@ -82,7 +81,7 @@ async fn run(workspace: &Path, options: PackageOptions) -> Result<ExitCode> {
         .await?;
     let bill = sbom::of(workspace, options.architecture, &build.chosen, &directory);
     output::write(&directory, &packages, &bill.await?)?;
-    println!("\n{}\n", output::table(&packages));
+    println!("\n{}\n", output::lines(&packages));
     if build.is_complete() {
         let path = directory.join("template.yaml");
         output::write_file(&path, template.as_bytes())?;
@@ -103,8 +102,8 @@ async fn run(workspace: &Path, options: PackageOptions) -> Result<ExitCode> {
         progress(&format!(
             "building {commit} again, from a copy, from nothing"
         ));
-        let copy = FreshCopy::of(&commit, workspace, &directory.join("build")).await?;
-        let again = build.run(copy.place()).await?;
+        let (place, _copy) = source::copy(&commit, workspace, &directory.join("build")).await?;
+        let again = build.run(&place).await?;
         compare(&packages, &again, &directory)?;
         let names: Vec<_> = packages.iter().map(|it| it.function.as_str()).collect();
         println!(
@@ -115,7 +114,6 @@ async fn run(workspace: &Path, options: PackageOptions) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The functions that are asked for, or all.
 fn choose(functions: &[String], asked_for: &[String]) -> Result<Vec<String>> {
     if let Some(name) = asked_for.iter().find(|name| !functions.contains(name)) {
         bail!(
@@ -127,7 +125,6 @@ fn choose(functions: &[String], asked_for: &[String]) -> Result<Vec<String>> {
     Ok(functions.iter().filter(is_chosen).cloned().collect())
 }
 
-/// Fails with the first function whose zip is larger than it may be.
 fn keep_to_budgets(packages: &[Package]) -> Result<()> {
     for Package { function, zip, .. } in packages {
         let (size, budget) = (u64::try_from(zip.len())?, most_bytes(function));
@@ -140,33 +137,22 @@ fn keep_to_budgets(packages: &[Package]) -> Result<()> {
     Ok(())
 }
 
-/// Fails with the first function whose packages differ, and the first byte that does.
+/// Fails with the first function whose packages differ, and the first byte of the executables that does.
 fn compare(first: &[Package], second: &[Package], directory: &Path) -> Result<()> {
     for (one, other) in first.iter().zip(second) {
-        if one.zip == other.zip {
-            continue;
-        }
-        let function = &one.function;
-        let place = match differs_at(&one.bootstrap, &other.bootstrap) {
-            Some(at) => format!("the executables from byte {at:#x} on"),
-            None => format!(
-                "the executables are the same, the zips from byte {:#x} on",
-                differs_at(&one.zip, &other.zip).unwrap_or_default()
-            ),
-        };
-        bail!(
-            "{function} is not reproducible: two builds of the same commit differ: {place}\n\
-             first build: {}\nsecond build: in a copy, now deleted",
+        let both = one.bootstrap.iter().zip(&other.bootstrap);
+        let same = both.take_while(|(a, b)| a == b).count();
+        ensure!(
+            one.zip == other.zip,
+            "{} is not reproducible: two builds of the same commit differ: the executables, of {} and {} bytes, are the \
+             same up to byte {same:#x}\nfirst build: {}\nsecond build: in a copy, now deleted",
+            one.function,
+            one.bootstrap.len(),
+            other.bootstrap.len(),
             directory.join(one.file_name()).display()
         );
     }
     Ok(())
-}
-
-/// The first byte that is not the same.
-fn differs_at(one: &[u8], other: &[u8]) -> Option<usize> {
-    let common = one.iter().zip(other).take_while(|(a, b)| a == b).count();
-    (one.len() != other.len() || common < one.len()).then_some(common)
 }
 
 #[cfg(test)]

@@ -6,11 +6,9 @@ use std::io;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
-use comfy_table::presets::UTF8_FULL_CONDENSED;
-use comfy_table::{Cell, CellAlignment, ContentArrangement, Table};
-use indicatif::HumanBytes;
+use package::archive::sha256;
+use package::dotted;
 
-use super::archive::sha256;
 use super::build::Package;
 use super::sbom;
 
@@ -44,12 +42,10 @@ pub(crate) fn write(directory: &Path, packages: &[Package], bill: &str) -> Resul
     write_file(&directory.join("SHA256SUMS"), sums.as_bytes())
 }
 
-/// Writes a file.
 pub(crate) fn write_file(path: &Path, bytes: &[u8]) -> Result<()> {
     fs::write(path, bytes).with_context(|| format!("cannot write {}", path.display()))
 }
 
-/// Reads a text.
 pub(crate) fn read(path: &Path) -> Result<String> {
     fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
 }
@@ -63,34 +59,16 @@ fn sums(packages: &[Package]) -> String {
     })
 }
 
-/// What the packages are.
-pub(crate) fn table(packages: &[Package]) -> Table {
-    let mut table = Table::new();
-    table
-        .load_style(UTF8_FULL_CONDENSED.with_rounded_corners())
-        .set_content_arrangement(ContentArrangement::Disabled)
-        .set_header([
-            "function",
-            "executable",
-            "zip",
-            "SHA-256 of the zip",
-            "glibc",
-        ]);
-    for package in packages {
-        let size = |bytes: &[u8]| {
-            let size = HumanBytes(bytes.len() as u64).to_string();
-            Cell::new(size).set_alignment(CellAlignment::Right)
-        };
-        let sum = package.sha256.get(..SHORT).unwrap_or(&package.sha256);
-        table.add_row([
-            Cell::new(&package.function),
-            size(&package.bootstrap),
-            size(&package.zip),
-            Cell::new(format!("{sum}…")),
-            Cell::new(format!("{} or later", package.glibc)),
-        ]);
-    }
-    table
+pub(crate) fn lines(packages: &[Package]) -> String {
+    let line = |it: &Package| {
+        let (function, glibc) = (&it.function, dotted(&it.glibc));
+        let [executable, zip] = [&it.bootstrap, &it.zip].map(|it| it.len() / 1000);
+        let sum = it.sha256.get(..SHORT).unwrap_or(&it.sha256);
+        format!(
+            "  {function:<20}{executable:>6} kB, zip {zip:>5} kB, SHA-256 {sum}…, glibc {glibc}"
+        )
+    };
+    packages.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
 #[cfg(test)]
@@ -98,7 +76,6 @@ mod tests {
     use std::process::Command;
 
     use super::*;
-    use package::GlibcVersion;
     use package::archive;
 
     fn package(function: &str) -> Package {
@@ -108,7 +85,7 @@ mod tests {
             bootstrap: function.as_bytes().to_vec(),
             sha256: archive::sha256(&zip),
             zip,
-            glibc: GlibcVersion::new([2, 34]),
+            glibc: vec![2, 34],
         }
     }
 

@@ -10,25 +10,23 @@ use std::path::Path;
 use anyhow::Result;
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
-use tokio::process::Command;
 use tools::process;
 
 use super::{Architecture, output};
 
-/// Its name beside the packages.
 pub(crate) const FILE: &str = "sbom.cdx.json";
 
-/// A crate's name and version.
 type Crate = (String, String);
 
-/// The bill of materials of these functions.
 pub(crate) async fn of(
     workspace: &Path,
     architecture: Architecture,
     functions: &[String],
     logs: &Path,
 ) -> Result<String> {
-    let mut tree = cargo(workspace);
+    let mut tree = process::command("cargo", Signal::SIGTERM);
+    process::forget_cargo(tree.as_std_mut());
+    tree.current_dir(workspace);
     tree.args(["tree", "--locked", "--edges", "normal,build"])
         .args(["--prefix", "none", "--format", "{p}|{l}"])
         .args(["--target", architecture.triple()]);
@@ -55,13 +53,6 @@ pub(crate) async fn of(
         "components": components,
     });
     Ok(format!("{bill:#}\n"))
-}
-
-fn cargo(workspace: &Path) -> Command {
-    let mut cargo = process::command("cargo", Signal::SIGTERM);
-    process::forget_cargo(cargo.as_std_mut());
-    cargo.current_dir(workspace);
-    cargo
 }
 
 /// A line of `cargo tree`: name, version, where it is from; licence.
@@ -99,7 +90,6 @@ fn component(
     component
 }
 
-/// The sums in a Cargo.lock.
 fn checksums(lock: &str) -> BTreeMap<Crate, String> {
     let packages = lock.split("[[package]]").skip(1);
     packages
@@ -120,12 +110,11 @@ fn checksums(lock: &str) -> BTreeMap<Crate, String> {
 mod tests {
     use std::collections::BTreeSet;
 
-    use super::super::source;
     use super::*;
 
     /// What cargo would compile, by its build plan instead of its tree: name, version.
     async fn planned(workspace: &Path, functions: &[String]) -> BTreeSet<Crate> {
-        let mut plan = cargo(workspace);
+        let mut plan = tools::cargo(workspace);
         // A plan is for nightly alone.
         plan.env("RUSTC_BOOTSTRAP", "1")
             .args(["build", "--locked", "--release", "--unit-graph"])
@@ -152,7 +141,7 @@ mod tests {
     #[tokio::test]
     async fn it_lists_exactly_what_the_functions_are_compiled_from() {
         let workspace = tools::workspace();
-        let functions = source::functions(&workspace).unwrap();
+        let functions = tools::functions(&workspace).unwrap();
         let logs = tempfile::tempdir().unwrap();
         let bill = of(&workspace, Architecture::X86_64, &functions, logs.path());
         let bill: Value = serde_json::from_str(&bill.await.unwrap()).unwrap();

@@ -6,29 +6,10 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, ensure};
 use nix::sys::signal::Signal;
 use tempfile::TempDir;
-use tokio::process::Command;
 use tools::process;
 
 use super::build::Place;
 
-/// The functions, by their directories' names, sorted.
-pub(crate) fn functions(workspace: &Path) -> Result<Vec<String>> {
-    let directory = workspace.join("functions");
-    let unusable = || format!("cannot read {}", directory.display());
-    let mut functions = Vec::new();
-    for entry in directory.read_dir().with_context(unusable)? {
-        let path = entry.with_context(unusable)?.path();
-        if path.join("Cargo.toml").exists()
-            && let Some(name) = path.file_name()
-        {
-            functions.push(utf8(name.as_ref())?.to_owned());
-        }
-    }
-    functions.sort();
-    Ok(functions)
-}
-
-/// Where cargo keeps what it has downloaded.
 pub(crate) fn cargo_home() -> Result<PathBuf> {
     std::env::var_os("CARGO_HOME")
         .map(PathBuf::from)
@@ -38,65 +19,38 @@ pub(crate) fn cargo_home() -> Result<PathBuf> {
 
 /// The commit that is checked out. Fails if any file differs from it.
 pub(crate) async fn commit(workspace: &Path, logs: &Path) -> Result<String> {
-    let mut status = git(workspace);
-    status.args(["status", "--porcelain"]);
-    let log = logs.join("git.log");
-    let changes = process::run("git status", status, &log, None)
-        .await?
-        .lines();
+    let changes = git(workspace, &["status", "--porcelain"], None, logs).await?;
     ensure!(
         changes.is_empty(),
         "--verify compares two builds of one commit, and the working tree differs from it: commit or stash\n{}",
         changes.join("\n")
     );
-    let mut head = git(workspace);
-    head.args(["rev-parse", "HEAD"]);
-    let head = process::run("git rev-parse", head, &log, None).await?;
-    Ok(head.lines().concat())
+    let head = git(workspace, &["rev-parse", "HEAD"], None, logs).await?;
+    Ok(head.concat())
 }
 
-/// A fresh copy of a commit's files, in which nothing is where it was, deleted with this value.
-pub(crate) struct FreshCopy {
-    place: Place,
-    _directory: TempDir,
-}
+/// A fresh copy of a commit's files, in which nothing is where it was, deleted with the directory.
+pub(crate) async fn copy(commit: &str, workspace: &Path, logs: &Path) -> Result<(Place, TempDir)> {
+    let directory = tempfile::Builder::new().prefix("package-").tempdir();
+    let directory = directory.context("cannot make a temporary directory")?;
+    let path = directory.path();
+    let place = Place {
+        workspace: path.join("source"),
+        target: path.join("target"),
+        cargo_home: path.join("cargo-home"),
+        cache: Some(path.join("cache")),
+    };
+    // By another name, so that a path below it would show; what was downloaded can be had.
+    symlink(cargo_home()?, &place.cargo_home).context("cannot link cargo's home")?;
 
-impl FreshCopy {
-    pub(crate) async fn of(commit: &str, workspace: &Path, logs: &Path) -> Result<Self> {
-        let directory = tempfile::Builder::new().prefix("package-").tempdir();
-        let directory = directory.context("cannot make a temporary directory")?;
-        let path = directory.path();
-        let place = Place {
-            workspace: path.join("source"),
-            target: path.join("target"),
-            cargo_home: path.join("cargo-home"),
-            cache: Some(path.join("cache")),
-        };
-        // By another name, so that a path below it would show; what was downloaded can be had.
-        symlink(cargo_home()?, &place.cargo_home).context("cannot link cargo's home")?;
-
-        // An index of its own: the developer's is left alone.
-        let index = path.join("index");
-        let log = logs.join("git.log");
-        let mut read = git(workspace);
-        read.args(["read-tree", commit])
-            .env("GIT_INDEX_FILE", &index);
-        process::run("git read-tree", read, &log, None).await?;
-        let mut write = git(workspace);
-        write
-            .args(["checkout-index", "--all"])
-            .arg(format!("--prefix={}/", utf8(&place.workspace)?))
-            .env("GIT_INDEX_FILE", &index);
-        process::run("git checkout-index", write, &log, None).await?;
-        Ok(Self {
-            place,
-            _directory: directory,
-        })
-    }
-
-    pub(crate) fn place(&self) -> &Place {
-        &self.place
-    }
+    // An index of its own: the developer's is left alone.
+    let index = path.join("index");
+    let prefix = format!("--prefix={}/", utf8(&place.workspace)?);
+    let read = ["read-tree", commit];
+    git(workspace, &read, Some(&index), logs).await?;
+    let write = ["checkout-index", "--all", &prefix];
+    git(workspace, &write, Some(&index), logs).await?;
+    Ok((place, directory))
 }
 
 /// A path that goes into an argument.
@@ -109,8 +63,19 @@ pub(crate) fn utf8(path: &Path) -> Result<&str> {
     })
 }
 
-fn git(workspace: &Path) -> Command {
+/// Runs a command of git's: what it says.
+async fn git(
+    workspace: &Path,
+    arguments: &[&str],
+    index: Option<&Path>,
+    logs: &Path,
+) -> Result<Vec<String>> {
     let mut git = process::command("git", Signal::SIGTERM);
-    git.current_dir(workspace);
-    git
+    git.args(arguments).current_dir(workspace);
+    if let Some(index) = index {
+        git.env("GIT_INDEX_FILE", index);
+    }
+    let name = format!("git {}", arguments.first().unwrap_or(&""));
+    let said = process::run(&name, git, &logs.join("git.log"), None).await?;
+    Ok(said.lines())
 }

@@ -2,38 +2,33 @@
 
 use anyhow::{Result, bail, ensure};
 
-/// The template that builds from source, within the workspace.
 pub(crate) const FILE: &str = "infra/template.yaml";
-
-const KEY: &str = "CodeUri:";
-const SOURCE: &str = "../functions/";
 
 /// The template with each function's zip, next to it, in place of its source; all else, comments
 /// included, stays as it is.
 pub(crate) fn with_zips(template: &str, functions: &[String]) -> Result<String> {
-    let mut found = Vec::new();
-    let mut text = String::with_capacity(template.len());
-    for (index, line) in template.split_inclusive('\n').enumerate() {
-        let Some(rest) = line.trim_start().strip_prefix(KEY) else {
-            text.push_str(line);
-            continue;
-        };
-        let value = rest.split(" #").next().unwrap_or(rest).trim();
-        let function = value.strip_prefix(SOURCE).unwrap_or_default();
+    let mut text = template.to_owned();
+    for function in functions {
+        let source = format!("CodeUri: ../functions/{function}\n");
         ensure!(
-            functions.iter().any(|known| known == function),
-            "{FILE}, line {}: `{KEY} {value}` is not `{KEY} {SOURCE}<a function of the workspace>`",
-            index + 1
+            text.matches(&source).count() == 1,
+            "{FILE}: no resource, or more than one, has `{}`: the function would not be deployed",
+            source.trim_end()
         );
-        found.push(function);
-        text.push_str(&line.replacen(value, &format!("./{function}.zip"), 1));
+        text = text.replace(&source, &format!("CodeUri: ./{function}.zip\n"));
     }
-    match functions.iter().find(|it| !found.contains(&it.as_str())) {
-        Some(function) => bail!(
-            "{FILE}: no resource has `{KEY} {SOURCE}{function}`: the function would not be deployed"
-        ),
-        None => Ok(text),
+    let is_known = |value: &str| {
+        let mut functions = functions.iter();
+        functions.any(|it| value == format!(" ./{it}.zip"))
+    };
+    for (index, line) in text.lines().enumerate() {
+        let value = line.trim_start().strip_prefix("CodeUri:");
+        if value.is_some_and(|it| !is_known(it)) {
+            let (number, line) = (index + 1, line.trim());
+            bail!("{FILE}, line {number}: `{line}` is no function of the workspace");
+        }
     }
+    Ok(text)
 }
 
 #[cfg(test)]
@@ -45,47 +40,33 @@ Resources:
   # CodeUri: ../functions/gone
   A:
     Properties:
-      CodeUri: ../functions/a   # built by cargo-lambda
+      CodeUri: ../functions/a
       Environment: {Variables: {CODE: ../functions/a}}
-  B:
-    Properties:
-      CodeUri: ../functions/b
 ";
 
-    fn functions(names: &[&str]) -> Vec<String> {
-        names.iter().map(|&name| name.to_owned()).collect()
-    }
-
     #[test]
-    fn only_where_the_code_lies_changes() {
-        let expected = TEMPLATE
-            .replace("CodeUri: ../functions/a ", "CodeUri: ./a.zip ")
-            .replace("CodeUri: ../functions/b", "CodeUri: ./b.zip");
-        let rewritten = with_zips(TEMPLATE, &functions(&["a", "b"]));
-        assert_eq!(rewritten.unwrap(), expected);
-    }
-
-    #[test]
-    fn a_function_that_no_resource_has_is_missing() {
-        let rewritten = with_zips(TEMPLATE, &functions(&["a", "b", "c"]));
-        let error = rewritten.unwrap_err().to_string();
-        assert!(error.contains("../functions/c`"), "{error}");
-    }
-
-    #[test]
-    fn code_that_is_no_functions_is_refused_with_its_line() {
-        for value in [
-            "../functions/c",
-            "../elsewhere/a",
-            "\"../functions/a\"",
-            "../functions/a/target",
-            "{Bucket: b, Key: k}",
-            "",
+    fn only_where_the_code_lies_changes_and_what_is_no_functions_is_refused() {
+        let functions =
+            |names: &[&str]| names.iter().map(|it| (*it).to_owned()).collect::<Vec<_>>();
+        let expected = TEMPLATE.replace("CodeUri: ../functions/a\n", "CodeUri: ./a.zip\n");
+        assert_eq!(with_zips(TEMPLATE, &functions(&["a"])).unwrap(), expected);
+        for (value, names, told) in [
+            (
+                "../functions/a",
+                &["a", "c"][..],
+                "`CodeUri: ../functions/c`",
+            ),
+            ("../elsewhere/a", &[], "line 5: `CodeUri: ../elsewhere/a`"),
+            ("../functions/a/target", &["a"], "`CodeUri: ../functions/a`"),
+            ("{Bucket: b, Key: k}", &[], "line 5: `CodeUri: {Bucket"),
         ] {
-            let template = TEMPLATE.replace("../functions/b", value);
-            let error = with_zips(&template, &functions(&["a", "b"])).unwrap_err();
-            let told = format!("line 9: `CodeUri: {value}`");
-            assert!(error.to_string().contains(&told), "{error}");
+            let template = TEMPLATE.replacen(
+                "CodeUri: ../functions/a\n",
+                &format!("CodeUri: {value}\n"),
+                1,
+            );
+            let error = with_zips(&template, &functions(names)).unwrap_err();
+            assert!(error.to_string().contains(told), "{error}");
         }
     }
 }

@@ -1,8 +1,8 @@
 use std::path::PathBuf;
 
 use super::*;
-use package::amazon_linux;
-use package::archive::sha256;
+use package::AMAZON_LINUX;
+use package::archive::{self, sha256};
 
 fn workspace() -> PathBuf {
     tools::workspace()
@@ -15,7 +15,7 @@ fn package(function: &str, bootstrap: &[u8]) -> Package {
         bootstrap: bootstrap.to_vec(),
         sha256: sha256(&zip),
         zip,
-        glibc: amazon_linux(),
+        glibc: AMAZON_LINUX.to_vec(),
     }
 }
 
@@ -57,15 +57,8 @@ fn the_first_function_that_differs_is_named() {
     compare(&first, &built(b"one", b"x"), Path::new("/zips")).unwrap();
     let error = compare(&first, &second, Path::new("/zips")).unwrap_err();
     let error = error.to_string();
-    for part in ["b is not reproducible", "byte 0x0 on", "/zips/b.zip"] {
+    for part in ["b is not reproducible", "up to byte 0x0", "/zips/b.zip"] {
         assert!(error.contains(part), "{error}");
-    }
-    for (one, other, at) in [
-        ("abc", "abc", None),
-        ("abc", "abd", Some(2)),
-        ("ab", "abc", Some(2)),
-    ] {
-        assert_eq!(differs_at(one.as_bytes(), other.as_bytes()), at);
     }
 }
 
@@ -142,7 +135,6 @@ fn an_executable_from_a_zip_runs_and_a_panic_in_it_ends_as_before() {
     );
 }
 
-/// A repository with one committed file.
 async fn repository() -> (tempfile::TempDir, PathBuf) {
     let directory = tempfile::tempdir().unwrap();
     let workspace = directory.path().join("work");
@@ -167,11 +159,9 @@ async fn a_copy_has_the_committed_files_and_goes_with_its_value() {
     let commit = source::commit(&workspace, directory.path()).await.unwrap();
     std::fs::write(workspace.join("Cargo.toml"), "changed").unwrap();
 
-    let copy = FreshCopy::of(&commit, &workspace, directory.path())
-        .await
-        .unwrap();
-    let place = copy.place();
-    let copied = place.workspace.clone();
+    let copied = source::copy(&commit, &workspace, directory.path()).await;
+    let (place, copy) = copied.unwrap();
+    let copied = place.workspace;
     assert_eq!(
         output::read(&copied.join("Cargo.toml")).unwrap(),
         "committed"
@@ -205,7 +195,7 @@ async fn a_working_tree_that_differs_is_no_commit() {
 #[test]
 fn the_real_template_deploys_every_function_of_the_workspace() {
     let template = output::read(&workspace().join(template::FILE)).unwrap();
-    let functions = source::functions(&workspace()).unwrap();
+    let functions = tools::functions(&workspace()).unwrap();
     let rewritten = template::with_zips(&template, &functions).unwrap();
 
     assert!(!rewritten.contains("../functions/"), "{rewritten}");

@@ -4,7 +4,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
 /// One thing that happened.
@@ -18,7 +18,7 @@ pub struct Event {
 
 /// The kinds of event, by who reports them. `secret` is a secret's name, `addon` an add-on's
 /// UUID, `app` a Heroku app's name. No kind carries a secret value.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all_fields = "snake_case")]
 #[allow(missing_docs)] // the fields are named after what they hold; see above
 pub enum EventKind {

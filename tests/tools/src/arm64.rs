@@ -31,13 +31,10 @@ const QEMU: Packages = Packages {
     remedy: "apt-get install qemu-user, or your system's package of it",
 };
 
-/// Rust's target.
 const TARGET: &str = "aarch64-unknown-linux-gnu";
 
-/// The compiler and the emulator.
 #[derive(Clone, Debug)]
 pub struct Arm64 {
-    /// Debian's `rustc`.
     pub rustc: PathBuf,
     /// Where arm64's loader and C library are.
     system: PathBuf,
@@ -56,7 +53,6 @@ impl Arm64 {
         })
     }
 
-    /// Writes a script that runs an executable for arm64.
     pub fn emulate(&self, executable: &Path, script: &Path) -> io::Result<()> {
         let libraries = libraries(&self.qemu).unwrap_or_default();
         // The emulator's libraries are none of what it runs.

@@ -5,18 +5,14 @@ use std::path::{Path, PathBuf};
 use super::debian::{CHROMIUM, root_of};
 use crate::process::{self, OnLine};
 
-/// Chromium's programs.
 #[derive(Clone, Debug)]
 pub struct Chromium {
-    /// The browser.
     pub browser: PathBuf,
-    /// `chromedriver`
     pub driver: PathBuf,
 }
 
 impl Chromium {
     /// Where fonts are that came with it, if it was unpacked: those that the machine has did not come.
-    #[must_use]
     pub fn fonts(&self) -> Option<PathBuf> {
         Some(root_of(&self.driver)?.join("usr/share/fonts"))
     }

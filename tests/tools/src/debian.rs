@@ -25,18 +25,15 @@ const STAMP: &str = ".unpacked";
 /// Of which suites of Debian's others than the machine's are.
 const KEYS: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 
-/// A server's packages.
 #[derive(Debug)]
 pub struct Packages {
     pub(super) name: &'static str,
-    /// Debian's suite, if it is another than the machine's.
     pub(super) suite: Option<&'static str>,
     pub(super) names: &'static [&'static str],
     /// Of which nothing that they depend on is needed.
     pub(super) alone: &'static [&'static str],
     /// Of another suite, the programs that are run: each by a script, with that suite's own loader and libraries.
     pub(super) scripts: &'static [Script],
-    /// What is missing if they cannot be had.
     pub(super) program: &'static str,
     pub(super) remedy: &'static str,
 }
@@ -119,7 +116,6 @@ pub async fn ensure_postgres(target: &Path, progress: OnLine) -> anyhow::Result<
 
 /// A client of the field's own: `psql`, `mariadb` or `redis-cli`. The one beside the server's programs, since
 /// Debian's `psql` in `PATH` is a script that looks for servers of the system's; else what `PATH` has.
-#[must_use]
 pub fn client(name: &str) -> Command {
     let target = super::target_directory(&super::workspace());
     let found = match name {
@@ -138,7 +134,6 @@ pub fn client(name: &str) -> Command {
     command
 }
 
-/// The directory of `redis-server` and `redis-cli`. Fails as [`ensure_postgres`] does.
 pub async fn ensure_redis(target: &Path, progress: OnLine) -> anyhow::Result<PathBuf> {
     REDIS.ensure(target, &progress, find_redis).await
 }
@@ -151,7 +146,6 @@ impl Packages {
         self.ensure(target, &progress, find).await
     }
 
-    /// Where they are unpacked.
     pub(super) fn root(&self, target: &Path) -> PathBuf {
         let directory = match self.suite {
             Some(suite) => format!("{UNPACKED}-{suite}"),

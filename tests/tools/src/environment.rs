@@ -21,11 +21,7 @@ pub(super) struct Pins {
 }
 
 /// What makes the other environments, in a tenth of pip's time.
-const UV: Pins = Pins {
-    name: "uv",
-    requirements: include_str!("../requirements/uv.txt"),
-    pip: &[],
-};
+const UV: Pins = Pins::of("uv", include_str!("../requirements/uv.txt"));
 
 const PIP: [&str; 3] = [
     "--require-hashes",
@@ -42,6 +38,14 @@ fn venv(uv: &Path) -> Command {
 }
 
 impl Pins {
+    pub(super) const fn of(name: &'static str, requirements: &'static str) -> Self {
+        Self {
+            name,
+            requirements,
+            pip: &[],
+        }
+    }
+
     /// The environment's directory, made anew if it is missing, incomplete or of other pins.
     pub(super) async fn ensure(&self, target: &Path, progress: &OnLine) -> anyhow::Result<PathBuf> {
         let tools = target.join("tools");
@@ -146,26 +150,20 @@ mod tests {
 
     use super::*;
 
-    fn nothing() -> Pins {
-        Pins {
-            name: "nothing",
-            requirements: "# no packages\n",
-            pip: &[],
-        }
-    }
+    const NOTHING: Pins = Pins::of("nothing", "# no packages\n");
 
     #[test]
     fn an_environment_of_other_pins_or_none_is_not_complete() {
         let target = tempfile::tempdir().unwrap();
         let directory = target.path().join("tools/nothing");
-        assert!(!nothing().is_complete(&directory));
+        assert!(!NOTHING.is_complete(&directory));
         fs::create_dir_all(directory.join("bin")).unwrap();
         fs::write(directory.join("bin/python"), "").unwrap();
-        assert!(!nothing().is_complete(&directory));
+        assert!(!NOTHING.is_complete(&directory));
         fs::write(directory.join(STAMP), "# others\n").unwrap();
-        assert!(!nothing().is_complete(&directory));
+        assert!(!NOTHING.is_complete(&directory));
         fs::write(directory.join(STAMP), "# no packages\n").unwrap();
-        assert!(nothing().is_complete(&directory));
+        assert!(NOTHING.is_complete(&directory));
     }
 
     #[tokio::test]
@@ -179,10 +177,9 @@ mod tests {
                 *made.lock().unwrap() += u32::from(line.starts_with("installing the nothing"));
             }
         });
-        let (pins, others) = (nothing(), nothing());
         let (one, other) = tokio::join!(
-            pins.ensure(target.path(), &progress),
-            others.ensure(target.path(), &progress)
+            NOTHING.ensure(target.path(), &progress),
+            NOTHING.ensure(target.path(), &progress)
         );
         assert_eq!(one.unwrap(), other.unwrap());
         assert_eq!(*made.lock().unwrap(), 1);

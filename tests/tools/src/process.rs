@@ -25,7 +25,6 @@ pub use owner::Owner;
 /// The longest that one look at whether a process is ready may take: the process may have ended meanwhile.
 const LOOK: Duration = Duration::from_secs(5);
 
-/// How many of its last lines an error about a process quotes.
 const TAIL: usize = 20;
 /// How long a process has to end after its stop signal before it is killed.
 const GRACE: Duration = Duration::from_mins(1);
@@ -37,7 +36,6 @@ pub struct Ended {
     name: String,
     status: ExitStatus,
     log: Arc<Path>,
-    /// The end of its output.
     pub(crate) tail: String,
 }
 
@@ -103,7 +101,6 @@ pub fn forget_cargo(command: &mut std::process::Command) {
 }
 
 /// The first executable file of this name in `PATH`, then in the further directories.
-#[must_use]
 pub fn find_program(name: &str, further: &[std::path::PathBuf]) -> Option<std::path::PathBuf> {
     use std::os::unix::fs::PermissionsExt as _;
     let path = std::env::var_os("PATH").unwrap_or_default();
@@ -128,7 +125,6 @@ pub struct HeldPort {
 }
 
 impl HeldPort {
-    /// Any free one.
     pub fn new() -> io::Result<Self> {
         let held = TcpSocket::new_v4()?;
         held.set_reuseaddr(true)?;
@@ -139,8 +135,6 @@ impl HeldPort {
         })
     }
 
-    /// What clients connect to.
-    #[must_use]
     pub fn number(&self) -> u16 {
         self.port
     }
@@ -201,7 +195,6 @@ impl Process {
         })
     }
 
-    /// Has it stopped by another signal than SIGTERM.
     #[must_use]
     pub fn stopped_by(mut self, signal: Signal) -> Self {
         self.stop_signal = signal;
@@ -209,13 +202,10 @@ impl Process {
     }
 
     /// Its process id, `None` once it has ended and been waited for.
-    #[must_use]
     pub fn id(&self) -> Option<u32> {
         self.child.id()
     }
 
-    /// All that it has written so far.
-    #[must_use]
     pub fn output(&self) -> &Output {
         &self.output
     }

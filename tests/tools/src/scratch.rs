@@ -11,7 +11,6 @@ use tempfile::TempDir;
 /// What the names in the system's temporary directory begin with.
 const PREFIX: &str = "addon-rotation-";
 
-/// Where Linux has files in memory.
 const MEMORY: &str = "/dev/shm";
 
 /// A directory whose name begins with `prefix`, for servers that other users run as well. It is removed on drop.

@@ -7,170 +7,94 @@
 )]
 
 use std::env;
-use std::ffi::OsString;
 use std::io;
 use std::os::unix::process::CommandExt as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, ExitCode};
 
-/// How a task's program comes to run.
-enum Run {
-    /// By `cargo run`, with these arguments before the task's own.
-    Cargo(&'static str, &'static [&'static str]),
-    /// By cargo's profile for the faults.
-    Optimised(&'static str, &'static [&'static str]),
-    /// Built with the features of the whole workspace, which it goes on building: the dependencies are built once.
-    WithEverything(&'static str, &'static [&'static str]),
-    /// Built together with the functions, which it finds beside itself, and further packages.
-    WithFunctions(
-        &'static str,
-        &'static [&'static str],
-        &'static [&'static str],
-    ),
-}
+const USAGE: &str = "\
+cargo xtask TASK [--help]
 
-use Run::{Cargo, Optimised, WithEverything, WithFunctions};
-
-/// By name, with what the usage says.
-const TASKS: [(&str, Run, &str); 13] = [
-    (
-        "demo",
-        WithFunctions("demo", &["demo"], &[]),
-        "Rotates three add-on instances on this machine, and shows that nobody is locked out",
-    ),
-    (
-        "up",
-        WithFunctions("demo", &["up"], &["addon-rotation-operator"]),
-        "Leaves the demo's cloud running, for the AWS CLI, until Ctrl-C",
-    ),
-    (
-        "test",
-        WithEverything("checks", &["test"]),
-        "What to run before a commit: unit, contract, engine and end-to-end tests",
-    ),
-    (
-        "prove",
-        WithEverything("checks", &["prove"]),
-        "Everything else: each permission removed, the faults, a fleet, the packages",
-    ),
-    (
-        "faults",
-        Optimised("faults", &[]),
-        "Has requests go wrong in every way, and looks whether what must hold does",
-    ),
-    (
-        "model",
-        Optimised("model", &[]),
-        "Explores all interleavings of the protocol",
-    ),
-    (
-        "bench",
-        Optimised("bench", &[]),
-        "Measures what a cold start of each function costs",
-    ),
-    (
-        "fleet",
-        Cargo("fleet", &[]),
-        "Simulates fleets of up to 100,000 instances under the quotas",
-    ),
-    (
-        "conformance",
-        Cargo("addon-rotation-operator", &["conformance"]),
-        "Checks a service of your own against the http engine's contract",
-    ),
-    (
-        "package",
-        Cargo("package", &[]),
-        "Builds the functions as zips to deploy",
-    ),
-    (
-        "infra",
-        Cargo("infra", &[]),
-        "Writes the Terraform module from infra/template.yaml; --check compares plan and synthesis with it",
-    ),
-    (
-        "deny",
-        Cargo("checks", &["deny"]),
-        "Checks the dependencies by deny.toml",
-    ),
-    (
-        "picture",
-        WithFunctions("demo", &["picture"], &[]),
-        "Plays the demo, and writes its picture for the README",
-    ),
-];
+  demo         Rotates three add-on instances on this machine, and shows that nobody is locked out
+  up           Leaves the demo's cloud running, for the AWS CLI, until Ctrl-C
+  test         What to run before a commit: unit, contract, engine and end-to-end tests
+  prove        Everything else: each permission removed, the faults, a fleet, the packages
+  faults       Has requests go wrong in every way, and looks whether what must hold does
+  model        Explores all interleavings of the protocol
+  bench        Measures what a cold start of each function costs
+  fleet        Simulates fleets of up to 100,000 instances under the quotas
+  conformance  Checks a service of your own against the http engine's contract
+  package      Builds the functions as zips to deploy
+  infra        Writes the Terraform module from infra/template.yaml; --check compares plan and synthesis with it
+  deny         Checks the dependencies by deny.toml
+  picture      Plays the demo, and writes its picture for the README";
 
 fn main() -> ExitCode {
     let mut arguments = env::args_os().skip(1);
     let name = arguments.next().unwrap_or_default();
-    let task = TASKS.iter().find(|(known, ..)| *known == name);
-    let Some((_, run, _)) = task else {
-        usage();
-        let is_help = ["help", "--help", "-h"].iter().any(|it| *it == name);
-        return if is_help {
-            ExitCode::SUCCESS
-        } else {
-            ExitCode::from(2)
-        };
-    };
-    let arguments: Vec<OsString> = arguments.collect();
-    match start(run, &arguments) {
-        Ok(code) => code,
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::FAILURE
+    let name = name.to_string_lossy();
+    let command = match name.as_ref() {
+        "demo" | "picture" => with_functions(&name, None),
+        "up" => with_functions(&name, Some("addon-rotation-operator")),
+        "test" | "prove" => with_everything("checks").map(|it| with(it, &name)),
+        "faults" | "model" | "bench" => Ok(run(&["--profile", "faults"], &name)),
+        "conformance" => Ok(with(run(&[], "addon-rotation-operator"), &name)),
+        "deny" => Ok(with(run(&[], "checks"), &name)),
+        "fleet" | "package" | "infra" => Ok(run(&[], &name)),
+        "help" | "--help" | "-h" => {
+            println!("{USAGE}");
+            return ExitCode::SUCCESS;
         }
-    }
-}
-
-fn usage() {
-    println!("cargo xtask TASK [--help]\n");
-    for (name, _, about) in &TASKS {
-        println!("  {name:<12} {about}");
-    }
-}
-
-/// Does not come back where it can become the task's process.
-fn start(run: &Run, arguments: &[OsString]) -> io::Result<ExitCode> {
-    let mut command = match run {
-        Cargo(package, first) => {
-            let mut cargo = cargo();
-            cargo.args(["run", "--package", package, "--"]).args(*first);
-            cargo
-        }
-        Optimised(package, first) => {
-            let mut cargo = cargo();
-            cargo.args(["run", "--profile", "faults", "--package", package, "--"]);
-            cargo.args(*first);
-            cargo
-        }
-        WithEverything(package, first) => {
-            let mut build = cargo();
-            build.args(["build", "--workspace", "--bin", package]);
-            if !build.status()?.success() {
-                return Ok(ExitCode::FAILURE);
-            }
-            let mut task = Command::new(beside(package)?);
-            task.args(*first);
-            task
-        }
-        WithFunctions(package, first, further) => {
-            println!("1 of 4  building (from nothing it takes some minutes)");
-            let mut cargo = cargo();
-            cargo.args(["build", "--package", package]);
-            let further = further.iter().map(|it| (*it).to_owned());
-            for package in functions()?.into_iter().chain(further) {
-                cargo.arg("--package").arg(package);
-            }
-            if !cargo.status()?.success() {
-                return Ok(ExitCode::FAILURE);
-            }
-            let mut task = Command::new(beside(package)?);
-            task.args(*first);
-            task
+        _ => {
+            println!("{USAGE}");
+            return ExitCode::from(2);
         }
     };
-    Err(command.args(arguments).exec())
+    // It does not come back where it can become the task's process.
+    let error = match command {
+        Ok(mut command) => command.args(arguments).exec(),
+        Err(error) => error,
+    };
+    eprintln!("error: {error}");
+    ExitCode::FAILURE
+}
+
+fn with(mut command: Command, argument: &str) -> Command {
+    command.arg(argument);
+    command
+}
+
+fn run(options: &[&str], package: &str) -> Command {
+    let mut cargo = cargo();
+    cargo.arg("run").args(options);
+    cargo.args(["--package", package, "--"]);
+    cargo
+}
+
+/// Built with the features of the whole workspace, which it goes on building: the dependencies are built once.
+fn with_everything(package: &str) -> io::Result<Command> {
+    let mut build = cargo();
+    build.args(["build", "--workspace", "--bin", package]);
+    built(build, package)
+}
+
+/// The demo, built together with the functions, which it finds beside itself, and perhaps another package.
+fn with_functions(task: &str, further: Option<&str>) -> io::Result<Command> {
+    println!("1 of 4  building (from nothing it takes some minutes)");
+    let mut build = cargo();
+    build.args(["build", "--package", "demo"]);
+    let further = further.map(ToOwned::to_owned);
+    for package in functions()?.into_iter().chain(further) {
+        build.arg("--package").arg(package);
+    }
+    built(build, "demo").map(|it| with(it, task))
+}
+
+fn built(mut build: Command, package: &str) -> io::Result<Command> {
+    if !build.status()?.success() {
+        return Err(io::Error::other("it does not build"));
+    }
+    Ok(Command::new(env::current_exe()?.with_file_name(package)))
 }
 
 /// Another cargo, which is not told of the crate that this one runs: it would build anew what looks at that, ring and
@@ -192,7 +116,6 @@ fn cargo() -> Command {
     cargo
 }
 
-/// The packages under functions/.
 fn functions() -> io::Result<Vec<String>> {
     let manifest = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default());
     let mut names = Vec::new();
@@ -209,12 +132,6 @@ fn functions() -> io::Result<Vec<String>> {
         names.extend(name.map(|name| name.trim_matches('"').to_owned()));
     }
     Ok(names)
-}
-
-/// A program that cargo has built where this one is.
-fn beside(package: &str) -> io::Result<PathBuf> {
-    let this = env::current_exe()?;
-    Ok(this.parent().unwrap_or(Path::new(".")).join(package))
 }
 
 #[cfg(test)]

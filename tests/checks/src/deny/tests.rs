@@ -76,28 +76,11 @@ fn database(directory: &Path, name: &str) -> String {
     let about = directory.join("crates").join(name);
     fs::create_dir_all(&about).unwrap();
     fs::write(about.join("RUSTSEC-2026-9999.md"), advisory).unwrap();
-    for arguments in [
-        &["init", "--quiet", "--initial-branch", "main"][..],
-        &["add", "."],
-        &[
-            "-c",
-            "user.name=test",
-            "-c",
-            "user.email=test@test.invalid",
-            "commit",
-            "--quiet",
-            "-m",
-            "one",
-        ],
-    ] {
+    let commit = "-c user.name=test -c user.email=test@test.invalid commit --quiet -m one";
+    for arguments in ["init --quiet --initial-branch main", "add .", commit] {
         let mut git = std::process::Command::new("git");
-        assert!(
-            git.current_dir(directory)
-                .args(arguments)
-                .status()
-                .unwrap()
-                .success()
-        );
+        git.current_dir(directory).args(arguments.split(' '));
+        assert!(git.status().unwrap().success());
     }
     format!("url.file://{}.insteadOf", directory.display())
 }

@@ -3,36 +3,18 @@
 use std::collections::BTreeSet;
 
 use super::page::Page;
+use crate::text::{self, table};
 
 type Names = BTreeSet<String>;
 
 const DEPLOY: &str = include_str!("../../../../infra/deploy.md");
 const OPERATE: &str = include_str!("../../../../infra/operate.md");
-const REFERENCE: &str = include_str!("../../../../infra/reference.md");
+pub(crate) const REFERENCE: &str = include_str!("../../../../infra/reference.md");
 const TEMPLATE: &str = include_str!("../../../../infra/template.yaml");
 const EVENTS: &str = include_str!("../../../../infra/rotation-events.schema.json");
 const README: &str = include_str!("../../../../README.md");
 const TELEMETRY: &str = include_str!("../../../../shared/src/telemetry.rs");
 
-/// The cells of the table whose first column is headed so, without the head.
-fn table(page: &str, head: &str) -> Vec<Vec<String>> {
-    let begin = format!("| {head} |");
-    let mut lines = page.lines().skip_while(|line| !line.starts_with(&begin));
-    let row = |line: &str| -> Vec<String> {
-        let line = line.trim().trim_matches('|').replace("\\|", "/");
-        line.split('|').map(|cell| cell.trim().to_owned()).collect()
-    };
-    assert!(lines.next().is_some(), "no table is headed {head:?}");
-    let rows: Vec<_> = lines
-        .skip(1)
-        .take_while(|line| line.starts_with('|'))
-        .map(row)
-        .collect();
-    assert!(!rows.is_empty(), "the table {head:?} is empty");
-    rows
-}
-
-/// The code spans of a text.
 fn code(text: &str) -> Vec<String> {
     text.split('`')
         .skip(1)
@@ -41,7 +23,6 @@ fn code(text: &str) -> Vec<String> {
         .collect()
 }
 
-/// The code spans of a table's first column.
 fn named(page: &str, head: &str) -> Names {
     table(page, head)
         .iter()
@@ -84,7 +65,6 @@ fn values(key: &str) -> Vec<String> {
     lines.map(ToOwned::to_owned).collect()
 }
 
-/// All texts between two others.
 fn between<'a>(text: &'a str, begin: &str, end: &str) -> Vec<&'a str> {
     let pieces = text.split(begin).skip(1);
     pieces.filter_map(|piece| piece.split(end).next()).collect()
@@ -196,30 +176,6 @@ fn the_architectures_functions_are_the_templates() {
     same("functions in the picture", &drawn, &truth);
 }
 
-/// What the template never sets, and the page says so.
-const FOR_TESTS: [&str; 2] = ["ALLOW_PLAIN_TEXT_ON_LOOPBACK", "SOONEST_SCHEDULE_SECONDS"];
-
-#[test]
-fn the_variables_are_the_templates_and_those_for_tests() {
-    let mut truth = Names::from(FOR_TESTS.map(ToOwned::to_owned));
-    for variables in TEMPLATE.split(" Variables:\n").skip(1) {
-        let lines = variables.lines();
-        for line in lines.take_while(|line| line.starts_with("        ")) {
-            // Longer values and comments have lines of their own.
-            let Some((name, _)) = line.trim().split_once(':') else {
-                continue;
-            };
-            assert!(!FOR_TESTS.contains(&name), "{name}");
-            truth.insert(name.to_owned());
-        }
-    }
-    assert!(truth.len() > 20, "{truth:?}");
-    // Said above the table, as all functions have it.
-    truth.remove("RUST_LOG");
-    truth.remove("DETAILED_METRICS");
-    same("variables", &named(REFERENCE, "variable"), &truth);
-}
-
 #[test]
 fn the_events_on_the_bus_are_the_schemas() {
     let types = between(EVENTS, "\"detail-type\": {", "]")[0];
@@ -293,7 +249,7 @@ fn the_deployers_rights_name_every_kind_of_resource() {
     for other in ["cloudformation", "s3", "ec2", "secretsmanager"] {
         services.insert(other.to_owned());
     }
-    let (_, section) = DEPLOY.split_once("\n## The deployer's rights\n").unwrap();
+    let section = text::section(DEPLOY, "The deployer's rights");
     let policy = between(section, "```json\n", "```")[0];
     let shown = policy
         .split('"')

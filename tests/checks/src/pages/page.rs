@@ -1,6 +1,5 @@
 //! A page, taken apart into lines of prose, tables and code.
 
-/// What a line is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     /// Prose: a paragraph's, an item's or a heading's.
@@ -29,7 +28,6 @@ pub(super) struct Block {
 
 #[derive(Debug)]
 pub(super) struct Page {
-    /// From the repository's root.
     pub(super) path: String,
     pub(super) lines: Vec<Line>,
     pub(super) blocks: Vec<Block>,
@@ -151,7 +149,6 @@ impl Page {
     }
 }
 
-/// Each code span as one word.
 pub(super) fn without_code(text: &str) -> String {
     let pieces = text.split('`').enumerate();
     pieces
@@ -159,7 +156,6 @@ pub(super) fn without_code(text: &str) -> String {
         .collect()
 }
 
-/// The text of each link in its place.
 pub(super) fn without_links(text: &str) -> String {
     let mut rest = text;
     let mut plain = String::new();

@@ -3,7 +3,7 @@
 use std::process::{Command, Stdio};
 
 use super::page::{Kind, Page, without_code, without_links};
-use crate::words::words as unused;
+use crate::words::{plain, words as unused};
 
 const LONGEST_LINE: usize = 120;
 const LONGEST_SENTENCE: usize = 30;
@@ -15,7 +15,6 @@ const NOT_ON_PAGES: [(&str, &str); 3] = [
     ("gives up", "stops"),
 ];
 
-/// Lines and pages that are too long.
 pub(super) fn lengths(page: &Page) -> Vec<String> {
     let most = match page.path.as_str() {
         "README.md" => 200,
@@ -36,7 +35,6 @@ pub(super) fn lengths(page: &Page) -> Vec<String> {
     complaints
 }
 
-/// Sentences of too many words.
 pub(super) fn sentences(page: &Page) -> Vec<String> {
     let mut complaints = Vec::new();
     for (line, paragraph) in page.paragraphs() {
@@ -64,18 +62,12 @@ fn too_long(page: &Page, line: usize, count: usize, begin: &str) -> Option<Strin
         .then(|| format!("{path}:{line}: a sentence of {count} words: {begin}…"))
 }
 
-/// Words that the project does not use.
 pub(super) fn words(page: &Page) -> Vec<String> {
     let tables = page.lines.iter().filter(|line| line.kind == Kind::Table);
     let tables = tables.map(|line| (line.number, without_links(&without_code(&line.text))));
     let mut complaints = Vec::new();
     for (line, text) in page.paragraphs().into_iter().chain(tables) {
-        let text = text.to_lowercase();
-        let plain: Vec<&str> = text
-            .split(|it: char| !it.is_alphanumeric() && it != '\'' && it != '-')
-            .filter(|word| !word.is_empty())
-            .collect();
-        let text = format!(" {} ", plain.join(" "));
+        let text = plain(&text);
         for (word, instead) in unused().chain(NOT_ON_PAGES) {
             if text.contains(&format!(" {word} ")) {
                 complaints.push(format!("{}:{line}: {word:?}: write {instead:?}", page.path));

@@ -18,10 +18,8 @@ const PROGRAMS: usize = 3;
 /// The program that takes longest, since it waits most.
 const LONGEST: &str = "end_to_end";
 
-/// By how much the others give way to it.
 const NICE: &str = "10";
 
-/// So many tests of one program run at once.
 pub(super) const TESTS: &str = "8";
 
 /// How often somebody who waits is told what runs.
@@ -30,7 +28,6 @@ const STILL: Duration = Duration::from_secs(30);
 /// How much of a failed program's output is shown, in lines.
 const SHOWN: usize = 200;
 
-/// Something to run, whose output goes to a file.
 pub(super) struct Program {
     pub(super) name: String,
     pub(super) command: Command,

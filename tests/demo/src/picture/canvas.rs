@@ -97,7 +97,6 @@ impl Canvas {
         at.map_or(self.end, |at| self.seconds(at))
     }
 
-    /// Where a time is.
     pub(super) fn x(&self, seconds: f64) -> f64 {
         LEFT + (RIGHT - LEFT) * seconds / self.end
     }
@@ -127,7 +126,6 @@ impl Canvas {
         }
     }
 
-    /// From one time to another.
     pub(super) fn span(&mut self, from: f64, to: f64, y: f64, height: f64, class: &str) {
         let (from, to) = (self.x(from), self.x(to));
         if to > from {

@@ -6,7 +6,6 @@ use super::canvas::{Canvas, INDENT, LEFT, RIGHT, breadth, line};
 use crate::history::{Credential, Instance};
 use crate::verdict::short;
 
-/// From one bar to the next.
 pub(super) const STEP: f64 = 32.0;
 const LABEL: f64 = 14.0;
 const HEIGHT: f64 = 11.0;
@@ -15,21 +14,13 @@ const HEIGHT: f64 = 11.0;
 pub(super) struct Bar {
     /// `imported`, `first`, `second` and so on.
     name: String,
-    /// The version's first eight characters.
     id: String,
-    /// When its rotation began, and what started it.
     trigger: Option<(f64, &'static str)>,
-    /// From when the service accepts it.
     issued: f64,
-    /// When Heroku's config got it.
     published: Option<f64>,
-    /// From when it is AWSCURRENT.
     current: f64,
-    /// From when another one is.
     superseded: f64,
-    /// From when the service refuses it.
     ended: Option<f64>,
-    /// It should have ended, and is accepted.
     overdue: bool,
 }
 
@@ -49,8 +40,7 @@ impl Bar {
         let accepted = tried.is_some_and(|tally| tally.accepted > 0);
         let ended = credential.revoked.filter(|_| !accepted).map(seconds);
         let last = ended.unwrap_or(canvas.end);
-        let is_over =
-            |(_, due): (_, Timestamp)| due.duration_since(canvas.began).as_secs_f64() <= canvas.end;
+        let is_over = |due: Timestamp| due.duration_since(canvas.began).as_secs_f64() <= canvas.end;
         Self {
             name: ordinal(index),
             id: short(version).to_owned(),
@@ -62,7 +52,7 @@ impl Bar {
             ended,
             overdue: ended.is_none()
                 && credential.superseded.is_some()
-                && (accepted || credential.scheduled.is_none_or(is_over)),
+                && (accepted || credential.due.is_none_or(is_over)),
         }
     }
 }

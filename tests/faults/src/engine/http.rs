@@ -6,11 +6,10 @@ use serde_json::{Value, json};
 use stand_in::events::EventLog;
 
 use super::Imported;
-use crate::proxy::Passage;
-use crate::proxy::http::{Bound, Proxy, Upstream};
+use crate::proxy::http::{Upstream, serve};
+use crate::proxy::{Bound, Passage, Proxy};
 use crate::{Problem, random};
 
-/// A service of one instance's own.
 pub struct HttpService {
     service: CredentialService,
     http: reqwest::Client,
@@ -19,6 +18,7 @@ pub struct HttpService {
 
 impl HttpService {
     pub(super) async fn start(
+        bound: Bound,
         events: EventLog,
         passage: Passage,
     ) -> Result<(Self, Imported), Problem> {
@@ -30,7 +30,6 @@ impl HttpService {
         let service = CredentialService::start(options, events).await?;
         let (id, key) = ("imported", random());
         service.register(id, &key)?;
-        let bound = Bound::bind().await?;
         let url = bound.instead_of(&service.url())?;
         let authority = service.url().authority().to_owned();
         let imported = Imported {
@@ -48,7 +47,7 @@ impl HttpService {
             administrator: json!({ "token": administrator_token }),
         };
         let service = Self {
-            _proxy: bound.serve(Upstream::Service, authority, passage),
+            _proxy: serve(bound, Upstream::Service, authority, passage),
             service,
             http: net::http_client()?,
         };
@@ -66,7 +65,7 @@ impl HttpService {
         Ok(answer.status().is_success())
     }
 
-    pub(super) fn secret_values(&self) -> Vec<String> {
+    pub(crate) fn secret_values(&self) -> Vec<String> {
         self.service.secret_values()
     }
 }

@@ -1,63 +1,34 @@
-//! A role of a PostgreSQL server's.
+//! Roles of a PostgreSQL server's.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
-use std::sync::Arc;
 
 use database_servers::postgres::{ADMINISTRATOR, Postgres, quote};
-use serde_json::{Value, json};
 use tokio_postgres::{Client, Config, NoTls};
 
-use super::servers::{DATABASE, Servers, not_started};
-use super::{Imported, field};
-use crate::proxy::Passage;
-use crate::proxy::database::{Bound, Protocol, Proxy};
-use crate::{Problem, random};
+use super::servers::DATABASE;
+use crate::Problem;
 
-/// An instance's roles.
-pub struct PostgresService {
-    port: u16,
+pub struct PostgresRoles {
     owner: String,
     superuser: Client,
-    administrator_password: String,
-    _servers: Arc<Servers>,
-    _proxy: Proxy,
 }
 
-impl PostgresService {
-    pub(super) async fn start(
-        servers: Arc<Servers>,
-        passage: Passage,
-    ) -> Result<(Self, Imported), Problem> {
-        let server: &Postgres = servers.postgres.as_ref().ok_or_else(not_started)?;
-        let (owner, password) = (format!("u_{}", random()), random());
-        server.create_role(&owner, &password).await?;
+impl PostgresRoles {
+    /// One, and a schema of its name.
+    pub(super) async fn create(
+        server: &Postgres,
+        name: &str,
+        password: &str,
+    ) -> Result<Self, Problem> {
+        server.create_role(name, password).await?;
         let superuser = server.connect(DATABASE).await?;
-        let schema = format!("CREATE SCHEMA {0} AUTHORIZATION {0}", quote(&owner));
+        let schema = format!("CREATE SCHEMA {0} AUTHORIZATION {0}", quote(name));
         superuser.batch_execute(&schema).await?;
-        let bound = Bound::bind().await?;
-        let imported = Imported {
-            fields: json!({
-                "engine": "postgres",
-                "host": "127.0.0.1", "port": bound.address.port(), "dbname": DATABASE,
-                "username": owner, "password": password,
-            }),
-            template: "postgres://{{username}}:{{password}}@{{host}}:{{port}}/{{dbname}}"
-                .to_owned(),
-            administrator: json!({
-                "username": ADMINISTRATOR, "password": server.administrator_password(),
-            }),
-        };
-        let port = server.port();
-        let service = Self {
-            port,
-            owner,
+        Ok(Self {
+            owner: name.to_owned(),
             superuser,
-            administrator_password: server.administrator_password().to_owned(),
-            _proxy: bound.serve(Protocol::Postgres, port, passage),
-            _servers: Arc::clone(&servers),
-        };
-        Ok((service, imported))
+        })
     }
 
     /// The owner's members and the owner itself, if they may log in with a password.
@@ -72,38 +43,31 @@ impl PostgresService {
         Ok(rows.iter().map(|row| row.get(0)).collect())
     }
 
-    pub(super) async fn clear(&self) -> Result<(), Problem> {
+    pub(super) async fn clear(&self, live: Vec<String>) -> Result<(), Problem> {
         let owner = quote(&self.owner);
         let mut statements = format!("DROP OWNED BY {owner} CASCADE; ");
-        let roles = self.live().await?.into_iter().chain([self.owner.clone()]);
-        let roles: BTreeSet<String> = roles.collect();
+        let roles: BTreeSet<String> = live.into_iter().chain([self.owner.clone()]).collect();
         for role in roles {
             let _ = write!(statements, "DROP ROLE {}; ", quote(&role));
         }
         Ok(self.superuser.batch_execute(&statements).await?)
     }
+}
 
-    pub(super) async fn accepts(&self, document: &Value) -> Result<bool, Problem> {
-        let login = Config::new()
-            .host("127.0.0.1")
-            .port(self.port)
-            .user(field(document, "username"))
-            .password(field(document, "password"))
-            .dbname(DATABASE)
-            .connect(NoTls)
-            .await;
-        match login {
-            Ok((client, connection)) => {
-                drop(client);
-                connection.await?;
-                Ok(true)
-            }
-            Err(error) if error.as_db_error().is_some() => Ok(false),
-            Err(error) => Err(error.into()),
+pub(super) async fn accepts(
+    server: &Postgres,
+    user: &str,
+    password: &str,
+) -> Result<bool, Problem> {
+    let mut login = Config::new();
+    login.host("127.0.0.1").port(server.port()).dbname(DATABASE);
+    match login.user(user).password(password).connect(NoTls).await {
+        Ok((client, connection)) => {
+            drop(client);
+            connection.await?;
+            Ok(true)
         }
-    }
-
-    pub(super) fn secret_values(&self) -> Vec<String> {
-        vec![self.administrator_password.clone()]
+        Err(error) if error.as_db_error().is_some() => Ok(false),
+        Err(error) => Err(error.into()),
     }
 }

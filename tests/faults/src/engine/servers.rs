@@ -13,9 +13,9 @@ use crate::Problem;
 
 /// The servers that are needed. They end with this.
 pub struct Servers {
-    pub(super) postgres: Option<Postgres>,
-    pub(super) mysql: Option<Mysqld>,
-    pub(super) redis: Option<Redis>,
+    postgres: Option<Postgres>,
+    mysql: Option<Mysqld>,
+    redis: Option<Redis>,
     _logs: TempDir,
 }
 
@@ -25,9 +25,6 @@ pub(super) const DATABASE: &str = "shop";
 
 impl Servers {
     /// Starts the servers for these engines, and sets up what of their programs is missing.
-    ///
-    /// # Errors
-    /// If a server cannot be started.
     pub async fn start(engines: &[Engine]) -> Result<Self, Problem> {
         let workspace = tools::workspace();
         let target = target_directory(&workspace);
@@ -71,9 +68,20 @@ impl Servers {
             _logs: logs,
         })
     }
+
+    pub(super) fn postgres(&self) -> Result<&Postgres, Problem> {
+        self.postgres.as_ref().ok_or_else(not_started)
+    }
+
+    pub(super) fn mysql(&self) -> Result<&Mysqld, Problem> {
+        self.mysql.as_ref().ok_or_else(not_started)
+    }
+
+    pub(super) fn redis(&self) -> Result<&Redis, Problem> {
+        self.redis.as_ref().ok_or_else(not_started)
+    }
 }
 
-/// The error of an engine whose server was not asked for.
-pub(super) fn not_started() -> Problem {
+fn not_started() -> Problem {
     "the server of this engine is not started".into()
 }

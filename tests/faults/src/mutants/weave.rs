@@ -23,10 +23,7 @@ pub(super) struct Change<'a> {
 type Edit<'a> = (Range<usize>, &'a str);
 
 /// The file with every break in it.
-///
-/// # Errors
-///
-/// A text is not there once, or is in no function's body: only there can a program choose.
+/// Fails if a text is not there once, or is in no function's body: only there can a program choose.
 pub(super) fn weave(source: &str, changes: &[Change]) -> Result<String, Problem> {
     let bodies = bodies(source)?;
     let mut broken: BTreeMap<usize, BTreeMap<&str, Vec<Edit>>> = BTreeMap::new();
@@ -78,7 +75,6 @@ fn edit<'a>(source: &str, change: &Change<'a>) -> Result<Edit<'a>, Problem> {
     Ok((edited, &to[before..to.len() - after]))
 }
 
-/// A body, edited.
 fn with(source: &str, body: &Range<usize>, mut edits: Vec<Edit>) -> String {
     edits.sort_by_key(|(edited, _)| edited.start);
     let mut text = source[body.clone()].to_owned();

@@ -2,13 +2,11 @@
 //! the client speaks after the server did.
 
 use std::io;
-use std::net::SocketAddr;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
-use tokio_util::task::AbortOnDropHandle;
+use tokio::net::TcpStream;
 
-use super::{Passage, listen};
+use super::{Bound, Passage, Proxy};
 use crate::fault::{Kind, TURN};
 
 /// Whose protocol it is: how the server says that it has no connections left.
@@ -23,14 +21,6 @@ pub enum Protocol {
 }
 
 impl Protocol {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Postgres => "postgres",
-            Self::Mysql => "mysql",
-            Self::Redis => "redis",
-        }
-    }
-
     /// Whether the client only says that it goes: there is no answer to that.
     fn is_goodbye(self, said: &[u8]) -> bool {
         match self {
@@ -62,47 +52,17 @@ impl Protocol {
     }
 }
 
-/// A proxy's address, not served yet.
-pub struct Bound {
-    listener: TcpListener,
-    /// The address.
-    pub address: SocketAddr,
-}
-
-/// Serves until dropped.
-pub struct Proxy {
-    _serving: AbortOnDropHandle<()>,
-}
-
-impl Bound {
-    /// Takes a free port.
-    ///
-    /// # Errors
-    /// If there is none.
-    pub async fn bind() -> io::Result<Self> {
-        let (listener, address) = listen().await?;
-        Ok(Self { listener, address })
-    }
-
-    /// Begins to pass on what is said to the server at `port` of this machine.
-    #[must_use]
-    pub fn serve(self, protocol: Protocol, port: u16, passage: Passage) -> Proxy {
-        let serving = tokio::spawn(async move {
-            while let Ok((client, _)) = self.listener.accept().await {
-                let passage = passage.clone();
-                tokio::spawn(async move {
-                    // A connection that breaks is what it is here for.
-                    let _ = relay(client, protocol, port, &passage).await;
-                });
-            }
-        });
-        Proxy {
-            _serving: AbortOnDropHandle::new(serving),
+/// Begins to pass on what is said to the server at `port` of this machine.
+pub fn serve(bound: Bound, protocol: Protocol, port: u16, passage: Passage) -> Proxy {
+    bound.serve(move |client| {
+        let passage = passage.clone();
+        async move {
+            // A connection that breaks is what it is here for.
+            let _ = relay(client, protocol, port, &passage).await;
         }
-    }
+    })
 }
 
-/// What becomes of a turn.
 enum Turn {
     /// The server hears of it.
     PassOn,
@@ -172,7 +132,8 @@ async fn begin(
     client: &mut TcpStream,
 ) -> io::Result<Turn> {
     // Numbered by connection and turn: what is said is encrypted or secret.
-    let what = format!("{TURN}{} turn {turn}", protocol.name());
+    let name = format!("{protocol:?}").to_lowercase();
+    let what = format!("{TURN}{name} turn {turn}");
     let (id, kind) = passage.pass(None, &what);
     let Some(kind) = kind else {
         return Ok(Turn::PassOn);

@@ -1,7 +1,5 @@
 //! In front of AWS, Heroku and the partner's own service.
 
-use std::net::SocketAddr;
-
 use axum::body::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri};
@@ -13,102 +11,46 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use strict_aws::gateway::operation;
-use tokio::net::TcpListener;
-use tokio_util::task::AbortOnDropHandle;
-use url::Url;
+use tokio_util::task::task_tracker::TaskTrackerToken;
 
-use super::{Passage, listen};
+use super::{Bound, Passage, Proxy};
+use crate::Problem;
 use crate::fault::{HEROKU, Kind};
-use crate::running;
 
-/// Who is behind a proxy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Upstream {
     /// Secrets Manager and EventBridge Scheduler.
     Aws,
-    /// Lambda.
     Lambda,
     /// Heroku's API, and the exchange of tokens.
     Heroku,
-    /// The partner's service.
     Service,
 }
 
-/// A proxy's address, not served yet.
-pub struct Bound {
-    listener: TcpListener,
-    address: SocketAddr,
-}
-
-/// Serves until dropped.
-pub struct Proxy {
-    _serving: AbortOnDropHandle<()>,
-}
-
-impl Bound {
-    /// Takes a free port.
-    ///
-    /// # Errors
-    /// If there is none.
-    pub async fn bind() -> std::io::Result<Self> {
-        let (listener, address) = listen().await?;
-        Ok(Self { listener, address })
-    }
-
-    /// `url` as functions are to use it: at the proxy's address.
-    ///
-    /// # Errors
-    /// If it has no host.
-    pub fn instead_of(&self, url: &Url) -> Result<Url, url::ParseError> {
-        let mut own = url.clone();
-        own.set_ip_host(self.address.ip())
-            .and_then(|()| own.set_port(Some(self.address.port())))
-            .map_err(|()| url::ParseError::EmptyHost)?;
-        Ok(own)
-    }
-
-    /// Begins to pass requests on to `authority`, like `127.0.0.1:4000`.
-    #[must_use]
-    pub fn serve(self, upstream: Upstream, authority: String, passage: Passage) -> Proxy {
-        let client = Client::builder(TokioExecutor::new()).build_http();
-        let desk = Proxying {
-            upstream,
-            authority,
-            passage,
-            client,
-        };
-        let serving = tokio::spawn(async move {
-            while let Ok((stream, _)) = self.listener.accept().await {
-                let desk = desk.clone();
-                tokio::spawn(async move {
-                    let service = service_fn(move |request| {
-                        let desk = desk.clone();
-                        async move { desk.answer(request).await }
-                    });
-                    // A connection that breaks is what it is here for.
-                    let _ = http1::Builder::new()
-                        .serve_connection(TokioIo::new(stream), service)
-                        .await;
-                });
-            }
-        });
-        Proxy {
-            _serving: AbortOnDropHandle::new(serving),
+/// Begins to pass requests on to `authority`, like `127.0.0.1:4000`.
+pub fn serve(bound: Bound, upstream: Upstream, authority: String, passage: Passage) -> Proxy {
+    let desk = Proxying {
+        upstream,
+        authority,
+        passage,
+        client: Client::builder(TokioExecutor::new()).build_http(),
+    };
+    bound.serve(move |stream| {
+        let desk = desk.clone();
+        async move {
+            let service = service_fn(move |request| desk.clone().answer(request));
+            // A connection that breaks is what it is here for.
+            let _ = http1::Builder::new()
+                .serve_connection(TokioIo::new(stream), service)
+                .await;
         }
-    }
+    })
 }
 
 /// Ends the connection without an answer.
-#[derive(Debug)]
-struct Broken;
-
-impl std::fmt::Display for Broken {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("the connection breaks")
-    }
+fn broken() -> Result<Answer, Problem> {
+    Err("the connection breaks".into())
 }
-
-impl std::error::Error for Broken {}
 
 type Answer = Response<Full<Bytes>>;
 
@@ -121,9 +63,9 @@ struct Proxying {
 }
 
 impl Proxying {
-    async fn answer(self, request: Request<Incoming>) -> Result<Answer, Broken> {
+    async fn answer(self, request: Request<Incoming>) -> Result<Answer, Problem> {
         let (parts, body) = request.into_parts();
-        let body = body.collect().await.map_err(|_| Broken)?.to_bytes();
+        let body = body.collect().await?.to_bytes();
         let request = Request::from_parts(parts, Full::new(body));
         let what = self.what(request.method(), request.uri().path(), request.headers());
         let function = function(request.headers());
@@ -131,10 +73,10 @@ impl Proxying {
         let (id, kind) = self.passage.pass(function.as_deref(), &what);
         match kind {
             None => self.forward(request, under_way).await,
-            Some(Kind::RequestLost) => Err(Broken),
+            Some(Kind::RequestLost) => broken(),
             Some(Kind::AnswerLost) => {
                 let _ = self.forward(request, under_way).await;
-                Err(Broken)
+                broken()
             }
             Some(Kind::Throttled | Kind::PoolEmpty) => Ok(self.throttled(None)),
             Some(Kind::ThrottledRetryAfter) => Ok(self.throttled(Some(1))),
@@ -148,17 +90,17 @@ impl Proxying {
             Some(Kind::Garbage) => Ok(page(StatusCode::OK)),
             Some(Kind::DiesBefore) => {
                 self.passage.kill(id);
-                Err(Broken)
+                broken()
             }
             Some(Kind::DiesDuring) => {
                 self.passage.kill(id);
                 let _ = self.forward(request, under_way).await;
-                Err(Broken)
+                broken()
             }
             Some(Kind::DiesAfter) => {
                 let _ = self.forward(request, under_way).await;
                 self.passage.kill(id);
-                Err(Broken)
+                broken()
             }
         }
     }
@@ -167,27 +109,27 @@ impl Proxying {
     async fn forward(
         &self,
         request: Request<Full<Bytes>>,
-        under_way: running::Request,
-    ) -> Result<Answer, Broken> {
+        under_way: TaskTrackerToken,
+    ) -> Result<Answer, Problem> {
         let desk = self.clone();
         let forwarding = tokio::spawn(async move {
             let answer = desk.pass_on(request).await;
             drop(under_way);
             answer
         });
-        forwarding.await.map_err(|_| Broken)?
+        forwarding.await?
     }
 
-    async fn pass_on(&self, mut request: Request<Full<Bytes>>) -> Result<Answer, Broken> {
+    async fn pass_on(&self, mut request: Request<Full<Bytes>>) -> Result<Answer, Problem> {
         let path = request.uri().path_and_query().cloned();
         let uri = Uri::builder()
             .scheme("http")
             .authority(self.authority.as_str())
             .path_and_query(path.map_or_else(|| "/".to_owned(), |path| path.to_string()));
-        *request.uri_mut() = uri.build().map_err(|_| Broken)?;
-        let answer = self.client.request(request).await.map_err(|_| Broken)?;
+        *request.uri_mut() = uri.build()?;
+        let answer = self.client.request(request).await?;
         let (parts, body) = answer.into_parts();
-        let body = body.collect().await.map_err(|_| Broken)?.to_bytes();
+        let body = body.collect().await?.to_bytes();
         self.passage.look().await;
         Ok(Response::from_parts(parts, Full::new(body)))
     }
@@ -256,7 +198,6 @@ fn json(status: StatusCode, body: &str) -> Answer {
     with_type(status, "application/json", body)
 }
 
-/// A page of some proxy's.
 fn page(status: StatusCode) -> Answer {
     with_type(status, "text/html", "<html><body>Bad gateway</body></html>")
 }

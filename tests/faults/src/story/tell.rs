@@ -43,8 +43,8 @@ async fn attempt(story: &Story, servers: Arc<Servers>) -> Result<Outcome, Proble
     }
     telling.bring_to_rest().await;
     world.check_settled().await;
-    if world.is_provisioned() && world.releases() != world.changes() {
-        let (releases, changes) = (world.releases(), world.changes());
+    let (releases, changes) = (world.releases(), world.book.lock().changes);
+    if world.is_provisioned() && releases != changes {
         let what = format!("{releases} releases for {changes} changes of what is shown");
         world.violated(Rule::OneRelease, what);
     }
@@ -116,8 +116,12 @@ impl Telling {
                 }
             }
             Operation::Sweep => world.sweep().await,
-            Operation::RollBack => world.try_roll_back().await,
-            Operation::Emergency => world.try_emergency().await,
+            Operation::RollBack => world.roll_back(false).await,
+            Operation::Emergency => {
+                if world.is_provisioned() {
+                    world.emergency(false).await;
+                }
+            }
             Operation::EndInstance => world.end_instance(false).await,
             Operation::EditDocument => world.edit_document().await,
             Operation::RenameVar => world.rename_var().await,
@@ -218,7 +222,6 @@ impl Telling {
 }
 
 /// The event that has a version published.
-#[must_use]
 pub fn publication(secret: &str, version: &str) -> Value {
     json!({ "Step": "setSecret", "SecretId": secret, "VersionId": version })
 }

@@ -43,7 +43,7 @@ impl World {
             self.passage.running.idle().await;
             match pressed {
                 Ok(_) => break,
-                Err(error) => self.book().said.push(error.error_message),
+                Err(error) => self.book.lock().said.push(error.error_message),
             }
             // The customer waits for a while. No read is so late that it is from before the rotation.
             if self.has_begun(seen) {
@@ -57,19 +57,17 @@ impl World {
         Some(self.rotation_ended(seen).await)
     }
 
-    /// The same, which must succeed.
     pub async fn must_press(&self) {
         match self.press(TRIES).await {
             Some(Ended::Succeeded) => {}
             Some(Ended::GivenUp) => self.violated(Rule::Converges, "Secrets Manager gave up"),
             None => {
-                let last = self.book().said.last().cloned().unwrap_or_default();
+                let last = self.book.lock().said.last().cloned().unwrap_or_default();
                 self.violated(Rule::Converges, format!("start-rotation: {last}"));
             }
         }
     }
 
-    /// Whether a rotation has begun after so many events.
     fn has_begun(&self, seen: usize) -> bool {
         let is_begin = |event: &Event| matches!(event.kind, EventKind::RotationStarted { .. });
         self.snapshot().is_some_and(|it| it.rotation_runs)

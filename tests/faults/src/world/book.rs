@@ -8,23 +8,18 @@ use serde_json::Value;
 use crate::clock::Time;
 use crate::violation::Violation;
 
-/// Config vars by name.
-pub(super) type Config = BTreeMap<String, String>;
+pub(crate) type Config = BTreeMap<String, String>;
 
 /// A version of the secret that has a value.
 #[derive(Clone)]
-pub(super) struct Version {
-    pub(super) id: String,
-    /// What the service calls its credential.
-    pub(super) credential: String,
-    /// The config var that shows it.
-    pub(super) var: String,
-    /// The config var's value.
-    pub(super) shown_as: String,
-    pub(super) document: Value,
+pub(crate) struct Version {
+    pub(crate) id: String,
+    pub(crate) credential: String,
+    pub(crate) var: String,
+    pub(crate) shown_as: String,
+    pub(crate) document: Value,
 }
 
-/// A value that Heroku showed.
 struct Shown {
     var: String,
     value: String,
@@ -33,31 +28,25 @@ struct Shown {
 }
 
 #[derive(Default)]
-pub(super) struct Book {
-    pub(super) looks: usize,
-    pub(super) logins: usize,
-    /// Whether the customer has removed the add-on.
-    pub(super) is_deprovisioned: bool,
-    /// Whether the instance was to end.
-    pub(super) is_ended: bool,
-    /// What the operator's tool said.
-    pub(super) said: Vec<String>,
+pub(crate) struct Book {
+    pub(crate) looks: usize,
+    pub(crate) logins: usize,
+    pub(crate) is_deprovisioned: bool,
+    pub(crate) is_ended: bool,
+    pub(crate) said: Vec<String>,
     /// Whether the operator accepts that dynos lose access that have what is not shown any more.
     accepts_downtime: bool,
     /// What versions show that are to end without a grace period, once Heroku does not show them any more.
     ending_at_once: BTreeSet<String>,
-    /// The errors of what ended in the dead-letter queue.
-    pub(super) dead_letters: Vec<String>,
-    pub(super) versions: Vec<Version>,
-    pub(super) violations: BTreeSet<Violation>,
-    /// How often what Heroku shows became another value.
-    pub(super) changes: usize,
+    pub(crate) dead_letters: Vec<String>,
+    pub(crate) versions: Vec<Version>,
+    pub(crate) violations: BTreeSet<Violation>,
+    pub(crate) changes: usize,
     shown: Vec<Shown>,
 }
 
 impl Book {
-    /// Notes the config vars that Heroku shows now.
-    pub(super) fn shows(&mut self, mut config: Config, now: Time) {
+    pub(crate) fn shows(&mut self, mut config: Config, now: Time) {
         let (is_first, mut changed) = (self.shown.is_empty(), false);
         for shown in self.shown.iter_mut().filter(|it| it.until.is_none()) {
             if config.get(&shown.var) == Some(&shown.value) {
@@ -78,25 +67,25 @@ impl Book {
     }
 
     /// From now on, or no longer, nobody is to have what is not shown any more.
-    pub(super) fn accept_downtime(&mut self, accepts: bool) {
+    pub(crate) fn accept_downtime(&mut self, accepts: bool) {
         self.accepts_downtime = accepts;
         self.shown.retain(|shown| shown.until.is_none());
     }
 
     /// The operator has had these versions end at once; revoke-secret goes on with it.
-    pub(super) fn end_at_once(&mut self, ids: &BTreeSet<String>) {
+    pub(crate) fn end_at_once(&mut self, ids: &BTreeSet<String>) {
         let versions = self.versions.iter().filter(|it| ids.contains(&it.id));
         self.ending_at_once
             .extend(versions.map(|it| it.shown_as.clone()));
     }
 
     /// Nothing that was shown is needed any more.
-    pub(super) fn forget_shown(&mut self) {
+    pub(crate) fn forget_shown(&mut self) {
         self.shown.clear();
     }
 
     /// The versions that dynos may have: shown, or shown within the grace period.
-    pub(super) fn needed(
+    pub(crate) fn needed(
         &self,
         now: Time,
         grace: SignedDuration,

@@ -1,7 +1,7 @@
 //! Sets a world up: Heroku, AWS, the service, the functions, and the proxies between them.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 use std::time::Duration;
 
 use addon_rotation::heroku::HerokuConfiguration;
@@ -9,7 +9,9 @@ use addon_rotation::net;
 use addon_rotation::schedule::ScheduleGroup;
 use addon_rotation::secrets::Secrets;
 use addon_rotation_operator::stack::Stack;
+use clap::ValueEnum;
 use lambda_in_process::{Environment, STACK, names};
+use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use stand_in::events::EventLog;
@@ -28,13 +30,12 @@ use super::{Handed, OTHER_VAR, VAR, World, rendered};
 use crate::clock::Clock;
 use crate::engine::{Engine, Imported, Servers, Service};
 use crate::functions::{Lambda, TIMEOUT};
-use crate::proxy::http::{Bound, Proxy, Upstream};
-use crate::proxy::{Passage, Watcher};
+use crate::proxy::http::{Upstream, serve};
+use crate::proxy::{Bound, Passage, Proxy};
 use crate::running::Running;
 use crate::{Problem, random};
 
-/// One of Heroku's partner APIs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum Api {
     /// The App Info API.
@@ -44,23 +45,14 @@ pub enum Api {
 }
 
 impl Api {
-    /// Every one.
-    pub const ALL: [Self; 2] = [Self::V1, Self::V3];
-
     /// As in a document.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::V1 => "v1",
-            Self::V3 => "v3",
-        }
+    pub fn name(self) -> String {
+        format!("{self:?}").to_lowercase()
     }
 }
 
 /// How tidy AWS and Heroku are, where neither document nor recording settles it.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize,
-)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum Manners {
     /// As tidy as can be.
@@ -77,29 +69,9 @@ pub enum Manners {
     UntidyAttached,
 }
 
-/// So many reads are late.
 const LATE: u32 = 2;
 
 impl Manners {
-    /// Every one.
-    pub const ALL: [Self; 4] = [
-        Self::Tidy,
-        Self::Untidy,
-        Self::UntidyLate,
-        Self::UntidyAttached,
-    ];
-
-    /// Its name in tables.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Tidy => "tidy",
-            Self::Untidy => "untidy",
-            Self::UntidyLate => "untidy, late",
-            Self::UntidyAttached => "untidy, attached",
-        }
-    }
-
     /// What was done before is known to everybody from now on, however untidy Secrets Manager is.
     pub(super) fn let_be_known(self, secrets: &SecretsManager) {
         if self == Self::Tidy {
@@ -154,33 +126,23 @@ impl Manners {
     }
 }
 
-/// What a world is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Setup {
-    /// The service's kind.
     pub engine: Engine,
-    /// Heroku's API.
     pub api: Api,
-    /// How tidy AWS and Heroku are.
     #[serde(default)]
     pub manners: Manners,
 }
 
 /// A world, and what only its driver has.
 pub struct Built {
-    /// The world.
     pub world: Arc<World>,
-    /// What Scheduler handed to Lambda.
     pub scheduled: Handed,
-    /// The functions' errors.
     pub errors: mpsc::UnboundedReceiver<String>,
     _proxies: Vec<Proxy>,
 }
 
 /// Builds a world whose instance is provisioned and not yet enrolled. Within a [`tokio::task::LocalSet`].
-///
-/// # Errors
-/// If something of it cannot be set up.
 pub async fn build(setup: Setup, servers: Arc<Servers>) -> Result<Built, Problem> {
     let events = EventLog::default();
     let running = Running::default();
@@ -197,14 +159,16 @@ pub async fn build(setup: Setup, servers: Arc<Servers>) -> Result<Built, Problem
         Service::start(setup.engine, servers, events.clone(), passage.clone()).await?;
 
     let gateway = Gateway::bind().await?;
-    let fronts = Fronts::bind().await?;
+    // What functions talk to stands behind these.
+    let (aws, functions) = (Bound::bind().await?, Bound::bind().await?);
+    let (api, oauth) = (Bound::bind().await?, Bound::bind().await?);
     let http = net::http_client()?;
     let environment = Environment {
-        aws: fronts.aws.instead_of(gateway.endpoint())?,
-        lambda: fronts.lambda.instead_of(gateway.endpoint())?,
+        aws: aws.instead_of(gateway.endpoint())?,
+        lambda: functions.instead_of(gateway.endpoint())?,
         heroku: HerokuConfiguration {
-            api: fronts.heroku.instead_of(&heroku.api_url())?,
-            oauth: fronts.oauth.instead_of(&heroku.oauth_url())?,
+            api: api.instead_of(&heroku.api_url())?,
+            oauth: oauth.instead_of(&heroku.oauth_url())?,
             // Secrets Manager takes an ARN without its last six characters as well; the whole one is
             // not known before the secret is there.
             partner: "arn:aws:secretsmanager:us-east-1:000000000000:secret:acme/partner"
@@ -228,11 +192,25 @@ pub async fn build(setup: Setup, servers: Arc<Servers>) -> Result<Built, Problem
         target: Some(Arc::new(lambda.clone())),
         ..GatewayOptions::default()
     });
-    let proxies = fronts.serve(&gateway, &heroku, &lambda, &passage).await?;
+    let Bound { listener, address } = Bound::bind().await?;
+    let router = lambda.router();
+    tokio::task::spawn_local(async move {
+        let _ = axum::serve(listener, router).await;
+    });
+    let authority = |url: &url::Url| url.authority().to_owned();
+    let front = |bound, upstream, authority| serve(bound, upstream, authority, passage.clone());
+    let proxies = vec![
+        front(aws, Upstream::Aws, authority(gateway.endpoint())),
+        front(functions, Upstream::Lambda, address.to_string()),
+        front(api, Upstream::Heroku, authority(&heroku.api_url())),
+        front(oauth, Upstream::Heroku, authority(&heroku.oauth_url())),
+    ];
     let partner = json!({ "id": "acme", "password": password, "client_secret": client_secret });
     create_secret(&gateway, "acme/partner", &partner).await?;
     setup.manners.are_those_of(&gateway, &heroku);
     let (addon, enrolment) = provision(setup.api, &gateway, &heroku, &imported).await?;
+    let own = ["password", "token"].map(|field| imported.administrator[field].as_str());
+    let administrator = own.into_iter().flatten().collect();
     // The administrator's secret is older than any instance.
     setup.manners.let_be_known(gateway.secrets_manager());
 
@@ -251,12 +229,11 @@ pub async fn build(setup: Setup, servers: Arc<Servers>) -> Result<Built, Problem
         secret: names().secret_of(&addon),
         addon,
         enrolment,
-        app: APP.to_owned(),
-        book: std::sync::Mutex::default(),
+        administrator,
+        book: Mutex::default(),
     });
-    let watcher: Arc<dyn Watcher> = world.clone();
-    let watcher: Weak<dyn Watcher> = Arc::downgrade(&watcher);
-    passage.watch(watcher);
+    // Nobody else has set it.
+    let _ = passage.world.set(Arc::downgrade(&world));
     Ok(Built {
         world,
         scheduled,
@@ -266,48 +243,7 @@ pub async fn build(setup: Setup, servers: Arc<Servers>) -> Result<Built, Problem
 }
 
 /// The customer's app.
-const APP: &str = "shop";
-
-struct Fronts {
-    aws: Bound,
-    lambda: Bound,
-    heroku: Bound,
-    oauth: Bound,
-}
-
-impl Fronts {
-    async fn bind() -> Result<Self, Problem> {
-        Ok(Self {
-            aws: Bound::bind().await?,
-            lambda: Bound::bind().await?,
-            heroku: Bound::bind().await?,
-            oauth: Bound::bind().await?,
-        })
-    }
-
-    async fn serve(
-        self,
-        gateway: &Gateway,
-        heroku: &Heroku,
-        lambda: &Lambda,
-        passage: &Passage,
-    ) -> Result<Vec<Proxy>, Problem> {
-        let (listener, address) = crate::proxy::listen().await?;
-        let router = lambda.router();
-        tokio::task::spawn_local(async move {
-            let _ = axum::serve(listener, router).await;
-        });
-        let authority = |url: &url::Url| url.authority().to_owned();
-        let serve =
-            |front: Bound, upstream, authority| front.serve(upstream, authority, passage.clone());
-        Ok(vec![
-            serve(self.aws, Upstream::Aws, authority(gateway.endpoint())),
-            serve(self.lambda, Upstream::Lambda, address.to_string()),
-            serve(self.heroku, Upstream::Heroku, authority(&heroku.api_url())),
-            serve(self.oauth, Upstream::Heroku, authority(&heroku.oauth_url())),
-        ])
-    }
-}
+pub(super) const APP: &str = "shop";
 
 /// The stack as the operator's tool reaches it: through the proxies, as the functions do.
 fn operators(environment: &Environment) -> Stack {

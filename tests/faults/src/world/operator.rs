@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 use std::io::{self, Write};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use addon_rotation_operator::output::Output;
 use addon_rotation_operator::{Arguments, OperatorError, Outcome, with_stack};
 use clap::Parser as _;
 use lambda_in_process::arn;
+use parking_lot::Mutex;
 use serde_json::{Value, json};
 use stand_in::events::Event;
 use strict_aws::secrets_manager::{Caller, SecretSnapshot, ServiceError};
@@ -27,13 +28,12 @@ pub(super) const TRIES: usize = 6;
 /// How long a command waits for what takes no time here.
 const PATIENCE: &str = "10s";
 
-/// Where a command's words go.
 #[derive(Clone, Default)]
 struct Words(Arc<Mutex<Vec<u8>>>);
 
 impl Write for Words {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let mut words = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut words = self.0.lock();
         words.write(bytes)
     }
 
@@ -42,7 +42,6 @@ impl Write for Words {
     }
 }
 
-/// What became of a command.
 enum Typed {
     Done,
     /// It says why not, and with which command to go on.
@@ -50,25 +49,21 @@ enum Typed {
 }
 
 impl World {
-    /// Calls Secrets Manager as its operator.
-    ///
-    /// # Errors
-    /// As Secrets Manager does.
     pub async fn call(&self, operation: &str, parameters: Value) -> Result<Value, ServiceError> {
         let operator = Caller(OPERATOR.to_owned());
         self.secrets.handle(&operator, operation, parameters).await
     }
 
-    /// Types a command of the operator's tool; the one with which its error says to go on, until one succeeds.
-    /// Whether one did.
-    async fn operate(&self, command: &str, tries: usize) -> bool {
-        let mut command = command.to_owned();
-        for _ in 0..tries {
-            match self.typed(&command).await {
+    /// Types a command of the operator's tool; if it must come to its end, the one with which its error says to go on,
+    /// until one succeeds. Whether one did.
+    async fn operate(&self, command: &str, must: bool) -> bool {
+        let mut next = command.to_owned();
+        for _ in 0..if must { TRIES } else { 1 } {
+            match self.typed(&next).await {
                 Ok(Typed::Done) => return true,
-                Ok(Typed::Failed(error, next)) => {
-                    self.book().said.push(error);
-                    command = next;
+                Ok(Typed::Failed(error, again)) => {
+                    self.book.lock().said.push(error);
+                    next = again;
                 }
                 Err(problem) => {
                     self.violated(Rule::Stand, problem.to_string());
@@ -76,6 +71,14 @@ impl World {
                 }
             }
             self.passage.running.idle().await;
+        }
+        let last = self.book.lock().said.last().cloned().unwrap_or_default();
+        // With a rotation under way the rest of an instance's end is left to a schedule.
+        let is_left = command.starts_with("deprovision")
+            && last.contains("\"outcome\":\"revoked\"")
+            && !self.due().is_empty();
+        if must && !is_left {
+            self.violated(Rule::Converges, format!("{command}: {last}"));
         }
         false
     }
@@ -110,9 +113,9 @@ impl World {
         let id = running.begin(OPERATOR, name, task.abort_handle());
         let ended = task.await;
         running.end(id);
-        let said = words.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let said = words.0.lock();
         let said = String::from_utf8_lossy(&said).into_owned();
-        self.book().said.push(said.clone());
+        self.book.lock().said.push(said.clone());
         let same = || command.to_owned();
         Ok(match ended {
             Ok(Ok(Outcome::Fine)) => Typed::Done,
@@ -126,30 +129,15 @@ impl World {
         })
     }
 
-    /// Does what must come to its end, if it is repeated as its error says.
-    async fn must(&self, command: &str) {
-        if !self.operate(command, TRIES).await {
-            let last = self.book().said.last().cloned().unwrap_or_default();
-            self.violated(Rule::Converges, format!("{command}: {last}"));
-        }
-    }
-
     /// Makes the last older version current that may still be accepted, if the operator's tool lets it.
-    pub async fn try_roll_back(&self) {
-        if let Some(older) = self.older() {
-            let command = format!("rollback {} --to {older}", self.addon);
-            self.operate(&command, 1).await;
-        }
-    }
-
-    /// The same, which must succeed.
-    pub async fn roll_back(&self) {
+    pub async fn roll_back(&self, must: bool) {
         match self.older() {
             Some(older) => {
-                self.must(&format!("rollback {} --to {older}", self.addon))
-                    .await;
+                let command = format!("rollback {} --to {older}", self.addon);
+                self.operate(&command, must).await;
             }
-            None => self.violated(Rule::Stand, "there is nothing to roll back to"),
+            None if must => self.violated(Rule::Stand, "there is nothing to roll back to"),
+            None => {}
         }
     }
 
@@ -175,37 +163,21 @@ impl World {
         waiting.map(|it| it.id.clone()).collect()
     }
 
-    /// A credential leaked: the older ones end now, whoever still has them. Whether that came to its end.
-    async fn end_older(&self, tries: usize) -> bool {
-        self.book().accept_downtime(true);
+    /// A credential leaked: the older ones end now, whoever still has them.
+    pub async fn emergency(&self, must: bool) {
+        self.book.lock().accept_downtime(true);
         let command = format!("emergency {} --accept-downtime", self.addon);
-        let done = self.operate(&command, tries).await;
+        let done = self.operate(&command, must).await;
         self.look_now().await;
         let waiting = self.waiting();
-        self.book().accept_downtime(false);
-        self.book().end_at_once(&waiting);
+        self.book.lock().accept_downtime(false);
+        self.book.lock().end_at_once(&waiting);
         if done {
             let live = self.service.live().await.unwrap_or_default();
             if live.len() != 1 {
                 let what = format!("after an emergency the service accepts {live:?}");
                 self.violated(Rule::OneAtRest, what);
             }
-        }
-        done
-    }
-
-    /// An emergency, as far as it gets.
-    pub async fn try_emergency(&self) {
-        if self.is_provisioned() {
-            self.end_older(1).await;
-        }
-    }
-
-    /// An emergency that must come to its end.
-    pub async fn emergency(&self) {
-        if !self.end_older(TRIES).await {
-            let last = self.book().said.last().cloned().unwrap_or_default();
-            self.violated(Rule::Converges, format!("emergency: {last}"));
         }
     }
 
@@ -214,8 +186,8 @@ impl World {
         let document = self.current_document();
         let owner = document["owner"].as_str();
         let login = owner.unwrap_or_else(|| self.service.credential(&document));
-        self.must(&format!("recover {} --login {login}", self.addon))
-            .await;
+        let command = format!("recover {} --login {login}", self.addon);
+        self.operate(&command, true).await;
     }
 
     fn current_document(&self) -> Value {
@@ -229,39 +201,35 @@ impl World {
     /// The customer removes the add-on, and the partner's backend has the instance end.
     pub async fn end_instance(&self, must: bool) {
         self.deprovision();
-        self.book().is_ended = true;
+        self.book.lock().is_ended = true;
         let command = format!("deprovision {}", self.addon);
-        if self.operate(&command, if must { TRIES } else { 1 }).await || !must {
-            return;
-        }
-        let last = self.book().said.last().cloned().unwrap_or_default();
-        // With a rotation under way the rest is left to a schedule.
-        let is_left = last.contains("\"outcome\":\"revoked\"") && !self.due().is_empty();
-        if !is_left {
-            self.violated(Rule::Converges, format!("{command}: {last}"));
-        }
+        self.operate(&command, must).await;
     }
 
     /// Begins a rotation, or takes up the one that Secrets Manager gave up; nothing, if it refuses.
     pub async fn begin_rotation(&self) -> Option<usize> {
         let seen = self.events.since(0).len();
         let secret = self.snapshot().filter(|it| it.deletion.is_none())?;
-        if self.book().is_ended {
+        if self.book.lock().is_ended {
             return None;
         }
-        let parameters = json!({
-            "SecretId": self.secret,
-            "ClientRequestToken": Uuid::new_v4().to_string(),
-            "RotationLambdaARN": arn("rotate"),
-            "RotationRules": { "AutomaticallyAfterDays": 90 },
-        });
-        let begun = self.call("RotateSecret", parameters).await;
+        let begun = self.rotate_secret(true).await;
         // A rotation that was given up is taken up again, with an error that says so.
         let taken_up = secret.rotation_enabled && self.rotation_is_incomplete();
         (begun.is_ok() || taken_up).then_some(seen)
     }
 
-    /// `CancelRotateSecret`.
+    async fn rotate_secret(&self, immediately: bool) -> Result<Value, ServiceError> {
+        let parameters = json!({
+            "SecretId": self.secret,
+            "ClientRequestToken": Uuid::new_v4().to_string(),
+            "RotationLambdaARN": arn("rotate"),
+            "RotationRules": { "AutomaticallyAfterDays": 90 },
+            "RotateImmediately": immediately,
+        });
+        self.call("RotateSecret", parameters).await
+    }
+
     pub async fn cancel(&self) {
         let parameters = json!({ "SecretId": self.secret });
         // A secret that is marked for deletion has no rotation to cancel.
@@ -287,7 +255,6 @@ impl World {
         }
     }
 
-    /// Whether the secret is there and its rotation switched off.
     pub fn rotation_is_off(&self) -> bool {
         let off = |secret: SecretSnapshot| secret.deletion.is_none() && !secret.rotation_enabled;
         self.snapshot().is_some_and(off)
@@ -302,15 +269,8 @@ impl World {
 
     /// Switches rotation on again, as the operations page has it after one was given up.
     async fn switch_on(&self) {
-        let parameters = json!({
-            "SecretId": self.secret,
-            "ClientRequestToken": Uuid::new_v4().to_string(),
-            "RotationLambdaARN": arn("rotate"),
-            "RotationRules": { "AutomaticallyAfterDays": 90 },
-            "RotateImmediately": false,
-        });
         // Its test may fail, where Heroku shows what another version has: it is tried again.
-        let _ = self.call("RotateSecret", parameters).await;
+        let _ = self.rotate_secret(false).await;
         let tested = |_: &[Event]| (!self.rotation_is_incomplete()).then_some(());
         self.events.wait_for(tested).await;
         self.passage.running.idle().await;
@@ -363,8 +323,8 @@ impl World {
         match file {
             Ok(file) => {
                 let path = file.path().display();
-                self.must(&format!("change {} --wait --document {path}", self.addon))
-                    .await;
+                let command = format!("change {} --wait --document {path}", self.addon);
+                self.operate(&command, true).await;
             }
             Err(error) => self.violated(Rule::Stand, error.to_string()),
         }
@@ -404,7 +364,6 @@ impl World {
         }
     }
 
-    /// Somebody stores the current document with another password.
     pub async fn break_current(&self) {
         self.store_by_hand(|document| {
             for field in ["password", "api_key"] {
@@ -430,14 +389,12 @@ impl World {
         self.accepted("PutSecretValue", parameters).await;
     }
 
-    /// Marks the secret for deletion.
     pub async fn delete(&self) {
         let parameters = json!({ "SecretId": self.secret, "RecoveryWindowInDays": 7 });
         // It may be so already.
         let _ = self.call("DeleteSecret", parameters).await;
     }
 
-    /// Restores the secret, if it is marked for deletion.
     pub async fn restore(&self) {
         if self.snapshot().is_some_and(|it| it.deletion.is_some()) {
             let parameters = json!({ "SecretId": self.secret });
@@ -480,10 +437,8 @@ const LOGIN: [&str; 8] = [
 /// What somebody has the config var's value end with, or no longer.
 const EDIT: &str = "?edited";
 
-/// The program's name.
 const TOOL: &str = "addon-rotation-operator";
 
-/// Whether a version has its own label.
 pub(super) fn is_live(labels: &BTreeSet<String>, id: &str) -> bool {
     labels.contains(&format!("LIVE-{id}"))
 }

@@ -14,12 +14,10 @@ use crate::clock::Time;
 use crate::functions::Scheduled;
 use crate::violation::Rule;
 
-/// How a rotation ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ended {
     /// With the new version current.
     Succeeded,
-    /// Secrets Manager gave up on it.
     GivenUp,
 }
 
@@ -36,7 +34,6 @@ const RETRIES: [SignedDuration; 2] = [SignedDuration::from_mins(1), SignedDurati
 pub type Handed = mpsc::UnboundedReceiver<Scheduled>;
 
 impl World {
-    /// Has the secret's own schedule be due.
     pub async fn rotate_by_schedule(&self) {
         let seen = self.events.since(0).len();
         if self.secrets.bring_forward(&self.secret).is_ok() {
@@ -45,7 +42,6 @@ impl World {
     }
 
     /// Whether a version is AWSPENDING and not current.
-    #[must_use]
     pub fn rotation_is_incomplete(&self) -> bool {
         self.snapshot().is_some_and(|secret| {
             let pending = secret.labelled("AWSPENDING");
@@ -61,7 +57,6 @@ impl World {
         }
     }
 
-    /// Lets time pass.
     pub fn skip(&self, time: SignedDuration) {
         self.clock.skip(time);
     }
@@ -74,13 +69,11 @@ impl World {
         self.secrets.grow_older(interval);
     }
 
-    /// The hourly sweep.
     pub async fn sweep(&self) {
         self.invoke_asynchronously("sweep", &json!({})).await;
     }
 
     /// Whether nothing is scheduled, and no label says that more than the current version is alive.
-    #[must_use]
     pub fn is_at_rest(&self) -> bool {
         let Some(secret) = self.snapshot() else {
             return true;
@@ -102,14 +95,13 @@ impl World {
             .collect()
     }
 
-    /// Removes a schedule.
     pub async fn lose_schedule(&self, name: &str) {
-        let url = format!(
-            "{}schedules/{name}?groupName={STACK}",
-            self.gateway.endpoint()
-        );
+        let url = self.schedule(name);
         let removed = self.http.delete(url).send().await;
-        if !removed.is_ok_and(|answer| answer.status().is_success()) {
+        if removed
+            .and_then(reqwest::Response::error_for_status)
+            .is_err()
+        {
             self.violated(Rule::Stand, "the schedule could not be removed");
         }
     }
@@ -117,27 +109,23 @@ impl World {
     /// Somebody switches a schedule off.
     pub async fn switch_schedule_off(&self, name: &str) {
         let url = format!("{}schedules/{name}", self.gateway.endpoint());
-        let shown = self
-            .http
-            .get(format!("{url}?groupName={STACK}"))
-            .send()
-            .await;
         let changed = async {
-            let mut schedule: Value = shown?.json().await?;
+            let shown = self.http.get(self.schedule(name)).send().await?;
+            let mut schedule: Value = shown.json().await?;
             schedule["State"] = "DISABLED".into();
-            self.http
-                .put(url)
-                .json(&schedule)
-                .send()
-                .await?
-                .error_for_status()
+            let changed = self.http.put(url).json(&schedule).send().await?;
+            changed.error_for_status()
         };
         if changed.await.is_err() {
             self.violated(Rule::Stand, "the schedule could not be switched off");
         }
     }
 
-    /// Waits for the end of a rotation that began after so many events.
+    fn schedule(&self, name: &str) -> String {
+        let endpoint = self.gateway.endpoint();
+        format!("{endpoint}schedules/{name}?groupName={STACK}")
+    }
+
     pub async fn rotation_ended(&self, seen: usize) -> Ended {
         let attempts = RotationOptions::default().attempts;
         let ended = |events: &[Event]| {
@@ -161,7 +149,6 @@ impl World {
         ended
     }
 
-    /// Rotates now, and waits for the end.
     pub async fn rotate(&self) -> Option<Ended> {
         let seen = self.begin_rotation().await?;
         Some(self.rotation_ended(seen).await)
@@ -177,7 +164,6 @@ impl World {
         events
     }
 
-    /// Lambda takes an event that was handed over.
     pub async fn deliver(&self, scheduled: &Scheduled) {
         self.invoke_asynchronously(&scheduled.function, &scheduled.event)
             .await;
@@ -223,7 +209,7 @@ impl World {
             match retries.next() {
                 Some(wait) => self.skip(wait),
                 None => {
-                    return self.book().dead_letters.push(error.error_message);
+                    return self.book.lock().dead_letters.push(error.error_message);
                 }
             }
         }
@@ -247,10 +233,5 @@ impl World {
             self.fire(&first, scheduled).await;
         }
         self.violated(Rule::Converges, "revocations are tried again for ever");
-    }
-
-    /// The errors of what ended in the dead-letter queue.
-    pub fn dead_letters(&self) -> Vec<String> {
-        self.book().dead_letters.clone()
     }
 }

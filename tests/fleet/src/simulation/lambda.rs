@@ -4,22 +4,21 @@ use crate::calls::Function;
 use crate::parameters::Lambda as Parameters;
 use crate::{MILLISECOND, Time, number};
 
-/// The account's functions.
 #[derive(Debug)]
 pub(super) struct Lambda {
     parameters: Parameters,
-    most: u32,
+    most: f64,
     running: u32,
     pub(super) peak: u32,
     /// Since when each idle one is, the latest last.
     idle: [Vec<Time>; Function::COUNT],
     billed: Time,
     pub(super) invocations: u64,
-    pub(super) cold: u64,
+    cold: u64,
 }
 
 impl Lambda {
-    pub(super) fn new(parameters: Parameters, most: u32) -> Self {
+    pub(super) fn new(parameters: Parameters, most: f64) -> Self {
         Self {
             parameters,
             most,
@@ -35,13 +34,13 @@ impl Lambda {
     /// Begins an execution: when the handler begins, and when it makes its first request. `None` if there
     /// are too many.
     pub(super) fn begin(&mut self, function: Function, now: Time) -> Option<(Time, Time)> {
-        if self.running >= self.most {
+        if f64::from(self.running) >= self.most {
             return None;
         }
         self.running += 1;
         self.peak = self.peak.max(self.running);
         self.invocations += 1;
-        let idle = &mut self.idle[function.index()];
+        let idle = &mut self.idle[function as usize];
         let parameters = &self.parameters;
         if idle
             .pop()
@@ -62,12 +61,12 @@ impl Lambda {
     pub(super) fn end(&mut self, function: Function, began: Time, now: Time) {
         self.running -= 1;
         self.billed += (now - began).div_ceil(MILLISECOND) * MILLISECOND;
-        self.idle[function.index()].push(now);
+        self.idle[function as usize].push(now);
     }
 
     /// The largest part of the concurrency that was in use.
     pub(super) fn used(&self) -> f64 {
-        f64::from(self.peak) / f64::from(self.most)
+        f64::from(self.peak) / self.most
     }
 
     pub(super) fn gb_seconds(&self) -> f64 {
@@ -85,7 +84,7 @@ mod tests {
         let mut parameters = crate::Parameters::documented().lambda;
         (parameters.init, parameters.cold, parameters.warm) = (MILLISECOND, 0, 0);
         (parameters.memory, parameters.processor) = (1_024, 1_024);
-        let mut lambda = Lambda::new(parameters.clone(), 1);
+        let mut lambda = Lambda::new(parameters.clone(), 1.0);
         let function = Function::Rotate;
         let (began, _) = lambda.begin(function, 0).unwrap();
         assert_eq!(began, parameters.machine + MILLISECOND);

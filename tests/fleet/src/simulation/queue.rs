@@ -5,14 +5,11 @@ use std::collections::BinaryHeap;
 
 use crate::Time;
 
-/// Something that happens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Event {
     /// The operator asks for a rotation of this instance.
     Asked(u32),
-    /// Secrets Manager begins an attempt.
     Attempt(u32),
-    /// A run goes on.
     Continue(u32),
     /// Scheduler invokes revoke-secret.
     Fire(u32),
@@ -39,21 +36,5 @@ impl Queue {
 
     pub(super) fn next(&mut self) -> Option<(Time, Event)> {
         self.events.pop().map(|Reverse((at, _, event))| (at, event))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn events_come_in_the_order_of_their_time_and_then_of_their_being_added() {
-        let mut queue = Queue::default();
-        for (place, at) in (0..).zip([3, 5, 1, 5, 0]) {
-            queue.add(at, Event::Fire(place));
-        }
-        let places = std::iter::from_fn(|| queue.next());
-        let expected = [(0, 4), (1, 2), (3, 0), (5, 1), (5, 3)];
-        assert!(places.eq(expected.map(|(at, place)| (at, Event::Fire(place)))));
     }
 }

@@ -1,23 +1,22 @@
 //! A function's execution, and the one that it waits for.
 
+use std::time::Duration;
+
 use addon_rotation::deadline::{BackOff, RESERVE};
 use addon_rotation::heroku::Line;
 use addon_rotation::steps::SCHEDULING;
 
-use crate::calls::{Flag, Function, Op, Request, TOKEN};
+use crate::calls::{Call, Flag, Function, Op, POSTPONE, TOKEN};
 use crate::parameters::Lambda;
 use crate::{Time, microseconds};
 
-/// What the outermost function was called for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Purpose {
     /// One of Secrets Manager's steps, 0 to 3.
     Step(usize),
-    /// A try of a revocation.
     Revocation,
 }
 
-/// An execution, and the one that it waits for.
 #[derive(Debug)]
 pub(super) struct Run {
     pub(super) instance: u32,
@@ -27,23 +26,21 @@ pub(super) struct Run {
 }
 
 impl Run {
-    /// The one that does something.
     pub(super) fn frame(&mut self) -> &mut Frame {
         self.inner.as_mut().unwrap_or(&mut self.outer)
     }
 }
 
-/// A function under way.
 #[derive(Debug)]
 pub(super) struct Frame {
     pub(super) function: Function,
     pub(super) began: Time,
     /// When it stops waiting for anything.
     pub(super) deadline: Time,
-    ops: &'static [Op],
+    calls: &'static [Call],
     at: usize,
-    /// Where what the library's `retry` repeats begins.
-    repeated: Option<usize>,
+    /// What the last call has done.
+    passed: Flag,
     pub(super) back_off: Option<BackOff>,
     line: Option<Line>,
     /// Whether it has got something from Heroku, or is the rest of what has.
@@ -55,38 +52,31 @@ pub(super) struct Frame {
     token: Flag,
 }
 
-/// What a function waits for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Next {
-    Ask(Request),
-    Invoke(Function),
-    Answer,
+fn micros(duration: Duration) -> Time {
+    microseconds(duration.as_secs_f64() * 1e6)
 }
 
 impl Frame {
     /// A function whose handler began at that time.
     pub(super) fn new(
         function: Function,
-        ops: &'static [Op],
+        calls: &'static [Call],
         began: Time,
         token: Flag,
         lambda: &Lambda,
     ) -> Self {
-        let reserved = microseconds(RESERVE.as_secs_f64() * 1e6);
         let left = match function {
-            Function::Rotate => lambda.rotate_timeout - reserved,
-            Function::RevokeSecret => {
-                lambda.timeout - reserved - microseconds(SCHEDULING.as_secs_f64() * 1e6)
-            }
-            _ => lambda.timeout - reserved,
+            Function::Rotate => lambda.rotate_timeout,
+            Function::RevokeSecret => lambda.timeout - micros(SCHEDULING),
+            _ => lambda.timeout,
         };
         Self {
             function,
             began,
-            deadline: began + left,
-            ops,
+            deadline: began + left - micros(RESERVE),
+            calls,
             at: 0,
-            repeated: None,
+            passed: 0,
             back_off: None,
             line: None,
             has_begun: function == Function::TestSecret,
@@ -96,35 +86,18 @@ impl Frame {
         }
     }
 
-    /// Goes on until it has to wait. `done` is what is done of the instance's rotation.
-    pub(super) fn next(&mut self, done: &mut Flag) -> Next {
-        while let Some(op) = self.ops.get(self.at) {
-            match *op {
-                Op::Ask(request) => return Next::Ask(request),
-                Op::Invoke(function) => return Next::Invoke(function),
-                Op::Mark(TOKEN) => self.token = TOKEN,
-                Op::Mark(flag) => *done |= flag,
-                Op::Unless(flag, many) if (*done | self.token) & flag != 0 => {
-                    self.at += usize::from(many);
-                }
-                Op::When(flag, many) if (*done | self.token) & flag == 0 => {
-                    self.at += usize::from(many);
-                }
-                Op::Unless(..) | Op::When(..) => {}
-                Op::Open => {
-                    self.repeated = Some(self.at + 1);
-                    self.back_off = None;
-                }
-                Op::From => self.repeated = Some(self.at + 1),
-                Op::Close => self.repeated = None,
-            }
-            self.at += 1;
-        }
-        Next::Answer
+    /// What it does next, and waits for; nothing, once it answers. `done` is what is done of the instance's rotation.
+    pub(super) fn next(&mut self, done: &mut Flag) -> Option<Op> {
+        let passed = std::mem::take(&mut self.passed);
+        self.token |= passed & TOKEN;
+        *done |= passed & !TOKEN;
+        let due = self.calls[self.at..].iter();
+        self.at += due.take_while(|it| !it.is_due(*done | self.token)).count();
+        self.calls.get(self.at).map(|call| call.op)
     }
 
-    /// What it waited for has succeeded.
     pub(super) fn advance(&mut self) {
+        self.passed = self.calls[self.at].does;
         self.at += 1;
         self.throttled = 0;
     }
@@ -138,22 +111,20 @@ impl Frame {
         line
     }
 
-    /// Whether the library repeats what is under way.
     pub(super) fn is_repeated(&self) -> bool {
-        self.repeated.is_some()
+        self.calls[self.at].again.is_some()
     }
 
-    /// Begins anew what the library repeats.
     pub(super) fn repeat(&mut self) {
-        self.at = self.repeated.unwrap_or(self.at);
+        self.at = self.calls[self.at].again.unwrap_or(self.at);
         self.throttled = 0;
     }
 
     /// Schedules the next try instead, in the time that was kept back for it.
     pub(super) fn postpone(&mut self) {
         self.postponed = true;
-        self.deadline += microseconds(SCHEDULING.as_secs_f64() * 1e6);
-        (self.ops, self.at) = (&[Op::Ask(Request::CreateSchedule)], 0);
-        (self.repeated, self.back_off, self.throttled) = (None, None, 0);
+        self.deadline += micros(SCHEDULING);
+        (self.calls, self.at) = (POSTPONE, 0);
+        (self.back_off, self.throttled) = (None, 0);
     }
 }

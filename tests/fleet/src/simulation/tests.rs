@@ -2,7 +2,6 @@
 
 use super::*;
 use crate::calls::Api;
-use crate::parameters::Quotas;
 use crate::scenario::{Pool, Start};
 use crate::{HOUR, number};
 
@@ -31,7 +30,7 @@ fn one_rotation_asks_what_a_clean_one_asks() {
     for (api, heroku) in [(Api::V1, 4), (Api::V3, 7)] {
         let outcome = run(&fleet(1, api, NOW), &Parameters::documented());
         assert_eq!((outcome.done, outcome.revoked), (1, 1));
-        let asked = |quota: Quota| outcome.asked[quota.index()];
+        let asked = |quota: Quota| outcome.asked[quota as usize];
         let aws: u64 = [Quota::Reads, Quota::Writes, Quota::Items, Quota::Scheduler]
             .map(asked)
             .iter()
@@ -54,7 +53,7 @@ fn one_rotation_asks_what_a_clean_one_asks() {
 #[test]
 fn without_quotas_a_fleet_takes_as_long_as_one_instance() {
     let parameters = Parameters {
-        quotas: Quotas::lifted(),
+        quotas: [f64::INFINITY; 8],
         ..Parameters::documented()
     };
     let at_once = Start::Now {
@@ -74,10 +73,14 @@ fn without_quotas_a_fleet_takes_as_long_as_one_instance() {
 #[test]
 fn every_rotation_ends_once_whatever_refuses_it() {
     let mut parameters = Parameters::documented();
-    parameters.quotas.concurrency = 40;
-    parameters.quotas.heroku_pool = 50.0;
-    parameters.quotas.writes = 5.0;
-    parameters.quotas.scheduler_invocations = 2.0;
+    for (quota, most) in [
+        (Quota::Concurrency, 40.0),
+        (Quota::Heroku, 50.0),
+        (Quota::Writes, 5.0),
+        (Quota::Invocations, 2.0),
+    ] {
+        parameters.quotas[quota as usize] = most;
+    }
     for api in [Api::V1, Api::V3] {
         for start in [NOW, Start::SameDay, Start::Spread] {
             let outcome = run(&fleet(1_500, api, start), &parameters);
@@ -104,15 +107,15 @@ fn the_bottleneck_is_another_when_its_quota_is_lifted() {
     let mut parameters = Parameters::documented();
     let it = fleet(10_000, Api::V1, NOW);
     assert_eq!(run(&it, &parameters).bottleneck(), Some(Quota::Heroku));
-    parameters.quotas.heroku_pool = f64::INFINITY;
+    parameters.quotas[Quota::Heroku as usize] = f64::INFINITY;
     let next = run(&it, &parameters);
     assert!(matches!(
         next.bottleneck(),
         Some(Quota::Writes | Quota::Concurrency)
     ));
-    assert_eq!(next.refused[Quota::Heroku.index()], 0);
-    parameters.quotas.writes = f64::INFINITY;
-    parameters.quotas.concurrency = u32::MAX;
+    assert_eq!(next.refused(Quota::Heroku), 0);
+    parameters.quotas[Quota::Writes as usize] = f64::INFINITY;
+    parameters.quotas[Quota::Concurrency as usize] = f64::INFINITY;
     assert_eq!(run(&it, &parameters).bottleneck(), None);
 }
 
@@ -120,7 +123,7 @@ fn the_bottleneck_is_another_when_its_quota_is_lifted() {
 fn a_pool_bounds_a_fleet_to_what_flows_into_it() {
     // 3,000 rotations of 3 requests, and 3,000 revocations of one.
     let outcome = run(&fleet(3_000, Api::V1, NOW), &Parameters::documented());
-    let asked = outcome.asked[Quota::Heroku.index()] - outcome.refused[Quota::Heroku.index()];
+    let asked = outcome.asked[Quota::Heroku as usize] - outcome.refused(Quota::Heroku);
     let flowed = 4_500.0 + number(outcome.revoked_after / SECOND) * 75.0 / 60.0;
     assert!(number(asked) <= flowed, "{asked} of {flowed}");
 }
@@ -129,7 +132,7 @@ fn a_pool_bounds_a_fleet_to_what_flows_into_it() {
 #[test]
 fn a_fleet_waits_for_its_pool_if_secrets_manager_goes_on() {
     let mut parameters = Parameters::documented();
-    parameters.rotation.attempts = u8::MAX;
+    parameters.attempts = u8::MAX;
     for (api, requests) in [(Api::V1, 4), (Api::V3, 7)] {
         let it = Fleet {
             pool: Pool::Service,

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{Read, Write};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
 
 use super::{DIRECTORY, plan};
@@ -16,7 +16,7 @@ use crate::evaluate::Stack;
 use crate::names::snake;
 use crate::sets::{self, ACCOUNT, REGION, STACK, sparse, temporary};
 use crate::template::Template;
-use crate::{agrees, sees, using};
+use crate::{agrees, run, sees, using};
 
 /// Where images of build machines keep providers, beside the system's optional software.
 const MIRRORS: &str = "/opt";
@@ -24,21 +24,27 @@ const PROVIDER: &str = "registry.terraform.io/hashicorp/aws";
 
 /// Plans the module with all defaults and with everything set, and then with planted differences, which must be
 /// found.
-pub(crate) fn run(workspace: &Path, template: &Template) -> Result<()> {
-    let Some(terraform) = Terraform::find()? else {
+pub(crate) fn check(workspace: &Path, template: &Template) -> Result<()> {
+    if Command::new("terraform").arg("version").output().is_err() {
+        println!("terraform: left out, no `terraform` is on the PATH");
         return Ok(());
-    };
+    }
     for (what, parameters) in sets::all() {
         let module = workspace.join(DIRECTORY);
-        let Some(plan) = terraform.plan(template, &module, &parameters)? else {
+        let Some(plan) = plan(template, &module, &parameters)? else {
             return Ok(());
         };
-        let differences = plan::differences(&stack(template, &parameters), &plan)?;
+        let parameters = &parameters;
+        let stack = Stack {
+            template,
+            parameters,
+        };
+        let differences = plan::differences(&stack, &plan)?;
         agrees(&format!("the plan of {DIRECTORY} ({what})"), &differences)?;
         let resources = plan["resource_changes"].as_array().map_or(0, Vec::len);
         println!("terraform: {resources} resources as the template has them ({what})");
     }
-    planted(workspace, template, &terraform)
+    planted(workspace, template)
 }
 
 /// One permission less, another time-out, an argument of its own.
@@ -60,7 +66,7 @@ const PLANTED: [(&str, &str, &str); 3] = [
     ),
 ];
 
-fn planted(workspace: &Path, template: &Template, terraform: &Terraform) -> Result<()> {
+fn planted(workspace: &Path, template: &Template) -> Result<()> {
     let copy = temporary()?;
     let module = workspace.join(DIRECTORY);
     for entry in fs::read_dir(&module).with_context(using(&module))? {
@@ -75,11 +81,15 @@ fn planted(workspace: &Path, template: &Template, terraform: &Terraform) -> Resu
         let name = path.file_name().unwrap_or_default();
         fs::write(copy.path().join(name), text).with_context(using(copy.path()))?;
     }
-    let parameters = sparse();
-    let Some(plan) = terraform.plan(template, copy.path(), &parameters)? else {
+    let parameters = &sparse();
+    let Some(plan) = plan(template, copy.path(), parameters)? else {
         return Ok(());
     };
-    let found = plan::differences(&stack(template, &parameters), &plan)?;
+    let stack = Stack {
+        template,
+        parameters,
+    };
+    let found = plan::differences(&stack, &plan)?;
     for (.., what) in PLANTED {
         sees("the Terraform module", what, &found)?;
     }
@@ -90,114 +100,64 @@ fn planted(workspace: &Path, template: &Template, terraform: &Terraform) -> Resu
     Ok(())
 }
 
-fn stack<'a>(template: &'a Template, parameters: &'a BTreeMap<&'a str, Value>) -> Stack<'a> {
-    Stack {
-        template,
-        name: STACK,
-        region: REGION,
-        account: ACCOUNT,
-        parameters,
+/// A plan of the module, or none if the provider cannot be had.
+fn plan(
+    template: &Template,
+    module: &Path,
+    parameters: &BTreeMap<&str, Value>,
+) -> Result<Option<Value>> {
+    let directory = temporary()?;
+    let write = |name: &str, text: &str| {
+        let path = directory.path().join(name);
+        fs::write(&path, text).with_context(using(&path))
+    };
+    for binary in sets::binaries(template)? {
+        write(&format!("{binary}.zip"), "a zip")?;
     }
-}
-
-/// Terraform, and where it takes the provider from.
-struct Terraform {
-    mirror: Option<PathBuf>,
-}
-
-impl Terraform {
-    /// None, with a word to whoever runs this, if there is none.
-    fn find() -> Result<Option<Self>> {
-        match Command::new("terraform").arg("version").output() {
-            Ok(output) if output.status.success() => Ok(Some(Self { mirror: mirror() })),
-            Ok(output) => bail!(
-                "`terraform version` failed: {}",
-                String::from_utf8_lossy(&output.stderr)
-            ),
-            Err(_) => {
-                println!("terraform: left out, no `terraform` is on the PATH");
-                Ok(None)
-            }
-        }
+    let mut call = json!({
+        "source": module,
+        "stack_name": STACK,
+        "package_directory": directory.path(),
+    });
+    for (name, value) in parameters {
+        call[snake(name)] = value.clone();
     }
-
-    /// A plan of the module, or none if the provider cannot be had.
-    fn plan(
-        &self,
-        template: &Template,
-        module: &Path,
-        parameters: &BTreeMap<&str, Value>,
-    ) -> Result<Option<Value>> {
-        let directory = temporary()?;
-        let write = |name: &str, text: &str| {
-            let path = directory.path().join(name);
-            fs::write(&path, text).with_context(using(&path))
-        };
-        for binary in sets::binaries(template)? {
-            write(&format!("{binary}.zip"), "a zip")?;
-        }
-        let mut call = json!({
-            "source": module,
-            "stack_name": STACK,
-            "package_directory": directory.path(),
-        });
-        for (name, value) in parameters {
-            call[snake(name)] = value.clone();
-        }
-        let root = json!({
-            "provider": {"aws": {
-                "region": REGION,
-                "access_key": "none",
-                "secret_key": "none",
-                "skip_credentials_validation": true,
-                "skip_metadata_api_check": true,
-                "skip_requesting_account_id": true,
-                "endpoints": [{"sts": identity()?}],
-            }},
-            "module": {"stack": call},
-        });
-        write("main.tf.json", &root.to_string())?;
-        if let Some(mirror) = &self.mirror {
-            let settings = format!(
-                "provider_installation {{\n  filesystem_mirror {{\n    path = {}\n  }}\n}}\n",
-                json!(mirror)
-            );
-            write("terraform.rc", &settings)?;
-        }
-        if let Err(error) = self.run(
-            directory.path(),
-            &["init", "-input=false", "-backend=false"],
-        ) {
-            println!("terraform: left out, the provider cannot be had:\n{error}");
-            return Ok(None);
-        }
-        self.run(directory.path(), &["plan", "-input=false", "-out=plan"])?;
-        let shown = self.run(directory.path(), &["show", "-json", "plan"])?;
-        let plan = serde_json::from_str(&shown).context("terraform show answered no JSON")?;
-        Ok(Some(plan))
+    let root = json!({
+        "provider": {"aws": {
+            "region": REGION,
+            "access_key": "none",
+            "secret_key": "none",
+            "skip_credentials_validation": true,
+            "skip_metadata_api_check": true,
+            "skip_requesting_account_id": true,
+            "endpoints": [{"sts": identity()?}],
+        }},
+        "module": {"stack": call},
+    });
+    write("main.tf.json", &root.to_string())?;
+    if let Some(mirror) = mirror() {
+        let settings = format!(
+            "provider_installation {{\n  filesystem_mirror {{\n    path = {}\n  }}\n}}\n",
+            json!(mirror)
+        );
+        write("terraform.rc", &settings)?;
     }
-
-    fn run(&self, directory: &Path, arguments: &[&str]) -> Result<String> {
-        let mut command = Command::new("terraform");
-        command
-            .args(arguments)
-            .current_dir(directory)
-            .env("CHECKPOINT_DISABLE", "1")
-            .env("NO_COLOR", "1");
-        if self.mirror.is_some() {
-            command.env("TF_CLI_CONFIG_FILE", directory.join("terraform.rc"));
-        }
-        let output = command.output().with_context(using(directory))?;
-        if output.status.success() {
-            return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
-        }
-        let output = [output.stdout, output.stderr].concat();
-        bail!(
-            "`terraform {}` failed: {}",
-            arguments.join(" "),
-            String::from_utf8_lossy(&output)
-        )
+    if let Err(error) = run(
+        directory.path(),
+        "terraform init -input=false -backend=false",
+        &[],
+    ) {
+        println!("terraform: left out, the provider cannot be had:\n{error}");
+        return Ok(None);
     }
+    run(
+        directory.path(),
+        "terraform plan -input=false -out=plan",
+        &[],
+    )?;
+    let shown = run(directory.path(), "terraform show -json plan", &[])?;
+    let plan = serde_json::from_str(&shown).context("terraform show answered no JSON")?;
+    Ok(Some(plan))
 }
 
 /// A mirror of providers, unless whoever runs this has settings of their own.
@@ -224,39 +184,26 @@ fn identity() -> Result<String> {
     Ok(format!("http://{address}"))
 }
 
-/// One request, whatever it is.
+/// One request, whatever it is, once it has come with all of its body.
 fn answer(mut stream: TcpStream) -> Option<()> {
-    let mut request = Vec::new();
-    let mut buffer = [0; 4096];
-    while !is_whole(&request) {
-        match stream.read(&mut buffer).ok()? {
-            0 => return None,
-            count => request.extend_from_slice(&buffer[..count]),
+    let mut request = BufReader::new(stream.try_clone().ok()?);
+    let (mut line, mut length) = (String::new(), 0);
+    while request.read_line(&mut line).ok()? > 2 {
+        let head = line.to_ascii_lowercase();
+        if let Some(value) = head.strip_prefix("content-length:") {
+            length = value.trim().parse().ok()?;
         }
+        line.clear();
     }
+    request.read_exact(&mut vec![0; length]).ok()?;
     let body = format!(
         "<GetCallerIdentityResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><GetCallerIdentityResult>\
          <Arn>arn:aws:iam::{ACCOUNT}:root</Arn><UserId>{ACCOUNT}</UserId><Account>{ACCOUNT}</Account>\
          </GetCallerIdentityResult></GetCallerIdentityResponse>"
     );
-    let head = format!(
-        "HTTP/1.1 200 OK\r\nContent-Type: text/xml\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+    let answer = format!(
+        "HTTP/1.1 200 OK\r\nContent-Type: text/xml\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
         body.len()
     );
-    stream.write_all(head.as_bytes()).ok()?;
-    stream.write_all(body.as_bytes()).ok()
-}
-
-/// Whether a request has come with all of its body.
-fn is_whole(request: &[u8]) -> bool {
-    let text = String::from_utf8_lossy(request);
-    let Some((head, body)) = text.split_once("\r\n\r\n") else {
-        return false;
-    };
-    let length = head.lines().find_map(|line| {
-        let (name, value) = line.split_once(':')?;
-        name.eq_ignore_ascii_case("content-length")
-            .then(|| value.trim().parse::<usize>().ok())?
-    });
-    body.len() >= length.unwrap_or(0)
+    stream.write_all(answer.as_bytes()).ok()
 }

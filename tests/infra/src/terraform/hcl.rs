@@ -17,14 +17,18 @@ pub(crate) enum Mode {
     Known,
 }
 
-/// Prints values.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Printer<'a> {
     pub(crate) template: &'a Template,
     pub(crate) mode: Mode,
 }
 
-impl Printer<'_> {
+impl<'a> Printer<'a> {
+    pub(crate) fn named(template: &'a Template) -> Self {
+        let mode = Mode::Named;
+        Self { template, mode }
+    }
+
     /// The expression, whose further lines are indented by so much.
     pub(crate) fn print(&self, value: &Value, indent: usize) -> Result<String> {
         if let Some((name, argument)) = function(value) {

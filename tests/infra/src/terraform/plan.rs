@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Result;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
-use super::{Item, Resource, all};
-use crate::evaluate::{Stack, plain};
+use super::{Item, Part, Resource, all};
+use crate::evaluate::{self, Stack};
 
 /// All that differs, none if nothing does. `plan` is `terraform show -json`'s; the module is called `stack` in it.
 pub(crate) fn differences(stack: &Stack<'_>, plan: &Value) -> Result<Vec<String>> {
@@ -52,9 +52,7 @@ pub(crate) fn differences(stack: &Stack<'_>, plan: &Value) -> Result<Vec<String>
 fn planned(plan: &Value) -> BTreeMap<String, &Value> {
     let changes = plan["resource_changes"].as_array().into_iter().flatten();
     changes
-        .filter(|it| {
-            it["mode"] == "managed" && it["change"]["actions"] == serde_json::json!(["create"])
-        })
+        .filter(|it| it["mode"] == "managed" && it["change"]["actions"] == json!(["create"]))
         .filter_map(|it| Some((it["address"].as_str()?, &it["change"])))
         .map(|(address, change)| {
             (
@@ -91,10 +89,9 @@ struct Comparison<'a> {
 }
 
 impl Comparison<'_> {
-    /// A resource's or a block's arguments.
     fn body(
         &mut self,
-        items: &[(&'static str, Item)],
+        items: &[Part],
         planned: &Value,
         unknown: &Value,
         configured: &Value,
@@ -156,29 +153,11 @@ impl Comparison<'_> {
         Ok(())
     }
 
+    /// What is not given is the provider's default.
     fn compare(&mut self, path: &str, expected: &Value, planned: &Value) {
-        match (expected, planned) {
-            (Value::Object(expected), Value::Object(planned)) => {
-                let names: BTreeSet<_> = expected.keys().chain(planned.keys()).collect();
-                for name in names {
-                    let of = |it: &Map<String, Value>| it.get(name).cloned().unwrap_or_default();
-                    self.compare(&format!("{path}.{name}"), &of(expected), &of(planned));
-                }
-            }
-            (Value::Array(expected), Value::Array(planned)) if expected.len() == planned.len() => {
-                for (index, (expected, planned)) in expected.iter().zip(planned).enumerate() {
-                    let name = expected["Sid"].as_str().map(ToOwned::to_owned);
-                    let name = name.unwrap_or_else(|| index.to_string());
-                    self.compare(&format!("{path}.{name}"), expected, planned);
-                }
-            }
-            // What is not given is the provider's default.
-            (Value::Null, Value::Null) => {}
-            (Value::Null, planned) if *planned == -1 => {}
-            (Value::Null, Value::Array(planned)) if planned.is_empty() => {}
-            (expected, planned) if plain(expected) == plain(planned) => {}
-            _ => self.differs(path, &format!("{planned}, and not {expected}")),
-        }
+        let path = format!("{} {path}", self.address);
+        let defaults = [json!(-1), json!([])];
+        evaluate::compare(&path, expected, planned, &defaults, self.differences);
     }
 
     fn differs(&mut self, path: &str, how: &str) {

@@ -3,8 +3,9 @@
 use std::fmt;
 use std::fs::File;
 use std::io::Write as _;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
+use parking_lot::Mutex;
 use tokio::io::{AsyncBufReadExt as _, AsyncRead, BufReader};
 use tokio::sync::watch;
 
@@ -46,33 +47,23 @@ impl Output {
         output
     }
 
-    /// All lines so far.
-    #[must_use]
     pub fn lines(&self) -> Vec<String> {
-        self.lock().clone()
+        self.lines.lock().clone()
     }
 
-    /// The last lines, at most `count`, joined by line breaks.
-    #[must_use]
     pub fn tail(&self, count: usize) -> String {
-        let lines = self.lock();
+        let lines = self.lines.lock();
         lines[lines.len().saturating_sub(count)..].join("\n")
     }
 
-    /// Whether any line so far contains the text.
-    #[must_use]
     pub fn contains(&self, text: &str) -> bool {
-        self.lock().iter().any(|line| line.contains(text))
+        self.lines.lock().iter().any(|line| line.contains(text))
     }
 
     /// Waits until both streams have ended and all is read.
     pub(super) async fn closed(&self) {
         // Fails only without a sender, and `self` holds one.
         let _ = self.open.subscribe().wait_for(|open| *open == 0).await;
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<String>> {
-        self.lines.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn follow(
@@ -102,7 +93,7 @@ impl Output {
                 if let Some(on_line) = &on_line {
                     on_line(line);
                 }
-                output.lock().push(line.to_owned());
+                output.lines.lock().push(line.to_owned());
                 bytes.clear();
             }
             output.open.send_modify(|open| *open -= 1);

@@ -34,7 +34,6 @@ impl Owner {
         Err(io::Error::new(io::ErrorKind::NotFound, message))
     }
 
-    /// Has a file or a directory belong to this user.
     pub fn give(&self, path: &Path) -> io::Result<()> {
         let Some(user) = &self.user else {
             return Ok(());
@@ -77,7 +76,6 @@ impl Owner {
     }
 
     /// As [`super::command`], run by this user.
-    #[must_use]
     pub fn command(&self, program: &Path) -> Command {
         let mut command = match &self.user {
             None => super::command(program, self.stop),
