@@ -1,8 +1,8 @@
 //! The address that the AWS CLI, the SDKs and the functions speak to.
 //!
-//! MiniStack behind it authenticates and authorises every request, and answers most. Secrets
-//! Manager and EventBridge Scheduler are answered here, where AWS's rules hold strictly. Without a
-//! MiniStack every request is allowed, and only these two services are there.
+//! MiniStack behind it authenticates every request, and answers most. Secrets Manager and EventBridge Scheduler are
+//! answered here, where AWS's rules hold strictly, once MiniStack's IAM allows it. Without a MiniStack every request is
+//! allowed, and only these two services are there.
 //!
 //! No body is ever logged.
 
@@ -104,7 +104,10 @@ impl BoundGateway {
         let faults = Faults::default();
         let routes = Arc::new(Routes {
             faults: faults.clone(),
-            secrets: Front::new(upstream.clone(), secrets_manager.clone()),
+            secrets: Front {
+                upstream: upstream.clone(),
+                service: secrets_manager.clone(),
+            },
             scheduler: scheduler.clone(),
             upstream,
             others: others.fallback(async || nothing_else()),

@@ -1,6 +1,5 @@
 //! A client of one MiniStack that signs as its root user, or passes on what others signed.
 
-use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use anyhow::{Context as _, Result, ensure};
@@ -20,7 +19,6 @@ use stand_in::patience::PATIENCE;
 use url::Url;
 
 use super::error::Refused;
-use super::iam::{Sessions, assumed_role};
 use super::xml;
 
 /// The root user's access key id in every MiniStack started here. It opens nothing else.
@@ -49,12 +47,11 @@ const HOP_BY_HOP: [HeaderName; 8] = [
     header::EXPECT,
 ];
 
-/// A root-signed client of one MiniStack. Cheap to clone; clones share connections and caches.
+/// A root-signed client of one MiniStack. Cheap to clone; clones share connections.
 #[derive(Clone, Debug)]
 pub struct Client {
     endpoint: Url,
     http: hyper_util::client::legacy::Client<HttpConnector, Full<Bytes>>,
-    pub(super) sessions: Arc<Sessions>,
 }
 
 impl Client {
@@ -71,7 +68,6 @@ impl Client {
             endpoint,
             http: hyper_util::client::legacy::Client::builder(TokioExecutor::new())
                 .build(connector),
-            sessions: Arc::default(),
         })
     }
 
@@ -85,7 +81,6 @@ impl Client {
     /// for hop-by-hop headers. Waits for the answer without limit.
     pub async fn forward(&self, mut request: Request<Bytes>) -> Result<Response<Bytes>> {
         drop_hop_by_hop(request.headers_mut());
-        let assumed = assumed_role(request.body());
         let description = format!("{} {}", request.method(), request.uri().path());
         *request.uri_mut() = self.uri(request.uri())?;
         let no_answer = || {
@@ -96,9 +91,6 @@ impl Client {
         let (mut parts, body) = sent.await.with_context(no_answer)?.into_parts();
         drop_hop_by_hop(&mut parts.headers);
         let body = body.collect().await.with_context(no_answer)?.to_bytes();
-        if let Some(session) = assumed.filter(|_| parts.status.is_success()) {
-            self.know_session(&String::from_utf8_lossy(&body), session);
-        }
         Ok(Response::from_parts(parts, body))
     }
 

@@ -48,7 +48,7 @@ impl Scheduler {
                 resource: &resource,
                 passes: passes.as_deref(),
             };
-            if let Err(answer) = access::check(upstream, request, &group, &need).await {
+            if let Err(answer) = access::check(upstream, request, &need).await {
                 return answer;
             }
         }

@@ -79,7 +79,11 @@ impl SecretsManager {
             self.lock().outlive(id);
         }
         match operation {
-            "CreateSecret" => self.create(body, None),
+            "CreateSecret" => {
+                let request: CreateSecret = request::parse(&body)?;
+                let arn = new_arn(&request.name);
+                self.change(&request.name, |model, now| model.create(&request, arn, now))
+            }
             "RotateSecret" => self.rotate_secret(&body).await,
             "CancelRotateSecret" => self.cancel_rotate_secret(&body),
             "PutSecretValue" => self.put_secret_value(caller, &body).await,
@@ -135,17 +139,6 @@ impl SecretsManager {
             }
             _ => Err(ServiceError::unknown_operation()),
         }
-    }
-
-    /// `CreateSecret` of a secret whose ARN somebody else chose, if it is given.
-    pub(crate) fn create(
-        &self,
-        parameters: Value,
-        arn: Option<String>,
-    ) -> Result<Value, ServiceError> {
-        let request: CreateSecret = request::parse(&without_nulls(parameters)?)?;
-        let arn = arn.unwrap_or_else(|| new_arn(&request.name));
-        self.change(&request.name, |model, now| model.create(&request, arn, now))
     }
 
     async fn put_secret_value(&self, caller: &Caller, body: &Value) -> Result<Value, ServiceError> {
@@ -254,27 +247,10 @@ impl SecretsManager {
         self.lock().sensitive()
     }
 
-    /// Takes over a secret that was made elsewhere. See [`Model::import`].
-    pub fn import(&self, described: &Value, current: Option<&Value>) {
-        self.lock().import(described, current, Timestamp::now());
-        self.schedule_changed();
-    }
-
-    /// The ARN of a secret, `None` if it is not known here.
-    pub(crate) fn arn(&self, secret_id: &str) -> Option<String> {
-        self.lock()
-            .find(secret_id)
-            .ok()
-            .map(|secret| secret.arn.clone())
-    }
-
-    /// Drops a secret that is gone elsewhere.
-    pub(crate) fn forget(&self, secret_id: &str) {
-        let mut model = self.lock();
-        let name = model.find(secret_id).ok().map(|secret| secret.name.clone());
-        if let Some(name) = name {
-            model.forget(&name);
-        }
+    /// Has rotation by this function on, as if it had been turned on long ago: it is not tried.
+    pub fn rotated_by(&self, secret_id: &str, function_arn: &str) {
+        let rotated = |model: &mut Model, now| model.rotated_by(secret_id, function_arn, now);
+        self.change(secret_id, rotated);
     }
 
     pub(super) fn events(&self) -> &EventLog {

@@ -7,6 +7,7 @@ use super::describe::{created, named};
 use super::{Model, Sensitive};
 use crate::secrets_manager::error::ServiceError;
 use crate::secrets_manager::request::RotateSecret;
+use crate::secrets_manager::rules::RotationRules;
 use crate::secrets_manager::secret::{
     CURRENT, PENDING, PendingRotation, Rotation, RotationToken, Secret,
 };
@@ -228,6 +229,27 @@ impl Model {
         }
         secret.rotation.next = Some(now);
         Ok(())
+    }
+
+    pub(in crate::secrets_manager) fn rotated_by(
+        &mut self,
+        id: &str,
+        function_arn: &str,
+        now: Timestamp,
+    ) {
+        if let Ok(secret) = self.find_mut(id) {
+            let rules = RotationRules {
+                automatically_after_days: Some(90),
+                ..RotationRules::default()
+            };
+            secret.rotation = Rotation {
+                enabled: true,
+                lambda_arn: Some(function_arn.to_owned()),
+                next: rules.next(now),
+                rules: Some(rules),
+                ..Rotation::default()
+            };
+        }
     }
 
     /// Says that every secret was changed, and every rotation ended, so much earlier.
