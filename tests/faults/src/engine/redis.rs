@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use database_servers::redis::{ADMINISTRATOR, Redis, RedisError, hash};
+use database_servers::redis::{ADMINISTRATOR, Redis, hash};
 use redis::aio::MultiplexedConnection;
 use serde_json::{Value, json};
 
@@ -93,7 +93,7 @@ impl RedisService {
         let (user, password) = (field(document, "username"), field(document, "password"));
         match server.connect(Some(user), Some(password)).await {
             Ok(_) => Ok(true),
-            Err(RedisError::Command(error)) if !error.is_io_error() => Ok(false),
+            Err(error) if !error.is_io_error() => Ok(false),
             Err(error) => Err(error.into()),
         }
     }

@@ -21,8 +21,9 @@ async fn python() -> PathBuf {
 pub(crate) async fn start() -> (MiniStack, tempfile::TempDir) {
     let logs = tempfile::tempdir().unwrap();
     let gateway = "http://127.0.0.1:9".parse().unwrap();
-    let options = MiniStackOptions::new(python().await, gateway, logs.path().to_owned());
-    (MiniStack::start(options).await.unwrap(), logs)
+    let python = python().await;
+    let ministack = MiniStack::start(&python, &gateway, logs.path());
+    (ministack.await.unwrap(), logs)
 }
 
 const IAM: (&str, &str) = ("iam", "2010-05-08");
