@@ -12,17 +12,13 @@ use crate::secrets_manager::{SecretSnapshot, ServiceError};
 /// What IAM asks of whoever makes a request: the right to an action on a resource, in the request's context.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Needed {
-    /// As policies name it.
     pub action: String,
-    /// An ARN.
     pub resource: String,
-    /// The condition keys and their values.
     pub context: Vec<(String, String)>,
 }
 
 impl Needed {
     /// The context as [`Client::is_allowed_in`] takes it.
-    #[must_use]
     pub fn context(&self) -> Vec<(&str, &str)> {
         let pairs = self.context.iter();
         pairs
@@ -32,7 +28,6 @@ impl Needed {
 }
 
 /// What a request to Secrets Manager needs. `secret` is the one that it is about, if that exists.
-#[must_use]
 pub fn needed(operation: &str, parameters: &Value, secret: Option<&SecretSnapshot>) -> Vec<Needed> {
     let id = ["SecretId", "Name"].map(|name| parameters[name].as_str());
     let id = id[0].or(id[1]).unwrap_or_default();
@@ -134,14 +129,17 @@ pub(super) async fn check(
             return Err(ServiceError::access_denied(denial));
         }
     }
+    let key = match secret {
+        Some(secret) => secret.kms_key_id.as_deref(),
+        None => parameters["KmsKeyId"].as_str(),
+    };
+    let Some(key) = key else {
+        return Ok(());
+    };
     let actions: &[&str] = match operation {
         "GetSecretValue" => &["kms:Decrypt"],
         "CreateSecret" | "PutSecretValue" => &["kms:GenerateDataKey", "kms:Decrypt"],
         _ => &[],
-    };
-    let key = match secret {
-        Some(secret) => secret.kms_key_id.as_deref(),
-        None => parameters["KmsKeyId"].as_str(),
     };
     let service = format!("secretsmanager.{REGION}.amazonaws.com");
     let context = [
@@ -149,10 +147,7 @@ pub(super) async fn check(
         ("kms:CallerAccount", ACCOUNT_ID),
         ("kms:EncryptionContext:SecretARN", &needed[0].resource),
     ];
-    for (key, action) in key
-        .iter()
-        .flat_map(|key| actions.iter().map(move |it| (key, it)))
-    {
+    for action in actions {
         let denial = iam.denial(principal, action, key, &context).await;
         if denial.map_err(|error| unknown(&error))?.is_some() {
             return Err(ServiceError::access_to_kms_is_not_allowed());

@@ -12,7 +12,6 @@ use tokio::task::JoinHandle;
 use crate::gateway::{Gateway, GatewayOptions};
 use crate::ministack::{Client, ROOT_ACCESS_KEY_ID};
 
-/// What it answers.
 type Paper = Arc<Mutex<(u16, Value)>>;
 
 struct Stand {
@@ -142,4 +141,38 @@ async fn without_a_ministack_only_two_services_are_there() {
     assert_eq!(ask().await.unwrap().status(), 501);
     drop(gateway);
     assert!(stand_in::patience::eventually(async || ask().await.is_err()).await);
+}
+
+#[tokio::test]
+async fn answers_are_in_awss_json_and_quote_nothing() {
+    let gateway = Gateway::start(GatewayOptions::default()).await.unwrap();
+    let client = Client::new(gateway.endpoint().clone()).unwrap();
+    for (operation, body, status) in [
+        ("CreateSecret", r#"{"Name": "s"}"#, 200),
+        ("PutSecretValue", r#"{"SecretString": "hunter2"#, 400),
+        (
+            "PutSecretValue",
+            r#"{"SecretId": "s", "SecretString": ["hunter2"]}"#,
+            400,
+        ),
+        ("PutSecretValue", r#"{"SecretString": "hunter2"}"#, 400),
+        ("PutSecretValue", r#""hunter2""#, 400),
+        ("NoSuchOperation", r#"{"SecretString": "hunter2"}"#, 400),
+        ("BatchGetSecretValue", "{}", 400),
+    ] {
+        let request = Request::post("/")
+            .header("x-amz-target", format!("secretsmanager.{operation}"))
+            .body(Bytes::from(body));
+        let answer = client
+            .signed("secretsmanager", request.unwrap())
+            .await
+            .unwrap();
+        let header = |name: &str| answer.headers()[name].to_str().unwrap();
+        assert_eq!(header("content-type"), "application/x-amz-json-1.1");
+        assert_eq!(header("x-amzn-requestid").len(), 36);
+        let (answered, told) = read(&answer);
+        assert_eq!(answered, status, "{operation} {body}");
+        assert_eq!(told["__type"].is_string(), status == 400);
+        assert!(!told.to_string().contains("hunter2"), "{body}");
+    }
 }

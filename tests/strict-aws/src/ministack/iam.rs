@@ -43,13 +43,9 @@ fn sha256(text: &str) -> String {
     })
 }
 
-/// The credentials under which a function runs.
 pub struct ExecutionCredentials {
-    /// `AWS_ACCESS_KEY_ID`
     pub access_key_id: String,
-    /// `AWS_SECRET_ACCESS_KEY`
     pub secret_access_key: String,
-    /// `AWS_SESSION_TOKEN`
     pub session_token: String,
 }
 

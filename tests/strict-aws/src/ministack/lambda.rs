@@ -8,16 +8,13 @@ use serde_json::Value;
 use super::client::{Client, accept, json_body};
 use super::error::code;
 
-/// How a function is invoked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum InvocationType {
-    /// Wait for the function's answer.
     RequestResponse,
     /// Hand the event over; Lambda retries the function by itself.
     Event,
 }
 
-/// What a function answered.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Invocation {
     /// The function's answer, or its error's description; null for [`InvocationType::Event`].

@@ -3,7 +3,7 @@
 use axum::body::Bytes;
 use http::{Request, Response, StatusCode};
 
-use super::api::{internal_error, refusal};
+use super::api::{refusal, unavailable};
 use super::model::Refusal;
 use crate::credential::Credential;
 use crate::ministack::Client;
@@ -11,7 +11,6 @@ use crate::ministack::Client;
 /// The service that roles are passed to.
 pub(super) const SERVICE: &str = "scheduler.amazonaws.com";
 
-/// What a request needs.
 pub(super) struct Need<'a> {
     /// As in `scheduler:CreateSchedule`.
     pub(super) action: &'a str,
@@ -40,13 +39,13 @@ pub(super) async fn check(
         return forbidden("MissingAuthenticationTokenException", message);
     }
     let principal = upstream.authenticate(request).await;
-    let principal = principal.map_err(|error| internal_error(&error))??;
+    let principal = principal.map_err(|error| refusal(&unavailable(error)))??;
     let passed = [("iam:PassedToService", SERVICE)];
     let passed = need.passes.map(|role| ("iam:PassRole", role, &passed[..]));
     let own = (need.action, need.resource, &[][..]);
     for (action, resource, context) in [own].into_iter().chain(passed) {
         let denial = upstream.denial(&principal, action, resource, context).await;
-        if let Some(message) = denial.map_err(|error| internal_error(&error))? {
+        if let Some(message) = denial.map_err(|error| refusal(&unavailable(error)))? {
             return forbidden("AccessDeniedException", message);
         }
     }

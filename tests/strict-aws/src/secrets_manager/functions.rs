@@ -12,7 +12,6 @@ pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, String>> + Send +
 /// What policies call Secrets Manager.
 const SERVICE: &str = "secretsmanager.amazonaws.com";
 
-/// Where rotation functions run.
 pub trait RotationFunctions: Send + Sync {
     /// Invokes the function and waits for its answer, as long as it takes.
     fn invoke<'a>(&'a self, function_arn: &'a str, event: &'a Value) -> Answer<'a, Invocation>;

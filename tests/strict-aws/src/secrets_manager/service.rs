@@ -1,6 +1,6 @@
 //! The service: operations by name, on one model shared by all callers.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
@@ -40,7 +40,6 @@ pub struct Caller(pub String);
 impl SecretsManager {
     /// A Secrets Manager with no secrets, which rotates with these functions until the guard is
     /// dropped. Must be called within a tokio runtime.
-    #[must_use]
     pub(crate) fn new(
         events: EventLog,
         functions: Arc<dyn RotationFunctions>,
@@ -221,13 +220,10 @@ impl SecretsManager {
     }
 
     /// The secret as it is now, without values; `None` if there is none of this name or ARN.
-    #[must_use]
     pub fn secret(&self, secret_id: &str) -> Option<SecretSnapshot> {
         self.lock().find(secret_id).ok().map(SecretSnapshot::of)
     }
 
-    /// The text of a version's value as it is now.
-    #[must_use]
     pub fn value(&self, secret_id: &str, version: &str) -> Option<String> {
         let model = self.lock();
         let version = model.find(secret_id).ok()?.version(version)?;
@@ -235,14 +231,12 @@ impl SecretsManager {
     }
 
     /// All secrets as they are now, without values, in order of their names.
-    #[must_use]
     pub fn secrets(&self) -> Vec<SecretSnapshot> {
         self.lock().secrets().map(SecretSnapshot::of).collect()
     }
 
     /// Everything that must appear in no log: each secret value that ever was, whole, and each
     /// rotation token.
-    #[must_use]
     pub fn sensitive_texts(&self) -> Vec<String> {
         self.lock().sensitive()
     }
@@ -265,7 +259,6 @@ impl SecretsManager {
         &self.shared.options
     }
 
-    /// Has the schedule looked at again.
     fn schedule_changed(&self) {
         self.shared.schedule.notify_one();
     }
@@ -353,10 +346,7 @@ impl SecretsManager {
     }
 
     fn lock(&self) -> MutexGuard<'_, Model> {
-        self.shared
-            .model
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        stand_in::lock(&self.shared.model)
     }
 }
 
