@@ -65,8 +65,14 @@ async fn throughout(cloud: Arc<Cloud>, engine: Engine) -> TestResult {
     for document in two_double_rotations(&cloud, &instance).await? {
         let password = || document["password"].as_str().ok_or("no password");
         let is_logged = match engine {
-            Engine::Postgres => cloud.postgres().await?.0.log().contains(password()?),
-            Engine::Mysql => cloud.mariadb().await?.0.has_logged(password()?)?,
+            Engine::Postgres => {
+                let (server, _) = cloud.postgres_of(&name).await?;
+                server.lock().await.log().contains(password()?)
+            }
+            Engine::Mysql => {
+                let (server, _) = cloud.mariadb_of(&name).await?;
+                server.lock().await.has_logged(password()?)?
+            }
             Engine::Http | Engine::Redis => false,
         };
         check(!is_logged, || {
@@ -190,7 +196,7 @@ async fn down(cloud: Arc<Cloud>, engine: Engine) -> TestResult {
         }
         Engine::Redis => {
             let instance = enrolled().await?;
-            let server = cloud.redis(&instance)?;
+            let server = cloud.redis(&instance).await?;
             let port = server.lock().await.port();
             let halt = async || server.lock().await.halt().await;
             let resume = async || Ok(server.lock().await.restart().await?);

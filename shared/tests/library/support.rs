@@ -216,8 +216,6 @@ impl Stand {
             .provision(Provision {
                 service: "acme".to_owned(),
                 name: format!("acme-{app}"),
-                plan: "acme:gold".to_owned(),
-                region: "amazon-web-services::us-east-1".to_owned(),
                 owner_app: app.clone(),
                 config: BTreeMap::from([(VAR.to_owned(), self.url_with(&key))]),
             })

@@ -214,8 +214,6 @@ impl World {
         let addon = self.heroku.provision(Provision {
             service: "acme".to_owned(),
             name: format!("acme-{app}"),
-            plan: "acme:gold".to_owned(),
-            region: "amazon-web-services::us-east-1".to_owned(),
             owner_app: app.to_owned(),
             config: BTreeMap::from([(VAR.to_owned(), shown(&key))]),
         })?;

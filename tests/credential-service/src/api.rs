@@ -103,7 +103,6 @@ async fn revoke(
     }
 }
 
-/// What customers' apps use the service for.
 async fn items(State(shared): State<Shared>, headers: HeaderMap) -> Response {
     let accepted = bearer(&headers).is_some_and(|key| shared.book().accepts(key.token()));
     if accepted {
@@ -149,7 +148,6 @@ fn told(status: StatusCode, word: &str, message: &str) -> Response {
     (status, Json(json!({ "error": word, "message": message }))).into_response()
 }
 
-/// The answer for a fault on request.
 pub(super) fn error_answer(status: StatusCode, retry_after: Option<Duration>) -> Response {
     let mut answer = error(status, "The request failed on request of a test.");
     if let Some(wait) = retry_after {

@@ -1,13 +1,15 @@
 //! The partner's own service for the `http` engine: what `infra/credential-service.openapi.yaml`
 //! describes, and an API of the partner's that its customers' apps log in to.
 
+#![allow(clippy::must_use_candidate)]
+
 mod api;
 #[cfg(test)]
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use anyhow::anyhow;
 use stand_in::events::{EventKind, EventLog};
@@ -17,10 +19,8 @@ use url::Url;
 /// The field of a credential that customers log in with.
 const KEY_FIELD: &str = "api_key";
 
-/// How the service is set up.
 #[derive(Clone)]
 pub struct CredentialServiceOptions {
-    /// The service's name in events.
     pub name: String,
     /// The bearer token that may issue and revoke. A secret.
     pub administrator_token: String,
@@ -47,7 +47,6 @@ struct Book {
     secrets: BTreeSet<String>,
 }
 
-/// What came of a registration.
 #[derive(Debug, PartialEq, Eq)]
 enum Registration {
     New,
@@ -57,7 +56,7 @@ enum Registration {
 
 impl Shared {
     fn book(&self) -> MutexGuard<'_, Book> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        stand_in::lock(&self.0)
     }
 }
 
@@ -118,7 +117,7 @@ impl CredentialService {
         let desk = FrontDesk::new(api::error_answer);
         let router = api::router(shared.clone());
         Ok(Self {
-            _server: LoopbackServer::start(listener, router, desk.clone()),
+            _server: desk.serve(listener, router),
             shared,
             desk,
             url,
@@ -126,7 +125,6 @@ impl CredentialService {
     }
 
     /// The base URL, like `http://127.0.0.1:4000/v1`.
-    #[must_use]
     pub fn url(&self) -> Url {
         self.url.clone()
     }
@@ -150,13 +148,10 @@ impl CredentialService {
     }
 
     /// The ids of the credentials that are accepted.
-    #[must_use]
     pub fn live(&self) -> Vec<String> {
         self.shared.book().live.keys().cloned().collect()
     }
 
-    /// Whether the credential is accepted.
-    #[must_use]
     pub fn is_live(&self, id: &str) -> bool {
         self.shared.book().live.contains_key(id)
     }
@@ -167,7 +162,6 @@ impl CredentialService {
         book.last_used.insert(id.to_owned(), time.to_owned());
     }
 
-    /// Makes coming requests fail.
     pub fn fail_next(&self, rule: FaultRule) {
         self.desk.fail_next(rule);
     }
@@ -178,20 +172,17 @@ impl CredentialService {
     }
 
     /// How many of the faults asked for no request has met yet.
-    #[must_use]
     pub fn pending_faults(&self) -> usize {
         self.desk.pending_faults()
     }
 
     /// The requests so far, in the order in which they came.
-    #[must_use]
     pub fn requests(&self) -> Vec<RequestRecord> {
         self.desk.requests()
     }
 
     /// Every secret that the service ever held. For looking whether one of them got into an
     /// output.
-    #[must_use]
     pub fn secret_values(&self) -> Vec<String> {
         self.shared.book().secrets.iter().cloned().collect()
     }

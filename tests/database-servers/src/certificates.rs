@@ -11,17 +11,13 @@ pub struct Authority {
     issuer: Issuer<'static, KeyPair>,
 }
 
-/// A server's certificate and its key.
 #[derive(Clone)]
 pub struct ServerCertificate {
-    /// The certificate, in PEM.
     pub certificate: String,
-    /// Its private key, in PEM.
     pub key: String,
 }
 
 impl Authority {
-    /// A new one.
     pub fn new() -> anyhow::Result<Self> {
         let mut params = CertificateParams::new(Vec::new())?;
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -38,12 +34,10 @@ impl Authority {
     }
 
     /// The root certificate, in PEM: what a CA bundle is made of.
-    #[must_use]
     pub fn pem(&self) -> String {
         self.certificate.pem()
     }
 
-    /// A certificate for a server with these host names and addresses.
     pub fn certify(&self, names: &[&str]) -> anyhow::Result<ServerCertificate> {
         let names: Vec<String> = names.iter().map(ToString::to_string).collect();
         let mut params = CertificateParams::new(names)?;

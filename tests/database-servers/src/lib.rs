@@ -1,6 +1,8 @@
 //! Database servers, each started with a directory and a port of its own, and stopped with the value that owns it; and the
 //! certificates that servers show.
 
+#![allow(clippy::must_use_candidate)]
+
 pub mod certificates;
 pub mod mysqld;
 pub mod postgres;

@@ -2,7 +2,6 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use mysql_async::prelude::Queryable as _;
 use mysql_async::{Conn, OptsBuilder};
@@ -11,21 +10,17 @@ use rand::distr::{Alphanumeric, SampleString as _};
 use ring::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
 use stand_in::patience::PATIENCE;
 use tempfile::TempDir;
-use tools::process::{self, HeldPort, Output, Owner, Process};
+use tools::process::{self, HeldPort, Owner, Process};
 use tools::{MysqldPrograms, NO_CERTIFICATES, NewData, SMALL_REDO_LOG};
 
 /// The name of a user that may do everything.
 pub const SUPERUSER: &str = "root";
-
-/// How long the server may take to start.
-const START: Duration = PATIENCE;
 
 /// A MariaDB or MySQL server. Stopped and removed on drop.
 #[derive(Debug)]
 pub struct Mysqld {
     /// `None` while it is stopped.
     process: Option<Process>,
-    output: Output,
     port: HeldPort,
     password: String,
     start: Start,
@@ -74,7 +69,6 @@ impl Mysqld {
         let port = HeldPort::new()?;
         let process = start.serve(port.number(), &password).await?;
         Ok(Self {
-            output: process.output().clone(),
             process: Some(process),
             port,
             password,
@@ -83,26 +77,14 @@ impl Mysqld {
         })
     }
 
-    /// The port on 127.0.0.1.
-    #[must_use]
     pub fn port(&self) -> u16 {
         self.port.number()
     }
 
-    /// The password of [`SUPERUSER`].
-    #[must_use]
     pub fn superuser_password(&self) -> &str {
         &self.password
     }
 
-    /// What the server says about itself.
-    #[must_use]
-    pub fn log(&self) -> &Output {
-        &self.output
-    }
-
-    /// The server's process.
-    #[must_use]
     pub fn process_id(&self) -> Option<u32> {
         self.process.as_ref()?.id()
     }
@@ -166,7 +148,6 @@ impl Mysqld {
     pub async fn resume(&mut self) -> anyhow::Result<()> {
         self.halt().await;
         let process = self.start.serve(self.port(), &self.password).await?;
-        self.output = process.output().clone();
         self.process = Some(process);
         Ok(())
     }
@@ -178,15 +159,9 @@ impl Mysqld {
         self.resume().await?;
         Ok(self)
     }
-
-    /// Stops it as dropping it does, without blocking the runtime.
-    pub async fn stop(mut self) {
-        self.halt().await;
-    }
 }
 
 /// What a user's password is stored as.
-#[must_use]
 pub fn native_password(password: &str) -> String {
     use std::fmt::Write as _;
     let once = digest(&SHA1_FOR_LEGACY_USE_ONLY, password.as_bytes());
@@ -199,7 +174,6 @@ pub fn native_password(password: &str) -> String {
     text
 }
 
-/// Which of the two a server is.
 #[derive(Clone, Copy, Debug)]
 enum Dialect {
     MariaDb,
@@ -282,7 +256,6 @@ async fn copy_data(
     Ok(())
 }
 
-/// How the server is started.
 #[derive(Debug)]
 struct Start {
     dialect: Dialect,
@@ -326,7 +299,7 @@ impl Start {
             .await?
             .stopped_by(Signal::SIGKILL);
         process
-            .wait_until(START, async |_| {
+            .wait_until(PATIENCE, async |_| {
                 connect(port, SUPERUSER, password).await.is_ok()
             })
             .await?;

@@ -17,7 +17,6 @@ use tools::process::{HeldPort, Output, Owner, Process};
 use self::programs::{cluster, serve};
 use crate::certificates::ServerCertificate;
 
-/// The superuser's name.
 pub const SUPERUSER: &str = "postgres";
 
 /// The name of the administrator that a partner of a managed service has: no superuser, but one that
@@ -34,7 +33,6 @@ pub fn told(database: &str) -> impl FnOnce(tokio_postgres::Error) -> anyhow::Err
     }
 }
 
-/// How a server is to be.
 #[derive(Default)]
 pub struct PostgresOptions {
     /// Its certificate; without one it speaks plain text only.
@@ -122,32 +120,23 @@ impl Postgres {
         Ok(server)
     }
 
-    /// The port on 127.0.0.1.
-    #[must_use]
     pub fn port(&self) -> u16 {
         self.port.number()
     }
 
-    /// The password of [`SUPERUSER`].
-    #[must_use]
     pub fn superuser_password(&self) -> &str {
         &self.password
     }
 
-    /// The password of [`ADMINISTRATOR`].
-    #[must_use]
     pub fn administrator_password(&self) -> &str {
         &self.administrator_password
     }
 
     /// The server's log: every statement as it came, every connection.
-    #[must_use]
     pub fn log(&self) -> &Output {
         &self.output
     }
 
-    /// The cluster's data directory.
-    #[must_use]
     pub fn data(&self) -> PathBuf {
         self.directory.path().join("data")
     }
@@ -201,12 +190,6 @@ impl Postgres {
         Ok(())
     }
 
-    /// The directory that holds all its files, removed when it stops.
-    #[must_use]
-    pub fn directory(&self) -> &Path {
-        self.directory.path()
-    }
-
     /// A superuser's connection to a database. Closed when dropped.
     pub async fn connect(&self, database: &str) -> anyhow::Result<tokio_postgres::Client> {
         let connected = connect(self.port.number(), &self.password, database).await;
@@ -240,11 +223,6 @@ impl Postgres {
         self.execute(SUPERUSER, &format!("CREATE DATABASE {name} OWNER {owner}"))
             .await
     }
-
-    /// Stops it as dropping it does, without blocking the runtime.
-    pub async fn stop(mut self) {
-        self.halt().await;
-    }
 }
 
 fn verifier(password: &str) -> String {
@@ -255,8 +233,6 @@ fn random_text() -> String {
     Alphanumeric.sample_string(&mut rand::rng(), 32)
 }
 
-/// An identifier, quoted.
-#[must_use]
 pub fn quote(identifier: &str) -> String {
     format!("\"{}\"", identifier.replace('"', "\"\""))
 }

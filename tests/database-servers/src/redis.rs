@@ -3,12 +3,11 @@
 use std::fmt::Write as _;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use ::redis::aio::MultiplexedConnection;
 use ::redis::{
     AsyncConnectionConfig, Client, ConnectionAddr, IntoConnectionInfo as _, RedisConnectionInfo,
-    ToRedisArgs, Value,
+    RedisError, ToRedisArgs, Value,
 };
 use nix::sys::signal::Signal;
 use rand::distr::{Alphanumeric, SampleString as _};
@@ -20,27 +19,7 @@ use tools::process::{self, HeldPort, Output, Process};
 
 use crate::certificates::ServerCertificate;
 
-/// The administrator's name.
 pub const ADMINISTRATOR: &str = "administrator";
-
-/// How long the server may take to start.
-const START: Duration = PATIENCE;
-/// How long it may take to answer.
-const ANSWER: Duration = PATIENCE;
-
-/// An error in running or using the server.
-#[derive(Debug, thiserror::Error)]
-pub enum RedisError {
-    /// The server did not do its work.
-    #[error(transparent)]
-    Process(#[from] anyhow::Error),
-    /// Its files could not be made.
-    #[error("cannot make Redis's directory: {0}")]
-    File(#[from] io::Error),
-    /// The server refused a command or a login.
-    #[error("Redis: {0}")]
-    Command(#[from] ::redis::RedisError),
-}
 
 /// Where a server keeps its users.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,10 +36,8 @@ pub enum Users {
     Nowhere,
 }
 
-/// How a server is set up.
 #[derive(Clone)]
 pub struct RedisOptions {
-    /// Where it keeps its users.
     pub users: Users,
     /// Users besides the administrator, in the words of an ACL file: `default on #… ~* &* +@all`.
     /// Without a `default` among them anybody may do anything.
@@ -73,7 +50,6 @@ pub struct RedisOptions {
 
 impl RedisOptions {
     /// A server with an ACL file, where nobody may do anything without a login.
-    #[must_use]
     pub fn new(users: Users) -> Self {
         Self {
             users,
@@ -101,11 +77,7 @@ impl Redis {
     ///
     /// `programs` is the directory that [`tools::ensure_redis`] names. Its log goes to the
     /// file `log`.
-    pub async fn start(
-        programs: &Path,
-        log: &Path,
-        options: RedisOptions,
-    ) -> Result<Self, RedisError> {
+    pub async fn start(programs: &Path, log: &Path, options: RedisOptions) -> anyhow::Result<Self> {
         let mut redis = Self {
             process: None,
             programs: programs.to_owned(),
@@ -122,7 +94,7 @@ impl Redis {
     }
 
     /// Stops the server and starts it again, with what its files say by now.
-    pub async fn restart(&mut self) -> Result<(), RedisError> {
+    pub async fn restart(&mut self) -> anyhow::Result<()> {
         self.halt().await;
         self.serve().await
     }
@@ -134,44 +106,33 @@ impl Redis {
         }
     }
 
-    /// Where it keeps its users.
-    #[must_use]
     pub fn users(&self) -> Users {
         self.options.users
     }
 
-    /// The port on 127.0.0.1.
-    #[must_use]
     pub fn port(&self) -> u16 {
         self.port.number()
     }
 
     /// The port for TLS on 127.0.0.1, if there is a certificate.
-    #[must_use]
     pub fn tls_port(&self) -> u16 {
         self.tls_port.number()
     }
 
-    /// The password of [`ADMINISTRATOR`].
-    #[must_use]
     pub fn administrator_password(&self) -> &str {
         &self.password
     }
 
     /// The directory that holds all its files, removed when it stops.
-    #[must_use]
     pub fn directory(&self) -> &Path {
         self.directory.path()
     }
 
-    /// The directory of its ACL file.
-    #[must_use]
     pub fn acl_directory(&self) -> PathBuf {
         self.directory.path().join("acl")
     }
 
     /// The server's log; `None` while it is stopped.
-    #[must_use]
     pub fn log(&self) -> Option<&Output> {
         self.process.as_ref().map(Process::output)
     }
@@ -186,8 +147,7 @@ impl Redis {
         connect(self.port(), user, password).await
     }
 
-    /// Runs a command as the administrator.
-    pub async fn command(&self, words: &[impl ToRedisArgs]) -> Result<Value, RedisError> {
+    pub async fn command(&self, words: &[impl ToRedisArgs]) -> anyhow::Result<Value> {
         let mut connection = self
             .connect(Some(ADMINISTRATOR), Some(&self.password))
             .await?;
@@ -197,7 +157,7 @@ impl Redis {
     }
 
     /// The names of the users that may log in, the administrator's aside.
-    pub async fn live_users(&self) -> Result<Vec<String>, RedisError> {
+    pub async fn live_users(&self) -> anyhow::Result<Vec<String>> {
         let mut connection = self
             .connect(Some(ADMINISTRATOR), Some(&self.password))
             .await?;
@@ -215,7 +175,6 @@ impl Redis {
 
     /// The unmodified `redis-cli`, which talks to this server and is logged in. The password is in
     /// its environment, not among its arguments.
-    #[must_use]
     pub fn client(&self, user: &str, password: &str) -> Command {
         client(&self.programs, self.port(), user, password)
     }
@@ -274,7 +233,7 @@ impl Redis {
         settings
     }
 
-    async fn serve(&mut self) -> Result<(), RedisError> {
+    async fn serve(&mut self) -> anyhow::Result<()> {
         let mut command = process::command(self.programs.join("redis-server"), Signal::SIGTERM);
         let file = self.directory.path().join("redis.conf");
         match self.options.users {
@@ -304,7 +263,7 @@ impl Redis {
         let mut process = Process::spawn("Redis", command, &self.log).await?;
         let (port, password) = (self.port(), self.password.clone());
         process
-            .wait_until(START, async |_| {
+            .wait_until(PATIENCE, async |_| {
                 connect(port, Some(ADMINISTRATOR), Some(&password))
                     .await
                     .is_ok()
@@ -325,7 +284,6 @@ pub(crate) fn client(programs: &Path, port: u16, user: &str, password: &str) -> 
 }
 
 /// The rule that gives a user this password.
-#[must_use]
 pub fn hash(password: &str) -> String {
     let hash = digest(&SHA256, password.as_bytes());
     let digits = hash.as_ref().iter().map(|byte| format!("{byte:02x}"));
@@ -347,11 +305,10 @@ async fn connect(
     let address = ConnectionAddr::Tcp("127.0.0.1".to_owned(), port);
     let client = Client::open(address.into_connection_info()?.set_redis_settings(login))?;
     let patient = AsyncConnectionConfig::new()
-        .set_connection_timeout(Some(ANSWER))
-        .set_response_timeout(Some(ANSWER));
-    Ok(client
-        .get_multiplexed_async_connection_with_config(&patient)
-        .await?)
+        .set_connection_timeout(Some(PATIENCE))
+        .set_response_timeout(Some(PATIENCE));
+    let connected = client.get_multiplexed_async_connection_with_config(&patient);
+    connected.await
 }
 
 #[cfg(test)]

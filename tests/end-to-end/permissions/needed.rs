@@ -6,7 +6,7 @@ use std::sync::Arc;
 use libtest_mimic::Failed;
 use local_cloud::cloud::{Api, Cloud, Engine, Instance};
 use serde_json::{Value, json};
-use strict_heroku::{Renewal, TokenRules};
+use strict_heroku::Renewal;
 
 use super::roles::{role, roles};
 use super::{delete_schedule, switch_schedule_off};
@@ -18,13 +18,10 @@ use crate::support::{
 
 /// Has every refresh answer a new refresh token, so that storing one is tried as well.
 pub(super) fn renew_refresh_tokens(cloud: &Cloud, renew: bool) {
-    cloud.heroku.set_token_rules(TokenRules {
-        renewal: if renew {
-            Renewal::EndsOld
-        } else {
-            Renewal::Never
-        },
-        ..TokenRules::default()
+    cloud.heroku.set_renewal(if renew {
+        Renewal::EndsOld
+    } else {
+        Renewal::Never
     });
 }
 

@@ -8,7 +8,6 @@ use strict_aws::ministack::Invocation;
 
 /// [Invoke](https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html)'s answer: a function that failed is a
 /// success with a header.
-#[must_use]
 pub fn answered(outcome: Result<Value, Diagnostic>) -> Response {
     match outcome {
         Ok(value) => Json(value).into_response(),
@@ -21,7 +20,6 @@ pub fn answered(outcome: Result<Value, Diagnostic>) -> Response {
 }
 
 /// The same, as Secrets Manager gets it.
-#[must_use]
 pub fn invocation(outcome: Result<Value, Diagnostic>) -> Invocation {
     match outcome {
         Ok(payload) => Invocation {
@@ -36,7 +34,6 @@ pub fn invocation(outcome: Result<Value, Diagnostic>) -> Invocation {
 }
 
 /// An error as [the runtime reports it](https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html).
-#[must_use]
 pub fn described(error: &Diagnostic) -> Value {
     json!({ "errorType": error.error_type, "errorMessage": error.error_message })
 }

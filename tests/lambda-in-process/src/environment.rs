@@ -21,18 +21,14 @@ use url::Url;
 
 use crate::{FUNCTIONS, GRACE_PERIOD, MINIMUM_ROTATION_INTERVAL, STACK, arn};
 
-/// Where the functions find everything.
 #[derive(Clone, Debug)]
 pub struct Environment {
     /// Where AWS is, Lambda excepted.
     pub aws: Url,
-    /// Where Lambda is.
     pub lambda: Url,
-    /// Where Heroku is.
     pub heroku: HerokuConfiguration,
     /// The HTTP client that each builds at its start.
     pub http: reqwest::Client,
-    /// What an invocation has.
     pub timeout: Duration,
     /// Whether invocations say on standard output how they ended, as in Lambda.
     pub reports: bool,
@@ -42,12 +38,6 @@ macro_rules! functions {
     ($($name:literal => $function:ty),+ $(,)?) => {
         impl Environment {
             /// What the function answers to an event, from its start on; `null`, if it answers nothing.
-            ///
-            /// # Errors
-            /// With the function's.
-            ///
-            /// # Panics
-            /// If there is no such function.
             pub async fn invoke(&self, function: &str, payload: &Value) -> Result<Value, Error> {
                 match function {
                     $($name => Box::pin(self.run::<$function>(function, payload)).await,)+
@@ -58,10 +48,6 @@ macro_rules! functions {
 
         /// Every function with the names of the environment variables that it reads, and what it says when it is
         /// started without any.
-        ///
-        /// # Panics
-        /// If the HTTP client cannot be built, or a function starts.
-        #[must_use]
         pub fn read_by_each() -> Vec<(&'static str, Vec<String>, String)> {
             vec![$({
                 let mut start = Start::new([], Some(client())).expect("the stand's client");
@@ -93,34 +79,25 @@ fn client() -> reqwest::Client {
 
 impl Environment {
     /// The function as its process starts it.
-    ///
-    /// # Panics
-    /// With all that is wrong with its environment variables.
-    #[must_use]
     pub fn start<F: Function>(&self, function: &str) -> F {
         function::start(self.begin(function)).expect("the stand's variables")
     }
 
     /// A function's configuration of the AWS SDK: its credentials are its name's.
-    #[must_use]
     pub fn sdk_config(&self, function: &str) -> SdkConfig {
         self.begin(function).aws
     }
 
     /// The functions as one of them, or a person, reaches them.
-    #[must_use]
     pub fn functions(&self, caller: &str) -> Functions {
         Functions::start(&mut self.begin(caller))
     }
 
-    /// EventBridge Scheduler as a function reaches it.
-    #[must_use]
     pub fn schedules(&self, function: &str) -> Schedules {
         self.schedules_from(function, Duration::ZERO)
     }
 
     /// Those of `finish-secret` as it is deployed: none is for a time that is too near.
-    #[must_use]
     pub fn schedules_as_deployed(&self) -> Schedules {
         self.schedules_from("finish-secret", SOONEST)
     }
@@ -152,7 +129,6 @@ impl Environment {
     }
 
     /// A function's environment variables. Each has all that any of them reads.
-    #[must_use]
     pub fn variables(&self, function: &str) -> Vec<(String, String)> {
         let (names, heroku) = (names(), &self.heroku);
         let [create_secret, publish_to_heroku, test_secret, finish_secret] = FUNCTIONS;
@@ -195,14 +171,12 @@ impl Environment {
     }
 }
 
-/// Where the stand's refresh tokens are.
 pub const TOKENS_TABLE: &str = "acme-refresh-tokens";
 
 const SCHEDULER_ROLE: &str = "arn:aws:iam::000000000000:role/scheduler";
 const DEAD_LETTERS: &str = "arn:aws:sqs:us-east-1:000000000000:dead-letters";
 
 /// What the names of the stand's secrets begin with.
-#[must_use]
 pub fn names() -> Names {
     Names {
         credentials: "acme/credentials/".to_owned(),

@@ -1,8 +1,10 @@
 //! Lambda in the process of a test: the functions' own steps, each invocation a cold start that keeps nothing, and
 //! the words in which Lambda answers. Which invocations there are, and what goes wrong with them, is the test's.
 
+#![allow(clippy::must_use_candidate)]
 #![allow(
     clippy::expect_used,
+    clippy::missing_panics_doc,
     reason = "a stand that cannot be set up is a failed test"
 )]
 
@@ -31,14 +33,11 @@ pub const FUNCTIONS: [&str; 4] = [
     "finish-secret",
 ];
 
-/// A function's ARN.
-#[must_use]
 pub fn arn(function: &str) -> String {
     format!("arn:aws:lambda:us-east-1:000000000000:function:{STACK}-{function}")
 }
 
 /// Which of the stack's functions is meant by its ARN, or by its name with the stack's or without.
-#[must_use]
 pub fn function_of(name: &str) -> &str {
     let name = name.rsplit(':').next().unwrap_or(name);
     let own = name.strip_prefix(STACK);

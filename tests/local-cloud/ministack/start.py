@@ -1,26 +1,45 @@
-"""Starts MiniStack with what it lacks: the CloudFormation resource type
-AWS::SecretsManager::RotationSchedule, and the context of IAM's simulations.
+"""Starts MiniStack with what it lacks: CloudFormation's secrets and their rotation, and the context of IAM's
+simulations; and with less: of requests that the gateway answers it says who signed, no more.
 
-As CloudFormation does, it calls RotateSecret and CancelRotateSecret, at the gateway
-(AWS_ENDPOINT_URL), which plays Secrets Manager; on a thread of its own, since the gateway asks
-MiniStack meanwhile.
+As CloudFormation does, it calls Secrets Manager, which the gateway plays (AWS_ENDPOINT_URL); on a thread of its own,
+since the gateway asks MiniStack meanwhile.
+https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-secretsmanager-secret.html
 https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-secretsmanager-rotationschedule.html
 """
 
 import contextvars
 import itertools
 import json
+import re
 
 import botocore.session
 from ministack.core import iam_evaluator
-from ministack.services import iam
+from ministack.services import iam, scheduler, secretsmanager
 from ministack.services.cloudformation import provisioners, stacks
 
-TYPE = "AWS::SecretsManager::RotationSchedule"
+SECRET, ROTATION = "AWS::SecretsManager::Secret", "AWS::SecretsManager::RotationSchedule"
 
 
 def secrets_manager():
     return botocore.session.get_session().create_client("secretsmanager")
+
+
+def create_secret(_logical_id, properties, _stack_name):
+    request = {name: properties[name] for name in ("Name", "KmsKeyId", "SecretString") if name in properties}
+    # CloudFormation's own tags are for itself to set.
+    tags = [tag for tag in properties.get("Tags", []) if not tag["Key"].startswith("aws:")]
+    arn = secrets_manager().create_secret(Tags=tags, **request)["ARN"]
+    return arn, {"Id": arn}
+
+
+def update_secret(physical_id, old_properties, new_properties, _stack_name):
+    if old_properties != new_properties:
+        raise ValueError("infra/addon-secret.yaml: change the document with PutSecretValue")
+    return physical_id, {"Id": physical_id}
+
+
+def delete_secret(physical_id, _properties):
+    secrets_manager().delete_secret(SecretId=physical_id, ForceDeleteWithoutRecovery=True)
 
 
 def is_false(value):
@@ -64,9 +83,36 @@ def delete(physical_id, _properties):
         pass
 
 
-provisioners._RESOURCE_HANDLERS[TYPE] = {"create": create, "update": update, "delete": delete}
+provisioners._RESOURCE_HANDLERS |= {
+    SECRET: {"create": create_secret, "update": update_secret, "delete": delete_secret},
+    ROTATION: {"create": create, "update": update, "delete": delete},
+}
 blocks = stacks._runs_on_worker_thread
-stacks._runs_on_worker_thread = lambda resource_type: resource_type == TYPE or blocks(resource_type)
+stacks._runs_on_worker_thread = lambda resource_type: resource_type in (SECRET, ROTATION) or blocks(resource_type)
+
+# What the gateway plays is authorised there, by the simulations.
+played = re.compile("secretsmanager:.*|scheduler:(Create|Get|Update|Delete)Schedule|scheduler:ListSchedules")
+enforce = iam_evaluator.enforce
+
+
+def authenticate(access_key_id, action, service, *where, **request):
+    if played.fullmatch(action):
+        return iam_evaluator.check_credentials(access_key_id, service)
+    return enforce(access_key_id, action, service, *where, **request)
+
+
+async def who_signed(*_):
+    return 200, {"Content-Type": "application/json"}, json.dumps({"Arn": iam_evaluator.caller_arn()}).encode()
+
+
+async def groups(method, path, *request, handle=scheduler.handle_request):
+    is_group = path.startswith(("/schedule-groups", "/tags"))
+    return await (handle if is_group else who_signed)(method, path, *request)
+
+
+iam_evaluator.enforce = authenticate
+secretsmanager.handle_request = who_signed
+scheduler.handle_request = groups
 
 # https://docs.aws.amazon.com/IAM/latest/APIReference/API_SimulateCustomPolicy.html: MiniStack's evaluator knows
 # conditions, but its simulations drop ContextEntries, ResourcePolicy and CallerArn (here a service's name as well).

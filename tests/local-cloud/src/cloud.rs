@@ -28,11 +28,10 @@ use serde_json::Value;
 pub use embedded::{Embedded, EmbeddedOptions};
 pub use functions::Held;
 pub use instance::{AddOn, Api, Engine, Instance, InstanceSpec};
-pub use own::Own;
+pub use own::{Own, Owned};
 pub use partner::Partner;
-pub use redis::SharedRedis;
 
-use crate::ministack::{MiniStack, MiniStackOptions};
+use crate::ministack::MiniStack;
 use crate::stack::{self, Stack};
 
 /// The stack's name, and so the prefix of its functions'.
@@ -51,14 +50,11 @@ pub enum Parameters {
     All,
 }
 
-/// How the cloud is set up.
 #[derive(Clone)]
 pub struct CloudOptions {
-    /// The project's root.
     pub workspace: PathBuf,
     /// The stack's grace period; whole seconds.
     pub grace_period: Duration,
-    /// Which of the template's parameters are set.
     pub parameters: Parameters,
     /// Told what happens while the cloud starts, a line at a time.
     pub progress: OnLine,
@@ -69,12 +65,9 @@ pub struct Cloud {
     partner: Partner,
     /// MiniStack behind the gateway.
     pub ministack: MiniStack,
-    /// The programs.
     pub tools: Tools,
     functions: functions::Functions,
-    /// The stack.
     pub stack: Stack,
-    /// The template with the functions built.
     pub template: PathBuf,
     parameters: Vec<(String, String)>,
     outputs: BTreeMap<String, String>,
@@ -110,8 +103,7 @@ impl Cloud {
         progress("starting Heroku, the partner's services and AWS");
         let bound = Gateway::bind().await?;
         let endpoint = bound.endpoint().clone();
-        let ministack = MiniStackOptions::new(tools.ministack(), endpoint.clone(), logs.clone());
-        let ministack = MiniStack::start(ministack).await?;
+        let ministack = MiniStack::start(&tools.ministack(), &endpoint, &logs).await?;
         let functions = functions::Functions::new(ministack.client().clone());
         let gateway = GatewayOptions {
             upstream: Some(ministack.client().clone()),
@@ -157,7 +149,6 @@ impl Cloud {
         self.stack.deploy(template, &parameters).await
     }
 
-    /// One of the stack's outputs.
     pub fn output(&self, name: &str) -> anyhow::Result<&str> {
         self.outputs
             .get(name)

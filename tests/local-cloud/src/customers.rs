@@ -19,10 +19,11 @@ mod terminal;
 #[cfg(test)]
 mod tests;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use anyhow::ensure;
+use stand_in::lock;
 use stand_in::patience::{PATIENCE, eventually};
 use strict_heroku::{DynoState, Heroku};
 use tokio::time::MissedTickBehavior;
@@ -30,11 +31,11 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use self::http::HttpLogin;
-use self::mariadb_client::MariadbClient;
+use self::mariadb_client::MARIADB;
 use self::mysql::MysqlLogin;
 use self::postgres::PostgresLogin;
 use self::problem::LogIn as _;
-use self::psql::Psql;
+use self::psql::PSQL;
 use self::redis::RedisLogin;
 pub use self::tally::{GenerationTally, SLICE, SliceTally, Tally};
 use self::terminal::TerminalLogin;
@@ -64,16 +65,11 @@ pub enum Login {
     Redis,
 }
 
-/// An app to run.
 #[derive(Clone)]
 pub struct CustomerSpec {
-    /// Where the app's dynos are.
     pub heroku: Arc<Heroku>,
-    /// The app's name.
     pub app: String,
-    /// The config var that the app logs in with.
     pub config_var: String,
-    /// How it logs in.
     pub login: Login,
     /// How often each dyno logs in, at most; a slow login delays the next.
     pub every: Duration,
@@ -120,8 +116,6 @@ impl Customer {
         })
     }
 
-    /// What came of the logins so far.
-    #[must_use]
     pub fn tally(&self) -> Tally {
         lock(&self.tally).clone()
     }
@@ -160,10 +154,9 @@ enum Outcome {
 
 enum Client {
     Http(HttpLogin),
-    Postgres(Box<PostgresLogin>),
-    Mysql(Box<MysqlLogin>),
-    Psql(Box<TerminalLogin<Psql>>),
-    Mariadb(Box<TerminalLogin<MariadbClient>>),
+    Postgres(PostgresLogin),
+    Mysql(MysqlLogin),
+    Terminal(Box<TerminalLogin>),
     Redis(Box<RedisLogin>),
 }
 
@@ -172,10 +165,22 @@ impl Client {
         let app = &spec.app;
         Ok(match spec.login {
             Login::Http => Self::Http(HttpLogin::new()?),
-            Login::Postgres => Self::Postgres(Box::new(PostgresLogin::new(app, dyno))),
-            Login::Psql => Self::Psql(Box::new(Psql::login(app, dyno))),
-            Login::Mysql => Self::Mysql(Box::new(MysqlLogin::new(app, dyno))),
-            Login::MariadbClient => Self::Mariadb(Box::new(MariadbClient::login(app, dyno))),
+            Login::Postgres => Self::Postgres(PostgresLogin {
+                statements: postgres::AppsStatements::new(app, dyno),
+                migrated_by: None,
+            }),
+            Login::Psql => {
+                let statements = postgres::AppsStatements::new(app, dyno);
+                Self::Terminal(Box::new(TerminalLogin::new(statements, PSQL)))
+            }
+            Login::Mysql => Self::Mysql(MysqlLogin {
+                statements: mysql::AppsStatements::new(app, dyno),
+                migrated_by: None,
+            }),
+            Login::MariadbClient => {
+                let statements = mysql::AppsStatements::new(app, dyno);
+                Self::Terminal(Box::new(TerminalLogin::new(statements, MARIADB)))
+            }
             Login::Redis => Self::Redis(Box::new(RedisLogin::new(app, dyno))),
         })
     }
@@ -186,8 +191,7 @@ impl Client {
                 Self::Http(login) => login.log_in(value).await,
                 Self::Postgres(login) => login.log_in(release, value).await,
                 Self::Mysql(login) => login.log_in(release, value).await,
-                Self::Psql(login) => login.log_in(release, value).await,
-                Self::Mariadb(login) => login.log_in(release, value).await,
+                Self::Terminal(login) => login.log_in(release, value).await,
                 Self::Redis(login) => login.log_in(release, value).await,
             }
         };
@@ -249,8 +253,4 @@ impl Dyno {
         // The app was there at the start, and none is ever taken away.
         self.spec.heroku.dynos(&self.spec.app).unwrap_or_default()
     }
-}
-
-fn lock(tally: &Mutex<Tally>) -> std::sync::MutexGuard<'_, Tally> {
-    tally.lock().unwrap_or_else(PoisonError::into_inner)
 }

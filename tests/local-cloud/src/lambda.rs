@@ -10,7 +10,7 @@ mod template;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
@@ -25,27 +25,20 @@ pub use template::functions;
 
 use process::Sandbox;
 
-/// What the ARNs of the functions begin with.
 const ARN: &str = "arn:aws:lambda:us-east-1:000000000000:function:";
 
-/// A function's ARN.
-#[must_use]
 pub fn arn(name: &str) -> String {
     format!("{ARN}{name}")
 }
 
-/// A deployed function.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Function {
     /// Its name at Lambda, the stack's included.
     pub name: String,
-    /// The name of its executable.
     pub binary: String,
-    /// How long an invocation may take.
     pub timeout: Duration,
     /// Its memory, in MB.
     pub memory: u32,
-    /// Its variables.
     pub environment: BTreeMap<String, String>,
 }
 
@@ -59,13 +52,11 @@ struct Shared {
     functions: OnceLock<BTreeMap<String, Function>>,
     /// Processes that wait for an event, by function.
     idle: Mutex<BTreeMap<String, Vec<Sandbox>>>,
-    /// How many processes were started.
     started: Mutex<u32>,
 }
 
 impl Lambda {
     /// Runs what is in the directory `executables`; the processes' output goes to files in `logs`.
-    #[must_use]
     pub fn new(executables: &Path, logs: &Path) -> Self {
         Self(Arc::new(Shared {
             executables: executables.to_owned(),
@@ -82,7 +73,6 @@ impl Lambda {
         let _ = self.0.functions.set(by_name.collect());
     }
 
-    /// A function by name or ARN.
     fn function(&self, id: &str) -> Option<&Function> {
         let name = id.strip_prefix(ARN).unwrap_or(id);
         self.0.functions.get()?.get(name)
@@ -114,11 +104,7 @@ impl Lambda {
 
     async fn start(&self, function: &Function) -> Result<Sandbox> {
         let number = {
-            let mut started = self
-                .0
-                .started
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner);
+            let mut started = stand_in::lock(&self.0.started);
             *started += 1;
             *started
         };
@@ -136,7 +122,7 @@ impl Lambda {
     }
 
     fn idle(&self) -> MutexGuard<'_, BTreeMap<String, Vec<Sandbox>>> {
-        self.0.idle.lock().unwrap_or_else(PoisonError::into_inner)
+        stand_in::lock(&self.0.idle)
     }
 }
 

@@ -4,6 +4,8 @@
 //! Everything binds to loopback on a free port, and every process started here is stopped with
 //! the value that owns it.
 
+#![allow(clippy::must_use_candidate)]
+
 pub mod cloud;
 pub mod customers;
 pub mod lambda;

@@ -15,7 +15,6 @@ use url::Url;
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
 
-/// The template, within the workspace.
 const TEMPLATE: &str = "infra/template.yaml";
 
 fn reasons(events: &[String]) -> String {
@@ -25,7 +24,6 @@ fn reasons(events: &[String]) -> String {
     format!("CloudFormation's reasons:\n{}", events.join("\n"))
 }
 
-/// A stack and where it is.
 #[derive(Clone, Debug)]
 pub struct Stack {
     tools: Tools,
@@ -94,7 +92,6 @@ fn pack(program: &Path, archive: &Path) -> anyhow::Result<()> {
 
 impl Stack {
     /// Names a stack at the gateway's address. Nothing is deployed yet.
-    #[must_use]
     pub fn new(
         tools: Tools,
         workspace: PathBuf,
@@ -109,12 +106,6 @@ impl Stack {
             name: name.into(),
             log_dir,
         }
-    }
-
-    /// Its name.
-    #[must_use]
-    pub fn name(&self) -> &str {
-        &self.name
     }
 
     /// Deploys what [`build`] has built, by `sam deploy`.
@@ -155,7 +146,6 @@ impl Stack {
         )
     }
 
-    /// Its outputs, by name.
     pub async fn outputs(&self) -> anyhow::Result<BTreeMap<String, String>> {
         let stacks = self.cloudformation("describe-stacks").await?;
         let outputs = stacks
@@ -201,7 +191,6 @@ impl Stack {
 }
 
 /// The AWS command line as the root user of the local cloud at this address, and as nobody else.
-#[must_use]
 pub fn aws(tools: &Tools, endpoint: &Url) -> Command {
     let mut command = process::command(tools.aws(), Signal::SIGTERM);
     at(&mut command, endpoint);
@@ -212,7 +201,6 @@ pub fn aws(tools: &Tools, endpoint: &Url) -> Command {
 
 /// A shell in which a user of the local cloud at this address types `aws` and `sam`. What is built
 /// there is built for this machine.
-#[must_use]
 pub fn shell(tools: &Tools, endpoint: &Url) -> Command {
     let mut command = process::command("bash", Signal::SIGTERM);
     at(&mut command, endpoint);
@@ -236,7 +224,6 @@ fn sam(tools: &Tools) -> Command {
     command
 }
 
-/// Root's credentials at this address.
 fn at(command: &mut Command, endpoint: &Url) {
     process::forget_aws(command);
     command

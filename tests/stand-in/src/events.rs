@@ -1,18 +1,15 @@
 //! What happened in the local cloud, in order: the one record that the live view, the timeline
 //! picture and the tests read.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
-/// One thing that happened.
 #[derive(Clone, Debug, Serialize)]
 pub struct Event {
-    /// When it happened.
     pub at: Timestamp,
-    /// What happened.
     pub kind: EventKind,
 }
 
@@ -109,7 +106,6 @@ pub enum EventKind {
 
 impl EventKind {
     /// The secret and its version that Secrets Manager tells of.
-    #[must_use]
     pub fn version(&self) -> Option<(&str, &str)> {
         match self {
             Self::RotationStarted {
@@ -156,10 +152,9 @@ impl Default for EventLog {
 }
 
 impl EventLog {
-    /// Adds an event that happened now.
     pub fn record(&self, kind: EventKind) {
         let length = {
-            let mut events = self.events.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut events = crate::lock(&self.events);
             events.push(Event {
                 at: Timestamp::now(),
                 kind,
@@ -171,9 +166,8 @@ impl EventLog {
     }
 
     /// All events from the `start`-th on, oldest first.
-    #[must_use]
     pub fn since(&self, start: usize) -> Vec<Event> {
-        let events = self.events.lock().unwrap_or_else(PoisonError::into_inner);
+        let events = crate::lock(&self.events);
         events.get(start..).unwrap_or_default().to_vec()
     }
 
@@ -193,34 +187,5 @@ impl EventLog {
                 std::future::pending::<()>().await;
             }
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn release(version: u32) -> EventKind {
-        EventKind::Release {
-            app: "app".to_owned(),
-            version,
-        }
-    }
-
-    #[tokio::test]
-    async fn a_waiter_sees_events_recorded_before_and_after_it_began() {
-        let log = EventLog::default();
-        log.record(release(1));
-        let waiter = tokio::spawn({
-            let log = log.clone();
-            async move {
-                log.wait_for(|events| (events.len() == 2).then(|| events[1].kind.clone()))
-                    .await
-            }
-        });
-        log.record(release(2));
-        assert_eq!(waiter.await.unwrap(), release(2));
-        assert_eq!(log.since(1).len(), 1);
-        assert!(log.since(5).is_empty());
     }
 }

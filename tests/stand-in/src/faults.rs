@@ -1,15 +1,18 @@
 //! Faults on request and a record of what was asked: what a stand-in's tests need to control and
 //! to see, from code only.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use axum::Router;
 use axum::response::{Html, IntoResponse, Response};
 use http::{HeaderName, HeaderValue, Method, Request, StatusCode};
 use jiff::Timestamp;
+use tokio::net::TcpListener;
 use tower::ServiceExt;
 use uuid::Uuid;
+
+use crate::LoopbackServer;
 
 /// The header under which every answer carries an id for the service's support.
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("request-id");
@@ -37,7 +40,6 @@ pub enum Fault {
 
 impl Fault {
     /// This error in the service's own form, without `Retry-After`.
-    #[must_use]
     pub const fn status(status: u16) -> Self {
         Self::Status {
             status,
@@ -56,13 +58,11 @@ pub struct FaultRule {
     pub path_prefix: String,
     /// How many requests get the fault; then the rule is used up.
     pub count: usize,
-    /// The fault.
     pub fault: Fault,
 }
 
 impl FaultRule {
     /// The next request, whichever it is, gets the fault.
-    #[must_use]
     pub fn next(fault: Fault) -> Self {
         Self {
             method: None,
@@ -72,7 +72,6 @@ impl FaultRule {
         }
     }
 
-    /// The next by this method.
     #[must_use]
     pub fn by(self, method: Method) -> Self {
         let method = Some(method);
@@ -99,9 +98,7 @@ impl FaultRule {
 /// A request that a stand-in received. It holds no header, query or body: those carry secrets.
 #[derive(Clone, Debug)]
 pub struct RequestRecord {
-    /// When it arrived.
     pub at: Timestamp,
-    /// Its method.
     pub method: Method,
     /// Its path, percent-encoded as sent.
     pub path: String,
@@ -109,14 +106,13 @@ pub struct RequestRecord {
     pub status: Option<StatusCode>,
     /// The `Request-Id` of the answer.
     pub request_id: String,
-    /// The fault it got, if any.
     pub fault: Option<Fault>,
 }
 
 /// The connection is to be dropped without an answer.
 #[derive(Debug, thiserror::Error)]
 #[error("the connection is dropped by a fault on request")]
-pub(crate) struct ConnectionDropped;
+pub struct ConnectionDropped;
 
 /// Makes the service's own error answer for a fault.
 type ErrorAnswer = fn(StatusCode, Option<Duration>) -> Response;
@@ -135,7 +131,6 @@ pub struct FrontDesk {
 }
 
 impl FrontDesk {
-    /// One without faults.
     pub fn new(error_answer: ErrorAnswer) -> Self {
         Self {
             book: Arc::default(),
@@ -143,7 +138,6 @@ impl FrontDesk {
         }
     }
 
-    /// Has requests go wrong.
     pub fn fail_next(&self, rule: FaultRule) {
         self.book().rules.push(rule);
     }
@@ -155,19 +149,25 @@ impl FrontDesk {
     }
 
     /// How many faults are still to be given out.
-    #[must_use]
     pub fn pending_faults(&self) -> usize {
         self.book().rules.iter().map(|rule| rule.count).sum()
     }
 
     /// The requests so far, in the order in which they came.
-    #[must_use]
     pub fn requests(&self) -> Vec<RequestRecord> {
         self.book().records.clone()
     }
 
-    /// Answers one request through `router`, or as its fault says.
-    pub(crate) async fn answer(
+    /// Serves what the router has, or as faults say.
+    pub fn serve(&self, listener: TcpListener, router: Router) -> LoopbackServer {
+        let desk = self.clone();
+        LoopbackServer::start(listener, move |request| {
+            let (desk, router) = (desk.clone(), router.clone());
+            async move { desk.answer(router, request).await }
+        })
+    }
+
+    async fn answer(
         &self,
         router: Router,
         request: Request<hyper::body::Incoming>,
@@ -234,7 +234,7 @@ impl FrontDesk {
     }
 
     fn book(&self) -> MutexGuard<'_, Book> {
-        self.book.lock().unwrap_or_else(PoisonError::into_inner)
+        crate::lock(&self.book)
     }
 }
 

@@ -8,7 +8,6 @@ use tokio::time::MissedTickBehavior;
 /// Far longer than anything takes on the slowest machine: it only makes an error of what would hang.
 pub const PATIENCE: Duration = Duration::from_mins(5);
 
-/// Between two looks.
 const LOOK: Duration = Duration::from_millis(5);
 
 /// Waits until something is so that nobody tells; `false` if it never is.
@@ -32,7 +31,6 @@ pub struct Clock {
 
 impl Clock {
     /// Stops it, until dropped. For a runtime of one thread.
-    #[must_use]
     pub fn stop() -> Self {
         let (standing, dropped) = mpsc::channel::<()>();
         tokio::time::pause();

@@ -4,15 +4,17 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use axum::Router;
+use axum::response::Response;
+use http::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::FrontDesk;
+use crate::ConnectionDropped;
 
 /// Listens on a free port of 127.0.0.1. Apart from [`LoopbackServer::start`], so that what is
 /// served can know its own address.
@@ -29,22 +31,37 @@ pub struct LoopbackServer {
 }
 
 impl LoopbackServer {
-    pub fn start(listener: TcpListener, router: Router, desk: FrontDesk) -> Self {
+    /// Answers by this; a request without an answer has its connection dropped.
+    pub fn start<F, A>(listener: TcpListener, answer: F) -> Self
+    where
+        F: Fn(Request<Incoming>) -> A + Clone + Send + 'static,
+        A: Future<Output = Result<Response, ConnectionDropped>> + Send + 'static,
+    {
         // axum's own `serve` cannot leave a request without an answer; hyper's connection ends
         // when its service fails.
         Self {
-            _accepting: AbortOnDropHandle::new(tokio::spawn(accept(listener, router, desk))),
+            _accepting: AbortOnDropHandle::new(tokio::spawn(accept(listener, answer))),
         }
     }
 }
 
-async fn accept(listener: TcpListener, router: Router, desk: FrontDesk) {
+async fn accept<F, A>(listener: TcpListener, answer: F)
+where
+    F: Fn(Request<Incoming>) -> A + Clone + Send + 'static,
+    A: Future<Output = Result<Response, ConnectionDropped>> + Send + 'static,
+{
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => {
-                    connections.spawn(serve(stream, router.clone(), desk.clone()));
+                    let served = http1::Builder::new()
+                        .serve_connection(TokioIo::new(stream), service_fn(answer.clone()));
+                    connections.spawn(async move {
+                        if let Err(error) = served.await {
+                            tracing::debug!(%error, "a connection ended early");
+                        }
+                    });
                 }
                 Err(error) => {
                     tracing::warn!(%error, "cannot accept a connection");
@@ -54,18 +71,5 @@ async fn accept(listener: TcpListener, router: Router, desk: FrontDesk) {
             },
             Some(_) = connections.join_next() => {}
         }
-    }
-}
-
-async fn serve(stream: TcpStream, router: Router, desk: FrontDesk) {
-    let answer = service_fn(move |request| {
-        let (router, desk) = (router.clone(), desk.clone());
-        async move { desk.answer(router, request).await }
-    });
-    let served = http1::Builder::new()
-        .serve_connection(TokioIo::new(stream), answer)
-        .await;
-    if let Err(error) = served {
-        tracing::debug!(%error, "a connection ended early");
     }
 }

@@ -1,61 +1,66 @@
 //! The address that the AWS CLI, the SDKs and the functions speak to.
 //!
-//! MiniStack behind it authenticates and authorises every request, and answers most. Secrets
-//! Manager and EventBridge Scheduler are answered here, where AWS's rules hold strictly. Without a
-//! MiniStack every request is allowed, and only these two services are there.
+//! MiniStack behind it authenticates every request, and answers most. Secrets Manager and EventBridge Scheduler are
+//! answered here, where AWS's rules hold strictly, once MiniStack's IAM allows it. Without a MiniStack every request is
+//! allowed, and only these two services are there.
 //!
 //! No body is ever logged.
 
 mod access;
-mod answer;
+pub(crate) mod answer;
 mod event_bus;
 mod faults;
 mod operation;
-mod record;
 mod secrets;
 mod tables;
 #[cfg(test)]
 mod tests;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use axum::body::{Body, Bytes};
-use axum::extract::State;
 use axum::{Router, body};
-use http::{HeaderMap, Request, Response};
+use http::{Request, Response};
+use hyper::body::Incoming;
 use jiff::Timestamp;
 use serde_json::{Map, Value};
-use stand_in::Fault;
 use stand_in::events::EventLog;
+use stand_in::{ConnectionDropped, Fault, LoopbackServer, lock};
 use tokio::net::TcpListener;
-use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio_util::sync::DropGuard;
 use tower::ServiceExt as _;
 use url::Url;
 
 use crate::credential::Credential;
 use crate::ministack;
-use crate::scheduler::{HandOver, Scheduler, SchedulerOptions, Target};
+use crate::scheduler::{HandOver, Scheduler, Target};
 use crate::secrets_manager::{NoFunctions, RotationFunctions, RotationOptions, SecretsManager};
 
 pub use access::{Needed, needed};
 use faults::Faults;
 pub use faults::GatewayFault;
 pub use operation::operation;
-pub use record::RequestRecord;
 use secrets::Front;
 use tables::Tables;
 
 /// The largest request: a function's code on its way to S3.
 const MAX_BODY_BYTES: usize = 256 * 1024 * 1024;
 
-/// What stands behind a gateway.
+/// A request that was asked of the gateway. It holds no body: those carry secrets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RequestRecord {
+    pub at: Timestamp,
+    /// Who signed it, if anybody did.
+    pub access_key_id: Option<String>,
+    /// `secretsmanager:` and the operation, or `scheduler:` and the method.
+    pub operation: String,
+}
+
 #[derive(Clone, Default)]
 pub struct GatewayOptions {
     /// The MiniStack that authenticates, authorises and answers the rest. `None`: all is allowed.
     pub upstream: Option<ministack::Client>,
-    /// Where to record what happens.
     pub events: EventLog,
-    /// How rotations are attempted.
     pub rotation: RotationOptions,
     /// Where rotation functions run: in the upstream, if not given.
     pub functions: Option<Arc<dyn RotationFunctions>>,
@@ -73,14 +78,11 @@ pub struct BoundGateway {
 }
 
 impl BoundGateway {
-    /// The gateway's address.
-    #[must_use]
     pub fn endpoint(&self) -> &Url {
         &self.endpoint
     }
 
     /// Begins to answer requests. Must be called within a tokio runtime.
-    #[must_use]
     pub fn serve(self, options: GatewayOptions) -> Gateway {
         let GatewayOptions {
             upstream,
@@ -99,12 +101,14 @@ impl BoundGateway {
             None => Arc::new(NoTarget),
         });
         let (secrets_manager, rotations) = SecretsManager::new(events.clone(), functions, rotation);
-        let times = SchedulerOptions::default();
-        let scheduler = Scheduler::new(upstream.clone(), events, target, times);
+        let scheduler = Scheduler::new(upstream.clone(), events, target);
         let faults = Faults::default();
         let routes = Arc::new(Routes {
             faults: faults.clone(),
-            secrets: Front::new(upstream.clone(), secrets_manager.clone()),
+            secrets: Front {
+                upstream: upstream.clone(),
+                service: secrets_manager.clone(),
+            },
             scheduler: scheduler.clone(),
             upstream,
             others: others.fallback(async || nothing_else()),
@@ -112,16 +116,9 @@ impl BoundGateway {
             bus: Mutex::default(),
             tables: Mutex::default(),
         });
-        let stop = CancellationToken::new();
-        let stopped = stop.clone().cancelled_owned();
-        let app = Router::new()
-            .fallback(route)
-            .with_state(Arc::clone(&routes));
-        tokio::spawn(async move {
-            let served = axum::serve(self.listener, app).with_graceful_shutdown(stopped);
-            if let Err(error) = served.await {
-                tracing::error!(%error, "the gateway stopped");
-            }
+        let served = Arc::clone(&routes);
+        let server = LoopbackServer::start(self.listener, move |request| {
+            route(Arc::clone(&served), request)
         });
         Gateway {
             endpoint: self.endpoint,
@@ -130,7 +127,7 @@ impl BoundGateway {
             faults,
             routes,
             _rotations: rotations,
-            _stop: stop.drop_guard(),
+            _server: server,
         }
     }
 }
@@ -143,7 +140,7 @@ pub struct Gateway {
     faults: Faults,
     routes: Arc<Routes>,
     _rotations: DropGuard,
-    _stop: DropGuard,
+    _server: LoopbackServer,
 }
 
 impl Gateway {
@@ -159,67 +156,48 @@ impl Gateway {
         Ok(Self::bind().await?.serve(options))
     }
 
-    /// The gateway's address.
-    #[must_use]
     pub fn endpoint(&self) -> &Url {
         &self.endpoint
     }
 
-    /// Its Secrets Manager.
-    #[must_use]
     pub fn secrets_manager(&self) -> &SecretsManager {
         &self.secrets_manager
     }
 
-    /// Has a request go wrong.
     pub fn fail_next(&self, fault: GatewayFault) {
         self.faults.add(fault);
     }
 
     /// How many faults of requests about this have not come about yet.
-    #[must_use]
     pub fn pending_faults(&self, about: &str) -> usize {
         self.faults.pending(about)
     }
 
     /// The events that were put on the default event bus, where no MiniStack has one.
-    #[must_use]
     pub fn bus_events(&self) -> Vec<Value> {
-        let events = self.routes.bus.lock();
-        events.unwrap_or_else(PoisonError::into_inner).clone()
+        lock(&self.routes.bus).clone()
     }
 
     /// Puts an item whose key is this attribute, where no MiniStack has the table.
     pub fn put_item(&self, table: &str, key: &str, item: Map<String, Value>) {
-        let tables = self.routes.tables.lock();
-        let mut tables = tables.unwrap_or_else(PoisonError::into_inner);
-        tables.put(table, key, item);
+        lock(&self.routes.tables).put(table, key, item);
     }
 
     /// Takes an item away, where no MiniStack has the table.
     pub fn remove_item(&self, table: &str, key: &Value) {
-        let tables = self.routes.tables.lock();
-        let mut tables = tables.unwrap_or_else(PoisonError::into_inner);
-        tables.remove(table, key);
+        lock(&self.routes.tables).remove(table, key);
     }
 
     /// An item of a table, where no MiniStack has it.
-    #[must_use]
     pub fn item(&self, table: &str, key: &Value) -> Option<Value> {
-        let tables = self.routes.tables.lock();
-        let tables = tables.unwrap_or_else(PoisonError::into_inner);
-        tables.item(table, key)
+        lock(&self.routes.tables).item(table, key)
     }
 
     /// The requests to Secrets Manager, EventBridge Scheduler, DynamoDB and EventBridge so far, in the order in which they came.
-    #[must_use]
     pub fn requests(&self) -> Vec<RequestRecord> {
-        let requests = self.routes.requests.lock();
-        requests.unwrap_or_else(PoisonError::into_inner).clone()
+        lock(&self.routes.requests).clone()
     }
 
-    /// Its EventBridge Scheduler.
-    #[must_use]
     pub fn scheduler(&self) -> &Scheduler {
         &self.scheduler
     }
@@ -245,22 +223,26 @@ struct Routes {
     tables: Mutex<Tables>,
 }
 
-async fn route(State(routes): State<Arc<Routes>>, request: Request<Body>) -> Response<Body> {
+async fn route(
+    routes: Arc<Routes>,
+    request: Request<Incoming>,
+) -> Result<Response<Body>, ConnectionDropped> {
     let (parts, body) = request.into_parts();
-    let request = match body::to_bytes(body, MAX_BODY_BYTES).await {
+    let request = match body::to_bytes(Body::new(body), MAX_BODY_BYTES).await {
         Ok(body) => Request::from_parts(parts, body),
         Err(error) => {
             let message = format!("the request cannot be read, or is too large: {error}");
-            return answer::text(http::StatusCode::PAYLOAD_TOO_LARGE, &message).map(Body::from);
+            let answer = answer::text(http::StatusCode::PAYLOAD_TOO_LARGE, &message);
+            return Ok(answer.map(Body::from));
         }
     };
-    match routes.faults.due(&request) {
+    Ok(match routes.faults.due(&request) {
         None => routes.answer(request).await,
-        Some(Fault::LoseRequest) => faults::broken(),
+        Some(Fault::LoseRequest) => return Err(ConnectionDropped),
         Some(Fault::LoseAnswer) => {
             // Whoever asked may be gone by then.
             let _ = tokio::spawn(async move { routes.answer(request).await }).await;
-            faults::broken()
+            return Err(ConnectionDropped);
         }
         Some(Fault::Status { status, .. } | Fault::Garbage(status)) => faults::error(status),
         Some(Fault::Slow(wait)) => {
@@ -268,34 +250,41 @@ async fn route(State(routes): State<Arc<Routes>>, request: Request<Body>) -> Res
             tokio::time::sleep(wait).await;
             answer
         }
-    }
+    })
 }
 
 impl Routes {
     async fn answer(&self, request: Request<Bytes>) -> Response<Body> {
-        if let Some(operation) = secrets_manager_operation(request.headers()) {
-            self.record(&request, format!("secretsmanager:{operation}"));
-            let answer = self.secrets.handle(&operation, request).await;
-            return answer.map(Body::from);
-        }
-        if is_of_schedules(&request) {
-            self.record(&request, format!("scheduler:{}", request.method()));
-            return self.scheduler.handle(request).await.map(Body::from);
-        }
-        if names_event(request.headers()) {
-            self.record(&request, "events:PutEvents".to_owned());
-            if self.upstream.is_none() {
-                return event_bus::put(&self.bus, request.body()).map(Body::from);
+        let target = request.headers().get("x-amz-target");
+        let target = target
+            .and_then(|target| target.to_str().ok())
+            .unwrap_or_default();
+        let target = target.to_owned();
+        match target.split_once('.') {
+            Some(("secretsmanager", operation)) => {
+                self.record(&request, format!("secretsmanager:{operation}"));
+                let answer = self.secrets.handle(operation, request).await;
+                return answer.map(Body::from);
             }
-        }
-        if let Some(operation) = dynamodb_operation(request.headers()) {
-            self.record(&request, format!("dynamodb:{operation}"));
-            if self.upstream.is_none() {
-                let request = serde_json::from_slice(request.body()).unwrap_or_default();
-                let tables = self.tables.lock();
-                let mut tables = tables.unwrap_or_else(PoisonError::into_inner);
-                return answer::dynamodb(tables.handle(&operation, &request)).map(Body::from);
+            Some(("AWSEvents", "PutEvents")) => {
+                self.record(&request, "events:PutEvents".to_owned());
+                if self.upstream.is_none() {
+                    return event_bus::put(&self.bus, request.body()).map(Body::from);
+                }
             }
+            Some((operation::DYNAMODB, operation)) => {
+                self.record(&request, format!("dynamodb:{operation}"));
+                if self.upstream.is_none() {
+                    let request = serde_json::from_slice(request.body()).unwrap_or_default();
+                    let answer = lock(&self.tables).handle(operation, &request);
+                    return answer::dynamodb(answer).map(Body::from);
+                }
+            }
+            _ if is_of_schedules(&request) => {
+                self.record(&request, format!("scheduler:{}", request.method()));
+                return self.scheduler.handle(request).await.map(Body::from);
+            }
+            _ => {}
         }
         let Some(upstream) = &self.upstream else {
             let request = request.map(Body::from);
@@ -315,10 +304,7 @@ impl Routes {
             access_key_id: Credential::of(request.headers()).map(|it| it.access_key_id),
             operation,
         };
-        let requests = self.requests.lock();
-        requests
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(record);
+        lock(&self.requests).push(record);
     }
 }
 
@@ -326,26 +312,6 @@ fn nothing_else() -> Response<Body> {
     let message = "there is no MiniStack behind this gateway, only Secrets Manager, EventBridge Scheduler, \
                    DynamoDB and EventBridge's PutEvents";
     answer::text(http::StatusCode::NOT_IMPLEMENTED, message).map(Body::from)
-}
-
-/// The operation that a request to Secrets Manager names.
-fn secrets_manager_operation(headers: &HeaderMap) -> Option<String> {
-    let target = headers.get("x-amz-target")?.to_str().ok()?;
-    target.strip_prefix("secretsmanager.").map(str::to_owned)
-}
-
-/// The operation that a request to DynamoDB names.
-fn dynamodb_operation(headers: &HeaderMap) -> Option<String> {
-    let target = headers.get("x-amz-target")?.to_str().ok()?;
-    let operation = target.strip_prefix(operation::DYNAMODB)?;
-    operation.strip_prefix('.').map(str::to_owned)
-}
-
-/// Whether the request puts events on a bus.
-fn names_event(headers: &HeaderMap) -> bool {
-    headers
-        .get("x-amz-target")
-        .is_some_and(|target| target == "AWSEvents.PutEvents")
 }
 
 /// Whether the request is about schedules. A bucket may be called so too.

@@ -3,6 +3,8 @@
 //! Alone, every request is allowed. In front of a `MiniStack`, that one authenticates and authorises each, and answers
 //! for the rest of AWS.
 
+#![allow(clippy::must_use_candidate)]
+
 mod credential;
 pub mod gateway;
 pub mod ministack;

@@ -11,8 +11,6 @@ mod lambda;
 mod logs;
 mod xml;
 
-pub(crate) use client::error_of;
 pub use client::{ACCOUNT_ID, Client, REGION, ROOT_ACCESS_KEY_ID, ROOT_SECRET_ACCESS_KEY};
-pub(crate) use error::code;
 pub use iam::{Context, ExecutionCredentials, Principal};
 pub use lambda::{Invocation, InvocationType};

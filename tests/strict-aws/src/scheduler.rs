@@ -13,7 +13,7 @@ mod firing;
 mod model;
 mod target;
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -24,24 +24,6 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use crate::ministack;
 
 pub use target::{HandOver, Target};
-
-/// How the scheduler differs from AWS's in time.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct SchedulerOptions {
-    /// The pause before the first retry of a failed hand-over. Each further one is twice as long.
-    pub(crate) retry_base: Duration,
-    /// The longest pause between two retries.
-    pub(crate) retry_limit: Duration,
-}
-
-impl Default for SchedulerOptions {
-    fn default() -> Self {
-        Self {
-            retry_base: Duration::from_millis(500),
-            retry_limit: Duration::from_secs(30),
-        }
-    }
-}
 
 /// What AWS's scheduler may do and need not. It is settled by no document.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -56,21 +38,17 @@ pub struct Untidy {
 /// `LocalStack`); whether and when it fires is recorded nowhere.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Past {
-    /// It fires at once.
     #[default]
     AtOnce,
     /// It fires this long after it was made.
     After(Duration),
-    /// It never fires.
     Never,
 }
 
 /// A schedule, for tests and the live view.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ScheduleSummary {
-    /// Its name.
     pub name: String,
-    /// The name of its group.
     pub group: String,
     /// When it fires next; `None` if it never does again, or is disabled.
     pub fires_at: Option<Timestamp>,
@@ -89,7 +67,6 @@ struct State {
     upstream: Option<ministack::Client>,
     events: EventLog,
     target: Arc<dyn Target>,
-    options: SchedulerOptions,
     untidy: Mutex<Untidy>,
     schedules: Mutex<model::Schedules>,
     changed: Notify,
@@ -98,13 +75,11 @@ struct State {
 
 impl State {
     fn schedules(&self) -> MutexGuard<'_, model::Schedules> {
-        self.schedules
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        stand_in::lock(&self.schedules)
     }
 
     fn untidy(&self) -> MutexGuard<'_, Untidy> {
-        self.untidy.lock().unwrap_or_else(PoisonError::into_inner)
+        stand_in::lock(&self.untidy)
     }
 }
 
@@ -114,14 +89,12 @@ impl Scheduler {
         upstream: Option<ministack::Client>,
         events: EventLog,
         target: Arc<dyn Target>,
-        options: SchedulerOptions,
     ) -> Self {
         let stopped = CancellationToken::new();
         let state = Arc::new(State {
             upstream,
             events,
             target,
-            options,
             untidy: Mutex::default(),
             schedules: Mutex::default(),
             changed: Notify::new(),
@@ -139,8 +112,6 @@ impl Scheduler {
         *self.state.untidy() = untidy;
     }
 
-    /// All schedules, by group and name.
-    #[must_use]
     pub fn schedules(&self) -> Vec<ScheduleSummary> {
         self.state
             .schedules()
@@ -151,7 +122,6 @@ impl Scheduler {
 
     /// Makes the next occurrence of every enabled schedule of this name happen now.
     /// Whether there was one.
-    #[must_use]
     pub fn bring_forward(&self, name: &str) -> bool {
         let found = self.state.schedules().bring_forward(name, Timestamp::now());
         self.state.changed.notify_one();

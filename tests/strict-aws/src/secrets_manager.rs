@@ -17,8 +17,8 @@ mod tests;
 mod untidy;
 
 pub use error::ServiceError;
+pub(crate) use functions::NoFunctions;
 pub use functions::{Answer, RotationFunctions};
-pub(crate) use functions::{NoFunctions, principal_name};
 pub use rotation::RotationOptions;
 pub use rules::RotationRules;
 pub use secret::Tag;

@@ -1,7 +1,7 @@
 //! An app's dynos: each restarts on its own, and runs with the release that it was started with.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use stand_in::events::{EventKind, EventLog};
@@ -80,7 +80,7 @@ async fn restart_after_releases(
                 dyno: dyno.clone(),
             });
             tokio::time::sleep(restart).await;
-            *running.lock().unwrap_or_else(PoisonError::into_inner) = starting;
+            *stand_in::lock(&running) = starting;
             events.record(EventKind::DynoRestarted {
                 app: app.clone(),
                 dyno: dyno.clone(),
@@ -93,5 +93,5 @@ async fn restart_after_releases(
 }
 
 fn now(running: &Mutex<Arc<Deployed>>) -> Arc<Deployed> {
-    Arc::clone(&running.lock().unwrap_or_else(PoisonError::into_inner))
+    Arc::clone(&stand_in::lock(running))
 }

@@ -4,6 +4,8 @@
 //! It is controlled from code only. Where Heroku documents nothing, the choice is said at the
 //! item it concerns.
 
+#![allow(clippy::must_use_candidate)]
+
 mod answer;
 mod dynos;
 mod limits;
@@ -18,9 +20,10 @@ mod v3;
 mod world;
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
+use anyhow::ensure;
 use axum::Router;
 use axum::extract::Request;
 use axum::middleware::{self, Next};
@@ -34,8 +37,8 @@ use url::Url;
 use self::answer::{ApiError, REMAINING};
 pub use self::limits::{Pool, RateLimit};
 pub use self::model::{
-    AddOnState, AppSpec, DynoState, GoneAs, HerokuError, Manifest, Provision, ProvisionedAddOn,
-    Release, Renewal, RestartSpeed, ShownNames, TokenRules, Untidiness,
+    AppSpec, DynoState, GoneAs, Manifest, Provision, ProvisionedAddOn, Release, Renewal,
+    RestartSpeed, ShownNames, Untidiness,
 };
 use self::world::World;
 
@@ -49,7 +52,6 @@ pub struct Heroku {
     _id: LoopbackServer,
 }
 
-/// What the handlers share.
 #[derive(Clone)]
 struct Shared {
     world: Arc<Mutex<World>>,
@@ -58,7 +60,7 @@ struct Shared {
 
 impl Shared {
     fn world(&self) -> MutexGuard<'_, World> {
-        self.world.lock().unwrap_or_else(PoisonError::into_inner)
+        stand_in::lock(&self.world)
     }
 
     fn api_url(&self) -> &Url {
@@ -81,7 +83,7 @@ impl Shared {
 
 impl Heroku {
     /// Starts an empty Heroku that reports to `events`. Needs a running Tokio runtime.
-    pub async fn start(events: EventLog) -> Result<Self, HerokuError> {
+    pub async fn start(events: EventLog) -> anyhow::Result<Self> {
         let (api_listener, api_url) = base_url().await?;
         let (id_listener, id_url) = base_url().await?;
         let shared = Shared {
@@ -94,65 +96,58 @@ impl Heroku {
         let id = with_common_answers(oauth::router(shared.clone()), &shared);
         Ok(Self {
             oauth_url: joined(&id_url, "oauth/token"),
-            _api: LoopbackServer::start(api_listener, api, desk.clone()),
-            _id: LoopbackServer::start(id_listener, id, desk.clone()),
+            _api: desk.serve(api_listener, api),
+            _id: desk.serve(id_listener, id),
             shared,
             desk,
         })
     }
 
     /// What is `https://api.heroku.com/` in production.
-    #[must_use]
     pub fn api_url(&self) -> Url {
         self.shared.api_url.clone()
     }
 
     /// What is `https://id.heroku.com/oauth/token` in production.
-    #[must_use]
     pub fn oauth_url(&self) -> Url {
         self.oauth_url.clone()
     }
 
-    /// Takes on an add-on service.
-    pub fn add_service(&self, manifest: Manifest) -> Result<(), HerokuError> {
+    pub fn add_service(&self, manifest: Manifest) -> anyhow::Result<()> {
         self.shared.world().add_service(manifest)
     }
 
     /// Creates an app, with its dynos running on an empty config.
-    pub fn create_app(&self, spec: AppSpec) -> Result<(), HerokuError> {
+    pub fn create_app(&self, spec: AppSpec) -> anyhow::Result<()> {
         self.shared.world().create_app(spec)
     }
 
     /// Sets a config var of the customer's own; a release.
-    pub fn set_app_var(&self, app: &str, var: &str, value: &str) -> Result<(), HerokuError> {
+    pub fn set_app_var(&self, app: &str, var: &str, value: &str) -> anyhow::Result<()> {
         self.shared.world().set_app_var(app, var, value)
     }
 
     /// Provisions an add-on at once: a release of the app that owns it.
-    pub fn provision(&self, provision: Provision) -> Result<ProvisionedAddOn, HerokuError> {
+    pub fn provision(&self, provision: Provision) -> anyhow::Result<ProvisionedAddOn> {
         self.shared.world().provision(provision)
     }
 
     /// Attaches an add-on to an app; a release of that app. `ACME_URL` is there under
     /// `{as_name}_URL`.
-    pub fn attach(&self, addon: &str, app: &str, as_name: &str) -> Result<(), HerokuError> {
+    pub fn attach(&self, addon: &str, app: &str, as_name: &str) -> anyhow::Result<()> {
         self.shared.world().attach(addon, app, as_name)
     }
 
     /// Removes an add-on, as the customer does; a release of each app that had it. Its refresh
     /// token ends; an access token is accepted until it expires, and learns that the add-on is
     /// gone.
-    pub fn deprovision(&self, addon: &str) -> Result<(), HerokuError> {
+    pub fn deprovision(&self, addon: &str) -> anyhow::Result<()> {
         self.shared.world().deprovision(addon)
     }
 
     /// Writes an add-on's config as somebody else with the partner's rights would; a release of
     /// each app that has the add-on.
-    pub fn set_config(
-        &self,
-        addon: &str,
-        vars: &BTreeMap<String, String>,
-    ) -> Result<(), HerokuError> {
+    pub fn set_config(&self, addon: &str, vars: &BTreeMap<String, String>) -> anyhow::Result<()> {
         let mut world = self.shared.world();
         let number = world.number(addon)?;
         let changes = vars
@@ -164,45 +159,42 @@ impl Heroku {
 
     /// Removes one of an add-on's config vars, as somebody else with the partner's rights would; a release of each
     /// app that has the add-on.
-    pub fn remove_config(&self, addon: &str, var: &str) -> Result<(), HerokuError> {
+    pub fn remove_config(&self, addon: &str, var: &str) -> anyhow::Result<()> {
         let mut world = self.shared.world();
         let number = world.number(addon)?;
         world.write_config(number, &BTreeMap::from([(var.to_owned(), None)]))
     }
 
     /// Answers a refresh token of the add-on, as the exchange of the grant code gave it. A secret.
-    pub fn refresh_token(&self, addon: &str) -> Result<String, HerokuError> {
+    pub fn refresh_token(&self, addon: &str) -> anyhow::Result<String> {
         let mut world = self.shared.world();
         let number = world.number(addon)?;
-        let state = world.addon(number)?.state;
-        if state == AddOnState::Deprovisioned {
-            return Err(HerokuError::Gone(addon.to_owned()));
-        }
+        ensure!(
+            !world.addon(number)?.is_gone,
+            "the add-on `{addon}` is gone"
+        );
         let token = world.tokens.any_refresh_token(number);
         world.secrets.insert(token.clone());
         Ok(token)
     }
 
     /// Whether a refresh token would be honoured: nothing comes of the question.
-    #[must_use]
     pub fn honours(&self, refresh_token: &str) -> bool {
         self.shared.world().tokens.honours(refresh_token)
     }
 
-    /// Expires every access token of the add-on.
-    pub fn expire_tokens(&self, addon: &str) -> Result<(), HerokuError> {
+    pub fn expire_tokens(&self, addon: &str) -> anyhow::Result<()> {
         let mut world = self.shared.world();
         let number = world.number(addon)?;
         world.tokens.expire_access(number);
         Ok(())
     }
 
-    /// Sets the rules for tokens issued from now on.
-    pub fn set_token_rules(&self, rules: TokenRules) {
-        self.shared.world().tokens.rules = rules;
+    /// Sets what a refresh of tokens does from now on.
+    pub fn set_renewal(&self, renewal: Renewal) {
+        self.shared.world().tokens.renewal = renewal;
     }
 
-    /// Sets the rate limit, and fills every pool.
     pub fn set_rate_limit(&self, limit: RateLimit) {
         self.shared.world().pools.set(limit);
     }
@@ -223,12 +215,12 @@ impl Heroku {
     }
 
     /// The releases of an app, oldest first; the first is the app's creation.
-    pub fn releases(&self, app: &str) -> Result<Vec<Release>, HerokuError> {
+    pub fn releases(&self, app: &str) -> anyhow::Result<Vec<Release>> {
         Ok(self.shared.world().app(app)?.releases.clone())
     }
 
     /// The dynos of an app, as they are now.
-    pub fn dynos(&self, app: &str) -> Result<Vec<DynoState>, HerokuError> {
+    pub fn dynos(&self, app: &str) -> anyhow::Result<Vec<DynoState>> {
         let world = self.shared.world();
         Ok(world
             .app(app)?
@@ -239,13 +231,13 @@ impl Heroku {
     }
 
     /// The config vars of an add-on under the manifest's names. Secrets.
-    pub fn config(&self, addon: &str) -> Result<BTreeMap<String, String>, HerokuError> {
+    pub fn config(&self, addon: &str) -> anyhow::Result<BTreeMap<String, String>> {
         let world = self.shared.world();
         Ok(world.addon(world.number(addon)?)?.config.clone())
     }
 
     /// How often the add-on's config was written since it was provisioned, changed or not.
-    pub fn config_writes(&self, addon: &str) -> Result<usize, HerokuError> {
+    pub fn config_writes(&self, addon: &str) -> anyhow::Result<usize> {
         let world = self.shared.world();
         Ok(world.addon(world.number(addon)?)?.writes)
     }
@@ -256,30 +248,25 @@ impl Heroku {
     }
 
     /// How many of the faults asked for no request has met yet.
-    #[must_use]
     pub fn pending_faults(&self) -> usize {
         self.desk.pending_faults()
     }
 
     /// The requests so far, on the API and on OAuth, in the order in which they came.
-    #[must_use]
     pub fn requests(&self) -> Vec<RequestRecord> {
         self.desk.requests()
     }
 
     /// Every secret that Heroku ever held: passwords, client secrets, codes, tokens, and config
     /// vars' values. For looking whether one of them got into an output.
-    #[must_use]
     pub fn secret_values(&self) -> Vec<String> {
         self.shared.world().secrets.iter().cloned().collect()
     }
 }
 
-async fn base_url() -> Result<(TcpListener, Url), HerokuError> {
+async fn base_url() -> anyhow::Result<(TcpListener, Url)> {
     let (listener, address) = listen().await?;
-    let url = Url::parse(&format!("http://{address}/"))
-        .map_err(|error| HerokuError::Listen(std::io::Error::other(error)))?;
-    Ok((listener, url))
+    Ok((listener, Url::parse(&format!("http://{address}/"))?))
 }
 
 fn joined(base: &Url, path: &str) -> Url {

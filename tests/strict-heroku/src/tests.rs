@@ -36,18 +36,14 @@ impl Fixture {
         let heroku = Heroku::start(events.clone()).await.unwrap();
         heroku.add_service(manifest("acme")).unwrap();
         heroku.create_app(app("shop")).unwrap();
-        let addon = heroku
-            .provision(provision("acme-fluffy-1", "shop"))
-            .unwrap();
+        let addon = provision("acme", "acme-fluffy-1", "shop");
+        let addon = heroku.provision(addon).unwrap();
+        // On a connection that is used again the client repeats a request whose answer is lost.
+        let client = Client::builder().no_proxy().pool_max_idle_per_host(0);
         Self {
             heroku,
             events,
-            // On a connection that is used again the client repeats a request whose answer is lost.
-            client: Client::builder()
-                .no_proxy()
-                .pool_max_idle_per_host(0)
-                .build()
-                .unwrap(),
+            client: client.build().unwrap(),
             addon,
         }
     }
@@ -58,20 +54,43 @@ impl Fixture {
         request.basic_auth("acme", Some(PASSWORD))
     }
 
+    /// The add-on's page in v1.
+    fn installation(&self, method: Method) -> RequestBuilder {
+        self.v1(method, &format!("vendor/apps/{}", self.addon.id))
+    }
+
+    fn write(&self, value: &str) -> RequestBuilder {
+        let body = serde_json::json!({ "config": { "ACME_URL": value } });
+        self.installation(Method::PUT).json(&body)
+    }
+
+    async fn written(&self, value: &str) {
+        let answer = self.write(value).send().await.unwrap();
+        assert_eq!(answer.status(), StatusCode::OK);
+        assert_eq!(answer.text().await.unwrap(), "", "Heroku documents no body");
+    }
+
     fn v3(&self, method: Method, path: &str, token: &str) -> RequestBuilder {
         let url = self.heroku.api_url().join(path).unwrap();
         let request = self.client.request(method, url);
         request.header("accept", ACCEPT_V3).bearer_auth(token)
     }
 
+    fn config(&self, method: Method, token: &str) -> RequestBuilder {
+        let path = format!("addons/{}/config", self.addon.id);
+        self.v3(method, &path, token)
+    }
+
     fn oauth(&self, form: &[(&str, &str)]) -> RequestBuilder {
         self.client.post(self.heroku.oauth_url()).form(form)
     }
 
-    /// An access token for the add-on.
+    fn refresh_token(&self) -> String {
+        self.heroku.refresh_token(&self.addon.id).unwrap()
+    }
+
     async fn token(&self) -> String {
-        let refresh_token = self.heroku.refresh_token(&self.addon.id).unwrap();
-        let answer = self.refresh(&refresh_token).await;
+        let answer = self.refresh(&self.refresh_token()).await;
         text(&json(answer, StatusCode::OK).await["access_token"])
     }
 
@@ -88,13 +107,22 @@ impl Fixture {
         self.heroku.config(&self.addon.id).unwrap()["ACME_URL"].clone()
     }
 
-    /// The versions of an app's releases.
+    fn writes(&self) -> usize {
+        self.heroku.config_writes(&self.addon.id).unwrap()
+    }
+
+    /// Creates an app that has the add-on as well.
+    fn attached(&self, app: AppSpec, as_name: &str) {
+        let name = app.name.clone();
+        self.heroku.create_app(app).unwrap();
+        self.heroku.attach(&self.addon.id, &name, as_name).unwrap();
+    }
+
     fn versions(&self, app: &str) -> Vec<u32> {
         let releases = self.heroku.releases(app).unwrap();
         releases.iter().map(|release| release.version).collect()
     }
 
-    /// Waits for an event.
     async fn event(&self, wanted: impl Fn(&EventKind) -> bool) -> Event {
         let found = self
             .events
@@ -125,12 +153,10 @@ fn app(name: &str) -> AppSpec {
     }
 }
 
-fn provision(name: &str, owner_app: &str) -> Provision {
+fn provision(service: &str, name: &str, owner_app: &str) -> Provision {
     Provision {
-        service: "acme".to_owned(),
+        service: service.to_owned(),
         name: name.to_owned(),
-        plan: "acme:gold".to_owned(),
-        region: "amazon-web-services::us-east-1".to_owned(),
         owner_app: owner_app.to_owned(),
         config: BTreeMap::from([("ACME_URL".to_owned(), "first".to_owned())]),
     }
@@ -146,6 +172,10 @@ async fn json(answer: Response, status: StatusCode) -> Value {
     assert!(answer.headers().contains_key("request-id"));
     assert!(answer.headers().contains_key("ratelimit-remaining"));
     answer.json().await.unwrap()
+}
+
+async fn sent(request: RequestBuilder) -> Value {
+    json(request.send().await.unwrap(), StatusCode::OK).await
 }
 
 /// Sends, and expects an error in Heroku's form; answers its message.

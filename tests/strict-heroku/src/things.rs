@@ -1,20 +1,21 @@
 //! The add-ons and apps of Heroku, and what an app sees of an add-on.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use tokio::sync::watch;
 
 use super::dynos::{Deployed, Dyno};
-use super::model::{AddOnState, Release, ShownNames};
-use super::tokens::AddOnNumber;
+use super::model::{Release, ShownNames};
+
+/// Every add-on's.
+pub(super) const PLAN: &str = "gold";
 
 /// Changes of config vars: a value to set, none to remove.
 pub(super) type Changes = BTreeMap<String, Option<String>>;
 
 pub(super) struct Attachment {
-    pub(super) id: String,
     pub(super) app: String,
     pub(super) name: String,
 }
@@ -25,10 +26,8 @@ pub(super) struct AddOn {
     pub(super) heroku_id: String,
     pub(super) provider_id: String,
     pub(super) service: String,
-    pub(super) plan: String,
-    pub(super) region: String,
     pub(super) owner_app: String,
-    pub(super) state: AddOnState,
+    pub(super) is_gone: bool,
     pub(super) created_at: Timestamp,
     pub(super) updated_at: Timestamp,
     pub(super) config: BTreeMap<String, String>,
@@ -112,7 +111,6 @@ pub(super) struct App {
     pub(super) releases: Vec<Release>,
     pub(super) dynos: Vec<Dyno>,
     pub(super) own_config: BTreeMap<String, String>,
-    pub(super) addons: BTreeSet<AddOnNumber>,
     pub(super) newest: watch::Sender<Arc<Deployed>>,
 }
 

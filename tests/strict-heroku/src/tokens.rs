@@ -1,20 +1,23 @@
 //! OAuth's codes and tokens, each for one add-on.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use rand::distr::{Alphanumeric, SampleString};
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::model::{Renewal, TokenRules};
+use super::model::Renewal;
 
-/// The number of an add-on within the stand-in.
+/// How long a grant code can be exchanged, and an access token is accepted.
+const GRANT_LIFETIME: Duration = Duration::from_mins(5);
+const ACCESS_LIFETIME: Duration = Duration::from_hours(8);
+
 pub(super) type AddOnNumber = u64;
 
 /// Why a grant is not honoured: an unknown, used or expired code, or an ended refresh token.
 pub(super) struct InvalidGrant;
 
-/// The tokens of one answer.
 pub(super) struct Issued {
     pub(super) access_token: String,
     pub(super) refresh_token: String,
@@ -30,7 +33,7 @@ struct RefreshToken {
 
 #[derive(Default)]
 pub(super) struct Tokens {
-    pub(super) rules: TokenRules,
+    pub(super) renewal: Renewal,
     codes: HashMap<String, (AddOnNumber, Instant)>,
     refresh: HashMap<String, RefreshToken>,
     access: HashMap<String, (AddOnNumber, Instant)>,
@@ -39,7 +42,7 @@ pub(super) struct Tokens {
 impl Tokens {
     pub(super) fn new_code(&mut self, addon: AddOnNumber) -> String {
         let code = Uuid::new_v4().to_string();
-        let expires = Instant::now() + self.rules.grant_lifetime;
+        let expires = Instant::now() + GRANT_LIFETIME;
         self.codes.insert(code.clone(), (addon, expires));
         code
     }
@@ -60,7 +63,7 @@ impl Tokens {
         Ok(Issued {
             access_token: self.new_access_token(addon),
             refresh_token,
-            expires_in: self.rules.access_lifetime.as_secs(),
+            expires_in: ACCESS_LIFETIME.as_secs(),
         })
     }
 
@@ -71,7 +74,7 @@ impl Tokens {
         if let Some(before) = sent.before.take() {
             self.refresh.remove(&before);
         }
-        let next = match self.rules.renewal {
+        let next = match self.renewal {
             Renewal::Never => refresh_token.to_owned(),
             Renewal::EndsOld => {
                 self.refresh.remove(refresh_token);
@@ -85,7 +88,7 @@ impl Tokens {
             access_token: self.new_access_token(addon),
             refresh_token: next,
             // A refresh is answered with 28,799 s, the exchange with 28,800.
-            expires_in: self.rules.access_lifetime.as_secs().saturating_sub(1),
+            expires_in: ACCESS_LIFETIME.as_secs().saturating_sub(1),
         })
     }
 
@@ -99,7 +102,6 @@ impl Tokens {
         Some(addon)
     }
 
-    /// Expires an add-on's access tokens.
     pub(super) fn expire_access(&mut self, addon: AddOnNumber) {
         self.access.retain(|_, (owner, _)| *owner != addon);
     }
@@ -120,7 +122,6 @@ impl Tokens {
         }
     }
 
-    /// Whether a refresh token would be honoured.
     pub(super) fn honours(&self, refresh_token: &str) -> bool {
         self.refresh.contains_key(refresh_token)
     }
@@ -135,7 +136,7 @@ impl Tokens {
     fn new_access_token(&mut self, addon: AddOnNumber) -> String {
         let random = Alphanumeric.sample_string(&mut rand::rng(), 40);
         let token = format!("HRKU-{random}");
-        let expires = Instant::now() + self.rules.access_lifetime;
+        let expires = Instant::now() + ACCESS_LIFETIME;
         self.access.insert(token.clone(), (addon, expires));
         token
     }

@@ -18,8 +18,7 @@ use serde_json::{Value, json};
 use super::Shared;
 use super::answer::ApiError;
 use super::limits::Pools;
-use super::model::{AddOnState, HerokuError};
-use super::things::{AddOn, Changes};
+use super::things::{AddOn, Changes, PLAN};
 use super::tokens::AddOnNumber;
 use super::world::World;
 
@@ -61,8 +60,7 @@ async fn list(
     Query(page): Query<Page>,
 ) -> Response {
     let world = shared.world();
-    let listed =
-        |addon: &&AddOn| addon.service == service && addon.state == AddOnState::Provisioned;
+    let listed = |addon: &&AddOn| addon.service == service && !addon.is_gone;
     let from = page.offset.unwrap_or(0);
     let mut rest = world.addons.range(from..).filter(|(_, it)| listed(it));
     let installations: Vec<Value> = rest
@@ -108,7 +106,7 @@ async fn show(
         "config": addon.shown_by_v1(world.untidiness.names),
         "callback_url": callback_url(addon),
         "owner_email": format!("owner@{}.example", addon.owner_app),
-        "region": addon.region,
+        "region": "amazon-web-services::us-east-1",
         "domains": [format!("{}.example", addon.owner_app)],
     });
     if !world.untidiness.without_uuid {
@@ -139,16 +137,12 @@ async fn update(
         .into_iter()
         .map(|(var, value)| (var, Some(value)))
         .collect();
-    world
-        .write_config(number, &changes)
-        .map_err(|refusal| match refusal {
-            HerokuError::Undeclared { var, .. } => ApiError::new(
-                StatusCode::FORBIDDEN,
-                "forbidden",
-                format!("{var} is not declared in the add-on's manifest."),
-            ),
-            other => ApiError::invalid_params(other.to_string()),
-        })?;
+    if let Some(var) = world.undeclared(&service, changes.keys()) {
+        let message = format!("{var} is not declared in the add-on's manifest.");
+        return Err(ApiError::new(StatusCode::FORBIDDEN, "forbidden", message));
+    }
+    let written = world.write_config(number, &changes);
+    written.map_err(|refusal| ApiError::invalid_params(refusal.to_string()))?;
     Ok(StatusCode::OK)
 }
 
@@ -162,8 +156,7 @@ fn installed<'w>(
         .number(id)
         .ok()
         .and_then(|number| Some((number, world.addons.get(&number)?)))
-        .filter(|(_, addon)| addon.service == service && addon.name != id)
-        .filter(|(_, addon)| addon.state == AddOnState::Provisioned)
+        .filter(|(_, it)| it.service == service && it.name != id && !it.is_gone)
         .ok_or_else(|| ApiError::not_found("Couldn't find that app."))
 }
 
@@ -171,7 +164,7 @@ fn installation(addon: &AddOn) -> Value {
     json!({
         "callback_url": callback_url(addon),
         "heroku_id": addon.heroku_id,
-        "plan": addon.plan.rsplit(':').next(),
+        "plan": PLAN,
         "provider_id": addon.provider_id,
         "resource": { "uuid": addon.id, "name": addon.name },
     })

@@ -15,12 +15,11 @@ use serde_json::{Value, json};
 
 use super::Shared;
 use super::answer::ApiError;
-use super::model::{AddOnState, GoneAs};
-use super::things::{AddOn, Attachment, Changes};
+use super::model::GoneAs;
+use super::things::{AddOn, Changes, PLAN};
 use super::tokens::AddOnNumber;
 use super::world::World;
 
-/// The add-on that the caller's token is for.
 #[derive(Clone, Copy)]
 struct Scope(AddOnNumber);
 
@@ -28,7 +27,6 @@ pub(super) fn router(shared: Shared) -> Router {
     Router::new()
         .route("/addons/{id}", get(show))
         .route("/addons/{id}/config", get(config).patch(update))
-        .route("/addons/{id}/addon-attachments", get(attachments))
         .layer(middleware::from_fn_with_state(shared.clone(), admit))
         .with_state(shared)
 }
@@ -69,16 +67,14 @@ async fn show(
     Path(id): Path<String>,
 ) -> Result<Json<Value>, ApiError> {
     let world = shared.world();
-    let (_, addon) = in_scope(&world, scope, &id)?;
-    if addon.state == AddOnState::Deprovisioned && world.gone_as != GoneAs::Deprovisioned {
-        return Err(gone(&world));
-    }
+    let (_, addon) = alive(&world, scope, &id)?;
+    let app = world.apps.get(&addon.owner_app).map(|app| &app.id);
     Ok(Json(json!({
         "id": addon.id,
         "name": addon.name,
-        "state": addon.state.as_str(),
-        "app": app(&world, &addon.owner_app),
-        "plan": { "name": addon.plan },
+        "state": "provisioned",
+        "app": { "id": app, "name": addon.owner_app },
+        "plan": { "name": format!("{}:{PLAN}", addon.service) },
         "addon_service": { "name": addon.service },
         "config_vars": addon.config.keys().collect::<Vec<_>>(),
         "provider_id": addon.provider_id,
@@ -87,7 +83,6 @@ async fn show(
     })))
 }
 
-/// A config var in v3's form.
 #[derive(Deserialize, Serialize)]
 struct Var {
     name: String,
@@ -136,39 +131,6 @@ async fn update(
     Ok(Json(vars(&world, addon)))
 }
 
-async fn attachments(
-    State(shared): State<Shared>,
-    Extension(scope): Extension<Scope>,
-    Path(id): Path<String>,
-) -> Result<Json<Vec<Value>>, ApiError> {
-    let world = shared.world();
-    let (_, addon) = alive(&world, scope, &id)?;
-    let attachments = addon.attachments.iter();
-    Ok(Json(
-        attachments
-            .map(|it| attachment(&world, addon, it))
-            .collect(),
-    ))
-}
-
-fn attachment(world: &World, addon: &AddOn, attachment: &Attachment) -> Value {
-    json!({
-        "id": attachment.id,
-        "name": attachment.name,
-        "addon": {
-            "id": addon.id,
-            "name": addon.name,
-            "app": app(world, &addon.owner_app),
-        },
-        "app": app(world, &attachment.app),
-        "namespace": null,
-    })
-}
-
-fn app(world: &World, name: &str) -> Value {
-    json!({ "id": world.apps.get(name).map(|app| &app.id), "name": name })
-}
-
 fn vars(world: &World, addon: &AddOn) -> Vec<Var> {
     let config = addon.shown(world.untidiness.names).into_iter();
     config
@@ -179,8 +141,8 @@ fn vars(world: &World, addon: &AddOn) -> Vec<Var> {
         .collect()
 }
 
-/// The add-on by UUID or name, if the token is for it.
-fn in_scope<'w>(
+/// The add-on by UUID or name, if the token is for it and it is not gone.
+fn alive<'w>(
     world: &'w World,
     scope: Scope,
     id: &str,
@@ -188,37 +150,15 @@ fn in_scope<'w>(
     let found = world.number(id).ok();
     let found = found.and_then(|number| Some((number, world.addons.get(&number)?)));
     match found.filter(|(_, addon)| addon.heroku_id != id) {
-        Some((number, addon)) if number == scope.0 => Ok((number, addon)),
-        Some((_, addon)) => Err(ApiError::new(
-            StatusCode::FORBIDDEN,
-            "forbidden",
-            format!("You do not have access to the add-on {}.", addon.name),
-        )),
-        None => Err(ApiError::not_found("Couldn't find that add-on.")),
-    }
-}
-
-fn alive<'w>(
-    world: &'w World,
-    scope: Scope,
-    id: &str,
-) -> Result<(AddOnNumber, &'w AddOn), ApiError> {
-    let found = in_scope(world, scope, id)?;
-    if found.1.state == AddOnState::Deprovisioned {
-        return Err(gone(world));
-    }
-    Ok(found)
-}
-
-fn gone(world: &World) -> ApiError {
-    match world.gone_as {
-        GoneAs::Gone => ApiError::new(
-            StatusCode::GONE,
-            "gone",
-            "That add-on can no longer be found.",
-        ),
-        GoneAs::NotFound | GoneAs::Deprovisioned => {
-            ApiError::not_found("Couldn't find that add-on.")
+        Some((number, addon)) if number == scope.0 && !addon.is_gone => Ok((number, addon)),
+        Some((number, _)) if number == scope.0 && world.gone_as == GoneAs::Gone => {
+            let message = "That add-on can no longer be found.";
+            Err(ApiError::new(StatusCode::GONE, "gone", message))
         }
+        Some((number, addon)) if number != scope.0 => {
+            let message = format!("You do not have access to the add-on {}.", addon.name);
+            Err(ApiError::new(StatusCode::FORBIDDEN, "forbidden", message))
+        }
+        _ => Err(ApiError::not_found("Couldn't find that add-on.")),
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
+use anyhow::{anyhow, ensure};
 use jiff::Timestamp;
 use stand_in::events::{EventKind, EventLog};
 use tokio::sync::watch;
@@ -10,10 +11,7 @@ use uuid::Uuid;
 
 use super::dynos::{Deployed, Dyno};
 use super::limits::{Pool, Pools};
-use super::model::{
-    AddOnState, AppSpec, GoneAs, HerokuError, Manifest, Provision, ProvisionedAddOn, Release,
-    Untidiness,
-};
+use super::model::{AppSpec, GoneAs, Manifest, Provision, ProvisionedAddOn, Release, Untidiness};
 use super::things::{AddOn, App, Attachment, Changes, env_prefix};
 use super::tokens::{AddOnNumber, Tokens};
 
@@ -30,7 +28,6 @@ pub(super) struct World {
     pub(super) services: HashMap<String, Manifest>,
     pub(super) apps: HashMap<String, App>,
     pub(super) addons: BTreeMap<AddOnNumber, AddOn>,
-    /// Every secret that ever was here.
     pub(super) secrets: BTreeSet<String>,
     numbers: HashMap<String, AddOnNumber>,
 }
@@ -52,20 +49,15 @@ impl World {
         }
     }
 
-    pub(super) fn add_service(&mut self, manifest: Manifest) -> Result<(), HerokuError> {
-        let refused = |reason| HerokuError::Manifest {
-            service: manifest.id.clone(),
-            reason,
-        };
-        if !(8..=72).contains(&manifest.api_password.chars().count()) {
-            return Err(refused("`api.password` must have 8 to 72 characters"));
-        }
-        if manifest.id.is_empty() || manifest.client_secret.is_empty() {
-            return Err(refused("it needs an id and a client secret"));
-        }
-        if self.services.contains_key(&manifest.id) {
-            return Err(taken("add-on service", &manifest.id));
-        }
+    pub(super) fn add_service(&mut self, manifest: Manifest) -> anyhow::Result<()> {
+        let Manifest {
+            id, api_password, ..
+        } = &manifest;
+        ensure!(
+            (8..=72).contains(&api_password.chars().count()),
+            "the manifest of `{id}`: `api.password` must have 8 to 72 characters"
+        );
+        ensure!(!self.services.contains_key(id), taken("add-on service", id));
         self.secrets.insert(manifest.api_password.clone());
         self.secrets.insert(manifest.client_secret.clone());
         self.services.insert(manifest.id.clone(), manifest);
@@ -80,10 +72,11 @@ impl World {
         }
     }
 
-    pub(super) fn create_app(&mut self, spec: AppSpec) -> Result<(), HerokuError> {
-        if self.apps.contains_key(&spec.name) {
-            return Err(taken("app", &spec.name));
-        }
+    pub(super) fn create_app(&mut self, spec: AppSpec) -> anyhow::Result<()> {
+        ensure!(
+            !self.apps.contains_key(&spec.name),
+            taken("app", &spec.name)
+        );
         let first = Deployed {
             version: 1,
             config: BTreeMap::new(),
@@ -110,19 +103,13 @@ impl World {
             }],
             dynos,
             own_config: BTreeMap::new(),
-            addons: BTreeSet::new(),
             newest,
         };
         self.apps.insert(spec.name, app);
         Ok(())
     }
 
-    pub(super) fn set_app_var(
-        &mut self,
-        app: &str,
-        var: &str,
-        value: &str,
-    ) -> Result<(), HerokuError> {
+    pub(super) fn set_app_var(&mut self, app: &str, var: &str, value: &str) -> anyhow::Result<()> {
         self.app(app)?;
         if let Some(app) = self.apps.get_mut(app) {
             app.own_config.insert(var.to_owned(), value.to_owned());
@@ -131,15 +118,13 @@ impl World {
         Ok(())
     }
 
-    pub(super) fn provision(
-        &mut self,
-        provision: Provision,
-    ) -> Result<ProvisionedAddOn, HerokuError> {
+    pub(super) fn provision(&mut self, provision: Provision) -> anyhow::Result<ProvisionedAddOn> {
         self.app(&provision.owner_app)?;
         self.check_declared(&provision.service, provision.config.keys())?;
-        if self.numbers.contains_key(&provision.name) {
-            return Err(taken("add-on", &provision.name));
-        }
+        ensure!(
+            !self.numbers.contains_key(&provision.name),
+            taken("add-on", &provision.name)
+        );
         let number = 100 + AddOnNumber::try_from(self.addons.len()).unwrap_or(AddOnNumber::MAX);
         let colour = COLOURS[self.addons.len() % COLOURS.len()];
         let now = Timestamp::now();
@@ -149,10 +134,8 @@ impl World {
             heroku_id: format!("app{number}@heroku.com"),
             provider_id: number.to_string(),
             service: provision.service,
-            plan: provision.plan,
-            region: provision.region,
             owner_app: provision.owner_app,
-            state: AddOnState::Provisioned,
+            is_gone: false,
             created_at: now,
             updated_at: now,
             config: provision.config,
@@ -161,7 +144,6 @@ impl World {
         };
         let attachment = format!("{}_{colour}", env_prefix(&addon.service));
         addon.attachments.push(Attachment {
-            id: Uuid::new_v4().to_string(),
             app: addon.owner_app.clone(),
             name: attachment.clone(),
         });
@@ -182,63 +164,46 @@ impl World {
         let description = format!("Attach {} (@ref:{})", provisioned.attachment, addon.name);
         self.addons.insert(number, addon);
         self.check_size(number, &Changes::new())?;
-        self.show(number, &owner);
         self.release(&owner, description);
         Ok(provisioned)
     }
 
-    pub(super) fn attach(
-        &mut self,
-        addon: &str,
-        app: &str,
-        as_name: &str,
-    ) -> Result<(), HerokuError> {
+    pub(super) fn attach(&mut self, addon: &str, app: &str, as_name: &str) -> anyhow::Result<()> {
         let number = self.number(addon)?;
         self.app(app)?;
         let known = self.addon(number)?;
-        if known.state == AddOnState::Deprovisioned {
-            return Err(HerokuError::Gone(known.id.clone()));
-        }
-        let (id, name) = (known.id.clone(), known.name.clone());
-        let on_app = self.addons.values().flat_map(|addon| &addon.attachments);
-        if on_app
-            .into_iter()
-            .any(|it| it.app == app && it.name == as_name)
-        {
-            return Err(taken("attachment", as_name));
-        }
+        ensure!(!known.is_gone, "the add-on `{addon}` is gone");
+        let name = known.name.clone();
+        let mut attached = self.addons.values().flat_map(|it| &it.attachments);
+        let is_taken = attached.any(|it| it.app == app && it.name == as_name);
+        ensure!(!is_taken, taken("attachment", as_name));
         if let Some(addon) = self.addons.get_mut(&number) {
             addon.attachments.push(Attachment {
-                id: Uuid::new_v4().to_string(),
                 app: app.to_owned(),
                 name: as_name.to_owned(),
             });
         }
-        self.show(number, app);
         if let Err(error) = self.check_size(number, &Changes::new()) {
             if let Some(addon) = self.addons.get_mut(&number) {
                 addon.attachments.pop();
             }
             return Err(error);
         }
-        tracing::debug!(addon = id, app, "attached");
         self.release(app, format!("Attach {as_name} (@ref:{name})"));
         Ok(())
     }
 
-    pub(super) fn deprovision(&mut self, addon: &str) -> Result<(), HerokuError> {
+    pub(super) fn deprovision(&mut self, addon: &str) -> anyhow::Result<()> {
         let number = self.number(addon)?;
         let Some(addon) = self.addons.get_mut(&number) else {
             return Ok(());
         };
         let (apps, name) = (addon.apps(), addon.name.clone());
-        let was = std::mem::replace(&mut addon.state, AddOnState::Deprovisioned);
+        let was_gone = std::mem::replace(&mut addon.is_gone, true);
         addon.updated_at = Timestamp::now();
         self.tokens.end_grants(number);
         for app in apps {
-            let known = self.apps.get_mut(&app);
-            known.map(|app| app.addons.remove(&number));
-            if was == AddOnState::Provisioned {
+            if !was_gone {
                 self.release(&app, format!("Detach {name}"));
             }
         }
@@ -251,7 +216,7 @@ impl World {
         &mut self,
         number: AddOnNumber,
         changes: &Changes,
-    ) -> Result<(), HerokuError> {
+    ) -> anyhow::Result<()> {
         let service = self.addon(number)?.service.clone();
         self.check_declared(&service, changes.keys())?;
         self.check_size(number, changes)?;
@@ -268,7 +233,7 @@ impl World {
         addon.updated_at = Timestamp::now();
         addon.writes += 1;
         let apps = addon.apps();
-        let released = addon.state == AddOnState::Provisioned;
+        let released = !addon.is_gone;
         self.events.record(EventKind::ConfigChanged {
             addon: addon.id.clone(),
             names: changes.keys().cloned().collect(),
@@ -283,43 +248,45 @@ impl World {
     }
 
     /// The number of an add-on by UUID, name or legacy id.
-    pub(super) fn number(&self, addon: &str) -> Result<AddOnNumber, HerokuError> {
+    pub(super) fn number(&self, addon: &str) -> anyhow::Result<AddOnNumber> {
         let number = self.numbers.get(addon).copied();
         number.ok_or_else(|| unknown("add-on", addon))
     }
 
-    pub(super) fn addon(&self, number: AddOnNumber) -> Result<&AddOn, HerokuError> {
+    pub(super) fn addon(&self, number: AddOnNumber) -> anyhow::Result<&AddOn> {
         let addon = self.addons.get(&number);
         addon.ok_or_else(|| unknown("add-on", &number.to_string()))
     }
 
-    pub(super) fn app(&self, name: &str) -> Result<&App, HerokuError> {
+    pub(super) fn app(&self, name: &str) -> anyhow::Result<&App> {
         self.apps.get(name).ok_or_else(|| unknown("app", name))
     }
 
-    fn show(&mut self, number: AddOnNumber, app: &str) {
-        let known = self.apps.get_mut(app);
-        known.map(|app| app.addons.insert(number));
+    /// The first of the vars that the service's manifest does not declare.
+    pub(super) fn undeclared<'v>(
+        &self,
+        service: &str,
+        mut vars: impl Iterator<Item = &'v String>,
+    ) -> Option<&'v String> {
+        let manifest = self.services.get(service);
+        vars.find(|var| manifest.is_none_or(|it| !it.config_vars.contains(var)))
     }
 
     fn check_declared<'v>(
         &self,
         service: &str,
-        mut vars: impl Iterator<Item = &'v String>,
-    ) -> Result<(), HerokuError> {
-        let manifest = self.services.get(service);
-        let manifest = manifest.ok_or_else(|| unknown("add-on service", service))?;
-        match vars.find(|var| !manifest.config_vars.contains(var)) {
+        vars: impl Iterator<Item = &'v String>,
+    ) -> anyhow::Result<()> {
+        match self.undeclared(service, vars) {
             None => Ok(()),
-            Some(var) => Err(HerokuError::Undeclared {
-                service: service.to_owned(),
-                var: var.clone(),
-            }),
+            Some(var) => Err(anyhow!(
+                "the config var {var} is not declared in the manifest of `{service}`: add it to `config_vars`"
+            )),
         }
     }
 
     /// Whether every app that has the add-on could hold its config after `changes`.
-    fn check_size(&self, number: AddOnNumber, changes: &Changes) -> Result<(), HerokuError> {
+    fn check_size(&self, number: AddOnNumber, changes: &Changes) -> anyhow::Result<()> {
         let addon = self.addon(number)?;
         for name in addon.apps() {
             let mut vars = self.app_config(&name, Some(number));
@@ -328,9 +295,10 @@ impl World {
                 .iter()
                 .map(|(var, value)| var.len() + value.len())
                 .sum();
-            if bytes > MAX_CONFIG_BYTES {
-                return Err(HerokuError::TooLarge { app: name });
-            }
+            ensure!(
+                bytes <= MAX_CONFIG_BYTES,
+                "the config vars of `{name}` would exceed 32 kB together: make them smaller"
+            );
         }
         Ok(())
     }
@@ -340,8 +308,8 @@ impl World {
             return BTreeMap::new();
         };
         let mut config = app.own_config.clone();
-        for number in app.addons.iter().filter(|number| Some(**number) != except) {
-            if let Some(addon) = self.addons.get(number) {
+        for (number, addon) in &self.addons {
+            if !addon.is_gone && Some(*number) != except {
                 config.extend(addon.shown_to(name, &addon.config));
             }
         }
@@ -368,16 +336,10 @@ impl World {
     }
 }
 
-fn unknown(kind: &'static str, name: &str) -> HerokuError {
-    HerokuError::Unknown {
-        kind,
-        name: name.to_owned(),
-    }
+fn unknown(kind: &str, name: &str) -> anyhow::Error {
+    anyhow!("the Heroku stand-in has no {kind} `{name}`: make it first")
 }
 
-fn taken(kind: &'static str, name: &str) -> HerokuError {
-    HerokuError::Taken {
-        kind,
-        name: name.to_owned(),
-    }
+fn taken(kind: &str, name: &str) -> String {
+    format!("the Heroku stand-in already has the {kind} `{name}`: choose another name")
 }

@@ -10,17 +10,10 @@ use secrecy::SecretString;
 use serde_json::json;
 use stand_in::{Fault, FaultRule};
 use strict_aws::gateway::GatewayFault;
-use strict_heroku::{Heroku, Renewal, TokenRules};
+use strict_heroku::{Heroku, Renewal};
 
 use super::{fail, status};
 use crate::support::{Api, Clock, Instance, Publisher, Stand, TOKENS_TABLE, soon, within};
-
-fn new_refresh_token_each_time() -> TokenRules {
-    TokenRules {
-        renewal: Renewal::EndsOld,
-        ..TokenRules::default()
-    }
-}
 
 fn fail_tokens(stand: &Stand, count: usize, fault: Fault) {
     stand
@@ -82,7 +75,7 @@ async fn a_fresh_token_that_is_refused_is_not_refreshed_for_ever() {
 async fn a_new_refresh_token_outlives_an_invocation_that_fails() {
     let stand = Stand::start().await;
     let instance = stand.instance(Api::V3).await;
-    stand.heroku.set_token_rules(new_refresh_token_each_time());
+    stand.heroku.set_renewal(Renewal::EndsOld);
     let first = stand.tokens(&instance.addon);
     fail(&stand, Api::V3, &instance, &Method::GET, 1, status(422));
     let publisher = Publisher::new(&stand, &instance).await;
@@ -98,7 +91,7 @@ async fn a_new_refresh_token_outlives_an_invocation_that_fails() {
 async fn a_new_refresh_token_outlives_a_service_that_refuses_meanwhile() {
     let stand = Stand::start().await;
     let instance = stand.enrolled(Api::V3).await;
-    stand.heroku.set_token_rules(new_refresh_token_each_time());
+    stand.heroku.set_renewal(Renewal::EndsOld);
     // testSecret asks both at once: the service has said no before the token is there.
     fail_tokens(&stand, 1, Fault::Slow(Duration::from_millis(300)));
     stand.service.fail_next(
@@ -140,7 +133,7 @@ fn refuse_to_store(stand: &Stand, times: usize, status: u16) {
 async fn a_new_refresh_token_is_stored_before_the_access_token_is_used() {
     let stand = Stand::start().await;
     let instance = stand.instance(Api::V3).await;
-    stand.heroku.set_token_rules(new_refresh_token_each_time());
+    stand.heroku.set_renewal(Renewal::EndsOld);
     refuse_to_store(&stand, 1000, 403);
     let publisher = Publisher::new(&stand, &instance).await;
     let clock = Clock::stop();
@@ -164,7 +157,7 @@ async fn a_new_refresh_token_is_stored_before_the_access_token_is_used() {
 async fn a_renewed_refresh_token_is_stored_although_it_was_refused() {
     let stand = Stand::start().await;
     let instance = stand.instance(Api::V3).await;
-    stand.heroku.set_token_rules(new_refresh_token_each_time());
+    stand.heroku.set_renewal(Renewal::EndsOld);
     for status in [400, 403, 500] {
         refuse_to_store(&stand, 1, status);
     }
@@ -180,7 +173,7 @@ async fn a_renewed_refresh_token_is_stored_although_it_was_refused() {
 async fn a_renewed_refresh_token_is_stored_once_although_the_answer_was_lost() {
     let stand = Stand::start().await;
     let instance = stand.instance(Api::V3).await;
-    stand.heroku.set_token_rules(new_refresh_token_each_time());
+    stand.heroku.set_renewal(Renewal::EndsOld);
     stand.gateway.fail_next(GatewayFault {
         operation: "dynamodb:UpdateItem".to_owned(),
         about: String::new(),
@@ -196,7 +189,7 @@ async fn a_renewed_refresh_token_is_stored_once_although_the_answer_was_lost() {
 async fn two_functions_that_refresh_at_once_do_not_disturb_one_another() {
     let stand = Stand::start().await;
     let instance = stand.instance(Api::V3).await;
-    stand.heroku.set_token_rules(new_refresh_token_each_time());
+    stand.heroku.set_renewal(Renewal::EndsOld);
     let (one, other) = (
         Publisher::new(&stand, &instance).await,
         Publisher::new(&stand, &instance).await,
@@ -277,7 +270,7 @@ async fn a_refresh_token_in_a_secret_moves_when_it_is_first_used() {
         let instance = stand.instance(Api::V3).await;
         let (instance, _) = stand.with_token_in_a_secret(instance).await;
         if renews {
-            stand.heroku.set_token_rules(new_refresh_token_each_time());
+            stand.heroku.set_renewal(Renewal::EndsOld);
         }
         assert_eq!(stand.tokens(&instance.addon), [""; 0]);
         let publisher = Publisher::new(&stand, &instance).await;

@@ -279,10 +279,8 @@ async fn an_instance_without_its_tokens_is_told_from_an_enrolled_one() {
 #[tokio::test]
 async fn a_token_that_heroku_renews_on_the_way_is_kept() {
     let stand = Stand::start().await;
-    stand.heroku.set_token_rules(strict_heroku::TokenRules {
-        renewal: strict_heroku::Renewal::EndsOld,
-        ..strict_heroku::TokenRules::default()
-    });
+    let renewal = strict_heroku::Renewal::EndsOld;
+    stand.heroku.set_renewal(renewal);
     let addon = stand.provisioned(Api::V3);
     let right = shown(&stand, &addon);
     show(&stand, &addon, "something else");

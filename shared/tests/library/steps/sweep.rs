@@ -258,19 +258,10 @@ async fn waiting(
     tags: &Value,
     function: &str,
 ) -> (SecretArn, VersionId) {
-    let described = json!({
-        "ARN": format!("arn:aws:secretsmanager:us-east-1:000000000000:secret:{name}-AbCdEf"),
-        "Name": name,
-        "Tags": tags,
-        "RotationEnabled": true,
-        "RotationLambdaARN": function,
-        "RotationRules": { "AutomaticallyAfterDays": 90 },
-    });
-    // As one that is there already: to be enrolled, its function would be tried.
-    let current = json!({ "SecretString": "{}", "VersionId": version_id().as_str() });
+    let secret = create_secret(&stand.gateway, name, &json!({}), tags).await;
+    // To be enrolled, its function would be tried.
     let secrets = stand.gateway.secrets_manager();
-    secrets.import(&described, Some(&current));
-    let secret: SecretArn = described["ARN"].as_str().unwrap().parse().unwrap();
+    secrets.rotated_by(secret.as_str(), function);
     let version = label(stand, &secret).await;
     (secret, version)
 }

@@ -1,6 +1,6 @@
 //! ACL users of a Redis server's.
 
-use database_servers::redis::{ADMINISTRATOR, Redis, RedisError, hash};
+use database_servers::redis::{ADMINISTRATOR, Redis, hash};
 use redis::aio::MultiplexedConnection;
 
 use crate::Problem;
@@ -54,7 +54,7 @@ impl RedisUsers {
 pub(super) async fn accepts(server: &Redis, user: &str, password: &str) -> Result<bool, Problem> {
     match server.connect(Some(user), Some(password)).await {
         Ok(_) => Ok(true),
-        Err(RedisError::Command(error)) if !error.is_io_error() => Ok(false),
+        Err(error) if !error.is_io_error() => Ok(false),
         Err(error) => Err(error.into()),
     }
 }

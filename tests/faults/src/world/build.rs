@@ -20,7 +20,7 @@ use strict_aws::scheduler::{self, Past};
 use strict_aws::secrets_manager::{self, Caller, Probe, RotationOptions, SecretsManager};
 use strict_heroku::{
     AppSpec, Heroku, Manifest, Pool, Provision, RateLimit, Renewal, RestartSpeed, ShownNames,
-    TokenRules, Untidiness,
+    Untidiness,
 };
 use tokio::sync::mpsc;
 use uuid::Uuid;
@@ -115,10 +115,7 @@ impl Manners {
             without_uuid: true,
             keeps_nulls: true,
         });
-        heroku.set_token_rules(TokenRules {
-            renewal,
-            ..TokenRules::default()
-        });
+        heroku.set_renewal(renewal);
         heroku.set_rate_limit(RateLimit {
             pool: Pool::Service,
             ..RateLimit::default()
@@ -284,8 +281,6 @@ async fn provision(
     let addon = heroku.provision(Provision {
         service: "acme".to_owned(),
         name: "acme-shop".to_owned(),
-        plan: "acme:gold".to_owned(),
-        region: "amazon-web-services::us-east-1".to_owned(),
         owner_app: APP.to_owned(),
         config: BTreeMap::from([rendered(&document)]),
     })?;

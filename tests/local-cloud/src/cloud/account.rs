@@ -9,10 +9,8 @@ use uuid::Uuid;
 
 use super::STACK;
 
-/// What the account has.
 #[derive(Default)]
 pub(super) struct Account {
-    /// The template's parameters that name it.
     pub(super) parameters: Vec<(&'static str, String)>,
     /// The ARN of the secret with the login of the `http` service's administrator.
     pub(super) administrator: Option<String>,
@@ -28,7 +26,6 @@ impl Account {
             .context("the account has no secret of the service's administrator yet")
     }
 
-    /// Makes what the optional parameters name.
     pub(super) async fn set_all(&mut self, root: &ministack::Client) -> anyhow::Result<()> {
         const EC2: (&str, &str) = ("ec2", "2016-11-15");
         const SNS: (&str, &str) = ("sns", "2010-03-31");
@@ -110,7 +107,6 @@ pub(super) async fn run(command: Command, arguments: &[&str]) -> anyhow::Result<
     serde_json::from_str(&output).with_context(|| not_json(&line(arguments)))
 }
 
-/// Runs the AWS CLI; what it printed.
 pub(super) async fn print(mut command: Command, arguments: &[&str]) -> anyhow::Result<String> {
     let output = command.args(arguments).output().await;
     let output = output.with_context(|| format!("aws {}", line(arguments)))?;
@@ -126,7 +122,6 @@ pub(super) fn not_json(command: &str) -> String {
     format!("the answer to `{command}` is not the JSON that AWS documents")
 }
 
-/// Service and command.
 fn line(arguments: &[&str]) -> String {
     arguments
         .iter()

@@ -11,14 +11,11 @@ use strict_aws::gateway::{Gateway, GatewayOptions};
 use super::{Partner, STACK};
 use crate::lambda::{self, Lambda};
 
-/// How the cloud is set up.
 #[derive(Clone, Debug)]
 pub struct EmbeddedOptions {
     /// Cargo's target directory, where database servers are looked for.
     pub target: PathBuf,
-    /// Where the logs of all processes go.
     pub logs: PathBuf,
-    /// Where the functions' binaries are.
     pub executables: PathBuf,
     /// The stack's grace period; whole seconds.
     pub grace_period: Duration,
@@ -32,7 +29,6 @@ pub struct Embedded {
 }
 
 impl Embedded {
-    /// Starts everything.
     pub async fn start(options: EmbeddedOptions) -> anyhow::Result<Self> {
         let lambda = Lambda::new(&options.executables, &options.logs);
         let bound = Gateway::bind().await?;

@@ -2,7 +2,7 @@
 //! twice, or one of them later.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use serde_json::Value;
 use strict_aws::ministack::{self, Invocation};
@@ -50,7 +50,7 @@ impl Functions {
     }
 
     pub(super) fn call_twice(&self, secret_arn: &str) {
-        let mut twice = self.twice.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut twice = stand_in::lock(&self.twice);
         twice.insert(secret_arn.to_owned());
     }
 
@@ -60,7 +60,7 @@ impl Functions {
             reached: called,
             let_go,
         };
-        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut held = stand_in::lock(&self.held);
         held.insert((secret_arn.to_owned(), step.to_owned()), holder);
         Held {
             reached,
@@ -70,12 +70,12 @@ impl Functions {
 
     fn holder(&self, event: &Value) -> Option<Holder> {
         let text = |name: &str| Some(event[name].as_str()?.to_owned());
-        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut held = stand_in::lock(&self.held);
         held.remove(&(text("SecretId")?, text("Step")?))
     }
 
     fn is_called_twice(&self, event: &Value) -> bool {
-        let twice = self.twice.lock().unwrap_or_else(PoisonError::into_inner);
+        let twice = stand_in::lock(&self.twice);
         event["SecretId"]
             .as_str()
             .is_some_and(|arn| twice.contains(arn))

@@ -18,31 +18,23 @@ use crate::customers::{CustomerSpec, Login};
 /// Which of Heroku's partner APIs an instance uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Api {
-    /// The App Info API.
     V1,
-    /// The Platform API for Partners.
     V3,
 }
 
 /// Which of the partner's services an instance's credential is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Engine {
-    /// The partner's own service.
     Http,
-    /// A PostgreSQL database.
     Postgres,
-    /// A MariaDB database.
     Mysql,
     /// A Redis server of the instance's own.
     Redis,
 }
 
 impl Engine {
-    /// All of them.
     pub const ALL: [Self; 4] = [Self::Http, Self::Postgres, Self::Mysql, Self::Redis];
 
-    /// What a document calls it.
-    #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::Http => "http",
@@ -53,39 +45,27 @@ impl Engine {
     }
 }
 
-/// An instance to enrol.
 #[derive(Clone, Debug)]
 pub struct InstanceSpec {
     /// Its name, unique: lower-case letters, digits and `-`.
     pub name: String,
-    /// Heroku's API.
     pub api: Api,
-    /// The service.
     pub engine: Engine,
     /// The apps that it is attached to; the first owns it.
     pub apps: Vec<AppSpec>,
-    /// The tags of its secret.
     pub tags: Vec<(String, String)>,
 }
 
-/// An enrolled instance.
 #[derive(Clone, Debug)]
 pub struct Instance {
-    /// Its name.
     pub name: String,
-    /// Heroku's API.
     pub api: Api,
-    /// The service.
     pub engine: Engine,
-    /// Its secret's name.
     pub secret_name: String,
-    /// Its secret's ARN.
     pub secret_arn: String,
-    /// The add-on's UUID.
     pub addon: String,
     /// The names of its apps; the first owns it.
     pub apps: Vec<String>,
-    /// The config var that shows its credential.
     pub config_var: String,
 }
 
@@ -110,7 +90,6 @@ impl std::fmt::Debug for AddOn {
 
 impl Instance {
     /// One of its apps as a customer that logs in with what its dynos have.
-    #[must_use]
     pub fn customer(&self, cloud: &Partner, app: &str, every: Duration) -> CustomerSpec {
         CustomerSpec {
             heroku: Arc::clone(&cloud.heroku),
@@ -127,7 +106,6 @@ impl Instance {
     }
 }
 
-/// A random text of letters and digits.
 pub(super) fn random_text(length: usize) -> String {
     Alphanumeric.sample_string(&mut rand::rng(), length)
 }
@@ -137,9 +115,7 @@ pub(super) struct Imported {
     /// The document's fields that belong to the engine.
     pub(super) fields: Value,
     pub(super) config_var: &'static str,
-    /// What the config var shows.
     pub(super) value: String,
-    /// The template that renders it.
     pub(super) template: String,
 }
 
@@ -254,8 +230,6 @@ impl Partner {
         let addon = self.heroku.provision(Provision {
             service: SERVICE.to_owned(),
             name: format!("acme-{}", spec.name),
-            plan: "acme:gold".to_owned(),
-            region: "amazon-web-services::us-east-1".to_owned(),
             owner_app: owner,
             config: BTreeMap::from([(imported.config_var.to_owned(), imported.value)]),
         })?;

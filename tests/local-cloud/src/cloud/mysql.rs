@@ -1,6 +1,6 @@
 //! The instances' databases at MariaDB.
 
-use database_servers::mysqld::{Mysqld, native_password};
+use database_servers::mysqld::native_password;
 use serde_json::json;
 
 use super::Partner;
@@ -14,35 +14,27 @@ impl Partner {
              JOIN mysql.global_priv g ON g.User = d.User AND g.Host = d.Host \
              WHERE d.Db = '{name}' AND NOT COALESCE(JSON_VALUE(g.Priv, '$.account_locked'), FALSE)"
         );
-        Ok(match self.own_mariadb.get(name) {
-            Some(own) => own.server.lock().await.column(&query).await?,
-            None => self.mariadb().await?.0.column(&query).await?,
-        })
+        let (server, _) = self.mariadb_of(name).await?;
+        let live = server.lock().await.column(&query).await?;
+        Ok(live)
     }
 
     /// A database with one user, who may do everything in it.
     pub(super) async fn import_mysql(&self, name: &str) -> anyhow::Result<Imported> {
-        if let Some(own) = self.own_mariadb.get(name) {
-            return import(&*own.server.lock().await, name, &own.administrator).await;
-        }
-        let (server, administrator) = self.mariadb().await?;
-        import(server, name, administrator).await
-    }
-}
-
-async fn import(server: &Mysqld, name: &str, administrator: &str) -> anyhow::Result<Imported> {
-    let (password, port) = (random_text(32), server.port());
-    let stored = native_password(&password);
-    server
-        .execute(&[
-            &format!("CREATE DATABASE `{name}`"),
-            &format!(
-                "CREATE USER '{name}'@'%' IDENTIFIED VIA mysql_native_password USING '{stored}'"
-            ),
-            &format!("GRANT ALL PRIVILEGES ON `{name}`.* TO '{name}'@'%'"),
-        ])
-        .await?;
-    Ok(Imported {
+        let (server, administrator) = self.mariadb_of(name).await?;
+        let server = server.lock().await;
+        let (password, port) = (random_text(32), server.port());
+        let stored = native_password(&password);
+        server
+            .execute(&[
+                &format!("CREATE DATABASE `{name}`"),
+                &format!(
+                    "CREATE USER '{name}'@'%' IDENTIFIED VIA mysql_native_password USING '{stored}'"
+                ),
+                &format!("GRANT ALL PRIVILEGES ON `{name}`.* TO '{name}'@'%'"),
+            ])
+            .await?;
+        Ok(Imported {
         fields: json!({
             "engine": "mysql",
             "host": "127.0.0.1", "port": port, "dbname": name,
@@ -55,4 +47,5 @@ async fn import(server: &Mysqld, name: &str, administrator: &str) -> anyhow::Res
             "mysql://{{ username }}:{{ password | urlencode }}@{{ host }}:{{ port }}/{{ dbname }}"
                 .to_owned(),
     })
+    }
 }

@@ -1,83 +1,126 @@
-//! Database servers of an instance's own, which tests may stop and start again.
+//! Database servers: one of a kind for all instances, started for the first of them, or an instance's own.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::path::Path;
+use std::sync::Arc;
 
 use database_servers::mysqld::{self, Mysqld};
 use database_servers::postgres::{self, Postgres, PostgresOptions};
+use serde_json::Value;
+use tokio::sync::Mutex;
 
 use super::Partner;
 use super::partner::{login, silent};
 
 /// A server that tests may stop and start again.
-pub type Own<S> = Arc<tokio::sync::Mutex<S>>;
+pub type Own<S> = Arc<Mutex<S>>;
 
-/// A server and the ARN of its administrator's secret.
-pub(super) struct Owned<S> {
-    pub(super) server: Own<S>,
-    pub(super) administrator: String,
-}
+/// With the ARN of its administrator's secret.
+pub type Owned<S> = (Own<S>, String);
 
-impl<S> Clone for Owned<S> {
-    fn clone(&self) -> Self {
-        Self {
-            server: Arc::clone(&self.server),
-            administrator: self.administrator.clone(),
-        }
-    }
-}
+/// By the names of their instances; that of all others has none.
+pub(super) struct Servers<S>(Mutex<BTreeMap<String, Owned<S>>>);
 
-/// The servers, by the names of their instances.
-pub(super) struct OwnServers<S>(Mutex<BTreeMap<String, Owned<S>>>);
-
-impl<S> Default for OwnServers<S> {
+impl<S> Default for Servers<S> {
     fn default() -> Self {
         Self(Mutex::default())
     }
 }
 
-impl<S> OwnServers<S> {
-    pub(super) fn get(&self, name: &str) -> Option<Owned<S>> {
-        let servers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        servers.get(name).cloned()
+impl<S> Servers<S> {
+    /// The instance's own, or the one of all others, which is started at need.
+    pub(super) async fn of<A>(
+        &self,
+        name: &str,
+        start: impl FnOnce() -> A,
+    ) -> anyhow::Result<Owned<S>>
+    where
+        A: Future<Output = anyhow::Result<Owned<S>>>,
+    {
+        let mut servers = self.0.lock().await;
+        if let Some(known) = servers.get(name).or_else(|| servers.get("")) {
+            return Ok(known.clone());
+        }
+        let started = start().await?;
+        servers.insert(String::new(), started.clone());
+        Ok(started)
     }
 
-    pub(super) fn add(&self, name: &str, server: S, administrator: String) -> Own<S> {
-        let server = Arc::new(tokio::sync::Mutex::new(server));
-        let owned = Owned {
-            server: Arc::clone(&server),
-            administrator,
-        };
-        let mut servers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        servers.insert(name.to_owned(), owned);
-        server
+    pub(super) async fn add(&self, name: &str, server: Owned<S>) -> Own<S> {
+        let own = Arc::clone(&server.0);
+        self.0.lock().await.insert(name.to_owned(), server);
+        own
     }
 }
 
 impl Partner {
+    pub async fn postgres_of(&self, instance: &str) -> anyhow::Result<Owned<Postgres>> {
+        let start = || self.start_postgres("acme-db", self.logs(), &[]);
+        self.postgres.of(instance, start).await
+    }
+
+    pub async fn mariadb_of(&self, instance: &str) -> anyhow::Result<Owned<Mysqld>> {
+        let start = || self.start_mariadb("acme-mysql", self.logs(), &[]);
+        self.mariadb.of(instance, start).await
+    }
+
     /// Starts a PostgreSQL server for the instance that will have this name.
     pub async fn postgres_of_its_own(&self, name: &str) -> anyhow::Result<Own<Postgres>> {
-        let programs = tools::ensure_postgres(self.target(), silent()).await?;
         // It is stopped as by a crash, and must have kept by then what it has answered.
         let durable = ["synchronous_commit=on", "full_page_writes=on"];
-        let options = PostgresOptions {
-            settings: durable.map(ToOwned::to_owned).to_vec(),
-            ..PostgresOptions::default()
-        };
-        let server = Postgres::start_with(&programs, &self.logs().join(name), options).await?;
-        let password = server.administrator_password();
-        let login = login("postgres", postgres::ADMINISTRATOR, password, server.port());
-        self.own(&self.own_postgres, name, server, login).await
+        let (secret, logs) = (format!("postgres-{name}"), self.logs().join(name));
+        let server = self.start_postgres(&secret, &logs, &durable).await?;
+        Ok(self.postgres.add(name, server).await)
     }
 
     /// Starts a MariaDB server for the instance that will have this name.
     pub async fn mariadb_of_its_own(&self, name: &str) -> anyhow::Result<Own<Mysqld>> {
-        let programs = tools::ensure_mariadb(self.target(), silent()).await?;
         // As above.
         let durable = ["--innodb-flush-log-at-trx-commit=2"];
-        let server = Mysqld::start(&programs, &self.logs().join(name), &durable).await?;
+        let (secret, logs) = (format!("mysql-{name}"), self.logs().join(name));
+        let server = self.start_mariadb(&secret, &logs, &durable).await?;
+        Ok(self.mariadb.add(name, server).await)
+    }
+
+    async fn start_postgres(
+        &self,
+        secret: &str,
+        logs: &Path,
+        settings: &[&str],
+    ) -> anyhow::Result<Owned<Postgres>> {
+        let programs = tools::ensure_postgres(self.target(), silent()).await?;
+        let options = PostgresOptions {
+            settings: settings.iter().map(ToString::to_string).collect(),
+            ..PostgresOptions::default()
+        };
+        let server = Postgres::start_with(&programs, logs, options).await?;
+        let password = server.administrator_password();
+        let login = login("postgres", postgres::ADMINISTRATOR, password, server.port());
+        self.owned(secret, server, &login).await
+    }
+
+    async fn start_mariadb(
+        &self,
+        secret: &str,
+        logs: &Path,
+        options: &[&str],
+    ) -> anyhow::Result<Owned<Mysqld>> {
+        let programs = tools::ensure_mariadb(self.target(), silent()).await?;
+        let server = Mysqld::start(&programs, logs, options).await?;
         let password = server.superuser_password();
         let login = login("mysql", mysqld::SUPERUSER, password, server.port());
-        self.own(&self.own_mariadb, name, server, login).await
+        self.owned(secret, server, &login).await
+    }
+
+    /// Stores the login of a server's administrator.
+    pub(super) async fn owned<S>(
+        &self,
+        secret: &str,
+        server: S,
+        login: &Value,
+    ) -> anyhow::Result<Owned<S>> {
+        let secret = format!("addon/masters/{secret}");
+        let administrator = self.create_secret(&secret, login, &[]).await?;
+        Ok((Arc::new(Mutex::new(server)), administrator))
     }
 }

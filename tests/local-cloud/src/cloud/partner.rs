@@ -1,25 +1,23 @@
 //! The partner: its add-on service at Heroku, the services whose credentials are rotated, its AWS account.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use credential_service::{CredentialService, CredentialServiceOptions};
-use database_servers::mysqld::{self, Mysqld};
-use database_servers::postgres::{self, Postgres};
+use database_servers::mysqld::Mysqld;
+use database_servers::postgres::Postgres;
+use database_servers::redis::Redis;
 use serde_json::{Value, json};
 use stand_in::events::EventLog;
 use strict_aws::gateway::{BoundGateway, Gateway, GatewayOptions};
 use strict_aws::ministack;
 use strict_heroku::{Heroku, Manifest};
-use tokio::sync::OnceCell;
 use tools::process::OnLine;
 
 use super::account::Account;
 use super::instance::random_text;
-use super::own::OwnServers;
-use super::redis::SharedRedis;
+use super::own::Servers;
 use super::{SERVICE, STACK};
 
 /// The config vars that the add-on may show.
@@ -32,9 +30,7 @@ const CONFIG_VARS: [&str; 4] = [
 
 /// What every local cloud has, whoever runs the functions. Everything in it is stopped on drop.
 pub struct Partner {
-    /// What happened so far.
     pub events: EventLog,
-    /// Heroku.
     pub heroku: Arc<Heroku>,
     /// The add-on service, as Heroku knows it. It holds secrets.
     pub manifest: Manifest,
@@ -48,12 +44,9 @@ pub struct Partner {
     administrator_token: String,
     target: PathBuf,
     logs: PathBuf,
-    postgres: OnceCell<(Postgres, String)>,
-    mariadb: OnceCell<(Mysqld, String)>,
-    /// By instance.
-    pub(super) redis: Mutex<BTreeMap<String, SharedRedis>>,
-    pub(super) own_postgres: OwnServers<Postgres>,
-    pub(super) own_mariadb: OwnServers<Mysqld>,
+    pub(super) postgres: Servers<Postgres>,
+    pub(super) mariadb: Servers<Mysqld>,
+    pub(super) redis: Servers<Redis>,
 }
 
 impl Partner {
@@ -93,11 +86,9 @@ impl Partner {
             administrator_token,
             target: target.to_owned(),
             logs: logs.to_owned(),
-            postgres: OnceCell::new(),
-            mariadb: OnceCell::new(),
-            redis: Mutex::default(),
-            own_postgres: OwnServers::default(),
-            own_mariadb: OwnServers::default(),
+            postgres: Servers::default(),
+            mariadb: Servers::default(),
+            redis: Servers::default(),
         })
     }
 
@@ -111,19 +102,11 @@ impl Partner {
         self.account.parameters.push(("PartnerSecretArn", arn));
         let url = self.credential_service.url();
         let token = json!({ "token": self.administrator_token, "url": url.as_str() });
-        let arn = self.store_administrator("api", &token).await?;
+        let arn = self
+            .create_secret("addon/masters/acme-api", &token, &[])
+            .await?;
         self.account.administrator = Some(arn);
         Ok(())
-    }
-
-    /// Stores the login of a service's administrator; its secret's ARN.
-    pub(super) async fn store_administrator(
-        &self,
-        service: &str,
-        login: &Value,
-    ) -> anyhow::Result<String> {
-        let name = format!("addon/masters/{SERVICE}-{service}");
-        self.create_secret(&name, login, &[]).await
     }
 
     pub(super) async fn create_secret(
@@ -137,47 +120,6 @@ impl Partner {
             .await
     }
 
-    /// The database server of all `postgres` instances, started when the first is provisioned; and its
-    /// administrator's secret's ARN.
-    pub async fn postgres(&self) -> anyhow::Result<&(Postgres, String)> {
-        let start = async || {
-            let programs = tools::ensure_postgres(&self.target, silent()).await?;
-            let server = Postgres::start(&programs, &self.logs).await?;
-            let password = server.administrator_password();
-            let login = login("postgres", postgres::ADMINISTRATOR, password, server.port());
-            let administrator = self.store_administrator("db", &login).await?;
-            Ok((server, administrator))
-        };
-        self.postgres.get_or_try_init(start).await
-    }
-
-    /// As [`Self::postgres`], for `mysql`.
-    pub async fn mariadb(&self) -> anyhow::Result<&(Mysqld, String)> {
-        let start = async || {
-            let programs = tools::ensure_mariadb(&self.target, silent()).await?;
-            let server = Mysqld::start(&programs, &self.logs, &[]).await?;
-            let password = server.superuser_password();
-            let login = login("mysql", mysqld::SUPERUSER, password, server.port());
-            let administrator = self.store_administrator("mysql", &login).await?;
-            Ok((server, administrator))
-        };
-        self.mariadb.get_or_try_init(start).await
-    }
-
-    /// Gives an instance a database server of its own, which tests may stop.
-    pub(super) async fn own<S>(
-        &self,
-        servers: &OwnServers<S>,
-        name: &str,
-        server: S,
-        login: Value,
-    ) -> anyhow::Result<super::Own<S>> {
-        let engine = login["engine"].as_str().unwrap_or_default();
-        let secret = format!("addon/masters/{engine}-{name}");
-        let administrator = self.create_secret(&secret, &login, &[]).await?;
-        Ok(servers.add(name, server, administrator))
-    }
-
     /// The template's parameters that every test stand sets.
     pub(super) fn parameters(&self, grace_period: Duration) -> Vec<(&'static str, String)> {
         let mut parameters = vec![
@@ -189,26 +131,19 @@ impl Partner {
         parameters
     }
 
-    /// The ARN of one of the stack's functions.
-    #[must_use]
     pub fn function_arn(&self, name: &str) -> String {
         crate::lambda::arn(&format!("{STACK}-{name}"))
     }
 
-    /// Cargo's target directory.
-    #[must_use]
     pub fn target(&self) -> &Path {
         &self.target
     }
 
-    /// Where the logs of all processes are.
-    #[must_use]
     pub fn logs(&self) -> &Path {
         &self.logs
     }
 }
 
-/// An administrator's secret.
 pub(super) fn login(engine: &str, username: &str, password: &str, port: u16) -> Value {
     json!({
         "engine": engine, "host": "127.0.0.1", "port": port,

@@ -1,6 +1,6 @@
 //! The instances' databases at PostgreSQL.
 
-use database_servers::postgres::{Postgres, SUPERUSER, told};
+use database_servers::postgres::{SUPERUSER, told};
 use serde_json::json;
 
 use super::Partner;
@@ -15,10 +15,8 @@ impl Partner {
             "SELECT rolname FROM pg_roles WHERE rolcanlogin AND (rolname = '{owner}' OR oid IN (SELECT member FROM \
              pg_auth_members WHERE roleid = (SELECT oid FROM pg_roles WHERE rolname = '{owner}')))"
         );
-        let session = match self.own_postgres.get(name) {
-            Some(own) => own.server.lock().await.connect(SUPERUSER).await?,
-            None => self.postgres().await?.0.connect(SUPERUSER).await?,
-        };
+        let (server, _) = self.postgres_of(name).await?;
+        let session = server.lock().await.connect(SUPERUSER).await?;
         let rows = session.query(&query, &[]).await;
         let rows = rows.map_err(told(SUPERUSER))?;
         Ok(rows.iter().map(|row| row.get(0)).collect())
@@ -26,19 +24,12 @@ impl Partner {
 
     /// A database and its owner, who logs in.
     pub(super) async fn import_database(&self, name: &str) -> anyhow::Result<Imported> {
-        if let Some(own) = self.own_postgres.get(name) {
-            return import(&*own.server.lock().await, name, &own.administrator).await;
-        }
-        let (server, administrator) = self.postgres().await?;
-        import(server, name, administrator).await
-    }
-}
-
-async fn import(server: &Postgres, name: &str, administrator: &str) -> anyhow::Result<Imported> {
-    let (role, password, port) = (role(name), random_text(32), server.port());
-    server.create_role(&role, &password).await?;
-    server.create_database(&role, &role).await?;
-    Ok(Imported {
+        let (server, administrator) = self.postgres_of(name).await?;
+        let server = server.lock().await;
+        let (role, password, port) = (role(name), random_text(32), server.port());
+        server.create_role(&role, &password).await?;
+        server.create_database(&role, &role).await?;
+        Ok(Imported {
         fields: json!({
             "engine": "postgres",
             "host": "127.0.0.1", "port": port, "dbname": role,
@@ -49,6 +40,7 @@ async fn import(server: &Postgres, name: &str, administrator: &str) -> anyhow::R
         value: format!("postgres://{role}:{password}@127.0.0.1:{port}/{role}"),
         template: "postgres://{{ username }}:{{ password | urlencode }}@{{ host }}:{{ port }}/{{ dbname }}".to_owned(),
     })
+    }
 }
 
 fn role(name: &str) -> String {

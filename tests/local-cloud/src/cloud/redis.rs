@@ -1,28 +1,23 @@
 //! The Redis servers of the local cloud: one for each instance, as a partner runs them.
 
-use anyhow::Context as _;
+use anyhow::bail;
 use database_servers::redis::{ADMINISTRATOR, Redis, RedisOptions, Users, hash};
-use std::sync::{Arc, PoisonError};
 
 use serde_json::json;
 
-use super::Partner;
 use super::instance::{Imported, Instance, random_text};
-use super::partner::silent;
-
-/// A server that tests may stop and start again.
-pub type SharedRedis = Arc<tokio::sync::Mutex<Redis>>;
+use super::partner::{login, silent};
+use super::{Own, Partner};
 
 impl Partner {
-    /// The server of an instance.
-    pub fn redis(&self, instance: &Instance) -> anyhow::Result<SharedRedis> {
-        self.redis_of(&instance.name)
+    pub async fn redis(&self, instance: &Instance) -> anyhow::Result<Own<Redis>> {
+        self.redis_of(&instance.name).await
     }
 
     pub(super) async fn live_users(&self, name: &str) -> anyhow::Result<Vec<String>> {
-        let redis = self.redis_of(name)?;
-        let redis = redis.lock().await;
-        Ok(redis.live_users().await?)
+        let redis = self.redis_of(name).await?;
+        let live = redis.lock().await.live_users().await?;
+        Ok(live)
     }
 
     /// A server whose customer was given a password and no user, as before there were users.
@@ -36,15 +31,10 @@ impl Partner {
         let log = self.logs().join(format!("redis-{name}.log"));
         let redis = Redis::start(&programs.await?, &log, options).await?;
         let port = redis.port();
-        let administrator = json!({
-            "engine": "redis", "host": "127.0.0.1", "port": port, "username": ADMINISTRATOR, "password": redis.administrator_password(),
-        });
-        let secret = format!("addon/masters/redis-{name}");
-        let administrator = self.create_secret(&secret, &administrator, &[]).await?;
-        self.redis
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(name.to_owned(), Arc::new(tokio::sync::Mutex::new(redis)));
+        let login = login("redis", ADMINISTRATOR, redis.administrator_password(), port);
+        let redis = self.owned(&format!("redis-{name}"), redis, &login).await?;
+        let administrator = redis.1.clone();
+        self.redis.add(name, redis).await;
         Ok(Imported {
             fields: json!({
                 "engine": "redis",
@@ -59,11 +49,8 @@ impl Partner {
         })
     }
 
-    fn redis_of(&self, name: &str) -> anyhow::Result<SharedRedis> {
-        let servers = self.redis.lock().unwrap_or_else(PoisonError::into_inner);
-        servers
-            .get(name)
-            .cloned()
-            .with_context(|| format!("the add-on instance `{name}` has no Redis server"))
+    async fn redis_of(&self, name: &str) -> anyhow::Result<Own<Redis>> {
+        let none = async || bail!("the add-on instance `{name}` has no Redis server");
+        Ok(self.redis.of(name, none).await?.0)
     }
 }

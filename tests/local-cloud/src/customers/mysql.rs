@@ -3,27 +3,21 @@
 use mysql_async::prelude::Queryable as _;
 use mysql_async::{Conn, Error, Opts, OptsBuilder};
 
-use super::problem::{LogIn, Problem};
+use super::problem::{LogIn, Problem, Statements};
 
 /// One dyno's way into the database.
 pub(super) struct MysqlLogin {
-    statements: Statements,
+    pub(super) statements: AppsStatements,
     /// The release that has migrated the database.
-    migrated_by: Option<u32>,
+    pub(super) migrated_by: Option<u32>,
 }
 
-struct Session {
-    release: u32,
-    connection: Conn,
-}
-
-/// What an app says to its database. Each is one line and answers at most one number.
-pub(super) struct Statements {
+pub(super) struct AppsStatements {
     table: String,
     view: String,
 }
 
-impl Statements {
+impl AppsStatements {
     pub(super) fn new(app: &str, dyno: &str) -> Self {
         let quoted = |what: &str| format!("`{what} of {app} {dyno}`").replace(['.', '\n'], " ");
         Self {
@@ -31,12 +25,13 @@ impl Statements {
             view: quoted("sum"),
         }
     }
+}
 
-    /// The first login with each release does what an app's migrations do. The view runs as
-    /// whoever made it, and must go on working when that is revoked.
-    pub(super) fn migration(&self, release: u32) -> [String; 3] {
+impl Statements for AppsStatements {
+    /// The view runs as whoever made it, and must go on working when that is revoked.
+    fn migration(&self, release: u32) -> Vec<String> {
         let Self { table, view } = self;
-        [
+        vec![
             format!(
                 "CREATE TABLE IF NOT EXISTS {table} (`release` BIGINT PRIMARY KEY, logins BIGINT)"
             ),
@@ -45,9 +40,9 @@ impl Statements {
         ]
     }
 
-    pub(super) fn login(&self, release: u32) -> [String; 2] {
+    fn login(&self, release: u32) -> Vec<String> {
         let Self { table, view } = self;
-        [
+        vec![
             format!(
                 "INSERT INTO {table} VALUES ({release}, 1) \
                  ON DUPLICATE KEY UPDATE logins = logins + 1"
@@ -78,52 +73,28 @@ impl From<Error> for Problem {
     }
 }
 
-impl Session {
-    async fn open(release: u32, value: &str) -> Result<Self, Problem> {
-        let options = Opts::from_url(value).map_err(|_| Problem::not_a_url("mysql"))?;
-        let options = OptsBuilder::from_opts(options).prefer_socket(false);
-        Ok(Self {
-            release,
-            connection: Conn::new(options).await?,
-        })
-    }
-
-    /// Takes leave of the server.
-    async fn close(self) {
-        // What happens to a session that is over does not matter.
-        let _ = self.connection.disconnect().await;
-    }
-}
-
-impl MysqlLogin {
-    pub(super) fn new(app: &str, dyno: &str) -> Self {
-        Self {
-            statements: Statements::new(app, dyno),
-            migrated_by: None,
-        }
-    }
-}
-
 impl LogIn for MysqlLogin {
     async fn try_once(&mut self, release: u32, value: &str) -> Result<(), Problem> {
-        let mut session = Session::open(release, value).await?;
-        let used = self.use_tables(&mut session).await;
-        session.close().await;
+        let options = Opts::from_url(value).map_err(|_| Problem::not_a_url("mysql"))?;
+        let options = OptsBuilder::from_opts(options).prefer_socket(false);
+        let mut session = Conn::new(options).await?;
+        let used = self.use_tables(&mut session, release).await;
+        // What happens to a session that is over does not matter.
+        let _ = session.disconnect().await;
         Ok(used?)
     }
 }
 
 impl MysqlLogin {
-    async fn use_tables(&mut self, session: &mut Session) -> Result<(), Error> {
-        let release = session.release;
+    async fn use_tables(&mut self, session: &mut Conn, release: u32) -> Result<(), Error> {
         if self.migrated_by != Some(release) {
             for statement in self.statements.migration(release) {
-                session.connection.query_drop(statement).await?;
+                session.query_drop(statement).await?;
             }
             self.migrated_by = Some(release);
         }
         for statement in self.statements.login(release) {
-            session.connection.query_drop(statement).await?;
+            session.query_drop(statement).await?;
         }
         Ok(())
     }

@@ -7,63 +7,33 @@ use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Config, NoTls};
 use tokio_util::task::AbortOnDropHandle;
 
-use super::problem::{LogIn, Problem};
+use super::problem::{LogIn, Problem, Statements};
 
 /// One dyno's way into the database.
 pub(super) struct PostgresLogin {
-    statements: Statements,
+    pub(super) statements: AppsStatements,
     /// The release that has used the table's owner's rights.
-    owned_by: Option<u32>,
+    pub(super) migrated_by: Option<u32>,
 }
 
-struct Session {
-    release: u32,
-    client: Client,
-    connection: AbortOnDropHandle<()>,
-}
-
-impl Session {
-    async fn open(release: u32, value: &str) -> Result<Self, Problem> {
-        let config = Config::from_str(value).map_err(|_| Problem::not_a_url("postgres"))?;
-        let (client, connection) = config.connect(NoTls).await.map_err(Problem::from)?;
-        let connection = tokio::spawn(async move {
-            if let Err(error) = connection.await {
-                tracing::debug!(code = ?error.code(), "a session ended early");
-            }
-        });
-        Ok(Self {
-            release,
-            client,
-            connection: AbortOnDropHandle::new(connection),
-        })
-    }
-
-    /// Takes leave of the server.
-    async fn close(self) {
-        drop(self.client);
-        // What happens to a session that is over does not matter.
-        let _ = self.connection.await;
-    }
-}
-
-/// What an app says to its database. Each is one line and answers at most one number.
-pub(super) struct Statements {
+pub(super) struct AppsStatements {
     /// Quoted.
     table: String,
 }
 
-impl Statements {
+impl AppsStatements {
     pub(super) fn new(app: &str, dyno: &str) -> Self {
         Self {
             table: quote(&format!("logins of {app} {dyno}")),
         }
     }
+}
 
-    /// The first login with each release does what takes the table's owner: an app's migrations
-    /// must go on working with the credentials to come.
-    pub(super) fn migration(&self, release: u32) -> [String; 3] {
+impl Statements for AppsStatements {
+    /// What takes the table's owner must go on working with the credentials to come.
+    fn migration(&self, release: u32) -> Vec<String> {
         let Self { table } = self;
-        [
+        vec![
             "SET client_min_messages TO warning".to_owned(),
             format!(
                 "CREATE TABLE IF NOT EXISTS {table} (release bigint PRIMARY KEY, logins bigint)"
@@ -72,9 +42,9 @@ impl Statements {
         ]
     }
 
-    pub(super) fn login(&self, release: u32) -> [String; 2] {
+    fn login(&self, release: u32) -> Vec<String> {
         let Self { table } = self;
-        [
+        vec![
             format!(
                 "INSERT INTO {table} AS known VALUES ({release}, 1) \
                  ON CONFLICT (release) DO UPDATE SET logins = known.logins + 1"
@@ -86,14 +56,11 @@ impl Statements {
 
 impl From<tokio_postgres::Error> for Problem {
     fn from(error: tokio_postgres::Error) -> Self {
-        let Some(code) = error.code() else {
-            return if error.is_closed() {
-                Self::Ended
-            } else {
-                Self::Other("the connection failed".to_owned())
-            };
-        };
-        problem_by_code(code.code())
+        match error.code() {
+            Some(code) => problem_by_code(code.code()),
+            None if error.is_closed() => Self::Ended,
+            None => Self::Other("the connection failed".to_owned()),
+        }
     }
 }
 
@@ -109,31 +76,29 @@ pub(super) fn problem_by_code(code: &str) -> Problem {
     }
 }
 
-impl PostgresLogin {
-    pub(super) fn new(app: &str, dyno: &str) -> Self {
-        Self {
-            statements: Statements::new(app, dyno),
-            owned_by: None,
-        }
-    }
-}
-
 impl LogIn for PostgresLogin {
     async fn try_once(&mut self, release: u32, value: &str) -> Result<(), Problem> {
-        let session = Session::open(release, value).await?;
-        let used = self.use_table(&session).await;
-        session.close().await;
+        let config = Config::from_str(value).map_err(|_| Problem::not_a_url("postgres"))?;
+        let (client, connection) = config.connect(NoTls).await?;
+        let connection = AbortOnDropHandle::new(tokio::spawn(connection));
+        let used = self.use_table(&client, release).await;
+        drop(client);
+        // What happens to a session that is over does not matter.
+        let _ = connection.await;
         Ok(used?)
     }
 }
 
 impl PostgresLogin {
-    async fn use_table(&mut self, session: &Session) -> Result<(), tokio_postgres::Error> {
-        let (client, release) = (&session.client, session.release);
-        if self.owned_by != Some(release) {
+    async fn use_table(
+        &mut self,
+        client: &Client,
+        release: u32,
+    ) -> Result<(), tokio_postgres::Error> {
+        if self.migrated_by != Some(release) {
             let migration = self.statements.migration(release).join(";");
             client.batch_execute(&migration).await?;
-            self.owned_by = Some(release);
+            self.migrated_by = Some(release);
         }
         let login = self.statements.login(release).join(";");
         client.batch_execute(&login).await

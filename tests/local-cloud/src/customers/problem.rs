@@ -26,6 +26,15 @@ impl From<Problem> for Outcome {
     }
 }
 
+/// What an app says to its database. Each is one line and answers at most one number.
+pub(super) trait Statements: Send + Sync {
+    /// The first login with each release does what an app's migrations do. It is answered with nothing.
+    fn migration(&self, release: u32) -> Vec<String>;
+
+    /// What every login does. It is answered with one number.
+    fn login(&self, release: u32) -> Vec<String>;
+}
+
 /// One dyno's way into a server.
 pub(super) trait LogIn: Send {
     /// Logs in, or goes on with the session of this release.

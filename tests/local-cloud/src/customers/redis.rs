@@ -3,7 +3,6 @@
 use super::problem::{LogIn, Problem};
 use super::terminal::{Address, Terminal};
 
-/// One dyno's way into the server.
 pub(super) struct RedisLogin {
     key: String,
     session: Option<Session>,
@@ -53,7 +52,6 @@ impl Session {
         })
     }
 
-    /// Counts this login at the server.
     async fn count(&mut self, key: &str) -> Result<(), Problem> {
         let said = self.terminal.say(&format!("INCR {key}\n")).await;
         said.map_err(|_| Problem::Ended)?;

@@ -13,7 +13,6 @@ pub const SLICE: SignedDuration = SignedDuration::from_millis(SLICE_MILLISECONDS
 /// said, and hold no secret value.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
-    /// Logins that the service accepted.
     pub accepted: u64,
     /// Logins that the service refused although a dyno still ran with the credential.
     pub refused: u64,
@@ -25,9 +24,7 @@ pub struct Tally {
     pub errors: u64,
     /// Times that a dyno had no such config var to log in with.
     pub missing: u64,
-    /// The first that was refused.
     pub first_refusal: Option<String>,
-    /// The first error.
     pub first_error: Option<String>,
     /// Of the accepted ones, each dyno's.
     pub dynos: BTreeMap<String, u64>,
@@ -40,16 +37,13 @@ pub struct Tally {
 /// The logins of dynos that run with one release.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct GenerationTally {
-    /// Logins that the service accepted.
     pub accepted: u64,
-    /// Logins that the service refused.
     pub refused: u64,
 }
 
 /// The logins that ended in one slice of time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SliceTally {
-    /// Logins that the service accepted.
     pub accepted: u32,
     /// Logins that came to nothing, for whatever reason.
     pub lost: u32,

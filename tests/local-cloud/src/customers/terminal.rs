@@ -8,28 +8,22 @@ use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, Buf
 use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
 use url::Url;
 
-use super::problem::{LogIn, Problem};
-
-/// What a database's client is told, in its own words.
-pub(super) trait Dialect: Send + Sync {
-    /// The client, logged in as the config var says, ending with its first error. The password is
-    /// in its environment, not among its arguments.
-    fn client(&self, value: &str) -> Result<Command, Problem>;
-
-    /// What the first login with each release does. It is answered with nothing.
-    fn migration(&self, release: u32) -> Vec<String>;
-
-    /// What every login does. It is answered with one number.
-    fn login(&self, release: u32) -> Vec<String>;
-
-    /// Why the client has ended, by what it said then.
-    fn problem(&self, said: &str) -> Problem;
-}
+use super::problem::{LogIn, Problem, Statements};
 
 /// One dyno's way into a database: a client that is logged in from the dyno's restart to the next.
-pub(super) struct TerminalLogin<D> {
-    dialect: D,
+pub(super) struct TerminalLogin {
+    statements: Box<dyn Statements>,
+    dialect: Dialect,
     session: Option<Session>,
+}
+
+/// What there is to know of a database's client.
+pub(super) struct Dialect {
+    /// The client, logged in as the config var says, ending with its first error. The password is
+    /// in its environment, not among its arguments.
+    pub(super) client: fn(&str) -> Result<Command, Problem>,
+    /// Why the client has ended, by what it said then.
+    pub(super) problem: fn(&str) -> Problem,
 }
 
 struct Session {
@@ -38,29 +32,30 @@ struct Session {
     migrated: bool,
 }
 
-impl<D: Dialect> TerminalLogin<D> {
-    pub(super) fn new(dialect: D) -> Self {
+impl TerminalLogin {
+    pub(super) fn new(statements: impl Statements + 'static, dialect: Dialect) -> Self {
         Self {
+            statements: Box::new(statements),
             dialect,
             session: None,
         }
     }
 }
 
-impl<D: Dialect> LogIn for TerminalLogin<D> {
+impl LogIn for TerminalLogin {
     async fn try_once(&mut self, release: u32, value: &str) -> Result<(), Problem> {
         let kept = self.session.take();
         let mut session = match kept.filter(|kept| kept.release == release) {
             Some(kept) => kept,
             None => Session {
                 release,
-                terminal: Terminal::start(self.dialect.client(value)?)?,
+                terminal: Terminal::start((self.dialect.client)(value)?)?,
                 migrated: false,
             },
         };
-        let mut statements = self.dialect.login(release);
+        let mut statements = self.statements.login(release);
         if !session.migrated {
-            statements.splice(0..0, self.dialect.migration(release));
+            statements.splice(0..0, self.statements.migration(release));
             session.migrated = true;
         }
         let said = format!("{};\n", statements.join(";\n"));
@@ -70,7 +65,7 @@ impl<D: Dialect> LogIn for TerminalLogin<D> {
         };
         if answer.trim().parse::<u64>().is_err() {
             let last_words = session.terminal.last_words().await;
-            return Err(self.dialect.problem(&last_words));
+            return Err((self.dialect.problem)(&last_words));
         }
         self.session = Some(session);
         Ok(())

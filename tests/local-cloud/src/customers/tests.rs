@@ -95,8 +95,6 @@ async fn heroku_with(events: EventLog, value: &str) -> (Arc<Heroku>, String) {
     let provision = Provision {
         service: "acme".to_owned(),
         name: "acme-fluffy-1".to_owned(),
-        plan: "acme:gold".to_owned(),
-        region: "amazon-web-services::us-east-1".to_owned(),
         owner_app: "shop".to_owned(),
         config: BTreeMap::from([("ACME_URL".to_owned(), value.to_owned())]),
     };
@@ -115,15 +113,18 @@ async fn settled(heroku: &Heroku) {
     .await;
 }
 
-fn start(heroku: &Arc<Heroku>, login: Login) -> Customer {
-    Customer::start(CustomerSpec {
+fn spec(heroku: &Arc<Heroku>, login: Login) -> CustomerSpec {
+    CustomerSpec {
         heroku: Arc::clone(heroku),
         app: "shop".to_owned(),
         config_var: "ACME_URL".to_owned(),
         login,
         every: EVERY,
-    })
-    .unwrap()
+    }
+}
+
+fn start(heroku: &Arc<Heroku>, login: Login) -> Customer {
+    Customer::start(spec(heroku, login)).unwrap()
 }
 
 async fn eventually(holds: impl Fn() -> bool) {
@@ -208,11 +209,8 @@ async fn a_service_that_is_down_is_no_refusal() {
 async fn a_dyno_without_the_var_is_told_apart() {
     let fixture = Fixture::new().await;
     let spec = CustomerSpec {
-        heroku: Arc::clone(&fixture.heroku),
-        app: "shop".to_owned(),
         config_var: "OTHER_URL".to_owned(),
-        login: Login::Http,
-        every: EVERY,
+        ..spec(&fixture.heroku, Login::Http)
     };
     let customer = Customer::start(spec).unwrap();
     eventually(|| customer.tally().missing > 2).await;
@@ -225,13 +223,7 @@ async fn a_dyno_without_the_var_is_told_apart() {
 async fn a_refusal_that_arrives_after_the_restarts_is_overtaken() {
     let fixture = Fixture::new().await;
     let dyno = Dyno {
-        spec: Arc::new(CustomerSpec {
-            heroku: Arc::clone(&fixture.heroku),
-            app: "shop".to_owned(),
-            config_var: "ACME_URL".to_owned(),
-            login: Login::Http,
-            every: EVERY,
-        }),
+        spec: Arc::new(spec(&fixture.heroku, Login::Http)),
         name: "web.1".to_owned(),
         tally: Arc::default(),
     };

@@ -6,16 +6,13 @@ use std::process::Command;
 
 use super::RuntimeApi;
 
-/// How a function is started.
 #[derive(Clone, Debug)]
 pub struct Launch {
     /// Its name. It is its access key id as well.
     pub function: String,
-    /// Its executable.
     pub executable: PathBuf,
     /// Its memory, in MB.
     pub memory: u32,
-    /// Its variables.
     pub environment: BTreeMap<String, String>,
 }
 

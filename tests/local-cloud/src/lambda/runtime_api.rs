@@ -20,9 +20,7 @@ use tokio_util::task::AbortOnDropHandle;
 /// What a process said, and when.
 #[derive(Debug)]
 pub enum Call {
-    /// It is ready for an event.
     Next(Instant),
-    /// It has answered.
     Answer(Instant, Value),
     /// Its step failed, or it could not start.
     Error(Value),
@@ -75,7 +73,6 @@ impl RuntimeApi {
     }
 
     /// What `AWS_LAMBDA_RUNTIME_API` says.
-    #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
     }
@@ -86,7 +83,6 @@ impl RuntimeApi {
         let _ = self.events.send(event);
     }
 
-    /// What the process says next.
     pub async fn call(&mut self) -> Option<Call> {
         self.calls.recv().await
     }

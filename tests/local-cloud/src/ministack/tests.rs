@@ -6,7 +6,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
-use strict_aws::ministack::Principal;
 use tools::{Tools, target_directory};
 
 use super::*;
@@ -22,8 +21,9 @@ async fn python() -> PathBuf {
 pub(crate) async fn start() -> (MiniStack, tempfile::TempDir) {
     let logs = tempfile::tempdir().unwrap();
     let gateway = "http://127.0.0.1:9".parse().unwrap();
-    let options = MiniStackOptions::new(python().await, gateway, logs.path().to_owned());
-    (MiniStack::start(options).await.unwrap(), logs)
+    let python = python().await;
+    let ministack = MiniStack::start(&python, &gateway, logs.path());
+    (ministack.await.unwrap(), logs)
 }
 
 const IAM: (&str, &str) = ("iam", "2010-05-08");
@@ -194,28 +194,25 @@ async fn conditions(client: &Client) {
 
 #[tokio::test]
 #[ignore = "needs the local cloud: cargo xtask test"]
-async fn an_assumed_roles_session_is_known_and_nobody_s_key_is_not() {
+async fn of_what_the_gateway_answers_it_says_who_signed_and_refuses_nobodys_key() {
     let (ministack, _logs) = start().await;
     let client = ministack.client();
-    let account = json!({"Version": "2012-10-17", "Statement": [{"Effect": "Allow",
-        "Principal": {"AWS": format!("arn:aws:iam::{ACCOUNT_ID}:root")}, "Action": "sts:AssumeRole"}]});
-    create_role(client, "on-call", &account).await;
-    let role_arn = format!("arn:aws:iam::{ACCOUNT_ID}:role/on-call");
-    let parameters = [("RoleArn", role_arn.as_str()), ("RoleSessionName", "paula")];
-    let sts = ("sts", "2011-06-15");
-    let assumed = client.make(sts, "AssumeRole", &parameters, "AccessKeyId");
-    let assumed = assumed.await.unwrap();
-    let principal = Principal::Role {
-        role_arn,
-        session: "paula".to_owned(),
-    };
-    // Whoever has the client knows it.
-    let found = client.clone().principal(&assumed).await.unwrap();
-    assert_eq!(found, principal);
-    assert_eq!(
-        client.principal(ROOT_ACCESS_KEY_ID).await.unwrap(),
-        Principal::Root
+    let secrets = || Request::post("/").header("x-amz-target", "secretsmanager.ListSecrets");
+    for (service, request) in [
+        ("secretsmanager", secrets()),
+        ("scheduler", Request::get("/schedules")),
+    ] {
+        let request = request.body(Bytes::from("{}")).unwrap();
+        let answer = client.signed(service, request).await.unwrap();
+        let told: Value = serde_json::from_slice(answer.body()).unwrap();
+        let root = format!("arn:aws:iam::{ACCOUNT_ID}:root");
+        assert_eq!(told, json!({ "Arn": root }));
+    }
+    let nobodys = secrets().header(
+        "authorization",
+        "AWS4-HMAC-SHA256 Credential=AKIANOBODY0000000000/20261123/us-east-1/secretsmanager/aws4_request, \
+         SignedHeaders=host, Signature=00",
     );
-    let nobody = client.principal("AKIANOBODY0000000000").await.unwrap();
-    assert_eq!(nobody, Principal::Unknown);
+    let nobodys = nobodys.body(Bytes::from("{}")).unwrap();
+    assert!(client.authenticate(nobodys).await.unwrap().is_err());
 }

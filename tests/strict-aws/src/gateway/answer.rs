@@ -9,8 +9,7 @@ use uuid::Uuid;
 use super::tables::Refused;
 use crate::secrets_manager::ServiceError;
 
-/// An operation's answer, or its error, in JSON 1.1.
-pub(super) fn json(result: Result<Value, ServiceError>) -> Response<Bytes> {
+pub(crate) fn json(result: Result<Value, ServiceError>) -> Response<Bytes> {
     let (status, body) = match result {
         Ok(answer) => (StatusCode::OK, answer),
         Err(error) => (
@@ -38,7 +37,11 @@ pub(super) fn text(status: StatusCode, message: &str) -> Response<Bytes> {
     respond(status, "text/plain; charset=utf-8", message.to_owned())
 }
 
-fn respond(status: StatusCode, content_type: &'static str, body: String) -> Response<Bytes> {
+pub(crate) fn respond(
+    status: StatusCode,
+    content_type: &'static str,
+    body: String,
+) -> Response<Bytes> {
     let mut response = Response::new(Bytes::from(body));
     *response.status_mut() = status;
     let headers = response.headers_mut();

@@ -1,6 +1,6 @@
 //! EventBridge's default event bus where there is no MiniStack: it keeps what is put on it.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 use axum::body::Bytes;
 use http::Response;
@@ -22,7 +22,7 @@ pub(super) fn put(bus: &Mutex<Vec<Value>>, body: &Bytes) -> Response<Bytes> {
             return json!({ "ErrorCode": "MalformedDetail", "ErrorMessage": "Detail is malformed." });
         };
         let id = Uuid::new_v4().to_string();
-        bus.lock().unwrap_or_else(PoisonError::into_inner).push(json!({
+        stand_in::lock(bus).push(json!({
             "id": id, "source": entry["Source"], "detail-type": entry["DetailType"],
             "resources": entry["Resources"], "detail": detail,
         }));

@@ -1,13 +1,9 @@
 //! Faults of AWS's on request.
 
-use std::io;
-use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use axum::body::{Body, Bytes};
 use http::{Request, Response, StatusCode};
-use hyper::body::Frame;
 use stand_in::Fault;
 
 use super::answer;
@@ -21,7 +17,6 @@ pub struct GatewayFault {
     pub operation: String,
     /// What the request must hold: a secret's ARN, say.
     pub about: String,
-    /// How it goes wrong.
     pub fault: Fault,
 }
 
@@ -64,27 +59,7 @@ impl Faults {
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<GatewayFault>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// An answer that breaks off, and the connection with it.
-pub(super) fn broken() -> Response<Body> {
-    Response::new(Body::new(BreaksOff))
-}
-
-struct BreaksOff;
-
-impl hyper::body::Body for BreaksOff {
-    type Data = Bytes;
-    type Error = io::Error;
-
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
-        let broken = io::Error::new(io::ErrorKind::ConnectionReset, "a fault on request");
-        Poll::Ready(Some(Err(broken)))
+        stand_in::lock(&self.0)
     }
 }
 

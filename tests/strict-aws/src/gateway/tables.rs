@@ -28,12 +28,10 @@ fn invalid(message: impl Into<String>) -> Refused {
 
 pub(super) type Item = Map<String, Value>;
 
-/// Items by table and key.
 #[derive(Default)]
 pub(super) struct Tables(BTreeMap<(String, String), Item>);
 
 impl Tables {
-    /// Answers a request.
     pub(super) fn handle(&mut self, operation: &str, request: &Value) -> Result<Value, Refused> {
         let table = request["TableName"].as_str();
         let table = table.ok_or_else(|| invalid("there is no TableName"))?;
@@ -70,18 +68,15 @@ impl Tables {
         }
     }
 
-    /// Puts an item whose key is this attribute.
     pub(super) fn put(&mut self, table: &str, key: &str, item: Item) {
         let own = json!({ key: item.get(key) }).to_string();
         self.0.insert((table.to_owned(), own), item);
     }
 
-    /// Takes an item away.
     pub(super) fn remove(&mut self, table: &str, key: &Value) {
         self.0.remove(&(table.to_owned(), key.to_string()));
     }
 
-    /// An item, by its table and its key.
     pub(super) fn item(&self, table: &str, key: &Value) -> Option<Value> {
         let item = self.0.get(&(table.to_owned(), key.to_string()));
         item.map(|item| json!(item))

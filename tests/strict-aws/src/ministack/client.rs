@@ -1,16 +1,13 @@
 //! A client of one MiniStack that signs as its root user, or passes on what others signed.
 
-use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use anyhow::{Context as _, Result, ensure};
 use aws_credential_types::Credentials;
-use aws_sigv4::http_request::{
-    PayloadChecksumKind, SignableBody, SignableRequest, SigningSettings, sign,
-};
+use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
 use aws_sigv4::sign::v4;
 use axum::body::Bytes;
-use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use http::header::{self, HeaderMap, HeaderValue};
 use http::{Method, Request, Response, Uri};
 use http_body_util::{BodyExt as _, Full};
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -20,41 +17,28 @@ use stand_in::patience::PATIENCE;
 use url::Url;
 
 use super::error::Refused;
-use super::iam::{Sessions, assumed_role};
 use super::xml;
 
 /// The root user's access key id in every MiniStack started here. It opens nothing else.
 pub const ROOT_ACCESS_KEY_ID: &str = "AKIALOCALCLOUDROOT00";
 /// The secret to [`ROOT_ACCESS_KEY_ID`]. It opens nothing else.
 pub const ROOT_SECRET_ACCESS_KEY: &str = "local-cloud/root/not-a-secret/0000000000";
-/// The region that everything is in.
 pub const REGION: &str = "us-east-1";
-/// The account that everything is in.
 pub const ACCOUNT_ID: &str = "000000000000";
 
 /// How long one call of the client's own may take. Forwarded requests and invocations have no limit:
 /// they are as slow as the function they reach.
 const CALL_TIMEOUT: Duration = PATIENCE;
 
-/// Headers that belong to one connection and not to the message (RFC 9110, section 7.6.1), and
-/// `Expect`, which the gateway itself has already answered.
-const HOP_BY_HOP: [HeaderName; 8] = [
-    header::CONNECTION,
-    header::PROXY_AUTHENTICATE,
-    header::PROXY_AUTHORIZATION,
-    header::TE,
-    header::TRAILER,
-    header::TRANSFER_ENCODING,
-    header::UPGRADE,
-    header::EXPECT,
-];
+/// Headers that belong to one connection and not to the message (RFC 9110, section 7.6.1), and `Expect`, which the
+/// gateway itself has already answered.
+const HOP_BY_HOP: [&str; 4] = ["connection", "keep-alive", "transfer-encoding", "expect"];
 
-/// A root-signed client of one MiniStack. Cheap to clone; clones share connections and caches.
+/// A root-signed client of one MiniStack. Cheap to clone; clones share connections.
 #[derive(Clone, Debug)]
 pub struct Client {
     endpoint: Url,
     http: hyper_util::client::legacy::Client<HttpConnector, Full<Bytes>>,
-    pub(super) sessions: Arc<Sessions>,
 }
 
 impl Client {
@@ -71,12 +55,10 @@ impl Client {
             endpoint,
             http: hyper_util::client::legacy::Client::builder(TokioExecutor::new())
                 .build(connector),
-            sessions: Arc::default(),
         })
     }
 
     /// MiniStack's own address, behind the gateway.
-    #[must_use]
     pub fn endpoint(&self) -> &Url {
         &self.endpoint
     }
@@ -85,7 +67,6 @@ impl Client {
     /// for hop-by-hop headers. Waits for the answer without limit.
     pub async fn forward(&self, mut request: Request<Bytes>) -> Result<Response<Bytes>> {
         drop_hop_by_hop(request.headers_mut());
-        let assumed = assumed_role(request.body());
         let description = format!("{} {}", request.method(), request.uri().path());
         *request.uri_mut() = self.uri(request.uri())?;
         let no_answer = || {
@@ -96,9 +77,6 @@ impl Client {
         let (mut parts, body) = sent.await.with_context(no_answer)?.into_parts();
         drop_hop_by_hop(&mut parts.headers);
         let body = body.collect().await.with_context(no_answer)?.to_bytes();
-        if let Some(session) = assumed.filter(|_| parts.status.is_success()) {
-            self.know_session(&String::from_utf8_lossy(&body), session);
-        }
         Ok(Response::from_parts(parts, body))
     }
 
@@ -109,7 +87,7 @@ impl Client {
         service: &str,
         mut request: Request<Bytes>,
     ) -> Result<Response<Bytes>> {
-        self.sign(&root(), service, &mut request)?;
+        self.sign(service, &mut request)?;
         self.forward(request).await
     }
 
@@ -191,30 +169,20 @@ impl Client {
     }
 
     /// Signs a request to this MiniStack, whose URI is a path with its query.
-    pub(super) fn sign(
-        &self,
-        credentials: &Credentials,
-        service: &str,
-        request: &mut Request<Bytes>,
-    ) -> Result<()> {
+    fn sign(&self, service: &str, request: &mut Request<Bytes>) -> Result<()> {
         let uri = self.uri(request.uri())?;
         let authority = uri.authority().map(ToString::to_string).unwrap_or_default();
         let host = HeaderValue::from_str(&authority)?;
         request.headers_mut().insert(header::HOST, host);
 
-        let identity = credentials.clone().into();
-        let mut settings = SigningSettings::default();
-        // MiniStack takes a declared hash for the body's own; only S3 needs the declaration.
-        settings.payload_checksum_kind = match service {
-            "s3" => PayloadChecksumKind::XAmzSha256,
-            _ => PayloadChecksumKind::NoHeader,
-        };
+        let (key, secret) = (ROOT_ACCESS_KEY_ID, ROOT_SECRET_ACCESS_KEY);
+        let identity = Credentials::new(key, secret, None, None, "local cloud").into();
         let parameters = v4::SigningParams::builder()
             .identity(&identity)
             .region(REGION)
             .name(service)
             .time(SystemTime::now())
-            .settings(settings)
+            .settings(SigningSettings::default())
             .build()?
             .into();
         let headers: Vec<(&str, &str)> = request
@@ -232,17 +200,6 @@ impl Client {
         instructions.apply_to_request_http1x(request);
         Ok(())
     }
-}
-
-/// The root user's credentials.
-pub(super) fn root() -> Credentials {
-    Credentials::new(
-        ROOT_ACCESS_KEY_ID,
-        ROOT_SECRET_ACCESS_KEY,
-        None,
-        None,
-        "local cloud",
-    )
 }
 
 /// The answer, unless it tells of an error.
@@ -297,15 +254,7 @@ pub(super) fn json_body(operation: &str, answer: &Response<Bytes>) -> Result<Val
 }
 
 fn drop_hop_by_hop(headers: &mut HeaderMap) {
-    let named: Vec<HeaderName> = headers
-        .get_all(header::CONNECTION)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .filter_map(|name| name.trim().parse().ok())
-        .collect();
-    for name in HOP_BY_HOP.iter().chain(&named) {
+    for name in HOP_BY_HOP {
         headers.remove(name);
     }
-    headers.remove("keep-alive");
 }

@@ -1,16 +1,13 @@
 //! A service's refusal.
 
-/// A service refused a call.
 #[derive(Debug, thiserror::Error)]
 #[error("{operation} failed with {code} (HTTP {status}): {message}")]
 pub(super) struct Refused {
     /// The operation, as in `lambda:Invoke`.
     pub(super) operation: String,
-    /// The HTTP status.
     pub(super) status: u16,
     /// AWS's error type, without a namespace.
     pub(super) code: String,
-    /// AWS's message.
     pub(super) message: String,
 }
 

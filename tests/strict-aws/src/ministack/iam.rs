@@ -1,89 +1,37 @@
 //! IAM: who signs with a key, and what a role may do.
 
-use std::collections::HashMap;
 use std::fmt::Write as _;
-use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context as _, Result};
+use axum::body::Bytes;
+use http::{Request, Response};
 use serde_json::Value;
 
-use super::client::{Client, ROOT_ACCESS_KEY_ID};
+use super::client::{ACCOUNT_ID, Client, json_body};
 use super::error::code;
 use super::xml;
 
 /// Condition keys and their values, as in `("aws:SourceAccount", "000000000000")`; several of a key that has several.
 pub type Context<'a> = &'a [(&'a str, &'a str)];
 
-/// Who signs a request.
+/// Who signs a request, by the ARN that STS's `GetCallerIdentity` has of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Principal {
+pub struct Principal(pub String);
+
+impl Principal {
     /// The account's root user, who may do everything.
-    Root,
-    /// A function under its execution role, or somebody who has assumed one.
-    Role {
-        /// The role's ARN.
-        role_arn: String,
-        /// The session's name: the function's, or what was said when the role was assumed.
-        session: String,
-    },
-    /// Somebody else.
-    Unknown,
-}
-
-/// A role's ARN and a session's name.
-pub(super) type Session = (String, String);
-
-/// What is longer is no form, but an archive of a function, say.
-const LONGEST_FORM: usize = 64 * 1024;
-
-/// Whose session a request asks STS for, if it does.
-pub(super) fn assumed_role(body: &[u8]) -> Option<Session> {
-    if body.len() > LONGEST_FORM {
-        return None;
-    }
-    let parameter = |name: &str| {
-        let mut pairs = url::form_urlencoded::parse(body);
-        pairs.find_map(|(key, value)| (key == name).then(|| value.into_owned()))
-    };
-    parameter("Action").filter(|it| it == "AssumeRole")?;
-    Some((parameter("RoleArn")?, parameter("RoleSessionName")?))
-}
-
-/// The access keys of sessions as far as they are known, by key id.
-#[derive(Debug, Default)]
-pub(super) struct Sessions {
-    functions: Mutex<HashMap<String, Session>>,
-    assumed: Mutex<HashMap<String, Session>>,
-}
-
-impl Sessions {
-    fn get(&self, access_key_id: &str) -> Option<Principal> {
-        let find = |keys: &Mutex<HashMap<String, Session>>| {
-            let keys = keys.lock().unwrap_or_else(PoisonError::into_inner);
-            keys.get(access_key_id).cloned()
-        };
-        let (role_arn, session) = find(&self.assumed).or_else(|| find(&self.functions))?;
-        Some(Principal::Role { role_arn, session })
+    pub(crate) fn is_root(&self) -> bool {
+        self.0.ends_with(":root")
     }
 
-    fn replace_functions(&self, functions: Vec<(String, String)>) {
-        let name = |arn: &str| arn.rsplit(':').next().unwrap_or_default().to_owned();
-        let keys = functions
-            .into_iter()
-            .map(|(function, role)| (access_key_id(&function, &role), (role, name(&function))))
-            .collect();
-        *self
-            .functions
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner) = keys;
+    /// Whose policies hold: a session's are its role's.
+    pub(crate) fn policies_of(&self) -> String {
+        let role = self.0.split_once(":assumed-role/");
+        match role.and_then(|(_, session)| session.split('/').next()) {
+            Some(role) => format!("arn:aws:iam::{ACCOUNT_ID}:role/{role}"),
+            None => self.0.clone(),
+        }
     }
-}
-
-/// The key that MiniStack gives a function under its role (`execution_credentials` in its
-/// `core/lambda_runtime.py`).
-fn access_key_id(function_arn: &str, role_arn: &str) -> String {
-    let digest = sha256(&format!("{function_arn}:{role_arn}"));
-    format!("ASIA{}", digest[..16].to_uppercase())
 }
 
 fn sha256(text: &str) -> String {
@@ -95,58 +43,62 @@ fn sha256(text: &str) -> String {
     })
 }
 
-/// The credentials under which a function runs.
 pub struct ExecutionCredentials {
-    /// `AWS_ACCESS_KEY_ID`
     pub access_key_id: String,
-    /// `AWS_SECRET_ACCESS_KEY`
     pub secret_access_key: String,
-    /// `AWS_SESSION_TOKEN`
     pub session_token: String,
 }
 
 impl Client {
-    /// The credentials that MiniStack gives a function under its role: what somebody could do who
-    /// had taken the function over. They work once the function has run.
+    /// The credentials that MiniStack gives a function under its role (`execution_credentials` in its
+    /// `core/lambda_runtime.py`): what somebody could do who had taken the function over. They work once the function
+    /// has run.
     pub async fn execution_credentials(&self, function_arn: &str) -> Result<ExecutionCredentials> {
-        let functions = self.functions().await?;
-        let role_arn = functions
-            .iter()
-            .find_map(|(function, role)| (function == function_arn).then_some(role.as_str()))
-            .with_context(|| format!("there is no function {function_arn}"))?;
+        let role_arn = self.function_role(function_arn).await?;
+        let role_arn = role_arn.with_context(|| format!("{function_arn} has no role"))?;
         let digest = sha256(&format!("{function_arn}:{role_arn}"));
         Ok(ExecutionCredentials {
-            access_key_id: access_key_id(function_arn, role_arn),
+            access_key_id: format!("ASIA{}", digest[..16].to_uppercase()),
             secret_access_key: sha256(&format!("secret:{digest}")),
             session_token: sha256(&format!("token:{digest}")),
         })
     }
 
-    /// Who signs with this access key id.
-    pub async fn principal(&self, access_key_id: &str) -> Result<Principal> {
-        let account_id =
-            access_key_id.len() == 12 && access_key_id.bytes().all(|byte| byte.is_ascii_digit());
-        if access_key_id == ROOT_ACCESS_KEY_ID || access_key_id == "test" || account_id {
-            return Ok(Principal::Root);
+    /// Who has signed a request that the gateway answers, or MiniStack's refusal: of such requests it checks the
+    /// signature alone (`start.py`).
+    pub async fn authenticate(
+        &self,
+        request: Request<Bytes>,
+    ) -> Result<Result<Principal, Response<Bytes>>> {
+        let answer = self.forward(request).await?;
+        if !answer.status().is_success() {
+            return Ok(Err(answer));
         }
-        if let Some(principal) = self.sessions.get(access_key_id) {
-            return Ok(principal);
-        }
-        self.sessions.replace_functions(self.functions().await?);
-        Ok(self
-            .sessions
-            .get(access_key_id)
-            .unwrap_or(Principal::Unknown))
+        let body = json_body("the authentication", &answer)?;
+        let arn = body["Arn"].as_str().context("nobody has signed")?;
+        Ok(Ok(Principal(arn.to_owned())))
     }
 
-    /// Notes who has assumed a role, from STS's answer: the role's policies hold for them with the context that MiniStack
-    /// does not know.
-    pub(super) fn know_session(&self, answer: &str, session: Session) {
-        if let Some(access_key_id) = xml::text(answer, "AccessKeyId") {
-            let assumed = self.sessions.assumed.lock();
-            let mut assumed = assumed.unwrap_or_else(PoisonError::into_inner);
-            assumed.insert(access_key_id, session);
-        }
+    /// AWS's words for what IAM does not let somebody do, in a request with this context.
+    pub(crate) async fn denial(
+        &self,
+        principal: &Principal,
+        action: &str,
+        resource: &str,
+        context: Context<'_>,
+    ) -> Result<Option<String>> {
+        let source = principal.policies_of();
+        let allowed = principal.is_root()
+            || self
+                .is_allowed_in(&source, action, resource, context)
+                .await?;
+        Ok((!allowed).then(|| {
+            format!(
+                "User: {} is not authorized to perform: {action} on resource: {resource} because no \
+                 identity-based policy allows the {action} action",
+                principal.0
+            )
+        }))
     }
 
     /// Whether IAM lets the role do this to the resource, in a request without context.
@@ -327,8 +279,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_functions_key_is_the_one_ministack_derives() {
-        // python3 -c 'import hashlib; print(hashlib.sha256(b"f:r").hexdigest()[:16].upper())'
-        assert_eq!(access_key_id("f", "r"), "ASIA328E940FC5C552B7");
+    fn a_session_has_the_policies_of_its_role() {
+        let of = |arn: &str| Principal(arn.to_owned()).policies_of();
+        let session = "arn:aws:sts::000000000000:assumed-role/on-call/paula";
+        assert_eq!(of(session), "arn:aws:iam::000000000000:role/on-call");
+        let user = "arn:aws:iam::000000000000:user/paula";
+        assert_eq!(of(user), user);
     }
 }

@@ -8,16 +8,13 @@ use serde_json::Value;
 use super::client::{Client, accept, json_body};
 use super::error::code;
 
-/// How a function is invoked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum InvocationType {
-    /// Wait for the function's answer.
     RequestResponse,
     /// Hand the event over; Lambda retries the function by itself.
     Event,
 }
 
-/// What a function answered.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Invocation {
     /// The function's answer, or its error's description; null for [`InvocationType::Event`].
@@ -82,33 +79,13 @@ impl Client {
             .with_context(|| format!("the policy of {function_arn} is no JSON"))
     }
 
-    /// Every function's ARN and role, versions included.
-    pub(super) async fn functions(&self) -> Result<Vec<(String, String)>> {
-        const OPERATION: &str = "lambda:ListFunctions";
-        let mut functions = Vec::new();
-        let mut marker: Option<String> = None;
-        loop {
-            let query = url::form_urlencoded::Serializer::new(String::new())
-                .append_pair("FunctionVersion", "ALL")
-                .extend_pairs(marker.iter().map(|marker| ("Marker", marker)))
-                .finish();
-            let request =
-                Request::get(format!("/2015-03-31/functions/?{query}")).body(Bytes::new())?;
-            let body = json_body(OPERATION, &self.call("lambda", OPERATION, request).await?)?;
-            let page = body.get("Functions").and_then(Value::as_array);
-            functions.extend(page.into_iter().flatten().filter_map(|function| {
-                let field = |name: &str| Some(function.get(name)?.as_str()?.to_owned());
-                Some((field("FunctionArn")?, field("Role")?))
-            }));
-            marker = body
-                .get("NextMarker")
-                .and_then(Value::as_str)
-                .filter(|marker| !marker.is_empty())
-                .map(str::to_owned);
-            if marker.is_none() {
-                return Ok(functions);
-            }
-        }
+    /// The ARN of the function's role; `None` if it has none, or there is no such function.
+    pub(crate) async fn function_role(&self, function_arn: &str) -> Result<Option<String>> {
+        let path = format!("{}/configuration", function_path(function_arn));
+        let request = Request::get(path).body(Bytes::new())?;
+        let answer = self.signed("lambda", request).await?;
+        let configuration = json_body("lambda:GetFunctionConfiguration", &answer)?;
+        Ok(configuration["Role"].as_str().map(str::to_owned))
     }
 }
 

@@ -32,18 +32,3 @@ pub(super) fn unescape(text: &str) -> String {
         .replace("&#34;", "\"")
         .replace("&amp;", "&")
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn finds_texts_and_members() {
-        let document = "<A><Names><member>a&amp;b</member><member>c</member></Names><B>x</B></A>";
-        assert_eq!(text(document, "B").as_deref(), Some("x"));
-        assert_eq!(text(document, "C"), None);
-        assert_eq!(members(document, "Names"), ["a&amp;b", "c"]);
-        assert!(members(document, "None").is_empty());
-        assert_eq!(unescape("&lt;&amp;lt;"), "<&lt;");
-    }
-}

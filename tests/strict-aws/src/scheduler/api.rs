@@ -2,8 +2,9 @@
 
 use std::collections::HashMap;
 
+use anyhow::ensure;
 use axum::body::Bytes;
-use http::{Method, Request, Response, StatusCode, header};
+use http::{HeaderValue, Method, Request, Response, StatusCode};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use stand_in::events::EventKind;
@@ -11,9 +12,9 @@ use stand_in::events::EventKind;
 use super::access::{self, Need, SERVICE};
 use super::model::{Refusal, Schedules, check_name, group_arn, is_name, schedule_arn};
 use super::{Scheduler, State};
-use crate::ministack::{ACCOUNT_ID, error_of};
+use crate::gateway::answer;
+use crate::ministack::ACCOUNT_ID;
 
-/// A request taken apart.
 struct Call {
     method: Method,
     /// The schedule's name; empty for `ListSchedules`.
@@ -48,7 +49,7 @@ impl Scheduler {
                 resource: &resource,
                 passes: passes.as_deref(),
             };
-            if let Err(answer) = access::check(upstream, request, &group, &need).await {
+            if let Err(answer) = access::check(upstream, request, &need).await {
                 return answer;
             }
         }
@@ -174,7 +175,7 @@ impl State {
     }
 
     async fn check_group(&self, group: &str) -> Result<(), Refusal> {
-        if self.group_exists(group).await? {
+        if self.group_exists(group).await.map_err(unavailable)? {
             return Ok(());
         }
         Err(Refusal::not_found(format!(
@@ -188,7 +189,7 @@ impl State {
         let group = call.group();
         self.check_group(group).await?;
         if let Some(role) = call.role()
-            && !self.may_assume(role, group).await?
+            && !self.may_assume(role, group).await.map_err(unavailable)?
         {
             return Err(Refusal::validation(
                 "The execution role you provide must allow AWS EventBridge Scheduler to assume \
@@ -199,44 +200,34 @@ impl State {
     }
 
     /// Whether MiniStack has this group. Without a MiniStack every group exists.
-    pub(super) async fn group_exists(&self, group: &str) -> Result<bool, Refusal> {
+    pub(super) async fn group_exists(&self, group: &str) -> anyhow::Result<bool> {
         let Some(upstream) = &self.upstream else {
             return Ok(true);
         };
+        let path = format!("/schedule-groups/{group}");
         if !is_name(group) {
             return Ok(false);
         }
-        let request = Request::get(format!("/schedule-groups/{group}"))
-            .body(Bytes::new())
-            .map_err(|error| unavailable(&error))?;
-        let answer = upstream
-            .signed("scheduler", request)
-            .await
-            .map_err(|error| unavailable(&error))?;
-        match answer.status() {
-            StatusCode::NOT_FOUND => Ok(false),
-            status if status.is_success() => Ok(true),
-            status => Err(unavailable(&format!(
-                "GetScheduleGroup answered {status}: {}",
-                error_of(&answer).1
-            ))),
-        }
+        let request = Request::get(path).body(Bytes::new())?;
+        let answer = upstream.signed("scheduler", request).await?;
+        let status = answer.status();
+        let is_known = status.is_success() || status == StatusCode::NOT_FOUND;
+        ensure!(is_known, "GetScheduleGroup answered {status}");
+        Ok(status.is_success())
     }
 
     /// Whether the role's trust policy lets the scheduler assume it for this group.
-    pub(super) async fn may_assume(&self, role_arn: &str, group: &str) -> Result<bool, Refusal> {
+    pub(super) async fn may_assume(&self, role_arn: &str, group: &str) -> anyhow::Result<bool> {
         let Some(upstream) = &self.upstream else {
             return Ok(true);
         };
-        let trust = upstream.role_trust_policy(role_arn).await;
-        let trust = trust.map_err(|error| unavailable(&error))?;
         let group = group_arn(group);
         let context = [("aws:SourceAccount", ACCOUNT_ID), ("aws:SourceArn", &group)];
-        let Some(trust) = trust else {
+        let Some(trust) = upstream.role_trust_policy(role_arn).await? else {
             return Ok(false);
         };
         let let_in = upstream.lets_service((&trust, None), SERVICE, "sts:AssumeRole", &context);
-        let_in.await.map_err(|error| unavailable(&error))
+        let_in.await
     }
 }
 
@@ -286,8 +277,12 @@ fn list(schedules: &Schedules, query: &HashMap<String, String>) -> Result<Value,
     })
 }
 
-fn unavailable(error: &dyn std::fmt::Display) -> Refusal {
-    tracing::error!(%error, "the scheduler cannot reach MiniStack");
+/// A request failed for no fault of the caller's.
+pub(super) fn unavailable(error: anyhow::Error) -> Refusal {
+    tracing::error!(
+        error = format!("{error:#}"),
+        "the scheduler cannot reach MiniStack"
+    );
     Refusal {
         status: StatusCode::INTERNAL_SERVER_ERROR,
         code: "InternalServerException",
@@ -295,31 +290,13 @@ fn unavailable(error: &dyn std::fmt::Display) -> Refusal {
     }
 }
 
-/// The answer to a request that failed for no fault of the caller.
-pub(super) fn internal_error(error: &anyhow::Error) -> Response<Bytes> {
-    refusal(&unavailable(&format!("{error:#}")))
-}
-
-/// The answer that tells of an error.
 pub(super) fn refusal(error: &Refusal) -> Response<Bytes> {
     let mut response = answer(error.status, &json!({ "Message": error.message }));
-    response.headers_mut().insert(
-        "x-amzn-errortype",
-        header::HeaderValue::from_static(error.code),
-    );
+    let code = HeaderValue::from_static(error.code);
+    response.headers_mut().insert("x-amzn-errortype", code);
     response
 }
 
 fn answer(status: StatusCode, body: &Value) -> Response<Bytes> {
-    let mut response = Response::new(Bytes::from(body.to_string()));
-    *response.status_mut() = status;
-    let headers = response.headers_mut();
-    headers.insert(
-        header::CONTENT_TYPE,
-        header::HeaderValue::from_static("application/json"),
-    );
-    if let Ok(id) = uuid::Uuid::new_v4().to_string().parse() {
-        headers.insert("x-amzn-requestid", id);
-    }
-    response
+    answer::respond(status, "application/json", body.to_string())
 }

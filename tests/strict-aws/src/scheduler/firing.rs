@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use anyhow::ensure;
 use jiff::Timestamp;
 use stand_in::events::EventKind;
 use tokio::time::{Instant, sleep, sleep_until};
@@ -12,6 +13,11 @@ use super::model::Schedule;
 
 /// Looked at again after this long at the latest: a longer sleep would drift from the calendar.
 const LONGEST_SLEEP: Duration = Duration::from_hours(1);
+
+/// The pause before the first retry of a failed hand-over, shorter than AWS's. Each further one is twice as long, up to
+/// the limit.
+const RETRY_BASE: Duration = Duration::from_millis(50);
+const RETRY_LIMIT: Duration = Duration::from_secs(30);
 
 /// Fires what is due until the scheduler is stopped.
 pub(super) async fn run(state: Arc<State>) {
@@ -48,28 +54,12 @@ struct Failure {
     lasting: bool,
 }
 
-impl Failure {
-    fn lasting(message: String) -> Self {
-        Self {
-            message,
-            lasting: true,
-        }
-    }
-
-    fn transient(message: String) -> Self {
-        Self {
-            message,
-            lasting: false,
-        }
-    }
-}
-
 async fn fire(state: &State, schedule: Schedule) {
     let began = Instant::now();
     let target = &schedule.definition.target;
     let retries = &target.retry_policy;
     let mut attempt = 1;
-    let mut pause = state.options.retry_base;
+    let mut pause = RETRY_BASE;
     let outcome = loop {
         let Err(failure) = hand_over(state, &schedule).await else {
             break Ok(());
@@ -87,7 +77,7 @@ async fn fire(state: &State, schedule: Schedule) {
             break Err(failure);
         }
         sleep(pause).await;
-        pause = (pause * 2).min(state.options.retry_limit);
+        pause = (pause * 2).min(RETRY_LIMIT);
         attempt += 1;
     };
     // Gone before it is told of, so that whoever waits for the event finds it gone.
@@ -107,79 +97,70 @@ async fn fire(state: &State, schedule: Schedule) {
 async fn hand_over(state: &State, schedule: &Schedule) -> Result<(), Failure> {
     let definition = &schedule.definition.target;
     let (target, role) = (&definition.arn, &definition.role_arn);
+    let group = schedule.group();
+    let (lasting, passing) = (true, false);
+    let failure = |message, lasting| Failure { message, lasting };
+    let unavailable = |error: anyhow::Error| failure(format!("{error:#}"), passing);
     if !target.contains(":lambda:") {
-        return Err(Failure::lasting(format!(
-            "the target {target} is not a Lambda function"
-        )));
+        let message = format!("the target {target} is not a Lambda function");
+        return Err(failure(message, lasting));
     }
     if let Some(upstream) = &state.upstream {
-        let unavailable = |refusal: super::model::Refusal| Failure::transient(refusal.message);
-        if !state
-            .group_exists(schedule.group())
-            .await
-            .map_err(unavailable)?
-        {
-            return Err(Failure::lasting(format!(
-                "the schedule's group {} is deleted",
-                schedule.group()
-            )));
+        if !state.group_exists(group).await.map_err(unavailable)? {
+            let message = format!("the schedule's group {group} is deleted");
+            return Err(failure(message, lasting));
         }
-        if !state
-            .may_assume(role, schedule.group())
-            .await
-            .map_err(unavailable)?
-        {
-            return Err(Failure::lasting(format!(
-                "scheduler.amazonaws.com may not assume {role}"
-            )));
+        if !state.may_assume(role, group).await.map_err(unavailable)? {
+            let message = format!("scheduler.amazonaws.com may not assume {role}");
+            return Err(failure(message, lasting));
         }
-        let allowed = upstream
-            .is_allowed(role, "lambda:InvokeFunction", target)
-            .await
-            .map_err(|error| Failure::transient(format!("{error:#}")))?;
-        if !allowed {
-            return Err(Failure::lasting(format!(
-                "{role} is not authorized to perform: lambda:InvokeFunction on resource: {target}"
-            )));
+        let action = "lambda:InvokeFunction";
+        let allowed = upstream.is_allowed(role, action, target).await;
+        if !allowed.map_err(unavailable)? {
+            let message =
+                format!("{role} is not authorized to perform: {action} on resource: {target}");
+            return Err(failure(message, lasting));
         }
     }
-    state
-        .target
-        .invoke(target.clone(), role.clone(), definition.input.clone())
+    let input = definition.input.clone();
+    let handed_over = state.target.invoke(target.clone(), role.clone(), input);
+    handed_over
         .await
-        .map_err(Failure::transient)
+        .map_err(|message| failure(message, passing))
 }
 
-/// Sends what could not be handed over to the dead-letter queue, if there is one; tells what came
-/// of it.
+/// What came of a hand-over that failed, and of its dead letter.
 async fn bury(state: &State, schedule: &Schedule, failure: Failure) -> String {
+    match send_dead_letter(state, schedule, &failure).await {
+        Ok(()) => failure.message,
+        Err(error) => format!("{}; and {error:#}", failure.message),
+    }
+}
+
+/// Sends what could not be handed over to the dead-letter queue, if there is one.
+async fn send_dead_letter(
+    state: &State,
+    schedule: &Schedule,
+    failure: &Failure,
+) -> anyhow::Result<()> {
     let target = &schedule.definition.target;
-    let message = failure.message;
     let (Some(queue), Some(upstream)) = (&target.dead_letter_config, &state.upstream) else {
-        return message;
+        return Ok(());
     };
     let (queue, role) = (&queue.arn, &target.role_arn);
-    match upstream.is_allowed(role, "sqs:SendMessage", queue).await {
-        Ok(true) => {}
-        Ok(false) => return format!("{message}; and {role} may not sqs:SendMessage to {queue}"),
-        Err(error) => return format!("{message}; and {error:#}"),
-    }
+    let allowed = upstream.is_allowed(role, "sqs:SendMessage", queue).await?;
+    ensure!(allowed, "{role} may not sqs:SendMessage to {queue}");
     let exhausted = if failure.lasting {
         "NON_RETRYABLE"
     } else {
         "MaximumRetryAttempts"
     };
     let attributes = [
-        ("ERROR_MESSAGE", message.as_str()),
+        ("ERROR_MESSAGE", failure.message.as_str()),
         ("EXHAUSTED_RETRY_CONDITION", exhausted),
         ("SCHEDULE_ARN", &schedule.arn()),
         ("TARGET_ARN", &target.arn),
     ];
-    match upstream
-        .send_message(queue, &target.input, &attributes)
-        .await
-    {
-        Ok(()) => message,
-        Err(error) => format!("{message}; and {error:#}"),
-    }
+    let sent = upstream.send_message(queue, &target.input, &attributes);
+    sent.await
 }

@@ -16,14 +16,12 @@ use serde_json::{Value, json};
 use super::{Past, ScheduleSummary};
 use crate::ministack::{ACCOUNT_ID, REGION};
 
-/// The longest input in bytes.
 const INPUT_LIMIT: usize = 256 * 1024;
 /// The most retries and the greatest age of an event in seconds, which are also the defaults.
 const RETRY_ATTEMPTS: u32 = 185;
 const EVENT_AGE: u32 = 86_400;
 const NAME_PATTERN: &str = "^[0-9a-zA-Z-_.]{1,64}$";
 
-/// An error as the API answers it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Refusal {
     pub(super) status: StatusCode,
@@ -135,7 +133,6 @@ impl Default for Retries {
 }
 
 impl Retries {
-    /// How long a hand-over is tried.
     pub(super) fn patience(&self) -> Duration {
         Duration::from_secs(self.maximum_event_age_in_seconds.into())
     }
@@ -286,7 +283,6 @@ pub(super) fn check_name(path: &str, name: &str) -> Result<(), Refusal> {
     Err(failed(path, &constraint))
 }
 
-/// A schedule as it stands.
 #[derive(Clone, Debug)]
 pub(super) struct Schedule {
     pub(super) name: String,
@@ -340,7 +336,6 @@ impl Schedule {
     }
 }
 
-/// All schedules, by group and name.
 #[derive(Debug, Default)]
 pub(super) struct Schedules(BTreeMap<(String, String), Schedule>);
 
@@ -402,7 +397,6 @@ impl Schedules {
         Ok(())
     }
 
-    /// `DeleteSchedule`.
     pub(super) fn delete(&mut self, group: &str, name: &str) -> Result<(), Refusal> {
         let removed = self.0.remove(&key(group, name));
         removed.map(drop).ok_or_else(|| missing(name))
@@ -419,7 +413,6 @@ impl Schedules {
         found
     }
 
-    /// When the next schedule fires.
     pub(super) fn earliest(&self) -> Option<Timestamp> {
         self.0.values().filter_map(|schedule| schedule.next).min()
     }
@@ -449,12 +442,10 @@ impl Schedules {
     }
 }
 
-/// A schedule's ARN.
 pub(super) fn schedule_arn(group: &str, name: &str) -> String {
     format!("arn:aws:scheduler:{REGION}:{ACCOUNT_ID}:schedule/{group}/{name}")
 }
 
-/// A group's ARN.
 pub(super) fn group_arn(group: &str) -> String {
     format!("arn:aws:scheduler:{REGION}:{ACCOUNT_ID}:schedule-group/{group}")
 }

@@ -43,11 +43,7 @@ impl Stand {
     fn new() -> Self {
         let events = EventLog::default();
         let target = Arc::new(Recorder::default());
-        let options = SchedulerOptions {
-            retry_base: Duration::from_millis(1),
-            retry_limit: Duration::from_millis(4),
-        };
-        let scheduler = Scheduler::new(None, events.clone(), target.clone(), options);
+        let scheduler = Scheduler::new(None, events.clone(), target.clone());
         Self {
             scheduler,
             events,
@@ -89,16 +85,9 @@ impl Stand {
         answer["Message"].as_str().unwrap().to_owned()
     }
 
-    async fn event<T>(&self, found: impl FnMut(&EventKind) -> Option<T>) -> T {
-        event(&self.events, found).await
-    }
-
     async fn fired(&self, name: &str) {
-        self.event(|kind| {
-            matches!(kind, EventKind::ScheduleFired { name: fired, .. } if fired == name)
-                .then_some(())
-        })
-        .await;
+        let fired = |kind: &EventKind| matches!(kind, EventKind::ScheduleFired { name: it, .. } if it == name);
+        event(&self.events, |kind| fired(kind).then_some(())).await;
     }
 }
 
@@ -117,7 +106,6 @@ fn in_two_hours() -> String {
     at(Timestamp::now() + Duration::from_hours(2))
 }
 
-/// A complete request.
 fn request() -> Value {
     json!({
         "ScheduleExpression": in_two_hours(),
@@ -225,12 +213,11 @@ async fn retries_end_with_the_policy() {
         .created("s", &with("/Target/RetryPolicy", policy))
         .await;
     assert!(stand.scheduler.bring_forward("s"));
-    let message = stand
-        .event(|kind| match kind {
-            EventKind::ScheduleDeadLettered { message, .. } => Some(message.clone()),
-            _ => None,
-        })
-        .await;
+    let buried = |kind: &EventKind| match kind {
+        EventKind::ScheduleDeadLettered { message, .. } => Some(message.clone()),
+        _ => None,
+    };
+    let message = event(&stand.events, buried).await;
     assert_eq!(message, "refused");
     assert_eq!(stand.target.inputs.lock().unwrap().len(), 3);
     assert_eq!(stand.scheduler.schedules(), []);
@@ -253,12 +240,8 @@ async fn names_are_unique_in_a_group_and_tokens_make_creation_repeatable() {
     other_group["GroupName"] = json!("g");
     stand.created("s", &other_group).await;
     assert_eq!(stand.scheduler.schedules().len(), 2);
-    let creations = stand.events.since(0);
-    assert_eq!(
-        creations.len(),
-        2,
-        "a repeated creation is none: {creations:?}"
-    );
+    let creations = stand.events.since(0).len();
+    assert_eq!(creations, 2, "a repeated creation is none");
 }
 
 /// Recorded on AWS in 2025 (localstack/localstack, tests/aws/services/scheduler): it is accepted. When it
@@ -325,83 +308,66 @@ async fn what_aws_refuses_and_what_is_not_played_is_refused_and_named() {
     let stand = Stand::new();
     let too_long = "x".repeat(65);
     let too_big = format!("\"{}\"", "x".repeat(256 * 1024));
-    let retries = |name: &str, value: i64| json!({ name: value });
-    let expression = "/ScheduleExpression";
-    for (path, value, told) in [
-        (expression, Value::Null, "`ScheduleExpression`"),
-        (expression, json!("at(tomorrow)"), "Invalid Schedule"),
-        (expression, json!("at(2026-07-01)"), "Invalid Schedule"),
+    let (expression, mode, input) = (
+        "/ScheduleExpression",
+        "/FlexibleTimeWindow/Mode",
+        "/Target/Input",
+    );
+    let missing = |path: &str| {
         (
-            expression,
-            json!("at(2026-07-01T12:00)"),
-            "Invalid Schedule",
-        ),
-        (
-            expression,
-            json!("at(2026-07-01 12:00:00)"),
-            "Invalid Schedule",
-        ),
-        (
-            expression,
-            json!("at(2026-13-01T12:00:00)"),
-            "Invalid Schedule",
-        ),
-        ("/FlexibleTimeWindow", Value::Null, "`FlexibleTimeWindow`"),
-        ("/FlexibleTimeWindow/Mode", Value::Null, "`Mode`"),
-        ("/GroupName", json!("a b"), "'groupName'"),
-        ("/ClientToken", json!(too_long), "'clientToken'"),
-        ("/ActionAfterCompletion", json!("KEEP"), "`KEEP`"),
-        ("/State", json!("ON"), "`ON`"),
-        ("/Target", Value::Null, "`Target`"),
-        ("/Target/Arn", Value::Null, "`Arn`"),
-        ("/Target/RoleArn", Value::Null, "`RoleArn`"),
-        (
+            with(path, Value::Null),
+            format!("`{}`", path.rsplit('/').next().unwrap()),
+        )
+    };
+    let at = |text: &str| (with(expression, json!(text)), "Invalid Schedule".to_owned());
+    let failed = |path, value, told: &str| (with(path, value), told.to_owned());
+    let retries = |name: &str, value: i64| {
+        let policy = json!({ name: value });
+        let told = name[1..].to_owned();
+        (with("/Target/RetryPolicy", policy), told)
+    };
+    let not_played = |path, value| (with(path, value), "does not play".to_owned());
+    for (request, told) in [
+        missing(expression),
+        missing("/FlexibleTimeWindow"),
+        missing(mode),
+        missing("/Target"),
+        missing("/Target/Arn"),
+        missing("/Target/RoleArn"),
+        at("at(tomorrow)"),
+        at("at(2026-07-01)"),
+        at("at(2026-07-01T12:00)"),
+        at("at(2026-07-01 12:00:00)"),
+        at("at(2026-13-01T12:00:00)"),
+        failed("/GroupName", json!("a b"), "'groupName'"),
+        failed("/ClientToken", json!(too_long), "'clientToken'"),
+        failed("/ActionAfterCompletion", json!("KEEP"), "`KEEP`"),
+        failed("/State", json!("ON"), "`ON`"),
+        failed(
             "/Target/RoleArn",
             json!("arn:aws:iam::0:user/u"),
             "'target.roleArn'",
         ),
-        ("/Target/Input", json!("{"), "'target.input'"),
-        ("/Target/Input", json!(too_big), "'target.input'"),
-        (
+        failed(input, json!("{"), "'target.input'"),
+        failed(input, json!(too_big), "'target.input'"),
+        failed(
             "/Target/DeadLetterConfig",
             json!({"Arn": "queue"}),
             "'target.deadLetterConfig.arn'",
         ),
-        (
-            "/Target/RetryPolicy",
-            retries("MaximumRetryAttempts", 186),
-            "maximumRetryAttempts",
-        ),
-        (
-            "/Target/RetryPolicy",
-            retries("MaximumEventAgeInSeconds", 59),
-            "maximumEventAge",
-        ),
-        (
-            "/Target/RetryPolicy",
-            retries("MaximumEventAgeInSeconds", 86401),
-            "maximumEventAge",
-        ),
-        (expression, json!("rate(1 hours)"), "does not play"),
-        (expression, json!("cron(0 3 * * ? *)"), "does not play"),
-        (
-            "/ScheduleExpressionTimezone",
-            json!("Europe/Berlin"),
-            "does not play",
-        ),
-        ("/StartDate", json!(1), "does not play"),
-        ("/EndDate", json!(1), "does not play"),
-        (
-            "/FlexibleTimeWindow/Mode",
-            json!("FLEXIBLE"),
-            "does not play",
-        ),
-        ("/Target/Input", Value::Null, "does not play"),
+        retries("MaximumRetryAttempts", 186),
+        retries("MaximumEventAgeInSeconds", 59),
+        retries("MaximumEventAgeInSeconds", 86401),
+        not_played(expression, json!("rate(1 hours)")),
+        not_played(expression, json!("cron(0 3 * * ? *)")),
+        not_played("/ScheduleExpressionTimezone", json!("Europe/Berlin")),
+        not_played("/StartDate", json!(1)),
+        not_played("/EndDate", json!(1)),
+        not_played(mode, json!("FLEXIBLE")),
+        not_played(input, Value::Null),
     ] {
-        let message = stand
-            .refused("s", &with(path, value), "ValidationException")
-            .await;
-        assert!(message.contains(told), "{path}: {message}");
+        let message = stand.refused("s", &request, "ValidationException").await;
+        assert!(message.contains(&told), "{told}: {message}");
     }
     for name in ["a%20b", "a%2Fb", too_long.as_str()] {
         stand.refused(name, &request(), "ValidationException").await;
@@ -475,11 +441,9 @@ async fn lists_come_in_pages_and_filtered() {
         let path = format!("/schedules?{query}");
         let (status, _, list) = stand.call(Method::GET, &path, &Value::Null).await;
         assert_eq!(status, 200, "{list}");
-        let names: Vec<String> = list["Schedules"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(|schedule| schedule["Name"].as_str().unwrap().to_owned())
+        let schedules = list["Schedules"].as_array().unwrap().iter();
+        let names: Vec<_> = schedules
+            .map(|it| it["Name"].as_str().unwrap().to_owned())
             .collect();
         (names, list["NextToken"].as_str().map(str::to_owned))
     };
@@ -494,20 +458,11 @@ async fn lists_come_in_pages_and_filtered() {
 
 #[tokio::test]
 async fn firing_stops_with_the_last_scheduler() {
-    let stopped = {
-        let stand = Stand::new();
-        let scheduler = Scheduler::new(
-            None,
-            stand.events.clone(),
-            stand.target.clone(),
-            SchedulerOptions::default(),
-        );
-        let stopped = scheduler.state.stopped.clone();
-        let clone = scheduler.clone();
-        drop(scheduler);
-        assert!(!stopped.is_cancelled());
-        drop(clone);
-        stopped
-    };
+    let Stand { scheduler, .. } = Stand::new();
+    let stopped = scheduler.state.stopped.clone();
+    let clone = scheduler.clone();
+    drop(scheduler);
+    assert!(!stopped.is_cancelled());
+    drop(clone);
     assert!(stopped.is_cancelled());
 }

@@ -7,7 +7,6 @@
 pub struct ServiceError {
     /// AWS's error type, as in `ResourceNotFoundException`.
     pub code: &'static str,
-    /// AWS's message.
     pub message: String,
 }
 
@@ -101,14 +100,6 @@ impl ServiceError {
             "You can't use ClientRequestToken {token} because that value is already in use for a \
              version of secret {arn}."
         ))
-    }
-
-    /// The API reference's common errors.
-    pub(crate) fn unrecognized_client() -> Self {
-        Self::new(
-            "UnrecognizedClientException",
-            "The security token included in the request is invalid.",
-        )
     }
 
     pub(crate) fn previous_rotation() -> Self {

@@ -2,11 +2,9 @@
 
 use std::pin::Pin;
 
-use axum::body::Bytes;
-use http::Request;
 use serde_json::Value;
 
-use crate::ministack::{self, ACCOUNT_ID, Invocation, InvocationType, Principal};
+use crate::ministack::{self, Invocation, InvocationType};
 
 /// An answer on its way. Its error says why there is none.
 pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, String>> + Send + 'a>>;
@@ -14,7 +12,6 @@ pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, String>> + Send +
 /// What policies call Secrets Manager.
 const SERVICE: &str = "secretsmanager.amazonaws.com";
 
-/// Where rotation functions run.
 pub trait RotationFunctions: Send + Sync {
     /// Invokes the function and waits for its answer, as long as it takes.
     fn invoke<'a>(&'a self, function_arn: &'a str, event: &'a Value) -> Answer<'a, Invocation>;
@@ -73,28 +70,7 @@ impl RotationFunctions for ministack::Client {
     }
 
     fn principal<'a>(&'a self, function_arn: &'a str) -> Answer<'a, Option<String>> {
-        Box::pin(async move {
-            let path = format!(
-                "/2015-03-31/functions/{}/configuration",
-                function_arn.replace(':', "%3A")
-            );
-            let request = Request::get(path).body(Bytes::new()).map_err(told)?;
-            let answer = self.signed("lambda", request).await.map_err(told)?;
-            let configuration: Value = serde_json::from_slice(answer.body()).map_err(|error| {
-                format!("the configuration of {function_arn} is not JSON: {error}")
-            })?;
-            let role = configuration.get("Role").and_then(Value::as_str);
-            Ok(role.map(str::to_owned))
-        })
-    }
-}
-
-/// The name that [`RotationFunctions::principal`] gives the same caller.
-pub(crate) fn principal_name(principal: Principal, access_key_id: &str) -> String {
-    match principal {
-        Principal::Role { role_arn, .. } => role_arn,
-        Principal::Root => format!("arn:aws:iam::{ACCOUNT_ID}:root"),
-        Principal::Unknown => access_key_id.to_owned(),
+        Box::pin(async move { self.function_role(function_arn).await.map_err(told) })
     }
 }
 

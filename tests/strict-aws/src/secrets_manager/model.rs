@@ -2,7 +2,6 @@
 
 mod deletion;
 mod describe;
-mod import;
 mod listing;
 mod rotation;
 

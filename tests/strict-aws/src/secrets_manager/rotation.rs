@@ -27,8 +27,6 @@ pub struct RotationOptions {
     pub retry_interval: Duration,
     /// Attempts until the rotation is left as it is: until `RotateSecret` or the schedule.
     pub attempts: u32,
-    /// Whether events carry a `RotationToken`. Older Secrets Manager sends none.
-    pub send_rotation_token: bool,
 }
 
 impl Default for RotationOptions {
@@ -36,12 +34,10 @@ impl Default for RotationOptions {
         Self {
             retry_interval: Duration::from_secs(2),
             attempts: 5,
-            send_rotation_token: true,
         }
     }
 }
 
-/// Why an attempt ended before its time.
 enum Failure {
     /// The function failed, or did not do what it should.
     Function(String),
@@ -132,7 +128,6 @@ impl SecretsManager {
         }
     }
 
-    /// Attempts the rotation in the background.
     fn carry_out(&self, run: Run, cause: &'static str) {
         let service = self.clone();
         self.spawn(async move { service.attempt_until_done(&run, cause).await });
@@ -222,14 +217,12 @@ impl SecretsManager {
             version: version.clone(),
             step: step_name.clone(),
         });
-        let mut event = json!({
+        let event = json!({
             "Step": step,
             "SecretId": run.arn,
             "ClientRequestToken": run.version_id,
+            "RotationToken": token,
         });
-        if self.rotation_options().send_rotation_token {
-            event["RotationToken"] = json!(token);
-        }
         let message = match self.functions().invoke(function, &event).await {
             Ok(invocation) if invocation.function_error.is_none() => {
                 self.events().record(EventKind::StepSucceeded {
@@ -281,7 +274,6 @@ impl SecretsManager {
     }
 }
 
-/// What the function said about its error.
 fn error_message(payload: &Value) -> String {
     let text = |field: &str| payload.get(field).and_then(Value::as_str);
     match (text("errorType"), text("errorMessage")) {

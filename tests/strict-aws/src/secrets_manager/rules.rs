@@ -18,7 +18,6 @@ const MOST_RATE_DAYS: i64 = 999;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct RotationRules {
-    /// Days from one rotation to the next.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub automatically_after_days: Option<i64>,
     /// The length of the window in which a rotation may start, as in `3h`.
@@ -35,7 +34,6 @@ enum Schedule {
 }
 
 impl RotationRules {
-    /// Refuses what Secrets Manager refuses.
     pub fn check(&self) -> Result<(), ServiceError> {
         self.schedule()?;
         let Some(duration) = &self.duration else {
@@ -61,7 +59,6 @@ impl RotationRules {
 
     /// When the window of the first rotation after `after` opens; `None` without a schedule.
     /// Windows in days open at midnight UTC, others on the hour.
-    #[must_use]
     pub fn next(&self, after: Timestamp) -> Option<Timestamp> {
         let after: Zoned = after.to_zoned(TimeZone::UTC);
         let next = match self.schedule().ok()?? {
@@ -111,7 +108,6 @@ fn parse(expression: &str) -> Option<Schedule> {
     }
 }
 
-/// A number without a sign.
 fn digits(text: &str) -> Option<u16> {
     let digits = text.bytes().all(|byte| byte.is_ascii_digit());
     digits.then(|| text.parse().ok())?

@@ -31,13 +31,10 @@ impl fmt::Debug for SecretValue {
     }
 }
 
-/// A tag of a secret.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Tag {
-    /// The tag's key.
     pub key: String,
-    /// The tag's value.
     #[serde(default)]
     pub value: String,
 }
@@ -59,7 +56,6 @@ pub(super) struct PendingRotation {
     pub(super) run: u64,
     /// What the function of the present attempt may prove itself by; never printed.
     pub(super) token: Option<RotationToken>,
-    /// Whether attempts are still being made.
     pub(super) running: bool,
 }
 
@@ -72,7 +68,6 @@ impl fmt::Debug for RotationToken {
     }
 }
 
-/// How a secret is rotated.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Rotation {
     pub(super) enabled: bool,

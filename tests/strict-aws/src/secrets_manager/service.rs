@@ -1,6 +1,6 @@
 //! The service: operations by name, on one model shared by all callers.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
@@ -40,7 +40,6 @@ pub struct Caller(pub String);
 impl SecretsManager {
     /// A Secrets Manager with no secrets, which rotates with these functions until the guard is
     /// dropped. Must be called within a tokio runtime.
-    #[must_use]
     pub(crate) fn new(
         events: EventLog,
         functions: Arc<dyn RotationFunctions>,
@@ -79,7 +78,11 @@ impl SecretsManager {
             self.lock().outlive(id);
         }
         match operation {
-            "CreateSecret" => self.create(body, None),
+            "CreateSecret" => {
+                let request: CreateSecret = request::parse(&body)?;
+                let arn = new_arn(&request.name);
+                self.change(&request.name, |model, now| model.create(&request, arn, now))
+            }
             "RotateSecret" => self.rotate_secret(&body).await,
             "CancelRotateSecret" => self.cancel_rotate_secret(&body),
             "PutSecretValue" => self.put_secret_value(caller, &body).await,
@@ -135,17 +138,6 @@ impl SecretsManager {
             }
             _ => Err(ServiceError::unknown_operation()),
         }
-    }
-
-    /// `CreateSecret` of a secret whose ARN somebody else chose, if it is given.
-    pub(crate) fn create(
-        &self,
-        parameters: Value,
-        arn: Option<String>,
-    ) -> Result<Value, ServiceError> {
-        let request: CreateSecret = request::parse(&without_nulls(parameters)?)?;
-        let arn = arn.unwrap_or_else(|| new_arn(&request.name));
-        self.change(&request.name, |model, now| model.create(&request, arn, now))
     }
 
     async fn put_secret_value(&self, caller: &Caller, body: &Value) -> Result<Value, ServiceError> {
@@ -228,13 +220,10 @@ impl SecretsManager {
     }
 
     /// The secret as it is now, without values; `None` if there is none of this name or ARN.
-    #[must_use]
     pub fn secret(&self, secret_id: &str) -> Option<SecretSnapshot> {
         self.lock().find(secret_id).ok().map(SecretSnapshot::of)
     }
 
-    /// The text of a version's value as it is now.
-    #[must_use]
     pub fn value(&self, secret_id: &str, version: &str) -> Option<String> {
         let model = self.lock();
         let version = model.find(secret_id).ok()?.version(version)?;
@@ -242,39 +231,20 @@ impl SecretsManager {
     }
 
     /// All secrets as they are now, without values, in order of their names.
-    #[must_use]
     pub fn secrets(&self) -> Vec<SecretSnapshot> {
         self.lock().secrets().map(SecretSnapshot::of).collect()
     }
 
     /// Everything that must appear in no log: each secret value that ever was, whole, and each
     /// rotation token.
-    #[must_use]
     pub fn sensitive_texts(&self) -> Vec<String> {
         self.lock().sensitive()
     }
 
-    /// Takes over a secret that was made elsewhere. See [`Model::import`].
-    pub fn import(&self, described: &Value, current: Option<&Value>) {
-        self.lock().import(described, current, Timestamp::now());
-        self.schedule_changed();
-    }
-
-    /// The ARN of a secret, `None` if it is not known here.
-    pub(crate) fn arn(&self, secret_id: &str) -> Option<String> {
-        self.lock()
-            .find(secret_id)
-            .ok()
-            .map(|secret| secret.arn.clone())
-    }
-
-    /// Drops a secret that is gone elsewhere.
-    pub(crate) fn forget(&self, secret_id: &str) {
-        let mut model = self.lock();
-        let name = model.find(secret_id).ok().map(|secret| secret.name.clone());
-        if let Some(name) = name {
-            model.forget(&name);
-        }
+    /// Has rotation by this function on, as if it had been turned on long ago: it is not tried.
+    pub fn rotated_by(&self, secret_id: &str, function_arn: &str) {
+        let rotated = |model: &mut Model, now| model.rotated_by(secret_id, function_arn, now);
+        self.change(secret_id, rotated);
     }
 
     pub(super) fn events(&self) -> &EventLog {
@@ -289,7 +259,6 @@ impl SecretsManager {
         &self.shared.options
     }
 
-    /// Has the schedule looked at again.
     fn schedule_changed(&self) {
         self.shared.schedule.notify_one();
     }
@@ -377,10 +346,7 @@ impl SecretsManager {
     }
 
     fn lock(&self) -> MutexGuard<'_, Model> {
-        self.shared
-            .model
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        stand_in::lock(&self.shared.model)
     }
 }
 

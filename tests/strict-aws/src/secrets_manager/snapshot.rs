@@ -9,25 +9,18 @@ use super::secret::Secret;
 /// A secret at one moment. It holds no value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SecretSnapshot {
-    /// The secret's ARN.
     pub arn: String,
-    /// The secret's name.
     pub name: String,
     /// The customer-managed key that encrypts it, as it was named.
     pub kms_key_id: Option<String>,
     /// Its versions, oldest first, unlabelled ones included.
     pub versions: Vec<VersionSnapshot>,
-    /// Its tags.
     pub tags: BTreeMap<String, String>,
-    /// Whether rotation is on.
     pub rotation_enabled: bool,
-    /// The function that rotates it.
     pub rotation_lambda_arn: Option<String>,
     /// Whether attempts at a rotation are being made.
     pub rotation_runs: bool,
-    /// When a rotation last succeeded.
     pub last_rotated: Option<Timestamp>,
-    /// When the schedule rotates it next.
     pub next_rotation: Option<Timestamp>,
     /// When it is deleted for good, if it is marked for deletion.
     pub deletion: Option<Timestamp>,
@@ -36,13 +29,9 @@ pub struct SecretSnapshot {
 /// A version of a secret at one moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VersionSnapshot {
-    /// The version's id.
     pub id: String,
-    /// Its staging labels.
     pub labels: BTreeSet<String>,
-    /// Whether it has a value yet.
     pub has_value: bool,
-    /// When it was made.
     pub created: Timestamp,
 }
 
@@ -81,7 +70,6 @@ impl SecretSnapshot {
     }
 
     /// The id of the version that has this label.
-    #[must_use]
     pub fn labelled(&self, label: &str) -> Option<&str> {
         self.versions
             .iter()

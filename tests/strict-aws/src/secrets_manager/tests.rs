@@ -1,13 +1,9 @@
-//! Contract tests: AWS's rules, over HTTP.
+//! AWS's rules, each with its source.
 
-mod deletion;
 mod harness;
 mod labels;
 mod listing;
 mod pending;
-mod recorded;
 mod rotation;
-mod schedule;
 mod untidy;
 mod values;
-mod versions;

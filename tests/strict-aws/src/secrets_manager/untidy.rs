@@ -37,7 +37,6 @@ pub enum Probe {
     /// The current value, under an id of its own: recorded on AWS.
     #[default]
     CurrentValue,
-    /// No value.
     NoValue,
 }
 

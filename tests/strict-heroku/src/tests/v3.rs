@@ -1,7 +1,11 @@
 use serde_json::json as j;
 
 use super::*;
-use crate::Pool;
+
+fn patch(fixture: &Fixture, token: &str, vars: &Value) -> RequestBuilder {
+    let body = j!({ "config": vars });
+    fixture.config(Method::PATCH, token).json(&body)
+}
 
 #[tokio::test]
 async fn the_resource_is_found_by_uuid_and_by_name() {
@@ -9,60 +13,41 @@ async fn the_resource_is_found_by_uuid_and_by_name() {
     let token = fixture.token().await;
     for id in [fixture.addon.id.as_str(), "acme-fluffy-1"] {
         let request = fixture.v3(Method::GET, &format!("addons/{id}"), &token);
-        let resource = json(request.send().await.unwrap(), StatusCode::OK).await;
+        let resource = sent(request).await;
         assert_eq!(resource["id"], fixture.addon.id);
         assert_eq!(resource["state"], "provisioned");
         assert_eq!(resource["app"]["name"], "shop");
         assert_eq!(resource["plan"]["name"], "acme:gold");
     }
     let legacy = fixture.addon.heroku_id.replace('@', "%40");
-    let request = fixture.v3(Method::GET, &format!("addons/{legacy}"), &token);
-    refused(request, 404, "not_found").await;
+    let path = format!("addons/{legacy}");
+    refused(fixture.v3(Method::GET, &path, &token), 404, "not_found").await;
 }
 
 #[tokio::test]
-async fn a_write_keeps_what_it_does_not_name_and_answers_the_whole_config() {
+async fn a_write_keeps_what_it_does_not_name_removes_nulls_and_answers_the_whole_config() {
     let fixture = Fixture::new().await;
     let token = fixture.token().await;
-    let path = format!("addons/{}/config", fixture.addon.id);
-    let body = j!({ "config": [{ "name": "ACME_KEY", "value": "second" }] });
-    let request = fixture.v3(Method::PATCH, &path, &token).json(&body);
+    let vars = j!([{ "name": "ACME_KEY", "value": "second" }]);
     let whole = j!([
         { "name": "ACME_KEY", "value": "second" },
         { "name": "ACME_URL", "value": "first" },
     ]);
-    assert_eq!(
-        json(request.send().await.unwrap(), StatusCode::OK).await,
-        whole
-    );
-    let read = fixture.v3(Method::GET, &path, &token).send().await.unwrap();
-    assert_eq!(json(read, StatusCode::OK).await, whole);
-}
-
-#[tokio::test]
-async fn null_removes_a_var() {
-    let fixture = Fixture::new().await;
-    let token = fixture.token().await;
-    let path = format!("addons/{}/config", fixture.addon.id);
-    let body = j!({ "config": [{ "name": "ACME_URL", "value": null }] });
-    let request = fixture.v3(Method::PATCH, &path, &token).json(&body);
-    assert_eq!(
-        json(request.send().await.unwrap(), StatusCode::OK).await,
-        j!([])
-    );
+    assert_eq!(sent(patch(&fixture, &token, &vars)).await, whole);
+    assert_eq!(sent(fixture.config(Method::GET, &token)).await, whole);
+    let null = j!([{ "name": "ACME_URL", "value": null }]);
+    assert_eq!(sent(patch(&fixture, &token, &null)).await, vars);
 }
 
 #[tokio::test]
 async fn an_undeclared_var_is_invalid_by_name_without_its_value() {
     let fixture = Fixture::new().await;
     let token = fixture.token().await;
-    let path = format!("addons/{}/config", fixture.addon.id);
-    let body = j!({ "config": [
+    let vars = j!([
         { "name": "ACME_URL", "value": "new" },
         { "name": "OTHER", "value": "hidden-value" },
-    ] });
-    let request = fixture.v3(Method::PATCH, &path, &token).json(&body);
-    let message = refused(request, 422, "invalid_params").await;
+    ]);
+    let message = refused(patch(&fixture, &token, &vars), 422, "invalid_params").await;
     assert!(message.contains("OTHER") && !message.contains("hidden-value"));
     assert_eq!(fixture.url_var(), "first");
 }
@@ -73,16 +58,12 @@ async fn an_apps_vars_take_at_most_32_kb_together() {
     let token = fixture.token().await;
     let half = "x".repeat(15 * 1024);
     // Shown twice to the app that owns the add-on, so 30 kB of 32.
-    let path = format!("addons/{}/config", fixture.addon.id);
-    let body = j!({ "config": [{ "name": "ACME_URL", "value": half }] });
-    let write = || fixture.v3(Method::PATCH, &path, &token).json(&body);
-    assert_eq!(write().send().await.unwrap().status(), StatusCode::OK);
+    let vars = j!([{ "name": "ACME_URL", "value": half }]);
+    sent(patch(&fixture, &token, &vars)).await;
     let customers = "y".repeat(4 * 1024);
-    fixture
-        .heroku
-        .set_app_var("shop", "OWN", &customers)
-        .unwrap();
-    let message = refused(write(), 422, "invalid_params").await;
+    let set = fixture.heroku.set_app_var("shop", "OWN", &customers);
+    set.unwrap();
+    let message = refused(patch(&fixture, &token, &vars), 422, "invalid_params").await;
     assert!(message.contains("32 kB") && !message.contains(&half));
 }
 
@@ -101,89 +82,65 @@ async fn version_3_must_be_asked_for() {
 }
 
 #[tokio::test]
-async fn a_token_is_for_one_add_on() {
+async fn a_token_is_for_one_add_on_until_it_expires() {
     let fixture = Fixture::new().await;
-    let token = fixture.token().await;
-    let other = fixture
-        .heroku
-        .provision(provision("acme-fluffy-2", "shop"))
-        .unwrap();
-    for id in [&other.id, &other.name] {
-        let request = fixture.v3(Method::GET, &format!("addons/{id}/config"), &token);
-        refused(request, 403, "forbidden").await;
-    }
-    let nothing = fixture.v3(Method::GET, "addons/acme-fluffy-9", &token);
-    refused(nothing, 404, "not_found").await;
-}
-
-#[tokio::test]
-async fn an_unknown_or_expired_token_is_unauthorized() {
-    let fixture = Fixture::new().await;
-    let path = format!("addons/{}/config", fixture.addon.id);
-    let unknown = fixture.v3(Method::GET, &path, "HRKU-unknown");
+    let unknown = fixture.config(Method::GET, "HRKU-unknown");
     refused(unknown, 401, "unauthorized").await;
     let token = fixture.token().await;
-    let request = || fixture.v3(Method::GET, &path, &token);
-    assert_eq!(request().send().await.unwrap().status(), StatusCode::OK);
+    let other = provision("acme", "acme-fluffy-2", "shop");
+    let other = fixture.heroku.provision(other).unwrap();
+    for (method, path, status, id) in [
+        (
+            Method::GET,
+            format!("addons/{}/config", other.id),
+            403,
+            "forbidden",
+        ),
+        (
+            Method::GET,
+            format!("addons/{}/config", other.name),
+            403,
+            "forbidden",
+        ),
+        (
+            Method::GET,
+            "addons/acme-fluffy-9".to_owned(),
+            404,
+            "not_found",
+        ),
+        (Method::GET, "nothing".to_owned(), 404, "not_found"),
+        (
+            Method::DELETE,
+            format!("addons/{}", fixture.addon.id),
+            404,
+            "not_found",
+        ),
+    ] {
+        refused(fixture.v3(method, &path, &token), status, id).await;
+    }
+    sent(fixture.config(Method::GET, &token)).await;
     fixture.heroku.expire_tokens(&fixture.addon.id).unwrap();
-    refused(request(), 401, "unauthorized").await;
-}
-
-#[tokio::test]
-async fn the_attachments_name_every_app() {
-    let fixture = Fixture::new().await;
-    fixture.heroku.create_app(app("reports")).unwrap();
-    fixture
-        .heroku
-        .attach(&fixture.addon.id, "reports", "STATS")
-        .unwrap();
-    let token = fixture.token().await;
-    let path = format!("addons/{}/addon-attachments", fixture.addon.id);
-    let request = fixture.v3(Method::GET, &path, &token);
-    let attachments = json(request.send().await.unwrap(), StatusCode::OK).await;
-    let shown: Vec<_> = attachments
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|it| (text(&it["app"]["name"]), text(&it["name"])))
-        .collect();
-    let owned = |app: &str, name: &str| (app.to_owned(), name.to_owned());
-    assert_eq!(
-        shown,
-        [owned("shop", "ACME_GOLD"), owned("reports", "STATS")]
-    );
+    refused(fixture.config(Method::GET, &token), 401, "unauthorized").await;
 }
 
 #[tokio::test]
 async fn a_deprovisioned_add_on_is_shown_as_chosen_and_its_grants_end() {
     let fixture = Fixture::new().await;
-    let refresh_token = fixture.heroku.refresh_token(&fixture.addon.id).unwrap();
+    let refresh_token = fixture.refresh_token();
     let token = fixture.token().await;
     fixture.heroku.deprovision(&fixture.addon.id).unwrap();
-    let resource = format!("addons/{}", fixture.addon.id);
-    let config = format!("{resource}/config");
     for (gone_as, status, id) in [
         (GoneAs::NotFound, 404, "not_found"),
         (GoneAs::Gone, 410, "gone"),
     ] {
         fixture.heroku.set_gone_as(gone_as);
-        for path in [&resource, &config] {
-            refused(fixture.v3(Method::GET, path, &token), status, id).await;
-        }
+        let resource = format!("addons/{}", fixture.addon.id);
+        refused(fixture.v3(Method::GET, &resource, &token), status, id).await;
+        refused(fixture.config(Method::GET, &token), status, id).await;
     }
-    fixture.heroku.set_gone_as(GoneAs::Deprovisioned);
-    let shown = fixture
-        .v3(Method::GET, &resource, &token)
-        .send()
-        .await
-        .unwrap();
-    assert_eq!(json(shown, StatusCode::OK).await["state"], "deprovisioned");
-    refused(fixture.v3(Method::GET, &config, &token), 404, "not_found").await;
     let refresh = fixture.refresh(&refresh_token).await;
-    assert_eq!(
-        json(refresh, StatusCode::BAD_REQUEST).await["id"],
-        "invalid_grant"
-    );
+    let body = json(refresh, StatusCode::BAD_REQUEST).await;
+    assert_eq!(body["id"], "invalid_grant");
 }
 
 #[tokio::test]
@@ -195,9 +152,8 @@ async fn an_empty_pool_answers_429_with_the_wait() {
         refill_per_minute: 1,
         ..RateLimit::default()
     });
-    let path = format!("addons/{}", fixture.addon.id);
-    let request = || fixture.v3(Method::GET, &path, &token);
-    assert_eq!(request().send().await.unwrap().status(), StatusCode::OK);
+    let request = || fixture.config(Method::GET, &token);
+    sent(request()).await;
     let answer = request().send().await.unwrap();
     // The pool fills meanwhile.
     let wait = answer.headers()["retry-after"].to_str().unwrap();
@@ -210,34 +166,20 @@ async fn an_empty_pool_answers_429_with_the_wait() {
 /// is recorded nowhere.
 #[tokio::test]
 async fn a_token_has_a_pool_of_its_own_or_shares_its_services() {
-    for (pool, v1, exchange) in [(Pool::Token, 200, 200), (Pool::Service, 429, 429)] {
+    for (pool, status) in [(Pool::Token, 200), (Pool::Service, 429)] {
         let fixture = Fixture::new().await;
         let token = fixture.token().await;
-        let refresh_token = fixture.heroku.refresh_token(&fixture.addon.id).unwrap();
+        let refresh_token = fixture.refresh_token();
         fixture.heroku.set_rate_limit(RateLimit {
             capacity: 1,
             refill_per_minute: 0,
             retry_after: true,
             pool,
         });
-        let path = format!("addons/{}", fixture.addon.id);
-        let request = fixture.v3(Method::GET, &path, &token);
-        assert_eq!(request.send().await.unwrap().status(), StatusCode::OK);
-        assert_eq!(
-            fixture.refresh(&refresh_token).await.status(),
-            exchange,
-            "{pool:?}"
-        );
-        let request = fixture.v1(Method::GET, "vendor/apps");
-        assert_eq!(request.send().await.unwrap().status(), v1, "{pool:?}");
+        sent(fixture.config(Method::GET, &token)).await;
+        let exchange = fixture.refresh(&refresh_token).await;
+        assert_eq!(exchange.status(), status, "{pool:?}");
+        let v1 = fixture.v1(Method::GET, "vendor/apps").send().await.unwrap();
+        assert_eq!(v1.status(), status, "{pool:?}");
     }
-}
-
-#[tokio::test]
-async fn an_unknown_endpoint_or_method_is_not_found() {
-    let fixture = Fixture::new().await;
-    let token = fixture.token().await;
-    refused(fixture.v3(Method::GET, "nothing", &token), 404, "not_found").await;
-    let path = format!("addons/{}", fixture.addon.id);
-    refused(fixture.v3(Method::DELETE, &path, &token), 404, "not_found").await;
 }

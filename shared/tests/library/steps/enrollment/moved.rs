@@ -1,6 +1,6 @@
 //! Instances of an earlier version, whose refresh tokens are in secrets of their own.
 
-use strict_heroku::{Renewal, TokenRules};
+use strict_heroku::Renewal;
 
 use super::*;
 
@@ -27,10 +27,7 @@ fn request(instance: &Instance) -> Value {
 }
 
 fn end_old_tokens(stand: &Stand) {
-    stand.heroku.set_token_rules(TokenRules {
-        renewal: Renewal::EndsOld,
-        ..TokenRules::default()
-    });
+    stand.heroku.set_renewal(Renewal::EndsOld);
 }
 
 fn is_deleted(stand: &Stand, secret: &str) -> bool {
@@ -104,7 +101,7 @@ async fn a_token_that_an_earlier_version_renews_after_the_move_is_found() {
         publisher.addon().config(soon()).await.unwrap();
         let renewed = stand.heroku.refresh_token(&instance.addon).unwrap();
         stand.store_tokens(&instance.addon, &[&moved]);
-        stand.heroku.set_token_rules(TokenRules::default());
+        stand.heroku.set_renewal(Renewal::Never);
         let value = json!({
             "SecretId": held,
             "SecretString": json!({ "refresh_token": renewed }).to_string(),

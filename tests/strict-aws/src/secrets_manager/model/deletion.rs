@@ -10,7 +10,7 @@ use crate::secrets_manager::request::DeleteSecret;
 
 impl Model {
     /// One more call about a secret that was deleted by force: at last it is gone.
-    pub(in crate::secrets_manager) fn outlive(&mut self, id: &str) {
+    pub(crate) fn outlive(&mut self, id: &str) {
         let Ok(secret) = self.find_mut(id) else {
             return;
         };
@@ -24,7 +24,7 @@ impl Model {
         }
     }
 
-    pub(in crate::secrets_manager) fn delete(
+    pub(crate) fn delete(
         &mut self,
         request: &DeleteSecret,
         now: Timestamp,
@@ -78,7 +78,7 @@ impl Model {
         Ok(answer)
     }
 
-    pub(in crate::secrets_manager) fn restore(&mut self, id: &str) -> Result<Value, ServiceError> {
+    pub(crate) fn restore(&mut self, id: &str) -> Result<Value, ServiceError> {
         let secret = self.find_mut(id)?;
         if secret.lingers.is_some() {
             return Err(ServiceError::secret_not_found());

@@ -10,7 +10,7 @@ use crate::secrets_manager::error::ServiceError;
 use crate::secrets_manager::secret::Secret;
 
 impl Model {
-    pub(in crate::secrets_manager) fn describe(&self, id: &str) -> Result<Value, ServiceError> {
+    pub(crate) fn describe(&self, id: &str) -> Result<Value, ServiceError> {
         let secret = self.find(id)?;
         let mut described = description(secret);
         insert(

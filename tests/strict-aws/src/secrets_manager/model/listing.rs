@@ -9,10 +9,7 @@ use crate::secrets_manager::request::{Filter, ListSecretVersionIds, ListSecrets,
 use crate::secrets_manager::secret::{Secret, Version};
 
 impl Model {
-    pub(in crate::secrets_manager) fn list(
-        &self,
-        request: &ListSecrets,
-    ) -> Result<Value, ServiceError> {
+    pub(crate) fn list(&self, request: &ListSecrets) -> Result<Value, ServiceError> {
         let size = page_size(request.max_results)?;
         for filter in &request.filters {
             check(filter)?;
@@ -56,7 +53,7 @@ impl Model {
     }
 
     /// Versions without labels only if they are asked for. The order is not documented: oldest first here.
-    pub(in crate::secrets_manager) fn list_version_ids(
+    pub(crate) fn list_version_ids(
         &self,
         request: &ListSecretVersionIds,
     ) -> Result<Value, ServiceError> {

@@ -7,22 +7,22 @@ use super::describe::{created, named};
 use super::{Model, Sensitive};
 use crate::secrets_manager::error::ServiceError;
 use crate::secrets_manager::request::RotateSecret;
+use crate::secrets_manager::rules::RotationRules;
 use crate::secrets_manager::secret::{
     CURRENT, PENDING, PendingRotation, Rotation, RotationToken, Secret,
 };
 use crate::secrets_manager::untidy::Probe;
 
-/// One run of attempts at a rotation.
 #[derive(Clone, Debug)]
-pub(in crate::secrets_manager) struct Run {
-    pub(in crate::secrets_manager) arn: String,
-    pub(in crate::secrets_manager) name: String,
-    pub(in crate::secrets_manager) version_id: String,
+pub(crate) struct Run {
+    pub(crate) arn: String,
+    pub(crate) name: String,
+    pub(crate) version_id: String,
     number: u64,
 }
 
 /// What `RotateSecret` led to.
-pub(in crate::secrets_manager) enum Rotate {
+pub(crate) enum Rotate {
     /// A rotation began; its run is to be carried out. The value is the answer.
     Begun(Run, Value),
     /// The token's version exists already: the same request was carried out before.
@@ -33,7 +33,7 @@ pub(in crate::secrets_manager) enum Rotate {
 
 impl Model {
     /// The function that would rotate the secret, if the request is one to carry out.
-    pub(in crate::secrets_manager) fn rotation_function(
+    pub(crate) fn rotation_function(
         &self,
         request: &RotateSecret,
     ) -> Result<(String, String), ServiceError> {
@@ -52,7 +52,7 @@ impl Model {
     }
 
     /// Turns rotation on as the request says, and begins one.
-    pub(in crate::secrets_manager) fn rotate(
+    pub(crate) fn rotate(
         &mut self,
         request: &RotateSecret,
         now: Timestamp,
@@ -75,7 +75,7 @@ impl Model {
 
     /// Begins the rotation that the schedule says is due, or reattempts an incomplete one; `None`
     /// if there is nothing to do.
-    pub(in crate::secrets_manager) fn rotate_by_schedule(
+    pub(crate) fn rotate_by_schedule(
         &mut self,
         arn: &str,
         version_id: String,
@@ -95,7 +95,7 @@ impl Model {
 
     /// Turns rotation on as the request says, and adds the version that testSecret is tried with.
     /// Gives the configuration from before.
-    pub(in crate::secrets_manager) fn begin_test(
+    pub(crate) fn begin_test(
         &mut self,
         request: &RotateSecret,
         version_id: String,
@@ -121,7 +121,7 @@ impl Model {
 
     /// Removes the version that testSecret was tried with; puts the configuration back if the
     /// test failed.
-    pub(in crate::secrets_manager) fn end_test(&mut self, run: &Run, before: Option<Rotation>) {
+    pub(crate) fn end_test(&mut self, run: &Run, before: Option<Rotation>) {
         let Ok(secret) = self.find_mut(&run.arn) else {
             return;
         };
@@ -139,7 +139,7 @@ impl Model {
 
     /// Starts one more attempt with a token of its own. The function to call; `None` if the
     /// rotation was cancelled, or its version lost AWSPENDING.
-    pub(in crate::secrets_manager) fn attempt(&mut self, run: &Run, token: &str) -> Option<String> {
+    pub(crate) fn attempt(&mut self, run: &Run, token: &str) -> Option<String> {
         if !self.is_under_way(run) {
             return None;
         }
@@ -151,7 +151,7 @@ impl Model {
     }
 
     /// Whether the run is still the secret's, and its version still to be rotated in or just so.
-    pub(in crate::secrets_manager) fn is_under_way(&self, run: &Run) -> bool {
+    pub(crate) fn is_under_way(&self, run: &Run) -> bool {
         self.find(&run.arn).is_ok_and(|secret| {
             secret.deleted.is_none()
                 && secret.rotation.enabled
@@ -164,7 +164,7 @@ impl Model {
 
     /// Ends a rotation whose version is AWSCURRENT, and takes AWSPENDING off it, or leaves it there. False if the
     /// version is not, and so the rotation not complete.
-    pub(in crate::secrets_manager) fn complete(&mut self, run: &Run, now: Timestamp) -> bool {
+    pub(crate) fn complete(&mut self, run: &Run, now: Timestamp) -> bool {
         let pending_stays = self.untidy.pending_stays;
         let Ok(secret) = self.find_mut(&run.arn) else {
             return false;
@@ -183,7 +183,7 @@ impl Model {
     }
 
     /// Makes no more attempts until the rotation is asked for again.
-    pub(in crate::secrets_manager) fn give_up(&mut self, run: &Run) {
+    pub(crate) fn give_up(&mut self, run: &Run) {
         if let Ok(secret) = self.find_mut(&run.arn)
             && is_of(run, secret)
             && let Some(pending) = &mut secret.rotation.pending
@@ -194,7 +194,7 @@ impl Model {
     }
 
     /// Turns rotation off. A version that was being made keeps AWSPENDING.
-    pub(in crate::secrets_manager) fn cancel(&mut self, id: &str) -> Result<Value, ServiceError> {
+    pub(crate) fn cancel(&mut self, id: &str) -> Result<Value, ServiceError> {
         let forgets_the_function = self.untidy.cancelling_forgets_the_function;
         let secret = self.find_live_mut(id)?;
         if secret.rotation.lambda_arn.is_none() {
@@ -214,11 +214,7 @@ impl Model {
     }
 
     /// Says that the schedule's next occurrence is now.
-    pub(in crate::secrets_manager) fn bring_forward(
-        &mut self,
-        id: &str,
-        now: Timestamp,
-    ) -> Result<(), ServiceError> {
+    pub(crate) fn bring_forward(&mut self, id: &str, now: Timestamp) -> Result<(), ServiceError> {
         let secret = self.find_live_mut(id)?;
         if !secret.rotation.enabled {
             return Err(ServiceError::invalid_request(format!(
@@ -230,16 +226,31 @@ impl Model {
         Ok(())
     }
 
+    pub(crate) fn rotated_by(&mut self, id: &str, function_arn: &str, now: Timestamp) {
+        if let Ok(secret) = self.find_mut(id) {
+            let rules = RotationRules {
+                automatically_after_days: Some(90),
+                ..RotationRules::default()
+            };
+            secret.rotation = Rotation {
+                enabled: true,
+                lambda_arn: Some(function_arn.to_owned()),
+                next: rules.next(now),
+                rules: Some(rules),
+                ..Rotation::default()
+            };
+        }
+    }
+
     /// Says that every secret was changed, and every rotation ended, so much earlier.
-    pub(in crate::secrets_manager) fn grow_older(&mut self, time: SignedDuration) {
+    pub(crate) fn grow_older(&mut self, time: SignedDuration) {
         for secret in self.secrets.values_mut() {
             secret.last_changed -= time;
             secret.rotation.last = secret.rotation.last.map(|last| last - time);
         }
     }
 
-    /// When each secret with a schedule is due.
-    pub(in crate::secrets_manager) fn due(&self) -> impl Iterator<Item = (Timestamp, String)> {
+    pub(crate) fn due(&self) -> impl Iterator<Item = (Timestamp, String)> {
         self.secrets
             .values()
             .filter(|secret| secret.rotation.enabled && secret.deleted.is_none())

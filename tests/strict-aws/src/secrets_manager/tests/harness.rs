@@ -1,4 +1,4 @@
-//! A gateway in this process, a client to it, and a rotation function that tests can bend.
+//! A Secrets Manager, and a rotation function that tests can bend.
 
 use std::collections::HashMap;
 use std::pin::Pin;
@@ -9,106 +9,67 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use stand_in::events::{EventKind, EventLog};
 use stand_in::patience::PATIENCE;
-use url::Url;
+use tokio_util::sync::DropGuard;
 
-use crate::gateway::{Gateway, GatewayOptions};
 use crate::ministack::Invocation;
-use crate::secrets_manager::{Answer, RotationFunctions, RotationOptions, Untidy};
+use crate::secrets_manager::{
+    Answer, Caller, RotationFunctions, RotationOptions, SecretsManager, ServiceError, Untidy,
+};
 
-/// The access key ids of an operator, and of the rotation function.
+/// An operator, and the rotation function.
 pub(super) const OPERATOR: &str = "AKIAOPERATOR";
 pub(super) const FUNCTION: &str = "ASIAFUNCTION";
 pub(super) const FUNCTION_ARN: &str = "arn:aws:lambda:us-east-1:000000000000:function:rotate";
 
 #[derive(Clone)]
-pub(super) struct Api {
-    http: reqwest::Client,
-    endpoint: Url,
-}
-
-/// An error's type and message.
-pub(super) type Refusal = (String, String);
+pub(super) struct Api(SecretsManager);
 
 impl Api {
-    fn new(endpoint: Url) -> Self {
-        // Already installed by another test: as good.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        Self {
-            http: reqwest::Client::new(),
-            endpoint,
-        }
-    }
-
-    pub(super) async fn send(&self, key: &str, operation: &str, body: String) -> reqwest::Response {
-        self.http
-            .post(self.endpoint.clone())
-            .header("content-type", "application/x-amz-json-1.1")
-            .header("x-amz-target", format!("secretsmanager.{operation}"))
-            .header(
-                "authorization",
-                format!(
-                    "AWS4-HMAC-SHA256 Credential={key}/20261123/us-east-1/secretsmanager/\
-                     aws4_request, SignedHeaders=host, Signature=00"
-                ),
-            )
-            .body(body)
-            .send()
-            .await
-            .unwrap()
-    }
-
     pub(super) async fn call_as(
         &self,
-        key: &str,
+        caller: &str,
         operation: &str,
         body: Value,
-    ) -> Result<Value, Refusal> {
-        let response = self.send(key, operation, body.to_string()).await;
-        let status = response.status();
-        let answer: Value = response.json().await.unwrap();
-        if status.is_success() {
-            return Ok(answer);
-        }
-        assert_eq!(status, 400, "{operation}: {answer}");
-        let field = |name: &str| answer[name].as_str().unwrap().to_owned();
-        Err((field("__type"), field("Message")))
+    ) -> Result<Value, ServiceError> {
+        let caller = Caller(caller.to_owned());
+        self.0.handle(&caller, operation, body).await
     }
-}
 
-impl Api {
-    /// As [`Self::call_as`], by the operator.
-    pub(super) async fn operate(&self, operation: &str, body: Value) -> Result<Value, Refusal> {
+    pub(super) async fn operate(
+        &self,
+        operation: &str,
+        body: Value,
+    ) -> Result<Value, ServiceError> {
         self.call_as(OPERATOR, operation, body).await
     }
 
-    /// As [`Self::call_as`], by the rotation function; a refusal in words.
-    pub(super) async fn by_function(&self, operation: &str, body: Value) -> Result<Value, String> {
-        let answer = self.call_as(FUNCTION, operation, body).await;
-        answer.map_err(|(code, message)| format!("{code}: {message}"))
+    pub(super) async fn by_function(
+        &self,
+        operation: &str,
+        body: Value,
+    ) -> Result<Value, ServiceError> {
+        self.call_as(FUNCTION, operation, body).await
     }
 }
 
-/// An event that the rotation function gets.
 #[derive(Clone, Debug)]
 pub(super) struct StepEvent {
     pub(super) step: String,
     pub(super) secret: String,
     pub(super) version: String,
-    pub(super) token: Option<String>,
+    pub(super) token: String,
 }
 
-type Hook = Arc<
-    dyn Fn(Api, StepEvent) -> Pin<Box<dyn Future<Output = Result<(), String>> + Send>>
-        + Send
-        + Sync,
->;
+type Done = Pin<Box<dyn Future<Output = anyhow::Result<()>> + Send>>;
+type Hook = Arc<dyn Fn(Api, StepEvent) -> Done + Send + Sync>;
 
 /// A rotation function that does what AWS's templates do, but for what a test tells it.
+#[derive(Default)]
 pub(super) struct Function {
     api: OnceLock<Api>,
     pub(super) events: Mutex<Vec<StepEvent>>,
     hooks: Mutex<HashMap<&'static str, Hook>>,
-    pub(super) lets_in: AtomicBool,
+    pub(super) is_closed: AtomicBool,
 }
 
 impl Function {
@@ -118,7 +79,7 @@ impl Function {
         step: &'static str,
         hook: impl Fn(Api, StepEvent) -> F + Send + Sync + 'static,
     ) where
-        F: Future<Output = Result<(), String>> + Send + 'static,
+        F: Future<Output = anyhow::Result<()>> + Send + 'static,
     {
         let hook: Hook = Arc::new(move |api, event| Box::pin(hook(api, event)));
         self.hooks.lock().unwrap().insert(step, hook);
@@ -126,18 +87,12 @@ impl Function {
 
     /// Fails the step this many times before its own work is done.
     pub(super) fn fail(&self, step: &'static str, times: usize) {
-        let left = Mutex::new(times);
+        let calls = Mutex::new(0);
         self.on(step, move |api, event| {
-            let fails = {
-                let mut left = left.lock().unwrap();
-                let fails = *left > 0;
-                *left = left.saturating_sub(1);
-                fails
-            };
+            *calls.lock().unwrap() += 1;
+            let fails = *calls.lock().unwrap() <= times;
             async move {
-                if fails {
-                    return Err("out of luck".to_owned());
-                }
+                anyhow::ensure!(!fails, "out of luck");
                 usual(&api, &event).await
             }
         });
@@ -150,12 +105,11 @@ impl Function {
 }
 
 /// What a rotation function does at each step.
-async fn usual(api: &Api, event: &StepEvent) -> Result<(), String> {
+async fn usual(api: &Api, event: &StepEvent) -> anyhow::Result<()> {
     match event.step.as_str() {
         "createSecret" => {
             let id = json!({"SecretId": event.secret, "VersionId": event.version});
-            let stored = api.call_as(FUNCTION, "GetSecretValue", id).await;
-            if stored.is_err() {
+            if api.by_function("GetSecretValue", id).await.is_err() {
                 let put = json!({
                     "SecretId": event.secret,
                     "ClientRequestToken": event.version,
@@ -197,9 +151,7 @@ impl RotationFunctions for Function {
             step: field("Step"),
             secret: field("SecretId"),
             version: field("ClientRequestToken"),
-            token: event
-                .get("RotationToken")
-                .map(|token| token.as_str().unwrap().to_owned()),
+            token: field("RotationToken"),
         };
         self.events.lock().unwrap().push(event.clone());
         let hook = self.hooks.lock().unwrap().get(event.step.as_str()).cloned();
@@ -209,22 +161,16 @@ impl RotationFunctions for Function {
                 Some(hook) => hook(api, event).await,
                 None => usual(&api, &event).await,
             };
-            Ok(match done {
-                Ok(()) => Invocation {
-                    payload: Value::Null,
-                    function_error: None,
-                },
-                Err(message) => Invocation {
-                    payload: json!({"errorType": "RotationError", "errorMessage": message}),
-                    function_error: Some("Unhandled".to_owned()),
-                },
+            let message = done.err().map(|error| error.to_string());
+            Ok(Invocation {
+                function_error: message.is_some().then(|| "Unhandled".to_owned()),
+                payload: json!({"errorType": "RotationError", "errorMessage": message}),
             })
         })
     }
 
     fn lets_in<'a>(&'a self, _function_arn: &'a str, _secret_arn: &'a str) -> Answer<'a, bool> {
-        let lets_in = self.lets_in.load(Ordering::Relaxed);
-        Box::pin(async move { Ok(lets_in) })
+        Box::pin(async { Ok(!self.is_closed.load(Ordering::Relaxed)) })
     }
 
     fn principal<'a>(&'a self, _function_arn: &'a str) -> Answer<'a, Option<String>> {
@@ -233,83 +179,59 @@ impl RotationFunctions for Function {
 }
 
 pub(super) struct Cloud {
-    pub(super) gateway: Gateway,
+    pub(super) service: SecretsManager,
     pub(super) api: Api,
     pub(super) events: EventLog,
     pub(super) function: Arc<Function>,
+    pub(super) running: DropGuard,
 }
 
 impl Cloud {
-    pub(super) async fn start() -> Self {
-        Self::with(RotationOptions {
+    pub(super) fn empty() -> Self {
+        let function = Arc::new(Function::default());
+        let events = EventLog::default();
+        let options = RotationOptions {
             retry_interval: Duration::from_millis(10),
             attempts: 3,
-            send_rotation_token: true,
-        })
-        .await
-    }
-
-    pub(super) async fn with(rotation: RotationOptions) -> Self {
-        let function = Arc::new(Function {
-            api: OnceLock::new(),
-            events: Mutex::default(),
-            hooks: Mutex::default(),
-            lets_in: AtomicBool::new(true),
-        });
-        let events = EventLog::default();
-        let gateway = Gateway::start(GatewayOptions {
-            events: events.clone(),
-            rotation,
-            functions: Some(function.clone()),
-            ..GatewayOptions::default()
-        })
-        .await
-        .unwrap();
-        let api = Api::new(gateway.endpoint().clone());
+        };
+        let (service, running) = SecretsManager::new(events.clone(), function.clone(), options);
+        let api = Api(service.clone());
         assert!(function.api.set(api.clone()).is_ok());
         Self {
-            gateway,
+            service,
             api,
             events,
             function,
+            running,
         }
     }
 
-    pub(super) async fn try_call(&self, operation: &str, body: Value) -> Result<Value, Refusal> {
-        self.api.operate(operation, body).await
+    /// With a secret called `s`, whose version of [`id`] 1 holds `one`.
+    pub(super) async fn new() -> Self {
+        let cloud = Self::empty();
+        let create = json!({"Name": "s", "SecretString": "one", "ClientRequestToken": id(1)});
+        cloud.call("CreateSecret", create).await;
+        cloud
     }
 
     pub(super) async fn call(&self, operation: &str, body: Value) -> Value {
-        self.try_call(operation, body).await.unwrap()
+        self.api.operate(operation, body).await.unwrap()
     }
 
-    /// The error's type and message.
-    pub(super) async fn refused(&self, operation: &str, body: Value) -> Refusal {
-        self.try_call(operation, body).await.unwrap_err()
+    pub(super) async fn refused(&self, operation: &str, body: Value) -> ServiceError {
+        self.api.operate(operation, body).await.unwrap_err()
     }
 
-    /// Creates a secret called `s`, with the version of [`id`] 1.
-    pub(super) async fn create(&self) {
-        let created = self
-            .call(
-                "CreateSecret",
-                json!({"Name": "s", "SecretString": "one", "ClientRequestToken": id(1)}),
-            )
-            .await;
-        assert_eq!(created["VersionId"], id(1));
+    pub(super) async fn code(&self, operation: &str, body: Value) -> &'static str {
+        self.refused(operation, body).await.code
     }
 
     pub(super) async fn put(&self, version: u32, labels: &[&str]) -> Value {
-        self.call(
-            "PutSecretValue",
-            json!({
-                "SecretId": "s",
-                "SecretString": format!("value {version}"),
-                "ClientRequestToken": id(version),
-                "VersionStages": labels,
-            }),
-        )
-        .await
+        let put = json!({
+            "SecretId": "s", "SecretString": format!("value {version}"),
+            "ClientRequestToken": id(version), "VersionStages": labels,
+        });
+        self.call("PutSecretValue", put).await
     }
 
     /// `UpdateSecretVersionStage`, of versions by their numbers.
@@ -318,12 +240,12 @@ impl Cloud {
         label: &str,
         from: Option<u32>,
         to: Option<u32>,
-    ) -> Result<Value, Refusal> {
+    ) -> Result<Value, ServiceError> {
         let request = json!({
             "SecretId": "s", "VersionStage": label,
             "RemoveFromVersionId": from.map(id), "MoveToVersionId": to.map(id),
         });
-        self.try_call("UpdateSecretVersionStage", request).await
+        self.api.operate("UpdateSecretVersionStage", request).await
     }
 
     pub(super) async fn describe(&self) -> Value {
@@ -332,10 +254,9 @@ impl Cloud {
 
     /// From now on it does what AWS may do and need not.
     pub(super) fn be(&self, untidy: Untidy) {
-        self.gateway.secrets_manager().be(untidy);
+        self.service.be(untidy);
     }
 
-    /// The labels of each labelled version.
     pub(super) async fn labels(&self) -> Value {
         self.describe().await["VersionIdsToStages"].clone()
     }
@@ -349,13 +270,25 @@ impl Cloud {
         })
     }
 
-    pub(super) async fn rotate(&self, version: u32) -> Result<Value, Refusal> {
-        self.try_call("RotateSecret", Self::rotation_request(version))
-            .await
+    pub(super) async fn enrol(&self) -> Result<Value, ServiceError> {
+        let mut request = Self::rotation_request(2);
+        request["RotateImmediately"] = json!(false);
+        self.api.operate("RotateSecret", request).await
+    }
+
+    pub(super) async fn rotate(&self, version: u32) -> Result<Value, ServiceError> {
+        let request = Self::rotation_request(version);
+        self.api.operate("RotateSecret", request).await
+    }
+
+    /// Rotates, and waits for the end.
+    pub(super) async fn rotated(&self, version: u32) {
+        self.rotate(version).await.unwrap();
+        self.wait_for_success(version).await;
     }
 
     /// Waits until the log holds this many events that `counts`.
-    pub(super) async fn wait_for(&self, many: usize, counts: impl Fn(&EventKind) -> bool) {
+    async fn wait_for(&self, many: usize, counts: impl Fn(&EventKind) -> bool) {
         let waited = self.events.wait_for(|events| {
             let found = events.iter().filter(|event| counts(&event.kind)).count();
             (found >= many).then_some(())
@@ -365,26 +298,43 @@ impl Cloud {
             .unwrap_or_else(|_| panic!("not within the deadline: {:#?}", self.events.since(0)));
     }
 
-    pub(super) async fn wait_for_success(&self, version: &str) {
-        self.wait_for(1, |kind| {
-            matches!(kind, EventKind::RotationSucceeded { version: of, .. } if of == version)
-        })
-        .await;
+    pub(super) async fn wait_for_success(&self, version: u32) {
+        let success = |kind: &EventKind| matches!(kind, EventKind::RotationSucceeded { version: of, .. } if *of == id(version));
+        self.wait_for(1, success).await;
     }
 
-    pub(super) async fn wait_for_failures(&self, many: usize) {
-        self.wait_for(many, |kind| {
-            matches!(kind, EventKind::RotationFailed { .. })
-        })
-        .await;
+    pub(super) async fn wait_for_successes(&self, many: usize) {
+        let success = |kind: &EventKind| matches!(kind, EventKind::RotationSucceeded { .. });
+        self.wait_for(many, success).await;
+    }
+
+    /// Waits for this many failures, and answers what the first was.
+    pub(super) async fn wait_for_failures(&self, many: usize) -> String {
+        let failure = |kind: &EventKind| matches!(kind, EventKind::RotationFailed { .. });
+        self.wait_for(many, failure).await;
+        let told = self
+            .events
+            .since(0)
+            .into_iter()
+            .find_map(|event| match event.kind {
+                EventKind::RotationFailed { message, .. } => Some(message),
+                _ => None,
+            });
+        told.unwrap()
+    }
+
+    /// What the rotations that began were begun by.
+    pub(super) fn causes(&self) -> Vec<String> {
+        let events = self.events.since(0).into_iter();
+        let causes = events.filter_map(|event| match event.kind {
+            EventKind::RotationStarted { cause, .. } => Some(cause),
+            _ => None,
+        });
+        causes.collect()
     }
 }
 
 /// A version id that a test can tell.
 pub(super) fn id(number: u32) -> String {
     format!("00000000-0000-4000-8000-{number:012}")
-}
-
-pub(super) fn code(refusal: &Refusal) -> &str {
-    &refusal.0
 }

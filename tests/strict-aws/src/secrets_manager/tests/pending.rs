@@ -4,8 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
 
-use super::harness::{Api, Cloud, FUNCTION, OPERATOR, StepEvent, code, id};
-use crate::secrets_manager::RotationOptions;
+use super::harness::{Cloud, FUNCTION, OPERATOR, StepEvent, id};
 
 fn put(event: &StepEvent, proof: Option<&str>) -> Value {
     json!({
@@ -17,121 +16,71 @@ fn put(event: &StepEvent, proof: Option<&str>) -> Value {
     })
 }
 
-/// What each of these requests to `PutSecretValue` is answered while createSecret runs.
-async fn answers(
-    requests: impl Fn(&StepEvent) -> Vec<(&'static str, Value)> + Send + Sync + 'static,
-) -> (Cloud, Vec<String>) {
-    let cloud = Cloud::start().await;
-    cloud.create().await;
-    let found: Arc<Mutex<Vec<String>>> = Arc::default();
-    let into = found.clone();
-    cloud.function.on("createSecret", move |api: Api, event| {
-        let (requests, into) = (requests(&event), into.clone());
-        async move {
-            for (key, body) in requests {
-                let answer = api.call_as(key, "PutSecretValue", body).await;
-                let answer = answer.map_or_else(|refusal| refusal.0, |_| "stored".to_owned());
-                into.lock().unwrap().push(answer);
-            }
-            Ok(())
-        }
-    });
-    cloud.rotate(2).await.unwrap();
-    cloud.wait_for_success(&id(2)).await;
-    let found = found.lock().unwrap().clone();
-    (cloud, found)
-}
-
+/// What `PutSecretValue` is answered while createSecret runs, in this order.
 #[tokio::test]
 async fn only_the_rotation_function_may_store_the_pending_value() {
-    let (cloud, answers) = answers(|event| {
+    const REFUSED: &str = "AccessDeniedException";
+    type Requests = fn(&StepEvent) -> Vec<(&'static str, Value, &'static str)>;
+    let by_its_role: Requests = |event| {
+        let mut others = put(event, None);
+        others["ClientRequestToken"] = json!(id(3));
+        others["VersionStages"] = json!(["X"]);
         vec![
-            (OPERATOR, put(event, None)),
-            (OPERATOR, put(event, Some(&id(77)))),
+            // Other versions are anybody's.
+            (OPERATOR, others, "stored"),
+            (OPERATOR, put(event, None), REFUSED),
+            (OPERATOR, put(event, Some(&id(77))), REFUSED),
             // A wrong token is no better than none, whoever shows it.
-            (FUNCTION, put(event, Some(&id(77)))),
-            (FUNCTION, put(event, None)),
+            (FUNCTION, put(event, Some(&id(77))), REFUSED),
+            (FUNCTION, put(event, None), "stored"),
         ]
-    })
-    .await;
-    assert_eq!(
-        answers,
-        [
-            "AccessDeniedException",
-            "AccessDeniedException",
-            "AccessDeniedException",
-            "stored"
-        ]
-    );
-    let got = cloud.call("GetSecretValue", json!({"SecretId": "s"})).await;
-    assert_eq!(got["SecretString"], "from somebody");
-}
-
-#[tokio::test]
-async fn the_rotation_token_speaks_for_the_function() {
-    let (_cloud, answers) = answers(|event| {
-        let token = event.token.as_deref();
-        vec![(OPERATOR, put(event, token))]
-    })
-    .await;
-    assert_eq!(answers, ["stored"]);
-}
-
-#[tokio::test]
-async fn other_versions_are_anybodys() {
-    let (_cloud, answers) = answers(|event| {
-        let other = json!({
-            "SecretId": event.secret, "SecretString": "x", "ClientRequestToken": id(3),
-            "VersionStages": ["X"],
+    };
+    // The rotation token speaks for the function.
+    let by_token: Requests = |event| vec![(OPERATOR, put(event, Some(&event.token)), "stored")];
+    for requests in [by_its_role, by_token] {
+        let cloud = Cloud::new().await;
+        let answered: Arc<Mutex<Vec<(&str, &str)>>> = Arc::default();
+        let into = answered.clone();
+        cloud.function.on("createSecret", move |api, event| {
+            let into = into.clone();
+            async move {
+                for (caller, body, expected) in requests(&event) {
+                    let answer = api.call_as(caller, "PutSecretValue", body).await;
+                    let answer = answer.map_or_else(|refusal| refusal.code, |_| "stored");
+                    into.lock().unwrap().push((answer, expected));
+                }
+                Ok(())
+            }
         });
-        vec![(OPERATOR, other), (FUNCTION, put(event, None))]
-    })
-    .await;
-    assert_eq!(answers, ["stored", "stored"]);
+        cloud.rotated(2).await;
+        let answered = answered.lock().unwrap();
+        assert!(!answered.is_empty());
+        for (answer, expected) in &*answered {
+            assert_eq!(answer, expected, "{answered:?}");
+        }
+        let stored = cloud.service.value("s", &id(2));
+        assert_eq!(stored.as_deref(), Some("from somebody"));
+    }
 }
 
 #[tokio::test]
 async fn every_attempt_has_a_token_of_its_own_and_none_is_recorded() {
-    let cloud = Cloud::start().await;
-    cloud.create().await;
+    let cloud = Cloud::new().await;
     cloud.function.fail("setSecret", 1);
-    cloud.rotate(2).await.unwrap();
-    cloud.wait_for_success(&id(2)).await;
-    let mut tokens: Vec<String> = cloud
-        .function
-        .events
-        .lock()
-        .unwrap()
-        .iter()
-        .map(|event| event.token.clone().unwrap())
-        .collect();
+    cloud.rotated(2).await;
+    let events = cloud.function.events.lock().unwrap().clone();
+    let mut tokens: Vec<String> = events.into_iter().map(|event| event.token).collect();
     assert_eq!(tokens.len(), 6);
     tokens.dedup();
     assert_eq!(tokens.len(), 2);
     let log = serde_json::to_string(&cloud.events.since(0)).unwrap();
     assert!(tokens.iter().all(|token| !log.contains(token)));
-    let sensitive = cloud.gateway.secrets_manager().sensitive_texts();
+    let sensitive = cloud.service.sensitive_texts();
     assert!(tokens.iter().all(|token| sensitive.contains(token)));
     let late = json!({
         "SecretId": "s", "SecretString": "x", "ClientRequestToken": id(2),
         "RotationToken": tokens[1],
     });
-    assert_eq!(
-        code(&cloud.refused("PutSecretValue", late).await),
-        "AccessDeniedException"
-    );
-}
-
-#[tokio::test]
-async fn older_secrets_manager_sends_no_token() {
-    let cloud = Cloud::with(RotationOptions {
-        send_rotation_token: false,
-        ..RotationOptions::default()
-    })
-    .await;
-    cloud.create().await;
-    cloud.rotate(2).await.unwrap();
-    cloud.wait_for_success(&id(2)).await;
-    let events = cloud.function.events.lock().unwrap();
-    assert!(events.iter().all(|event| event.token.is_none()));
+    let code = cloud.code("PutSecretValue", late).await;
+    assert_eq!(code, "AccessDeniedException");
 }
