@@ -13,7 +13,7 @@ use addon_rotation::event::{RevokeEvent, VersionId};
 use addon_rotation::function::Function as _;
 use addon_rotation::service::{Kind, ServiceError, Sessions, Verdict};
 use addon_rotation::steps::SCHEDULING;
-use axum::response::{IntoResponse, Redirect};
+use axum::response::IntoResponse;
 use axum::{Json, Router};
 use http::header::CONTENT_TYPE;
 use http::{Method, StatusCode};
@@ -462,40 +462,6 @@ async fn an_answer_that_never_ends_is_not_read_to_its_end() {
     .await;
     assert!(error.to_string().contains("larger than 1 MiB"), "{error}");
     assert!(!error.is_transient(), "{error}");
-}
-
-#[tokio::test]
-async fn a_redirect_carries_no_credential_elsewhere() {
-    let stand = Stand::start().await;
-    let instance = stand.instance(Api::V1).await;
-    let hits = Arc::new(AtomicUsize::new(0));
-    let counter = Arc::clone(&hits);
-    let stranger = Server::start(Router::new().fallback(async move || {
-        counter.fetch_add(1, Ordering::Relaxed);
-    }))
-    .await;
-    let target = stranger.url.to_string();
-    let redirecting =
-        Router::new().fallback(async move || Redirect::permanent(&target).into_response());
-    let redirecting = Server::start(redirecting).await;
-    let mut value = next_document(&instance.document, &version_id());
-    value["url"] = redirecting.url.as_str().into();
-    let (services, document) = (stand.services(), document(&value));
-    let administrator = stand.administrator().await;
-    let issued = issue(&services, &administrator, &document).await;
-    let verified = services.verify(&document, soon()).await;
-    let revoked = revoke(&services, &administrator, &document).await;
-    for error in [
-        issued.unwrap_err(),
-        verified.unwrap_err(),
-        revoked.unwrap_err(),
-    ] {
-        assert!(
-            !error.is_transient() && error.to_string().contains("308"),
-            "{error}"
-        );
-    }
-    assert_eq!(hits.load(Ordering::Relaxed), 0);
 }
 
 #[tokio::test]

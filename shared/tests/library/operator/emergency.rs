@@ -377,20 +377,3 @@ async fn a_rotation_is_given_up_only_where_it_was_seen_before() {
     let (ended, ()) = tokio::join!(rotation::run(&stack, &output, &options), given_up);
     told(ended, &["was cancelled", "aws logs tail", "rotate"]);
 }
-
-#[tokio::test]
-async fn an_instance_that_is_not_there_is_an_error_that_says_where_they_are() {
-    let stand = Stand::start().await;
-    let options = rotation::Options {
-        addon: "nope".to_owned(),
-        wait: false,
-        patience: PATIENCE,
-    };
-    let ended = rotation::run(&stack(&stand), &Words::default().output(), &options).await;
-    let error = ended.unwrap_err();
-    assert_eq!(error.status(), 2);
-    let error = error.to_string();
-    for part in ["nope", "for stack addon-rotation", "status"] {
-        assert!(error.contains(part), "{error}");
-    }
-}

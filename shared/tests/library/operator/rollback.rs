@@ -9,7 +9,6 @@ use http::Method;
 use lambda_runtime::Diagnostic;
 use serde_json::json;
 use stand_in::{Fault, FaultRule};
-use strict_aws::gateway::GatewayFault;
 use strict_aws::secrets_manager::Untidy;
 
 use super::{Words, be, id, manners, stack};
@@ -113,22 +112,6 @@ async fn apps_that_read_what_the_older_version_leaves_behind_have_the_whole_grac
     assert!(stand.service.is_live(&credential(&instance, &second)));
     fire(&stand, &second, 1).await;
     assert!(!stand.service.is_live(&credential(&instance, &second)));
-}
-
-#[tokio::test]
-async fn a_promotion_whose_answer_is_lost_is_done() {
-    let (stand, instance, first) = Stand::rotated(Api::V1).await;
-    // The SDK's own repeats find it done, and are refused.
-    stand.gateway.fail_next(GatewayFault::new(
-        "secretsmanager:UpdateSecretVersionStage",
-        "AWSCURRENT",
-        Fault::LoseAnswer,
-    ));
-    let (words, result) = roll_back(&stand, &instance, None).await;
-    assert_eq!(result.unwrap(), Outcome::Fine);
-    assert_eq!(words.done(), STEPS);
-    assert_eq!(stand.gateway.pending_faults("AWSCURRENT"), 0);
-    assert_eq!(stand.current(&instance), first);
 }
 
 /// v1 does not say what it shows when it confirms a write.

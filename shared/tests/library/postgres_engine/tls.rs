@@ -73,19 +73,6 @@ async fn a_certificate_for_another_host_is_refused() {
     assert!(error.contains("for another host name"), "{error}");
 }
 
-#[tokio::test]
-#[ignore = "needs the local cloud: cargo xtask test"]
-async fn plain_text_leaves_no_machine() {
-    let stand = Stand::start(Version(15), &[]).await;
-    let error = refused(&stand, &stand.services, HERE).await.to_string();
-    assert!(error.contains("offers no TLS"), "{error}");
-    let logged_in = "connection authorized: user=customer";
-    assert!(!stand.server.log().contains(logged_in));
-    let here = stand.at("127.0.0.1");
-    let verdict = stand.services.verify(&here, soon()).await;
-    assert_eq!(verdict, Ok(Verdict::Accepted));
-}
-
 #[test]
 fn a_bundle_is_certificates_and_nothing_else() {
     let bundle = tempfile::NamedTempFile::new().unwrap();

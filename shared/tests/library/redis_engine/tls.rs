@@ -1,10 +1,8 @@
 //! TLS: the certificate's authority and name are checked.
 
-use std::time::Duration;
-
-use addon_rotation::deadline::{Deadline, Transient as _};
+use addon_rotation::deadline::Transient as _;
 use addon_rotation::net::Roots;
-use addon_rotation::service::{Kind, ServiceError, Services, Verdict};
+use addon_rotation::service::{ServiceError, Services};
 use database_servers::certificates::Authority;
 use database_servers::redis::{RedisOptions, Users};
 
@@ -72,20 +70,6 @@ async fn a_certificate_for_another_host_is_refused() {
     let services = trusting(&stand.services, &authority);
     let error = refused(&services, &first).await.to_string();
     assert!(error.contains("for another host name"), "{error}");
-}
-
-#[tokio::test]
-#[ignore = "needs the local cloud: cargo xtask test"]
-async fn a_server_without_tls_is_not_spoken_to_in_plain_text() {
-    let (stand, first) = start(&Authority::new().unwrap(), &[HERE]).await;
-    let plain = first.with("port", stand.redis.port());
-    // Redis takes the handshake for the beginning of a command, and may wait for its end.
-    let deadline = Deadline::after(Duration::from_millis(500));
-    let error = within(stand.services.verify(&plain.document, deadline)).await;
-    let error = error.unwrap_err();
-    assert!(error.kind() == Some(Kind::Unreachable), "{error}");
-    let here = plain.with("host", "127.0.0.1");
-    assert_eq!(stand.verify(&here).await, Verdict::Accepted);
 }
 
 #[tokio::test]

@@ -15,23 +15,6 @@ use super::postponed::{make_current, show};
 use super::{assert_settled, deliver, fire, revocation, schedule};
 use crate::support::{Api, Clock, Instance, Stand, credential, document, revoke, version_id};
 
-fn revocations(stand: &Stand) -> usize {
-    let requests = stand.service.requests();
-    let deletes = requests.iter().filter(|it| it.method == Method::DELETE);
-    deletes.count()
-}
-
-#[tokio::test]
-async fn a_second_delivery_finds_nothing_to_do() {
-    let (stand, instance, first) = Stand::rotated(Api::V3).await;
-    fire(&stand, &first, 0).await;
-    assert_eq!(revocations(&stand), 1);
-    deliver(&stand, &instance, &first).await;
-    assert_eq!(revocations(&stand), 1);
-    assert!(stand.gateway.scheduler().schedules().is_empty());
-    assert_settled(&stand, &instance).await;
-}
-
 #[tokio::test]
 async fn an_addon_that_is_gone_shows_nothing_any_more() {
     for (api, gone_as) in [

@@ -149,19 +149,6 @@ async fn what_passes_between_the_functions_holds_no_value() {
 }
 
 #[tokio::test]
-async fn everything_of_the_document_but_the_credential_is_carried_over() {
-    let stand = Stand::start().await;
-    let instance = stand.enrolled(Api::V3).await;
-    let version = stand.rotate(&instance).await;
-    let value = stand.value(&instance.secret, None).await;
-    assert_ne!(value["api_key"], instance.document["api_key"]);
-    let mut expected = instance.document.clone();
-    expected["api_key"] = value["api_key"].clone();
-    expected["credential_id"] = credential(&instance, &version).into();
-    assert_eq!(value, expected);
-}
-
-#[tokio::test]
 async fn labels_are_moved_in_the_order_that_a_crash_cannot_harm() {
     let stand = Stand::start().await;
     let instance = stand.enrolled(Api::V1).await;

@@ -96,22 +96,6 @@ async fn a_secret_may_have_a_grace_period_of_its_own() {
     assert_fires(&schedule(&stand, &first, 0).unwrap(), 14_400, began);
 }
 
-#[tokio::test]
-async fn a_schedule_fires_once_and_is_gone_so_that_the_next_rotation_has_its_own() {
-    let stand = Stand::start().await;
-    let instance = stand.enrolled(Api::V1).await;
-    for _ in 0..3 {
-        let old = stand.current(&instance);
-        let began = Timestamp::now();
-        stand.rotate(&instance).await;
-        let schedule = schedule(&stand, &old, 0).unwrap();
-        assert_fires(&schedule, grace_period(), began);
-        fire(&stand, &old, 0).await;
-        assert!(stand.gateway.scheduler().schedules().is_empty());
-    }
-    assert_settled(&stand, &instance).await;
-}
-
 /// Sets the secret's tag for its own grace period.
 pub(super) async fn tag(stand: &Stand, secret: &str, seconds: &str) {
     tag_with(stand, secret, "rotation:revoke-after", seconds).await;
