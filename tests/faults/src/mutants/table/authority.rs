@@ -22,7 +22,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
                 "",
             ),
         ],
-        runs: Runs::Tests("steps::authority::no_function_sends"),
+        runs: Runs::Tests("authority::documents::a_document_that_names"),
         breaks: Rule::NoForeignLogin,
     },
     Mutant {
@@ -33,7 +33,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
 ",
             "",
         )],
-        runs: Runs::Tests("steps::authority::no_function_sends"),
+        runs: Runs::Tests("authority::documents::a_document_that_names"),
         breaks: Rule::NoForeignLogin,
     },
     Mutant {
@@ -95,7 +95,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "takes any document for the pending one",
         changes: &[(POSSESSION, "    if paths.is_empty() {", "    if true {")],
-        runs: Runs::Tests("authority::a_pending_document_that"),
+        runs: Runs::Tests("authority::documents::a_pending_version_claims"),
         breaks: Rule::NoForeignLogin,
     },
     Mutant {
