@@ -23,15 +23,17 @@ use addon_rotation::secrets::Secrets;
 use addon_rotation::service::{self, Services};
 use addon_rotation::tokens::Tokens;
 use credential_service::{CredentialService, CredentialServiceOptions};
+use http::Method;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 use stand_in::events::{Event, EventKind, EventLog};
-use strict_aws::gateway::{Gateway, GatewayOptions};
+use stand_in::{Fault, FaultRule};
+use strict_aws::gateway::{Gateway, GatewayFault, GatewayOptions};
 use strict_aws::secrets_manager::{Caller, RotationOptions, SecretSnapshot, ServiceError};
 use strict_heroku::{AppSpec, Heroku, Manifest, Provision, RestartSpeed};
 use uuid::Uuid;
 
-pub(crate) use functions::{Crash, Lambda, When};
+pub(crate) use functions::{Crash, Lambda, When, failure};
 pub(crate) use invariants::Invariants;
 pub(crate) use lambda_in_process::{FUNCTIONS, GRACE_PERIOD, TOKENS_TABLE};
 pub(crate) use log::Log;
@@ -263,9 +265,8 @@ impl Stand {
             self.store_tokens(&addon, &[&token]);
         }
         let name = format!("acme/credentials/{addon}");
-        let tags = json!([{ "Key": "rotation:stack", "Value": "addon-rotation" }]);
         Instance {
-            secret: create_secret(&self.gateway, &name, &document, &tags).await,
+            secret: create_secret(&self.gateway, &name, &document, &of_the_stack()).await,
             addon,
             heroku_id,
             app,
@@ -433,6 +434,44 @@ impl Stand {
         version.parse().unwrap()
     }
 
+    /// Moves a label as an operator does, or takes it off.
+    pub(crate) async fn move_label(
+        &self,
+        instance: &Instance,
+        label: &str,
+        from: Option<&VersionId>,
+        to: Option<&VersionId>,
+    ) {
+        let parameters = json!({
+            "SecretId": instance.secret.as_str(),
+            "VersionStage": label,
+            "RemoveFromVersionId": from.map(VersionId::as_str),
+            "MoveToVersionId": to.map(VersionId::as_str),
+        });
+        let moved = self.call("UpdateSecretVersionStage", parameters).await;
+        moved.unwrap();
+    }
+
+    /// Has Heroku show a version's credential, as an operator does.
+    pub(crate) async fn show(&self, instance: &Instance, version: &VersionId) {
+        let value = self.value(&instance.secret, Some(version)).await;
+        let url = self.url_with(value["api_key"].as_str().unwrap());
+        let config = [(VAR.to_owned(), url)].into();
+        self.heroku.set_config(&instance.addon, &config).unwrap();
+    }
+
+    /// The service refuses the next request by this method for a credential.
+    pub(crate) fn refuse(&self, method: Method, status: u16) {
+        let next = FaultRule::next(Fault::status(status)).by(method);
+        self.service.fail_next(next.at("/v1/credentials/"));
+    }
+
+    /// The next request to AWS for this operation goes wrong, if it holds this.
+    pub(crate) fn aws_fails(&self, operation: &str, about: &str, fault: Fault) {
+        let fault = GatewayFault::new(operation, about, fault);
+        self.gateway.fail_next(fault);
+    }
+
     /// Calls Secrets Manager as its operator.
     pub(crate) async fn call(
         &self,
@@ -494,7 +533,7 @@ impl Stand {
     }
 
     /// The requests of one method that Heroku's API got for the instance's config.
-    pub(crate) fn config_requests(&self, instance: &Instance, method: &http::Method) -> usize {
+    pub(crate) fn config_requests(&self, instance: &Instance, method: &Method) -> usize {
         let requests = self.heroku.requests();
         let of_instance = requests.iter().filter(|request| {
             request.method == *method
@@ -613,6 +652,11 @@ pub(crate) fn document(value: &Value) -> Document {
 pub(crate) fn next_document(value: &Value, version: &VersionId) -> Value {
     let next = document(value).next(version).unwrap();
     serde_json::from_str(next.expose_secret()).unwrap()
+}
+
+/// The tag of the stack's secrets.
+pub(crate) fn of_the_stack() -> Value {
+    json!([{ "Key": "rotation:stack", "Value": "addon-rotation" }])
 }
 
 pub(crate) fn version_id() -> VersionId {

@@ -9,7 +9,6 @@ use http::Method;
 use secrecy::SecretString;
 use serde_json::json;
 use stand_in::{Fault, FaultRule};
-use strict_aws::gateway::GatewayFault;
 use strict_heroku::{Heroku, Renewal, TokenRules};
 
 use super::{fail, status};
@@ -101,11 +100,7 @@ async fn a_new_refresh_token_outlives_a_service_that_refuses_meanwhile() {
     stand.heroku.set_token_rules(new_refresh_token_each_time());
     // testSecret asks both at once: the service has said no before the token is there.
     fail_tokens(&stand, 1, Fault::Slow(Duration::from_millis(300)));
-    stand.service.fail_next(
-        FaultRule::next(Fault::status(400))
-            .by(Method::GET)
-            .at("/v1/credentials/"),
-    );
+    stand.refuse(Method::GET, 400);
     let event = json!({
         "Step": "testSecret",
         "SecretId": instance.secret.as_str(),
@@ -128,11 +123,7 @@ fn uses_of_tokens(heroku: &Heroku) -> usize {
 /// Has storing a token be refused so often.
 fn refuse_to_store(stand: &Stand, times: usize, status: u16) {
     for _ in 0..times {
-        stand.gateway.fail_next(GatewayFault::new(
-            "dynamodb:UpdateItem",
-            "",
-            Fault::status(status),
-        ));
+        stand.aws_fails("dynamodb:UpdateItem", "", Fault::status(status));
     }
 }
 
@@ -181,11 +172,7 @@ async fn a_renewed_refresh_token_is_stored_once_although_the_answer_was_lost() {
     let stand = Stand::start().await;
     let instance = stand.instance(Api::V3).await;
     stand.heroku.set_token_rules(new_refresh_token_each_time());
-    stand.gateway.fail_next(GatewayFault {
-        operation: "dynamodb:UpdateItem".to_owned(),
-        about: String::new(),
-        fault: Fault::LoseAnswer,
-    });
+    stand.aws_fails("dynamodb:UpdateItem", "", Fault::LoseAnswer);
     let publisher = Publisher::new(&stand, &instance).await;
     publisher.addon().config(soon()).await.unwrap();
     assert_eq!(stand.tokens(&instance.addon).len(), 2);
@@ -202,11 +189,8 @@ async fn two_functions_that_refresh_at_once_do_not_disturb_one_another() {
         Publisher::new(&stand, &instance).await,
     );
     // The answer says what was there before the other's renewal, and comes after it.
-    stand.gateway.fail_next(GatewayFault {
-        operation: "dynamodb:GetItem".to_owned(),
-        about: String::new(),
-        fault: Fault::Slow(Duration::from_secs(3)),
-    });
+    let slow = Fault::Slow(Duration::from_secs(3));
+    stand.aws_fails("dynamodb:GetItem", "", slow);
     let clock = Clock::stop();
     let meanwhile = async {
         assert!(clock.until(|| reads(&stand) == 1).await);

@@ -6,13 +6,12 @@ use addon_rotation::event::VersionId;
 use addon_rotation_operator::emergency::{Options, run};
 use addon_rotation_operator::{OperatorError, Outcome, rollback, rotation};
 use jiff::Timestamp;
-use lambda_runtime::Diagnostic;
 use serde_json::json;
 use strict_aws::secrets_manager::{Caller, RotationOptions, Untidy};
 
 use super::{Words, assert_tells_no_secret, be, id, manners, operations, stack};
 use crate::steps::{assert_fires, assert_settled, fire, schedule, schedules::tag_with};
-use crate::support::{Api, Crash, Instance, PATIENCE, Stand, credential, eventually};
+use crate::support::{Api, Crash, Instance, PATIENCE, Stand, credential, eventually, failure};
 
 const AFTER: Duration = Duration::from_mins(15);
 
@@ -304,10 +303,7 @@ async fn a_secret_that_cannot_be_looked_at_keeps_no_older_credential_from_its_re
             let operator = Caller("operator".to_owned());
             secrets.handle(&operator, "DeleteSecret", force).await
         });
-        Err(Diagnostic {
-            error_type: "ServiceError".to_owned(),
-            error_message: "the service is down".to_owned(),
-        })
+        Err(failure("the service is down"))
     });
     let (words, ended) = typed(&stand, &options(&instance, Some(AFTER))).await;
     let again = "--revoke-after 900s";
@@ -363,15 +359,9 @@ async fn a_rotation_is_given_up_only_where_it_was_seen_before() {
         assert!(eventually(async || looks() > 1).await);
         let secret = stand.snapshot(&instance);
         let pending = secret.labelled("AWSPENDING").unwrap();
-        let take_off = json!({
-            "SecretId": instance.secret.as_str(),
-            "VersionStage": "AWSPENDING",
-            "RemoveFromVersionId": pending,
-        });
-        stand
-            .call("UpdateSecretVersionStage", take_off)
-            .await
-            .unwrap();
+        let pending = pending.parse().unwrap();
+        let taken_off = stand.move_label(&instance, "AWSPENDING", Some(&pending), None);
+        taken_off.await;
     };
     let output = words.output();
     let (ended, ()) = tokio::join!(rotation::run(&stack, &output, &options), given_up);

@@ -4,24 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use addon_rotation::event::VersionId;
-use lambda_runtime::Diagnostic;
 use serde_json::{Value, json};
 use stand_in::events::EventKind;
 
-use super::enrollment::enrolled;
-use crate::support::{Api, Instance, Stand, create_secret, credential};
-
-async fn label(stand: &Stand, instance: &Instance, version: &VersionId) {
-    let parameters = json!({
-        "SecretId": instance.secret.as_str(),
-        "VersionStage": format!("LIVE-{version}"),
-        "MoveToVersionId": version.as_str(),
-    });
-    stand
-        .call("UpdateSecretVersionStage", parameters)
-        .await
-        .unwrap();
-}
+use crate::support::{Api, Instance, Stand, create_secret, credential, failure, of_the_stack};
 
 /// The message of the rotation's first failure.
 async fn failed_rotation(stand: &Stand, instance: &Instance) -> (VersionId, String) {
@@ -170,7 +156,8 @@ async fn every_function_that_acts_on_a_document_shows_that_its_names_are_its_own
 async fn revocation_of_the_first(stand: &Stand, instance: &Instance) -> String {
     let secret = stand.snapshot(instance);
     let first = secret.labelled("AWSPREVIOUS").unwrap().parse().unwrap();
-    label(stand, instance, &first).await;
+    let label = format!("LIVE-{first}");
+    stand.move_label(instance, &label, None, Some(&first)).await;
     revocation(stand, instance, &first).await
 }
 
@@ -179,8 +166,8 @@ async fn an_add_on_is_not_enrolled_under_two_names() {
     let stand = Stand::start().await;
     let instance = stand.enrolled(Api::V1).await;
     for name in ["acme/credentials/shop", "shop"] {
-        let tags = json!([{ "Key": "rotation:stack", "Value": "addon-rotation" }]);
-        let secret = create_secret(&stand.gateway, name, &instance.document, &tags).await;
+        let document = &instance.document;
+        let secret = create_secret(&stand.gateway, name, document, &of_the_stack()).await;
         let second = Instance {
             secret,
             ..instance.clone()
@@ -290,10 +277,7 @@ async fn what_is_stored_by_hand_during_a_rotation_is_shown_to_work_before_it_is_
             if goes_on.load(Ordering::SeqCst) {
                 return Ok(Value::Null);
             }
-            Err(Diagnostic {
-                error_type: "Error".to_owned(),
-                error_message: "not yet".to_owned(),
-            })
+            Err(failure("not yet"))
         });
         let (version, _) = failed_rotation(&stand, &instance).await;
         let mut by_hand = instance.document.clone();
