@@ -3,6 +3,7 @@
 mod functions;
 mod invariants;
 mod log;
+mod network;
 mod patience;
 pub(crate) mod probe;
 mod publisher;
@@ -37,6 +38,7 @@ pub(crate) use functions::{Crash, Lambda, When, failure};
 pub(crate) use invariants::Invariants;
 pub(crate) use lambda_in_process::{FUNCTIONS, GRACE_PERIOD, TOKENS_TABLE};
 pub(crate) use log::Log;
+pub(crate) use network::{HERE, document_at, services, strict, trusting};
 pub(crate) use patience::{in_time, once, soon, within};
 pub(crate) use publisher::{Publisher, rendered};
 pub(crate) use server::Server;

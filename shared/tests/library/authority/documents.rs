@@ -23,7 +23,7 @@ const HTTP: &[&str] = &["http"];
 fn ask(engine: &str) -> Ask {
     match engine {
         "http" => Ask::Http(400, String::new()),
-        "redis" => Ask::Redis("-NOPERM this user may not\r\n".to_owned()),
+        "redis" => Ask::redis("-NOPERM this user may not\r\n"),
         "mysql" => Ask::MysqlSwitch("dialog"),
         _ => Ask::Postgres(3, b""),
     }

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use addon_rotation::deadline::{Deadline, Transient as _};
 use addon_rotation::document::{Document, Fields};
-use addon_rotation::net::{self, PlainText};
 use addon_rotation::service::{ServiceError, Services, Verdict};
 use database_servers::postgres::{ADMINISTRATOR, Postgres, PostgresOptions, SUPERUSER, quote};
 use serde_json::{Value, json};
@@ -14,7 +13,9 @@ use tokio::process::Command;
 use tokio_postgres::{Client, NoTls, SimpleQueryMessage};
 use tools::{LATER_POSTGRES, ensure_postgres, target_directory};
 
-use crate::support::{document, next_document, random, serving, soon, version_id, within};
+use crate::support::{
+    document, next_document, random, services, serving, soon, version_id, within,
+};
 
 /// Which server: by the first number of its version. 15 is Debian 12's.
 #[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
@@ -55,8 +56,6 @@ impl Stand {
         options: PostgresOptions,
         customer: &str,
     ) -> Self {
-        // Already installed is as good.
-        let _ = rustls::crypto::ring::default_provider().install_default();
         let logs = tempfile::tempdir().unwrap();
         let programs = programs(version).await;
         let server = Postgres::start_with(&programs, logs.path(), options)
@@ -85,7 +84,7 @@ impl Stand {
                 server.superuser_password().to_owned(),
             ],
             server,
-            services: Services::new(net::http_client().unwrap()).speaking(PlainText::OnLoopback),
+            services: services(),
             programs,
             imported,
             _logs: logs,

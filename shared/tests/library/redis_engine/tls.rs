@@ -1,18 +1,13 @@
 //! TLS: the certificate's authority and name are checked.
 
 use addon_rotation::deadline::Transient as _;
-use addon_rotation::net::Roots;
 use addon_rotation::service::{ServiceError, Services};
 use database_servers::certificates::Authority;
 use database_servers::redis::{RedisOptions, Users};
 
-use super::faults::Fake;
-use super::support::{Stand, Version, imported, services, user};
-use crate::support::{random, soon, within};
-
-/// An address that leads to this machine and yet is none of its loopback addresses, so that no
-/// plain text is sent there.
-const HERE: &str = "0.0.0.0";
+use super::faults::said;
+use super::support::{Stand, Version, imported, user};
+use crate::support::{HERE, random, services, soon, trusting, within};
 
 /// A server with a certificate for these names, and a document that reaches it by TLS.
 async fn start(authority: &Authority, names: &[&str]) -> (Stand, Version) {
@@ -25,13 +20,6 @@ async fn start(authority: &Authority, names: &[&str]) -> (Stand, Version) {
     let port = stand.redis.tls_port();
     let first = stand.imported("bob", &password).with("host", HERE);
     (stand, first.with("port", port))
-}
-
-fn trusting(services: &Services, authority: &Authority) -> Services {
-    let bundle = tempfile::NamedTempFile::new().unwrap();
-    std::fs::write(bundle.path(), authority.pem()).unwrap();
-    let roots = Roots::with_bundle(bundle.path()).unwrap();
-    services.clone().trusting(Some(roots)).unwrap()
 }
 
 async fn refused(services: &Services, version: &Version) -> ServiceError {
@@ -67,15 +55,15 @@ async fn a_server_is_trusted_if_its_authority_is_in_the_bundle_and_its_name_in_t
 async fn a_certificate_for_another_host_is_refused() {
     let authority = Authority::new().unwrap();
     let (stand, first) = start(&authority, &["cache1.acme.example", "127.0.0.1"]).await;
-    let services = trusting(&stand.services, &authority);
-    let error = refused(&services, &first).await.to_string();
+    let trusted = trusting(&stand.services, &authority);
+    let error = refused(&trusted, &first).await.to_string();
     assert!(error.contains("for another host name"), "{error}");
 }
 
 #[tokio::test]
 async fn a_server_that_answers_a_handshake_in_plain_text_offers_no_tls() {
-    let server = Fake::start(vec![Some("-ERR Protocol error\r\n".to_owned())]).await;
-    let plain = imported(HERE, server.port, "bob", &random());
+    let server = said(vec![Some("-ERR Protocol error\r\n".to_owned())]).await;
+    let plain = imported(HERE, server.port(), "bob", &random());
     let error = refused(&services(), &plain).await.to_string();
     assert!(error.contains("offers no TLS"), "{error}");
 }
