@@ -1,7 +1,5 @@
 //! The `http` engine against the partner's service.
 
-mod adversary;
-
 use std::cell::Cell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -9,7 +7,7 @@ use std::time::Duration;
 
 use addon_rotation::deadline::{Deadline, Transient};
 use addon_rotation::document::{Document, Fields, credential_id};
-use addon_rotation::event::{RevokeEvent, VersionId};
+use addon_rotation::event::VersionId;
 use addon_rotation::function::Function as _;
 use addon_rotation::service::{Kind, ServiceError, Sessions, Verdict};
 use addon_rotation::steps::SCHEDULING;
@@ -22,7 +20,7 @@ use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 use stand_in::{Fault, FaultRule};
 
-use crate::steps::{assert_settled, fire, schedule};
+use crate::steps::{assert_settled, fire, revocation, schedule};
 use crate::support::{
     Api, Server, Stand, document, in_time, issue, next_document, once, random, revoke, serving,
     soon, version_id, within,
@@ -484,15 +482,7 @@ async fn a_revocation_goes_on_behind_a_gateway_that_answers_404_to_everything() 
     let (stand, instance, first) = Stand::rotated(Api::V1).await;
     fail(&stand, Method::DELETE, 99, Fault::Garbage(404));
     fail(&stand, Method::GET, 99, Fault::Garbage(404));
-    let event = RevokeEvent {
-        secret: instance.secret.clone(),
-        version: first.clone(),
-        attempt: 0,
-        was_in_use: false,
-        vouched: None,
-        held_seconds: 0,
-        scheduled_at: None,
-    };
+    let event = revocation(&instance.secret, &first, 0);
     let revocation = stand.lambda.revocation();
     once(async |left: Deadline| {
         let deadline = Deadline::after(SCHEDULING + left.left());

@@ -40,7 +40,7 @@ fn assert_newest_is_valid(stand: &Stand, instance: &Instance) {
 }
 
 #[tokio::test]
-async fn one_token_serves_a_whole_invocation() {
+async fn one_token_serves_an_invocation_and_is_refreshed_once_if_it_ends_before_its_time() {
     let stand = Stand::start().await;
     let instance = stand.instance(Api::V3).await;
     let publisher = Publisher::new(&stand, &instance).await;
@@ -49,19 +49,10 @@ async fn one_token_serves_a_whole_invocation() {
         addon.config(soon()).await.unwrap();
     }
     assert_eq!(stand.token_requests(), 1);
-}
-
-#[tokio::test]
-async fn a_token_that_ends_before_its_time_is_refreshed_once() {
-    let stand = Stand::start().await;
-    let instance = stand.instance(Api::V3).await;
-    let publisher = Publisher::new(&stand, &instance).await;
-    let addon = publisher.addon();
-    addon.config(soon()).await.unwrap();
     stand.heroku.expire_tokens(&instance.addon).unwrap();
     addon.config(soon()).await.unwrap();
     assert_eq!(stand.token_requests(), 2);
-    assert_eq!(stand.config_requests(&instance, &Method::GET), 3);
+    assert_eq!(stand.config_requests(&instance, &Method::GET), 5);
 }
 
 #[tokio::test]
@@ -120,19 +111,14 @@ fn uses_of_tokens(heroku: &Heroku) -> usize {
     uses.count()
 }
 
-/// Has storing a token be refused so often.
-fn refuse_to_store(stand: &Stand, times: usize, status: u16) {
-    for _ in 0..times {
-        stand.aws_fails("dynamodb:UpdateItem", "", Fault::status(status));
-    }
-}
-
 #[tokio::test]
 async fn a_new_refresh_token_is_stored_before_the_access_token_is_used() {
     let stand = Stand::start().await;
     let instance = stand.instance(Api::V3).await;
     stand.heroku.set_token_rules(new_refresh_token_each_time());
-    refuse_to_store(&stand, 1000, 403);
+    for _ in 0..1000 {
+        stand.aws_fails("dynamodb:UpdateItem", "", Fault::status(403));
+    }
     let publisher = Publisher::new(&stand, &instance).await;
     let clock = Clock::stop();
     let deadline = Deadline::after(Duration::from_secs(20));
@@ -153,30 +139,22 @@ async fn a_new_refresh_token_is_stored_before_the_access_token_is_used() {
 
 #[tokio::test]
 async fn a_renewed_refresh_token_is_stored_although_it_was_refused() {
-    let stand = Stand::start().await;
-    let instance = stand.instance(Api::V3).await;
-    stand.heroku.set_token_rules(new_refresh_token_each_time());
-    for status in [400, 403, 500] {
-        refuse_to_store(&stand, 1, status);
+    let refusals = [400, 403, 500].map(Fault::status);
+    // One whose answer is lost took effect, and is not what was there before any more.
+    for faults in [&refusals[..], &[Fault::LoseAnswer]] {
+        let stand = Stand::start().await;
+        let instance = stand.instance(Api::V3).await;
+        stand.heroku.set_token_rules(new_refresh_token_each_time());
+        for fault in faults {
+            stand.aws_fails("dynamodb:UpdateItem", "", fault.clone());
+        }
+        let publisher = Publisher::new(&stand, &instance).await;
+        publisher.addon().config(soon()).await.unwrap();
+        assert_eq!(stand.gateway.pending_faults(""), 0);
+        assert_eq!(stand.tokens(&instance.addon).len(), 2);
+        assert_newest_is_valid(&stand, &instance);
+        assert_eq!(stand.token_requests(), 1, "exchanged once");
     }
-    let publisher = Publisher::new(&stand, &instance).await;
-    publisher.addon().config(soon()).await.unwrap();
-    assert_eq!(stand.gateway.pending_faults(""), 0);
-    assert_newest_is_valid(&stand, &instance);
-    assert_eq!(stand.token_requests(), 1, "exchanged once");
-}
-
-/// It took effect, and is not what was there before any more.
-#[tokio::test]
-async fn a_renewed_refresh_token_is_stored_once_although_the_answer_was_lost() {
-    let stand = Stand::start().await;
-    let instance = stand.instance(Api::V3).await;
-    stand.heroku.set_token_rules(new_refresh_token_each_time());
-    stand.aws_fails("dynamodb:UpdateItem", "", Fault::LoseAnswer);
-    let publisher = Publisher::new(&stand, &instance).await;
-    publisher.addon().config(soon()).await.unwrap();
-    assert_eq!(stand.tokens(&instance.addon).len(), 2);
-    assert_newest_is_valid(&stand, &instance);
 }
 
 #[tokio::test]

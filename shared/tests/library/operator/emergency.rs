@@ -195,20 +195,6 @@ async fn a_revocation_that_must_be_postponed_is_tried_in_a_minute_and_waits_for_
 }
 
 #[tokio::test]
-async fn a_revocation_that_fails_is_followed_to_the_try_that_succeeds_or_said_to_be_open() {
-    let stand = Stand::start().await;
-    let instance = stand.enrolled(Api::V1).await;
-    let first = stand.current(&instance);
-    stand.lambda.crash_next(Crash::before("revoke-secret"));
-    let (_, ended) = typed(&stand, &options(&instance, None)).await;
-    told(ended, &["--rotated --accept-downtime"]);
-    assert!(stand.is_labelled_live(&instance, &first));
-    // As it says.
-    fine(&stand, &rotated(&instance, None)).await;
-    assert_settled(&stand, &instance).await;
-}
-
-#[tokio::test]
 async fn a_rotation_that_does_not_end_is_followed_so_long_and_no_longer() {
     let stand = Stand::start_without_retries().await;
     let instance = stand.enrolled(Api::V1).await;
@@ -316,10 +302,9 @@ async fn a_secret_that_cannot_be_looked_at_keeps_no_older_credential_from_its_re
 async fn what_cannot_be_ended_keeps_no_other_alive_and_is_scheduled() {
     let (stand, instance, first) = Stand::rotated(Api::V1).await;
     let second = stand.current(&instance);
-    stand.rotate(&instance).await;
     stand.lambda.crash_next(Crash::before("revoke-secret"));
     let began = Timestamp::now();
-    let (_, ended) = typed(&stand, &rotated(&instance, None)).await;
+    let (_, ended) = typed(&stand, &options(&instance, None)).await;
     let is_live = |version: &VersionId| stand.is_labelled_live(&instance, version);
     let [alive, gone] = if is_live(&first) {
         [&first, &second]
@@ -332,6 +317,9 @@ async fn what_cannot_be_ended_keeps_no_other_alive_and_is_scheduled() {
     let error = told(ended, &[alive.as_str(), again, soon]);
     assert!(!error.contains(gone.as_str()), "{error}");
     assert_fires(&schedule(&stand, alive, 0).unwrap(), 60, began);
+    // As it says.
+    fine(&stand, &rotated(&instance, None)).await;
+    assert_settled(&stand, &instance).await;
 }
 
 #[tokio::test]

@@ -1,14 +1,13 @@
 //! Revocations that have to wait: the credential is in use, or something is out of order.
 
 use addon_rotation::event::{FinishEvent, VersionId};
-use addon_rotation::function::Function as _;
-use addon_rotation::steps::FinishSecret;
 use http::Method;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
+use super::schedules::{finish, finishing};
 use super::{assert_fires, assert_settled, deliver, fire, grace_period, schedule};
-use crate::support::{Api, Crash, Instance, Stand, credential, soon};
+use crate::support::{Api, Crash, Instance, Stand, credential};
 
 /// The try that precedes `attempt` does nothing but schedule it, so many seconds later.
 async fn assert_postpones(
@@ -173,15 +172,12 @@ async fn because_it_was_in_use_when_a_first_try_fired_that_a_later_one_has_repla
         let mut late: Value = serde_json::from_str(&late.input).unwrap();
         late["WasInUse"] = true.into();
         let event = FinishEvent {
-            secret: instance.secret.clone(),
-            version: first.clone(),
             revoke_after_seconds: Some(3_600),
-            only_if_unscheduled: false,
             was_in_use: Some(false),
             even_if_in_use,
+            ..finishing(&instance, &first)
         };
-        let function: FinishSecret = stand.lambda.environment().start("finish-secret");
-        function.handle(event, soon()).await.unwrap();
+        finish(&stand, event).await;
         let planned = || schedule(&stand, &first, 0).unwrap().fires_at.unwrap();
         let before = planned();
         for _ in 0..2 {
