@@ -16,7 +16,6 @@ const ALLOWED: [(&str, &str); 17] = [
         "what is too early would be seen within it; what is late changes nothing",
     ),
     ("demo/src/stage.rs", "between two looks at a state"),
-    ("end-to-end/operator/fleet.rs", "only told"),
     ("faults/src/main.rs", "only told"),
     ("faults/src/run.rs", "between two logins of a customer"),
     ("strict-aws/src/gateway.rs", "a fault that is asked for"),
