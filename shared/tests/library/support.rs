@@ -107,13 +107,18 @@ pub(crate) struct Provisioned {
 impl Provisioned {
     /// The instance, whose secret `enroll-addon` has answered.
     pub(crate) fn enrolled(&self, answer: &Value) -> Instance {
+        let secret = answer["SecretArn"].as_str().unwrap().parse().unwrap();
+        self.clone().stored_in(secret)
+    }
+
+    fn stored_in(self, secret: SecretArn) -> Instance {
         Instance {
-            secret: answer["SecretArn"].as_str().unwrap().parse().unwrap(),
-            addon: self.addon.clone(),
-            heroku_id: self.heroku_id.clone(),
-            app: self.app.clone(),
-            imported: self.imported.clone(),
-            document: self.document.clone(),
+            secret,
+            addon: self.addon,
+            heroku_id: self.heroku_id,
+            app: self.app,
+            imported: self.imported,
+            document: self.document,
         }
     }
 
@@ -254,27 +259,14 @@ impl Stand {
 
     /// Provisions an add-on instance and stores its secrets.
     pub(crate) async fn instance(&self, api: Api) -> Instance {
-        let Provisioned {
-            addon,
-            heroku_id,
-            app,
-            imported,
-            document,
-            ..
-        } = self.provisioned(api);
+        let new = self.provisioned(api);
         if api == Api::V3 {
-            let token = self.heroku.refresh_token(&addon).unwrap();
-            self.store_tokens(&addon, &[&token]);
+            let token = self.heroku.refresh_token(&new.addon).unwrap();
+            self.store_tokens(&new.addon, &[&token]);
         }
-        let name = format!("acme/credentials/{addon}");
-        Instance {
-            secret: create_secret(&self.gateway, &name, &document, &of_the_stack()).await,
-            addon,
-            heroku_id,
-            app,
-            imported,
-            document,
-        }
+        let name = new.name();
+        let secret = create_secret(&self.gateway, &name, &new.document, &of_the_stack()).await;
+        new.stored_in(secret)
     }
 
     /// Puts an instance's refresh tokens into the table.
