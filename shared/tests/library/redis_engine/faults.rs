@@ -10,12 +10,8 @@ use super::support::{Customer, Stand, administrator, imported, user};
 use crate::authority::server::{Ask, Hostile};
 use crate::support::{issue, once, random, revoke, services, serving, soon, within};
 
-async fn stand(users: Users) -> (Stand, super::support::Version) {
-    let (line, password) = user("bob", "~* resetchannels -@all +get");
-    let stand = Stand::start(RedisOptions::new(users), &[line]).await;
-    let first = stand.imported("bob", &password);
-    (stand, first)
-}
+/// What the imported user may do.
+const RULES: &str = "~* resetchannels -@all +get";
 
 /// Whether the error is about the connection alone.
 fn cut(error: &ServiceError) -> bool {
@@ -25,7 +21,7 @@ fn cut(error: &ServiceError) -> bool {
 #[tokio::test]
 #[ignore = "needs the local cloud: cargo xtask test"]
 async fn a_server_that_is_down_is_waited_for() {
-    let (mut stand, first) = stand(Users::AclFile).await;
+    let (mut stand, first) = Stand::enrolled(Users::AclFile, "bob", RULES).await;
     let second = first.next();
     let fields = stand.administrator();
     stand.redis.halt().await;
@@ -67,7 +63,7 @@ async fn a_server_that_is_down_is_waited_for() {
 #[tokio::test]
 #[ignore = "needs the local cloud: cargo xtask test"]
 async fn an_administrator_who_may_not_is_named() {
-    let (stand, first) = stand(Users::AclFile).await;
+    let (stand, first) = Stand::enrolled(Users::AclFile, "bob", RULES).await;
     let second = first.next();
     let weak = [
         "ACL",
@@ -113,7 +109,7 @@ async fn an_administrator_who_may_not_is_named() {
 #[tokio::test]
 #[ignore = "needs the local cloud: cargo xtask test"]
 async fn a_server_full_of_connections_refuses_nobodys_credential() {
-    let (stand, first) = stand(Users::AclFile).await;
+    let (stand, first) = Stand::enrolled(Users::AclFile, "bob", RULES).await;
     let mut only = stand.customer(&first).await;
     let one = ["CONFIG", "SET", "maxclients", "1"];
     stand.redis.command(&one).await.unwrap();
@@ -152,7 +148,7 @@ async fn a_server_full_of_connections_refuses_nobodys_credential() {
 #[tokio::test]
 #[ignore = "needs the local cloud: cargo xtask test"]
 async fn a_file_that_cannot_be_written_is_named_and_a_later_try_succeeds() {
-    let (mut stand, first) = stand(Users::AclFile).await;
+    let (mut stand, first) = Stand::enrolled(Users::AclFile, "bob", RULES).await;
     let second = first.next();
     let (there, away) = (
         stand.redis.acl_directory(),
@@ -326,9 +322,7 @@ async fn a_server_that_hangs_up_or_says_nothing_ends_in_an_error_before_the_dead
 #[tokio::test]
 #[ignore = "needs the local cloud: cargo xtask test"]
 async fn a_customer_may_have_no_right_but_to_log_in() {
-    let (line, password) = user("bob", "resetchannels -@all");
-    let stand = Stand::start(RedisOptions::new(Users::AclFile), &[line]).await;
-    let first = stand.imported("bob", &password);
+    let (stand, first) = Stand::enrolled(Users::AclFile, "bob", "resetchannels -@all").await;
     let mut customer: Customer = stand.customer(&first).await;
     assert!(customer.ask("PING").await.starts_with("-NOPERM"));
     stand.expect(&[&first], &[]).await;

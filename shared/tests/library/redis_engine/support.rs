@@ -68,6 +68,14 @@ impl Stand {
         Self::on(&programs.await.unwrap(), options, users).await
     }
 
+    /// A server that keeps its users so, and an instance's imported one.
+    pub(super) async fn enrolled(users: Users, name: &str, rules: &str) -> (Self, Version) {
+        let (line, password) = user(name, rules);
+        let stand = Self::start(RedisOptions::new(users), &[line]).await;
+        let first = stand.imported(name, &password);
+        (stand, first)
+    }
+
     /// The same with another server's programs.
     pub(super) async fn on(programs: &Path, mut options: RedisOptions, users: &[String]) -> Self {
         options.user_lines.extend(users.iter().cloned());
