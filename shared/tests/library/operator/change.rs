@@ -363,8 +363,8 @@ async fn a_rotation_of_the_earlier_document_is_told_of_and_not_waited_for() {
     assert!(!error.contains("Nothing was changed"), "{error}");
     // As it says.
     be(&stand, &instance, manners()[0]).await;
-    let taken_off = stand.move_label(&instance, "AWSPENDING", Some(&pending), None);
-    taken_off.await;
+    let moved = stand.move_label(&instance, "AWSPENDING", Some(&pending), None);
+    moved.await;
     finished(&stand, &instance, &options).await;
     assert!(stand.service.is_live(&instance.imported));
 }

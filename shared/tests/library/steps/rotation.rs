@@ -7,7 +7,7 @@ use stand_in::events::EventKind;
 use stand_in::{Fault, FaultRule};
 use strict_aws::secrets_manager::Untidy;
 
-use super::{assert_settled, assert_shown, fire, releases, schedule};
+use super::{assert_settled, assert_shown, fire, releases};
 use crate::support::{Api, Invariants, Stand, credential};
 
 #[tokio::test]
