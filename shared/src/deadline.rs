@@ -203,36 +203,16 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_passing_fault_is_retried_until_it_passes() {
-        let transient = || Fault {
-            transient: true,
-            after: None,
-        };
-        assert_eq!(
-            attempts(transient, 4, Duration::from_mins(1)).await,
-            (4, true)
-        );
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_lasting_fault_is_not_retried() {
-        let lasting = || Fault {
-            transient: false,
-            after: None,
-        };
-        assert_eq!(
-            attempts(lasting, 2, Duration::from_mins(1)).await,
-            (1, false)
-        );
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_wait_that_outlasts_the_deadline_ends_the_retries() {
-        let slow = || Fault {
-            transient: true,
-            after: Some(Duration::from_secs(61)),
-        };
-        assert_eq!(attempts(slow, 2, Duration::from_mins(1)).await, (1, false));
+    async fn a_passing_fault_is_retried_until_it_passes_or_the_wait_outlasts_the_deadline() {
+        for (transient, after, succeed_at, expected) in [
+            (true, None, 4, (4, true)),
+            (false, None, 2, (1, false)),
+            (true, Some(Duration::from_secs(61)), 2, (1, false)),
+        ] {
+            let fault = || Fault { transient, after };
+            let tried = attempts(fault, succeed_at, Duration::from_mins(1)).await;
+            assert_eq!(tried, expected, "{:?}", fault());
+        }
     }
 
     #[test]

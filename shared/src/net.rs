@@ -287,9 +287,4 @@ mod tests {
             assert_eq!(is_safe(&Url::parse(url).unwrap()), safe, "{url}");
         }
     }
-
-    #[test]
-    fn the_client_can_be_built() {
-        assert!(http_client().is_ok());
-    }
 }

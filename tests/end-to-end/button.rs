@@ -8,7 +8,7 @@ use local_cloud::cloud::{Api, Cloud, Engine, Instance};
 use serde_json::{Value, json};
 
 use crate::fleet::{answer, enrolled, invoke};
-use crate::support::{check, current, faults, names};
+use crate::support::{aws, check, current, faults, names};
 use crate::{Suite, TestResult};
 
 const FUNCTION: &str = "start-rotation";
@@ -101,23 +101,15 @@ async fn subscribe(cloud: &Cloud, instance: &Instance) -> Result<String, Failed>
 /// Waits for the next event.
 async fn next(cloud: &Cloud, queue: &str) -> Result<Value, Failed> {
     loop {
-        let arguments = [
-            "sqs",
-            "receive-message",
-            "--queue-url",
-            queue,
-            "--wait-time-seconds",
-            "3",
-        ];
-        let received = cloud.aws(&arguments).await?;
+        let receive = "sqs receive-message --wait-time-seconds 3 --queue-url";
+        let received = aws(cloud, receive, &[queue]).await?;
         let message = &received["Messages"][0];
         let Some(body) = message["Body"].as_str() else {
             continue;
         };
         let handle = message["ReceiptHandle"].as_str().unwrap_or_default();
-        let delete = ["sqs", "delete-message", "--queue-url", queue];
-        let delete = [&delete[..], &["--receipt-handle", handle]].concat();
-        cloud.aws(&delete).await?;
+        let delete = format!("sqs delete-message --queue-url {queue} --receipt-handle");
+        aws(cloud, &delete, &[handle]).await?;
         return Ok(serde_json::from_str(body)?);
     }
 }

@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 use stand_in::events::EventKind;
 
 use crate::support::{
-    check, current, failed, faults, live_versions, names, revoke, rotate, schedule, snapshot, spec,
-    wait_for,
+    aws, check, current, failed, faults, live_versions, managed_policy, names, revoke, rotate,
+    schedule, snapshot, spec, wait_for,
 };
 use crate::{Suite, TestResult};
 
@@ -47,11 +47,9 @@ pub(crate) async fn invoke(
     std::fs::write(&payload, event.to_string())?;
     let payload = format!("fileb://{}", payload.display());
     let arn = cloud.function_arn(function);
-    let command = ["lambda", "invoke", "--function-name", &arn, "--payload"];
+    let command = format!("lambda invoke --function-name {arn} --payload");
     let path = answer.display().to_string();
-    let invoked = cloud
-        .aws(&[&command[..], &[&payload, &path]].concat())
-        .await?;
+    let invoked = aws(cloud, &command, &[&payload, &path]).await?;
     let answer: Value = serde_json::from_slice(&std::fs::read(answer)?)?;
     Ok(if invoked["FunctionError"].is_null() {
         Ok(answer)
@@ -201,21 +199,8 @@ async fn backend(cloud: Arc<Cloud>) -> TestResult {
         ("RecoverPolicyArn", None, "create-secret"),
     ] {
         let arn = cloud.output(policy)?;
-        let policy = cloud
-            .aws(&["iam", "get-policy", "--policy-arn", arn])
-            .await?;
-        let version = policy["Policy"]["DefaultVersionId"]
-            .as_str()
-            .ok_or("no version")?;
-        let command = [
-            "iam",
-            "get-policy-version",
-            "--policy-arn",
-            arn,
-            "--version-id",
-        ];
-        let policy = cloud.aws(&[&command[..], &[version]].concat()).await?;
-        let statements = &policy["PolicyVersion"]["Document"]["Statement"];
+        let policy = managed_policy(&cloud, arn).await?;
+        let statements = &policy["Statement"];
         let [statement] = statements.as_array().map(Vec::as_slice).unwrap_or_default() else {
             return Err(format!("{statements}").into());
         };
@@ -237,8 +222,12 @@ async fn backend(cloud: Arc<Cloud>) -> TestResult {
 async fn longest_step(cloud: Arc<Cloud>) -> TestResult {
     let configuration = async |function: &str| {
         let arn = cloud.function_arn(function);
-        let command = ["lambda", "get-function-configuration", "--function-name"];
-        cloud.aws(&[&command[..], &[&arn]].concat()).await
+        aws(
+            &cloud,
+            "lambda get-function-configuration --function-name",
+            &[&arn],
+        )
+        .await
     };
     let timeout = async |function: &str| {
         let timeout = configuration(function).await?["Timeout"].as_u64();

@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use stand_in::events::{Event, EventKind};
 use stand_in::patience::PATIENCE;
 use strict_aws::ministack::InvocationType;
+use strict_aws::scheduler::ScheduleSummary;
 use strict_aws::secrets_manager::SecretSnapshot;
 use strict_heroku::{AppSpec, RestartSpeed};
 pub(crate) use tools::workspace;
@@ -39,6 +40,28 @@ pub(crate) fn spec(name: &str, api: Api, engine: Engine) -> InstanceSpec {
         apps: vec![app(&format!("{name}-app"), Duration::from_millis(300))],
         tags: Vec::new(),
     }
+}
+
+/// A command of the AWS CLI: its words, and after them what may hold spaces.
+pub(crate) async fn aws(cloud: &Cloud, words: &str, more: &[&str]) -> Result<Value, Failed> {
+    let words = words.split(' ').chain(more.iter().copied());
+    Ok(cloud.aws(&words.collect::<Vec<_>>()).await?)
+}
+
+/// What a managed policy says.
+pub(crate) async fn managed_policy(cloud: &Cloud, arn: &str) -> Result<Value, Failed> {
+    let of = ["--policy-arn", arn];
+    let policy = aws(cloud, "iam get-policy", &of).await?;
+    let version = policy["Policy"]["DefaultVersionId"].as_str();
+    let version = version.ok_or("no version")?;
+    let get = format!("iam get-policy-version --version-id {version}");
+    let policy = aws(cloud, &get, &of).await?;
+    Ok(policy["PolicyVersion"]["Document"].clone())
+}
+
+/// The name of a schedule and its group, as the AWS CLI is told them.
+pub(crate) fn named(schedule: &ScheduleSummary) -> String {
+    format!("--name {} --group-name {}", schedule.name, schedule.group)
 }
 
 /// Waits for an event.
@@ -115,11 +138,7 @@ pub(crate) async fn rotate(cloud: &Cloud, instance: &Instance) -> Result<String,
 }
 
 /// The schedule of a version's revocation; `attempt` counts from 0.
-pub(crate) fn schedule(
-    cloud: &Cloud,
-    version: &str,
-    attempt: u32,
-) -> Option<strict_aws::scheduler::ScheduleSummary> {
+pub(crate) fn schedule(cloud: &Cloud, version: &str, attempt: u32) -> Option<ScheduleSummary> {
     cloud
         .gateway
         .scheduler()

@@ -42,9 +42,14 @@ fn bound(name: &str, value: &Value) -> Result<(), String> {
     bound.map_err(|error| error.to_string())
 }
 
-fn served(document: &Value, administrator: &Value) -> Result<(), String> {
-    let administrator = Fields::parse(&administrator.to_string()).unwrap();
+fn served(document: &Value, administrator: &str) -> Result<(), String> {
+    let administrator = Fields::parse(administrator).unwrap();
     serves(&parse(document), &administrator).map_err(|error| error.to_string())
+}
+
+/// A table's rows of two.
+fn rows(table: &str) -> impl Iterator<Item = (&str, &str)> {
+    table.lines().filter_map(|row| row.split_once(" | "))
 }
 
 #[test]
@@ -118,102 +123,50 @@ fn tokens_are_the_add_on_s() {
     assert_eq!(bound(&name, &v1), Ok(()));
 }
 
+/// A document's host, and a login that is for it.
+const SAME: &str = r#"
+cache7.acme.example | {"host":"cache7.acme.example","port":6379}
+CACHE7.acme.Example. | {"host":"cache7.ACME.example","port":"6379"}
+cache7.acme.example | {"host":"Cache7.acme.example.","engine":"redis"}
+cache7.acme.example | {"hosts":["cache6.acme.example","cache7.acme.example"],"engine":"valkey"}
+cache7.acme.example | {"hosts":["cache7.acme.example:6379"]}
+10.0.0.7 | {"hosts":["10.0.0.7:6379"]}
+10.0.0.7 | {"host":"::ffff:10.0.0.7","engine":"redis"}
+2001:db8::7 | {"hosts":["[2001:0DB8:0:0::7]:6379"]}
+2001:DB8:0::7 | {"host":"[2001:db8::7]","engine":"redis"}
+2001:db8::7 | {"hosts":["2001:db8::7"],"engine":"redis"}
+"#;
+
+/// A document's host, and a login that is for another. What one protocol proves, another sends.
+const OTHER: &str = r#"
+evil.example | {"host":"cache7.acme.example","port":6379}
+cache7.acme.example.evil.example | {"host":"cache7.acme.example","engine":"redis"}
+cache7.acme.example | {"host":"cache7.acme.example","port":6380}
+cache7.acme.example | {"hosts":["cache7.acme.example:6380"]}
+cache7 | {"host":"cache7.acme.example","port":6379}
+cache7.acme.example | {"host":"cache7.acme.example","port":6379,"engine":"postgres"}
+cache7.acme.example | {"host":"cache7.acme.example","engine":"mariadb"}
+10.0.0.7 | {"host":"10.0.0.70","port":6379}
+2001:db8::7 | {"hosts":["[2001:db8::7]:1"]}
+cache7.acme.example | {"url":"https://cache7.acme.example:6379"}
+"#;
+
 #[test]
 fn a_login_is_for_the_addresses_that_its_secret_says() {
-    let same = [
-        (
-            "cache7.acme.example",
-            json!({ "host": "cache7.acme.example", "port": 6379 }),
-        ),
-        (
-            "CACHE7.acme.Example.",
-            json!({ "host": "cache7.ACME.example", "port": "6379" }),
-        ),
-        (
-            "cache7.acme.example",
-            json!({ "host": "Cache7.acme.example.", "engine": "redis" }),
-        ),
-        (
-            "cache7.acme.example",
-            json!({ "hosts": ["cache6.acme.example", "cache7.acme.example"], "engine": "valkey" }),
-        ),
-        (
-            "cache7.acme.example",
-            json!({ "hosts": ["cache7.acme.example:6379"] }),
-        ),
-        ("10.0.0.7", json!({ "hosts": ["10.0.0.7:6379"] })),
-        (
-            "10.0.0.7",
-            json!({ "host": "::ffff:10.0.0.7", "engine": "redis" }),
-        ),
-        (
-            "2001:db8::7",
-            json!({ "hosts": ["[2001:0DB8:0:0::7]:6379"] }),
-        ),
-        (
-            "2001:DB8:0::7",
-            json!({ "host": "[2001:db8::7]", "engine": "redis" }),
-        ),
-        (
-            "2001:db8::7",
-            json!({ "hosts": ["2001:db8::7"], "engine": "redis" }),
-        ),
-    ];
-    for (host, administrator) in same {
+    let document = |host: &str| {
         let mut document = document();
         document["host"] = host.into();
-        assert_eq!(
-            served(&document, &administrator),
-            Ok(()),
-            "{host} {administrator}"
-        );
+        document
+    };
+    for (host, administrator) in rows(SAME) {
+        let served = served(&document(host), administrator);
+        assert_eq!(served, Ok(()), "{host} {administrator}");
     }
-    let other = [
-        (
-            "evil.example",
-            json!({ "host": "cache7.acme.example", "port": 6379 }),
-        ),
-        (
-            "cache7.acme.example.evil.example",
-            json!({ "host": "cache7.acme.example", "engine": "redis" }),
-        ),
-        (
-            "cache7.acme.example",
-            json!({ "host": "cache7.acme.example", "port": 6380 }),
-        ),
-        (
-            "cache7.acme.example",
-            json!({ "hosts": ["cache7.acme.example:6380"] }),
-        ),
-        (
-            "cache7",
-            json!({ "host": "cache7.acme.example", "port": 6379 }),
-        ),
-        // What one protocol proves, another sends.
-        (
-            "cache7.acme.example",
-            json!({ "host": "cache7.acme.example", "port": 6379, "engine": "postgres" }),
-        ),
-        (
-            "cache7.acme.example",
-            json!({ "host": "cache7.acme.example", "engine": "mariadb" }),
-        ),
-        ("10.0.0.7", json!({ "host": "10.0.0.70", "port": 6379 })),
-        ("2001:db8::7", json!({ "hosts": ["[2001:db8::7]:1"] })),
-        (
-            "cache7.acme.example",
-            json!({ "url": "https://cache7.acme.example:6379" }),
-        ),
-    ];
-    for (host, administrator) in other {
-        let mut document = document();
-        document["host"] = host.into();
-        let error = served(&document, &administrator).unwrap_err();
-        assert!(
-            error.contains("host of add-on") && error.contains(host),
-            "{error}"
-        );
-        assert!(error.contains("is for"), "{error}");
+    for (host, administrator) in rows(OTHER) {
+        let error = served(&document(host), administrator).unwrap_err();
+        for words in ["host of add-on", host, "is for"] {
+            assert!(error.contains(words), "{error}");
+        }
     }
 }
 
@@ -224,10 +177,7 @@ fn hosts_that_a_resolver_keeps_apart_are_two() {
     document["dbname"] = "shop".into();
     // The Kelvin sign, whose small letter is a k.
     document["host"] = "\u{212a}v7.acme.example".into();
-    let error = served(
-        &document,
-        &json!({ "host": "kv7.acme.example", "port": 6379 }),
-    );
+    let error = served(&document, r#"{"host":"kv7.acme.example","port":6379}"#);
     assert!(error.unwrap_err().contains("is for"));
 }
 
@@ -244,64 +194,40 @@ fn every_node_is_looked_at() {
         "cache9.acme.example",
     ];
     let all = json!({ "hosts": hosts, "engine": "redis" });
-    assert_eq!(served(&document, &all), Ok(()));
+    assert_eq!(served(&document, &all.to_string()), Ok(()));
     let two = json!({ "hosts": hosts[..2], "engine": "redis" });
-    let error = served(&document, &two).unwrap_err();
+    let error = served(&document, &two.to_string()).unwrap_err();
     assert!(
         error.contains("nodes[1].host") && error.contains("cache9"),
         "{error}"
     );
 }
 
+/// What is wrong with an administrator's secret, and the secret.
+const NO_ADDRESS: &str = r#"
+does not say | {"username":"admin","password":"hunter3"}
+does not say | {"host":null,"hosts":null}
+neither engine nor port | {"host":"cache7.acme.example"}
+neither engine nor port | {"hosts":["cache7.acme.example"]}
+engine must be one of | {"host":"cache7.acme.example","port":6379,"engine":"sqlserver"}
+hosts must be a list | {"hosts":"cache7.acme.example"}
+hosts must be a list | {"hosts":["cache7.acme.example:"]}
+hosts must be a list | {"hosts":[":6379"]}
+hosts must be a list | {"hosts":["cache7.acme.example:0"]}
+hosts must be a list | {"hosts":[7]}
+host must be | {"host":7}
+host must be | {"host":""}
+port must be | {"host":"cache7.acme.example","port":70000}
+port must be | {"host":"cache7.acme.example","port":"x"}
+url must be | {"url":"cache7"}
+urls must be | {"urls":"https://cache7"}
+urls must be | {"urls":["cache7"]}
+"#;
+
 #[test]
 fn an_administrator_s_secret_that_says_no_address_is_refused_with_the_command_that_completes_it() {
-    for (administrator, problem) in [
-        (
-            json!({ "username": "admin", "password": "hunter3" }),
-            "does not say",
-        ),
-        (json!({ "host": null, "hosts": null }), "does not say"),
-        (
-            json!({ "host": "cache7.acme.example" }),
-            "neither engine nor port",
-        ),
-        (
-            json!({ "hosts": ["cache7.acme.example"] }),
-            "neither engine nor port",
-        ),
-        (
-            json!({ "host": "cache7.acme.example", "port": 6379, "engine": "sqlserver" }),
-            "engine must be one of",
-        ),
-        (
-            json!({ "hosts": "cache7.acme.example" }),
-            "hosts must be a list",
-        ),
-        (
-            json!({ "hosts": ["cache7.acme.example:"] }),
-            "hosts must be a list",
-        ),
-        (json!({ "hosts": [":6379"] }), "hosts must be a list"),
-        (
-            json!({ "hosts": ["cache7.acme.example:0"] }),
-            "hosts must be a list",
-        ),
-        (json!({ "hosts": [7] }), "hosts must be a list"),
-        (json!({ "host": 7 }), "host must be"),
-        (json!({ "host": "" }), "host must be"),
-        (
-            json!({ "host": "cache7.acme.example", "port": 70_000 }),
-            "port must be",
-        ),
-        (
-            json!({ "host": "cache7.acme.example", "port": "x" }),
-            "port must be",
-        ),
-        (json!({ "url": "cache7" }), "url must be"),
-        (json!({ "urls": "https://cache7" }), "urls must be"),
-        (json!({ "urls": ["cache7"] }), "urls must be"),
-    ] {
-        let error = served(&document(), &administrator).unwrap_err();
+    for (problem, administrator) in rows(NO_ADDRESS) {
+        let error = served(&document(), administrator).unwrap_err();
         let masters = arn("acme/masters/cache7");
         for words in [
             problem,
@@ -317,10 +243,31 @@ fn an_administrator_s_secret_that_says_no_address_is_refused_with_the_command_th
     }
 }
 
+/// A document's URL, and the administrator's for it.
+const SAME_URL: &str = "
+https://api.acme.example/v1 | https://api.acme.example/v1/
+https://API.acme.example.:443/v1/ | https://api.acme.example/v1
+https://api.acme.example/a/../%76%31 | https://api.acme.example/v1
+https://api.acme.example/%e4 | https://api.acme.example/%E4
+https://[2001:db8::7]/ | https://[2001:DB8:0::7]:443
+";
+
+/// A document's URL, and an administrator's for another.
+const OTHER_URL: &str = "
+https://evil.example/v1 | https://api.acme.example/v1
+https://api.acme.example:8443/v1 | https://api.acme.example/v1
+https://api.acme.example/v2 | https://api.acme.example/v1
+https://api.acme.example/v1/tenants | https://api.acme.example/v1
+https://api.acme.example/v1// | https://api.acme.example/v1/
+https://api.acme.example/a%2Fv1 | https://api.acme.example/a/v1
+https://api.acme.example/%+1 | https://api.acme.example/%01
+http://127.0.0.1:8443/ | https://127.0.0.1:8443/
+";
+
 #[test]
 fn an_administrator_s_secret_may_say_that_it_is_for_no_address() {
-    for none in [json!({ "hosts": [] }), json!({ "urls": [] })] {
-        let error = served(&document(), &none).unwrap_err();
+    for none in [r#"{"hosts":[]}"#, r#"{"urls":[]}"#] {
+        let error = served(&document(), none).unwrap_err();
         assert!(error.contains("is for no address"), "{error}");
     }
 }
@@ -336,69 +283,20 @@ fn a_service_s_url_is_the_administrator_s() {
             "heroku": { "api": "v1", "addon_id": ADDON, "config": { "ACME_KEY": "{{ api_key }}" } },
         })
     };
-    for (url, own) in [
-        (
-            "https://api.acme.example/v1",
-            "https://api.acme.example/v1/",
-        ),
-        (
-            "https://API.acme.example.:443/v1/",
-            "https://api.acme.example/v1",
-        ),
-        (
-            "https://api.acme.example/a/../%76%31",
-            "https://api.acme.example/v1",
-        ),
-        (
-            "https://api.acme.example/%e4",
-            "https://api.acme.example/%E4",
-        ),
-        ("https://[2001:db8::7]/", "https://[2001:DB8:0::7]:443"),
-    ] {
-        assert_eq!(
-            served(
-                &document(url),
-                &json!({ "url": "https://elsewhere.example", "urls": [own] })
-            ),
-            Ok(()),
-            "{url}"
-        );
+    for (url, own) in rows(SAME_URL) {
+        let own = json!({ "url": "https://elsewhere.example", "urls": [own] });
+        assert_eq!(served(&document(url), &own.to_string()), Ok(()), "{url}");
     }
-    for (url, own) in [
-        ("https://evil.example/v1", "https://api.acme.example/v1"),
-        (
-            "https://api.acme.example:8443/v1",
-            "https://api.acme.example/v1",
-        ),
-        ("https://api.acme.example/v2", "https://api.acme.example/v1"),
-        (
-            "https://api.acme.example/v1/tenants",
-            "https://api.acme.example/v1",
-        ),
-        (
-            "https://api.acme.example/v1//",
-            "https://api.acme.example/v1/",
-        ),
-        (
-            "https://api.acme.example/a%2Fv1",
-            "https://api.acme.example/a/v1",
-        ),
-        (
-            "https://api.acme.example/%+1",
-            "https://api.acme.example/%01",
-        ),
-        ("http://127.0.0.1:8443/", "https://127.0.0.1:8443/"),
-    ] {
-        let error = served(&document(url), &json!({ "url": own })).unwrap_err();
+    for (url, own) in rows(OTHER_URL) {
+        let own = json!({ "url": own }).to_string();
+        let error = served(&document(url), &own).unwrap_err();
         assert!(error.starts_with("url of add-on"), "{error}");
     }
-    let error = served(
-        &document("https://api.acme.example/"),
-        &json!({ "token": "x" }),
-    );
-    assert!(error.unwrap_err().contains("{url:"));
-    let servers = json!({ "host": "api.acme.example", "port": 443 });
-    assert!(served(&document("https://api.acme.example/"), &servers).is_err());
+    let document = document("https://api.acme.example/");
+    let error = served(&document, r#"{"token":"x"}"#).unwrap_err();
+    assert!(error.contains("{url:"));
+    let servers = r#"{"host":"api.acme.example","port":443}"#;
+    assert!(served(&document, servers).is_err());
 }
 
 #[test]
@@ -434,36 +332,25 @@ fn a_pending_document_is_the_current_one_s_renewal() {
     // Whoever stores it may choose the new credential's own password, and that is all.
     assert_eq!(unlike("/password", "chosen".into()), nothing);
     let other = "1a1b2c3d-0000-4000-8000-000000000001".parse().unwrap();
-    for (path, value, named) in [
-        ("/username", "tenant_c".into(), "username"),
-        (
-            "/username",
-            crate::engine::username(&Fields::parse(&document().to_string()).unwrap(), &other)
-                .into(),
-            "username",
-        ),
-        ("/rules_from", "tenant_c".into(), "rules_from"),
-        ("/host", "evil.example".into(), "host"),
-        ("/port", 1.into(), "port"),
-        (
-            "/nodes",
-            json!([{ "host": "evil.example", "port": 1 }]),
-            "nodes",
-        ),
-        ("/masterarn", arn("acme/masters/cache8").into(), "masterarn"),
-        (
-            "/heroku/oauth",
-            arn("acme/oauth/another").into(),
-            "heroku.oauth",
-        ),
-        ("/heroku/addon_id", "another".into(), "heroku.addon_id"),
+    let fields = Fields::parse(&document().to_string()).unwrap();
+    let of_another = crate::engine::username(&fields, &other);
+    for (path, value) in [
+        ("/username", "tenant_c".into()),
+        ("/username", of_another.into()),
+        ("/rules_from", "tenant_c".into()),
+        ("/host", "evil.example".into()),
+        ("/port", 1.into()),
+        ("/nodes", json!([{ "host": "evil.example", "port": 1 }])),
+        ("/masterarn", arn("acme/masters/cache8").into()),
+        ("/heroku/oauth", arn("acme/oauth/another").into()),
+        ("/heroku/addon_id", "another".into()),
         (
             "/heroku/config",
             json!({ "X": "{{ username }}{{ password }}" }),
-            "heroku.config",
         ),
-        ("/more", "field".into(), "more"),
+        ("/more", "field".into()),
     ] {
+        let named = path[1..].replace('/', ".");
         assert_eq!(unlike(path, value), [named], "{path}");
     }
 }

@@ -5,8 +5,7 @@ mod documents;
 mod steps;
 
 use std::collections::BTreeSet;
-use std::fmt::Display;
-use std::fmt::Write as _;
+use std::fmt::{Debug, Display, Write as _};
 use std::fs;
 use std::path::Path;
 
@@ -23,6 +22,16 @@ impl Snapshot {
     /// An error with what a function adds: whether a retry helps.
     fn error(&mut self, case: &str, error: impl Into<crate::Error>) {
         self.text(case, &with_retry(&error.into()));
+    }
+
+    /// Errors of a kind, each by the name of its variant.
+    fn errors<E: Debug + Into<crate::Error>>(&mut self, kind: &str, errors: Vec<E>) {
+        for error in errors {
+            let variant = format!("{error:?}");
+            let mut words = variant.split(|it: char| !it.is_alphanumeric());
+            let case = format!("{kind}::{}", words.next().unwrap());
+            self.error(&case, error);
+        }
     }
 
     fn text(&mut self, case: &str, text: &dyn Display) {

@@ -159,12 +159,6 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_may_have_a_grace_period_of_its_own() {
-        assert_eq!(Secret::default().grace_period_seconds(), Ok(None));
-        assert_eq!(tagged("14400").grace_period_seconds(), Ok(Some(14_400)));
-    }
-
-    #[test]
     fn only_the_stacks_own_rotation_function_is_its_own() {
         let secret = "arn:aws-cn:secretsmanager:cn-north-1:123456789012:secret:acme/db-AbCdEf";
         let secret: SecretArn = secret.parse().unwrap();
@@ -190,7 +184,9 @@ mod tests {
     }
 
     #[test]
-    fn a_grace_period_that_is_no_sensible_duration_is_refused() {
+    fn a_secret_may_have_a_grace_period_of_its_own_if_it_is_a_sensible_duration() {
+        assert_eq!(Secret::default().grace_period_seconds(), Ok(None));
+        assert_eq!(tagged("14400").grace_period_seconds(), Ok(Some(14_400)));
         for value in ["", "0", "-1", "2h", "604801", "99999999999"] {
             assert!(tagged(value).grace_period_seconds().is_err(), "{value}");
         }

@@ -7,5 +7,5 @@ mod documents;
 mod impatience;
 mod methods;
 mod plain_text;
-mod server;
+pub(crate) mod server;
 mod traces;

@@ -4,8 +4,6 @@ mod answers;
 mod refusals;
 mod tokens;
 
-use std::time::Duration;
-
 use addon_rotation::heroku::Publication;
 use http::Method;
 use stand_in::{Fault, FaultRule};
@@ -119,27 +117,6 @@ async fn a_write_that_met_the_rate_limit_is_repeated_without_another_look() {
             looks, 2,
             "{api:?}: before the first write, and after the lost answer"
         );
-        let writes = stand.heroku.config_writes(&instance.addon).unwrap();
-        assert_eq!(writes, 1, "{api:?}");
-    }
-}
-
-#[tokio::test]
-async fn a_write_is_repeated_when_heroku_says() {
-    for api in Api::BOTH {
-        let stand = Stand::start().await;
-        let instance = stand.instance(api).await;
-        let limited = Fault::Status {
-            status: 429,
-            retry_after: Some(Duration::from_secs(1)),
-        };
-        fail(&stand, api, &instance, &write(api), 1, limited);
-        let publisher = Publisher::new(&stand, &instance).await;
-        publisher
-            .addon()
-            .publish(&rendered(&[(VAR, "the new one")]), soon())
-            .await
-            .unwrap();
         let writes = stand.heroku.config_writes(&instance.addon).unwrap();
         assert_eq!(writes, 1, "{api:?}");
     }

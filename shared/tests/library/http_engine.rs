@@ -1,7 +1,5 @@
 //! The `http` engine against the partner's service.
 
-mod adversary;
-
 use std::cell::Cell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -9,11 +7,11 @@ use std::time::Duration;
 
 use addon_rotation::deadline::{Deadline, Transient};
 use addon_rotation::document::{Document, Fields, credential_id};
-use addon_rotation::event::{RevokeEvent, VersionId};
+use addon_rotation::event::VersionId;
 use addon_rotation::function::Function as _;
 use addon_rotation::service::{Kind, ServiceError, Sessions, Verdict};
 use addon_rotation::steps::SCHEDULING;
-use axum::response::{IntoResponse, Redirect};
+use axum::response::IntoResponse;
 use axum::{Json, Router};
 use http::header::CONTENT_TYPE;
 use http::{Method, StatusCode};
@@ -22,7 +20,7 @@ use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 use stand_in::{Fault, FaultRule};
 
-use crate::steps::{assert_settled, fire, schedule};
+use crate::steps::{assert_settled, fire, revocation, schedule};
 use crate::support::{
     Api, Server, Stand, document, in_time, issue, next_document, once, random, revoke, serving,
     soon, version_id, within,
@@ -465,40 +463,6 @@ async fn an_answer_that_never_ends_is_not_read_to_its_end() {
 }
 
 #[tokio::test]
-async fn a_redirect_carries_no_credential_elsewhere() {
-    let stand = Stand::start().await;
-    let instance = stand.instance(Api::V1).await;
-    let hits = Arc::new(AtomicUsize::new(0));
-    let counter = Arc::clone(&hits);
-    let stranger = Server::start(Router::new().fallback(async move || {
-        counter.fetch_add(1, Ordering::Relaxed);
-    }))
-    .await;
-    let target = stranger.url.to_string();
-    let redirecting =
-        Router::new().fallback(async move || Redirect::permanent(&target).into_response());
-    let redirecting = Server::start(redirecting).await;
-    let mut value = next_document(&instance.document, &version_id());
-    value["url"] = redirecting.url.as_str().into();
-    let (services, document) = (stand.services(), document(&value));
-    let administrator = stand.administrator().await;
-    let issued = issue(&services, &administrator, &document).await;
-    let verified = services.verify(&document, soon()).await;
-    let revoked = revoke(&services, &administrator, &document).await;
-    for error in [
-        issued.unwrap_err(),
-        verified.unwrap_err(),
-        revoked.unwrap_err(),
-    ] {
-        assert!(
-            !error.is_transient() && error.to_string().contains("308"),
-            "{error}"
-        );
-    }
-    assert_eq!(hits.load(Ordering::Relaxed), 0);
-}
-
-#[tokio::test]
 async fn a_slow_service_ends_in_an_error_before_the_deadline() {
     let stand = Stand::start().await;
     let version = version_id();
@@ -518,15 +482,7 @@ async fn a_revocation_goes_on_behind_a_gateway_that_answers_404_to_everything() 
     let (stand, instance, first) = Stand::rotated(Api::V1).await;
     fail(&stand, Method::DELETE, 99, Fault::Garbage(404));
     fail(&stand, Method::GET, 99, Fault::Garbage(404));
-    let event = RevokeEvent {
-        secret: instance.secret.clone(),
-        version: first.clone(),
-        attempt: 0,
-        was_in_use: false,
-        vouched: None,
-        held_seconds: 0,
-        scheduled_at: None,
-    };
+    let event = revocation(&instance.secret, &first, 0);
     let revocation = stand.lambda.revocation();
     once(async |left: Deadline| {
         let deadline = Deadline::after(SCHEDULING + left.left());

@@ -1,49 +1,23 @@
 //! Where the `http` engine goes, and whom it trusts there.
 
-use std::sync::Arc;
-
 use addon_rotation::deadline::Transient as _;
 use addon_rotation::document::Document;
-use addon_rotation::net::{self, Addresses, PlainText, Roots, Unreachable};
+use addon_rotation::net::{Addresses, Unreachable};
 use addon_rotation::service::{Cause, ServiceError, Services, Verdict};
-use database_servers::certificates::{Authority, ServerCertificate};
-use rustls::ServerConfig;
-use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpListener;
-use tokio_rustls::TlsAcceptor;
-use tokio_util::task::AbortOnDropHandle;
+use database_servers::certificates::Authority;
+use serde_json::Value;
 
-use crate::support::{document, soon, within};
-
-/// An address that leads to this machine and yet is none of its loopback addresses.
-const HERE: &str = "0.0.0.0";
-
-pub(crate) fn services() -> Services {
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    Services::new(net::http_client().unwrap()).speaking(PlainText::OnLoopback)
-}
+use crate::authority::server::{Ask, Hostile};
+use crate::support::{HERE, document, document_at, services, soon, trusting, within};
 
 fn at(url: &str) -> Document {
     document(&value(url))
 }
 
 fn value(url: &str) -> Value {
-    json!({
-        "engine": "http",
-        "url": url,
-        "credential_id": "key-1",
-        "api_key": "acme_live_x",
-        "authorization": "Bearer {{ api_key }}",
-        "generate": { "api_key": { "prefix": "acme_live_", "length": 40 } },
-        "masterarn": "arn:aws:secretsmanager:us-east-1:000000000000:secret:acme/api-AbCdEf",
-        "heroku": {
-            "api": "v1", "addon_id": "01234567-89ab-cdef-0123-456789abcdef",
-            "config": { "ACME_KEY": "{{ api_key }}" },
-        },
-    })
+    let mut value = document_at("http", HERE, 443);
+    value["url"] = url.into();
+    value
 }
 
 async fn verify(services: &Services, url: &str) -> Result<Verdict, ServiceError> {
@@ -51,40 +25,12 @@ async fn verify(services: &Services, url: &str) -> Result<Verdict, ServiceError>
     within(services.verify(&document, soon())).await
 }
 
-/// Accepts every credential, over TLS; the port.
-pub(crate) async fn serve(certificate: &ServerCertificate) -> (u16, AbortOnDropHandle<()>) {
-    let chain = CertificateDer::from_pem_slice(certificate.certificate.as_bytes()).unwrap();
-    let key = PrivateKeyDer::from_pem_slice(certificate.key.as_bytes()).unwrap();
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(vec![chain], key)
-        .unwrap();
-    let acceptor = TlsAcceptor::from(Arc::new(config));
-    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-    let port = listener.local_addr().unwrap().port();
-    let serving = tokio::spawn(async move {
-        loop {
-            let (stream, _) = listener.accept().await.unwrap();
-            // Whoever trusts it not takes leave before the first request.
-            let Ok(mut stream) = acceptor.accept(stream).await else {
-                continue;
-            };
-            let mut request = Vec::new();
-            while !request.ends_with(b"\r\n\r\n") {
-                match stream.read_u8().await {
-                    Ok(byte) => request.push(byte),
-                    Err(_) => break,
-                }
-            }
-            let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 17\r\nconnection: close\r\n\r\n{\"accepted\":true}";
-            let _ = stream.write_all(answer).await;
-            let _ = stream.shutdown().await;
-        }
-    });
-    (port, AbortOnDropHandle::new(serving))
+/// Accepts every credential, with a certificate for this name; its address.
+async fn serve(authority: &Authority, name: &str) -> (String, Hostile) {
+    let certificate = authority.certify(&[name]).unwrap();
+    let accepts = Ask::Http(200, String::new());
+    let server = Hostile::start("127.0.0.1", accepts, Some(&certificate)).await;
+    (format!("https://{HERE}:{}/", server.port()), server)
 }
 
 fn unreachable(result: Result<Verdict, ServiceError>) -> Unreachable {
@@ -102,20 +48,15 @@ fn unreachable(result: Result<Verdict, ServiceError>) -> Unreachable {
 #[tokio::test]
 async fn a_service_is_trusted_if_its_authority_is_in_the_bundle_and_its_name_in_the_certificate() {
     let (authority, services) = (Authority::new().unwrap(), services());
-    let bundle = tempfile::NamedTempFile::new().unwrap();
-    std::fs::write(bundle.path(), authority.pem()).unwrap();
-    let roots = Roots::with_bundle(bundle.path()).unwrap();
-    let trusting = services.clone().trusting(Some(roots)).unwrap();
+    let trusted = trusting(&services, &authority);
 
-    let (port, _right) = serve(&authority.certify(&[HERE]).unwrap()).await;
-    let right = format!("https://{HERE}:{port}/");
-    assert_eq!(verify(&trusting, &right).await, Ok(Verdict::Accepted));
+    let (right, _serving) = serve(&authority, HERE).await;
+    assert_eq!(verify(&trusted, &right).await, Ok(Verdict::Accepted));
     let error = unreachable(verify(&services, &right).await);
     assert_eq!(error, Unreachable::UnknownIssuer);
 
-    let (port, _other) = serve(&authority.certify(&["api.acme.example"]).unwrap()).await;
-    let other = format!("https://{HERE}:{port}/");
-    let error = unreachable(verify(&trusting, &other).await);
+    let (other, _serving) = serve(&authority, "api.acme.example").await;
+    let error = unreachable(verify(&trusted, &other).await);
     assert_eq!(error, Unreachable::OtherName);
 }
 
@@ -123,8 +64,7 @@ async fn a_service_is_trusted_if_its_authority_is_in_the_bundle_and_its_name_in_
 async fn a_private_address_is_asked_only_if_that_is_allowed() {
     let (authority, services) = (Authority::new().unwrap(), services());
     let public = services.clone().keeping_to(Addresses::Public).unwrap();
-    let (port, _serving) = serve(&authority.certify(&[HERE]).unwrap()).await;
-    let here = format!("https://{HERE}:{port}/");
+    let (here, _serving) = serve(&authority, HERE).await;
     let error = verify(&public, &here).await.unwrap_err();
     assert!(
         error.to_string().contains("AllowPrivateAddresses"),

@@ -79,7 +79,7 @@ fn grace_period() -> i64 {
 }
 
 /// The event of a try of a version's revocation.
-fn revocation(secret: &SecretArn, version: &VersionId, attempt: u32) -> RevokeEvent {
+pub(crate) fn revocation(secret: &SecretArn, version: &VersionId, attempt: u32) -> RevokeEvent {
     RevokeEvent {
         secret: secret.clone(),
         version: version.clone(),

@@ -3,6 +3,7 @@
 mod functions;
 mod invariants;
 mod log;
+mod network;
 mod patience;
 pub(crate) mod probe;
 mod publisher;
@@ -23,18 +24,21 @@ use addon_rotation::secrets::Secrets;
 use addon_rotation::service::{self, Services};
 use addon_rotation::tokens::Tokens;
 use credential_service::{CredentialService, CredentialServiceOptions};
+use http::Method;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 use stand_in::events::{Event, EventKind, EventLog};
-use strict_aws::gateway::{Gateway, GatewayOptions};
+use stand_in::{Fault, FaultRule};
+use strict_aws::gateway::{Gateway, GatewayFault, GatewayOptions};
 use strict_aws::secrets_manager::{Caller, RotationOptions, SecretSnapshot, ServiceError};
 use strict_heroku::{AppSpec, Heroku, Manifest, Provision, RestartSpeed};
 use uuid::Uuid;
 
-pub(crate) use functions::{Crash, Lambda, When};
+pub(crate) use functions::{Crash, Lambda, When, failure};
 pub(crate) use invariants::Invariants;
 pub(crate) use lambda_in_process::{FUNCTIONS, GRACE_PERIOD, TOKENS_TABLE};
 pub(crate) use log::Log;
+pub(crate) use network::{HERE, document_at, services, strict, trusting};
 pub(crate) use patience::{in_time, once, soon, within};
 pub(crate) use publisher::{Publisher, rendered};
 pub(crate) use server::Server;
@@ -103,13 +107,18 @@ pub(crate) struct Provisioned {
 impl Provisioned {
     /// The instance, whose secret `enroll-addon` has answered.
     pub(crate) fn enrolled(&self, answer: &Value) -> Instance {
+        let secret = answer["SecretArn"].as_str().unwrap().parse().unwrap();
+        self.clone().stored_in(secret)
+    }
+
+    fn stored_in(self, secret: SecretArn) -> Instance {
         Instance {
-            secret: answer["SecretArn"].as_str().unwrap().parse().unwrap(),
-            addon: self.addon.clone(),
-            heroku_id: self.heroku_id.clone(),
-            app: self.app.clone(),
-            imported: self.imported.clone(),
-            document: self.document.clone(),
+            secret,
+            addon: self.addon,
+            heroku_id: self.heroku_id,
+            app: self.app,
+            imported: self.imported,
+            document: self.document,
         }
     }
 
@@ -248,28 +257,14 @@ impl Stand {
 
     /// Provisions an add-on instance and stores its secrets.
     pub(crate) async fn instance(&self, api: Api) -> Instance {
-        let Provisioned {
-            addon,
-            heroku_id,
-            app,
-            imported,
-            document,
-            ..
-        } = self.provisioned(api);
+        let new = self.provisioned(api);
         if api == Api::V3 {
-            let token = self.heroku.refresh_token(&addon).unwrap();
-            self.store_tokens(&addon, &[&token]);
+            let token = self.heroku.refresh_token(&new.addon).unwrap();
+            self.store_tokens(&new.addon, &[&token]);
         }
-        let name = format!("acme/credentials/{addon}");
-        let tags = json!([{ "Key": "rotation:stack", "Value": "addon-rotation" }]);
-        Instance {
-            secret: create_secret(&self.gateway, &name, &document, &tags).await,
-            addon,
-            heroku_id,
-            app,
-            imported,
-            document,
-        }
+        let name = new.name();
+        let secret = create_secret(&self.gateway, &name, &new.document, &of_the_stack()).await;
+        new.stored_in(secret)
     }
 
     /// Puts an instance's refresh tokens into the table.
@@ -431,6 +426,44 @@ impl Stand {
         version.parse().unwrap()
     }
 
+    /// Moves a label as an operator does, or takes it off.
+    pub(crate) async fn move_label(
+        &self,
+        instance: &Instance,
+        label: &str,
+        from: Option<&VersionId>,
+        to: Option<&VersionId>,
+    ) {
+        let parameters = json!({
+            "SecretId": instance.secret.as_str(),
+            "VersionStage": label,
+            "RemoveFromVersionId": from.map(VersionId::as_str),
+            "MoveToVersionId": to.map(VersionId::as_str),
+        });
+        let moved = self.call("UpdateSecretVersionStage", parameters).await;
+        moved.unwrap();
+    }
+
+    /// Has Heroku show a version's credential, as an operator does.
+    pub(crate) async fn show(&self, instance: &Instance, version: &VersionId) {
+        let value = self.value(&instance.secret, Some(version)).await;
+        let url = self.url_with(value["api_key"].as_str().unwrap());
+        let config = [(VAR.to_owned(), url)].into();
+        self.heroku.set_config(&instance.addon, &config).unwrap();
+    }
+
+    /// The service refuses the next request by this method for a credential.
+    pub(crate) fn refuse(&self, method: Method, status: u16) {
+        let next = FaultRule::next(Fault::status(status)).by(method);
+        self.service.fail_next(next.at("/v1/credentials/"));
+    }
+
+    /// The next request to AWS for this operation goes wrong, if it holds this.
+    pub(crate) fn aws_fails(&self, operation: &str, about: &str, fault: Fault) {
+        let fault = GatewayFault::new(operation, about, fault);
+        self.gateway.fail_next(fault);
+    }
+
     /// Calls Secrets Manager as its operator.
     pub(crate) async fn call(
         &self,
@@ -492,7 +525,7 @@ impl Stand {
     }
 
     /// The requests of one method that Heroku's API got for the instance's config.
-    pub(crate) fn config_requests(&self, instance: &Instance, method: &http::Method) -> usize {
+    pub(crate) fn config_requests(&self, instance: &Instance, method: &Method) -> usize {
         let requests = self.heroku.requests();
         let of_instance = requests.iter().filter(|request| {
             request.method == *method
@@ -611,6 +644,11 @@ pub(crate) fn document(value: &Value) -> Document {
 pub(crate) fn next_document(value: &Value, version: &VersionId) -> Value {
     let next = document(value).next(version).unwrap();
     serde_json::from_str(next.expose_secret()).unwrap()
+}
+
+/// The tag of the stack's secrets.
+pub(crate) fn of_the_stack() -> Value {
+    json!([{ "Key": "rotation:stack", "Value": "addon-rotation" }])
 }
 
 pub(crate) fn version_id() -> VersionId {

@@ -9,7 +9,7 @@ use strict_aws::ministack::InvocationType;
 
 use crate::TestResult;
 use crate::permissions::delete_schedule;
-use crate::support::{check, current, fire, live_versions, rotate, schedule, spec, wait_for};
+use crate::support::{aws, check, current, fire, live_versions, rotate, schedule, spec, wait_for};
 
 pub(super) async fn tried_again(cloud: Arc<Cloud>) -> TestResult {
     let instance = cloud.enrol(spec("redriven", Api::V1, Engine::Http)).await?;
@@ -52,15 +52,8 @@ pub(super) async fn tried_again(cloud: Arc<Cloud>) -> TestResult {
 
 async fn redrive(cloud: &Cloud, switch: &str) -> TestResult {
     let id = cloud.output("DeadLetterRedriveId")?;
-    let arguments = [
-        "lambda",
-        "update-event-source-mapping",
-        "--uuid",
-        id,
-        switch,
-    ];
-    cloud.aws(&arguments).await?;
-    Ok(())
+    let update = "lambda update-event-source-mapping --uuid";
+    aws(cloud, update, &[id, switch]).await.map(drop)
 }
 
 /// Whether the queue holds a message about this version; waits some seconds for one.
@@ -69,17 +62,8 @@ async fn has_letter(
     queue: &str,
     version: &str,
 ) -> Result<bool, libtest_mimic::Failed> {
-    let arguments = [
-        "sqs",
-        "receive-message",
-        "--queue-url",
-        queue,
-        "--max-number-of-messages",
-        "10",
-        "--wait-time-seconds",
-        "3",
-        "--visibility-timeout",
-        "0",
-    ];
-    Ok(cloud.aws(&arguments).await?.to_string().contains(version))
+    let options = "--max-number-of-messages 10 --wait-time-seconds 3 --visibility-timeout 0";
+    let receive = format!("sqs receive-message {options} --queue-url");
+    let received = aws(cloud, &receive, &[queue]).await?;
+    Ok(received.to_string().contains(version))
 }

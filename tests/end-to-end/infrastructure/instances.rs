@@ -9,7 +9,7 @@ use local_cloud::cloud::{AddOn, Api, Cloud, Engine, Instance, STACK};
 use serde_json::{Value, json};
 
 use crate::support::{
-    check, current, document, failures, live_versions, names, revoke, rotate, snapshot, spec,
+    aws, check, current, document, failures, live_versions, names, revoke, rotate, snapshot, spec,
     workspace,
 };
 use crate::{Suite, TestResult};
@@ -80,10 +80,9 @@ async fn instance(cloud: Arc<Cloud>, name: String, api: Api, engine: Engine) -> 
     })?;
 
     // Deleted, the secret stays: without it nobody could revoke.
-    for command in [&["delete-stack"][..], &["wait", "stack-delete-complete"]] {
-        cloud
-            .aws(&[&["cloudformation"], command, &["--stack-name", &name]].concat())
-            .await?;
+    for command in ["delete-stack", "wait stack-delete-complete"] {
+        let command = format!("cloudformation {command} --stack-name");
+        aws(&cloud, &command, &[&name]).await?;
     }
     check(document(&cloud, &instance).await? == value, || {
         "the secret is gone".to_owned()
@@ -102,13 +101,8 @@ async fn refused(cloud: Arc<Cloud>) -> TestResult {
     parameters["ConfigTemplate"] = "https://key:{{ apikey }}@api.acme.example/".into();
     let error = deploy(&cloud, "iac-refused", &parameters, &[]).await;
     check(error.is_err(), || "the stack was made".to_owned())?;
-    let events = [
-        "cloudformation",
-        "describe-stack-events",
-        "--stack-name",
-        "iac-refused",
-    ];
-    let events = cloud.aws(&events).await?;
+    let events = "cloudformation describe-stack-events --stack-name iac-refused";
+    let events = aws(&cloud, events, &[]).await?;
     names(&events.to_string(), &["CREATE_FAILED", "heroku.config"])
 }
 
@@ -165,17 +159,9 @@ async fn put_token(cloud: &Cloud, instance: &Instance) -> TestResult {
     file.write_all(item.to_string().as_bytes())?;
     let table = format!("{STACK}-refresh-tokens");
     let item = format!("file://{}", file.path().display());
-    let put = [
-        "dynamodb",
-        "put-item",
-        "--table-name",
-        &table,
-        "--item",
-        &item,
-    ];
-    let condition = ["--condition-expression", "attribute_not_exists(addon)"];
-    cloud.aws(&[&put[..], &condition].concat()).await?;
-    Ok(())
+    let condition = "--condition-expression attribute_not_exists(addon)";
+    let put = format!("dynamodb put-item --table-name {table} {condition} --item");
+    aws(cloud, &put, &[&item]).await.map(drop)
 }
 
 /// `aws cloudformation deploy`, the parameters from a file: no value on a command line.
@@ -220,20 +206,12 @@ async fn by_cloudformation(
     stack: &str,
     instance: Instance,
 ) -> Result<Instance, Failed> {
-    let answer = cloud
-        .aws(&[
-            "cloudformation",
-            "describe-stack-resource",
-            "--stack-name",
-            stack,
-            "--logical-resource-id",
-            "Secret",
-        ])
-        .await?;
+    let describe = "cloudformation describe-stack-resource --logical-resource-id Secret";
+    let answer = aws(cloud, describe, &["--stack-name", stack]).await?;
     let name = answer["StackResourceDetail"]["PhysicalResourceId"].as_str();
     let name = name.ok_or("no secret")?;
-    let described = ["secretsmanager", "describe-secret", "--secret-id", name];
-    let described = cloud.aws(&described).await?;
+    let describe = "secretsmanager describe-secret --secret-id";
+    let described = aws(cloud, describe, &[name]).await?;
     let text = |field: &str| described[field].as_str().map(ToOwned::to_owned);
     Ok(Instance {
         secret_name: text("Name").ok_or("no name")?,

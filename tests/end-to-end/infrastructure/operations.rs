@@ -12,7 +12,7 @@ use serde_json::json;
 use tokio::io::AsyncWriteExt as _;
 
 use crate::TestResult;
-use crate::support::{check, current, document, names, rotated, spec, workspace};
+use crate::support::{aws, check, current, document, names, rotated, spec, workspace};
 
 /// The pages whose blocks of `sh` are one session, in this order.
 const PAGES: [&str; 3] = ["infra/deploy.md", "infra/enrol.md", "infra/backend.md"];
@@ -164,13 +164,8 @@ async fn store(cloud: &Cloud, files: &Path) -> TestResult {
 async fn write_enrolment(cloud: &Cloud, instance: &Instance, files: &Path) -> TestResult {
     let mut document = document(cloud, instance).await?;
     let administrator = format!("{NAME}/masters/db7");
-    let described = [
-        "secretsmanager",
-        "describe-secret",
-        "--secret-id",
-        &administrator,
-    ];
-    document["masterarn"] = cloud.aws(&described).await?["ARN"].clone();
+    let describe = "secretsmanager describe-secret --secret-id";
+    document["masterarn"] = aws(cloud, describe, &[&administrator]).await?["ARN"].clone();
     let event = json!({
         "Document": document,
         "RefreshToken": cloud.heroku.refresh_token(&instance.addon)?,

@@ -8,7 +8,9 @@ use serde_json::Value;
 use stand_in::events::EventKind;
 
 use crate::TestResult;
-use crate::support::{check, current, document, live_versions, rotate, schedule, spec, wait_for};
+use crate::support::{
+    aws, check, current, document, live_versions, rotate, schedule, spec, wait_for,
+};
 
 pub(super) async fn leaves_the_secrets(cloud: Arc<Cloud>) -> TestResult {
     let instance = cloud.enrol(spec("orphaned", Api::V3, Engine::Http)).await?;
@@ -17,33 +19,23 @@ pub(super) async fn leaves_the_secrets(cloud: Arc<Cloud>) -> TestResult {
     let pending = schedule(&cloud, &old, 0).ok_or("nothing is scheduled")?;
     let value = document(&cloud, &instance).await?;
 
-    let stack = ["--stack-name", STACK];
-    for command in [&["delete-stack"][..], &["wait", "stack-delete-complete"]] {
-        cloud
-            .aws(&[&["cloudformation"], command, &stack].concat())
-            .await?;
+    for command in ["delete-stack", "wait stack-delete-complete"] {
+        let command = format!("cloudformation {command} --stack-name");
+        aws(&cloud, &command, &[STACK]).await?;
     }
-    for (arguments, list) in [
-        (&["lambda", "list-functions"][..], "/Functions"),
-        (&["iam", "list-roles"], "/Roles"),
-        (&["logs", "describe-log-groups"], "/logGroups"),
-        (&["cloudwatch", "describe-alarms"], "/MetricAlarms"),
-        (&["cloudwatch", "list-dashboards"], "/DashboardEntries"),
-        (&["sqs", "list-queues"], "/QueueUrls"),
-        (
-            &["lambda", "list-event-source-mappings"],
-            "/EventSourceMappings",
-        ),
+    for (command, list) in [
+        ("lambda list-functions", "Functions"),
+        ("iam list-roles", "Roles"),
+        ("logs describe-log-groups", "logGroups"),
+        ("cloudwatch describe-alarms", "MetricAlarms"),
+        ("cloudwatch list-dashboards", "DashboardEntries"),
+        ("sqs list-queues", "QueueUrls"),
+        ("lambda list-event-source-mappings", "EventSourceMappings"),
     ] {
-        let left = listed(&cloud, arguments, list).await?;
-        check(left.is_empty(), || format!("{arguments:?}: {left:?}"))?;
+        let left = listed(&cloud, command, list).await?;
+        check(left.is_empty(), || format!("{command}: {left:?}"))?;
     }
-    let groups = listed(
-        &cloud,
-        &["scheduler", "list-schedule-groups"],
-        "/ScheduleGroups",
-    )
-    .await?;
+    let groups = listed(&cloud, "scheduler list-schedule-groups", "ScheduleGroups").await?;
     check(groups.iter().all(|group| group["Name"] != STACK), || {
         format!("{groups:?}")
     })?;
@@ -71,9 +63,9 @@ pub(super) async fn leaves_the_secrets(cloud: Arc<Cloud>) -> TestResult {
 }
 
 /// What there is of the stack's in a list.
-async fn listed(cloud: &Cloud, arguments: &[&str], list: &str) -> Result<Vec<Value>, Failed> {
-    let answer = cloud.aws(arguments).await?;
-    let items = answer.pointer(list).and_then(Value::as_array).cloned();
+async fn listed(cloud: &Cloud, command: &str, list: &str) -> Result<Vec<Value>, Failed> {
+    let answer = aws(cloud, command, &[]).await?;
+    let items = answer[list].as_array().cloned();
     let mut items = items.unwrap_or_default();
     items.retain(|item| item.to_string().contains(&format!("{STACK}-")));
     Ok(items)

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use stand_in::events::{Event, EventKind};
 
 use crate::TestResult;
-use crate::support::{check, workspace};
+use crate::support::{aws, check, workspace};
 
 const NAME: &str = "guides-own";
 const SECRET: &str = "guide/secret";
@@ -23,16 +23,9 @@ const ACTIONS: [&str; 4] = [
 ];
 
 pub(super) async fn rotates(cloud: Arc<Cloud>) -> TestResult {
-    let created = cloud
-        .aws(&[
-            "secretsmanager",
-            "create-secret",
-            "--name",
-            SECRET,
-            "--secret-string",
-            r#"{"username":"somebody","password":"as it was"}"#,
-        ])
-        .await?;
+    let create = format!("secretsmanager create-secret --name {SECRET} --secret-string");
+    let value = r#"{"username":"somebody","password":"as it was"}"#;
+    let created = aws(&cloud, &create, &[value]).await?;
     let secret = created["ARN"].as_str().ok_or("no ARN")?.to_owned();
     let function = deploy(&cloud, &secret).await?;
 
@@ -64,7 +57,8 @@ pub(super) async fn rotates(cloud: Arc<Cloud>) -> TestResult {
     check(password != "as it was" && !password.is_empty(), || {
         "the value is the old one".to_owned()
     })?;
-    let described = describe(&cloud).await?;
+    let describe = "secretsmanager describe-secret --secret-id";
+    let described = aws(&cloud, describe, &[SECRET]).await?;
     let stages = described["VersionIdsToStages"].as_object();
     let labels = stages
         .into_iter()
@@ -78,28 +72,15 @@ pub(super) async fn rotates(cloud: Arc<Cloud>) -> TestResult {
 }
 
 async fn rotate(cloud: &Cloud, function: &str, more: &[&str]) -> TestResult {
-    let rotate = [
-        "secretsmanager",
-        "rotate-secret",
-        "--secret-id",
-        SECRET,
-        "--rotation-lambda-arn",
-        function,
-        "--rotation-rules",
-        "AutomaticallyAfterDays=30",
-    ];
-    cloud.aws(&[&rotate[..], more].concat()).await?;
-    Ok(())
-}
-
-async fn describe(cloud: &Cloud) -> Result<Value, libtest_mimic::Failed> {
-    let describe = ["secretsmanager", "describe-secret", "--secret-id", SECRET];
-    Ok(cloud.aws(&describe).await?)
+    let rules = "--rotation-rules AutomaticallyAfterDays=30";
+    let by = format!("--rotation-lambda-arn {function} {rules}");
+    let rotate = format!("secretsmanager rotate-secret --secret-id {SECRET} {by}");
+    aws(cloud, &rotate, more).await.map(drop)
 }
 
 async fn password(cloud: &Cloud) -> Result<String, libtest_mimic::Failed> {
-    let get = ["secretsmanager", "get-secret-value", "--secret-id", SECRET];
-    let answer = cloud.aws(&get).await?;
+    let get = "secretsmanager get-secret-value --secret-id";
+    let answer = aws(cloud, get, &[SECRET]).await?;
     let value: Value = serde_json::from_str(answer["SecretString"].as_str().unwrap_or_default())?;
     Ok(value["password"].as_str().unwrap_or_default().to_owned())
 }
@@ -111,28 +92,17 @@ async fn deploy(cloud: &Cloud, secret: &str) -> Result<String, libtest_mimic::Fa
         "Principal": { "Service": "lambda.amazonaws.com" },
         "Action": "sts:AssumeRole",
     }] });
-    let trust = trust.to_string();
-    let role = ["iam", "create-role", "--role-name", NAME];
-    let role = [&role[..], &["--assume-role-policy-document", &trust]].concat();
-    let role = cloud.aws(&role).await?;
+    let create = format!("iam create-role --role-name {NAME} --assume-role-policy-document");
+    let role = aws(cloud, &create, &[&trust.to_string()]).await?;
     let role = role["Role"]["Arn"].as_str().ok_or("no role")?;
     let policy = json!({ "Version": "2012-10-17", "Statement": [{
         "Effect": "Allow",
         "Action": ACTIONS,
         "Resource": secret,
     }] });
-    let policy = policy.to_string();
-    let put = [
-        "iam",
-        "put-role-policy",
-        "--role-name",
-        NAME,
-        "--policy-name",
-        NAME,
-    ];
-    cloud
-        .aws(&[&put[..], &["--policy-document", &policy]].concat())
-        .await?;
+    let put = format!("iam put-role-policy --role-name {NAME} --policy-name {NAME}");
+    let document = ["--policy-document", &policy.to_string()];
+    aws(cloud, &put, &document).await?;
 
     let directory = tempfile::tempdir()?;
     let zip = directory.path().join("function.zip");
@@ -146,38 +116,13 @@ async fn deploy(cloud: &Cloud, secret: &str) -> Result<String, libtest_mimic::Fa
     std::io::Write::write_all(&mut writer, &std::fs::read(source)?)?;
     writer.finish()?;
     let code = format!("fileb://{}", zip.display());
-    let create = [
-        "lambda",
-        "create-function",
-        "--function-name",
-        NAME,
-        "--runtime",
-        "python3.12",
-        "--handler",
-        "lambda_function.lambda_handler",
-        "--timeout",
-        "60",
-        "--role",
-        role,
-        "--zip-file",
-        &code,
-    ];
-    let made = cloud.aws(&create).await?;
-    let permit = [
-        "lambda",
-        "add-permission",
-        "--function-name",
-        NAME,
-        "--statement-id",
-        "rotation",
-        "--action",
-        "lambda:InvokeFunction",
-        "--principal",
-        "secretsmanager.amazonaws.com",
-        "--source-account",
-        "000000000000",
-    ];
-    cloud.aws(&permit).await?;
+    let runs = "--runtime python3.12 --handler lambda_function.lambda_handler --timeout 60";
+    let create = format!("lambda create-function --function-name {NAME} {runs} --role {role}");
+    let made = aws(cloud, &create, &["--zip-file", &code]).await?;
+    let whom = "--principal secretsmanager.amazonaws.com --source-account 000000000000";
+    let what = "--statement-id rotation --action lambda:InvokeFunction";
+    let permit = format!("lambda add-permission --function-name {NAME} {what} {whom}");
+    aws(cloud, &permit, &[]).await?;
     Ok(made["FunctionArn"]
         .as_str()
         .ok_or("no function")?

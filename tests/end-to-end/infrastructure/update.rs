@@ -8,7 +8,7 @@ use libtest_mimic::Failed;
 use local_cloud::cloud::{Api, Cloud, Engine};
 
 use crate::permissions::FUNCTIONS;
-use crate::support::{check, current, live_versions, revoke, rotate, schedule, spec};
+use crate::support::{aws, check, current, live_versions, revoke, rotate, schedule, spec};
 use crate::{GRACE_PERIOD, TestResult};
 
 pub(super) async fn in_place(cloud: Arc<Cloud>) -> TestResult {
@@ -60,14 +60,8 @@ pub(super) async fn in_place(cloud: Arc<Cloud>) -> TestResult {
 async fn code(cloud: &Cloud) -> Result<Vec<String>, Failed> {
     let mut hashes = Vec::new();
     for function in FUNCTIONS {
-        let name = cloud.function_arn(function);
-        let arguments = [
-            "lambda",
-            "get-function-configuration",
-            "--function-name",
-            &name,
-        ];
-        let answer = cloud.aws(&arguments).await?;
+        let get = "lambda get-function-configuration --function-name";
+        let answer = aws(cloud, get, &[&cloud.function_arn(function)]).await?;
         let hash = answer["CodeSha256"].as_str().ok_or("no CodeSha256")?;
         hashes.push(hash.to_owned());
     }

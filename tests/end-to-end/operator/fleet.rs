@@ -3,37 +3,73 @@
 //! of a line that is wrong, of a second run or in its table: the library's tests.
 
 mod agreement;
-mod members;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use libtest_mimic::Failed;
-use local_cloud::cloud::Cloud;
-use serde_json::Value;
+use local_cloud::cloud::{AddOn, Api, Cloud, Engine, Instance};
+use serde_json::json;
 use strict_aws::scheduler::{self, Past};
 use strict_aws::secrets_manager;
 use strict_heroku::{ShownNames, Untidiness};
-use tokio::time::Instant;
 
-use super::Operator;
+use super::{ENROLLER, Operator};
 use crate::TestResult;
-use crate::support::{check, current, fire, names, revoke, schedule, wait_for};
-use members::{Fate, Member, eight_at_once};
+use crate::support::{
+    check, current, fire, live_versions, names, revoke, schedule, spec, wait_for,
+};
 
-/// How many instances there are, if not [`MANY`].
-const INSTANCES: &str = "FLEET_INSTANCES";
+/// By turns. Most are of the partner's own service: a server of its own, or a database, takes longer to provision.
+const ENGINES: [Engine; 10] = [
+    Engine::Http,
+    Engine::Postgres,
+    Engine::Http,
+    Engine::Mysql,
+    Engine::Http,
+    Engine::Redis,
+    Engine::Http,
+    Engine::Http,
+    Engine::Http,
+    Engine::Http,
+];
 
-/// What takes minutes.
-const MANY: usize = 100;
+/// What becomes of an instance after its rotation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    /// Nothing more.
+    Rotated,
+    RolledBack,
+    Leaked,
+    Deprovisioned,
+}
+
+impl Fate {
+    /// Two different APIs and engines are rolled back, and the second ten end.
+    fn of(place: usize) -> Self {
+        match place {
+            0 | 3 => Self::RolledBack,
+            5 => Self::Leaked,
+            10.. => Self::Deprovisioned,
+            _ => Self::Rotated,
+        }
+    }
+}
+
+struct Member {
+    instance: Instance,
+    fate: Fate,
+    /// How many releases its app had before anything was rotated.
+    releases: usize,
+    /// In the file for `enroll`: a secret.
+    line: String,
+}
 
 /// A fleet, and the tool that it is run with.
 struct Fleet {
     cloud: Arc<Cloud>,
     operator: Operator,
     members: Vec<Member>,
-    /// What the partner's own service let in before the fleet was there.
-    others: Vec<String>,
 }
 
 /// All other tests have AWS and Heroku tidy. With late reads the library's tests play the commands.
@@ -60,28 +96,16 @@ pub(super) async fn whole(cloud: Arc<Cloud>) -> TestResult {
 }
 
 async fn life(cloud: Arc<Cloud>) -> TestResult {
-    let mut clock = Instant::now();
-    let mut took = |what: &str| {
-        println!("{what}: {:.0?}", clock.elapsed());
-        clock = Instant::now();
-    };
-    let fleet = Fleet::provision(cloud, size()?).await?;
-    took(&format!("{} provisioned", fleet.members.len()));
-
+    let fleet = Fleet::provision(cloud).await?;
     fleet.enroll().await?;
-    took("enrolled");
     fleet.agrees(|_| ("healthy", 0)).await?;
     fleet.heroku_shows_the_current(|_| Some(0)).await?;
-    took("compared");
 
     fleet.rotate().await?;
-    took("rotated");
     fleet.agrees(|_| ("waiting-for-revocation", 1)).await?;
     fleet.heroku_shows_the_current(|_| Some(1)).await?;
-    took("compared");
 
     fleet.meet_their_fates().await?;
-    took("rolled back, rotated in an emergency, deprovisioned");
     let state = |fate| match fate {
         Fate::Rotated | Fate::RolledBack => ("waiting-for-revocation", 1),
         Fate::Leaked => ("healthy", 0),
@@ -95,42 +119,61 @@ async fn life(cloud: Arc<Cloud>) -> TestResult {
         Fate::Deprovisioned => None,
     };
     fleet.heroku_shows_the_current(releases).await?;
-    took("compared");
 
     fleet.revoke().await?;
-    took("revoked");
     let state = |fate| match fate {
         Fate::Deprovisioned => ("deleted", 0),
         _ => ("healthy", 0),
     };
     fleet.agrees(state).await?;
     fleet.heroku_shows_the_current(releases).await?;
-    took("compared");
     fleet.operator.dismiss(&fleet.cloud).await
 }
 
-fn size() -> Result<usize, Failed> {
-    let size = match std::env::var(INSTANCES) {
-        Ok(text) => text.parse().map_err(|_| format!("{INSTANCES}: {text}"))?,
-        Err(_) => MANY,
-    };
-    check(size >= members::FEWEST, || {
-        format!("{INSTANCES} is at least {}", members::FEWEST)
-    })?;
-    Ok(size)
-}
-
 impl Fleet {
-    /// What the tool printed as JSON Lines.
-    async fn objects(&self, arguments: &[&str]) -> Result<Vec<Value>, Failed> {
-        let ended = self.operator.run(arguments).await?;
-        let objects: Result<_, _> = ended.text.lines().map(serde_json::from_str).collect();
-        objects.map_err(|error| format!("{error}: {}{}", ended.text, ended.errors).into())
+    /// At Heroku and at the services: AWS knows none of them.
+    async fn provision(cloud: Arc<Cloud>) -> Result<Self, Failed> {
+        let operator = Operator::new(&cloud, ENROLLER).await?;
+        let mut members = Vec::new();
+        for place in 0..2 * ENGINES.len() {
+            // Each engine has either, by turns.
+            let api = match (place / ENGINES.len() + place) % 2 {
+                0 => Api::V1,
+                _ => Api::V3,
+            };
+            let engine = ENGINES[place % ENGINES.len()];
+            let spec = spec(&format!("of-many-{place}"), api, engine);
+            let AddOn {
+                instance, document, ..
+            } = cloud.provision_add_on(spec).await?;
+            let mut event = json!({ "Document": document });
+            if api == Api::V3 {
+                // A grant code would be good for five minutes only.
+                event["RefreshToken"] = cloud.heroku.refresh_token(&instance.addon)?.into();
+            }
+            members.push(Member {
+                fate: Fate::of(place),
+                releases: cloud.heroku.releases(&instance.apps[0])?.len(),
+                instance,
+                line: format!("{event}\n"),
+            });
+        }
+        Ok(Self {
+            cloud,
+            operator,
+            members,
+        })
+    }
+
+    fn of(&self, fate: Fate) -> impl Iterator<Item = &Instance> {
+        let members = self.members.iter();
+        let of = members.filter(move |it| it.fate == fate);
+        of.map(|it| &it.instance)
     }
 
     /// From standard input.
     async fn enroll(&self) -> TestResult {
-        let lines: String = self.members.iter().map(Member::line).collect();
+        let lines: String = self.members.iter().map(|it| it.line.as_str()).collect();
         let enroll = ["enroll", "-", "--concurrency", "8"];
         let ended = self.operator.run_with(&enroll, &lines).await?;
         let all = format!(
@@ -172,75 +215,50 @@ impl Fleet {
     }
 
     async fn meet_their_fates(&self) -> TestResult {
-        let of = |fate| self.members.iter().filter(move |it| it.fate == fate);
         // Each waits for whatever revocation might be under way.
-        let rolled_back: Vec<_> = of(Fate::RolledBack).collect();
-        let roll_back = eight_at_once(&rolled_back, async |member: &&Member| {
-            let instance = &member.instance;
+        for instance in self.of(Fate::RolledBack) {
             let new = current(&self.cloud, instance)?;
             let rollback = ["rollback", &instance.addon, "--yes"];
             let said = self.operator.succeeds(&rollback).await?;
-            println!("{said}");
-            check(current(&self.cloud, instance)? != new, || said)
-        });
-        let leaked: Vec<_> = of(Fate::Leaked).collect();
-        let emergency = eight_at_once(&leaked, async |member: &&Member| {
-            let emergency = [
-                "emergency",
-                &member.instance.addon,
-                "--accept-downtime",
-                "--yes",
-            ];
+            check(current(&self.cloud, instance)? != new, || said)?;
+        }
+        for instance in self.of(Fate::Leaked) {
+            let emergency = ["emergency", &instance.addon, "--accept-downtime", "--yes"];
             let said = self.operator.succeeds(&emergency).await?;
-            println!("{said}");
-            names(&said, &["the service refuses its credential"])
-        });
-        let deprovision = async {
-            let gone: Vec<_> = of(Fate::Deprovisioned).collect();
-            let mut arguments = vec!["deprovision", "--yes"];
-            for member in &gone {
-                self.cloud.heroku.deprovision(&member.instance.addon)?;
-                arguments.push(&member.instance.addon);
-            }
-            let said = self.operator.succeeds(&arguments).await?;
-            println!("{said}");
-            for member in &gone {
-                let line = format!(
-                    "✓ {}: deprovisioned, 2 credentials revoked\n",
-                    member.instance.addon
-                );
-                names(&said, &[&line])?;
-            }
-            Ok(())
-        };
-        tokio::try_join!(roll_back, emergency, deprovision)?;
+            names(&said, &["the service refuses its credential"])?;
+        }
+        let mut deprovision = vec!["deprovision", "--yes"];
+        for instance in self.of(Fate::Deprovisioned) {
+            self.cloud.heroku.deprovision(&instance.addon)?;
+            deprovision.push(&instance.addon);
+        }
+        let said = self.operator.succeeds(&deprovision).await?;
+        for addon in &deprovision[2..] {
+            let line = format!("✓ {addon}: deprovisioned, 2 credentials revoked\n");
+            names(&said, &[&line])?;
+        }
         Ok(())
     }
 
     /// Every revocation that is to come, now.
     async fn revoke(&self) -> TestResult {
-        let left = self.members.iter().filter(|it| match it.fate {
-            Fate::Rotated | Fate::RolledBack => true,
-            Fate::Leaked | Fate::Deprovisioned => false,
-        });
-        let left: Vec<_> = left.collect();
-        eight_at_once(&left, async |member: &&Member| {
-            let (cloud, instance) = (&self.cloud, &member.instance);
+        let cloud = &self.cloud;
+        for instance in self.of(Fate::RolledBack) {
+            // What was put off finds it in use.
             let kept = current(cloud, instance)?;
-            if member.fate == Fate::RolledBack {
-                // What was put off finds it in use.
-                fire(cloud, &kept, 0).await?;
-                wait_for(cloud, "the next try's schedule", |_| {
-                    schedule(cloud, &kept, 1).map(drop)
-                })
-                .await?;
-            }
-            let live = crate::support::live_versions(cloud, instance)?;
+            fire(cloud, &kept, 0).await?;
+            wait_for(cloud, "the next try's schedule", |_| {
+                schedule(cloud, &kept, 1).map(drop)
+            })
+            .await?;
+        }
+        for instance in self.of(Fate::Rotated).chain(self.of(Fate::RolledBack)) {
+            let kept = current(cloud, instance)?;
+            let live = live_versions(cloud, instance)?;
             for version in live.iter().filter(|version| **version != kept) {
                 revoke(cloud, version).await?;
             }
-            Ok(())
-        })
-        .await
+        }
+        Ok(())
     }
 }

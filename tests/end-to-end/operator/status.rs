@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use local_cloud::cloud::{Api, Cloud, Engine};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::{ON_CALL, Operator};
 use crate::TestResult;
 use crate::permissions::delete_schedule;
-use crate::support::{check, current, names, revoke, spec};
+use crate::support::{check, current, managed_policy, names, revoke, spec};
 
 pub(super) async fn agrees(cloud: Arc<Cloud>) -> TestResult {
     let operator = Operator::new(&cloud, ON_CALL).await?;
@@ -118,15 +118,7 @@ pub(super) async fn rights(cloud: Arc<Cloud>) -> TestResult {
     operator.dismiss(&cloud).await?;
     // The policy reads no value.
     let arn = cloud.output("OperatorPolicyArn")?;
-    let version = ["iam", "get-policy-version", "--policy-arn", arn];
-    let version = cloud
-        .aws(&[&version[..], &["--version-id", "v1"]].concat())
-        .await?;
-    let policy = &version["PolicyVersion"]["Document"];
-    let text = match policy {
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
-    };
+    let text = managed_policy(&cloud, arn).await?.to_string();
     check(
         text.contains("DescribeSecret") && !text.contains("GetSecretValue"),
         || text.clone(),

@@ -11,14 +11,14 @@ use super::needed::renew_refresh_tokens;
 use super::roles::{Removed, Role, role, roles};
 use super::switch_schedule_off;
 use crate::TestResult;
-use crate::fleet::{answer, enrolled, enrolment, invoke, rotate_in_vain};
-use crate::support::{check, current, names, rotate, spec};
+use crate::fleet::{answer, enrolled, enrolment, rotate_in_vain};
+use crate::support::{aws, check, current, invoke, names, rotate, spec};
 
 pub(super) async fn enroll_function(cloud: Arc<Cloud>) -> TestResult {
     const FUNCTION: &str = "enroll-addon";
     let roles = roles(&cloud).await?;
     let role = role(&roles, "EnrollAddonRole")?;
-    for (index, removed) in role.without_each().into_iter().enumerate() {
+    for (index, mut removed) in role.without_each().into_iter().enumerate() {
         if removed.is_used_by_aws() || removed.is_for_earlier_tokens() {
             continue;
         }
@@ -26,16 +26,15 @@ pub(super) async fn enroll_function(cloud: Arc<Cloud>) -> TestResult {
         let addon = spec(&name, Api::V3, Engine::Http);
         let addon = cloud.provision_add_on(addon).await?;
         let mut event = enrolment(&addon);
-        let mut policy = removed.policy.clone();
-        let sid = removed.sid.as_str();
-        if sid.starts_with("TakeBack") {
+        if removed.sid.starts_with("TakeBack") {
             // Only a failed enrolment needs these: its probe is refused as well.
             event = json!({
                 "Document": addon.document,
                 "RefreshToken": cloud.heroku.refresh_token(&addon.instance.addon)?,
             });
-            policy = Role::without(&policy, "NameRotationFunction");
+            removed.policy = Role::without(&removed.policy, "NameRotationFunction");
         }
+        let sid = removed.sid.as_str();
         if sid == "ReadDocuments" {
             answer(&cloud, FUNCTION, &event).await?;
         }
@@ -47,16 +46,9 @@ pub(super) async fn enroll_function(cloud: Arc<Cloud>) -> TestResult {
             });
             renew_refresh_tokens(&cloud, true);
         }
-        role.put(&cloud, &policy).await?;
-        let error = invoke(&cloud, FUNCTION, &event).await;
-        role.restore(&cloud).await?;
+        let what = role.needs(&cloud, &removed, FUNCTION, &event).await;
         renew_refresh_tokens(&cloud, false);
-        let what = format!(
-            "{FUNCTION} without {} ({sid}, {})",
-            removed.action, removed.entry
-        );
-        let error = error?.err().ok_or_else(|| format!("{what} still works"))?;
-        names(&error, &removed.denial()).map_err(|_| format!("{what} fails with {error:?}"))?;
+        let what = what?;
         // The token that could not be stored is lost, as in life.
         event = json!({ "Document": addon.document });
         event["RefreshToken"] = cloud.heroku.refresh_token(&addon.instance.addon)?.into();
@@ -90,7 +82,7 @@ pub(super) async fn earlier_tokens(cloud: Arc<Cloud>) -> TestResult {
         let error = invoke(&cloud, function, &event).await;
         role.restore(&cloud).await?;
         let what = format!("{function} without ReadEarlierTokens");
-        let error = error?.err().ok_or_else(|| format!("{what} still works"))?;
+        let error = error?.ok_or_else(|| format!("{what} still works"))?;
         names(&error, &["AccessDenied", "secretsmanager:GetSecretValue"])?;
         answer(&cloud, function, &event).await?;
         let tokens = cloud.tokens(&instance.addon).await?;
@@ -106,11 +98,7 @@ pub(super) async fn earlier_tokens(cloud: Arc<Cloud>) -> TestResult {
     let needed: Vec<_> = needed.filter(Removed::is_for_earlier_tokens).collect();
     check(needed.len() == 3, || format!("{} are needed", needed.len()))?;
     for removed in needed {
-        role.put(&cloud, &removed.policy).await?;
-        let error = invoke(&cloud, "enroll-addon", &event).await;
-        role.restore(&cloud).await?;
-        let what = || format!("it moves without {} ({})", removed.action, removed.sid);
-        names(&error?.err().ok_or_else(what)?, &removed.denial())?;
+        role.needs(&cloud, &removed, "enroll-addon", &event).await?;
     }
     let moved = answer(&cloud, "enroll-addon", &event).await?;
     check(moved["Outcome"] == "completed", || moved.to_string())?;
@@ -133,12 +121,7 @@ pub(super) async fn start_function(cloud: Arc<Cloud>) -> TestResult {
         let name = format!("privileges-start-{index}");
         let instance = enrolled(&cloud, &name, Api::V1, Engine::Http).await?;
         let event = json!({ "AddonId": instance.addon });
-        role.put(&cloud, &removed.policy).await?;
-        let error = invoke(&cloud, FUNCTION, &event).await;
-        role.restore(&cloud).await?;
-        let what = format!("{FUNCTION} without {}", removed.action);
-        let error = error?.err().ok_or_else(|| format!("{what} still works"))?;
-        names(&error, &removed.denial()).map_err(|_| format!("{what} fails with {error:?}"))?;
+        let what = role.needs(&cloud, &removed, FUNCTION, &event).await?;
         let started = answer(&cloud, FUNCTION, &event).await;
         let started = started.map_err(|error| format!("{what}, given back: {error:?}"))?;
         check(started["Outcome"] == "started", || started.to_string())?;
@@ -165,14 +148,8 @@ pub(super) async fn deprovision_function(cloud: Arc<Cloud>) -> TestResult {
         }
         // Only what nobody has seen log in is noted.
         if sid == "NoteWhatWasShown" {
-            let secret = ["--secret-id", instance.secret_arn.as_str()];
-            let untag = [
-                "secretsmanager",
-                "untag-resource",
-                "--tag-keys",
-                "rotation:shown",
-            ];
-            cloud.aws(&[&untag[..], &secret].concat()).await?;
+            let untag = "secretsmanager untag-resource --tag-keys rotation:shown --secret-id";
+            aws(&cloud, untag, &[&instance.secret_arn]).await?;
         }
         let event = json!({ "AddonId": instance.addon });
         // What is scheduled already is looked at, and moved if it will not begin.
@@ -182,15 +159,7 @@ pub(super) async fn deprovision_function(cloud: Arc<Cloud>) -> TestResult {
             let own = format!("\"AddonId\":\"{}\"", instance.addon);
             switch_schedule_off(&cloud, &own).await?;
         }
-        role.put(&cloud, &removed.policy).await?;
-        let error = invoke(&cloud, FUNCTION, &event).await;
-        role.restore(&cloud).await?;
-        let what = format!(
-            "{FUNCTION} without {} ({sid}, {})",
-            removed.action, removed.entry
-        );
-        let error = error?.err().ok_or_else(|| format!("{what} still works"))?;
-        names(&error, &removed.denial()).map_err(|_| format!("{what} fails with {error:?}"))?;
+        let what = role.needs(&cloud, &removed, FUNCTION, &event).await?;
         let ended = answer(&cloud, FUNCTION, &event).await;
         let ended = ended.map_err(|error| format!("{what}, given back: {error:?}"))?;
         let outcome = if waits { "revoked" } else { "deprovisioned" };

@@ -12,8 +12,8 @@ use super::roles::{role, roles};
 use super::{delete_schedule, switch_schedule_off};
 use crate::TestResult;
 use crate::support::{
-    check, current, document, failed, fire, invoke, live_versions, names, rotate, rotated,
-    schedule, snapshot, spec, store, wait_for,
+    aws, check, current, document, failed, fire, invoke, live_versions, named, names, rotate,
+    rotated, schedule, spec, store, wait_for,
 };
 
 /// Has every refresh answer a new refresh token, so that storing one is tried as well.
@@ -76,18 +76,11 @@ pub(super) async fn step_functions(cloud: Arc<Cloud>) -> TestResult {
                 }
                 _ => {}
             }
-            role.put(&cloud, &removed.policy).await?;
-            let error = invoke(&cloud, function, &event).await?;
-            role.restore(&cloud).await?;
+            let what = role.needs(&cloud, &removed, function, &event).await?;
             // One that was renewed and could not be stored is lost.
             cloud.store_token(&instance.addon).await?;
-            let what = format!("{function} without {} ({})", removed.action, removed.sid);
-            let error = error.ok_or_else(|| format!("{what} still works"))?;
-            names(&error, &removed.denial()).map_err(|_| format!("{what} fails with {error:?}"))?;
             let error = invoke(&cloud, function, &event).await?;
-            check(error.is_none(), || {
-                format!("{function} fails after all: {error:?}")
-            })?;
+            check(error.is_none(), || format!("{what}, given back: {error:?}"))?;
         }
     }
     renew_refresh_tokens(&cloud, false);
@@ -113,8 +106,7 @@ pub(super) async fn rotate_function(cloud: Arc<Cloud>) -> TestResult {
         let version = cloud.rotate_now(&instance).await?;
         let error = failed(&cloud, &instance).await;
         role.restore(&cloud).await?;
-        let what = format!("rotate without {} on {}", removed.action, removed.entry);
-        names(&error?, &removed.denial()).map_err(|error| format!("{what}: {error:?}"))?;
+        let what = removed.is_named("rotate", Some(error?))?;
         // Given back, Secrets Manager's own retry completes the same rotation.
         rotated(&cloud, &instance, &version).await?;
         check(current(&cloud, &instance)? != before, || {
@@ -161,16 +153,8 @@ pub(super) async fn revoke_function(cloud: Arc<Cloud>) -> TestResult {
             let first = invoke(&cloud, "revoke-secret", &event(&current, attempt)).await?;
             let second = invoke(&cloud, "revoke-secret", &event(&current, attempt)).await?;
             if let Some(next) = schedule(&cloud, &current, attempt + 1) {
-                cloud
-                    .aws(&[
-                        "scheduler",
-                        "delete-schedule",
-                        "--name",
-                        &next.name,
-                        "--group-name",
-                        &next.group,
-                    ])
-                    .await?;
+                let delete = format!("scheduler delete-schedule {}", named(&next));
+                aws(&cloud, &delete, &[]).await?;
             }
             first.or(second)
         } else {
@@ -180,9 +164,7 @@ pub(super) async fn revoke_function(cloud: Arc<Cloud>) -> TestResult {
         role.restore(&cloud).await?;
         // One that was renewed and could not be stored is lost.
         cloud.store_token(&instance.addon).await?;
-        let what = format!("revoke-secret without {} ({})", removed.action, removed.sid);
-        let error = error.ok_or_else(|| format!("{what} still works"))?;
-        names(&error, &removed.denial()).map_err(|_| format!("{what} fails with {error:?}"))?;
+        let what = removed.is_named("revoke-secret", error)?;
         let live = live_versions(&cloud, &instance)?;
         check(live.contains(&old), || format!("{what}: the label is off"))?;
     }
@@ -206,20 +188,11 @@ async fn label_follows(
     store(cloud, instance, &value).await?;
     let stored = current(cloud, instance)?;
     let error = invoke(cloud, "revoke-secret", event).await?;
-    cloud
-        .aws(&[
-            "secretsmanager",
-            "update-secret-version-stage",
-            "--secret-id",
-            &instance.secret_arn,
-            "--version-stage",
-            "AWSCURRENT",
-            "--move-to-version-id",
-            version,
-            "--remove-from-version-id",
-            &stored,
-        ])
-        .await?;
+    let secret = &instance.secret_arn;
+    let back = format!("--move-to-version-id {version} --remove-from-version-id {stored}");
+    let label = format!("--secret-id {secret} --version-stage AWSCURRENT {back}");
+    let label = format!("secretsmanager update-secret-version-stage {label}");
+    aws(cloud, &label, &[]).await?;
     Ok(error)
 }
 
@@ -254,72 +227,10 @@ pub(super) async fn scheduler_role(cloud: Arc<Cloud>) -> TestResult {
     role.restore(&cloud).await?;
     names(&buried?, &["lambda:InvokeFunction"])?;
     let queue = cloud.output("DeadLetterQueueUrl")?;
-    let message = cloud
-        .aws(&["sqs", "receive-message", "--queue-url", queue])
-        .await?;
+    let receive = "sqs receive-message --queue-url";
+    let message = aws(&cloud, receive, &[queue]).await?;
     names(&message.to_string(), &[&old])?;
     check(live_versions(&cloud, &instance)?.contains(&old), || {
         "the label is off".to_owned()
     })
-}
-
-pub(super) async fn only_rotate_stores(cloud: Arc<Cloud>) -> TestResult {
-    let instance = cloud
-        .enrol(spec("privileges-pending", Api::V1, Engine::Http))
-        .await?;
-    let pending = pending_rotation(&cloud, &instance).await?;
-    let roles = roles(&cloud).await?;
-    let role = role(&roles, "CreateSecretRole")?;
-    // Even with IAM's leave: Secrets Manager itself refuses.
-    let mut generous = role.policy.clone();
-    if let Some(statements) = generous["Statement"].as_array_mut() {
-        statements
-            .push(json!({ "Effect": "Allow", "Action": "secretsmanager:*", "Resource": "*" }));
-    }
-    role.put(&cloud, &generous).await?;
-    let stolen = cloud
-        .aws_as(
-            "create-secret",
-            &[
-                "secretsmanager",
-                "put-secret-value",
-                "--secret-id",
-                &instance.secret_arn,
-                "--client-request-token",
-                &pending,
-                "--secret-string",
-                "{}",
-                "--version-stages",
-                "AWSPENDING",
-            ],
-        )
-        .await;
-    role.restore(&cloud).await?;
-    let error = stolen
-        .err()
-        .map(|error| error.to_string())
-        .ok_or("create-secret stored a pending value")?;
-    names(&error, &["AccessDenied"])?;
-    let secret = snapshot(&cloud, &instance)?;
-    let stored = secret
-        .versions
-        .iter()
-        .any(|version| version.id == pending && version.has_value);
-    check(!stored, || "the pending version has a value".to_owned())
-}
-
-/// A rotation that is under way, its pending version without a value: the document is unusable.
-async fn pending_rotation(cloud: &Cloud, instance: &Instance) -> Result<String, Failed> {
-    let mut document = document(cloud, instance).await?;
-    document["engine"] = "oracle".into();
-    store(cloud, instance, &document).await?;
-    let version = cloud.rotate_now(instance).await?;
-    failed(cloud, instance).await?;
-    let pending = snapshot(cloud, instance)?
-        .labelled("AWSPENDING")
-        .map(ToOwned::to_owned);
-    check(pending.as_ref() == Some(&version), || {
-        format!("pending is {pending:?}")
-    })?;
-    Ok(version)
 }

@@ -5,38 +5,22 @@ use std::sync::Arc;
 use local_cloud::cloud::{Cloud, STACK};
 
 use super::roles::{role, roles};
-use super::things::{FUNCTIONS, ONLY_TO, things};
+use super::things::{ONLY_TO, things};
 use crate::TestResult;
 use crate::support::check;
 
-const GET: &str = "secretsmanager:GetSecretValue";
-const PUT: &str = "secretsmanager:PutSecretValue";
-const DESCRIBE: &str = "secretsmanager:DescribeSecret";
-const TAG: &str = "secretsmanager:TagResource";
-const STAGE: &str = "secretsmanager:UpdateSecretVersionStage";
-const CREATE: &str = "scheduler:CreateSchedule";
-const LOOK: &str = "scheduler:GetSchedule";
-const UPDATE: &str = "scheduler:UpdateSchedule";
-const INVOKE: &str = "lambda:InvokeFunction";
-const DECRYPT: &str = "kms:Decrypt";
-const TELL: &str = "events:PutEvents";
-const ENCRYPT: &str = "kms:GenerateDataKey";
-const GET_ITEM: &str = "dynamodb:GetItem";
-const UPDATE_ITEM: &str = "dynamodb:UpdateItem";
-const DELETE_ITEM: &str = "dynamodb:DeleteItem";
-
 /// Everything that somebody might be given by mistake.
 const ACTIONS: [&str; 46] = [
-    GET_ITEM,
-    UPDATE_ITEM,
-    DELETE_ITEM,
+    "dynamodb:GetItem",
+    "dynamodb:UpdateItem",
+    "dynamodb:DeleteItem",
     "dynamodb:PutItem",
     "dynamodb:Query",
     "dynamodb:Scan",
-    GET,
-    PUT,
-    DESCRIBE,
-    STAGE,
+    "secretsmanager:GetSecretValue",
+    "secretsmanager:PutSecretValue",
+    "secretsmanager:DescribeSecret",
+    "secretsmanager:UpdateSecretVersionStage",
     "secretsmanager:CancelRotateSecret",
     "secretsmanager:CreateSecret",
     "secretsmanager:DeleteSecret",
@@ -46,12 +30,12 @@ const ACTIONS: [&str; 46] = [
     "secretsmanager:RotateSecret",
     "secretsmanager:TagResource",
     "secretsmanager:UpdateSecret",
-    CREATE,
-    LOOK,
-    UPDATE,
+    "scheduler:CreateSchedule",
+    "scheduler:GetSchedule",
+    "scheduler:UpdateSchedule",
     "scheduler:DeleteSchedule",
     "scheduler:ListSchedules",
-    INVOKE,
+    "lambda:InvokeFunction",
     "lambda:UpdateFunctionCode",
     "lambda:UpdateFunctionConfiguration",
     "sqs:SendMessage",
@@ -59,8 +43,8 @@ const ACTIONS: [&str; 46] = [
     "sqs:DeleteMessage",
     "sqs:GetQueueAttributes",
     "sqs:PurgeQueue",
-    DECRYPT,
-    ENCRYPT,
+    "kms:Decrypt",
+    "kms:GenerateDataKey",
     "kms:Encrypt",
     "kms:ScheduleKeyDeletion",
     "iam:CreateRole",
@@ -72,7 +56,7 @@ const ACTIONS: [&str; 46] = [
     "xray:PutTraceSegments",
     "cloudwatch:PutMetricData",
     "s3:GetObject",
-    TELL,
+    "events:PutEvents",
 ];
 
 /// Those that no policy can bind to a resource.
@@ -84,209 +68,103 @@ const BOUND_TO_NOTHING: [&str; 5] = [
     "xray:PutTraceSegments",
 ];
 
-/// An action on a thing, by its name.
-type Power = (&'static str, &'static str);
+/// The powers that each role is to have, and the function that it is of: actions, and what they are on. What rotations
+/// will do is tried before an instance rotates; of a rotation that is switched off, AWS may forget the function.
+const GRANTED: &str = "
+RotateRole rotate
+secretsmanager:DescribeSecret secretsmanager:GetSecretValue secretsmanager:PutSecretValue | managed
+secretsmanager:UpdateSecretVersionStage | managed & managed, AWSCURRENT
+secretsmanager:TagResource | managed, shown
+kms:Decrypt kms:GenerateDataKey | the key for managed
+lambda:InvokeFunction | create-secret & publish-to-heroku & test-secret & finish-secret
+events:PutEvents | the default event bus
+xray:PutTraceSegments | anything
 
-fn each(actions: &[&'static str], things: &[&'static str]) -> Vec<Power> {
-    let on = |action| things.iter().map(move |thing| (action, *thing));
-    actions.iter().flat_map(|action| on(*action)).collect()
-}
+CreateSecretRole create-secret
+secretsmanager:GetSecretValue | OWN & administrator
+kms:Decrypt | the key for managed & the key for administrator
+ec2:CreateNetworkInterface ec2:DescribeNetworkInterfaces xray:PutTraceSegments | anything
 
-fn tokens() -> Vec<Power> {
-    [
-        each(&[GET_ITEM, UPDATE_ITEM], &["the refresh tokens"]),
-        each(&[GET], &["partner", "oauth"]),
-    ]
-    .concat()
-}
+PublishToHerokuRole publish-to-heroku
+secretsmanager:GetSecretValue | managed & partner & oauth
+dynamodb:GetItem dynamodb:UpdateItem | the refresh tokens
+kms:Decrypt | the key for managed & the key for partner & the key for oauth & the key for the refresh tokens
+xray:PutTraceSegments | anything
 
-fn traces() -> Vec<Power> {
-    each(&["xray:PutTraceSegments"], &["anything"])
-}
+TestSecretRole test-secret
+secretsmanager:GetSecretValue | managed & partner & oauth
+dynamodb:GetItem dynamodb:UpdateItem | the refresh tokens
+kms:Decrypt | the key for managed & the key for partner & the key for oauth & the key for the refresh tokens
+ec2:CreateNetworkInterface ec2:DescribeNetworkInterfaces xray:PutTraceSegments | anything
 
-fn network() -> Vec<Power> {
-    let actions = [
-        "ec2:CreateNetworkInterface",
-        "ec2:DescribeNetworkInterfaces",
-    ];
-    each(&actions, &["anything"])
-}
+FinishSecretRole finish-secret
+scheduler:CreateSchedule scheduler:GetSchedule scheduler:UpdateSchedule | a revocation's schedule
+iam:PassRole | the scheduler's role
+xray:PutTraceSegments | anything
 
-fn scheduling() -> Vec<Power> {
-    [
-        each(&[CREATE], &["a revocation's schedule"]),
-        each(&["iam:PassRole"], &["the scheduler's role"]),
-    ]
-    .concat()
-}
+RevokeSecretRole revoke-secret
+secretsmanager:GetSecretValue secretsmanager:DescribeSecret secretsmanager:UpdateSecretVersionStage | OWN
+secretsmanager:GetSecretValue | administrator & partner & oauth
+secretsmanager:TagResource | managed, shown
+dynamodb:GetItem dynamodb:UpdateItem | the refresh tokens
+kms:Decrypt | the key for managed & the key for administrator
+kms:Decrypt | the key for partner & the key for oauth & the key for the refresh tokens
+scheduler:CreateSchedule scheduler:GetSchedule scheduler:UpdateSchedule | a revocation's schedule
+iam:PassRole | the scheduler's role
+sqs:SendMessage sqs:ReceiveMessage sqs:DeleteMessage sqs:GetQueueAttributes | the dead-letter queue
+events:PutEvents | the default event bus
+ec2:CreateNetworkInterface ec2:DescribeNetworkInterfaces xray:PutTraceSegments | anything
 
-fn token_keys() -> Vec<Power> {
-    [
-        each(&[DECRYPT], &["the key for partner", "the key for oauth"]),
-        each(&[DECRYPT], &["the key for the refresh tokens"]),
-    ]
-    .concat()
-}
+SweepRole sweep
+secretsmanager:ListSecrets scheduler:ListSchedules xray:PutTraceSegments | anything
+scheduler:CreateSchedule scheduler:GetSchedule scheduler:UpdateSchedule | a revocation's schedule
+iam:PassRole | the scheduler's role
 
-fn reading() -> Vec<Power> {
-    [
-        each(&[GET], &["managed"]),
-        each(&[DECRYPT], &["the key for managed"]),
-    ]
-    .concat()
-}
+SchedulerRole
+lambda:InvokeFunction | revoke-secret
+sqs:SendMessage | the dead-letter queue
 
-fn publishing() -> Vec<Power> {
-    [reading(), tokens(), token_keys(), traces()].concat()
-}
+SweepSchedulerRole
+lambda:InvokeFunction | sweep
 
-fn administrator() -> Vec<Power> {
-    [
-        each(&[GET], &["administrator"]),
-        each(&[DECRYPT], &["the key for administrator"]),
-    ]
-    .concat()
-}
+StartRotationRole start-rotation
+secretsmanager:DescribeSecret | NAMED
+secretsmanager:RotateSecret | managed & managed, now
+lambda:InvokeFunction | rotate
+xray:PutTraceSegments | anything
 
-/// A role's logical id, its function, its powers.
-type Granted = (&'static str, &'static str, Vec<Power>);
+EnrollAddonRole enroll-addon
+secretsmanager:DescribeSecret | NAMED & OAUTH & administrator
+secretsmanager:GetSecretValue secretsmanager:CreateSecret secretsmanager:TagResource | OWN
+secretsmanager:RotateSecret | OWN
+secretsmanager:DeleteSecret | managed, not rotated yet & oauth
+secretsmanager:GetSecretValue | partner & oauth
+dynamodb:GetItem dynamodb:UpdateItem dynamodb:DeleteItem | the refresh tokens
+lambda:InvokeFunction | rotate
+kms:Decrypt | the key for partner & the key for oauth & the key for the refresh tokens
+kms:Decrypt kms:GenerateDataKey | the key for managed
+ec2:CreateNetworkInterface ec2:DescribeNetworkInterfaces xray:PutTraceSegments | anything
 
-/// The powers that each role is to have.
-fn granted() -> Vec<Granted> {
-    let own = [
-        (
-            "RotateRole",
-            "rotate",
-            [
-                each(&[DESCRIBE, GET, PUT], &["managed"]),
-                each(&[STAGE], &["managed", "managed, AWSCURRENT"]),
-                each(&[TAG], &["managed, shown"]),
-                each(&[DECRYPT, ENCRYPT], &["the key for managed"]),
-                each(&[INVOKE], &FUNCTIONS[..4]),
-                each(&[TELL], &["the default event bus"]),
-                traces(),
-            ]
-            .concat(),
-        ),
-        (
-            "CreateSecretRole",
-            "create-secret",
-            [
-                // What rotations will do is tried before an instance rotates.
-                each(&[GET], &OWN),
-                each(&[DECRYPT], &["the key for managed"]),
-                administrator(),
-                network(),
-                traces(),
-            ]
-            .concat(),
-        ),
-        ("PublishToHerokuRole", "publish-to-heroku", publishing()),
-        (
-            "TestSecretRole",
-            "test-secret",
-            [publishing(), network()].concat(),
-        ),
-        (
-            "FinishSecretRole",
-            "finish-secret",
-            [
-                scheduling(),
-                each(&[LOOK, UPDATE], &["a revocation's schedule"]),
-                traces(),
-            ]
-            .concat(),
-        ),
-        (
-            "RevokeSecretRole",
-            "revoke-secret",
-            [
-                // Of a rotation that is switched off, AWS may forget the function.
-                each(&[GET, DESCRIBE, STAGE], &OWN),
-                each(&[TAG], &["managed, shown"]),
-                each(&[DECRYPT], &["the key for managed"]),
-                administrator(),
-                tokens(),
-                token_keys(),
-                scheduling(),
-                each(&[LOOK, UPDATE], &["a revocation's schedule"]),
-                each(
-                    &[
-                        "sqs:SendMessage",
-                        "sqs:ReceiveMessage",
-                        "sqs:DeleteMessage",
-                        "sqs:GetQueueAttributes",
-                    ],
-                    &["the dead-letter queue"],
-                ),
-                each(&[TELL], &["the default event bus"]),
-                network(),
-                traces(),
-            ]
-            .concat(),
-        ),
-        (
-            "SweepRole",
-            "sweep",
-            [
-                each(
-                    &["secretsmanager:ListSecrets", "scheduler:ListSchedules"],
-                    &["anything"],
-                ),
-                scheduling(),
-                each(&[LOOK, UPDATE], &["a revocation's schedule"]),
-                traces(),
-            ]
-            .concat(),
-        ),
-        (
-            "SchedulerRole",
-            "",
-            [
-                each(&[INVOKE], &["revoke-secret"]),
-                each(&["sqs:SendMessage"], &["the dead-letter queue"]),
-            ]
-            .concat(),
-        ),
-        ("SweepSchedulerRole", "", each(&[INVOKE], &["sweep"])),
-    ];
-    own.into_iter().chain(of_the_fleet()).collect()
-}
+DeprovisionAddonRole deprovision-addon
+secretsmanager:DescribeSecret | NAMED & OAUTH
+secretsmanager:GetSecretValue | OWN & administrator
+secretsmanager:CancelRotateSecret | managed
+secretsmanager:UpdateSecretVersionStage | OWN
+secretsmanager:TagResource | managed, shown
+secretsmanager:DeleteSecret | managed & oauth
+dynamodb:DeleteItem | the refresh tokens
+kms:Decrypt | the key for managed & the key for administrator & the key for the refresh tokens
+scheduler:ListSchedules | anything
+scheduler:DeleteSchedule | a revocation's schedule
+scheduler:CreateSchedule scheduler:GetSchedule scheduler:UpdateSchedule | a deprovisioning's schedule
+iam:PassRole | the deprovisionings' role
+sqs:SendMessage | the deprovisionings' queue
+ec2:CreateNetworkInterface ec2:DescribeNetworkInterfaces xray:PutTraceSegments | anything
 
-/// Those of whoever enrols, rotates and deprovisions.
-fn of_the_fleet() -> [Granted; 4] {
-    [
-        (
-            "StartRotationRole",
-            "start-rotation",
-            [
-                each(&[DESCRIBE], &NAMED),
-                each(
-                    &["secretsmanager:RotateSecret"],
-                    &["managed", "managed, now"],
-                ),
-                each(&[INVOKE], &["rotate"]),
-                traces(),
-            ]
-            .concat(),
-        ),
-        ("EnrollAddonRole", "enroll-addon", enrolling()),
-        (
-            "DeprovisionAddonRole",
-            "deprovision-addon",
-            deprovisioning(),
-        ),
-        (
-            "DeprovisionSchedulerRole",
-            "",
-            [
-                each(&[INVOKE], &["deprovision-addon"]),
-                each(&["sqs:SendMessage"], &["the deprovisionings' queue"]),
-            ]
-            .concat(),
-        ),
-    ]
-}
+DeprovisionSchedulerRole
+lambda:InvokeFunction | deprovision-addon
+sqs:SendMessage | the deprovisionings' queue
+";
 
 /// Whatever has the name of a rotating secret.
 const NAMED: [&str; 6] = [
@@ -308,54 +186,29 @@ const OAUTH: [&str; 3] = [
     "oauth without the stack's tag",
 ];
 
-fn enrolling() -> Vec<Power> {
-    [
-        each(&[DESCRIBE], &NAMED),
-        each(&[DESCRIBE], &OAUTH),
-        each(&[DESCRIBE], &["administrator"]),
-        each(&[GET], &OWN),
-        each(
-            &["secretsmanager:CreateSecret", "secretsmanager:TagResource"],
-            &OWN,
-        ),
-        each(&["secretsmanager:RotateSecret"], &OWN),
-        each(
-            &["secretsmanager:DeleteSecret"],
-            &["managed, not rotated yet", "oauth"],
-        ),
-        each(&[DELETE_ITEM], &["the refresh tokens"]),
-        each(&[INVOKE], &["rotate"]),
-        tokens(),
-        token_keys(),
-        each(&[DECRYPT, ENCRYPT], &["the key for managed"]),
-        network(),
-        traces(),
-    ]
-    .concat()
+/// An action on a thing, by its name.
+type Power = (&'static str, &'static str);
+
+fn each(line: &'static str) -> Vec<Power> {
+    let (actions, things) = line.split_once(" | ").unwrap_or_default();
+    let things = things.split(" & ").flat_map(|thing| match thing {
+        "NAMED" => NAMED.to_vec(),
+        "OWN" => OWN.to_vec(),
+        "OAUTH" => OAUTH.to_vec(),
+        one => vec![one],
+    });
+    let things: Vec<_> = things.collect();
+    let on = |action| things.iter().map(move |thing| (action, *thing));
+    actions.split(' ').flat_map(on).collect()
 }
 
-fn deprovisioning() -> Vec<Power> {
-    [
-        each(&[DESCRIBE], &NAMED),
-        each(&[DESCRIBE], &OAUTH),
-        each(&[GET], &OWN),
-        each(&[DECRYPT], &["the key for managed"]),
-        administrator(),
-        each(&["secretsmanager:CancelRotateSecret"], &["managed"]),
-        each(&[STAGE], &OWN),
-        each(&[TAG], &["managed, shown"]),
-        each(&["secretsmanager:DeleteSecret"], &["managed", "oauth"]),
-        each(&[DELETE_ITEM], &["the refresh tokens"]),
-        each(&[DECRYPT], &["the key for the refresh tokens"]),
-        each(&["scheduler:ListSchedules"], &["anything"]),
-        each(&["scheduler:DeleteSchedule"], &["a revocation's schedule"]),
-        each(&[CREATE, LOOK, UPDATE], &["a deprovisioning's schedule"]),
-        each(&["iam:PassRole"], &["the deprovisionings' role"]),
-        each(&["sqs:SendMessage"], &["the deprovisionings' queue"]),
-        network(),
-        traces(),
-    ]
-    .concat()
+/// A role's logical id, its function, its powers.
+fn granted() -> impl Iterator<Item = (&'static str, &'static str, Vec<Power>)> {
+    GRANTED.trim().split("\n\n").map(|role| {
+        let (head, lines) = role.split_once('\n').unwrap_or_default();
+        let (id, function) = head.split_once(' ').unwrap_or((head, ""));
+        (id, function, lines.lines().flat_map(each).collect())
+    })
 }
 
 pub(super) async fn powers(cloud: Arc<Cloud>) -> TestResult {
@@ -394,7 +247,7 @@ pub(super) async fn powers(cloud: Arc<Cloud>) -> TestResult {
             writes_its_own_log(&cloud, &role.arn, function).await?;
         }
     }
-    let named: usize = granted().iter().map(|(_, _, powers)| powers.len()).sum();
+    let named: usize = granted().map(|(_, _, powers)| powers.len()).sum();
     check(granted_powers == named, || {
         format!("of {named} powers, {granted_powers} were asked for: a name is wrong")
     })

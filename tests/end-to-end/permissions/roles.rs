@@ -7,7 +7,7 @@ use local_cloud::cloud::{Cloud, STACK};
 use serde_json::{Value, json};
 
 use crate::TestResult;
-use crate::support::check;
+use crate::support::{aws, check, invoke, names};
 
 /// A role as deployed.
 pub(super) struct Role {
@@ -19,14 +19,8 @@ pub(super) struct Role {
 
 /// The deployed roles by logical id.
 pub(super) async fn roles(cloud: &Cloud) -> Result<BTreeMap<String, Role>, Failed> {
-    let answer = cloud
-        .aws(&[
-            "cloudformation",
-            "describe-stack-resources",
-            "--stack-name",
-            STACK,
-        ])
-        .await?;
+    let describe = "cloudformation describe-stack-resources --stack-name";
+    let answer = aws(cloud, describe, &[STACK]).await?;
     let mut roles = BTreeMap::new();
     for resource in answer["StackResources"].as_array().into_iter().flatten() {
         if resource["ResourceType"] != "AWS::IAM::Role" {
@@ -36,15 +30,10 @@ pub(super) async fn roles(cloud: &Cloud) -> Result<BTreeMap<String, Role>, Faile
             .as_str()
             .ok_or("a role without a name")?
             .to_owned();
-        let role = cloud
-            .aws(&["iam", "get-role", "--role-name", &name])
-            .await?;
-        let policies = cloud
-            .aws(&["iam", "list-role-policies", "--role-name", &name])
-            .await?;
-        let attached = cloud
-            .aws(&["iam", "list-attached-role-policies", "--role-name", &name])
-            .await?;
+        let named = ["--role-name", &name];
+        let role = aws(cloud, "iam get-role", &named).await?;
+        let policies = aws(cloud, "iam list-role-policies", &named).await?;
+        let attached = aws(cloud, "iam list-attached-role-policies", &named).await?;
         check(attached["AttachedPolicies"] == json!([]), || {
             format!("{name} has managed policies: {attached}")
         })?;
@@ -56,16 +45,8 @@ pub(super) async fn roles(cloud: &Cloud) -> Result<BTreeMap<String, Role>, Faile
             return Err(format!("{name} has not one policy: {policies}").into());
         };
         let policy_name = policy_name.as_str().unwrap_or_default().to_owned();
-        let policy = cloud
-            .aws(&[
-                "iam",
-                "get-role-policy",
-                "--role-name",
-                &name,
-                "--policy-name",
-                &policy_name,
-            ])
-            .await?;
+        let get = format!("iam get-role-policy --policy-name {policy_name}");
+        let policy = aws(cloud, &get, &named).await?;
         let logical = resource["LogicalResourceId"]
             .as_str()
             .unwrap_or_default()
@@ -89,19 +70,12 @@ pub(super) async fn roles(cloud: &Cloud) -> Result<BTreeMap<String, Role>, Faile
 
 impl Role {
     pub(super) async fn put(&self, cloud: &Cloud, policy: &Value) -> TestResult {
-        let document = policy.to_string();
-        let arguments = [
-            "iam",
-            "put-role-policy",
-            "--role-name",
-            &self.name,
-            "--policy-name",
-            &self.policy_name,
-        ];
-        cloud
-            .aws(&[&arguments[..], &["--policy-document", &document]].concat())
-            .await?;
-        Ok(())
+        let of_role = format!(
+            "--role-name {} --policy-name {}",
+            self.name, self.policy_name
+        );
+        let put = format!("iam put-role-policy {of_role} --policy-document");
+        aws(cloud, &put, &[&policy.to_string()]).await.map(drop)
     }
 
     /// The policy without a statement, by its `Sid`.
@@ -115,6 +89,20 @@ impl Role {
 
     pub(super) async fn restore(&self, cloud: &Cloud) -> TestResult {
         self.put(cloud, &self.policy).await
+    }
+
+    /// Without what was removed the function fails and says so. What was tried.
+    pub(super) async fn needs(
+        &self,
+        cloud: &Cloud,
+        removed: &Removed,
+        function: &str,
+        event: &Value,
+    ) -> Result<String, Failed> {
+        self.put(cloud, &removed.policy).await?;
+        let error = invoke(cloud, function, event).await;
+        self.restore(cloud).await?;
+        removed.is_named(function, error?)
     }
 
     /// Each permission on its own: the policy without it, and what was removed.
@@ -193,8 +181,19 @@ impl Removed {
         self.action == "events:PutEvents"
     }
 
+    /// The error of a function that lacks it names it. What was tried.
+    pub(super) fn is_named(&self, function: &str, error: Option<String>) -> Result<String, Failed> {
+        let what = format!(
+            "{function} without {} ({}, {})",
+            self.action, self.sid, self.entry
+        );
+        let error = error.ok_or_else(|| format!("{what} still works"))?;
+        names(&error, &self.denial()).map_err(|_| format!("{what} fails with {error:?}"))?;
+        Ok(what)
+    }
+
     /// What the error of a function says that lacks it.
-    pub(super) fn denial(&self) -> [&str; 2] {
+    fn denial(&self) -> [&str; 2] {
         let what = if self.action.starts_with("kms:") {
             // Secrets Manager does not say which right it lacked.
             "Access to KMS is not allowed"

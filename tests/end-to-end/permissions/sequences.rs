@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use strict_aws::gateway::{Needed, needed};
 
 use super::roles::{Role, roles};
-use crate::support::check;
+use crate::support::{check, managed_policy};
 use crate::{TestResult, dashboard};
 use model::{Request, State, beginnings, requests};
 
@@ -212,17 +212,8 @@ async fn for_people(cloud: &Cloud) -> Result<BTreeMap<&'static str, Value>, Fail
         "DeprovisionPolicyArn",
         "RecoverPolicyArn",
     ] {
-        let arn = cloud.output(output)?;
-        let policy = cloud
-            .aws(&["iam", "get-policy", "--policy-arn", arn])
-            .await?;
-        let version = policy["Policy"]["DefaultVersionId"].as_str();
-        let version = version.ok_or("a policy without a version")?;
-        let get = ["iam", "get-policy-version", "--policy-arn", arn];
-        let policy = cloud
-            .aws(&[&get[..], &["--version-id", version]].concat())
-            .await?;
-        policies.insert(output, policy["PolicyVersion"]["Document"].clone());
+        let policy = managed_policy(cloud, cloud.output(output)?).await?;
+        policies.insert(output, policy);
     }
     policies.insert("the example of a dashboard", dashboard::policy()?);
     Ok(policies)

@@ -6,7 +6,7 @@ use libtest_mimic::Failed;
 use local_cloud::cloud::{Api, Cloud, Engine, STACK};
 
 use super::roles::{Role, role};
-use crate::support::spec;
+use crate::support::{aws, spec};
 
 /// The functions that `rotate` calls, then the others.
 pub(crate) const FUNCTIONS: [&str; 10] = [
@@ -260,15 +260,8 @@ pub(super) async fn things(
         ),
     ] {
         let url = cloud.output(output)?;
-        let queue = [
-            "sqs",
-            "get-queue-attributes",
-            "--queue-url",
-            url,
-            "--attribute-names",
-            "QueueArn",
-        ];
-        let queue = cloud.aws(&queue).await?;
+        let get = "sqs get-queue-attributes --attribute-names QueueArn --queue-url";
+        let queue = aws(cloud, get, &[url]).await?;
         let queue = queue["Attributes"]["QueueArn"].as_str().ok_or("no queue")?;
         things.push(Thing::new(name, queue));
     }

@@ -9,6 +9,7 @@ use tokio::process::Command;
 use tools::process;
 
 use crate::TestResult;
+use crate::support::aws;
 
 /// A role with policies of the stack's, and the credentials of a session in it.
 pub(crate) struct Person {
@@ -34,20 +35,15 @@ impl Person {
             }],
         })
         .to_string();
-        let create = ["iam", "create-role", "--role-name", &role];
-        let trusted = ["--assume-role-policy-document", &trust];
-        let made = cloud.aws(&[&create[..], &trusted].concat()).await?;
+        let create = format!("iam create-role --role-name {role} --assume-role-policy-document");
+        let made = aws(cloud, &create, &[&trust]).await?;
         for policy in policies {
-            let policy = cloud.output(policy)?;
-            let attach = ["iam", "attach-role-policy", "--role-name", &role];
-            cloud
-                .aws(&[&attach[..], &["--policy-arn", policy]].concat())
-                .await?;
+            let attach = format!("iam attach-role-policy --role-name {role} --policy-arn");
+            aws(cloud, &attach, &[cloud.output(policy)?]).await?;
         }
         let arn = made["Role"]["Arn"].as_str().ok_or("no ARN")?;
-        let assume = ["sts", "assume-role", "--role-arn", arn];
-        let session = ["--role-session-name", "on-call"];
-        let assumed = cloud.aws(&[&assume[..], &session].concat()).await?;
+        let assume = "sts assume-role --role-session-name on-call --role-arn";
+        let assumed = aws(cloud, assume, &[arn]).await?;
         let text = |name: &str| {
             let text = assumed["Credentials"][name].as_str();
             text.unwrap_or_default().to_owned()
@@ -69,11 +65,12 @@ impl Person {
 
     /// Gives the role a policy beside the stack's.
     pub(crate) async fn may(&self, cloud: &Cloud, name: &str, policy: &Value) -> TestResult {
-        let document = policy.to_string();
-        let put = ["iam", "put-role-policy", "--role-name", &self.role];
-        let policy = ["--policy-name", name, "--policy-document", &document];
-        cloud.aws(&[&put[..], &policy].concat()).await?;
-        Ok(())
+        let put = format!(
+            "iam put-role-policy --role-name {} --policy-name",
+            self.role
+        );
+        let policy = [name, "--policy-document", &policy.to_string()];
+        aws(cloud, &put, &policy).await.map(drop)
     }
 
     /// Has a command run as this person, and as nobody else.
@@ -85,11 +82,11 @@ impl Person {
     /// Takes the policies off the role: the stack's end would find them in use.
     pub(crate) async fn dismiss(self, cloud: &Cloud) -> TestResult {
         for policy in self.policies {
-            let policy = cloud.output(policy)?;
-            let detach = ["iam", "detach-role-policy", "--role-name", &self.role];
-            cloud
-                .aws(&[&detach[..], &["--policy-arn", policy]].concat())
-                .await?;
+            let detach = format!(
+                "iam detach-role-policy --role-name {} --policy-arn",
+                self.role
+            );
+            aws(cloud, &detach, &[cloud.output(policy)?]).await?;
         }
         Ok(())
     }

@@ -2,11 +2,6 @@
 
 use super::*;
 
-fn next(document: &Value) -> Value {
-    let next = parse(document).unwrap().next(&version()).unwrap();
-    serde_json::from_str(next.expose_secret()).unwrap()
-}
-
 fn shown(document: &Value, template: &str) -> Result<String, String> {
     let mut document = document.clone();
     document["heroku"]["config"] = json!({
@@ -33,10 +28,6 @@ const ENGINES: [(&str, u16, Option<&str>); 7] = [
     ("redis", 6379, None),
     ("valkey", 6379, None),
 ];
-
-fn of(engine: &str) -> Value {
-    with(postgres(), "/engine", json!(engine))
-}
 
 #[test]
 fn every_engine_that_aws_names_is_read_and_kept_as_it_stands() {
@@ -164,8 +155,6 @@ fn booleans_and_null_show_as_in_json() {
 
 #[test]
 fn the_schema_takes_them() {
-    let schema = serde_json::to_value(schema()).unwrap();
-    let validator = jsonschema::validator_for(&schema).unwrap();
     for (engine, _, database) in ENGINES {
         for (pointer, value, valid) in [
             ("/port", json!("5432"), true),
@@ -181,15 +170,11 @@ fn the_schema_takes_them() {
             ),
         ] {
             let document = with(of(engine), pointer, value.clone());
-            assert_eq!(
-                validator.is_valid(&document),
-                valid,
-                "{engine} {pointer} {value}"
-            );
+            assert_eq!(schema_takes(&document), valid, "{engine} {pointer} {value}");
         }
         let mut document = of(engine);
         document["port"] = Value::Null;
         document["dbname"] = Value::Null;
-        assert!(validator.is_valid(&document), "{engine}");
+        assert!(schema_takes(&document), "{engine}");
     }
 }

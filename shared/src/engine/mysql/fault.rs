@@ -294,62 +294,30 @@ mod tests {
     use crate::message::with_retry;
     use crate::snapshot::assert_snapshot;
 
+    const ANSWERS: &str = "\
+1044 Access denied for user 'admin'@'%' to database 'shop'
+1045 Access denied for user 'admin'@'10.0.0.1' (using password: YES)
+1820 You must SET PASSWORD before executing this statement
+1040 Too many connections
+1226 User 'u' has exceeded the 'max_user_connections' resource (current value: 2)
+1290 The MariaDB server is running with the --read-only option so it cannot execute this statement
+1290 The MariaDB server is running with the --strict-password-validation option so it cannot execute this statement
+1205 Lock wait timeout exceeded; try restarting transaction
+1969 Query execution was interrupted (max_statement_time exceeded)
+1053 Server shutdown in progress
+3955 Access denied for user 'u'@'10.0.0.1'. Account is blocked for 2 day(s) (2 day(s) remaining) due to 3 consecutive failed logins.
+1129 Host '10.0.0.1' is blocked because of many connection errors
+1130 Host '10.0.0.1' is not allowed to connect to this MariaDB server
+1064 You have an error in your SQL syntax near 'hunter2'
+1396 Operation CREATE USER failed";
+
     #[test]
     fn what_the_servers_answers_mean() {
         let mut text = String::new();
-        for (code, message) in [
-            (
-                1044,
-                "Access denied for user 'admin'@'%' to database 'shop'",
-            ),
-            (
-                1045,
-                "Access denied for user 'admin'@'10.0.0.1' (using password: YES)",
-            ),
-            (
-                1820,
-                "You must SET PASSWORD before executing this statement",
-            ),
-            (1040, "Too many connections"),
-            (
-                1226,
-                "User 'u' has exceeded the 'max_user_connections' resource (current value: 2)",
-            ),
-            (
-                1290,
-                "The MariaDB server is running with the --read-only option so it cannot execute this statement",
-            ),
-            (
-                1290,
-                "The MariaDB server is running with the --strict-password-validation option so it cannot execute this statement",
-            ),
-            (
-                1205,
-                "Lock wait timeout exceeded; try restarting transaction",
-            ),
-            (
-                1969,
-                "Query execution was interrupted (max_statement_time exceeded)",
-            ),
-            (1053, "Server shutdown in progress"),
-            (
-                3955,
-                "Access denied for user 'u'@'10.0.0.1'. Account is blocked for 2 day(s) (2 day(s) remaining) due to 3 consecutive failed logins.",
-            ),
-            (
-                1129,
-                "Host '10.0.0.1' is blocked because of many connection errors",
-            ),
-            (
-                1130,
-                "Host '10.0.0.1' is not allowed to connect to this MariaDB server",
-            ),
-            (1064, "You have an error in your SQL syntax near 'hunter2'"),
-            (1396, "Operation CREATE USER failed"),
-        ] {
+        for (code, message) in ANSWERS.lines().map(|row| row.split_once(' ').unwrap()) {
             for is_customer in [false, true] {
                 let fault = Fault::Server(ServerError {
-                    code,
+                    code: code.parse().unwrap(),
                     message: message.to_owned(),
                     state: "HY000".to_owned(),
                 });

@@ -364,37 +364,26 @@ mod tests {
         answer.err().unwrap()
     }
 
+    const ANSWERS: &str = "\
+28000 no pg_hba.conf entry for host \"10.0.0.1\", user \"u\", database \"d\", SSL encryption
+08P01 unsupported startup parameter: options
+42501 permission denied to create role
+42501 permission denied for database \"d7f3k2\"
+55000 database \"d7f3k2\" is not currently accepting connections
+57P03 the database system is starting up
+53300 sorry, too many clients already
+25006 cannot execute ALTER ROLE in a read-only transaction
+55P03 canceling statement due to lock timeout
+57014 canceling statement due to statement timeout
+2BP01 role \"u\" cannot be dropped because some objects depend on it
+3D000 database \"d7f3k2\" does not exist
+XX000 tuple concurrently updated
+0A000 unknown to everybody";
+
     #[tokio::test]
     async fn what_the_servers_answers_mean() {
         let mut text = String::new();
-        for (code, message) in [
-            (
-                "28000",
-                "no pg_hba.conf entry for host \"10.0.0.1\", user \"u\", database \"d\", SSL encryption",
-            ),
-            ("08P01", "unsupported startup parameter: options"),
-            ("42501", "permission denied to create role"),
-            ("42501", "permission denied for database \"d7f3k2\""),
-            (
-                "55000",
-                "database \"d7f3k2\" is not currently accepting connections",
-            ),
-            ("57P03", "the database system is starting up"),
-            ("53300", "sorry, too many clients already"),
-            (
-                "25006",
-                "cannot execute ALTER ROLE in a read-only transaction",
-            ),
-            ("55P03", "canceling statement due to lock timeout"),
-            ("57014", "canceling statement due to statement timeout"),
-            (
-                "2BP01",
-                "role \"u\" cannot be dropped because some objects depend on it",
-            ),
-            ("3D000", "database \"d7f3k2\" does not exist"),
-            ("XX000", "tuple concurrently updated"),
-            ("0A000", "unknown to everybody"),
-        ] {
+        for (code, message) in ANSWERS.lines().map(|row| row.split_once(' ').unwrap()) {
             let error = answered(code, message).await;
             let service = "postgres://db7.acme.example:5432/postgres";
             for (case, action, moment) in [

@@ -10,41 +10,21 @@ use crate::secrets::SecretError;
 use crate::service::{CallError, Cause, Kind, ServiceError};
 use crate::snapshot::assert_snapshot;
 
+/// An operation of AWS's, its error's code, and the message.
+const REFUSALS: &str = "\
+secretsmanager:GetSecretValue AccessDeniedException User: arn:aws:sts::123456789012:assumed-role/acme is not authorized to perform: secretsmanager:GetSecretValue on resource: *
+secretsmanager:GetSecretValue AccessDeniedException Access to KMS is not allowed
+secretsmanager:DescribeSecret ResourceNotFoundException Secrets Manager can't find the specified secret.
+secretsmanager:RotateSecret InvalidRequestException You can't perform this operation on the secret because it was marked for deletion.
+secretsmanager:UpdateSecretVersionStage LimitExceededException You have exceeded the maximum of 20 labels.
+scheduler:CreateSchedule ValidationException The schedule is not valid.";
+
 #[test]
 fn aws() {
     let mut snapshot = Snapshot::default();
-    for (operation, code, message) in [
-        (
-            "secretsmanager:GetSecretValue",
-            "AccessDeniedException",
-            "User: arn:aws:sts::123456789012:assumed-role/acme is not authorized to perform: secretsmanager:GetSecretValue on resource: *",
-        ),
-        (
-            "secretsmanager:GetSecretValue",
-            "AccessDeniedException",
-            "Access to KMS is not allowed",
-        ),
-        (
-            "secretsmanager:DescribeSecret",
-            "ResourceNotFoundException",
-            "Secrets Manager can't find the specified secret.",
-        ),
-        (
-            "secretsmanager:RotateSecret",
-            "InvalidRequestException",
-            "You can't perform this operation on the secret because it was marked for deletion.",
-        ),
-        (
-            "secretsmanager:UpdateSecretVersionStage",
-            "LimitExceededException",
-            "You have exceeded the maximum of 20 labels.",
-        ),
-        (
-            "scheduler:CreateSchedule",
-            "ValidationException",
-            "The schedule is not valid.",
-        ),
-    ] {
+    for row in REFUSALS.lines() {
+        let (operation, rest) = row.split_once(' ').unwrap();
+        let (code, message) = rest.split_once(' ').unwrap();
         let error = aws_error(operation, code, message);
         snapshot.error(&format!("AwsError: {code}"), error);
     }

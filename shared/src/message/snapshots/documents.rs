@@ -24,63 +24,37 @@ fn valid() -> Value {
 }
 
 /// The error of a document with a mistake in it.
-fn mistake(path: &str, value: impl Into<Value>) -> DocumentError {
+fn mistake(path: &str, value: Value) -> DocumentError {
     let mut document = valid();
-    *document.pointer_mut(path).unwrap() = value.into();
+    *document.pointer_mut(path).unwrap() = value;
     let document = SecretString::from(document.to_string());
     Document::parse(&document).unwrap_err().of(&secret())
 }
 
+/// A case, and what stands in place of what.
+const MISTAKES: &str = r#"null in place of a field | /host | null
+an unknown engine | /engine | "postgresql"
+a port that is none | /port | "five"
+no ARN | /masterarn | "db7"
+an unknown API | /heroku/api | "v2"
+a typo in a field | /heroku/config/ACME_URL | "{{ usernmae }}:{{ password }}"
+a typo in a filter | /heroku/config/ACME_URL | "{{ username }}:{{ password | url }}"
+an open brace | /heroku/config/ACME_URL | "{{ username }}:{{ password"
+a field that is not shown | /heroku/config/ACME_URL | "{{ username }}"
+the password itself | /heroku/config/ACME_URL | "{{ username }}:{{ password }}hunter2-hunter2"
+a tag of Jinja's | /heroku/config/ACME_URL | "{% set x = 1 %}{{ username }}:{{ password }}"
+no template | /heroku/config/ACME_URL | 1
+no config var | /heroku/config | {}
+a config var's name | /heroku/config | {"1-URL":"{{ username }}:{{ password }}"}
+several problems | /heroku | {"api":"v3"}"#;
+
 #[test]
-#[allow(clippy::too_many_lines, reason = "a list of errors")]
 fn documents() {
     let mut snapshot = Snapshot::default();
-    for (case, path, value) in [
-        ("null in place of a field", "/host", Value::Null),
-        ("an unknown engine", "/engine", "postgresql".into()),
-        ("a port that is none", "/port", "five".into()),
-        ("no ARN", "/masterarn", "db7".into()),
-        ("an unknown API", "/heroku/api", "v2".into()),
-        (
-            "a typo in a field",
-            "/heroku/config/ACME_URL",
-            "{{ usernmae }}:{{ password }}".into(),
-        ),
-        (
-            "a typo in a filter",
-            "/heroku/config/ACME_URL",
-            "{{ username }}:{{ password | url }}".into(),
-        ),
-        (
-            "an open brace",
-            "/heroku/config/ACME_URL",
-            "{{ username }}:{{ password".into(),
-        ),
-        (
-            "a field that is not shown",
-            "/heroku/config/ACME_URL",
-            "{{ username }}".into(),
-        ),
-        (
-            "the password itself",
-            "/heroku/config/ACME_URL",
-            "{{ username }}:{{ password }}hunter2-hunter2".into(),
-        ),
-        (
-            "a tag of Jinja's",
-            "/heroku/config/ACME_URL",
-            "{% set x = 1 %}{{ username }}:{{ password }}".into(),
-        ),
-        ("no template", "/heroku/config/ACME_URL", 1.into()),
-        ("no config var", "/heroku/config", json!({})),
-        (
-            "a config var's name",
-            "/heroku/config",
-            json!({ "1-URL": "{{ username }}:{{ password }}" }),
-        ),
-        ("several problems", "/heroku", json!({ "api": "v3" })),
-    ] {
-        let error = mistake(path, value);
+    for row in MISTAKES.lines() {
+        let mut columns = row.splitn(3, " | ");
+        let [case, path, value] = [(); 3].map(|()| columns.next().unwrap());
+        let error = mistake(path, serde_json::from_str(value).unwrap());
         assert!(!error.to_string().contains("hunter2"), "{error}");
         snapshot.error(&format!("DocumentError: {case}"), error);
     }
@@ -148,87 +122,59 @@ fn authority() {
     let (pending, current) = (version(), version());
     let mut snapshot = Snapshot::default();
     let name = "addon/credentials/acme-2".to_owned();
-    for (case, error) in [
-        (
-            "Name",
-            AuthorityError::Name {
-                secret: name.clone(),
-                addon: addon.clone(),
-                expected: format!("addon/credentials/{addon}"),
-            },
-        ),
-        (
-            "Administrator",
-            AuthorityError::Administrator {
-                addon: addon.clone(),
-                administrator: secret.clone(),
-                expected: "arn:aws:secretsmanager:us-east-1:123456789012:secret:addon/masters/*"
-                    .to_owned(),
-            },
-        ),
-        (
-            "OAuth",
-            AuthorityError::OAuth {
-                addon: addon.clone(),
-                oauth: secret.clone(),
-                expected: format!("addon/oauth/{addon}"),
-            },
-        ),
-        (
-            "Addresses",
-            AuthorityError::Addresses {
-                administrator: administrator.clone(),
-                problem: "port must be a whole number from 1 to 65535",
-                example: r#"{host: "<the server>", port: <its port>}"#,
-            },
-        ),
-        (
-            "NotServed",
-            AuthorityError::NotServed {
-                addon: addon.clone(),
-                path: "host".to_owned(),
-                address: "db8.acme.example:5432".to_owned(),
-                administrator,
-                served: "db7.acme.example:5432".to_owned(),
-            },
-        ),
-        (
-            "NoRenewal",
-            AuthorityError::NoRenewal {
-                secret: secret.clone(),
-                pending,
-                current: current.clone(),
-                paths: vec!["host".to_owned()],
-            },
-        ),
-        (
-            "NotOwn",
-            AuthorityError::NotOwn {
-                secret: secret.clone(),
-                version: version(),
-                credential: "u_0042".to_owned(),
-            },
-        ),
-        (
-            "OtherVouched",
-            AuthorityError::OtherVouched {
-                secret: secret.clone(),
-                version: version(),
-                found: "u_0043".to_owned(),
-                vouched: "u_0042".to_owned(),
-            },
-        ),
-        (
-            "NotShown",
-            AuthorityError::NotShown {
-                secret,
-                current,
-                login: "acme_0042".to_owned(),
-                addon,
-            },
-        ),
-    ] {
-        snapshot.error(&format!("AuthorityError::{case}"), error);
-    }
+    let errors = vec![
+        AuthorityError::Name {
+            secret: name.clone(),
+            addon: addon.clone(),
+            expected: format!("addon/credentials/{addon}"),
+        },
+        AuthorityError::Administrator {
+            addon: addon.clone(),
+            administrator: secret.clone(),
+            expected: "arn:aws:secretsmanager:us-east-1:123456789012:secret:addon/masters/*"
+                .to_owned(),
+        },
+        AuthorityError::OAuth {
+            addon: addon.clone(),
+            oauth: secret.clone(),
+            expected: format!("addon/oauth/{addon}"),
+        },
+        AuthorityError::Addresses {
+            administrator: administrator.clone(),
+            problem: "port must be a whole number from 1 to 65535",
+            example: r#"{host: "<the server>", port: <its port>}"#,
+        },
+        AuthorityError::NotServed {
+            addon: addon.clone(),
+            path: "host".to_owned(),
+            address: "db8.acme.example:5432".to_owned(),
+            administrator,
+            served: "db7.acme.example:5432".to_owned(),
+        },
+        AuthorityError::NoRenewal {
+            secret: secret.clone(),
+            pending,
+            current: current.clone(),
+            paths: vec!["host".to_owned()],
+        },
+        AuthorityError::NotOwn {
+            secret: secret.clone(),
+            version: version(),
+            credential: "u_0042".to_owned(),
+        },
+        AuthorityError::OtherVouched {
+            secret: secret.clone(),
+            version: version(),
+            found: "u_0043".to_owned(),
+            vouched: "u_0042".to_owned(),
+        },
+        AuthorityError::NotShown {
+            secret,
+            current,
+            login: "acme_0042".to_owned(),
+            addon,
+        },
+    ];
+    snapshot.errors("AuthorityError", errors);
     assert_snapshot("authority", &snapshot.0);
 }

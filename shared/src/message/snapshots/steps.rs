@@ -7,7 +7,6 @@ use crate::service::Kind;
 use crate::snapshot::assert_snapshot;
 
 #[test]
-#[allow(clippy::too_many_lines, reason = "a list of errors")]
 fn steps() {
     let (secret, version) = (secret(), version());
     let vars = || "ACME_URL".to_owned();
@@ -48,76 +47,50 @@ fn steps() {
     let problems = || {
         vec![denied().to_string(), "The service refuses the document's credential. → Send the one that works, which Heroku shows".to_owned()]
     };
-    for (case, error) in [
-        (
-            "NotReady",
-            EnrollError::NotReady {
-                addon: addon(),
-                problems: problems(),
-                transient: false,
-            },
-        ),
-        (
-            "NotShown",
-            EnrollError::NotShown {
-                addon: addon(),
-                vars: vars(),
-            },
-        ),
-        (
-            "NoSuchVar",
-            EnrollError::NoSuchVar {
-                addon: addon(),
-                vars: vars(),
-                shown: "ACME_DATABASE_URL".to_owned(),
-            },
-        ),
-        (
-            "TokenLost",
-            EnrollError::TokenLost {
-                addon: addon(),
-                cause: denied().to_string(),
-            },
-        ),
-        (
-            "Left",
-            EnrollError::Left {
-                addon: addon(),
-                cause: denied().to_string(),
-                left: format!("{secret} is left behind: it is in use."),
-                transient: true,
-            },
-        ),
-    ] {
-        snapshot.error(&format!("EnrollError::{case}"), error);
-    }
-    for (case, error) in [
-        (
-            "Foreign",
-            DeprovisionError::Foreign {
-                secret: secret.clone(),
-                stack: "addon-rotation".to_owned(),
-            },
-        ),
-        ("Deleted", DeprovisionError::Deleted(secret.clone())),
-        ("Late", DeprovisionError::Late(secret)),
-        (
-            "Alive",
-            DeprovisionError::Alive {
-                addon: addon(),
-                problems: problems(),
-                transient: true,
-            },
-        ),
-        (
-            "GaveUp",
-            DeprovisionError::GaveUp {
-                addon: addon(),
-                cause: cause(),
-            },
-        ),
-    ] {
-        snapshot.error(&format!("DeprovisionError::{case}"), error);
-    }
+    let errors = vec![
+        EnrollError::NotReady {
+            addon: addon(),
+            problems: problems(),
+            transient: false,
+        },
+        EnrollError::NotShown {
+            addon: addon(),
+            vars: vars(),
+        },
+        EnrollError::NoSuchVar {
+            addon: addon(),
+            vars: vars(),
+            shown: "ACME_DATABASE_URL".to_owned(),
+        },
+        EnrollError::TokenLost {
+            addon: addon(),
+            cause: denied().to_string(),
+        },
+        EnrollError::Left {
+            addon: addon(),
+            cause: denied().to_string(),
+            left: format!("{secret} is left behind: it is in use."),
+            transient: true,
+        },
+    ];
+    snapshot.errors("EnrollError", errors);
+    let errors = vec![
+        DeprovisionError::Foreign {
+            secret: secret.clone(),
+            stack: "addon-rotation".to_owned(),
+        },
+        DeprovisionError::Deleted(secret.clone()),
+        DeprovisionError::Late(secret),
+        DeprovisionError::Alive {
+            addon: addon(),
+            problems: problems(),
+            transient: true,
+        },
+        DeprovisionError::GaveUp {
+            addon: addon(),
+            cause: cause(),
+        },
+    ];
+    snapshot.errors("DeprovisionError", errors);
     assert_snapshot("steps", &snapshot.0);
 }

@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::server::{Ask, Hostile};
 use super::traces;
-use crate::support::{Stand, create_secret, random, version_id};
+use crate::support::{Stand, create_secret, of_the_stack, random, version_id};
 
 const ENGINES: [&str; 4] = ["http", "mysql", "postgres", "redis"];
 const DATABASES: &[&str] = &["mysql", "postgres", "redis"];
@@ -23,7 +23,7 @@ const HTTP: &[&str] = &["http"];
 fn ask(engine: &str) -> Ask {
     match engine {
         "http" => Ask::Http(400, String::new()),
-        "redis" => Ask::Redis("-NOPERM this user may not\r\n".to_owned()),
+        "redis" => Ask::redis("-NOPERM this user may not\r\n"),
         "mysql" => Ask::MysqlSwitch("dialog"),
         _ => Ask::Postgres(3, b""),
     }
@@ -164,8 +164,7 @@ impl World {
                 .ask("enroll-addon", json!({ "Document": wrong }))
                 .await;
         }
-        let tags = json!([{ "Key": "rotation:stack", "Value": "addon-rotation" }]);
-        let secret = create_secret(&self.stand.gateway, &name, &right, &tags).await;
+        let secret = create_secret(&self.stand.gateway, &name, &right, &of_the_stack()).await;
         let asking = |step, version: VersionId| json!({ "Step": step, "SecretId": secret.as_str(), "VersionId": version.as_str() });
         let step = |version| asking("createSecret", version);
         let named = ["username", "credential_id"].map(|field| wrong.get(field));

@@ -90,10 +90,10 @@ async fn what_lasts_is_told_of_at_once() {
             Ask::MysqlSwitch("mysql_clear_password"),
             "gives its password away",
         ),
-        ("redis", Ask::Redis("-NOAUTH no\r\n".to_owned()), "NOAUTH"),
+        ("redis", Ask::redis("-NOAUTH no\r\n"), "NOAUTH"),
         (
             "redis",
-            Ask::Redis("HTTP/1.1 400 Bad Request\r\n\r\n".to_owned()),
+            Ask::redis("HTTP/1.1 400 Bad Request\r\n\r\n"),
             "protocol",
         ),
     ] {

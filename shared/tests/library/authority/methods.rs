@@ -4,14 +4,13 @@ use std::time::Duration;
 
 use addon_rotation::deadline::{Deadline, Transient as _};
 use addon_rotation::document::Fields;
-use addon_rotation::net::{self, Roots};
 use addon_rotation::service::{ServiceError, Services};
 use database_servers::certificates::{Authority, ServerCertificate};
 use serde_json::{Value, json};
 
 use super::server::{Ask, Hostile, SALT};
 use super::traces;
-use crate::support::{document, random, within};
+use crate::support::{document, document_at, random, strict, trusting, within};
 
 /// Enough for many attempts, were the fault taken for a transient one.
 const TIME: Duration = Duration::from_secs(10);
@@ -24,32 +23,22 @@ struct Trust {
 
 impl Trust {
     fn new() -> Self {
-        let _ = rustls::crypto::ring::default_provider().install_default();
         let authority = Authority::new().unwrap();
-        let bundle = tempfile::NamedTempFile::new().unwrap();
-        std::fs::write(bundle.path(), authority.pem()).unwrap();
-        let roots = Roots::with_bundle(bundle.path()).unwrap();
-        let services = Services::new(net::http_client().unwrap());
         Self {
             certificate: authority.certify(&["127.0.0.1"]).unwrap(),
-            services: services.trusting(Some(roots)).unwrap(),
+            services: trusting(&strict(), &authority),
         }
     }
 }
 
 /// A document of a version that follows another.
 fn instance(engine: &str, port: u16) -> Value {
-    json!({
-        "engine": engine,
-        "host": "127.0.0.1", "port": port, "dbname": "shop",
-        "username": "u_new", "password": random(),
-        "owner": "customer", "previous_username": "customer", "rules_from": "customer",
-        "masterarn": "arn:aws:secretsmanager:us-east-1:000000000000:secret:acme/db-AbCdEf",
-        "heroku": {
-            "api": "v1", "addon_id": "01234567-89ab-cdef-0123-456789abcdef",
-            "config": { "ACME_URL": "{{ username }}:{{ password }}" },
-        },
-    })
+    let mut value = document_at(engine, "127.0.0.1", port);
+    for field in ["owner", "previous_username", "rules_from"] {
+        value[field] = "customer".into();
+    }
+    value["username"] = "u_new".into();
+    value
 }
 
 fn administrator(server: &Hostile, password: &str, more: &Value) -> Fields {
@@ -198,13 +187,13 @@ async fn a_redirect_leads_nowhere() {
     let trust = Trust::new();
     for engine in ["redis", "http"] {
         let start = |ask| Hostile::start("127.0.0.1", ask, Some(&trust.certificate));
-        let elsewhere = start(Ask::Redis("+OK\r\n".to_owned())).await;
+        let elsewhere = start(Ask::redis("+OK\r\n")).await;
         let to = elsewhere.address;
         let asks = if engine == "redis" {
             vec![
-                Ask::Redis(format!("-MOVED 1 {to}\r\n")),
-                Ask::Redis(format!("-ASK 1 {to}\r\n")),
-                Ask::Redis(format!("-REDIRECT {to}\r\n")),
+                Ask::redis(&format!("-MOVED 1 {to}\r\n")),
+                Ask::redis(&format!("-ASK 1 {to}\r\n")),
+                Ask::redis(&format!("-REDIRECT {to}\r\n")),
             ]
         } else {
             [301, 302, 303, 307, 308, 401, 407, 511]
@@ -217,15 +206,7 @@ async fn a_redirect_leads_nowhere() {
             let (token, password) = (random(), random());
             let more = json!({ "token": token, "url": format!("https://{}/", server.address) });
             let fields = administrator(&server, &password, &more);
-            let mut value = instance(engine, server.port());
-            if engine == "http" {
-                value["url"] = more["url"].clone();
-                value["credential_id"] = "one".into();
-                value["api_key"] = random().into();
-                value["authorization"] = "Bearer {{ api_key }}".into();
-                value["heroku"]["config"]["ACME_URL"] = "{{ api_key }}".into();
-                value["generate"] = json!({ "api_key": { "length": 40 } });
-            }
+            let value = instance(engine, server.port());
             let document = document(&value);
             // Redis's own words for a cluster in motion may pass.
             let deadline = Deadline::after(Duration::from_millis(100));

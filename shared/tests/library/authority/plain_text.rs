@@ -4,18 +4,16 @@ use std::time::Duration;
 
 use addon_rotation::deadline::{Deadline, Transient as _};
 use addon_rotation::document::Fields;
-use addon_rotation::net::{self, PlainText};
-use addon_rotation::service::Services;
 use serde_json::json;
 
 use super::server::{Ask, Hostile};
 use super::traces;
-use crate::support::{document, random, within};
+use crate::support::{HERE, document, document_at, random, services, strict, within};
 
 fn asks(engine: &str) -> Ask {
     match engine {
         "http" => Ask::Http(200, String::new()),
-        "redis" => Ask::Redis("+OK\r\n".to_owned()),
+        "redis" => Ask::redis("+OK\r\n"),
         "mysql" => Ask::MysqlSwitch("mysql_native_password"),
         _ => Ask::Postgres(3, b""),
     }
@@ -23,39 +21,31 @@ fn asks(engine: &str) -> Ask {
 
 #[tokio::test]
 async fn loopback_is_no_exception_without_the_variable() {
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let strict = Services::new(net::http_client().unwrap());
-    let lax = strict.clone().speaking(PlainText::OnLoopback);
+    let (strict, lax) = (strict(), services());
     for engine in ["http", "mysql", "postgres", "redis"] {
         for (host, services, speaks) in [
             ("127.0.0.1", &strict, false),
             ("localhost", &strict, false),
             // It leads to this machine, and is none of its loopback addresses.
-            ("0.0.0.0", &lax, false),
+            (HERE, &lax, false),
             ("127.0.0.1", &lax, true),
         ] {
             let case = format!("{engine} at {host}");
             let server = Hostile::start("127.0.0.1", asks(engine), None).await;
             let (administrator, customer) = (random(), random());
             let url = format!("http://{host}:{}/", server.port());
-            let value = json!({
-                "engine": engine,
-                "host": host, "port": server.port(), "dbname": "shop", "url": url,
-                "username": "u_new", "password": customer, "api_key": customer,
-                "credential_id": "one", "authorization": "Bearer {{ api_key }}",
-                "generate": { "api_key": { "length": 40 } },
-                "masterarn": "arn:aws:secretsmanager:us-east-1:000000000000:secret:acme/db-AbCdEf",
-                "heroku": {
-                    "api": "v1", "addon_id": "01234567-89ab-cdef-0123-456789abcdef",
-                    "config": { "ACME_URL": "{{ username }}{{ password }}{{ api_key }}" },
-                },
-            });
+            let mut value = document_at(engine, host, server.port());
+            value["username"] = "u_new".into();
+            value["url"] = url.as_str().into();
+            for field in ["password", "api_key"] {
+                value[field] = customer.as_str().into();
+            }
             let fields = json!({
                 "username": "operator", "password": administrator, "token": administrator,
                 "host": host, "port": server.port(), "url": url,
             });
             let administrators = Fields::parse(&fields.to_string()).unwrap();
-            if engine == "http" && host == "0.0.0.0" {
+            if engine == "http" && host == HERE {
                 // Such a document is refused as it is read.
                 continue;
             }

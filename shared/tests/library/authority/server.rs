@@ -21,7 +21,7 @@ pub(super) const SALT: [u8; 4] = *b"salt";
 
 /// What a server does with whoever connects.
 #[derive(Clone, Debug)]
-pub(super) enum Ask {
+pub(crate) enum Ask {
     /// PostgreSQL: this request for a login, its code and body.
     Postgres(u32, &'static [u8]),
     /// MySQL: a switch to this plugin.
@@ -30,13 +30,22 @@ pub(super) enum Ask {
     MysqlOldSwitch,
     /// MySQL: lets everybody in and asks for a file of the client's.
     MysqlFile,
-    /// Redis: says this to everything.
-    Redis(String),
-    /// HTTP: answers this status, and where to go.
+    /// MySQL: refuses the first login with the one code, and all others with the other.
+    MysqlRefuse([u16; 2]),
+    /// MySQL: a login by `MariaDB`'s `parsec`.
+    MysqlParsec,
+    /// Redis: says one of these after the other, and the last to everything that follows; none closes the connection.
+    Redis(Vec<Option<String>>),
+    /// HTTP: accepts with this status, and says where to go.
     Http(u16, String),
 }
 
 impl Ask {
+    /// Redis: says this to everything.
+    pub(crate) fn redis(answer: &str) -> Self {
+        Self::Redis(vec![Some(answer.to_owned())])
+    }
+
     fn is_encrypted_at_once(&self) -> bool {
         matches!(self, Self::Redis(_) | Self::Http(..))
     }
@@ -48,15 +57,15 @@ struct Heard {
     bytes: Vec<u8>,
 }
 
-pub(super) struct Hostile {
-    pub(super) address: SocketAddr,
+pub(crate) struct Hostile {
+    pub(crate) address: SocketAddr,
     heard: Arc<Mutex<Heard>>,
     _serving: AbortOnDropHandle<()>,
 }
 
 impl Hostile {
     /// One on a port of its own at this address, with TLS if it has a certificate.
-    pub(super) async fn start(ip: &str, ask: Ask, certificate: Option<&ServerCertificate>) -> Self {
+    pub(crate) async fn start(ip: &str, ask: Ask, certificate: Option<&ServerCertificate>) -> Self {
         let listener = TcpListener::bind((ip, 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
         let heard = Arc::new(Mutex::new(Heard::default()));
@@ -65,14 +74,18 @@ impl Hostile {
             let heard = Arc::clone(&heard);
             async move {
                 while let Ok((stream, _)) = listener.accept().await {
-                    heard.lock().unwrap().connections += 1;
+                    let number = {
+                        let mut heard = heard.lock().unwrap();
+                        heard.connections += 1;
+                        heard.connections
+                    };
                     let line = Line {
                         stream: Box::new(stream),
                         heard: Arc::clone(&heard),
                         tls: tls.clone(),
                     };
                     // That a client hangs up is its right.
-                    tokio::spawn(serve(line, ask.clone()));
+                    tokio::spawn(serve(line, ask.clone(), number));
                 }
             }
         });
@@ -83,26 +96,26 @@ impl Hostile {
         }
     }
 
-    pub(super) fn port(&self) -> u16 {
+    pub(crate) fn port(&self) -> u16 {
         self.address.port()
     }
 
-    pub(super) fn connections(&self) -> usize {
+    pub(crate) fn connections(&self) -> usize {
         self.heard.lock().unwrap().connections
     }
 
     /// As [`Self::bytes`], which it forgets.
-    pub(super) fn take(&self) -> Vec<u8> {
+    pub(crate) fn take(&self) -> Vec<u8> {
         std::mem::take(&mut self.heard.lock().unwrap().bytes)
     }
 
     /// Everything that it was given, on all connections.
-    pub(super) fn bytes(&self) -> Vec<u8> {
+    pub(crate) fn bytes(&self) -> Vec<u8> {
         self.heard.lock().unwrap().bytes.clone()
     }
 }
 
-async fn serve(mut line: Line, ask: Ask) -> io::Result<()> {
+async fn serve(mut line: Line, ask: Ask, number: usize) -> io::Result<()> {
     if ask.is_encrypted_at_once() {
         line = line.encrypted().await?;
     }
@@ -111,13 +124,21 @@ async fn serve(mut line: Line, ask: Ask) -> io::Result<()> {
         Ask::MysqlSwitch(plugin) => mysql::switch(line, Some(plugin)).await,
         Ask::MysqlOldSwitch => mysql::switch(line, None).await,
         Ask::MysqlFile => mysql::file(line).await,
-        Ask::Redis(answer) => loop {
-            line.some().await?;
-            line.say(answer.as_bytes()).await?;
-        },
+        Ask::MysqlRefuse(codes) => mysql::refuse(line, codes[usize::from(number > 1)]).await,
+        Ask::MysqlParsec => mysql::parsec(line).await,
+        Ask::Redis(answers) => {
+            for number in 0.. {
+                line.some().await?;
+                let Some(answer) = answers.get(number).or(answers.last()).unwrap() else {
+                    break;
+                };
+                line.say(answer.as_bytes()).await?;
+            }
+            Ok(())
+        }
         Ask::Http(status, location) => {
             let answer = format!(
-                "HTTP/1.1 {status} So\r\nLocation: {location}\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{{}}"
+                "HTTP/1.1 {status} So\r\nLocation: {location}\r\nContent-Length: 17\r\nConnection: close\r\n\r\n{{\"accepted\":true}}"
             );
             line.some().await?;
             line.say(answer.as_bytes()).await?;

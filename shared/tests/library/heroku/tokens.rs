@@ -9,7 +9,6 @@ use http::Method;
 use secrecy::SecretString;
 use serde_json::json;
 use stand_in::{Fault, FaultRule};
-use strict_aws::gateway::GatewayFault;
 use strict_heroku::{Heroku, Renewal};
 
 use super::{fail, status};
@@ -34,7 +33,7 @@ fn assert_newest_is_valid(stand: &Stand, instance: &Instance) {
 }
 
 #[tokio::test]
-async fn one_token_serves_a_whole_invocation() {
+async fn one_token_serves_an_invocation_and_is_refreshed_once_if_it_ends_before_its_time() {
     let stand = Stand::start().await;
     let instance = stand.instance(Api::V3).await;
     let publisher = Publisher::new(&stand, &instance).await;
@@ -43,19 +42,10 @@ async fn one_token_serves_a_whole_invocation() {
         addon.config(soon()).await.unwrap();
     }
     assert_eq!(stand.token_requests(), 1);
-}
-
-#[tokio::test]
-async fn a_token_that_ends_before_its_time_is_refreshed_once() {
-    let stand = Stand::start().await;
-    let instance = stand.instance(Api::V3).await;
-    let publisher = Publisher::new(&stand, &instance).await;
-    let addon = publisher.addon();
-    addon.config(soon()).await.unwrap();
     stand.heroku.expire_tokens(&instance.addon).unwrap();
     addon.config(soon()).await.unwrap();
     assert_eq!(stand.token_requests(), 2);
-    assert_eq!(stand.config_requests(&instance, &Method::GET), 3);
+    assert_eq!(stand.config_requests(&instance, &Method::GET), 5);
 }
 
 #[tokio::test]
@@ -94,11 +84,7 @@ async fn a_new_refresh_token_outlives_a_service_that_refuses_meanwhile() {
     stand.heroku.set_renewal(Renewal::EndsOld);
     // testSecret asks both at once: the service has said no before the token is there.
     fail_tokens(&stand, 1, Fault::Slow(Duration::from_millis(300)));
-    stand.service.fail_next(
-        FaultRule::next(Fault::status(400))
-            .by(Method::GET)
-            .at("/v1/credentials/"),
-    );
+    stand.refuse(Method::GET, 400);
     let event = json!({
         "Step": "testSecret",
         "SecretId": instance.secret.as_str(),
@@ -118,23 +104,14 @@ fn uses_of_tokens(heroku: &Heroku) -> usize {
     uses.count()
 }
 
-/// Has storing a token be refused so often.
-fn refuse_to_store(stand: &Stand, times: usize, status: u16) {
-    for _ in 0..times {
-        stand.gateway.fail_next(GatewayFault::new(
-            "dynamodb:UpdateItem",
-            "",
-            Fault::status(status),
-        ));
-    }
-}
-
 #[tokio::test]
 async fn a_new_refresh_token_is_stored_before_the_access_token_is_used() {
     let stand = Stand::start().await;
     let instance = stand.instance(Api::V3).await;
     stand.heroku.set_renewal(Renewal::EndsOld);
-    refuse_to_store(&stand, 1000, 403);
+    for _ in 0..1000 {
+        stand.aws_fails("dynamodb:UpdateItem", "", Fault::status(403));
+    }
     let publisher = Publisher::new(&stand, &instance).await;
     let clock = Clock::stop();
     let deadline = Deadline::after(Duration::from_secs(20));
@@ -155,34 +132,22 @@ async fn a_new_refresh_token_is_stored_before_the_access_token_is_used() {
 
 #[tokio::test]
 async fn a_renewed_refresh_token_is_stored_although_it_was_refused() {
-    let stand = Stand::start().await;
-    let instance = stand.instance(Api::V3).await;
-    stand.heroku.set_renewal(Renewal::EndsOld);
-    for status in [400, 403, 500] {
-        refuse_to_store(&stand, 1, status);
+    let refusals = [400, 403, 500].map(Fault::status);
+    // One whose answer is lost took effect, and is not what was there before any more.
+    for faults in [&refusals[..], &[Fault::LoseAnswer]] {
+        let stand = Stand::start().await;
+        let instance = stand.instance(Api::V3).await;
+        stand.heroku.set_renewal(Renewal::EndsOld);
+        for fault in faults {
+            stand.aws_fails("dynamodb:UpdateItem", "", fault.clone());
+        }
+        let publisher = Publisher::new(&stand, &instance).await;
+        publisher.addon().config(soon()).await.unwrap();
+        assert_eq!(stand.gateway.pending_faults(""), 0);
+        assert_eq!(stand.tokens(&instance.addon).len(), 2);
+        assert_newest_is_valid(&stand, &instance);
+        assert_eq!(stand.token_requests(), 1, "exchanged once");
     }
-    let publisher = Publisher::new(&stand, &instance).await;
-    publisher.addon().config(soon()).await.unwrap();
-    assert_eq!(stand.gateway.pending_faults(""), 0);
-    assert_newest_is_valid(&stand, &instance);
-    assert_eq!(stand.token_requests(), 1, "exchanged once");
-}
-
-/// It took effect, and is not what was there before any more.
-#[tokio::test]
-async fn a_renewed_refresh_token_is_stored_once_although_the_answer_was_lost() {
-    let stand = Stand::start().await;
-    let instance = stand.instance(Api::V3).await;
-    stand.heroku.set_renewal(Renewal::EndsOld);
-    stand.gateway.fail_next(GatewayFault {
-        operation: "dynamodb:UpdateItem".to_owned(),
-        about: String::new(),
-        fault: Fault::LoseAnswer,
-    });
-    let publisher = Publisher::new(&stand, &instance).await;
-    publisher.addon().config(soon()).await.unwrap();
-    assert_eq!(stand.tokens(&instance.addon).len(), 2);
-    assert_newest_is_valid(&stand, &instance);
 }
 
 #[tokio::test]
@@ -195,11 +160,8 @@ async fn two_functions_that_refresh_at_once_do_not_disturb_one_another() {
         Publisher::new(&stand, &instance).await,
     );
     // The answer says what was there before the other's renewal, and comes after it.
-    stand.gateway.fail_next(GatewayFault {
-        operation: "dynamodb:GetItem".to_owned(),
-        about: String::new(),
-        fault: Fault::Slow(Duration::from_secs(3)),
-    });
+    let slow = Fault::Slow(Duration::from_secs(3));
+    stand.aws_fails("dynamodb:GetItem", "", slow);
     let clock = Clock::stop();
     let meanwhile = async {
         assert!(clock.until(|| reads(&stand) == 1).await);

@@ -7,8 +7,8 @@ use addon_rotation::deadline::Deadline;
 use addon_rotation::document::{Document, Fields};
 use addon_rotation::heroku::HerokuConfiguration;
 use addon_rotation::heroku::{AddOn, HerokuClient, Partner};
-use addon_rotation::net::{self, PlainText};
-use addon_rotation::service::{Services, Verdict};
+use addon_rotation::net;
+use addon_rotation::service::Verdict;
 use addon_rotation::tokens::Tokens;
 use aws_credential_types::Credentials;
 use proptest::prelude::*;
@@ -19,7 +19,7 @@ use tokio::runtime::Runtime;
 use super::documents::http;
 use super::reply::{Replying, any_reply, marked_bodies, ok, reply};
 use super::{CANARY, assert_without_values, cases};
-use crate::support::{Api, VAR, document, rendered, serving, within};
+use crate::support::{Api, VAR, document, rendered, services, serving, within};
 
 const ARN: &str = "arn:aws:secretsmanager:us-east-1:123456789012:secret:acme/partner-AbCdEf";
 
@@ -136,7 +136,7 @@ fn whatever_the_service_answers_is_a_verdict_or_an_error() {
     let mut value = http();
     value["url"] = server.url.as_str().into();
     let document = document(&value);
-    let services = Services::new(net::http_client().unwrap()).speaking(PlainText::OnLoopback);
+    let services = services();
     let administrator = fields(&json!({ "token": format!("{CANARY}token") }));
     proptest!(cases(60), |(reply in any_reply())| {
         server.with(reply);
@@ -170,7 +170,7 @@ fn the_server_of_these_tests_is_understood_when_it_answers_well() {
     server.with(ok(&json!({ "accepted": true }).to_string()));
     let mut value = http();
     value["url"] = server.url.as_str().into();
-    let services = Services::new(net::http_client().unwrap()).speaking(PlainText::OnLoopback);
+    let services = services();
     let document = crate::support::document(&value);
     let verdict = runtime.block_on(services.verify(&document, soon));
     assert_eq!(verdict, Ok(Verdict::Accepted));

@@ -3,12 +3,10 @@
 use addon_rotation::event::{
     Event, EventError, FinishEvent, RevokeEvent, RotationEvent, StepEvent, SweepEvent,
 };
-use addon_rotation::schedule::retry_delay;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::{CANARY, any_json, assert_without_values, cases, changed, changes};
-use crate::support::{Api, Stand};
 
 const ARN: &str = "arn:aws:secretsmanager:us-east-1:123456789012:secret:acme/db-AbCdEf";
 const VERSION: &str = "0a1b2c3d-0000-4000-8000-000000000001";
@@ -80,16 +78,4 @@ proptest! {
             assert_without_values(&error);
         }
     }
-}
-
-#[tokio::test]
-async fn the_last_number_of_a_try_ends_the_tries() {
-    assert_eq!(retry_delay(u32::MAX), None);
-    let stand = Stand::start().await;
-    let instance = stand.enrolled(Api::V1).await;
-    let current = stand.current(&instance);
-    let secret = instance.secret.as_str();
-    let payload = json!({ "SecretId": secret, "VersionId": current.as_str(), "Attempt": 99 });
-    stand.lambda.invoke("revoke-secret", payload).await.unwrap();
-    assert!(stand.service.is_live(&instance.imported));
 }

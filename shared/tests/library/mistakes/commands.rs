@@ -1,13 +1,12 @@
 //! On the operator's command line.
 
-use std::fs;
 use std::time::Duration;
 
 use addon_rotation::aws;
 use addon_rotation::schedule::ScheduleGroup;
 use addon_rotation::secrets::Secrets;
 use addon_rotation_operator::stack::Stack;
-use addon_rotation_operator::{deprovision, enroll, rotation, status};
+use addon_rotation_operator::{deprovision, rotation, status};
 use aws_credential_types::Credentials;
 use serde_json::json;
 
@@ -34,24 +33,6 @@ async fn refused(stack: &Stack, addon: &str) -> String {
     let output = Words::default().output();
     let error = rotation::run(stack, &output, &rotate(addon)).await;
     error.unwrap_err().to_string()
-}
-
-/// The file, checked: what is said of it.
-async fn checked(text: &str) -> Result<String, String> {
-    let stand = Stand::start().await;
-    let directory = tempfile::tempdir().unwrap();
-    let file = directory.path().join("fleet.jsonl");
-    fs::write(&file, text).unwrap();
-    let words = Words::default();
-    let options = enroll::Options {
-        file,
-        concurrency: 1,
-        report: None,
-        check: true,
-    };
-    let done = enroll::run(&stack(&stand), &words.for_people(), &options).await;
-    done.map(|_| words.text())
-        .map_err(|error| error.to_string())
 }
 
 #[tokio::test]
@@ -141,34 +122,4 @@ async fn a_wrong_stack() {
     let text = error.to_string();
     let cause = "lambda:GetFunctionConfiguration on addon-rotatoin-revoke-secret failed";
     assert_said(&text, cause, "Check --stack and AWS_REGION");
-}
-
-#[tokio::test]
-async fn json_that_is_wrong() {
-    let (_stand, _, event) = instance().await;
-    let text = checked(&format!("{event}\n{{\"Document\": oops}}\n")).await;
-    let text = text.unwrap_err();
-    assert_said(
-        &text,
-        "fleet.jsonl cannot be used, and nothing was sent: line 2 is not JSON",
-        "Correct it",
-    );
-}
-
-#[tokio::test]
-async fn a_pretty_printed_file_is_understood_and_its_mistakes_have_their_lines() {
-    let (_stand, _, event) = instance().await;
-    let pretty = serde_json::to_string_pretty(&event).unwrap();
-    let text = checked(&pretty).await.unwrap();
-    assert!(
-        text.contains("1 instances are valid; nothing was sent"),
-        "{text}"
-    );
-    let lines = pretty.lines().count();
-    let text = checked(&pretty[..pretty.len() - 2]).await.unwrap_err();
-    assert_said(
-        &text,
-        &format!("line {} is not JSON", lines - 1),
-        "Correct it",
-    );
 }

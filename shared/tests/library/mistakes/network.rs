@@ -5,36 +5,18 @@ use addon_rotation::message;
 use addon_rotation::net::Unreachable;
 use addon_rotation::service::{Cause, ServiceError};
 use database_servers::certificates::Authority;
-use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpSocket};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::assert_told;
-use crate::http_network::{serve, services};
-use crate::support::{document, once};
+use crate::authority::server::{Ask, Hostile};
+use crate::support::{HERE, document, document_at, once, services};
 
 const ENGINES: [&str; 4] = ["http", "mysql", "postgres", "redis"];
 
-fn value(engine: &str, host: &str, port: u16) -> Value {
-    let config = if engine == "http" {
-        "{{ api_key }}"
-    } else {
-        "{{ username }}:{{ password }}"
-    };
-    json!({
-        "engine": engine,
-        "url": format!("https://{host}:{port}/"), "credential_id": "key-1", "api_key": "hunter2-hunter2",
-        "authorization": "Bearer {{ api_key }}", "generate": { "api_key": { "length": 40 } },
-        "host": host, "port": port, "dbname": "shop",
-        "username": "customer", "password": "hunter2-hunter2",
-        "masterarn": "arn:aws:secretsmanager:us-east-1:000000000000:secret:acme/masters/api-AbCdEf",
-        "heroku": { "api": "v1", "addon_id": "acme-1", "config": { "ACME_URL": config } },
-    })
-}
-
 /// One attempt to log in: why it failed, and what is said about it.
 async fn told(engine: &str, host: &str, port: u16) -> (Unreachable, String) {
-    let document = document(&value(engine, host, port));
+    let document = document(&document_at(engine, host, port));
     let error = once(async |deadline| {
         let verdict = services().verify(&document, deadline).await;
         verdict.unwrap_err()
@@ -93,7 +75,7 @@ async fn a_connection_that_is_closed_early() {
     // Beyond loopback, where no plain text is spoken: what is closed is the TLS handshake.
     let (port, _closing) = closing().await;
     for engine in ENGINES {
-        let (reason, text) = told(engine, "0.0.0.0", port).await;
+        let (reason, text) = told(engine, HERE, port).await;
         assert_eq!(reason, Unreachable::Broken, "{engine}: {text}");
         let cause = "the connection was closed before the whole answer had arrived";
         assert_told(&text, cause, "Check the server's log", true);
@@ -103,11 +85,12 @@ async fn a_connection_that_is_closed_early() {
 #[tokio::test]
 async fn a_certificate_of_an_unknown_authority() {
     let authority = Authority::new().unwrap();
-    let certificate = authority.certify(&["0.0.0.0"]).unwrap();
-    let (port, _serving) = serve(&certificate).await;
+    let certificate = authority.certify(&[HERE]).unwrap();
+    let ask = Ask::Http(200, String::new());
+    let server = Hostile::start("127.0.0.1", ask, Some(&certificate)).await;
     // The databases' own protocols begin in plain text: their tests have servers with certificates.
     for engine in ["http", "redis"] {
-        let (reason, text) = told(engine, "0.0.0.0", port).await;
+        let (reason, text) = told(engine, HERE, server.port()).await;
         assert_eq!(reason, Unreachable::UnknownIssuer, "{engine}: {text}");
         let cause = "the certificate's authority is neither in Mozilla's list nor in the stack's CaBundleLayer";
         let remedy = "Put the authority's root certificate into the layer of the stack's parameter CaBundleLayer";
@@ -119,7 +102,7 @@ async fn a_certificate_of_an_unknown_authority() {
 async fn a_server_that_is_silent() {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let port = listener.local_addr().unwrap().port();
-    let document = document(&value("postgres", "127.0.0.1", port));
+    let document = document(&document_at("postgres", "127.0.0.1", port));
     let deadline = addon_rotation::deadline::Deadline::after(std::time::Duration::from_millis(100));
     let error = services().verify(&document, deadline).await.unwrap_err();
     let text = message::with_retry(&error);

@@ -12,9 +12,7 @@ use nix::unistd::Pid;
 use serde_json::Value;
 
 use super::stand::{ADMINISTRATOR, Server, Stand};
-use crate::support::{
-    document, issue, next_document, once, revoke, serving, soon, version_id, within,
-};
+use crate::support::{document, next_document, once, serving, version_id, within};
 
 on_each!(
     a_server_that_is_down,
@@ -24,7 +22,6 @@ on_each!(
     customers_that_use_all_their_connections_keep_no_credential_from_being_tested,
     a_server_that_is_read_only,
     grant_tables_that_somebody_locks,
-    nothing_is_sent_in_plain_text_beyond_loopback,
 );
 
 /// The error of making a version's user, for which the server has all the time that it takes.
@@ -223,23 +220,4 @@ async fn grant_tables_that_somebody_locks(server: Server) {
         backup.query_drop("UNLOCK TABLES").await.unwrap();
     }
     assert_can_be_rotated(&stand, &next).await;
-}
-
-async fn nothing_is_sent_in_plain_text_beyond_loopback(server: Server) {
-    let stand = Stand::start(server).await;
-    let mut value = stand.imported.clone();
-    // This machine, by a name that is not known to be it.
-    value["host"] = "127.1".into();
-    let document = document(&value);
-    let (services, administrator) = (&stand.services, &stand.administrator);
-    let issued = issue(services, administrator, &document).await;
-    let verified = services.verify(&document, soon()).await.map(drop);
-    let revoked = revoke(services, administrator, &document).await;
-    for result in [issued, verified, revoked] {
-        let error = result.unwrap_err();
-        assert!(error.kind() == Some(Kind::Rejected), "{error}");
-        assert!(!error.is_transient());
-        assert!(error.to_string().contains("offers no TLS"), "{error}");
-    }
-    assert_eq!(stand.verdict(&stand.imported).await, Verdict::Accepted);
 }

@@ -9,7 +9,6 @@ use crate::support::{document, next_document, soon, version_id, within};
 on_each!(
     a_user_lives_from_its_issue_to_its_revocation_each_of_which_can_be_repeated,
     rotations_within_the_grace_period_are_revoked_in_any_order,
-    after_a_rollback_the_next_user_is_made_after_the_one_that_is_current_again,
     the_sessions_of_a_revoked_user_end_and_no_others,
     sessions_that_outlived_their_user_end_when_the_revocation_is_repeated,
     no_password_is_in_a_statement_that_the_server_logs,
@@ -65,18 +64,6 @@ async fn rotations_within_the_grace_period_are_revoked_in_any_order(server: Serv
     assert_eq!(stand.verdict(&stand.imported).await, Verdict::Accepted);
     stand.revoke(&document(&stand.imported)).await;
     assert_eq!(stand.verdict(&stand.imported).await, Verdict::Refused);
-    assert_eq!(stand.verdict(&third).await, Verdict::Accepted);
-}
-
-async fn after_a_rollback_the_next_user_is_made_after_the_one_that_is_current_again(
-    server: Server,
-) {
-    let stand = Stand::start(server).await;
-    let second = stand.rotate(&stand.imported).await;
-    // AWSCURRENT goes back to the imported version, and the abandoned one ends.
-    stand.revoke(&document(&second)).await;
-    let third = stand.rotate(&stand.imported).await;
-    assert_eq!(third["previous_username"], IMPORTED);
     assert_eq!(stand.verdict(&third).await, Verdict::Accepted);
 }
 

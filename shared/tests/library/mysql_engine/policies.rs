@@ -1,20 +1,14 @@
 //! What a server's policies and plugins make of passwords.
 
-use std::pin::Pin;
-
 use addon_rotation::deadline::Transient as _;
-use addon_rotation::document::Document;
-use addon_rotation::net::{self, PlainText};
-use addon_rotation::service::{Kind, ServiceError, Services, Verdict};
+use addon_rotation::service::{Kind, ServiceError, Verdict};
 use mysql_async::prelude::Queryable as _;
-use serde_json::json;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
-use tokio_util::task::AbortOnDropHandle;
 
 use super::stand::{Server, Stand, administrator};
+use crate::authority::server::{Ask, Hostile};
 use crate::support::{
-    Log, document, issue, next_document, random, serving, soon, version_id, within,
+    Log, document, document_at, issue, next_document, random, services, serving, soon, version_id,
+    within,
 };
 
 on_each!(
@@ -179,16 +173,14 @@ async fn a_dropped_user_is_refused_by_whatever_plugin_the_server_asks_for(server
 /// One refusal may be the driver's fault.
 #[tokio::test]
 async fn a_refusal_that_the_server_does_not_repeat_is_none() {
-    // Already installed is as good.
-    let _ = rustls::crypto::ring::default_provider().install_default();
     for (codes, refused) in [
         ([1045, 1129], false),
         ([1129, 1045], false),
         ([1045, 1045], true),
     ] {
-        let (port, _serving) =
-            serve(move |line, number| Box::pin(refuse(line, codes[number.min(1)]))).await;
-        let verified = within(services().verify(&at(port), soon())).await;
+        let server = Hostile::start("127.0.0.1", Ask::MysqlRefuse(codes), None).await;
+        let document = document(&document_at("mariadb", "127.0.0.1", server.port()));
+        let verified = within(services().verify(&document, soon())).await;
         if refused {
             assert_eq!(verified, Ok(Verdict::Refused));
         } else {
@@ -200,99 +192,13 @@ async fn a_refusal_that_the_server_does_not_repeat_is_none() {
 /// A server that asks for a login by a plugin that the driver panics at.
 #[tokio::test]
 async fn a_plugin_that_the_driver_panics_at_is_an_error_like_others() {
-    // Already installed is as good.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let (port, _serving) = serve(|line, _| Box::pin(ask_for_parsec(line))).await;
-    let (services, document) = (services(), at(port));
+    let server = Hostile::start("127.0.0.1", Ask::MysqlParsec, None).await;
+    let document = document(&document_at("mariadb", "127.0.0.1", server.port()));
+    let services = services();
     let verified = within(services.verify(&document, soon())).await;
     assert_rejected(&verified.unwrap_err(), &["parsec", "mysql_native_password"]);
     let fields = administrator("operator", &random());
     let administrator = serving(&fields, &document);
     let issued = services.issue(&document, &administrator, soon());
     assert_rejected(&within(issued).await.unwrap_err(), &["parsec"]);
-}
-
-fn services() -> Services {
-    Services::new(net::http_client().unwrap()).speaking(PlainText::OnLoopback)
-}
-
-fn at(port: u16) -> Document {
-    document(&json!({
-        "engine": "mariadb", "host": "127.0.0.1", "port": port,
-        "username": "shop", "password": random(),
-        "masterarn": "arn:aws:secretsmanager:us-east-1:000000000000:secret:acme/db-AbCdEf",
-        "heroku": {
-            "api": "v1", "addon_id": "01234567-89ab-cdef-0123-456789abcdef",
-            "config": { "ACME_URL": "mysql://{{ username }}:{{ password | urlencode }}@{{ host }}:{{ port }}" }
-        }
-    }))
-}
-
-type Answering = Pin<Box<dyn Future<Output = std::io::Result<()>> + Send>>;
-
-/// Serves one connection after the other; each has its number.
-async fn serve(
-    answer: impl Fn(TcpStream, usize) -> Answering + Send + 'static,
-) -> (u16, AbortOnDropHandle<()>) {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-    let port = listener.local_addr().unwrap().port();
-    let serving = tokio::spawn(async move {
-        for number in 0.. {
-            let (line, _) = listener.accept().await.unwrap();
-            let _ = answer(line, number).await;
-        }
-    });
-    (port, AbortOnDropHandle::new(serving))
-}
-
-async fn refuse(mut line: TcpStream, code: u16) -> std::io::Result<()> {
-    let line = &mut line;
-    greet(line).await?;
-    let sequence = hear(line).await?;
-    let error = [b"\xff".as_slice(), &code.to_le_bytes(), b"#28000It is so."].concat();
-    say(line, sequence, &error).await
-}
-
-async fn ask_for_parsec(mut line: TcpStream) -> std::io::Result<()> {
-    let line = &mut line;
-    greet(line).await?;
-    let sequence = hear(line).await?;
-    say(
-        line,
-        sequence,
-        &[b"\xfeparsec\0".as_slice(), &[7; 32]].concat(),
-    )
-    .await?;
-    let sequence = hear(line).await?;
-    say(line, sequence, &[b"\x01P\0".as_slice(), &[7; 18]].concat()).await?;
-    hear(line).await.map(drop)
-}
-
-async fn greet(line: &mut TcpStream) -> std::io::Result<()> {
-    // LONG_PASSWORD, PROTOCOL_41, TRANSACTIONS, SECURE_CONNECTION, PLUGIN_AUTH.
-    let [a, b, c, d] = (0x1u32 | 0x200 | 0x2000 | 0x8000 | 0x8_0000).to_le_bytes();
-    let greeting = [
-        &b"\x0a11.8.2-MariaDB\0\x01\0\0\0"[..],
-        &[7; 8],
-        &[0, a, b, 45, 2, 0, c, d, 21],
-        &[0; 10],
-        &[7; 12],
-        b"\0mysql_native_password\0",
-    ];
-    say(line, 0, &greeting.concat()).await
-}
-
-/// The number of the answer to the next packet.
-async fn hear(line: &mut TcpStream) -> std::io::Result<u8> {
-    let mut header = [0; 4];
-    line.read_exact(&mut header).await?;
-    let length = u32::from_le_bytes([header[0], header[1], header[2], 0]);
-    let mut body = vec![0; length as usize];
-    line.read_exact(&mut body).await?;
-    Ok(header[3].wrapping_add(1))
-}
-
-async fn say(line: &mut TcpStream, sequence: u8, body: &[u8]) -> std::io::Result<()> {
-    let [a, b, c, _] = u32::try_from(body.len()).unwrap().to_le_bytes();
-    line.write_all(&[&[a, b, c, sequence], body].concat()).await
 }

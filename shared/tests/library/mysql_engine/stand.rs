@@ -4,14 +4,13 @@
 use std::sync::Arc;
 
 use addon_rotation::document::{Document, Fields};
-use addon_rotation::net::{self, PlainText};
-use addon_rotation::service::{ServiceError, Services, Verdict};
+use addon_rotation::service::{Services, Verdict};
 use database_servers::mysqld::Mysqld;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tools::{LATER_MARIADB, ensure_mariadb, ensure_mysql, target_directory};
 
-use crate::support::{document, next_document, random, serving, soon, version_id, within};
+use crate::support::{document, next_document, random, services, serving, soon, version_id};
 
 /// The instance's database and imported user.
 pub(super) const IMPORTED: &str = "shop";
@@ -84,8 +83,6 @@ impl Stand {
     }
 
     pub(super) async fn with(server: Server, options: &[&str]) -> Self {
-        // Already installed is as good.
-        let _ = rustls::crypto::ring::default_provider().install_default();
         let workspace = tools::workspace();
         let progress = Arc::new(|line: &str| println!("{line}"));
         let target = target_directory(&workspace);
@@ -132,7 +129,7 @@ impl Stand {
             }
         });
         Self {
-            services: Services::new(net::http_client().unwrap()).speaking(PlainText::OnLoopback),
+            services: services(),
             administrator: administrator(ADMINISTRATOR, &administrator_password),
             administrator_password,
             server,

@@ -1,22 +1,17 @@
 //! TLS: the certificate's authority and name are checked.
 
 use addon_rotation::deadline::Transient as _;
-use addon_rotation::net::Roots;
 use addon_rotation::service::{Kind, Services, Verdict};
 use database_servers::certificates::Authority;
 use serde_json::Value;
 
 use super::stand::{Server, Stand};
-use crate::support::{document, next_document, serving, soon, version_id, within};
+use crate::support::{HERE, document, next_document, serving, soon, trusting, version_id, within};
 
 on_each!(
     a_server_is_trusted_if_its_authority_is_in_the_bundle_and_its_name_in_the_certificate,
     a_certificate_for_another_host_is_refused,
 );
-
-/// An address that leads to this machine and yet is none of its loopback addresses, so that no
-/// plain text is sent there.
-const HERE: &str = "0.0.0.0";
 
 async fn start(server: Server, authority: &Authority, names: &[&str]) -> Stand {
     let certificate = authority.certify(names).unwrap();
@@ -37,13 +32,6 @@ async fn start(server: Server, authority: &Authority, names: &[&str]) -> Stand {
     let open = std::os::unix::fs::PermissionsExt::from_mode(0o755);
     std::fs::set_permissions(files.path(), open).unwrap();
     Stand::with(server, &certificate.each_ref().map(String::as_str)).await
-}
-
-fn trusting(services: &Services, authority: &Authority) -> Services {
-    let bundle = tempfile::NamedTempFile::new().unwrap();
-    std::fs::write(bundle.path(), authority.pem()).unwrap();
-    let roots = Roots::with_bundle(bundle.path()).unwrap();
-    services.clone().trusting(Some(roots)).unwrap()
 }
 
 fn at(value: &Value, host: &str) -> Value {
@@ -103,7 +91,7 @@ pub(super) async fn a_server_is_trusted_if_its_authority_is_in_the_bundle_and_it
 async fn a_certificate_for_another_host_is_refused(server: Server) {
     let authority = Authority::new().unwrap();
     let stand = start(server, &authority, &["db7.acme.example", "127.0.0.1"]).await;
-    let trusting = trusting(&stand.services, &authority);
-    let error = refused(&stand, &trusting).await;
+    let trusted = trusting(&stand.services, &authority);
+    let error = refused(&stand, &trusted).await;
     assert!(error.contains("for another host name"), "{error}");
 }

@@ -367,15 +367,8 @@ async fn a_rotation_of_the_earlier_document_is_told_of_and_not_waited_for() {
     assert!(!error.contains("Nothing was changed"), "{error}");
     // As it says.
     be(&stand, &instance, manners()[0]).await;
-    let take_off = json!({
-        "SecretId": instance.secret.as_str(),
-        "VersionStage": "AWSPENDING",
-        "RemoveFromVersionId": pending.as_str(),
-    });
-    stand
-        .call("UpdateSecretVersionStage", take_off)
-        .await
-        .unwrap();
+    let moved = stand.move_label(&instance, "AWSPENDING", Some(&pending), None);
+    moved.await;
     finished(&stand, &instance, &options).await;
     assert!(stand.service.is_live(&instance.imported));
 }

@@ -17,7 +17,7 @@ use strict_aws::secrets_manager::{Caller, RotationOptions, Untidy};
 use super::{Words, assert_tells_no_secret, be, id, manners, operations, stack};
 use crate::steps::{assert_fires, assert_settled, fire, schedule, schedules::tag_with};
 use crate::support::{
-    Api, Crash, GRACE_PERIOD, Instance, PATIENCE, Stand, credential, eventually, soon,
+    Api, Crash, GRACE_PERIOD, Instance, PATIENCE, Stand, credential, eventually, failure, soon,
 };
 
 const AFTER: Duration = Duration::from_mins(15);
@@ -260,20 +260,6 @@ async fn a_revocation_that_must_be_postponed_is_tried_in_a_minute_and_waits_for_
 }
 
 #[tokio::test]
-async fn a_revocation_that_fails_is_followed_to_the_try_that_succeeds_or_said_to_be_open() {
-    let stand = Stand::start().await;
-    let instance = stand.enrolled(Api::V1).await;
-    let first = stand.current(&instance);
-    stand.lambda.crash_next(Crash::before("revoke-secret"));
-    let (_, ended) = typed(&stand, &options(&instance, None)).await;
-    told(ended, &["--rotated --accept-downtime"]);
-    assert!(stand.is_labelled_live(&instance, &first));
-    // As it says.
-    fine(&stand, &rotated(&instance, None)).await;
-    assert_settled(&stand, &instance).await;
-}
-
-#[tokio::test]
 async fn a_rotation_that_does_not_end_is_followed_so_long_and_no_longer() {
     let stand = Stand::start_without_retries().await;
     let instance = stand.enrolled(Api::V1).await;
@@ -368,10 +354,7 @@ async fn a_secret_that_cannot_be_looked_at_keeps_no_older_credential_from_its_re
             let operator = Caller("operator".to_owned());
             secrets.handle(&operator, "DeleteSecret", force).await
         });
-        Err(Diagnostic {
-            error_type: "ServiceError".to_owned(),
-            error_message: "the service is down".to_owned(),
-        })
+        Err(failure("the service is down"))
     });
     let (words, ended) = typed(&stand, &options(&instance, Some(AFTER))).await;
     let again = "--revoke-after 900s";
@@ -384,10 +367,9 @@ async fn a_secret_that_cannot_be_looked_at_keeps_no_older_credential_from_its_re
 async fn what_cannot_be_ended_keeps_no_other_alive_and_is_scheduled() {
     let (stand, instance, first) = Stand::rotated(Api::V1).await;
     let second = stand.current(&instance);
-    stand.rotate(&instance).await;
     stand.lambda.crash_next(Crash::before("revoke-secret"));
     let began = Timestamp::now();
-    let (_, ended) = typed(&stand, &rotated(&instance, None)).await;
+    let (_, ended) = typed(&stand, &options(&instance, None)).await;
     let is_live = |version: &VersionId| stand.is_labelled_live(&instance, version);
     let [alive, gone] = if is_live(&first) {
         [&first, &second]
@@ -400,6 +382,9 @@ async fn what_cannot_be_ended_keeps_no_other_alive_and_is_scheduled() {
     let error = told(ended, &[alive.as_str(), again, soon]);
     assert!(!error.contains(gone.as_str()), "{error}");
     assert_fires(&schedule(&stand, alive, 0).unwrap(), 60, began);
+    // As it says.
+    fine(&stand, &rotated(&instance, None)).await;
+    assert_settled(&stand, &instance).await;
 }
 
 #[tokio::test]
@@ -427,34 +412,11 @@ async fn a_rotation_is_given_up_only_where_it_was_seen_before() {
         assert!(eventually(async || looks() > 1).await);
         let secret = stand.snapshot(&instance);
         let pending = secret.labelled("AWSPENDING").unwrap();
-        let take_off = json!({
-            "SecretId": instance.secret.as_str(),
-            "VersionStage": "AWSPENDING",
-            "RemoveFromVersionId": pending,
-        });
-        stand
-            .call("UpdateSecretVersionStage", take_off)
-            .await
-            .unwrap();
+        let pending = pending.parse().unwrap();
+        let taken_off = stand.move_label(&instance, "AWSPENDING", Some(&pending), None);
+        taken_off.await;
     };
     let output = words.output();
     let (ended, ()) = tokio::join!(rotation::run(&stack, &output, &options), given_up);
     told(ended, &["was cancelled", "aws logs tail", "rotate"]);
-}
-
-#[tokio::test]
-async fn an_instance_that_is_not_there_is_an_error_that_says_where_they_are() {
-    let stand = Stand::start().await;
-    let options = rotation::Options {
-        addon: "nope".to_owned(),
-        wait: false,
-        patience: PATIENCE,
-    };
-    let ended = rotation::run(&stack(&stand), &Words::default().output(), &options).await;
-    let error = ended.unwrap_err();
-    assert_eq!(error.status(), 2);
-    let error = error.to_string();
-    for part in ["nope", "for stack addon-rotation", "status"] {
-        assert!(error.contains(part), "{error}");
-    }
 }

@@ -6,11 +6,10 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use addon_rotation_operator::{Outcome, deprovision, enroll};
-use lambda_runtime::Diagnostic;
 use serde_json::{Value, json};
 
 use super::{Words, id, stack};
-use crate::support::{Api, Stand};
+use crate::support::{Api, Stand, failure};
 
 type Shared<T> = Arc<Mutex<T>>;
 
@@ -23,10 +22,7 @@ fn enrolling(stand: &Stand) -> (Shared<BTreeSet<String>>, Shared<Vec<String>>) {
         let addon = event["Document"]["heroku"]["addon_id"].as_str().unwrap();
         log.lock().unwrap().push(addon.to_owned());
         if no.lock().unwrap().contains(addon) {
-            return Err(Diagnostic {
-                error_type: "DocumentError".to_owned(),
-                error_message: "the document is not usable: url is missing".to_owned(),
-            });
+            return Err(failure("the document is not usable: url is missing"));
         }
         assert_eq!(event["RefreshToken"], "hunter2");
         Ok(json!({
@@ -224,10 +220,7 @@ async fn what_cannot_be_deprovisioned_keeps_no_other_from_it() {
     stand.lambda.answer_with("deprovision-addon", |event| {
         let addon = event["AddonId"].as_str().unwrap();
         if addon == "unknown" {
-            return Err(Diagnostic {
-                error_type: "StepError".to_owned(),
-                error_message: "there is no such add-on".to_owned(),
-            });
+            return Err(failure("there is no such add-on"));
         }
         Ok(json!({ "SecretArn": "arn", "Revoked": ["a", "b"], "Outcome": "deprovisioned" }))
     });

@@ -9,7 +9,6 @@ use addon_rotation_operator::output::Output;
 use addon_rotation_operator::{OperatorError, Outcome, rollback};
 use http::Method;
 use jiff::{SignedDuration, Timestamp};
-use lambda_runtime::Diagnostic;
 use serde_json::{Value, json};
 use stand_in::{Fault, FaultRule};
 use strict_aws::secrets_manager::{Caller, RotationOptions, SecretsManager};
@@ -18,7 +17,7 @@ use super::emergency::{options, rotated, typed};
 use super::{Words, be, id, manners, stack};
 use crate::steps::{assert_fires, assert_settled, fire, schedule};
 use crate::support::{
-    Api, Crash, Instance, Stand, credential, eventually, next_document, version_id,
+    Api, Crash, Instance, Stand, credential, eventually, failure, next_document, version_id,
 };
 
 /// Stores the current document once more by hand.
@@ -69,10 +68,7 @@ async fn the_credential_of_a_rotation_that_was_under_way_is_not_the_new_one() {
     let issued = leaked.clone();
     stand.lambda.answer_with("create-secret", move |event| {
         if event["VersionId"] != issued.as_str() {
-            return Err(Diagnostic {
-                error_type: "ServiceError".to_owned(),
-                error_message: "the service is down. A retry can help.".to_owned(),
-            });
+            return Err(failure("the service is down. A retry can help."));
         }
         Ok(json!({ "CurrentVersionId": first, "CurrentAccepted": true, "CurrentNote": null }))
     });

@@ -6,16 +6,15 @@ use addon_rotation::event::VersionId;
 use addon_rotation_operator::rollback::{Options, run};
 use addon_rotation_operator::{OperatorError, Outcome};
 use http::Method;
-use lambda_runtime::Diagnostic;
 use serde_json::json;
 use stand_in::{Fault, FaultRule};
-use strict_aws::gateway::GatewayFault;
 use strict_aws::secrets_manager::Untidy;
 
 use super::{Words, be, id, manners, stack};
 use crate::steps::{assert_settled, fire, fired, schedule};
 use crate::support::{
-    Api, Clock, Crash, Instance, Invariants, Stand, When, credential, document, serving, soon,
+    Api, Clock, Crash, Instance, Invariants, Stand, When, credential, document, failure, serving,
+    soon,
 };
 
 async fn roll_back(
@@ -113,22 +112,6 @@ async fn apps_that_read_what_the_older_version_leaves_behind_have_the_whole_grac
     assert!(stand.service.is_live(&credential(&instance, &second)));
     fire(&stand, &second, 1).await;
     assert!(!stand.service.is_live(&credential(&instance, &second)));
-}
-
-#[tokio::test]
-async fn a_promotion_whose_answer_is_lost_is_done() {
-    let (stand, instance, first) = Stand::rotated(Api::V1).await;
-    // The SDK's own repeats find it done, and are refused.
-    stand.gateway.fail_next(GatewayFault::new(
-        "secretsmanager:UpdateSecretVersionStage",
-        "AWSCURRENT",
-        Fault::LoseAnswer,
-    ));
-    let (words, result) = roll_back(&stand, &instance, None).await;
-    assert_eq!(result.unwrap(), Outcome::Fine);
-    assert_eq!(words.done(), STEPS);
-    assert_eq!(stand.gateway.pending_faults("AWSCURRENT"), 0);
-    assert_eq!(stand.current(&instance), first);
 }
 
 /// v1 does not say what it shows when it confirms a write.
@@ -268,11 +251,9 @@ async fn a_rotation_that_secrets_manager_has_yet_to_complete_is_not_rolled_back(
     let stand = Stand::start_without_retries().await;
     let instance = stand.enrolled(Api::V1).await;
     // Promoted, and no answer to Secrets Manager.
-    stand.lambda.crash_next(Crash {
-        function: "rotate",
-        step: Some("finishSecret"),
-        when: When::After,
-    });
+    stand
+        .lambda
+        .crash_next(Crash::after("rotate", "finishSecret"));
     let second = stand.start_rotation(&instance).await;
     stand.rotation_failed().await;
     let (_, result) = roll_back(&stand, &instance, None).await;
@@ -356,10 +337,7 @@ async fn a_version_whose_login_cannot_be_tried_is_not_left_without_its_grace_per
         if event["VersionId"] != unavailable.as_str() {
             return Ok(json!(null));
         }
-        Err(Diagnostic {
-            error_type: "ServiceError".to_owned(),
-            error_message: "the service is down. A retry can help.".to_owned(),
-        })
+        Err(failure("the service is down. A retry can help."))
     });
     let (_, result) = roll_back(&stand, &instance, Some(&old)).await;
     let error = result.unwrap_err().to_string();

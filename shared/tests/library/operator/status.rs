@@ -9,7 +9,6 @@ use addon_rotation_operator::status::{Options, look, run};
 use axum::body::Bytes;
 use http::Request;
 use serde_json::json;
-use stand_in::{Fault, FaultRule};
 
 use super::{Words, id, operations, stack};
 use crate::steps::{fire, schedule};
@@ -168,11 +167,7 @@ async fn why_the_last_try_of_a_revocation_failed_is_told_for_people_and_programs
         .unwrap();
     assert!(!words.text().contains("last error"), "{}", words.text());
 
-    stand.service.fail_next(
-        FaultRule::next(Fault::status(403))
-            .by(http::Method::DELETE)
-            .at("/v1/credentials/"),
-    );
+    stand.refuse(http::Method::DELETE, 403);
     fire(&stand, &first, 0).await;
     let words = Words::default();
     run(&stack(&stand), &words.output(), &options())

@@ -8,7 +8,6 @@ use super::support::{Stand, Version, answer, execute, username};
 use crate::support::{document, in_time, serving, soon, within};
 
 on_each!(
-    a_read_only_database_keeps_no_credential_alive,
     a_database_without_connections_keeps_no_credential_alive,
     a_dropped_database_keeps_no_credential_alive,
     no_setting_of_a_database_keeps_a_credential_alive,
@@ -36,25 +35,6 @@ async fn with_a_table_of_its_own(
 async fn owner_of_the_table(stand: &Stand) -> String {
     let owner = "SELECT relowner::regrole FROM pg_class WHERE relname = 'own'";
     stand.ask("shop", owner).await
-}
-
-async fn a_read_only_database_keeps_no_credential_alive(version: Version) {
-    let mut stand = Stand::start(version, &[]).await;
-    let imported = stand.imported.clone();
-    let leaked = with_a_table_of_its_own(&mut stand, &imported).await;
-    let client = stand.log_in(&leaked, "shop").await;
-    // For everybody but itself.
-    execute(
-        &client,
-        "ALTER DATABASE shop SET default_transaction_read_only TO on; SET ROLE NONE; \
-         ALTER ROLE CURRENT_USER SET default_transaction_read_only TO off",
-    )
-    .await;
-    let next = stand.issued(&leaked).await;
-    stand.revoked(&imported).await;
-    stand.revoked(&leaked).await;
-    assert_eq!(owner_of_the_table(&stand).await, "customer");
-    assert_eq!(stand.verdict(&next).await, Verdict::Accepted);
 }
 
 async fn a_database_without_connections_keeps_no_credential_alive(version: Version) {

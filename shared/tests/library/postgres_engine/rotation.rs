@@ -13,7 +13,6 @@ on_each!(
     names_are_the_customers_own_business,
     sessions_of_the_revoked_role_end_and_no_others,
     no_password_is_logged,
-    an_app_with_psql_never_notices,
     a_role_that_is_named_as_its_own_owner_keeps_everything,
     many_at_once,
     a_rehearsal_finds_everything_in_order_and_leaves_nothing,
@@ -178,34 +177,6 @@ async fn no_password_is_logged(version: Version) {
     );
     assert!(stand.server.log().contains(&created));
     stand.assert_no_password_is_logged();
-}
-
-async fn an_app_with_psql_never_notices(version: Version) {
-    let mut stand = Stand::start(version, &[]).await;
-    let imported = stand.imported.clone();
-    let client = stand.log_in(&imported, "shop").await;
-    execute(&client, "CREATE TABLE logins (who name, login name)").await;
-    drop(client);
-    let mut old = stand.psql(&imported);
-    stand.wait_for_logins(&imported, 3).await;
-    let mut value = imported;
-    for _ in 0..2 {
-        let next = stand.issued(&value).await;
-        // Dynos restart one after the other: both are logged in.
-        let mut new = stand.psql(&next);
-        stand.wait_for_logins(&next, 3).await;
-        stand.wait_for_logins(&value, 3).await;
-        assert_eq!(old.try_wait().unwrap(), None);
-        stand.revoked(&value).await;
-        let ended = old.wait_with_output().await.unwrap();
-        let words = String::from_utf8_lossy(&ended.stderr).into_owned();
-        assert!(words.contains("administrator command"), "{words}");
-        stand.wait_for_logins(&next, 3).await;
-        assert_eq!(new.try_wait().unwrap(), None);
-        (value, old) = (next, new);
-    }
-    let everybody = "SELECT string_agg(DISTINCT who, ',') FROM logins";
-    assert_eq!(stand.ask("shop", everybody).await, "customer");
 }
 
 async fn a_role_that_is_named_as_its_own_owner_keeps_everything(version: Version) {

@@ -1,23 +1,20 @@
 //! A partner's database server and its administrator.
 
 use std::path::PathBuf;
-use std::process::Stdio;
 use std::sync::Arc;
 
 use addon_rotation::deadline::{Deadline, Transient as _};
 use addon_rotation::document::{Document, Fields};
-use addon_rotation::net::{self, PlainText};
 use addon_rotation::service::{ServiceError, Services, Verdict};
 use database_servers::postgres::{ADMINISTRATOR, Postgres, PostgresOptions, SUPERUSER, quote};
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tokio::io::AsyncWriteExt as _;
-use tokio::process::{Child, Command};
+use tokio::process::Command;
 use tokio_postgres::{Client, NoTls, SimpleQueryMessage};
 use tools::{LATER_POSTGRES, ensure_postgres, target_directory};
 
 use crate::support::{
-    document, eventually, next_document, random, serving, soon, version_id, within,
+    document, next_document, random, services, serving, soon, version_id, within,
 };
 
 /// Which server: by the first number of its version. 15 is Debian 12's.
@@ -59,8 +56,6 @@ impl Stand {
         options: PostgresOptions,
         customer: &str,
     ) -> Self {
-        // Already installed is as good.
-        let _ = rustls::crypto::ring::default_provider().install_default();
         let logs = tempfile::tempdir().unwrap();
         let programs = programs(version).await;
         let server = Postgres::start_with(&programs, logs.path(), options)
@@ -89,7 +84,7 @@ impl Stand {
                 server.superuser_password().to_owned(),
             ],
             server,
-            services: Services::new(net::http_client().unwrap()).speaking(PlainText::OnLoopback),
+            services: services(),
             programs,
             imported,
             _logs: logs,
@@ -193,32 +188,6 @@ impl Stand {
         config
     }
 
-    /// PostgreSQL's own client, logged in as a customer's app that reads its config var, filling the
-    /// table `logins` until it is ended.
-    pub(crate) fn psql(&self, value: &Value) -> Child {
-        let url = format!(
-            "postgres://{}@127.0.0.1:{}/shop",
-            username(value),
-            self.server.port()
-        );
-        let mut psql = Command::new(self.programs.join("psql"));
-        psql.args(["--no-psqlrc", "--quiet", "--set", "ON_ERROR_STOP=1", &url])
-            .env("PGPASSWORD", value["password"].as_str().unwrap())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .kill_on_drop(true);
-        let mut child = psql.spawn().unwrap();
-        let mut stdin = child.stdin.take().unwrap();
-        tokio::spawn(async move {
-            // It ends before its input does.
-            let _ = stdin
-                .write_all(b"INSERT INTO logins VALUES (current_user, session_user) \\watch 0.02\n")
-                .await;
-        });
-        child
-    }
-
     /// Whether a session of the customer's is let in that streams the log.
     pub(crate) async fn is_sender(&self, value: &Value, replication: &str) -> bool {
         let to = format!(
@@ -252,18 +221,6 @@ impl Stand {
             return administrator(SUPERUSER, self.server.superuser_password());
         }
         administrator(ADMINISTRATOR, self.server.administrator_password())
-    }
-
-    /// Waits until the app with this document has logged in so many times more.
-    pub(crate) async fn wait_for_logins(&self, value: &Value, more: u32) {
-        let client = self.server.connect("shop").await.unwrap();
-        let query = format!(
-            "SELECT count(*) FROM logins WHERE login = '{}'",
-            username(value)
-        );
-        let count = async || answer(&client, &query).await.parse::<u32>().unwrap();
-        let wanted = count().await + more;
-        assert!(eventually(async || count().await >= wanted).await);
     }
 
     /// The superuser's answer to a query of one value.

@@ -7,11 +7,7 @@ use database_servers::certificates::Authority;
 use database_servers::postgres::PostgresOptions;
 
 use super::support::{Stand, Version};
-use crate::support::{document, next_document, serving, soon, version_id, within};
-
-/// An address that leads to this machine and yet is none of its loopback addresses, so that no
-/// plain text is sent there.
-const HERE: &str = "0.0.0.0";
+use crate::support::{HERE, document, next_document, serving, soon, trusting, version_id, within};
 
 async fn start(authority: &Authority, names: &[&str]) -> Stand {
     let options = PostgresOptions {
@@ -19,13 +15,6 @@ async fn start(authority: &Authority, names: &[&str]) -> Stand {
         ..PostgresOptions::default()
     };
     Stand::start_with(Version(15), options, "customer").await
-}
-
-fn trusting(services: &Services, authority: &Authority) -> Services {
-    let bundle = tempfile::NamedTempFile::new().unwrap();
-    std::fs::write(bundle.path(), authority.pem()).unwrap();
-    let roots = Roots::with_bundle(bundle.path()).unwrap();
-    services.clone().trusting(Some(roots)).unwrap()
 }
 
 async fn refused(stand: &Stand, services: &Services, host: &str) -> ServiceError {
@@ -42,8 +31,8 @@ async fn refused(stand: &Stand, services: &Services, host: &str) -> ServiceError
 async fn a_server_is_trusted_if_its_authority_is_in_the_bundle_and_its_name_in_the_certificate() {
     let authority = Authority::new().unwrap();
     let stand = start(&authority, &[HERE]).await;
-    let (here, trusting) = (stand.at(HERE), trusting(&stand.services, &authority));
-    let verdict = trusting.verify(&here, soon()).await;
+    let (here, trusted) = (stand.at(HERE), trusting(&stand.services, &authority));
+    let verdict = trusted.verify(&here, soon()).await;
     assert_eq!(verdict, Ok(Verdict::Accepted));
 
     // The administrator's login is bound to the connection, as the server offers it.
@@ -51,14 +40,14 @@ async fn a_server_is_trusted_if_its_authority_is_in_the_bundle_and_its_name_in_t
     value["host"] = HERE.into();
     let next = document(&next_document(&value, &version_id()));
     let administrator = serving(&stand.administrator, &next);
-    let issued = trusting.issue(&next, &administrator, soon()).await;
+    let issued = trusted.issue(&next, &administrator, soon()).await;
     assert_eq!(issued, Ok(()));
-    let verdict = trusting.verify(&next, soon()).await;
+    let verdict = trusted.verify(&next, soon()).await;
     assert_eq!(verdict, Ok(Verdict::Accepted));
 
     let error = refused(&stand, &stand.services, HERE).await.to_string();
     assert!(error.contains("CaBundleLayer"), "{error}");
-    let another = super::tls::trusting(&stand.services, &Authority::new().unwrap());
+    let another = trusting(&stand.services, &Authority::new().unwrap());
     let error = refused(&stand, &another, HERE).await.to_string();
     assert!(error.contains("CaBundleLayer"), "{error}");
 }
@@ -68,22 +57,9 @@ async fn a_server_is_trusted_if_its_authority_is_in_the_bundle_and_its_name_in_t
 async fn a_certificate_for_another_host_is_refused() {
     let authority = Authority::new().unwrap();
     let stand = start(&authority, &["db7.acme.example", "127.0.0.1"]).await;
-    let trusting = trusting(&stand.services, &authority);
-    let error = refused(&stand, &trusting, HERE).await.to_string();
+    let trusted = trusting(&stand.services, &authority);
+    let error = refused(&stand, &trusted, HERE).await.to_string();
     assert!(error.contains("for another host name"), "{error}");
-}
-
-#[tokio::test]
-#[ignore = "needs the local cloud: cargo xtask test"]
-async fn plain_text_leaves_no_machine() {
-    let stand = Stand::start(Version(15), &[]).await;
-    let error = refused(&stand, &stand.services, HERE).await.to_string();
-    assert!(error.contains("offers no TLS"), "{error}");
-    let logged_in = "connection authorized: user=customer";
-    assert!(!stand.server.log().contains(logged_in));
-    let here = stand.at("127.0.0.1");
-    let verdict = stand.services.verify(&here, soon()).await;
-    assert_eq!(verdict, Ok(Verdict::Accepted));
 }
 
 #[test]

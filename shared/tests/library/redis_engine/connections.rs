@@ -60,9 +60,8 @@ async fn connections_end_with_their_user_and_others_go_on() {
 #[tokio::test]
 #[ignore = "needs the local cloud: cargo xtask test"]
 async fn issuing_again_disturbs_nobody_who_uses_the_credential_already() {
-    let (line, password) = user("bob", "~* &* +@all");
-    let stand = Stand::start(RedisOptions::new(Users::AclFile), &[line]).await;
-    let second = stand.imported("bob", &password).next();
+    let (stand, first) = Stand::enrolled(Users::AclFile, "bob", "~* &* +@all").await;
+    let second = first.next();
     stand.issue(&second).await.unwrap();
     let mut subscriber = stand.customer(&second).await;
     subscriber.say("SUBSCRIBE news").await;

@@ -8,9 +8,9 @@ use super::support::{Customer, Stand, user};
 #[ignore = "needs the local cloud: cargo xtask test"]
 async fn a_user_that_was_not_saved_yet_is_made_and_saved_by_the_next_try() {
     for restarted in [false, true] {
-        let (line, password) = user("bob", "~* resetchannels -@all +get");
-        let mut stand = Stand::start(RedisOptions::new(Users::AclFile), &[line]).await;
-        let second = stand.imported("bob", &password).next();
+        let (mut stand, first) =
+            Stand::enrolled(Users::AclFile, "bob", "~* resetchannels -@all +get").await;
+        let second = first.next();
         let hash = hash(second.password());
         let rules = ["~*", "resetchannels", "-@all", "+get", "on", &hash];
         let command = [&["ACL", "SETUSER", second.user()][..], &rules].concat();
@@ -30,9 +30,8 @@ async fn a_user_that_was_not_saved_yet_is_made_and_saved_by_the_next_try() {
 #[tokio::test]
 #[ignore = "needs the local cloud: cargo xtask test"]
 async fn a_user_whose_model_is_gone_can_be_issued_again() {
-    let (line, password) = user("bob", "~* resetchannels -@all +get");
-    let stand = Stand::start(RedisOptions::new(Users::AclFile), &[line]).await;
-    let first = stand.imported("bob", &password);
+    let (stand, first) =
+        Stand::enrolled(Users::AclFile, "bob", "~* resetchannels -@all +get").await;
     let second = first.next();
     stand.issue(&second).await.unwrap();
     stand.revoke(&first).await.unwrap();
@@ -46,9 +45,8 @@ async fn a_user_whose_model_is_gone_can_be_issued_again() {
 #[ignore = "needs the local cloud: cargo xtask test"]
 async fn a_revocation_that_was_not_saved_yet_is_made_again() {
     for restarted in [false, true] {
-        let (line, password) = user("bob", "~* resetchannels -@all +get");
-        let mut stand = Stand::start(RedisOptions::new(Users::AclFile), &[line]).await;
-        let first = stand.imported("bob", &password);
+        let (mut stand, first) =
+            Stand::enrolled(Users::AclFile, "bob", "~* resetchannels -@all +get").await;
         let second = first.next();
         stand.issue(&second).await.unwrap();
         stand

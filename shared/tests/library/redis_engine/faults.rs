@@ -5,19 +5,13 @@ use std::time::Duration;
 use addon_rotation::deadline::{Deadline, Transient as _};
 use addon_rotation::service::{Kind, ServiceError, Verdict};
 use database_servers::redis::{RedisOptions, Users};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpListener;
-use tokio_util::task::AbortOnDropHandle;
 
-use super::support::{Customer, Stand, administrator, imported, services, user};
-use crate::support::{issue, once, random, revoke, serving, soon, within};
+use super::support::{Customer, Stand, administrator, imported, user};
+use crate::authority::server::{Ask, Hostile};
+use crate::support::{issue, once, random, revoke, services, serving, soon, within};
 
-async fn stand(users: Users) -> (Stand, super::support::Version) {
-    let (line, password) = user("bob", "~* resetchannels -@all +get");
-    let stand = Stand::start(RedisOptions::new(users), &[line]).await;
-    let first = stand.imported("bob", &password);
-    (stand, first)
-}
+/// What the imported user may do.
+const RULES: &str = "~* resetchannels -@all +get";
 
 /// Whether the error is about the connection alone.
 fn cut(error: &ServiceError) -> bool {
@@ -27,7 +21,7 @@ fn cut(error: &ServiceError) -> bool {
 #[tokio::test]
 #[ignore = "needs the local cloud: cargo xtask test"]
 async fn a_server_that_is_down_is_waited_for() {
-    let (mut stand, first) = stand(Users::AclFile).await;
+    let (mut stand, first) = Stand::enrolled(Users::AclFile, "bob", RULES).await;
     let second = first.next();
     let fields = stand.administrator();
     stand.redis.halt().await;
@@ -69,7 +63,7 @@ async fn a_server_that_is_down_is_waited_for() {
 #[tokio::test]
 #[ignore = "needs the local cloud: cargo xtask test"]
 async fn an_administrator_who_may_not_is_named() {
-    let (stand, first) = stand(Users::AclFile).await;
+    let (stand, first) = Stand::enrolled(Users::AclFile, "bob", RULES).await;
     let second = first.next();
     let weak = [
         "ACL",
@@ -115,7 +109,7 @@ async fn an_administrator_who_may_not_is_named() {
 #[tokio::test]
 #[ignore = "needs the local cloud: cargo xtask test"]
 async fn a_server_full_of_connections_refuses_nobodys_credential() {
-    let (stand, first) = stand(Users::AclFile).await;
+    let (stand, first) = Stand::enrolled(Users::AclFile, "bob", RULES).await;
     let mut only = stand.customer(&first).await;
     let one = ["CONFIG", "SET", "maxclients", "1"];
     stand.redis.command(&one).await.unwrap();
@@ -154,7 +148,7 @@ async fn a_server_full_of_connections_refuses_nobodys_credential() {
 #[tokio::test]
 #[ignore = "needs the local cloud: cargo xtask test"]
 async fn a_file_that_cannot_be_written_is_named_and_a_later_try_succeeds() {
-    let (mut stand, first) = stand(Users::AclFile).await;
+    let (mut stand, first) = Stand::enrolled(Users::AclFile, "bob", RULES).await;
     let second = first.next();
     let (there, away) = (
         stand.redis.acl_directory(),
@@ -208,55 +202,21 @@ async fn a_command_that_a_managed_service_forbids_is_named() {
             "-ERR unknown command '{command}', with args beginning with: 'bob' '{password}' \r\n"
         ))
     };
-    let server = Fake::start(vec![quoting("AUTH")]).await;
-    let version = imported("127.0.0.1", server.port, "bob", &password);
+    let server = said(vec![quoting("AUTH")]).await;
+    let version = imported("127.0.0.1", server.port(), "bob", &password);
     let error = services().verify(&version.document, soon()).await;
     names_the_forbidden(&error.unwrap_err(), &password);
 
-    let server = Fake::start(vec![Some("+OK\r\n".to_owned()), quoting("ACL")]).await;
-    let version = imported("127.0.0.1", server.port, "bob", &password);
+    let server = said(vec![Some("+OK\r\n".to_owned()), quoting("ACL")]).await;
+    let version = imported("127.0.0.1", server.port(), "bob", &password);
     let fields = administrator("administrator", "a password");
     let error = issue(&services(), &fields, &version.document).await;
     names_the_forbidden(&error.unwrap_err(), &password);
 }
 
-/// Something that answers every login and every command the same.
-pub(super) struct Fake {
-    pub(super) port: u16,
-    _serving: AbortOnDropHandle<()>,
-}
-
-impl Fake {
-    /// The answers of each connection: the last one to everything that follows; none closes it.
-    pub(super) async fn start(answers: Vec<Option<String>>) -> Self {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-        let port = listener.local_addr().unwrap().port();
-        let serving = tokio::spawn(async move {
-            loop {
-                let (mut stream, _) = listener.accept().await.unwrap();
-                let answers = answers.clone();
-                tokio::spawn(async move {
-                    let (mut buffer, mut next) = ([0; 4096], 0);
-                    while stream
-                        .read(&mut buffer)
-                        .await
-                        .is_ok_and(|length| length > 0)
-                    {
-                        let answer = &answers[next.min(answers.len() - 1)];
-                        next += 1;
-                        let Some(answer) = answer else { return };
-                        if stream.write_all(answer.as_bytes()).await.is_err() {
-                            return;
-                        }
-                    }
-                });
-            }
-        });
-        Self {
-            port,
-            _serving: AbortOnDropHandle::new(serving),
-        }
-    }
+/// A server that says these words, one after the other.
+pub(super) async fn said(answers: Vec<Option<String>>) -> Hostile {
+    Hostile::start("127.0.0.1", Ask::Redis(answers), None).await
 }
 
 #[tokio::test]
@@ -293,12 +253,12 @@ async fn what_passes_is_told_from_what_does_not() {
         ("-NOAUTH Authentication required.", false, "masterarn"),
         ("-ERR something new", false, "something new"),
     ] {
-        let server = Fake::start(vec![
+        let server = said(vec![
             Some("+OK\r\n".to_owned()),
             Some(format!("{answer}\r\n")),
         ])
         .await;
-        let version = imported("127.0.0.1", server.port, "bob", &random());
+        let version = imported("127.0.0.1", server.port(), "bob", &random());
         let error = once(async |deadline| {
             let services = services();
             let administrator = serving(&fields, &version.document);
@@ -329,8 +289,8 @@ async fn only_a_wrong_password_is_a_refusal() {
         ("-NOPERM User bob has no permissions", None),
         ("HTTP/1.1 400 Bad Request", None),
     ] {
-        let server = Fake::start(vec![Some(format!("{answer}\r\n"))]).await;
-        let version = imported("127.0.0.1", server.port, "bob", &random());
+        let server = said(vec![Some(format!("{answer}\r\n"))]).await;
+        let version = imported("127.0.0.1", server.port(), "bob", &random());
         let deadline = match verdict {
             Some(_) => soon(),
             None => Deadline::after(Duration::from_millis(300)),
@@ -349,8 +309,8 @@ async fn only_a_wrong_password_is_a_refusal() {
 #[tokio::test]
 async fn a_server_that_hangs_up_or_says_nothing_ends_in_an_error_before_the_deadline() {
     for answer in [None, Some(String::new())] {
-        let server = Fake::start(vec![answer]).await;
-        let version = imported("127.0.0.1", server.port, "bob", &random());
+        let server = said(vec![answer]).await;
+        let version = imported("127.0.0.1", server.port(), "bob", &random());
         let deadline = Deadline::after(Duration::from_millis(500));
         let services = services();
         let verify = services.verify(&version.document, deadline);
@@ -362,9 +322,7 @@ async fn a_server_that_hangs_up_or_says_nothing_ends_in_an_error_before_the_dead
 #[tokio::test]
 #[ignore = "needs the local cloud: cargo xtask test"]
 async fn a_customer_may_have_no_right_but_to_log_in() {
-    let (line, password) = user("bob", "resetchannels -@all");
-    let stand = Stand::start(RedisOptions::new(Users::AclFile), &[line]).await;
-    let first = stand.imported("bob", &password);
+    let (stand, first) = Stand::enrolled(Users::AclFile, "bob", "resetchannels -@all").await;
     let mut customer: Customer = stand.customer(&first).await;
     assert!(customer.ask("PING").await.starts_with("-NOPERM"));
     stand.expect(&[&first], &[]).await;

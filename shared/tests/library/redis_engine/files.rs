@@ -4,7 +4,7 @@
 use addon_rotation::service::{Kind, ServiceError};
 use database_servers::redis::{ADMINISTRATOR, RedisOptions, Users};
 
-use super::support::{Stand, Version, asking, user};
+use super::support::{Stand, Version, asking};
 use crate::support::{random, serving, soon, within};
 
 /// Users that no ACL file holds, and the server's users after a restart are as before.
@@ -16,9 +16,7 @@ async fn a_server_without_an_acl_file_is_left_alone_and_starts_again() {
         Users::CommandLine,
         Users::ConfigurationFile,
     ] {
-        let (line, password) = user("bob", "~* resetchannels -@all +get");
-        let mut stand = Stand::start(RedisOptions::new(users), &[line]).await;
-        let first = stand.imported("bob", &password);
+        let (mut stand, first) = Stand::enrolled(users, "bob", "~* resetchannels -@all +get").await;
         let second = first.next();
         let before = stand.saved();
         let error = issue(&stand, &second, "acl-file").await.unwrap_err();
@@ -39,9 +37,8 @@ async fn a_server_without_an_acl_file_is_left_alone_and_starts_again() {
 #[tokio::test]
 #[ignore = "needs the local cloud: cargo xtask test"]
 async fn a_revocation_ends_the_credential_before_it_looks_at_files() {
-    let (line, password) = user("bob", "~* resetchannels -@all +get");
-    let mut stand = Stand::start(RedisOptions::new(Users::IncludedFile), &[line]).await;
-    let first = stand.imported("bob", &password);
+    let (mut stand, first) =
+        Stand::enrolled(Users::IncludedFile, "bob", "~* resetchannels -@all +get").await;
     let error = stand.revoke(&first).await.unwrap_err();
     assert!(error.to_string().contains("a restart"), "{error}");
     stand.expect(&[], &[&first]).await;
@@ -72,9 +69,13 @@ async fn a_password_in_the_configuration_file_stays_the_only_login() {
 #[tokio::test]
 #[ignore = "needs the local cloud: cargo xtask test"]
 async fn another_word_than_the_two_is_refused() {
-    let (line, password) = user("bob", "~* resetchannels -@all +get");
-    let stand = Stand::start(RedisOptions::new(Users::ConfigurationFile), &[line]).await;
-    let second = stand.imported("bob", &password).next();
+    let (stand, first) = Stand::enrolled(
+        Users::ConfigurationFile,
+        "bob",
+        "~* resetchannels -@all +get",
+    )
+    .await;
+    let second = first.next();
     let error = issue(&stand, &second, "config_rewrite").await.unwrap_err();
     assert!(
         matches!(error, ServiceError::AdministratorOption { .. }),

@@ -1,16 +1,10 @@
 //! No password where others may read it.
 
-use std::time::Duration;
-
-use addon_rotation::deadline::Deadline;
-use addon_rotation::service::Kind;
 use database_servers::redis::{ADMINISTRATOR, RedisOptions, Users, hash};
-use tokio::io::AsyncReadExt as _;
-use tokio::net::TcpListener;
 use tools::process::Process;
 
-use super::support::{Stand, imported, services, user};
-use crate::support::{PATIENCE, random, within};
+use super::support::{Stand, user};
+use crate::support::PATIENCE;
 
 #[tokio::test]
 #[ignore = "needs the local cloud: cargo xtask test"]
@@ -71,28 +65,4 @@ async fn whoever_watches_the_server_sees_no_password() {
         }
     }
     assert!(!seen.contains(hash.trim_start_matches('#')));
-}
-
-/// Connections to this address stay on this machine, but it is no loopback address.
-const NOT_LOOPBACK: &str = "0.0.0.0";
-
-#[tokio::test]
-async fn no_login_leaves_this_machine_in_plain_text() {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-    let port = listener.local_addr().unwrap().port();
-    let heard = tokio::spawn(async move {
-        let (mut stream, _) = listener.accept().await.unwrap();
-        let mut heard = vec![0; 4096];
-        let length = stream.read(&mut heard).await.unwrap();
-        heard.truncate(length);
-        heard
-    });
-    let version = imported(NOT_LOOPBACK, port, "bob", &random());
-    let (services, deadline) = (services(), Deadline::after(Duration::from_millis(300)));
-    let error = within(services.verify(&version.document, deadline))
-        .await
-        .unwrap_err();
-    assert!(error.kind() == Some(Kind::Unreachable), "{error}");
-    // The first record of a TLS handshake.
-    assert_eq!(heard.await.unwrap()[..2], [0x16, 0x03]);
 }

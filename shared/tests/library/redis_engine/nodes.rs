@@ -9,7 +9,7 @@ use super::support::{Stand, Version, user};
 use crate::support::{once, serving, version_id, within};
 
 /// Two servers with the same users, and a document for both.
-async fn pair() -> (Stand, Stand, Version) {
+pub(super) async fn pair() -> (Stand, Stand, Version) {
     let (line, password) = user("bob", "~* resetchannels -@all +get");
     let users = [line];
     let one = Stand::start(RedisOptions::new(Users::AclFile), &users).await;

@@ -189,9 +189,8 @@ async fn two_rotations_within_one_grace_period_leave_three_logins() {
 #[tokio::test]
 #[ignore = "needs the local cloud: cargo xtask test"]
 async fn an_operator_may_change_a_users_rules_between_rotations() {
-    let (line, password) = user("bob", "~* resetchannels -@all +get");
-    let stand = Stand::start(RedisOptions::new(Users::AclFile), &[line]).await;
-    let first = stand.imported("bob", &password);
+    let (stand, first) =
+        Stand::enrolled(Users::AclFile, "bob", "~* resetchannels -@all +get").await;
     let second = first.next();
     stand.issue(&second).await.unwrap();
     stand

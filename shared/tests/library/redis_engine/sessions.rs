@@ -1,8 +1,8 @@
 //! Who uses a credential, and what its holder could do with it.
 
 use database_servers::redis::{RedisOptions, Users, hash};
-use serde_json::json;
 
+use super::nodes::pair;
 use super::support::{Customer, Stand, Version, user};
 use crate::support::{Log, serving, soon, within};
 
@@ -45,18 +45,7 @@ async fn the_connections_of_a_user_are_counted_and_no_others() {
 #[tokio::test]
 #[ignore = "needs the local cloud: cargo xtask test"]
 async fn every_node_is_asked() {
-    let (line, password) = user("bob", "~* resetchannels -@all +get");
-    let one = Stand::start(
-        RedisOptions::new(Users::AclFile),
-        std::slice::from_ref(&line),
-    )
-    .await;
-    let other = Stand::start(RedisOptions::new(Users::AclFile), &[line]).await;
-    let hash = hash(one.redis.administrator_password());
-    let known = ["ACL", "SETUSER", "administrator", &hash];
-    other.redis.command(&known).await.unwrap();
-    let nodes = json!([{ "host": "127.0.0.1", "port": other.redis.port() }]);
-    let first = one.imported("bob", &password).with("nodes", nodes);
+    let (one, other, first) = pair().await;
     let _connections = [one.customer(&first).await, other.customer(&first).await];
     assert_eq!(sessions(&one, &first).await.0, 2);
 }

@@ -4,7 +4,6 @@ use std::path::Path;
 use std::sync::Arc;
 
 use addon_rotation::document::{Document, Fields};
-use addon_rotation::net::{self, PlainText};
 use addon_rotation::service::{ServiceError, Services, Verdict};
 use database_servers::redis::{ADMINISTRATOR, Redis, RedisOptions, Users, hash};
 use serde_json::{Value, json};
@@ -14,7 +13,7 @@ use tokio::net::TcpStream;
 use tools::{ensure_redis, target_directory};
 
 use crate::support::{
-    document, issue, next_document, random, revoke, serving, soon, version_id, within,
+    document, issue, next_document, random, revoke, services, serving, soon, version_id, within,
 };
 
 /// A server, and what the functions reach it through.
@@ -67,6 +66,14 @@ impl Stand {
         let target = target_directory(&workspace);
         let programs = ensure_redis(&target, Arc::new(|line: &str| println!("{line}")));
         Self::on(&programs.await.unwrap(), options, users).await
+    }
+
+    /// A server that keeps its users so, and an instance's imported one.
+    pub(super) async fn enrolled(users: Users, name: &str, rules: &str) -> (Self, Version) {
+        let (line, password) = user(name, rules);
+        let stand = Self::start(RedisOptions::new(users), &[line]).await;
+        let first = stand.imported(name, &password);
+        (stand, first)
     }
 
     /// The same with another server's programs.
@@ -212,13 +219,6 @@ pub(super) fn asking(user: &str, password: &str, persist_users: &str) -> Fields 
         "username": user, "password": password, "persist_users": persist_users,
     });
     Fields::parse(&value.to_string()).unwrap()
-}
-
-/// What the functions reach services through.
-pub(super) fn services() -> Services {
-    // Already installed is as good.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    Services::new(net::http_client().unwrap()).speaking(PlainText::OnLoopback)
 }
 
 /// A user's line, and the password that goes with it.

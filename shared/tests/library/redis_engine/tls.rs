@@ -1,20 +1,13 @@
 //! TLS: the certificate's authority and name are checked.
 
-use std::time::Duration;
-
-use addon_rotation::deadline::{Deadline, Transient as _};
-use addon_rotation::net::Roots;
-use addon_rotation::service::{Kind, ServiceError, Services, Verdict};
+use addon_rotation::deadline::Transient as _;
+use addon_rotation::service::{ServiceError, Services};
 use database_servers::certificates::Authority;
 use database_servers::redis::{RedisOptions, Users};
 
-use super::faults::Fake;
-use super::support::{Stand, Version, imported, services, user};
-use crate::support::{random, soon, within};
-
-/// An address that leads to this machine and yet is none of its loopback addresses, so that no
-/// plain text is sent there.
-const HERE: &str = "0.0.0.0";
+use super::faults::said;
+use super::support::{Stand, Version, imported, user};
+use crate::support::{HERE, random, services, soon, trusting, within};
 
 /// A server with a certificate for these names, and a document that reaches it by TLS.
 async fn start(authority: &Authority, names: &[&str]) -> (Stand, Version) {
@@ -27,13 +20,6 @@ async fn start(authority: &Authority, names: &[&str]) -> (Stand, Version) {
     let port = stand.redis.tls_port();
     let first = stand.imported("bob", &password).with("host", HERE);
     (stand, first.with("port", port))
-}
-
-fn trusting(services: &Services, authority: &Authority) -> Services {
-    let bundle = tempfile::NamedTempFile::new().unwrap();
-    std::fs::write(bundle.path(), authority.pem()).unwrap();
-    let roots = Roots::with_bundle(bundle.path()).unwrap();
-    services.clone().trusting(Some(roots)).unwrap()
 }
 
 async fn refused(services: &Services, version: &Version) -> ServiceError {
@@ -69,29 +55,15 @@ async fn a_server_is_trusted_if_its_authority_is_in_the_bundle_and_its_name_in_t
 async fn a_certificate_for_another_host_is_refused() {
     let authority = Authority::new().unwrap();
     let (stand, first) = start(&authority, &["cache1.acme.example", "127.0.0.1"]).await;
-    let services = trusting(&stand.services, &authority);
-    let error = refused(&services, &first).await.to_string();
+    let trusted = trusting(&stand.services, &authority);
+    let error = refused(&trusted, &first).await.to_string();
     assert!(error.contains("for another host name"), "{error}");
 }
 
 #[tokio::test]
-#[ignore = "needs the local cloud: cargo xtask test"]
-async fn a_server_without_tls_is_not_spoken_to_in_plain_text() {
-    let (stand, first) = start(&Authority::new().unwrap(), &[HERE]).await;
-    let plain = first.with("port", stand.redis.port());
-    // Redis takes the handshake for the beginning of a command, and may wait for its end.
-    let deadline = Deadline::after(Duration::from_millis(500));
-    let error = within(stand.services.verify(&plain.document, deadline)).await;
-    let error = error.unwrap_err();
-    assert!(error.kind() == Some(Kind::Unreachable), "{error}");
-    let here = plain.with("host", "127.0.0.1");
-    assert_eq!(stand.verify(&here).await, Verdict::Accepted);
-}
-
-#[tokio::test]
 async fn a_server_that_answers_a_handshake_in_plain_text_offers_no_tls() {
-    let server = Fake::start(vec![Some("-ERR Protocol error\r\n".to_owned())]).await;
-    let plain = imported(HERE, server.port, "bob", &random());
+    let server = said(vec![Some("-ERR Protocol error\r\n".to_owned())]).await;
+    let plain = imported(HERE, server.port(), "bob", &random());
     let error = refused(&services(), &plain).await.to_string();
     assert!(error.contains("offers no TLS"), "{error}");
 }

@@ -3,9 +3,8 @@
 use http::Method;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
+use stand_in::Fault;
 use stand_in::events::EventKind;
-use stand_in::{Fault, FaultRule};
-use strict_aws::gateway::GatewayFault;
 
 use super::{assert_fires, assert_settled, fire, grace_period, schedule};
 use crate::support::{Api, Stand};
@@ -59,11 +58,7 @@ async fn a_rotation_is_announced_when_it_is_done() {
 async fn a_step_that_fails_is_announced_in_the_words_of_its_error() {
     let stand = Stand::start().await;
     let instance = stand.enrolled(Api::V1).await;
-    stand.service.fail_next(
-        FaultRule::next(Fault::status(403))
-            .by(Method::PUT)
-            .at("/v1/credentials/"),
-    );
+    stand.refuse(Method::PUT, 403);
     let version = stand.rotate(&instance).await;
     let record = stand.lambda.records_of("rotate");
     let message = record.into_iter().find_map(|record| record.error).unwrap();
@@ -87,11 +82,7 @@ async fn nothing_depends_on_the_bus() {
     let instance = stand.enrolled(Api::V1).await;
     let first = stand.current(&instance);
     for _ in 0..12 {
-        stand.gateway.fail_next(GatewayFault::new(
-            "AWSEvents:PutEvents",
-            "",
-            stand_in::Fault::status(500),
-        ));
+        stand.aws_fails("AWSEvents:PutEvents", "", Fault::status(500));
     }
     stand.rotate(&instance).await;
     fire(&stand, &first, 0).await;

@@ -49,15 +49,7 @@ fn failures(stand: &Stand, instance: &Instance) -> usize {
 async fn rotate_ends_without_an_answer_after_any_step() {
     for api in Api::BOTH {
         for step in Step::ALL {
-            survives(
-                api,
-                Crash {
-                    function: "rotate",
-                    step: Some(step.as_str()),
-                    when: When::After,
-                },
-            )
-            .await;
+            survives(api, Crash::after("rotate", step.as_str())).await;
         }
     }
 }
@@ -67,15 +59,7 @@ async fn a_called_function_ends_without_an_answer_before_or_after_its_work() {
     for api in Api::BOTH {
         for function in FUNCTIONS {
             for when in [When::Before, When::After] {
-                survives(
-                    api,
-                    Crash {
-                        function,
-                        step: None,
-                        when,
-                    },
-                )
-                .await;
+                survives(api, Crash::new(function, when)).await;
             }
         }
     }
@@ -85,11 +69,7 @@ async fn a_called_function_ends_without_an_answer_before_or_after_its_work() {
 async fn a_revocation_ends_without_an_answer_and_is_delivered_again() {
     for when in [When::Before, When::After] {
         let (stand, instance, first) = Stand::rotated(Api::V3).await;
-        stand.lambda.crash_next(Crash {
-            function: "revoke-secret",
-            step: None,
-            when,
-        });
+        stand.lambda.crash_next(Crash::new("revoke-secret", when));
         fire(&stand, &first, 0).await;
         super::deliver(&stand, &instance, &first).await;
         assert_settled(&stand, &instance).await;

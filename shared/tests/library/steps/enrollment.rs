@@ -10,11 +10,10 @@ use lambda_runtime::Diagnostic;
 use serde_json::{Value, json};
 use stand_in::events::EventKind;
 use stand_in::{Fault, FaultRule};
-use strict_aws::gateway::GatewayFault;
 use strict_aws::secrets_manager::{Caller, Probe, Untidy};
 
 use super::{assert_settled, fire, releases};
-use crate::support::{Api, Instance, Provisioned, Stand, VAR, eventually, soon};
+use crate::support::{Api, Crash, Instance, Provisioned, Stand, VAR, eventually, soon};
 
 const FUNCTION: &str = "enroll-addon";
 

@@ -1,15 +1,13 @@
 //! Revocations that have to wait: the credential is in use, or something is out of order.
 
 use addon_rotation::event::{FinishEvent, VersionId};
-use addon_rotation::function::Function as _;
-use addon_rotation::steps::FinishSecret;
 use http::Method;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
-use stand_in::{Fault, FaultRule};
 
+use super::schedules::{finish, finishing};
 use super::{assert_fires, assert_settled, deliver, fire, grace_period, schedule};
-use crate::support::{Api, Crash, Instance, Stand, credential, soon};
+use crate::support::{Api, Crash, Instance, Stand, credential};
 
 /// The try that precedes `attempt` does nothing but schedule it, so many seconds later.
 async fn assert_postpones(
@@ -35,29 +33,16 @@ async fn assert_postpones(
 
 /// Moves AWSCURRENT as an operator does.
 pub(super) async fn make_current(stand: &Stand, instance: &Instance, version: &VersionId) {
-    let parameters = json!({
-        "SecretId": instance.secret.as_str(),
-        "VersionStage": "AWSCURRENT",
-        "RemoveFromVersionId": stand.current(instance).as_str(),
-        "MoveToVersionId": version.as_str(),
-    });
-    let moved = stand.call("UpdateSecretVersionStage", parameters).await;
-    moved.unwrap();
-}
-
-/// Has Heroku show a version's credential, as an operator does.
-pub(super) async fn show(stand: &Stand, instance: &Instance, version: &VersionId) {
-    let value = stand.value(&instance.secret, Some(version)).await;
-    let url = stand.url_with(value["api_key"].as_str().unwrap());
-    let config = [("ACME_URL".to_owned(), url)].into();
-    stand.heroku.set_config(&instance.addon, &config).unwrap();
+    let current = stand.current(instance);
+    let moved = stand.move_label(instance, "AWSCURRENT", Some(&current), Some(version));
+    moved.await;
 }
 
 #[tokio::test]
 async fn while_the_version_is_current_again() {
     let (stand, instance, first) = Stand::rotated(Api::V1).await;
     let second = stand.current(&instance);
-    show(&stand, &instance, &first).await;
+    stand.show(&instance, &first).await;
     make_current(&stand, &instance, &first).await;
     assert_postpones(&stand, &instance, &first, 1, 60).await;
     assert!(stand.service.is_live(&instance.imported));
@@ -83,11 +68,11 @@ async fn while_heroku_shows_the_credential() {
     for api in Api::BOTH {
         let (stand, instance, first) = Stand::rotated(api).await;
         let second = stand.current(&instance);
-        show(&stand, &instance, &first).await;
+        stand.show(&instance, &first).await;
         assert_postpones(&stand, &instance, &first, 1, 60).await;
 
         // Put right: dynos are restarting, so the grace period begins anew.
-        show(&stand, &instance, &second).await;
+        stand.show(&instance, &second).await;
         assert_postpones(&stand, &instance, &first, 2, grace_period()).await;
         fire(&stand, &first, 2).await;
         assert_settled(&stand, &instance).await;
@@ -98,11 +83,7 @@ async fn while_heroku_shows_the_credential() {
 async fn while_the_service_refuses_and_later_each_time() {
     let (stand, instance, first) = Stand::rotated(Api::V3).await;
     for (attempt, seconds) in [(1, 60), (2, 120), (3, 240)] {
-        stand.service.fail_next(
-            FaultRule::next(Fault::status(403))
-                .by(Method::DELETE)
-                .at("/v1/credentials/"),
-        );
+        stand.refuse(Method::DELETE, 403);
         assert_postpones(&stand, &instance, &first, attempt, seconds).await;
         let next = schedule(&stand, &first, attempt).unwrap();
         stand.assert_holds_no_secret(&next.input);
@@ -114,7 +95,7 @@ async fn while_the_service_refuses_and_later_each_time() {
 #[tokio::test]
 async fn for_a_day_and_then_it_says_why() {
     let (stand, instance, version) = Stand::rotated(Api::V1).await;
-    show(&stand, &instance, &version).await;
+    stand.show(&instance, &version).await;
     let event = json!({
         "SecretId": instance.secret.as_str(),
         "VersionId": version.as_str(),
@@ -132,7 +113,7 @@ async fn for_a_day_and_then_it_says_why() {
     assert!(schedule(&stand, &version, 41).is_none());
     // Dynos that are not back yet have it still.
     let current = stand.current(&instance);
-    show(&stand, &instance, &current).await;
+    stand.show(&instance, &current).await;
     assert!(message.contains("and \"WasInUse\": true"), "{message}");
     let event = json!({
         "SecretId": instance.secret.as_str(), "VersionId": version.as_str(), "WasInUse": true,
@@ -146,7 +127,7 @@ async fn for_a_day_and_then_it_says_why() {
 #[tokio::test]
 async fn for_a_day_while_it_is_current_and_then_it_is_left_to_whatever_replaces_it() {
     let (stand, instance, first) = Stand::rotated(Api::V1).await;
-    show(&stand, &instance, &first).await;
+    stand.show(&instance, &first).await;
     make_current(&stand, &instance, &first).await;
     let event = json!({
         "SecretId": instance.secret.as_str(), "VersionId": first.as_str(), "Attempt": 99,
@@ -166,7 +147,7 @@ async fn for_a_day_while_it_is_current_and_then_it_is_left_to_whatever_replaces_
 async fn because_a_later_rotation_has_scheduled_it_anew_however_late_the_event_comes() {
     let (stand, instance, first) = Stand::rotated(Api::V1).await;
     let late = schedule(&stand, &first, 0).unwrap();
-    show(&stand, &instance, &first).await;
+    stand.show(&instance, &first).await;
     make_current(&stand, &instance, &first).await;
     let late: Value = serde_json::from_str(&late.input).unwrap();
     let began = Timestamp::now();
@@ -191,15 +172,12 @@ async fn because_it_was_in_use_when_a_first_try_fired_that_a_later_one_has_repla
         let mut late: Value = serde_json::from_str(&late.input).unwrap();
         late["WasInUse"] = true.into();
         let event = FinishEvent {
-            secret: instance.secret.clone(),
-            version: first.clone(),
             revoke_after_seconds: Some(3_600),
-            only_if_unscheduled: false,
             was_in_use: Some(false),
             even_if_in_use,
+            ..finishing(&instance, &first)
         };
-        let function: FinishSecret = stand.lambda.environment().start("finish-secret");
-        function.handle(event, soon()).await.unwrap();
+        finish(&stand, event).await;
         let planned = || schedule(&stand, &first, 0).unwrap().fires_at.unwrap();
         let before = planned();
         for _ in 0..2 {

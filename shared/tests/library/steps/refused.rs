@@ -4,7 +4,7 @@ use addon_rotation::event::{SecretArn, Step, VersionId};
 use serde_json::json;
 
 use super::releases;
-use super::schedules::{tag, tag_with};
+use super::schedules::tag_with;
 use crate::support::{Api, Instance, Stand, credential, version_id};
 
 /// The message with which `rotate` refuses.
@@ -182,25 +182,4 @@ async fn enrolment_refuses_what_could_never_be_rotated() {
     ] {
         assert!(error.message.contains(path), "{}", error.message);
     }
-}
-
-#[tokio::test]
-async fn only_rotate_may_store_the_pending_value() {
-    let stand = Stand::start_without_retries().await;
-    let instance = stand.enrolled(Api::V1).await;
-    tag(&stand, instance.secret.as_str(), "two hours").await;
-    let (version, _) = failed_rotation(&stand, &instance).await;
-    let secrets = addon_rotation::secrets::Secrets::new(&stand.lambda.sdk_config("create-secret"));
-    let value = secrecy::SecretString::from(instance.document.to_string());
-    let error = secrets
-        .put_pending(
-            &instance.secret,
-            &version,
-            None,
-            &value,
-            crate::support::soon(),
-        )
-        .await
-        .unwrap_err();
-    assert!(error.is("AccessDeniedException"), "{error}");
 }

@@ -8,29 +8,11 @@ use addon_rotation::function::Function as _;
 use addon_rotation::steps::SCHEDULING;
 use http::Method;
 use serde_json::json;
-use stand_in::{Fault, FaultRule};
 use strict_heroku::GoneAs;
 
-use super::postponed::{make_current, show};
+use super::postponed::make_current;
 use super::{assert_settled, deliver, fire, revocation, schedule};
 use crate::support::{Api, Clock, Instance, Stand, credential, document, revoke, version_id};
-
-fn revocations(stand: &Stand) -> usize {
-    let requests = stand.service.requests();
-    let deletes = requests.iter().filter(|it| it.method == Method::DELETE);
-    deletes.count()
-}
-
-#[tokio::test]
-async fn a_second_delivery_finds_nothing_to_do() {
-    let (stand, instance, first) = Stand::rotated(Api::V3).await;
-    fire(&stand, &first, 0).await;
-    assert_eq!(revocations(&stand), 1);
-    deliver(&stand, &instance, &first).await;
-    assert_eq!(revocations(&stand), 1);
-    assert!(stand.gateway.scheduler().schedules().is_empty());
-    assert_settled(&stand, &instance).await;
-}
 
 #[tokio::test]
 async fn an_addon_that_is_gone_shows_nothing_any_more() {
@@ -71,11 +53,7 @@ async fn a_credential_that_the_service_does_not_know_is_revoked() {
 async fn the_label_goes_only_when_the_service_refuses_the_credential() {
     let (stand, instance, first) = Stand::rotated(Api::V1).await;
     // The service says that there is no such credential, and accepts it all the same.
-    stand.service.fail_next(
-        FaultRule::next(Fault::status(404))
-            .by(Method::DELETE)
-            .at("/v1/credentials/"),
-    );
+    stand.refuse(Method::DELETE, 404);
     // All but two seconds are kept back to schedule the next try.
     let (clock, two_seconds) = (Clock::stop(), Duration::from_secs(2));
     let deadline = Deadline::after(SCHEDULING + two_seconds);
@@ -165,7 +143,7 @@ async fn store_again(
     version: &VersionId,
     is_labelled: bool,
 ) -> VersionId {
-    show(stand, instance, version).await;
+    stand.show(instance, version).await;
     let value = stand.value(&instance.secret, Some(version)).await;
     let id = version_id();
     let mut labels = vec!["AWSCURRENT".to_owned()];
@@ -197,7 +175,7 @@ async fn what_a_label_has_followed_its_credential_to_ends_after_a_rollback() {
             assert!(!stand.is_labelled_live(&instance, &held));
             assert!(stand.is_labelled_live(&instance, &stored));
             assert_eq!(stand.service.live().len(), 2);
-            show(&stand, &instance, &other).await;
+            stand.show(&instance, &other).await;
             make_current(&stand, &instance, &other).await;
             deliver(&stand, &instance, &stored).await;
             let what = format!("imported: {is_imported}, labelled: {is_labelled}");

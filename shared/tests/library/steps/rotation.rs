@@ -3,12 +3,11 @@
 use std::collections::BTreeSet;
 
 use http::Method;
-use jiff::Timestamp;
 use stand_in::events::EventKind;
 use stand_in::{Fault, FaultRule};
 use strict_aws::secrets_manager::Untidy;
 
-use super::{assert_fires, assert_settled, assert_shown, fire, grace_period, releases, schedule};
+use super::{assert_settled, assert_shown, fire, releases};
 use crate::support::{Api, Invariants, Stand, credential};
 
 #[tokio::test]
@@ -77,21 +76,6 @@ async fn late_reads_refuse_no_step_and_have_no_other_version_tried() {
 }
 
 #[tokio::test]
-async fn the_old_credential_ends_two_hours_after_the_new_one_is_current() {
-    let stand = Stand::start().await;
-    let instance = stand.enrolled(Api::V1).await;
-    let first = stand.current(&instance);
-    let began = Timestamp::now();
-    stand.rotate(&instance).await;
-    let schedules = stand.gateway.scheduler().schedules();
-    assert_eq!(schedules.len(), 1);
-    assert_eq!(schedules[0].group, "addon-rotation");
-    assert_eq!(schedule(&stand, &first, 0), Some(schedules[0].clone()));
-    assert_fires(&schedules[0], 7_200, began);
-    assert_eq!(grace_period(), 7_200);
-}
-
-#[tokio::test]
 async fn enrolment_looks_and_changes_nothing() {
     for api in Api::BOTH {
         let stand = Stand::start().await;
@@ -146,19 +130,6 @@ async fn what_passes_between_the_functions_holds_no_value() {
         }
         stand.assert_holds_no_secret(&format!("{:?}", stand.events.since(0)));
     }
-}
-
-#[tokio::test]
-async fn everything_of_the_document_but_the_credential_is_carried_over() {
-    let stand = Stand::start().await;
-    let instance = stand.enrolled(Api::V3).await;
-    let version = stand.rotate(&instance).await;
-    let value = stand.value(&instance.secret, None).await;
-    assert_ne!(value["api_key"], instance.document["api_key"]);
-    let mut expected = instance.document.clone();
-    expected["api_key"] = value["api_key"].clone();
-    expected["credential_id"] = credential(&instance, &version).into();
-    assert_eq!(value, expected);
 }
 
 #[tokio::test]

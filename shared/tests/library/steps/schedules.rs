@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use addon_rotation::event::FinishEvent;
+use addon_rotation::event::{FinishEvent, VersionId};
 use addon_rotation::function::Function as _;
 use addon_rotation::steps::FinishSecret;
 use jiff::Timestamp;
@@ -10,7 +10,24 @@ use serde_json::json;
 use strict_aws::scheduler::{Past, Untidy};
 
 use super::{assert_fires, assert_settled, fire, grace_period, schedule};
-use crate::support::{Api, Stand, soon, version_id};
+use crate::support::{Api, Instance, Stand, soon, version_id};
+
+/// The event of a version's end.
+pub(super) fn finishing(instance: &Instance, version: &VersionId) -> FinishEvent {
+    FinishEvent {
+        secret: instance.secret.clone(),
+        version: version.clone(),
+        revoke_after_seconds: None,
+        only_if_unscheduled: false,
+        was_in_use: None,
+        even_if_in_use: false,
+    }
+}
+
+pub(super) async fn finish(stand: &Stand, event: FinishEvent) {
+    let function: FinishSecret = stand.lambda.environment().start("finish-secret");
+    function.handle(event, soon()).await.unwrap();
+}
 
 #[tokio::test]
 async fn a_schedule_that_exists_is_moved_and_not_doubled() {
@@ -18,17 +35,12 @@ async fn a_schedule_that_exists_is_moved_and_not_doubled() {
     let instance = stand.instance(Api::V1).await;
     let version = version_id();
     for (revoke_after_seconds, expected) in [(Some(3_600), 3_600), (None, 7_200), (Some(60), 60)] {
-        let event = FinishEvent {
-            secret: instance.secret.clone(),
-            version: version.clone(),
-            revoke_after_seconds,
-            only_if_unscheduled: false,
-            was_in_use: None,
-            even_if_in_use: false,
-        };
         let began = Timestamp::now();
-        let function: FinishSecret = stand.lambda.environment().start("finish-secret");
-        function.handle(event, soon()).await.unwrap();
+        let event = FinishEvent {
+            revoke_after_seconds,
+            ..finishing(&instance, &version)
+        };
+        finish(&stand, event).await;
         assert_eq!(stand.gateway.scheduler().schedules().len(), 1);
         assert_fires(&schedule(&stand, &version, 0).unwrap(), expected, began);
     }
@@ -48,15 +60,10 @@ async fn what_a_schedule_knows_of_the_credentials_use_it_knows_when_it_is_moved(
         (None, false),
     ] {
         let event = FinishEvent {
-            secret: instance.secret.clone(),
-            version: version.clone(),
-            revoke_after_seconds: None,
-            only_if_unscheduled: false,
             was_in_use,
-            even_if_in_use: false,
+            ..finishing(&instance, &version)
         };
-        let function: FinishSecret = stand.lambda.environment().start("finish-secret");
-        function.handle(event, soon()).await.unwrap();
+        finish(&stand, event).await;
         let input = schedule(&stand, &version, 0).unwrap().input;
         let input: serde_json::Value = serde_json::from_str(&input).unwrap();
         assert_eq!(input["WasInUse"], expected, "{was_in_use:?}");
@@ -94,22 +101,6 @@ async fn a_secret_may_have_a_grace_period_of_its_own() {
     let began = Timestamp::now();
     stand.rotate(&instance).await;
     assert_fires(&schedule(&stand, &first, 0).unwrap(), 14_400, began);
-}
-
-#[tokio::test]
-async fn a_schedule_fires_once_and_is_gone_so_that_the_next_rotation_has_its_own() {
-    let stand = Stand::start().await;
-    let instance = stand.enrolled(Api::V1).await;
-    for _ in 0..3 {
-        let old = stand.current(&instance);
-        let began = Timestamp::now();
-        stand.rotate(&instance).await;
-        let schedule = schedule(&stand, &old, 0).unwrap();
-        assert_fires(&schedule, grace_period(), began);
-        fire(&stand, &old, 0).await;
-        assert!(stand.gateway.scheduler().schedules().is_empty());
-    }
-    assert_settled(&stand, &instance).await;
 }
 
 /// Sets the secret's tag for its own grace period.

@@ -6,12 +6,11 @@ use lambda_runtime::Diagnostic;
 use serde_json::{Value, json};
 use stand_in::Fault;
 use stand_in::events::EventKind;
-use strict_aws::gateway::GatewayFault;
 use strict_aws::secrets_manager::{Caller, RotationOptions, Untidy};
 
 use super::enrollment::enrolled;
 use super::{assert_settled, fire};
-use crate::support::{Api, Crash, Instance, Provisioned, Stand, When, create_secret};
+use crate::support::{Api, Crash, Instance, Provisioned, Stand, create_secret, failure};
 
 const FUNCTION: &str = "start-rotation";
 
@@ -106,12 +105,9 @@ async fn a_rotation_that_no_look_shows_yet_is_told_and_no_other_begun() {
         let described = secrets.handle(&caller, "DescribeSecret", secret.clone());
         described.await.unwrap();
     }
-    stand.lambda.answer_with("create-secret", |_| {
-        Err(Diagnostic {
-            error_type: "ServiceError".to_owned(),
-            error_message: "the service is down".to_owned(),
-        })
-    });
+    stand
+        .lambda
+        .answer_with("create-secret", |_| Err(failure("the service is down")));
     stand.start_rotation(&instance).await;
     let answer = press(&stand, &instance.addon).await.unwrap();
     assert_eq!(answer["Outcome"], "under-way");
@@ -123,18 +119,11 @@ async fn a_rotation_that_no_look_shows_yet_is_told_and_no_other_begun() {
 async fn a_rotation_that_is_under_way_is_told_and_no_other_begun() {
     let stand = Stand::start_without_retries().await;
     let instance = enrolled(&stand, Api::V1).await;
-    stand.lambda.answer_with("create-secret", |_| {
-        Err(Diagnostic {
-            error_type: "ServiceError".to_owned(),
-            error_message: "the service is down".to_owned(),
-        })
-    });
+    stand
+        .lambda
+        .answer_with("create-secret", |_| Err(failure("the service is down")));
     // As well as where another one's was faster.
-    stand.gateway.fail_next(GatewayFault::new(
-        "secretsmanager:RotateSecret",
-        "",
-        Fault::LoseAnswer,
-    ));
+    stand.aws_fails("secretsmanager:RotateSecret", "", Fault::LoseAnswer);
     let answer = press(&stand, &instance.addon).await.unwrap();
     assert_eq!(answer["Outcome"], "under-way");
     assert_eq!(press(&stand, &instance.addon).await.unwrap(), answer);
@@ -177,11 +166,9 @@ async fn a_rotation_that_secrets_manager_has_yet_to_complete_is_under_way() {
     let stand = Stand::start_without_retries().await;
     let instance = enrolled(&stand, Api::V1).await;
     // Promoted, and no answer to Secrets Manager.
-    stand.lambda.crash_next(Crash {
-        function: "rotate",
-        step: Some("finishSecret"),
-        when: When::After,
-    });
+    stand
+        .lambda
+        .crash_next(Crash::after("rotate", "finishSecret"));
     let started = press(&stand, &instance.addon).await.unwrap();
     let version = started["VersionId"].as_str().unwrap();
     stand.rotation_failed().await;

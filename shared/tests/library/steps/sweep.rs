@@ -12,7 +12,9 @@ use serde_json::{Value, json};
 use strict_aws::secrets_manager::Untidy;
 
 use super::{assert_fires, assert_settled, fire, grace_period, revocation, schedule};
-use crate::support::{Api, Crash, GRACE_PERIOD, Log, Stand, create_secret, soon, version_id};
+use crate::support::{
+    Api, Crash, GRACE_PERIOD, Log, Stand, create_secret, of_the_stack, soon, version_id,
+};
 
 async fn sweep(stand: &Stand) {
     stand.lambda.invoke("sweep", json!({})).await.unwrap();
@@ -81,13 +83,8 @@ async fn a_rotation_that_was_abandoned_leaves_nothing_alive() {
     let secret = instance.secret.as_str();
     let cancelled = stand.call("CancelRotateSecret", json!({ "SecretId": secret }));
     cancelled.await.unwrap();
-    let parameters = json!({
-        "SecretId": secret, "VersionStage": "AWSPENDING", "RemoveFromVersionId": version.as_str(),
-    });
-    stand
-        .call("UpdateSecretVersionStage", parameters)
-        .await
-        .unwrap();
+    let taken_off = stand.move_label(&instance, "AWSPENDING", Some(&version), None);
+    taken_off.await;
     assert!(stand.is_labelled_live(&instance, &version));
     sweep(&stand).await;
     fire(&stand, &version, 0).await;
@@ -142,7 +139,7 @@ async fn other_stacks_secrets_and_deleted_ones_are_left_alone() {
         waiting(&stand, name, &tags, &arn("rotate")).await;
     }
     let (name, function) = ("acme/credentials/deleted", arn("rotate"));
-    let (deleted, _) = waiting(&stand, name, &own(), &function).await;
+    let (deleted, _) = waiting(&stand, name, &of_the_stack(), &function).await;
     let parameters = json!({ "SecretId": deleted.as_str(), "RecoveryWindowInDays": 7 });
     stand.call("DeleteSecret", parameters).await.unwrap();
     sweep(&stand).await;
@@ -191,14 +188,26 @@ async fn anothers_secret_is_left_alone_however_it_is_tagged() {
             arn("rotate").replace("000000000000", "111111111111"),
         ),
     ] {
-        waiting(&stand, name, &own(), &function).await;
+        waiting(&stand, name, &of_the_stack(), &function).await;
     }
-    let nobodys = create_secret(&stand.gateway, "acme/credentials/none", &json!({}), &own()).await;
+    let nobodys = create_secret(
+        &stand.gateway,
+        "acme/credentials/none",
+        &json!({}),
+        &of_the_stack(),
+    )
+    .await;
     label(&stand, &nobodys).await;
     sweep(&stand).await;
     assert!(schedules(&stand).is_empty());
     // The stack's own is not.
-    waiting(&stand, "acme/credentials/own", &own(), &arn("rotate")).await;
+    waiting(
+        &stand,
+        "acme/credentials/own",
+        &of_the_stack(),
+        &arn("rotate"),
+    )
+    .await;
     sweep(&stand).await;
     assert_eq!(schedules(&stand).len(), 1);
 }
@@ -233,22 +242,18 @@ async fn more_than_a_page_of_secrets_and_of_schedules() {
     let own_schedules = stand.lambda.schedules();
     for number in 0..105 {
         let name = format!("acme/credentials/{number}");
-        let (secret, version) = waiting(&stand, &name, &own(), &arn("rotate")).await;
+        let (secret, version) = waiting(&stand, &name, &of_the_stack(), &arn("rotate")).await;
         let later_try = revocation(&secret, &version, 1);
         let scheduled = own_schedules.revoke_after(later_try, GRACE_PERIOD, None, soon());
         scheduled.await.unwrap();
         let name = format!("{name}/unscheduled");
-        waiting(&stand, &name, &own(), &arn("rotate")).await;
+        waiting(&stand, &name, &of_the_stack(), &arn("rotate")).await;
     }
     sweep(&stand).await;
     let before = schedules(&stand);
     assert_eq!(before.len(), 210);
     sweep(&stand).await;
     assert_eq!(schedules(&stand), before);
-}
-
-fn own() -> Value {
-    json!([{ "Key": "rotation:stack", "Value": "addon-rotation" }])
 }
 
 /// A secret with a version that waits for its revocation, and the function that rotates it.

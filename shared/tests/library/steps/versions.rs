@@ -1,34 +1,14 @@
 //! Revocations beside what else happens to the versions: a label that is moved, a secret that is deleted, a second
 //! delivery.
 
-use addon_rotation::event::VersionId;
 use http::Method;
 use serde_json::json;
 use stand_in::events::EventKind;
 use stand_in::{Fault, FaultRule};
 
+use super::postponed::make_current;
 use super::{assert_settled, fire, schedule};
-use crate::support::{Api, Instance, Stand, within};
-
-async fn operator(stand: &Stand, instance: &Instance, label: &str, from: &str, to: Option<&str>) {
-    let mut parameters = json!({"SecretId": instance.secret.as_str(), "VersionStage": label, "RemoveFromVersionId": from});
-    if let Some(to) = to {
-        parameters["MoveToVersionId"] = to.into();
-    }
-    stand
-        .call("UpdateSecretVersionStage", parameters)
-        .await
-        .unwrap();
-}
-
-async fn show(stand: &Stand, instance: &Instance, version: &VersionId) {
-    let value = stand.value(&instance.secret, Some(version)).await;
-    let url = stand.url_with(value["api_key"].as_str().unwrap());
-    stand
-        .heroku
-        .set_config(&instance.addon, &[("ACME_URL".to_owned(), url)].into())
-        .unwrap();
-}
+use crate::support::{Api, Stand, within};
 
 async fn failures(stand: &Stand, count: usize) {
     let wait = stand.events.wait_for(|events| {
@@ -45,7 +25,7 @@ async fn failures(stand: &Stand, count: usize) {
 async fn a_proxys_404_page_is_not_herokus_word_that_the_addon_is_gone() {
     for api in Api::BOTH {
         let (stand, instance, first) = Stand::rotated(api).await;
-        show(&stand, &instance, &first).await;
+        stand.show(&instance, &first).await;
         let path_prefix = if api == Api::V1 { "/vendor" } else { "/addons" }.to_owned();
         stand.heroku.fail_next(
             FaultRule::next(Fault::Garbage(404))
@@ -63,20 +43,10 @@ async fn a_proxys_404_page_is_not_herokus_word_that_the_addon_is_gone() {
 #[tokio::test]
 async fn an_older_chain_of_tries_does_not_cut_the_grace_period_short() {
     let (stand, instance, first) = Stand::rotated(Api::V1).await;
-    let second = stand.current(&instance);
-    stand
-        .service
-        .fail_next(FaultRule::next(Fault::status(403)).by(Method::DELETE));
+    stand.refuse(Method::DELETE, 403);
     fire(&stand, &first, 0).await;
-    show(&stand, &instance, &first).await;
-    operator(
-        &stand,
-        &instance,
-        "AWSCURRENT",
-        second.as_str(),
-        Some(first.as_str()),
-    )
-    .await;
+    stand.show(&instance, &first).await;
+    make_current(&stand, &instance, &first).await;
     stand.rotate(&instance).await;
     assert!(schedule(&stand, &first, 0).is_some(), "in two hours");
     fire(&stand, &first, 1).await;
@@ -112,7 +82,8 @@ async fn an_abandoned_version_is_revoked_after_the_next_rotation() {
     // Its credential has logged in, so that it is labelled.
     assert!(stand.is_labelled_live(&instance, &bad));
     // The operator corrects the document, takes AWSPENDING off and rotates anew.
-    operator(&stand, &instance, "AWSPENDING", abandoned.as_str(), None).await;
+    let taken_off = stand.move_label(&instance, "AWSPENDING", Some(&abandoned), None);
+    taken_off.await;
     stand.store(&instance.secret, &instance.document).await;
     let old = stand.current(&instance);
     stand.rotate(&instance).await;

@@ -49,12 +49,25 @@ pub(crate) struct Crash {
 }
 
 impl Crash {
-    /// Before it does anything.
-    pub(crate) fn before(function: &'static str) -> Self {
+    /// In whichever of its steps.
+    pub(crate) fn new(function: &'static str, when: When) -> Self {
         Self {
             function,
             step: None,
-            when: When::Before,
+            when,
+        }
+    }
+
+    /// Before it does anything.
+    pub(crate) fn before(function: &'static str) -> Self {
+        Self::new(function, When::Before)
+    }
+
+    /// After it has done everything.
+    pub(crate) fn after(function: &'static str, step: &'static str) -> Self {
+        Self {
+            step: Some(step),
+            ..Self::new(function, When::After)
         }
     }
 
@@ -272,6 +285,14 @@ impl Lambda {
 
     fn book(&self) -> MutexGuard<'_, Book> {
         self.book.lock().unwrap()
+    }
+}
+
+/// What a function says that fails.
+pub(crate) fn failure(message: &str) -> Diagnostic {
+    Diagnostic {
+        error_type: "ServiceError".to_owned(),
+        error_message: message.to_owned(),
     }
 }
 

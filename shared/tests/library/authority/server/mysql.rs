@@ -36,6 +36,24 @@ pub(super) async fn file(line: Line) -> io::Result<()> {
     line.read_to_the_end().await
 }
 
+/// Refuses the login.
+pub(super) async fn refuse(line: Line, code: u16) -> io::Result<()> {
+    let (mut line, sequence) = greeted(line).await?;
+    let error = [b"\xff", &code.to_le_bytes()[..], b"#28000It is so."].concat();
+    say(&mut line, sequence, &error).await
+}
+
+/// Asks for a login by a plugin of `MariaDB`'s.
+pub(super) async fn parsec(line: Line) -> io::Result<()> {
+    let (mut line, sequence) = greeted(line).await?;
+    let switch = [b"\xfeparsec\0", &[7; 32][..]].concat();
+    say(&mut line, sequence, &switch).await?;
+    let (sequence, _) = packet(&mut line).await?;
+    let more = [b"\x01P\0", &[7; 18][..]].concat();
+    say(&mut line, sequence, &more).await?;
+    packet(&mut line).await.map(drop)
+}
+
 const OK: &[u8] = &[0, 0, 0, 2, 0, 0, 0];
 
 async fn greeted(mut line: Line) -> io::Result<(Line, u8)> {

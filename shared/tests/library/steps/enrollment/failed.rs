@@ -30,9 +30,7 @@ async fn a_failed_enrolment_leaves_nothing_behind_and_can_be_repeated() {
                     0 => Fault::LoseAnswer,
                     status => Fault::status(status),
                 };
-                stand
-                    .gateway
-                    .fail_next(GatewayFault::new(operation, about.clone(), fault.clone()));
+                stand.aws_fails(operation, &about, fault.clone());
                 let what = format!("{by:?} {operation} {about} {fault:?}");
                 let event = event(&stand, &addon, by);
                 let answer = stand.lambda.ask(FUNCTION, event.clone()).await;
@@ -77,11 +75,7 @@ async fn a_probe_that_fails_leaves_nothing_behind() {
     for by in [By::V1, By::RefreshToken] {
         let stand = Stand::start().await;
         let addon = stand.provisioned(by.api());
-        stand.lambda.crash_next(crate::support::Crash {
-            function: "test-secret",
-            step: None,
-            when: crate::support::When::Before,
-        });
+        stand.lambda.crash_next(Crash::before("test-secret"));
         let event = event(&stand, &addon, by);
         let message = refusal(&stand, stand.lambda.ask(FUNCTION, event.clone()).await);
         assert!(message.contains("RotateSecret"), "{message}");
@@ -94,18 +88,11 @@ async fn a_probe_that_fails_leaves_nothing_behind() {
 async fn what_cannot_be_taken_back_is_named_and_completed_by_the_next_call() {
     let stand = Stand::start().await;
     let addon = stand.provisioned(Api::V3);
-    stand.lambda.crash_next(crate::support::Crash {
-        function: "test-secret",
-        step: None,
-        when: crate::support::When::Before,
-    });
+    stand.lambda.crash_next(Crash::before("test-secret"));
     // Longer than anybody tries.
     for _ in 0..1000 {
-        stand.gateway.fail_next(GatewayFault::new(
-            "secretsmanager:DeleteSecret",
-            addon.name(),
-            Fault::status(400),
-        ));
+        let fault = Fault::status(400);
+        stand.aws_fails("secretsmanager:DeleteSecret", &addon.name(), fault);
     }
     let event = event(&stand, &addon, By::RefreshToken);
     let message = refusal(&stand, stand.lambda.ask(FUNCTION, event.clone()).await);
@@ -150,11 +137,7 @@ async fn nothing_is_taken_back_while_rotation_may_be_on() {
             late_for: Some(FUNCTION),
             ..Untidy::default()
         });
-        stand.gateway.fail_next(GatewayFault::new(
-            "secretsmanager:RotateSecret",
-            "",
-            Fault::LoseAnswer,
-        ));
+        stand.aws_fails("secretsmanager:RotateSecret", "", Fault::LoseAnswer);
         let event = event(&stand, &addon, by);
         let message = refusal(&stand, stand.lambda.ask(FUNCTION, event.clone()).await);
         assert!(
@@ -176,11 +159,7 @@ async fn a_name_whose_deletion_lingers_is_told_and_can_be_enrolled_soon() {
         lingering: 2,
         ..Untidy::default()
     });
-    stand.lambda.crash_next(crate::support::Crash {
-        function: "test-secret",
-        step: None,
-        when: crate::support::When::Before,
-    });
+    stand.lambda.crash_next(Crash::before("test-secret"));
     let event = event(&stand, &addon, By::V1);
     refusal(&stand, stand.lambda.ask(FUNCTION, event.clone()).await);
     assert_eq!(there(&stand, &addon), [false, false]);

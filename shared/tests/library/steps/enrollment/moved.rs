@@ -49,9 +49,7 @@ async fn a_token_moves_into_the_table_and_can_be_used_at_every_moment() {
             let stand = Stand::start().await;
             let (instance, held) = earlier(&stand).await;
             let token = stand.heroku.refresh_token(&instance.addon).unwrap();
-            stand
-                .gateway
-                .fail_next(GatewayFault::new(operation, "", fault.clone()));
+            stand.aws_fails(operation, "", fault.clone());
             let what = format!("{operation} {fault:?}");
             let moved = stand.lambda.ask(FUNCTION, request(&instance)).await;
             assert_eq!(stand.gateway.pending_faults(""), 0, "{what}");

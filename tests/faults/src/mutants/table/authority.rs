@@ -2,14 +2,14 @@
 
 pub(super) const MUTANTS: &str = r#"
 sends the login wherever a document says
-no-foreign-login steps::authority::no_function_sends
+no-foreign-login authority::documents::a_document_that_names
 @ shared/src/service.rs
 -         claims::serves(document, administrator)?;
 @ shared/src/steps/create_secret.rs
 -         claims::serves(pending, &administrator)?;
 
 logs in before it compares the addresses
-no-foreign-login steps::authority::no_function_sends
+no-foreign-login authority::documents::a_document_that_names
 @ shared/src/steps/create_secret.rs
 -         claims::serves(pending, &administrator)?;
 
@@ -50,7 +50,7 @@ no-foreign-login authority::nothing_is_issued_before
 + if true {
 
 takes any document for the pending one
-no-foreign-login authority::a_pending_document_that
+no-foreign-login authority::documents::a_pending_version_claims
 @ shared/src/steps/possession.rs
 -     if paths.is_empty() {
 +     if true {
