@@ -116,9 +116,9 @@ impl BoundGateway {
             bus: Mutex::default(),
             tables: Mutex::default(),
         });
-        let served = Arc::clone(&routes);
+        let shared = Arc::clone(&routes);
         let server = LoopbackServer::start(self.listener, move |request| {
-            route(Arc::clone(&served), request)
+            route(Arc::clone(&shared), request)
         });
         Gateway {
             endpoint: self.endpoint,

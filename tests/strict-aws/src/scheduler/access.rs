@@ -27,26 +27,26 @@ pub(super) async fn check(
     need: &Need<'_>,
 ) -> Result<(), Response<Bytes>> {
     let forbidden = |code, message| {
-        Err(refusal(&Refusal {
+        refusal(&Refusal {
             status: StatusCode::FORBIDDEN,
             code,
             message,
-        }))
+        })
     };
     if Credential::of(request.headers()).is_none() {
         // MiniStack takes whoever does not sign for its root user.
         let message = "Missing Authentication Token".to_owned();
-        return forbidden("MissingAuthenticationTokenException", message);
+        return Err(forbidden("MissingAuthenticationTokenException", message));
     }
     let principal = upstream.authenticate(request).await;
-    let principal = principal.map_err(|error| refusal(&unavailable(error)))??;
+    let principal = principal.map_err(|error| refusal(&unavailable(&error)))??;
     let passed = [("iam:PassedToService", SERVICE)];
     let passed = need.passes.map(|role| ("iam:PassRole", role, &passed[..]));
     let own = (need.action, need.resource, &[][..]);
     for (action, resource, context) in [own].into_iter().chain(passed) {
         let denial = upstream.denial(&principal, action, resource, context).await;
-        if let Some(message) = denial.map_err(|error| refusal(&unavailable(error)))? {
-            return forbidden("AccessDeniedException", message);
+        if let Some(message) = denial.map_err(|error| refusal(&unavailable(&error)))? {
+            return Err(forbidden("AccessDeniedException", message));
         }
     }
     Ok(())

@@ -175,7 +175,11 @@ impl State {
     }
 
     async fn check_group(&self, group: &str) -> Result<(), Refusal> {
-        if self.group_exists(group).await.map_err(unavailable)? {
+        if self
+            .group_exists(group)
+            .await
+            .map_err(|error| unavailable(&error))?
+        {
             return Ok(());
         }
         Err(Refusal::not_found(format!(
@@ -189,7 +193,10 @@ impl State {
         let group = call.group();
         self.check_group(group).await?;
         if let Some(role) = call.role()
-            && !self.may_assume(role, group).await.map_err(unavailable)?
+            && !self
+                .may_assume(role, group)
+                .await
+                .map_err(|error| unavailable(&error))?
         {
             return Err(Refusal::validation(
                 "The execution role you provide must allow AWS EventBridge Scheduler to assume \
@@ -278,7 +285,7 @@ fn list(schedules: &Schedules, query: &HashMap<String, String>) -> Result<Value,
 }
 
 /// A request failed for no fault of the caller's.
-pub(super) fn unavailable(error: anyhow::Error) -> Refusal {
+pub(super) fn unavailable(error: &anyhow::Error) -> Refusal {
     tracing::error!(
         error = format!("{error:#}"),
         "the scheduler cannot reach MiniStack"
