@@ -58,7 +58,7 @@ fn documents() {
         assert!(!error.to_string().contains("hunter2"), "{error}");
         snapshot.error(&format!("DocumentError: {case}"), error);
     }
-    let of_a_version = mistake("/port", "five").of_version(&version());
+    let of_a_version = mistake("/port", "five".into()).of_version(&version());
     snapshot.error("DocumentError: of a version", of_a_version);
     let no_json = Document::parse(&SecretString::from("oops")).unwrap_err();
     snapshot.error("DocumentError: no JSON", no_json);

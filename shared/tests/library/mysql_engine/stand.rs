@@ -4,13 +4,15 @@
 use std::sync::Arc;
 
 use addon_rotation::document::{Document, Fields};
-use addon_rotation::service::{Services, Verdict};
+use addon_rotation::service::{ServiceError, Services, Verdict};
 use database_servers::mysqld::Mysqld;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tools::{LATER_MARIADB, ensure_mariadb, ensure_mysql, target_directory};
 
-use crate::support::{document, next_document, random, services, serving, soon, version_id};
+use crate::support::{
+    document, next_document, random, services, serving, soon, version_id, within,
+};
 
 /// The instance's database and imported user.
 pub(super) const IMPORTED: &str = "shop";

@@ -9,7 +9,6 @@ use axum::body::Bytes;
 use http::Request;
 use jiff::{SignedDuration, Timestamp};
 use lambda_in_process::arn;
-use lambda_runtime::Diagnostic;
 use serde_json::json;
 use strict_aws::scheduler::{self, Past};
 use strict_aws::secrets_manager::{Caller, RotationOptions, Untidy};

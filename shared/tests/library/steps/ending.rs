@@ -383,7 +383,6 @@ async fn a_value_that_heroku_stores_in_another_text_is_one_release() {
         let rotation = RotationOptions {
             attempts: 4,
             retry_interval: Duration::from_millis(10),
-            ..RotationOptions::default()
         };
         let stand = Stand::with(rotation).await;
         let mut instance = stand.instance(api).await;

@@ -33,7 +33,6 @@ async fn a_rotation_waits_for_an_empty_pool_from_attempt_to_attempt() {
             // "Multiple times" (`DescribeSecret`): how often is open.
             attempts: u32::MAX,
             retry_interval: Duration::from_millis(10),
-            ..RotationOptions::default()
         })
         .await;
         let instance = stand.enrolled(api).await;

@@ -72,11 +72,19 @@ impl Book {
         self.shown.retain(|shown| shown.until.is_none());
     }
 
-    /// The operator has had these versions end at once; revoke-secret goes on with it.
+    /// The operator has had these versions' credentials end at once, however any version shows them; revoke-secret goes on
+    /// with it.
     pub(crate) fn end_at_once(&mut self, ids: &BTreeSet<String>) {
-        let versions = self.versions.iter().filter(|it| ids.contains(&it.id));
+        let ending: Vec<_> = self
+            .versions
+            .iter()
+            .filter(|it| ids.contains(&it.id))
+            .map(|it| &it.credential)
+            .collect();
+        let shown = self.versions.iter();
+        let shown = shown.filter(|it| ending.contains(&&it.credential));
         self.ending_at_once
-            .extend(versions.map(|it| it.shown_as.clone()));
+            .extend(shown.map(|it| it.shown_as.clone()));
     }
 
     /// Nothing that was shown is needed any more.

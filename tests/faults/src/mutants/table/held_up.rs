@@ -1,6 +1,6 @@
 //! What a leaked login of PostgreSQL holds up.
 
-pub(super) const MUTANTS: &str = r#"
+pub(super) const MUTANTS: &str = r"
 leaves a prepared change of a role
 one-at-rest maintenance::v15::a_prepared_change_of_a_role
 @ shared/src/engine/postgres/held_up.rs
@@ -45,4 +45,4 @@ converges handed_over::v15::what_is_more_than
 @ shared/src/engine/postgres/hand_over.rs
 - WHERE relowner = {oid} AND relkind
 + WHERE relowner = {oid} AND false AND relkind
-"#;
+";
