@@ -80,5 +80,19 @@ fn histories() -> Vec<Vec<Operation>> {
     let before = || vec![RotateNow, RenameVar, RotateNow, wait(100)];
     let removed_by_hand = || [before(), vec![RemoveOtherVars, wait(30)]].concat();
     all.extend([removed_by_hand(), removed_by_hand()]);
+    // A leaked credential that two versions show in different texts: the operator has both end at once.
+    let leaked = || {
+        vec![
+            EditDocument,
+            fault(30, Kind::Unavailable),
+            RenameVar,
+            fault(41, Kind::Garbage),
+            Emergency,
+            RotateNow,
+            RemoveOtherVars,
+            RotateNow,
+        ]
+    };
+    all.extend([leaked(), leaked()]);
     all
 }
