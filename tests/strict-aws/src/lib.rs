@@ -1,7 +1,7 @@
 //! Secrets Manager and EventBridge Scheduler on one machine, strictly by AWS's rules, behind one address.
 //!
-//! Alone, every request is allowed. In front of a `MiniStack`, that one authenticates and authorises each, and answers
-//! for the rest of AWS.
+//! Alone, every request is allowed. In front of a `MiniStack`, that one says who signed each and what IAM makes of it, and
+//! answers for the rest of AWS.
 
 #![allow(clippy::must_use_candidate)]
 

@@ -1,6 +1,6 @@
 //! MiniStack, the stand-in for AWS: a client that speaks to one as its root user, and its process.
 //!
-//! MiniStack authenticates and authorises every request (`AUTH=true`), deploys the stack, stores
+//! MiniStack authenticates every request (`AUTH=true`), authorises what it answers itself, deploys the stack, stores
 //! the functions' code and runs them. What it gets wrong about Secrets Manager and EventBridge
 //! Scheduler is answered in front of it, by the gateway.
 
