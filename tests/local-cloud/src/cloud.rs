@@ -167,20 +167,6 @@ impl Cloud {
         account::print(aws, arguments).await
     }
 
-    /// As [`Cloud::aws`], with the credentials of one of the stack's functions.
-    pub async fn aws_as(&self, function: &str, arguments: &[&str]) -> anyhow::Result<Value> {
-        let credentials = self
-            .root
-            .execution_credentials(&self.function_arn(function))
-            .await?;
-        let mut command = stack::aws(&self.tools, self.gateway.endpoint());
-        command
-            .env("AWS_ACCESS_KEY_ID", credentials.access_key_id)
-            .env("AWS_SECRET_ACCESS_KEY", credentials.secret_access_key)
-            .env("AWS_SESSION_TOKEN", credentials.session_token);
-        account::run(command, arguments).await
-    }
-
     /// From now on every step of this secret's rotations is called twice.
     pub fn call_steps_twice(&self, instance: &Instance) {
         self.functions.call_twice(&instance.secret_arn);
